@@ -1,0 +1,68 @@
+"""Generative adversarial networks: data sets, training, distillation and measurement.
+
+Knows nothing of searches, clusters or tracking servers: a training is a generator of `Progress`
+values, and a stored model is a folder with weights and a card.
+
+    dataset = load_dataset("digits")
+    for progress in distill(architecture, config, open_pool(path), dataset, seed=0):
+        print(progress.kimg, evaluator.evaluate(progress.generator).fid)
+"""
+
+from gan.adversarial import AdversarialConfig
+from gan.artifacts import (
+    ClassifierCard,
+    GeneratorCard,
+    load_classifier,
+    load_generator,
+    save_classifier,
+    save_generator,
+)
+from gan.cost import count_parameters, mac_g
+from gan.datasets import DATASETS, ImageDataset, load_dataset
+from gan.distillation import DistillationConfig, distill
+from gan.errors import ArtifactError, GanError
+from gan.evaluation import Evaluator, Metrics, Protocol, generate, real_statistics
+from gan.features import Classifier, ClassifierConfig, train_classifier
+from gan.loop import Progress
+from gan.models import CriticConfig, Generator, GeneratorConfig, build_generator
+from gan.optimisation import OptimiserConfig
+from gan.teacher_pool import TeacherPool, build_pool, open_pool
+from gan.training import GanTrainingConfig, train_gan
+
+__all__ = [
+    "DATASETS",
+    "AdversarialConfig",
+    "ArtifactError",
+    "Classifier",
+    "ClassifierCard",
+    "ClassifierConfig",
+    "CriticConfig",
+    "DistillationConfig",
+    "Evaluator",
+    "GanError",
+    "GanTrainingConfig",
+    "Generator",
+    "GeneratorCard",
+    "GeneratorConfig",
+    "ImageDataset",
+    "Metrics",
+    "OptimiserConfig",
+    "Progress",
+    "Protocol",
+    "TeacherPool",
+    "build_generator",
+    "build_pool",
+    "count_parameters",
+    "distill",
+    "generate",
+    "load_classifier",
+    "load_dataset",
+    "load_generator",
+    "mac_g",
+    "open_pool",
+    "real_statistics",
+    "save_classifier",
+    "save_generator",
+    "train_classifier",
+    "train_gan",
+]

@@ -1,0 +1,81 @@
+"""A critic and its update, shared by adversarial training and joint distillation."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Annotated
+
+import torch
+import torch.nn.functional as F
+from pydantic import Field
+from torch import Tensor
+
+from gan.config import Config
+from gan.loop import ScheduledOptimiser
+from gan.losses import ADVERSARIAL, AdversarialName
+from gan.models import CriticConfig, GeneratorConfig, build_critic
+from gan.optimisation import OptimiserConfig
+from gan.seeds import generator_at, seed_at
+
+
+class AdversarialConfig(Config):
+    """The opponent: its loss, network and optimiser.
+
+    `max_shift` translates real and generated images alike by up to so many pixels before the critic
+    sees them (differentiable augmentation, Zhao et al., 2020), which keeps it from memorising a small
+    data set.
+    """
+
+    loss: AdversarialName = "hinge"
+    critic: CriticConfig = CriticConfig()
+    optimiser: OptimiserConfig = OptimiserConfig(learning_rate=4e-4)
+    max_shift: Annotated[int, Field(ge=0, le=16)] = 1
+
+
+class Opponent:
+    """A critic in training: learns to tell real from fake, and gives the generator its loss."""
+
+    def __init__(
+        self, config: AdversarialConfig, images: GeneratorConfig, seed: int, device: torch.device
+    ) -> None:
+        self._loss = ADVERSARIAL[config.loss]
+        self._critic = build_critic(config.critic, images, seed_at(seed, "critic")).to(device)
+        self._optimiser = ScheduledOptimiser(config.optimiser, self._critic)
+        self._max_shift = config.max_shift
+        self._random = generator_at(seed, "augmentation")
+
+    def set_progress(self, kimg: float, budget_kimg: float) -> None:
+        """Bring the critic's learning rate to where the training stands."""
+        self._optimiser.set_progress(kimg, budget_kimg)
+
+    def learn(self, real_BCHW: Tensor, fake_BCHW: Tensor) -> Tensor:
+        """One step of the critic. Returns its loss, detached."""
+        batch = self._shift(torch.cat([real_BCHW, fake_BCHW.detach()]))
+        real_B, fake_B = self._critic(batch).chunk(2)
+        loss = self._loss.critic(real_B, fake_B)
+        self._optimiser.step(loss)
+        return loss.detach()
+
+    def generator_loss(self, fake_BCHW: Tensor) -> Tensor:
+        """The generator's adversarial loss, differentiable by the images only."""
+        with self._frozen():
+            return self._loss.generator(self._critic(self._shift(fake_BCHW)))
+
+    @contextmanager
+    def _frozen(self) -> Iterator[None]:
+        # The generator's step needs no gradient by the critic's weights: a third of the backward pass.
+        self._critic.requires_grad_(False)
+        try:
+            yield
+        finally:
+            self._critic.requires_grad_(True)
+
+    def _shift(self, images_BCHW: Tensor) -> Tensor:
+        if not self._max_shift:
+            return images_BCHW
+        batch, channels, size, _ = images_BCHW.shape
+        padded = F.pad(images_BCHW, (self._max_shift,) * 4, mode="replicate")
+        offsets_2B = torch.randint(0, 2 * self._max_shift + 1, (2, batch), generator=self._random)
+        ys, xs = (offsets_2B[:, :, None] + torch.arange(size)).to(images_BCHW.device)
+        samples = torch.arange(batch, device=images_BCHW.device)[:, None, None, None]
+        planes = torch.arange(channels, device=images_BCHW.device)[None, :, None, None]
+        return padded[samples, planes, ys[:, None, :, None], xs[:, None, None, :]]

@@ -1,0 +1,117 @@
+"""Distilling a student: it learns to map the teacher's latents to the teacher's images."""
+
+from collections.abc import Iterator, Sequence
+from typing import Annotated
+
+import torch
+import torch.nn.functional as F
+from pydantic import Field
+from torch import Tensor
+
+from gan.adversarial import AdversarialConfig, Opponent
+from gan.config import Config
+from gan.datasets import ImageDataset
+from gan.errors import GanError
+from gan.loop import Progress, ScheduledOptimiser, TrainingStep, run_loop
+from gan.losses import joint_loss
+from gan.models import GeneratorConfig, build_generator
+from gan.optimisation import OptimiserConfig
+from gan.seeds import generator_at, seed_at
+from gan.teacher_pool import TeacherPool
+from gan.training import draw_batch
+
+GanWeight = Annotated[float, Field(ge=0, lt=1)]
+
+
+class DistillationConfig(Config):
+    """How a student is distilled. Budgets and half-lives are in thousands of images.
+
+    `gan_weight` is the paper's a: 0 is the MSE scheme, which needs no critic; above 0 the joint scheme.
+    """
+
+    kimg: Annotated[float, Field(gt=0, le=1e6)]
+    gan_weight: GanWeight = 0.0
+    batch_size: Annotated[int, Field(ge=2, le=8192)] = 64
+    optimiser: OptimiserConfig = OptimiserConfig(
+        learning_rate=2e-3, beta1=0.9, beta2=0.99, warmup_kimg=2.0, final_fraction=0.0
+    )
+    adversarial: AdversarialConfig = AdversarialConfig()
+    ema_halflife_kimg: Annotated[float, Field(ge=0)] = 2.0
+
+
+class _DistillationStep(TrainingStep):
+    """One step towards the teacher's images and, in the joint scheme, past the critic."""
+
+    def __init__(
+        self,
+        architecture: GeneratorConfig,
+        config: DistillationConfig,
+        pool: TeacherPool,
+        dataset: ImageDataset,
+        seed: int,
+        device: torch.device,
+    ) -> None:
+        self.batch_size = config.batch_size
+        self.generator = build_generator(architecture, seed_at(seed, "generator")).to(device).train()
+        self._gan_weight = config.gan_weight
+        self._optimiser = ScheduledOptimiser(config.optimiser, self.generator)
+        self._opponent: Opponent | None = None
+        if config.gan_weight > 0:
+            self._opponent = Opponent(config.adversarial, architecture, seed, device)
+        self._pool_batches = pool.batches(config.batch_size, generator_at(seed, "pool batches"), device)
+        self._real_images = dataset.train_images
+        self._real_batches = generator_at(seed, "batches")
+        self._device = device
+
+    def set_progress(self, kimg: float, budget_kimg: float) -> None:
+        self._optimiser.set_progress(kimg, budget_kimg)
+        if self._opponent:
+            self._opponent.set_progress(kimg, budget_kimg)
+
+    def __call__(self) -> dict[str, Tensor]:
+        latents_BL, teacher_BCHW = next(self._pool_batches)
+        student_BCHW = self.generator(latents_BL)
+        mse = F.mse_loss(student_BCHW, teacher_BCHW)
+        if self._opponent is None:
+            self._optimiser.step(mse)
+            return {"mse": mse.detach()}
+        real_BCHW = draw_batch(self._real_images, self.batch_size, self._real_batches, self._device)
+        critic_loss = self._opponent.learn(real_BCHW, student_BCHW)
+        gan_term = self._opponent.generator_loss(student_BCHW)
+        self._optimiser.step(joint_loss(gan_term, mse, self._gan_weight))
+        return {"mse": mse.detach(), "critic_loss": critic_loss, "generator_loss": gan_term.detach()}
+
+
+def distill(
+    architecture: GeneratorConfig,
+    config: DistillationConfig,
+    pool: TeacherPool,
+    dataset: ImageDataset,
+    seed: int,
+    report_at_kimg: Sequence[float] = (),
+    device: torch.device | str = "cpu",
+) -> Iterator[Progress]:
+    """Distil a student of `architecture` from the teacher's `pool`.
+
+    The real images of `dataset` are seen only by the joint scheme's critic. Yields Progress at each of
+    `report_at_kimg` (thousands of images) and at the end. The result depends on the arguments alone,
+    given one machine and one number of threads. Raises GanError when the student's latent or image
+    shape is not the teacher's, or the pool holds less than one batch.
+    """
+    dataset.require_shape(architecture.image_channels, architecture.image_size)
+    student_shape = (architecture.latent_size, architecture.image_channels, architecture.image_size)
+    if student_shape != (pool.latent_size, *pool.image_shape[:2]):
+        raise GanError(
+            "A student has its teacher's latent size, image channels and image size "
+            f"{(pool.latent_size, *pool.image_shape[:2])}",
+            student_shape,
+            "Set latent_size, image_channels and image_size of the student to the teacher's.",
+        )
+    if len(pool) < config.batch_size:
+        raise GanError(
+            f"A teacher pool holds at least one batch of {config.batch_size} images",
+            len(pool),
+            "Raise teacher.pool_size or lower student.batch_size.",
+        )
+    step = _DistillationStep(architecture, config, pool, dataset, seed, torch.device(device))
+    return run_loop(step, config.kimg, config.ema_halflife_kimg, report_at_kimg)

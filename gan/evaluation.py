@@ -1,0 +1,105 @@
+"""Measuring a generator under one protocol: the same latents, extractor and real images for all.
+
+Shapes: N samples, L latent size, F features, K classes, C H W image channels, height and width.
+"""
+
+from dataclasses import asdict, dataclass
+from typing import Annotated
+
+import torch
+from pydantic import Field
+from torch import Tensor
+
+from gan.config import Config
+from gan.datasets import ImageDataset
+from gan.digests import value_digest
+from gan.features import Classifier, extract
+from gan.images import to_uint8
+from gan.metrics import FeatureStatistics, fid, inception_score, sharpness
+from gan.models import Generator
+from gan.seeds import generator_at
+
+
+class Protocol(Config):
+    """Everything that makes two metric values comparable. Rows of two protocols share no axis."""
+
+    version: int = 1  # of the measuring code: preprocessing, rounding to uint8, the metrics themselves
+    dataset_digest: str
+    extractor: str
+    extractor_digest: str
+    num_samples: Annotated[int, Field(ge=2)]
+    latent_seed: Annotated[int, Field(ge=0)] = 0
+    inception_splits: Annotated[int, Field(ge=1)] = 10
+
+    @property
+    def digest(self) -> str:
+        return value_digest(self.model_dump())
+
+
+@dataclass(frozen=True)
+class Metrics:
+    """Fréchet distance, Inception Score (mean and std over splits) and Variance of Laplacian."""
+
+    fid: float
+    inception_score: float
+    inception_score_std: float
+    sharpness: float
+
+    def as_dict(self) -> dict[str, float]:
+        return asdict(self)
+
+
+class Evaluator:
+    """Measures generators under `protocol`; the real images' statistics are computed once.
+
+    Raises GanError when the samples are too few for the extractor's features.
+    """
+
+    def __init__(self, protocol: Protocol, classifier: Classifier, real: FeatureStatistics) -> None:
+        self.protocol = protocol
+        self._classifier = classifier
+        self._real = real
+
+    def evaluate(self, generator: Generator) -> Metrics:
+        """The metrics of `protocol.num_samples` images made from the protocol's latents."""
+        latents_NL = self.latents(generator.config.latent_size)
+        return self._measure(generate(generator, latents_NL), self.protocol.inception_splits)
+
+    def evaluate_held_out(self, dataset: ImageDataset) -> Metrics:
+        """The metrics of the real held-out images: what a perfect generator could be expected to reach.
+
+        There are fewer of them than `num_samples`, so their FID is biased upwards. The Inception Score
+        is taken over splits of about the protocol's size, on which its bias depends.
+        """
+        images = dataset.held_out_images
+        splits = round(len(images) * self.protocol.inception_splits / self.protocol.num_samples)
+        return self._measure(images, max(1, splits))
+
+    def latents(self, latent_size: int) -> Tensor:
+        """The protocol's latents NL, the same for every generator of one latent size."""
+        random = generator_at(self.protocol.latent_seed, "evaluation")
+        return torch.randn(self.protocol.num_samples, latent_size, generator=random)
+
+    def _measure(self, images_NCHW: Tensor, splits: int) -> Metrics:
+        features_NF, logits_NK = extract(self._classifier, images_NCHW)
+        score, score_std = inception_score(logits_NK, splits)
+        return Metrics(
+            fid=fid(self._real, FeatureStatistics.of(features_NF)),
+            inception_score=score,
+            inception_score_std=score_std,
+            sharpness=sharpness(images_NCHW.cpu().numpy()),
+        )
+
+
+def real_statistics(classifier: Classifier, dataset: ImageDataset) -> FeatureStatistics:
+    """The feature statistics of the training images, which every FID is measured against."""
+    return FeatureStatistics.of(extract(classifier, dataset.train_images)[0])
+
+
+@torch.inference_mode()
+def generate(generator: Generator, latents_NL: Tensor, batch_size: int = 256) -> Tensor:
+    """Images uint8 NCHW, on the CPU, of latents NL."""
+    device = next(generator.parameters()).device
+    return torch.cat(
+        [to_uint8(generator(part.to(device))).cpu() for part in torch.split(latents_NL, batch_size)]
+    )

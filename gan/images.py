@@ -1,0 +1,37 @@
+"""Images between storage (uint8, 0 to 255) and networks (float32, -1 to 1). Layout NCHW throughout."""
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+from torch import Tensor
+from torchvision.utils import make_grid
+
+from gan.errors import GanError
+
+
+def to_unit_range(images_u8: Tensor) -> Tensor:
+    """uint8 in [0, 255] to float32 in [-1, 1]."""
+    return images_u8.to(torch.float32).div_(127.5).sub_(1)
+
+
+def to_uint8(images: Tensor) -> Tensor:
+    """float in [-1, 1] to uint8 in [0, 255], rounded to nearest: the inverse of `to_unit_range`."""
+    return images.add(1).mul_(127.5).round_().clamp_(0, 255).to(torch.uint8)
+
+
+def save_grid(images_NCHW: Tensor, path: Path, columns: int = 8, enlarge: int = 3) -> None:
+    """Write uint8 images as one PNG, `columns` in a row, each pixel `enlarge` times its size.
+
+    Raises GanError when the file cannot be written.
+    """
+    grid_CHW = make_grid(images_NCHW, nrow=columns, padding=1, pad_value=255)
+    grid_HWC = np.ascontiguousarray(grid_CHW.numpy().transpose(1, 2, 0)[:, :, ::-1])  # OpenCV wants BGR
+    large = cv2.resize(grid_HWC, None, fx=enlarge, fy=enlarge, interpolation=cv2.INTER_NEAREST)
+    done, png = cv2.imencode(".png", large)
+    assert done
+    try:
+        path.write_bytes(png.tobytes())
+    except OSError as error:
+        raise GanError("An image is written to a writable path", f"{path} ({error.strerror})", "Choose another path.") from error

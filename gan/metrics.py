@@ -1,0 +1,101 @@
+"""Metrics as pure functions: features -> statistics -> number, in float64.
+
+Shapes: N samples, F features, K classes, C H W image channels, height and width.
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+import scipy.linalg
+import scipy.special
+
+from gan.errors import GanError
+
+Array = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class FeatureStatistics:
+    """Mean (F) and unbiased covariance (FF) of the features of `count` samples."""
+
+    mean: Array
+    covariance: Array
+    count: int
+
+    @classmethod
+    def of(cls, features_NF: npt.ArrayLike) -> "FeatureStatistics":
+        """The statistics of features NF.
+
+        Raises GanError for fewer than 2F samples, where the covariance says little, and for features
+        that are not finite.
+        """
+        features = np.asarray(features_NF, dtype=np.float64)
+        count, size = features.shape
+        if count < 2 * size:
+            raise GanError(
+                f"FID needs at least 2 * {size} samples for {size} features",
+                count,
+                "Raise evaluation.num_samples, or use more images.",
+            )
+        if not np.isfinite(features).all():
+            raise GanError(
+                "FID needs finite features",
+                f"{int((~np.isfinite(features)).sum())} NaN or infinite values",
+                "The generator has diverged, or the extractor is damaged.",
+            )
+        return cls(features.mean(axis=0), np.cov(features, rowvar=False).reshape(size, size), count)
+
+    @cached_property
+    def covariance_root(self) -> Array:
+        """The symmetric square root of the covariance, FF."""
+        values, vectors = scipy.linalg.eigh(self.covariance)
+        root: Array = (vectors * np.sqrt(values.clip(min=0))) @ vectors.T
+        return root
+
+
+def fid(real: FeatureStatistics, fake: FeatureStatistics) -> float:
+    """Fréchet distance of two Gaussians, |m1 - m2|^2 + tr(C1 + C2 - 2 (C1 C2)^(1/2)) (Heusel et al., 2017).
+
+    tr (C1 C2)^(1/2) is the sum of the square roots of the eigenvalues of C1^(1/2) C2 C1^(1/2), which is
+    symmetric: no complex rounding, and `real`'s root is computed once for many `fake`.
+    """
+    product = real.covariance_root @ fake.covariance @ real.covariance_root
+    eigenvalues = scipy.linalg.eigvalsh((product + product.T) / 2).clip(min=0)
+    shift = real.mean - fake.mean
+    trace = np.trace(real.covariance) + np.trace(fake.covariance) - 2 * np.sqrt(eigenvalues).sum()
+    return float(shift @ shift + trace)
+
+
+def inception_score(logits_NK: npt.ArrayLike, splits: int = 10) -> tuple[float, float]:
+    """exp(E_x KL(p(y|x) || p(y))), mean and standard deviation over `splits` (Salimans et al., 2016).
+
+    The score lies between 1 and K. Raises GanError for fewer samples than splits.
+    """
+    logits = np.asarray(logits_NK, dtype=np.float64)
+    if len(logits) < splits:
+        raise GanError(
+            f"Inception Score over {splits} splits needs at least as many samples",
+            len(logits),
+            "Raise evaluation.num_samples or lower evaluation.inception_splits.",
+        )
+    log_p = logits - scipy.special.logsumexp(logits, axis=1, keepdims=True)
+    scores = []
+    for part in np.array_split(log_p, splits):
+        log_marginal = scipy.special.logsumexp(part, axis=0) - np.log(len(part))
+        divergence_N = (np.exp(part) * (part - log_marginal)).sum(axis=1)
+        scores.append(np.exp(divergence_N.mean()))
+    return float(np.mean(scores)), float(np.std(scores))
+
+
+def sharpness(images_NCHW: npt.NDArray[np.uint8]) -> float:
+    """Mean Variance of Laplacian over images, in squared grey levels (0 to 255). Higher is sharper."""
+    return float(np.mean([cv2.Laplacian(_grey(image), cv2.CV_64F).var() for image in images_NCHW]))
+
+
+def _grey(image_CHW: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+    if len(image_CHW) == 1:
+        return np.asarray(image_CHW[0])
+    return np.asarray(cv2.cvtColor(image_CHW.transpose(1, 2, 0), cv2.COLOR_RGB2GRAY), dtype=np.uint8)

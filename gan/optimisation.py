@@ -1,0 +1,65 @@
+"""The optimiser with its schedule, and the running average of a generator's weights."""
+
+import copy
+import math
+from typing import Annotated
+
+import torch
+from pydantic import Field
+from torch import nn
+
+from gan.config import Config
+
+
+class OptimiserConfig(Config):
+    """Adam with linear warm-up and cosine decay, both counted in images seen."""
+
+    learning_rate: Annotated[float, Field(gt=0, le=1)]
+    beta1: Annotated[float, Field(ge=0, lt=1)] = 0.5
+    beta2: Annotated[float, Field(ge=0, lt=1)] = 0.99
+    warmup_kimg: Annotated[float, Field(ge=0)] = 0.0
+    final_fraction: Annotated[float, Field(ge=0, le=1)] = 1.0  # of learning_rate, at the end
+
+    def rate_at(self, kimg: float, budget_kimg: float) -> float:
+        """The learning rate after `kimg` of `budget_kimg` thousand images."""
+        warmup = min(1.0, kimg / self.warmup_kimg) if self.warmup_kimg else 1.0
+        cosine = 0.5 * (1 + math.cos(math.pi * min(1.0, kimg / budget_kimg)))
+        return self.learning_rate * warmup * (self.final_fraction + (1 - self.final_fraction) * cosine)
+
+
+def build_adam(config: OptimiserConfig, module: nn.Module) -> torch.optim.Adam:
+    """Adam over the parameters of `module`, in one fused kernel."""
+    return torch.optim.Adam(
+        module.parameters(), lr=config.learning_rate, betas=(config.beta1, config.beta2), fused=True
+    )
+
+
+def set_rate(optimiser: torch.optim.Optimizer, rate: float) -> None:
+    """Give every parameter group the learning rate `rate`."""
+    for group in optimiser.param_groups:
+        group["lr"] = rate
+
+
+class MovingAverage:
+    """An exponential moving average of a module's weights, with a half-life in thousands of images.
+
+    While fewer images than the half-life were seen, the half-life is a twentieth of those seen, so
+    that short runs are not averages of their first weights (Karras et al., 2020, appendix).
+    BatchNorm's running statistics are averages already and are copied.
+    """
+
+    def __init__(self, module: nn.Module, halflife_kimg: float) -> None:
+        self.module = copy.deepcopy(module).eval().requires_grad_(False)
+        self.halflife_kimg = halflife_kimg
+        self._pairs = list(zip(self.module.parameters(), module.parameters(), strict=True))
+        self._buffers = list(zip(self.module.buffers(), module.buffers(), strict=True))
+
+    @torch.no_grad()
+    def update(self, kimg_seen: float, kimg_step: float) -> None:
+        """Move towards the module's weights, `kimg_step` after the last update."""
+        halflife = min(self.halflife_kimg, kimg_seen / 20)
+        decay = 0.5 ** (kimg_step / halflife) if halflife > 0 else 0.0
+        averages, weights = zip(*self._pairs, strict=True)
+        torch._foreach_lerp_(averages, weights, 1 - decay)
+        for average, buffer in self._buffers:
+            average.copy_(buffer)

@@ -1,0 +1,86 @@
+"""Training a GAN from scratch: the teacher, and the baseline of a student's size."""
+
+from collections.abc import Iterator, Sequence
+from typing import Annotated
+
+import torch
+from pydantic import Field
+from torch import Tensor
+
+from gan.adversarial import AdversarialConfig, Opponent
+from gan.config import Config
+from gan.datasets import ImageDataset
+from gan.images import to_unit_range
+from gan.loop import Progress, ScheduledOptimiser, TrainingStep, run_loop
+from gan.models import GeneratorConfig, build_generator
+from gan.optimisation import OptimiserConfig
+from gan.seeds import generator_at, seed_at
+
+
+class GanTrainingConfig(Config):
+    """How a generator is trained against a critic. Budgets and half-lives are in thousands of images."""
+
+    kimg: Annotated[float, Field(gt=0, le=1e6)]
+    batch_size: Annotated[int, Field(ge=2, le=8192)] = 64
+    optimiser: OptimiserConfig = OptimiserConfig(learning_rate=2e-4)
+    adversarial: AdversarialConfig = AdversarialConfig()
+    ema_halflife_kimg: Annotated[float, Field(ge=0)] = 44.0  # 0.999 a step at batch size 64
+
+
+class _AdversarialStep(TrainingStep):
+    """One critic step and one generator step on the same generated batch."""
+
+    def __init__(
+        self,
+        architecture: GeneratorConfig,
+        config: GanTrainingConfig,
+        dataset: ImageDataset,
+        seed: int,
+        device: torch.device,
+    ) -> None:
+        self.batch_size = config.batch_size
+        self.generator = build_generator(architecture, seed_at(seed, "generator")).to(device).train()
+        self._optimiser = ScheduledOptimiser(config.optimiser, self.generator)
+        self._opponent = Opponent(config.adversarial, architecture, seed, device)
+        self._real_images = dataset.train_images
+        self._latents = generator_at(seed, "latents")
+        self._batches = generator_at(seed, "batches")
+        self._device = device
+
+    def set_progress(self, kimg: float, budget_kimg: float) -> None:
+        self._optimiser.set_progress(kimg, budget_kimg)
+        self._opponent.set_progress(kimg, budget_kimg)
+
+    def __call__(self) -> dict[str, Tensor]:
+        latent_size = self.generator.config.latent_size
+        latents_BL = torch.randn(self.batch_size, latent_size, generator=self._latents).to(self._device)
+        fake_BCHW = self.generator(latents_BL)
+        real_BCHW = draw_batch(self._real_images, self.batch_size, self._batches, self._device)
+        critic_loss = self._opponent.learn(real_BCHW, fake_BCHW)
+        generator_loss = self._opponent.generator_loss(fake_BCHW)
+        self._optimiser.step(generator_loss)
+        return {"critic_loss": critic_loss, "generator_loss": generator_loss.detach()}
+
+
+def train_gan(
+    architecture: GeneratorConfig,
+    config: GanTrainingConfig,
+    dataset: ImageDataset,
+    seed: int,
+    report_at_kimg: Sequence[float] = (),
+    device: torch.device | str = "cpu",
+) -> Iterator[Progress]:
+    """Train a generator of `architecture` on the training images of `dataset` against a critic.
+
+    Yields Progress at each of `report_at_kimg` (thousands of images) and at the end. The result
+    depends on the arguments alone, given one machine and one number of threads.
+    """
+    dataset.require_shape(architecture.image_channels, architecture.image_size)
+    step = _AdversarialStep(architecture, config, dataset, seed, torch.device(device))
+    return run_loop(step, config.kimg, config.ema_halflife_kimg, report_at_kimg)
+
+
+def draw_batch(images_NCHW: Tensor, batch_size: int, random: torch.Generator, device: torch.device) -> Tensor:
+    """`batch_size` images drawn with replacement, as float32 BCHW in [-1, 1]."""
+    index_B = torch.randint(len(images_NCHW), (batch_size,), generator=random)
+    return to_unit_range(images_NCHW[index_B].to(device))

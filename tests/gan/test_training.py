@@ -1,0 +1,142 @@
+from collections.abc import Iterator
+
+import pytest
+import torch
+from torch import nn
+
+from gan import (
+    DistillationConfig,
+    GanError,
+    GanTrainingConfig,
+    Generator,
+    GeneratorConfig,
+    ImageDataset,
+    OptimiserConfig,
+    Progress,
+    TeacherPool,
+    distill,
+    train_gan,
+)
+from gan.optimisation import MovingAverage
+
+STUDENT = GeneratorConfig(image_size=16, image_channels=1, width=2, latent_size=8)
+
+
+def weights(progress: Progress) -> torch.Tensor:
+    return nn.utils.parameters_to_vector(progress.generator.parameters()).clone()
+
+
+def last(training: Iterator[Progress]) -> Progress:
+    *_, progress = training
+    return progress
+
+
+@pytest.mark.parametrize("gan_weight", [0.0, 0.1])
+def test_a_student_depends_on_its_arguments_alone(
+    pool: TeacherPool, digits: ImageDataset, gan_weight: float
+) -> None:
+    config = DistillationConfig(kimg=1.0, gan_weight=gan_weight)
+
+    def student(seed: int, rungs: tuple[float, ...] = ()) -> torch.Tensor:
+        torch.rand(3)  # what others draw must not matter
+        return weights(last(distill(STUDENT, config, pool, digits, seed, rungs)))
+
+    first = student(seed=1)
+    assert torch.equal(first, student(seed=1)), "the same arguments, another student"
+    assert torch.equal(first, student(seed=1, rungs=(0.3, 0.6))), "looking changed the training"
+    assert not torch.equal(first, student(seed=2))
+
+
+def test_training_from_scratch_depends_on_its_arguments_alone(digits: ImageDataset) -> None:
+    config = GanTrainingConfig(kimg=1.0)
+    first, again, other = (weights(last(train_gan(STUDENT, config, digits, seed))) for seed in (1, 1, 2))
+    assert torch.equal(first, again)
+    assert not torch.equal(first, other)
+
+
+def test_progress_comes_at_the_points_asked_for_and_at_the_end(
+    pool: TeacherPool, digits: ImageDataset
+) -> None:
+    config = DistillationConfig(kimg=1.0, batch_size=64)
+    points = [p.kimg for p in distill(STUDENT, config, pool, digits, 0, [0.3, 0.31, 0.6, 5.0])]
+    assert points == [0.32, 0.64, 1.024]  # after the batch that reaches each; 1.024 is the first full one
+
+
+def test_a_student_gets_closer_to_its_teacher(pool: TeacherPool, digits: ImageDataset) -> None:
+    config = DistillationConfig(kimg=8.0)
+    first, *_, end = (p.losses["mse"] for p in distill(STUDENT, config, pool, digits, 0, [0.1, 4.0]))
+    assert end < first / 2
+
+
+def test_divergence_ends_the_training_with_a_progress_that_says_so(
+    pool: TeacherPool, digits: ImageDataset
+) -> None:
+    config = DistillationConfig(
+        kimg=50.0, gan_weight=0.5, optimiser=OptimiserConfig(learning_rate=1.0, beta1=0.0, beta2=0.0)
+    )
+    student = distill(STUDENT, config, pool, digits, 0, [1.0, 2.0])
+    progress = next(student)
+    with torch.no_grad():
+        for parameter in progress.generator.parameters():
+            parameter.fill_(torch.nan)  # the average never recovers from a NaN
+    progress = next(student)
+    assert progress.diverged
+    with pytest.raises(StopIteration):
+        next(student)
+
+
+@pytest.mark.parametrize(
+    "change", [{"latent_size": 9}, {"image_channels": 3}, {"image_size": 32}], ids=lambda c: next(iter(c))
+)
+def test_a_student_that_does_not_fit_its_teacher_is_refused(
+    pool: TeacherPool, digits: ImageDataset, change: dict[str, int]
+) -> None:
+    with pytest.raises(GanError, match=r"Give the model|Set latent_size"):
+        distill(STUDENT.model_copy(update=change), DistillationConfig(kimg=1.0), pool, digits, 0)
+
+
+def test_a_pool_smaller_than_a_batch_is_refused(pool: TeacherPool, digits: ImageDataset) -> None:
+    with pytest.raises(GanError, match=r"one batch of 512 images, got 320\. Raise teacher\.pool_size"):
+        distill(STUDENT, DistillationConfig(kimg=1.0, batch_size=512), pool, digits, 0)
+
+
+class TestSchedule:
+    CONFIG = OptimiserConfig(learning_rate=0.1, warmup_kimg=10, final_fraction=0.2)
+
+    @pytest.mark.parametrize(
+        ("kimg", "rate"), [(0, 0.0), (5, 0.05 * (0.2 + 0.8 * 0.9938)), (50, 0.06), (100, 0.02)]
+    )
+    def test_warm_up_then_cosine_to_the_final_fraction(self, kimg: float, rate: float) -> None:
+        assert self.CONFIG.rate_at(kimg, 100) == pytest.approx(rate, abs=1e-5)
+
+    def test_constant_by_default(self) -> None:
+        assert OptimiserConfig(learning_rate=0.1).rate_at(99, 100) == pytest.approx(0.1)
+
+
+class TestMovingAverage:
+    def test_a_half_life_halves_the_distance(self) -> None:
+        module = nn.Linear(1, 1, bias=False)
+        nn.init.constant_(module.weight, 0.0)
+        average = MovingAverage(module, halflife_kimg=2.0)
+        nn.init.constant_(module.weight, 1.0)
+        average.update(kimg_seen=1000, kimg_step=2.0)
+        assert average.module.weight.item() == pytest.approx(0.5)
+        average.update(kimg_seen=1002, kimg_step=4.0)
+        assert average.module.weight.item() == pytest.approx(1 - 0.5 * 0.25)
+
+    def test_early_on_the_half_life_is_a_twentieth_of_what_was_seen(self) -> None:
+        module = nn.Linear(1, 1, bias=False)
+        nn.init.constant_(module.weight, 0.0)
+        average = MovingAverage(module, halflife_kimg=1000.0)
+        nn.init.constant_(module.weight, 1.0)
+        average.update(kimg_seen=40, kimg_step=2.0)
+        assert average.module.weight.item() == pytest.approx(0.5)
+
+    def test_batch_statistics_are_copied(self, teacher: Generator) -> None:
+        source = Generator(teacher.config).train()
+        average = MovingAverage(source, halflife_kimg=100.0)
+        source(torch.randn(64, teacher.config.latent_size))
+        average.update(1000, 0.064)
+        ours, theirs = dict(average.module.named_buffers()), dict(source.named_buffers())
+        assert ours
+        assert all(torch.equal(ours[name], theirs[name]) for name in theirs)
