@@ -21,7 +21,7 @@ from gan.cost import count_parameters, mac_g
 from gan.datasets import DATASETS, ImageDataset, load_dataset
 from gan.distillation import DistillationConfig, distill
 from gan.errors import ArtifactError, GanError
-from gan.evaluation import Evaluator, Metrics, Protocol, generate, real_statistics
+from gan.evaluation import Evaluator, Metrics, Protocol, evaluation_latents, generate, real_statistics
 from gan.features import Classifier, ClassifierConfig, train_classifier
 from gan.loop import Progress
 from gan.models import CriticConfig, Generator, GeneratorConfig, build_generator
@@ -54,6 +54,7 @@ __all__ = [
     "build_pool",
     "count_parameters",
     "distill",
+    "evaluation_latents",
     "generate",
     "load_classifier",
     "load_dataset",

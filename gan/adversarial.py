@@ -34,9 +34,7 @@ class AdversarialConfig(Config):
 class Opponent:
     """A critic in training: learns to tell real from fake, and gives the generator its loss."""
 
-    def __init__(
-        self, config: AdversarialConfig, images: GeneratorConfig, seed: int, device: torch.device
-    ) -> None:
+    def __init__(self, config: AdversarialConfig, images: GeneratorConfig, seed: int, device: torch.device) -> None:
         self._loss = ADVERSARIAL[config.loss]
         self._critic = build_critic(config.critic, images, seed_at(seed, "critic")).to(device)
         self._optimiser = ScheduledOptimiser(config.optimiser, self._critic)

@@ -108,9 +108,7 @@ def _restore(folder: Path, module: ModuleT, weights_digest: str) -> ModuleT:
     try:
         found = file_digest(path)
         if found != weights_digest:
-            raise ArtifactError(
-                f"The weights in {path} have the SHA-256 digest {weights_digest}", found, _REMEDY
-            )
+            raise ArtifactError(f"The weights in {path} have the SHA-256 digest {weights_digest}", found, _REMEDY)
         module.load_state_dict(load_file(path))
     except (OSError, SafetensorError, RuntimeError) as error:
         raise ArtifactError(

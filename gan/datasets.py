@@ -52,9 +52,7 @@ class ImageDataset:
 def load_dataset(name: str) -> ImageDataset:
     """The data set called `name`. Raises GanError when there is none of that name."""
     if name not in DATASETS:
-        raise GanError(
-            f"A data set is one of {', '.join(sorted(DATASETS))}", repr(name), "Choose one of these names."
-        )
+        raise GanError(f"A data set is one of {', '.join(sorted(DATASETS))}", repr(name), "Choose one of these names.")
     return DATASETS[name]()
 
 

@@ -77,8 +77,7 @@ class Evaluator:
 
     def latents(self, latent_size: int) -> Tensor:
         """The protocol's latents NL, the same for every generator of one latent size."""
-        random = generator_at(self.protocol.latent_seed, "evaluation")
-        return torch.randn(self.protocol.num_samples, latent_size, generator=random)
+        return evaluation_latents(self.protocol.num_samples, latent_size, self.protocol.latent_seed)
 
     def _measure(self, images_NCHW: Tensor, splits: int) -> Metrics:
         features_NF, logits_NK = extract(self._classifier, images_NCHW)
@@ -91,6 +90,11 @@ class Evaluator:
         )
 
 
+def evaluation_latents(num_samples: int, latent_size: int, seed: int) -> Tensor:
+    """The latents NL ~ N(0, I) that a protocol of this sample count and seed evaluates at."""
+    return torch.randn(num_samples, latent_size, generator=generator_at(seed, "evaluation"))
+
+
 def real_statistics(classifier: Classifier, dataset: ImageDataset) -> FeatureStatistics:
     """The feature statistics of the training images, which every FID is measured against."""
     return FeatureStatistics.of(extract(classifier, dataset.train_images)[0])
@@ -100,6 +104,4 @@ def real_statistics(classifier: Classifier, dataset: ImageDataset) -> FeatureSta
 def generate(generator: Generator, latents_NL: Tensor, batch_size: int = 256) -> Tensor:
     """Images uint8 NCHW, on the CPU, of latents NL."""
     device = next(generator.parameters()).device
-    return torch.cat(
-        [to_uint8(generator(part.to(device))).cpu() for part in torch.split(latents_NL, batch_size)]
-    )
+    return torch.cat([to_uint8(generator(part.to(device))).cpu() for part in torch.split(latents_NL, batch_size)])

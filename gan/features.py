@@ -100,9 +100,7 @@ def _held_out_accuracy(classifier: Classifier, dataset: ImageDataset) -> float:
 
 
 @torch.inference_mode()
-def extract(
-    classifier: Classifier, images_NCHW: Tensor, batch_size: int = 512
-) -> tuple[np.ndarray, np.ndarray]:
+def extract(classifier: Classifier, images_NCHW: Tensor, batch_size: int = 512) -> tuple[np.ndarray, np.ndarray]:
     """Features NF and logits NK, float32, of uint8 images."""
     device = next(classifier.parameters()).device
     parts = [classifier(to_unit_range(part.to(device))) for part in torch.split(images_NCHW, batch_size)]

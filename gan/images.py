@@ -34,4 +34,6 @@ def save_grid(images_NCHW: Tensor, path: Path, columns: int = 8, enlarge: int = 
     try:
         path.write_bytes(png.tobytes())
     except OSError as error:
-        raise GanError("An image is written to a writable path", f"{path} ({error.strerror})", "Choose another path.") from error
+        raise GanError(
+            "An image is written to a writable path", f"{path} ({error.strerror})", "Choose another path."
+        ) from error

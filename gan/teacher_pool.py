@@ -78,9 +78,7 @@ def build_pool(
     latents_NL = torch.randn(size, teacher.config.latent_size, generator=generator_at(seed, "pool"))
     device = next(teacher.parameters()).device
     config = teacher.config
-    images_NCHW = torch.empty(
-        (size, config.image_channels, config.image_size, config.image_size), dtype=torch.uint8
-    )
+    images_NCHW = torch.empty((size, config.image_channels, config.image_size, config.image_size), dtype=torch.uint8)
     for start in range(0, size, batch_size):
         part = slice(start, start + batch_size)
         with torch.inference_mode():

@@ -61,9 +61,7 @@ def test_a_classifier_comes_back_bit_for_bit(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("position", [0.0, 0.3, 0.999])
-def test_one_flipped_byte_in_the_weights_is_refused(
-    teacher: Generator, tmp_path: Path, position: float
-) -> None:
+def test_one_flipped_byte_in_the_weights_is_refused(teacher: Generator, tmp_path: Path, position: float) -> None:
     save_generator(tmp_path, teacher, card_of(teacher.config))
     path = tmp_path / "weights.safetensors"
     content = bytearray(path.read_bytes())
@@ -82,9 +80,7 @@ def test_a_missing_file_is_named(teacher: Generator, tmp_path: Path, name: str) 
 
 
 @pytest.mark.parametrize("text", ["", "{}", "[1]", '{"kind": "generator", "unknown": 1}'])
-def test_a_card_that_does_not_describe_a_generator_is_refused(
-    teacher: Generator, tmp_path: Path, text: str
-) -> None:
+def test_a_card_that_does_not_describe_a_generator_is_refused(teacher: Generator, tmp_path: Path, text: str) -> None:
     save_generator(tmp_path, teacher, card_of(teacher.config))
     (tmp_path / "card.json").write_text(text)
     with pytest.raises(ArtifactError, match=r"card\.json"):

@@ -87,9 +87,7 @@ class TestInceptionScore:
 class TestSharpness:
     def test_equals_scipys_laplacian(self) -> None:
         images = np.random.default_rng(2).integers(0, 256, (4, 1, 16, 16), dtype=np.uint8)
-        expected = np.mean(
-            [scipy.ndimage.laplace(image[0].astype(float), mode="mirror").var() for image in images]
-        )
+        expected = np.mean([scipy.ndimage.laplace(image[0].astype(float), mode="mirror").var() for image in images])
         assert sharpness(images) == pytest.approx(expected, rel=1e-9)
 
     def test_blur_lowers_it_and_a_flat_image_has_none(self) -> None:

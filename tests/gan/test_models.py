@@ -27,9 +27,7 @@ def test_the_papers_generators_have_the_papers_sizes(width: int, parameters: int
 @pytest.mark.parametrize("image_size", [16, 32, 64, 128])
 @pytest.mark.parametrize(("channels", "depth"), [(1, 1), (3, 2)])
 def test_images_have_the_configured_shape_and_range(image_size: int, channels: int, depth: int) -> None:
-    config = GeneratorConfig(
-        image_size=image_size, image_channels=channels, width=2, depth=depth, latent_size=5
-    )
+    config = GeneratorConfig(image_size=image_size, image_channels=channels, width=2, depth=depth, latent_size=5)
     images = build_generator(config, seed=0)(torch.randn(3, 5))
     assert images.shape == (3, channels, image_size, image_size)
     assert images.abs().max() <= 1
@@ -65,9 +63,7 @@ def test_weights_depend_on_the_seed_alone() -> None:
     assert not torch.equal(next(first.parameters()), next(other.parameters()))
 
 
-@pytest.mark.parametrize(
-    "mistake", [{"width": 0}, {"depth": 0}, {"image_size": 20}, {"widht": 4}, {"width": "4"}]
-)
+@pytest.mark.parametrize("mistake", [{"width": 0}, {"depth": 0}, {"image_size": 20}, {"widht": 4}, {"width": "4"}])
 def test_a_config_is_checked_at_birth(mistake: dict[str, object]) -> None:
     values = {"image_size": 16, "image_channels": 1, "width": 4, **mistake}
     with pytest.raises(ValidationError):

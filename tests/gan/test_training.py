@@ -32,9 +32,7 @@ def last(training: Iterator[Progress]) -> Progress:
 
 
 @pytest.mark.parametrize("gan_weight", [0.0, 0.1])
-def test_a_student_depends_on_its_arguments_alone(
-    pool: TeacherPool, digits: ImageDataset, gan_weight: float
-) -> None:
+def test_a_student_depends_on_its_arguments_alone(pool: TeacherPool, digits: ImageDataset, gan_weight: float) -> None:
     config = DistillationConfig(kimg=1.0, gan_weight=gan_weight)
 
     def student(seed: int, rungs: tuple[float, ...] = ()) -> torch.Tensor:
@@ -54,9 +52,7 @@ def test_training_from_scratch_depends_on_its_arguments_alone(digits: ImageDatas
     assert not torch.equal(first, other)
 
 
-def test_progress_comes_at_the_points_asked_for_and_at_the_end(
-    pool: TeacherPool, digits: ImageDataset
-) -> None:
+def test_progress_comes_at_the_points_asked_for_and_at_the_end(pool: TeacherPool, digits: ImageDataset) -> None:
     config = DistillationConfig(kimg=1.0, batch_size=64)
     points = [p.kimg for p in distill(STUDENT, config, pool, digits, 0, [0.3, 0.31, 0.6, 5.0])]
     assert points == [0.32, 0.64, 1.024]  # after the batch that reaches each; 1.024 is the first full one
@@ -68,9 +64,7 @@ def test_a_student_gets_closer_to_its_teacher(pool: TeacherPool, digits: ImageDa
     assert end < first / 2
 
 
-def test_divergence_ends_the_training_with_a_progress_that_says_so(
-    pool: TeacherPool, digits: ImageDataset
-) -> None:
+def test_divergence_ends_the_training_with_a_progress_that_says_so(pool: TeacherPool, digits: ImageDataset) -> None:
     config = DistillationConfig(
         kimg=50.0, gan_weight=0.5, optimiser=OptimiserConfig(learning_rate=1.0, beta1=0.0, beta2=0.0)
     )
@@ -103,9 +97,7 @@ def test_a_pool_smaller_than_a_batch_is_refused(pool: TeacherPool, digits: Image
 class TestSchedule:
     CONFIG = OptimiserConfig(learning_rate=0.1, warmup_kimg=10, final_fraction=0.2)
 
-    @pytest.mark.parametrize(
-        ("kimg", "rate"), [(0, 0.0), (5, 0.05 * (0.2 + 0.8 * 0.9938)), (50, 0.06), (100, 0.02)]
-    )
+    @pytest.mark.parametrize(("kimg", "rate"), [(0, 0.0), (5, 0.05 * (0.2 + 0.8 * 0.9938)), (50, 0.06), (100, 0.02)])
     def test_warm_up_then_cosine_to_the_final_fraction(self, kimg: float, rate: float) -> None:
         assert self.CONFIG.rate_at(kimg, 100) == pytest.approx(rate, abs=1e-5)
 

@@ -1,0 +1,51 @@
+"""From a table of trials to the answer: Pareto frontier, compression limit, figures and report.
+
+    table = analysis.read_table(Path("trials.parquet"))
+    limit = analysis.compression_limit(table, analysis.LimitRule(metric="fid", tolerance=0.5))
+    print(limit.sentence())
+    analysis.pareto_figure(table, limit)
+
+Needs Arrow tables and nothing else: no network, no search, no tracking server.
+"""
+
+from analysis.comparison import gain_over_scratch, with_baselines
+from analysis.errors import AnalysisError
+from analysis.figures import pareto_figure, sample_grid_figure, save_figure
+from analysis.limit import CompressionLimit, LimitRule, LimitStatus, compression_limit
+from analysis.pareto import final_students, hypervolume, pareto_frontier
+from analysis.report import markdown_report
+from analysis.schema import (
+    TRIAL_SCHEMA,
+    TrialState,
+    read_table,
+    require_one_protocol,
+    state_counts,
+    trial_table,
+    validate,
+    write_table,
+)
+
+__all__ = [
+    "TRIAL_SCHEMA",
+    "AnalysisError",
+    "CompressionLimit",
+    "LimitRule",
+    "LimitStatus",
+    "TrialState",
+    "compression_limit",
+    "final_students",
+    "gain_over_scratch",
+    "hypervolume",
+    "markdown_report",
+    "pareto_figure",
+    "pareto_frontier",
+    "read_table",
+    "require_one_protocol",
+    "sample_grid_figure",
+    "save_figure",
+    "state_counts",
+    "trial_table",
+    "validate",
+    "with_baselines",
+    "write_table",
+]

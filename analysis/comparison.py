@@ -1,0 +1,91 @@
+"""Students beside their baselines: the same architecture and seed, trained from scratch."""
+
+from typing import Any
+
+import pyarrow as pa
+
+from analysis.pareto import final_students
+from analysis.schema import require_one_protocol
+
+_BASELINE_COLUMNS = {
+    "baseline_fid": pa.float64(),
+    "baseline_inception_score": pa.float64(),
+    "baseline_sharpness": pa.float64(),
+    "baseline_kimg": pa.float64(),
+    "baseline_state": pa.string(),
+}
+_PAIR_SCHEMA = pa.schema(
+    [
+        ("trial", pa.int64()),
+        ("width", pa.int64()),
+        ("depth", pa.int64()),
+        ("gan_weight", pa.float64()),
+        ("seed", pa.int64()),
+        ("parameters", pa.int64()),
+        ("compression_ratio", pa.float64()),
+        ("distilled_fid", pa.float64()),
+        ("scratch_fid", pa.float64()),
+        ("distilled_kimg", pa.float64()),
+        ("scratch_kimg", pa.float64()),
+        ("fid_ratio", pa.float64()),
+    ]
+)
+
+_Twin = tuple[str, int, int, int]
+
+
+def with_baselines(students: pa.Table, table: pa.Table) -> pa.Table:
+    """`students` with columns baseline_fid, _inception_score, _sharpness, _kimg and _state beside them.
+
+    The baseline is the row of `table` from scratch with the same data set, width, depth and seed; of
+    several the one with the largest budget. Without one, or where it did not finish, the metrics are
+    null, and baseline_state says how it ended.
+    """
+    require_one_protocol(table)
+    twins = _baselines(table)
+    rows = []
+    for student in students.to_pylist():
+        twin = twins.get(_twin(student))
+        usable = twin if twin and twin["final"] else {}
+        rows.append(
+            {
+                "baseline_fid": usable.get("fid"),
+                "baseline_inception_score": usable.get("inception_score"),
+                "baseline_sharpness": usable.get("sharpness"),
+                "baseline_kimg": usable.get("kimg"),
+                "baseline_state": twin["state"] if twin else None,
+            }
+        )
+    columns = pa.Table.from_pylist(rows, pa.schema(_BASELINE_COLUMNS))
+    for name in _BASELINE_COLUMNS:
+        students = students.append_column(name, columns[name])
+    return students
+
+
+def gain_over_scratch(table: pa.Table) -> pa.Table:
+    """Every final student paired with its finished baseline; fid_ratio is scratch / distilled.
+
+    Above 1 the distilled student is better. The budgets of both stand beside it.
+    """
+    pairs = [
+        {
+            **{name: row[name] for name in _PAIR_SCHEMA.names if name in row},
+            "distilled_fid": row["fid"],
+            "scratch_fid": row["baseline_fid"],
+            "distilled_kimg": row["kimg"],
+            "scratch_kimg": row["baseline_kimg"],
+            "fid_ratio": row["baseline_fid"] / row["fid"],
+        }
+        for row in with_baselines(final_students(table), table).to_pylist()
+        if row["baseline_fid"] is not None and row["fid"]
+    ]
+    return pa.Table.from_pylist(pairs, _PAIR_SCHEMA)
+
+
+def _baselines(table: pa.Table) -> dict[_Twin, dict[str, Any]]:
+    scratch = [row for row in table.to_pylist() if row["mode"] == "scratch"]
+    return {_twin(row): row for row in sorted(scratch, key=lambda row: (row["final"], row["kimg"]))}
+
+
+def _twin(row: dict[str, Any]) -> _Twin:
+    return row["dataset"], row["width"], row["depth"], row["seed"]

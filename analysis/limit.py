@@ -1,0 +1,132 @@
+"""The compression limit: how small a student may be and still hold the quality rule."""
+
+import math
+from dataclasses import asdict, dataclass, replace
+from enum import StrEnum
+from typing import Annotated, Any, Literal
+
+import pyarrow as pa
+from pydantic import BaseModel, ConfigDict, Field
+
+from analysis.pareto import DIRECTIONS, final_students
+from analysis.schema import require_one_protocol
+
+
+class LimitRule(BaseModel):
+    """A student holds the rule while its metric is within `tolerance`, a share of the teacher's value.
+
+    fid with 0.5: at most 1.5 times the teacher's. inception_score with 0.17: at least 83% of it.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    metric: Literal["fid", "inception_score"] = "fid"
+    tolerance: Annotated[float, Field(ge=0, le=100)] = 0.5
+
+    def threshold(self, teacher_value: float) -> float:
+        """The worst value that still holds the rule."""
+        return teacher_value * (1 - self.tolerance if DIRECTIONS[self.metric] else 1 + self.tolerance)
+
+    def holds(self, value: float | None, threshold: float) -> bool:
+        """Whether a value is at least as good as the threshold. Missing and NaN values are not."""
+        if value is None or math.isnan(value):
+            return False
+        return value >= threshold if DIRECTIONS[self.metric] else value <= threshold
+
+    def describe(self, threshold: float) -> str:
+        """The rule in words, such as `FID at most 10.2 (1.5 times the teacher's)`."""
+        if DIRECTIONS[self.metric]:
+            return f"IS at least {threshold:.2f} ({1 - self.tolerance:.0%} of the teacher's)"
+        return f"FID at most {threshold:.1f} ({1 + self.tolerance:g} times the teacher's)"
+
+
+class LimitStatus(StrEnum):
+    """Where the limit lies with respect to the sizes that were tried."""
+
+    FOUND = "FOUND"  # inside the searched range
+    NOT_REACHED = "NOT_REACHED"  # the smallest student tried still holds the rule
+    NONE_WITHIN = "NONE_WITHIN"  # no student tried holds the rule
+    NO_FINAL_ROWS = "NO_FINAL_ROWS"  # nothing to judge yet
+
+
+@dataclass(frozen=True)
+class CompressionLimit:
+    """The largest compression ratio whose student holds the rule, and how sure that is.
+
+    `provisional`: the rows come from the search alone, whose best of many noisy results flatters.
+    """
+
+    rule: LimitRule
+    status: LimitStatus
+    dataset: str
+    num_samples: int
+    students: int
+    threshold: float
+    provisional: bool
+    ratio: float | None = None
+    parameters: int | None = None
+    value: float | None = None
+    trial: int | None = None
+
+    def sentence(self) -> str:
+        """The answer in one sentence (two where it is provisional)."""
+        if self.status == LimitStatus.NO_FINAL_ROWS:
+            return "No student has reached its full budget yet, so there is no limit to state."
+        rule = self.rule.describe(self.threshold)
+        judged = f"{self.students} students, {self.num_samples:,} samples each"
+        if self.status == LimitStatus.NONE_WITHIN:
+            return f"On {self.dataset} no student within the searched range has {rule}; {judged}."
+        name, digits = ("IS", 2) if self.rule.metric == "inception_score" else ("FID", 1)
+        found = (
+            f"at {self.parameters:,} parameters, 1/{self.ratio:.1f} of the teacher, "
+            f"with {name} {self.value:.{digits}f}; the rule is {rule}; {judged}"
+        )
+        if self.status == LimitStatus.NOT_REACHED:
+            answer = f"On {self.dataset} the limit was not reached: the smallest student still holds, {found}."
+        else:
+            answer = f"On {self.dataset} the compression limit lies {found}."
+        return answer + (
+            " Provisional: it is the best of many noisy search results, which flatters it." if self.provisional else ""
+        )
+
+    def as_dict(self) -> dict[str, Any]:
+        """The same for a script. Every value is JSON."""
+        return {**asdict(self), "rule": self.rule.model_dump(), "sentence": self.sentence()}
+
+
+def compression_limit(table: pa.Table, rule: LimitRule) -> CompressionLimit:
+    """The largest compression ratio among final students that hold `rule`.
+
+    Raises AnalysisError for rows of several protocols.
+    """
+    table = final_students(table)
+    require_one_protocol(table)
+    confirmed = [row for row in table.to_pylist() if row["phase"] == "confirm"]
+    rows = confirmed or table.to_pylist()
+    if not rows:
+        return CompressionLimit(rule, LimitStatus.NO_FINAL_ROWS, "", 0, 0, math.inf, provisional=True)
+    first = rows[0]
+    threshold = rule.threshold(first[f"teacher_{rule.metric}"])
+    base = CompressionLimit(
+        rule=rule,
+        status=LimitStatus.NONE_WITHIN,
+        dataset=first["dataset"],
+        num_samples=first["num_samples"],
+        students=len(rows),
+        threshold=threshold,
+        provisional=not confirmed,
+    )
+    holding = [row for row in rows if rule.holds(row[rule.metric], threshold)]
+    if not holding:
+        return base
+    best = max(holding, key=lambda row: (row["compression_ratio"], -row["trial"]))
+    smallest = min(row["parameters"] for row in rows)
+    status = LimitStatus.NOT_REACHED if best["parameters"] == smallest else LimitStatus.FOUND
+    return replace(
+        base,
+        status=status,
+        ratio=best["compression_ratio"],
+        parameters=best["parameters"],
+        value=best[rule.metric],
+        trial=best["trial"],
+    )

@@ -1,0 +1,149 @@
+"""The table that everything here reads: one row per trial, units and meaning in the fields' metadata."""
+
+import os
+from collections.abc import Iterable, Mapping
+from enum import StrEnum
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from analysis.errors import AnalysisError
+
+SCHEMA_VERSION = 1
+_VERSION_KEY = b"ganlimit.schema_version"
+
+
+class TrialState(StrEnum):
+    """How a trial stands or ended. Stored: names are only ever added."""
+
+    RUNNING = "RUNNING"
+    COMPLETED = "COMPLETED"  # reached the full budget
+    PRUNED = "PRUNED"  # stopped at a rung
+    DIVERGED = "DIVERGED"  # a loss became NaN or infinite
+    OUT_OF_MEMORY = "OUT_OF_MEMORY"
+    LOST = "LOST"  # its worker or driver went away
+    FAILED = "FAILED"  # an unexpected error, kept in the column `error`
+    INTERRUPTED = "INTERRUPTED"  # a person stopped the sweep
+
+
+def _field(name: str, kind: pa.DataType, unit: str, description: str, required: bool = False) -> pa.Field:
+    return pa.field(name, kind, nullable=not required, metadata={"unit": unit, "description": description})
+
+
+TRIAL_SCHEMA = pa.schema(
+    [
+        _field("sweep", pa.string(), "", "name of the sweep", required=True),
+        _field("trial", pa.int64(), "", "ordinal of the trial in its sweep, from 1", required=True),
+        _field("trial_key", pa.string(), "", "SHA-256 identity of the trial", required=True),
+        _field("run_id", pa.string(), "", "MLflow run of the trial", required=True),
+        _field("dataset", pa.string(), "", "data set", required=True),
+        _field("phase", pa.string(), "", "search, confirm or baseline", required=True),
+        _field("mode", pa.string(), "", "distilled from the teacher, or trained from scratch", required=True),
+        _field("state", pa.string(), "", "how the trial ended (TrialState)", required=True),
+        _field("final", pa.bool_(), "", "reached the full budget; only such rows enter a frontier", required=True),
+        _field("width", pa.int64(), "channels", "base channel count of the generator", required=True),
+        _field("depth", pa.int64(), "layers", "convolution layers per resolution stage", required=True),
+        _field("gan_weight", pa.float64(), "1", "weight of the GAN term in [0, 1); null from scratch"),
+        _field("seed", pa.int64(), "", "seed of the trial", required=True),
+        _field("parameters", pa.int64(), "1", "trainable parameters of the generator", required=True),
+        _field("compression_ratio", pa.float64(), "1", "the teacher's parameters / these", required=True),
+        _field("mac_g", pa.float64(), "1e9 multiply-accumulates", "per generated image", required=True),
+        _field("kimg", pa.float64(), "1000 images", "seen by the generator in training", required=True),
+        _field("fid", pa.float64(), "squared feature distance", "Fréchet distance to the training images"),
+        _field("inception_score", pa.float64(), "classes", "Inception Score, mean over splits"),
+        _field("inception_score_std", pa.float64(), "classes", "Inception Score, standard deviation over splits"),
+        _field("sharpness", pa.float64(), "squared grey levels", "mean Variance of Laplacian"),
+        _field("teacher_version", pa.string(), "", "registered model version of the teacher", required=True),
+        _field("teacher_digest", pa.string(), "", "SHA-256 of the teacher's weights", required=True),
+        _field("teacher_parameters", pa.int64(), "1", "the teacher's parameters", required=True),
+        _field("teacher_kimg", pa.float64(), "1000 images", "the teacher's training budget", required=True),
+        _field("teacher_fid", pa.float64(), "squared feature distance", "the teacher's FID", required=True),
+        _field("teacher_inception_score", pa.float64(), "classes", "the teacher's IS", required=True),
+        _field("teacher_sharpness", pa.float64(), "squared grey levels", "the teacher's sharpness", required=True),
+        _field("real_fid", pa.float64(), "squared feature distance", "FID of held-out real images", required=True),
+        _field("real_inception_score", pa.float64(), "classes", "IS of held-out real images", required=True),
+        _field("real_sharpness", pa.float64(), "squared grey levels", "of held-out real images", required=True),
+        _field("protocol_digest", pa.string(), "", "SHA-256 of what makes metrics comparable", required=True),
+        _field("extractor", pa.string(), "", "registered model version of the extractor", required=True),
+        _field("num_samples", pa.int64(), "images", "generated for each evaluation", required=True),
+        _field("wall_s", pa.float64(), "s", "wall time of the trial", required=True),
+        _field("error", pa.string(), "", "what went wrong; null where nothing did"),
+    ],
+    metadata={_VERSION_KEY: str(SCHEMA_VERSION).encode()},
+)
+
+
+def trial_table(rows: Iterable[Mapping[str, object]]) -> pa.Table:
+    """A table of `rows`. Nullable columns may be left out; an unknown or a missing one is refused."""
+    rows = list(rows)
+    for row in rows:
+        unknown = sorted(row.keys() - set(TRIAL_SCHEMA.names))
+        missing = [f.name for f in TRIAL_SCHEMA if not f.nullable and row.get(f.name) is None]
+        if unknown or missing:
+            raise AnalysisError(
+                "A row has the columns of the trial table",
+                f"{'unknown ' + ', '.join(unknown) if unknown else 'none for ' + ', '.join(missing)}",
+                "Write the row with the schema of this version.",
+            )
+    return pa.Table.from_pylist([{name: row.get(name) for name in TRIAL_SCHEMA.names} for row in rows], TRIAL_SCHEMA)
+
+
+def validate(table: pa.Table) -> pa.Table:
+    """`table` with the schema of this version. Raises AnalysisError where it does not fit."""
+    missing = [name for name in TRIAL_SCHEMA.names if name not in table.column_names]
+    if missing:
+        raise AnalysisError(
+            "A trial table has the columns of its schema", f"none called {', '.join(missing)}", "Export it again."
+        )
+    try:
+        return table.select(TRIAL_SCHEMA.names).cast(TRIAL_SCHEMA)
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError, ValueError) as error:
+        raise AnalysisError("A trial table has the schema's types", str(error), "Export it again.") from error
+
+
+def write_table(table: pa.Table, path: Path) -> None:
+    """Write a trial table as Parquet with a checksum per page; the file appears when it is complete."""
+    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        pq.write_table(validate(table), unfinished, write_page_checksum=True)
+        unfinished.replace(path)
+    except OSError as error:
+        raise AnalysisError("A table is written to a writable path", f"{path} ({error})", "Choose another.") from error
+    finally:
+        unfinished.unlink(missing_ok=True)
+
+
+def read_table(path: Path) -> pa.Table:
+    """The trial table in the Parquet file at `path`. Raises AnalysisError for a missing or damaged one."""
+    try:
+        table = pq.read_table(path, page_checksum_verification=True)
+    except (OSError, pa.ArrowInvalid) as error:
+        raise AnalysisError(
+            "A table is a readable, undamaged Parquet file", f"{path} ({error})", "Export it again."
+        ) from error
+    version = (table.schema.metadata or {}).get(_VERSION_KEY)
+    if version != str(SCHEMA_VERSION).encode():
+        raise AnalysisError(
+            f"A trial table has the schema version {SCHEMA_VERSION}",
+            f"{version.decode() if version else 'none'} in {path}",
+            "Export it with this version of ganlimit.",
+        )
+    return validate(table)
+
+
+def require_one_protocol(table: pa.Table) -> None:
+    """Raise AnalysisError when rows of several protocols are about to share an axis."""
+    digests = sorted(table["protocol_digest"].unique().to_pylist())
+    if len(digests) > 1:
+        raise AnalysisError(
+            "Metrics are compared under one protocol",
+            f"{len(digests)}: {', '.join(digests)}",
+            "Choose the rows of one.",
+        )
+
+
+def state_counts(table: pa.Table) -> dict[str, int]:
+    """How many trials are in each state, by name of the state."""
+    states = table["state"].to_pylist()
+    return {state: states.count(state) for state in sorted(set(states))}

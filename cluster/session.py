@@ -1,0 +1,119 @@
+"""A Ray session: an embedded cluster of its own, or one that is there already."""
+
+import logging
+import os
+import secrets
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cache
+
+import ray
+from ray._private import ray_constants
+
+from cluster.errors import ClusterError
+
+LOOPBACK = "127.0.0.1"
+
+
+@dataclass(frozen=True)
+class RaySession:
+    """A connected Ray. `owned` ones end with the session; others are only left."""
+
+    address: str
+    cpus: int
+    gpus: int
+    owned: bool
+
+
+@contextmanager
+def ray_session(address: str | None = None, *, num_cpus: int | None = None) -> Iterator[RaySession]:
+    """Connect to Ray for the length of a `with` block.
+
+    Without an `address` a Ray of its own is started on this machine with `num_cpus` cores (all, by
+    default): reachable from loopback alone, behind a token that is kept nowhere, and ended with the
+    block however it ends; other Rays of the machine are neither joined nor touched. With an address
+    the block attaches to that cluster and only disconnects. Raises ClusterError when this process has
+    a Ray connection already, or the cluster cannot be reached.
+    """
+    if ray.is_initialized():
+        raise ClusterError(
+            "A session opens its own connection to Ray",
+            "one that this process has open already",
+            "Call ray.shutdown() first.",
+        )
+    if address is None:
+        with _embedded(num_cpus) as session:
+            yield session
+    else:
+        with _attached(address) as session:
+            yield session
+
+
+@contextmanager
+def _embedded(num_cpus: int | None) -> Iterator[RaySession]:
+    # Its own folder, short because Ray puts Unix sockets into it, whose paths have 107 characters at most.
+    folder = tempfile.mkdtemp(prefix="gl-")
+    # Ray would write a token into the home directory, readable by all, and keep it there.
+    if not {"RAY_AUTH_MODE", "RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH"} & os.environ.keys():
+        os.environ["RAY_AUTH_TOKEN"] = _session_token()
+    try:
+        with _loopback_only():
+            ray.init(
+                address="local",
+                num_cpus=num_cpus,
+                include_dashboard=False,
+                log_to_driver=False,
+                logging_level=logging.ERROR,
+                _node_ip_address=LOOPBACK,
+                _temp_dir=folder,
+            )
+            yield _describe(owned=True)
+    finally:
+        ray.shutdown()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def _loopback_only() -> Iterator[None]:
+    # Ray replaces 127.0.0.1 by the machine's outward address, and then listens on all of them, unless it
+    # was told that this node is no part of a cluster: here through its constant, in its child processes
+    # through the variable that the constant is read from.
+    variable, before = ray_constants.ENABLE_RAY_CLUSTERS_ENV_VAR, ray_constants.ENABLE_RAY_CLUSTER
+    inherited = os.environ.get(variable)
+    ray_constants.ENABLE_RAY_CLUSTER, os.environ[variable] = False, "0"
+    try:
+        yield
+    finally:
+        ray_constants.ENABLE_RAY_CLUSTER = before
+        os.environ.pop(variable)
+        if inherited is not None:
+            os.environ[variable] = inherited
+
+
+@contextmanager
+def _attached(address: str) -> Iterator[RaySession]:
+    try:
+        ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
+    except (ConnectionError, RuntimeError, ValueError) as error:
+        raise ClusterError(
+            "ADDRESS is a Ray cluster that can be reached", f"{address} ({error})", "Check address and token."
+        ) from error
+    try:
+        yield _describe(owned=False)
+    finally:
+        ray.shutdown()
+
+
+def _describe(*, owned: bool) -> RaySession:
+    resources: dict[str, float] = ray.cluster_resources()  # type: ignore[no-untyped-call]
+    address = ray.get_runtime_context().gcs_address
+    return RaySession(address, int(resources.get("CPU", 0)), int(resources.get("GPU", 0)), owned)
+
+
+@cache
+def _session_token() -> str:
+    # One for the life of the process: Ray reads it once and keeps it.
+    return secrets.token_hex(32)

@@ -1,0 +1,110 @@
+"""Telling a person how far the work is: bars on a terminal, plain lines in a log, or nothing."""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from typing import Protocol
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    Progress,
+    TaskProgressColumn,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+
+LINE_EVERY_S = 15.0
+
+Update = Callable[[float, str], None]  # (how much of the total is done, a short remark)
+
+
+class Display(Protocol):
+    """Where progress is shown."""
+
+    def step(self, name: str, total: float) -> AbstractContextManager[Update]:
+        """Show a piece of work from begin to end: `with display.step("teacher", 320) as update:`."""
+
+    def say(self, message: str) -> None:
+        """One line of text."""
+
+
+def display_for(console: Console, quiet: bool = False) -> Display:
+    """Bars when `console` is a terminal, plain lines when it is not, nothing when `quiet`."""
+    if quiet:
+        return QuietDisplay()
+    return BarDisplay(console) if console.is_terminal else LineDisplay(console)
+
+
+class QuietDisplay:
+    """Shows nothing. The default of every function, so that a notebook stays clean."""
+
+    @contextmanager
+    def step(self, name: str, total: float) -> Iterator[Update]:
+        yield lambda done, note: None
+
+    def say(self, message: str) -> None:
+        pass
+
+
+class BarDisplay:
+    """One bar per piece of work, with elapsed and remaining time."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+
+    @contextmanager
+    def step(self, name: str, total: float) -> Iterator[Update]:
+        columns = (
+            TextColumn("{task.description:<18}"),
+            BarColumn(bar_width=28),
+            TaskProgressColumn(),
+            TimeElapsedColumn(),
+            TextColumn("[dim]left"),
+            TimeRemainingColumn(),
+            TextColumn("[dim]{task.fields[note]}"),
+        )
+        with Progress(*columns, console=self._console) as progress:
+            task = progress.add_task(name, total=total, note="")
+
+            def update(done: float, note: str) -> None:
+                progress.update(task, completed=done, note=note)
+
+            yield update
+
+    def say(self, message: str) -> None:
+        self._console.print(message, highlight=False)
+
+
+class LineDisplay:
+    """A line at the begin, one every 15 seconds or so, and one at the end."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+
+    @contextmanager
+    def step(self, name: str, total: float) -> Iterator[Update]:
+        began = last = time.monotonic()
+        remark = ""
+        self.say(f"{name}: begun")
+
+        def update(done: float, note: str) -> None:
+            nonlocal last, remark
+            remark = note
+            now = time.monotonic()
+            if now - last < LINE_EVERY_S or done >= total:
+                return
+            last, spent = now, now - began
+            left = spent / done * (total - done) if done else 0.0
+            self.say(f"{name}: {done / total:.0%}, {spent:.0f} s, about {left:.0f} s left{_after(note)}")
+
+        yield update
+        self.say(f"{name}: done in {time.monotonic() - began:.0f} s{_after(remark)}")
+
+    def say(self, message: str) -> None:
+        self._console.print(message, highlight=False, soft_wrap=True, markup=False)
+
+
+def _after(note: str) -> str:
+    return f" ({note})" if note else ""

@@ -1,0 +1,185 @@
+"""A sweep's result for people: table, frontier, limit, figures, and a summary for the terminal."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+import analysis
+from gan import evaluation_latents, generate, load_generator
+from sweeps.errors import SweepError
+from sweeps.results import find_sweep, sweep_table
+from sweeps.spec import SweepSpec
+from sweeps.tracking import SPEC, Tracking
+from sweeps.workspace import Workspace
+
+GRID_COLUMNS = 12
+
+
+@dataclass(frozen=True)
+class Report:
+    """What a sweep found, and the files that show it.
+
+    `table` has a row per trial; `frontier` its Pareto-optimal rows with their baselines beside them.
+    """
+
+    name: str
+    table: pa.Table
+    frontier: pa.Table
+    limit: analysis.CompressionLimit
+    folder: Path
+    files: tuple[Path, ...]
+
+    def print_to(self, console: Console) -> None:
+        """The frontier as a table, the limit in one sentence, and where the files are."""
+        console.print()
+        console.print(_frontier_table(self.frontier, self.table))
+        console.print()
+        console.print(self.limit.sentence(), highlight=False, soft_wrap=not console.is_terminal)
+        console.print()
+        for path in self.files:
+            console.print(f"  {path}", highlight=False, soft_wrap=True)
+
+    def as_dict(self) -> dict[str, Any]:
+        """The same for a script. Every value is JSON."""
+        return {
+            "sweep": self.name,
+            "trials": analysis.state_counts(self.table),
+            "limit": self.limit.as_dict(),
+            "frontier": self.frontier.to_pylist(),
+            "files": [str(path) for path in self.files],
+        }
+
+
+@dataclass(frozen=True)
+class SweepSummary:
+    """Where a sweep stands."""
+
+    name: str
+    status: str
+    planned: int
+    counts: dict[str, dict[str, int]]  # phase -> state -> trials
+    best_fid: float | None
+
+    def print_to(self, console: Console) -> None:
+        """A line for the sweep and one per phase."""
+        console.print(f"[bold]{self.name}[/bold]: {self.status.lower()}", highlight=False)
+        for phase, states in self.counts.items():
+            of = f" of {self.planned}" if phase == "search" else ""
+            parts = ", ".join(f"{count} {state.lower()}" for state, count in states.items())
+            console.print(f"  {phase}: {sum(states.values())}{of} trials ({parts})", highlight=False)
+        if self.best_fid is not None:
+            console.print(f"  lowest FID of a finished student: {self.best_fid:.1f}", highlight=False)
+
+    def as_dict(self) -> dict[str, Any]:
+        """The same for a script."""
+        return {
+            "sweep": self.name,
+            "status": self.status,
+            "planned_trials": self.planned,
+            "trials": self.counts,
+            "best_fid": self.best_fid,
+        }
+
+
+def sweep_summary(tracking: Tracking, name: str) -> SweepSummary:
+    """Where the sweep called `name` stands. Raises SweepError when there is none."""
+    parent, table = find_sweep(tracking, name), sweep_table(tracking, name)
+    spec = SweepSpec.model_validate_json(parent.data.tags[SPEC])
+    counts: dict[str, dict[str, int]] = {}
+    for row in table.select(["phase", "state"]).to_pylist():
+        states = counts.setdefault(row["phase"], {})
+        states[row["state"]] = states.get(row["state"], 0) + 1
+    fids = [row["fid"] for row in table.to_pylist() if row["final"] and row["mode"] == "distilled"]
+    return SweepSummary(name, parent.info.status, spec.search.trials, counts, min(fids, default=None))
+
+
+def write_report(name: str, workspace: Workspace, tracking: Tracking, out: Path | None = None) -> Report:
+    """Write table, figures and Markdown of a sweep to `out`, and log them to its parent run.
+
+    Raises SweepError when there is no such sweep.
+    """
+    parent = find_sweep(tracking, name)
+    spec = SweepSpec.model_validate_json(parent.data.tags[SPEC])
+    folder = out or workspace.sweep(name) / "report"
+    folder.mkdir(parents=True, exist_ok=True)
+    table = sweep_table(tracking, name)
+    frontier = analysis.with_baselines(analysis.pareto_frontier(table), table)
+    limit = analysis.compression_limit(table, spec.limit)
+    parquet, markdown = folder / "trials.parquet", folder / "report.md"
+    analysis.write_table(table, parquet)
+    figures = analysis.save_figure(analysis.pareto_figure(table, limit), folder / "pareto")
+    grid = analysis.save_figure(_sample_grid(tracking, spec, table, frontier), folder / "samples")
+    markdown.write_text(analysis.markdown_report(table, limit))
+    files = (markdown, *figures, grid[0], parquet)
+    for path in files:
+        tracking.client.log_artifact(parent.info.run_id, str(path), "report")
+    return Report(name, table, frontier, limit, folder, files)
+
+
+def _sample_grid(tracking: Tracking, spec: SweepSpec, table: pa.Table, frontier: pa.Table) -> Any:
+    """The teacher above the frontier's students, largest first, each column one latent."""
+    latents_NL = evaluation_latents(spec.evaluation.num_samples, spec.teacher.latent_size, spec.evaluation.latent_seed)[
+        :GRID_COLUMNS
+    ]
+    rows: list[tuple[str, np.ndarray]] = []
+    for first in table.slice(0, 1).to_pylist():
+        generator, _ = load_generator(_teacher_folder(tracking, first["teacher_version"]))
+        label = _label("teacher", first["teacher_parameters"], first["teacher_fid"])
+        rows.append((label, generate(generator, latents_NL).numpy()))
+    for row in reversed(frontier.to_pylist()):
+        folder = tracking.trial_folder(row["run_id"])
+        assert folder is not None, "a completed trial keeps its student"
+        generator, _ = load_generator(folder)
+        label = _label(f"1/{row['compression_ratio']:.0f}", row["parameters"], row["fid"])
+        rows.append((label, generate(generator, latents_NL).numpy()))
+    return analysis.sample_grid_figure(rows)
+
+
+def _teacher_folder(tracking: Tracking, teacher_version: str) -> Path:
+    model, _, number = teacher_version.partition("/")
+    version = tracking.version(model, number)
+    if version is None:
+        raise SweepError("A sweep's teacher is in the registry", teacher_version, "Restore it; it is never replaced.")
+    return tracking.fetch(version)
+
+
+def _label(name: str, parameters: int, fid: float) -> str:
+    return f"{name}\n{parameters:,}\nFID {fid:.1f}"
+
+
+def _frontier_table(frontier: pa.Table, table: pa.Table) -> Table:
+    shown = Table(box=box.SIMPLE_HEAD, header_style="bold", pad_edge=False)
+    shown.add_column("", justify="left")
+    budgets = sorted({row["baseline_kimg"] for row in frontier.to_pylist() if row["baseline_kimg"]})
+    scratch = f"FID from scratch ({', '.join(f'{kimg:g}' for kimg in budgets)} kimg)" if budgets else "FID from scratch"
+    for heading in ("parameters", "ratio", "width", "depth", "gan_weight", "FID", "IS", "sharpness", scratch):
+        shown.add_column(heading, justify="right")
+    for first in table.slice(0, 1).to_pylist():
+        shown.add_row("real", "", "", "", "", "", *_metrics(first, "real_"), "", style="dim")
+        parameters = f"{first['teacher_parameters']:,}"
+        shown.add_row("teacher", parameters, "1", "", "", "", *_metrics(first, "teacher_"), "", style="bold")
+    for row in reversed(frontier.to_pylist()):
+        baseline = f"{row['baseline_fid']:.1f}" if row["baseline_fid"] is not None else row["baseline_state"] or "-"
+        shown.add_row(
+            f"student {row['trial']}",
+            f"{row['parameters']:,}",
+            f"{row['compression_ratio']:.1f}",
+            str(row["width"]),
+            str(row["depth"]),
+            f"{row['gan_weight']:g}",
+            *_metrics(row, ""),
+            baseline,
+        )
+    return shown
+
+
+def _metrics(row: dict[str, Any], prefix: str) -> tuple[str, str, str]:
+    names = ("fid", "inception_score", "sharpness")
+    fid, score, sharp = (row[prefix + name] for name in names)
+    return f"{fid:.1f}", f"{score:.2f}", f"{sharp:,.0f}"

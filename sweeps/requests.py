@@ -1,0 +1,48 @@
+"""What one trial is asked to do, and the identity that follows from it."""
+
+from typing import Literal
+
+from gan import DistillationConfig, GanTrainingConfig, GeneratorConfig
+from gan.config import Config
+from gan.digests import value_digest
+
+
+class TrialRequest(Config):
+    """A trial, complete: which generator, how it is made, from which teacher, measured how.
+
+    Exactly one of `distillation` (mode distilled) and `training` (mode scratch) is given.
+    """
+
+    phase: Literal["search", "confirm", "baseline"]
+    architecture: GeneratorConfig
+    distillation: DistillationConfig | None = None
+    training: GanTrainingConfig | None = None
+    seed: int
+    teacher_digest: str
+    pool_digest: str
+    protocol_digest: str
+    threads: int
+
+    @property
+    def mode(self) -> Literal["distilled", "scratch"]:
+        return "distilled" if self.distillation else "scratch"
+
+    @property
+    def kimg(self) -> float:
+        """The full budget, in thousands of images."""
+        recipe = self.distillation or self.training
+        assert recipe is not None
+        return recipe.kimg
+
+    @property
+    def gan_weight(self) -> float | None:
+        """The weight of the GAN term; None for a baseline, whose only term it is."""
+        return self.distillation.gan_weight if self.distillation else None
+
+    @property
+    def key(self) -> str:
+        """The trial's identity: a digest of all that its row depends on, and of nothing else.
+
+        The phase is left out (it says why a trial ran, not what it computed).
+        """
+        return value_digest(self.model_dump(mode="json", exclude={"phase"}))

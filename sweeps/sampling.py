@@ -1,0 +1,52 @@
+"""Looking at what a stored generator makes."""
+
+from pathlib import Path
+
+import torch
+
+from gan import Generator, GeneratorCard, generate, load_generator
+from gan.images import save_grid
+from gan.seeds import generator_at
+from sweeps.errors import SweepError
+from sweeps.tracking import Tracking
+from sweeps.workspace import Workspace, default_data_dir
+
+
+def sample_to_file(
+    artifact: str, path: Path, count: int = 64, seed: int = 0, data_dir: Path | None = None
+) -> GeneratorCard:
+    """Write `count` images of a stored generator to the PNG at `path`, and return its card.
+
+    `artifact` is a registered model (`digits-teacher`, its champion; `digits-teacher/1`, a version), the
+    run id of a trial, or a folder with weights and card. Raises ArtifactError when it is damaged and
+    SweepError when there is none.
+    """
+    generator, card = load_artifact(artifact, data_dir)
+    random = generator_at(seed, "samples")
+    latents_NL = torch.randn(count, card.architecture.latent_size, generator=random)
+    save_grid(generate(generator, latents_NL), path)
+    return card
+
+
+def load_artifact(artifact: str, data_dir: Path | None = None) -> tuple[Generator, GeneratorCard]:
+    """A stored generator with its card, named as for `sample_to_file`; its weights are checked."""
+    return load_generator(Path(artifact) if Path(artifact).is_dir() else _stored(artifact, data_dir))
+
+
+def _stored(artifact: str, data_dir: Path | None) -> Path:
+    tracking = Tracking(Workspace.open(data_dir or default_data_dir()).store)
+    name, _, number = artifact.partition("/")
+    if name in tracking.models():
+        version = tracking.version(name, number) if number else tracking.champion(name)
+        if version is not None:
+            return tracking.fetch(version)
+        known = ", ".join(f"{name}/{version.version}" for version in tracking.versions(name))
+        raise SweepError("A model has the version that is asked for", artifact, f"Choose one of {known}.")
+    folder = tracking.trial_folder(artifact)
+    if folder is None:
+        raise SweepError(
+            "ARTIFACT is a registered model (its champion, or NAME/VERSION), a trial's run id, or a folder",
+            repr(artifact),
+            f"Registered: {', '.join(tracking.models()) or 'none yet'}.",
+        )
+    return folder

@@ -1,0 +1,103 @@
+"""The search space: from a spec's domains to Optuna's suggestions. Knows Optuna, knows no network."""
+
+from collections.abc import Mapping
+from typing import Annotated, Literal
+
+import optuna
+from pydantic import Field, model_validator
+
+from gan.config import Config
+
+Number = float | int
+
+
+class IntDomain(Config):
+    """Whole numbers from `low` to `high`, both included; `log` spreads them by ratio."""
+
+    type: Literal["int"]
+    low: int
+    high: int
+    step: Annotated[int, Field(ge=1)] = 1
+    log: bool = False
+
+    @model_validator(mode="after")
+    def _is_a_range(self) -> "IntDomain":
+        _require_range(self.low, self.high, self.log)
+        if self.log and self.step != 1:
+            raise ValueError("a log range of whole numbers has step 1; leave step out")
+        return self
+
+    @property
+    def values(self) -> list[int]:
+        """Every value, for a grid. A log range is thinned to about a doubling per point."""
+        if not self.log:
+            return list(range(self.low, self.high + 1, self.step))
+        doublings = [self.low * 2**i for i in range(64) if self.low * 2**i < self.high]
+        return [*doublings, self.high]
+
+    def suggest(self, trial: optuna.Trial, name: str) -> int:
+        return trial.suggest_int(name, self.low, self.high, step=self.step, log=self.log)
+
+    def holds(self, value: object) -> bool:
+        return isinstance(value, int) and self.low <= value <= self.high and (value - self.low) % self.step == 0
+
+
+class FloatDomain(Config):
+    """Real numbers from `low` to `high`; `log` spreads them by ratio."""
+
+    type: Literal["float"]
+    low: float
+    high: float
+    log: bool = False
+
+    @model_validator(mode="after")
+    def _is_a_range(self) -> "FloatDomain":
+        _require_range(self.low, self.high, self.log)
+        return self
+
+    @property
+    def values(self) -> list[float]:
+        """A continuum has no list of values; a grid over it is refused by the spec."""
+        return []
+
+    def suggest(self, trial: optuna.Trial, name: str) -> float:
+        return trial.suggest_float(name, self.low, self.high, log=self.log)
+
+    def holds(self, value: object) -> bool:
+        return isinstance(value, int | float) and self.low <= value <= self.high
+
+
+class ChoiceDomain(Config):
+    """One of `values`."""
+
+    type: Literal["choice"]
+    values: Annotated[tuple[Number, ...], Field(min_length=1)]
+
+    def suggest(self, trial: optuna.Trial, name: str) -> Number:
+        return trial.suggest_categorical(name, self.values)
+
+    def holds(self, value: object) -> bool:
+        return value in self.values
+
+
+AnyDomain = IntDomain | FloatDomain | ChoiceDomain
+Domain = Annotated[AnyDomain, Field(discriminator="type")]
+
+
+def bounds(domain: AnyDomain) -> tuple[Number, Number]:
+    """The least and the greatest value of a domain."""
+    if isinstance(domain, ChoiceDomain):
+        return min(domain.values), max(domain.values)
+    return domain.low, domain.high
+
+
+def suggest(trial: optuna.Trial, domains: Mapping[str, AnyDomain]) -> dict[str, Number]:
+    """Let an Optuna trial choose a value in each domain."""
+    return {name: domain.suggest(trial, name) for name, domain in domains.items()}
+
+
+def _require_range(low: Number, high: Number, log: bool) -> None:
+    if low > high:
+        raise ValueError(f"low is at most high, got low {low} and high {high}; swap them")
+    if log and low <= 0:
+        raise ValueError(f"a log range begins above 0, got {low}; raise low or set log: false")

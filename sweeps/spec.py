@@ -1,0 +1,164 @@
+"""A sweep's specification: everything a user states, parsed once into frozen values."""
+
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, Field, model_validator
+
+from analysis import LimitRule
+from gan import (
+    DATASETS,
+    ClassifierConfig,
+    DistillationConfig,
+    GanTrainingConfig,
+    GeneratorConfig,
+    ImageDataset,
+)
+from gan.config import Config
+from gan.models import Depth, Width
+from sweeps.space import AnyDomain, ChoiceDomain, Domain, FloatDomain, bounds
+
+Seed = Annotated[int, Field(ge=0, lt=2**31)]
+Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$")]
+
+
+def _known_dataset(name: str) -> str:
+    if name not in DATASETS:
+        raise ValueError(f"the data set is one of {', '.join(sorted(DATASETS))}; choose one of these")
+    return name
+
+
+class TeacherSpec(Config):
+    """The large generator, how it is trained, and how many of its images the students learn from."""
+
+    width: Width
+    depth: Depth = 1
+    latent_size: Annotated[int, Field(ge=1, le=1024)] = 100
+    training: GanTrainingConfig
+    pool_size: Annotated[int, Field(ge=64, le=10_000_000)] = 32768
+
+
+class Space(Config):
+    """What is searched: a domain for each dimension. One fixed value is a choice with one entry."""
+
+    width: Domain
+    depth: Domain
+    gan_weight: Domain
+
+    def domains(self) -> dict[str, AnyDomain]:
+        """The domains by name of their dimension."""
+        return {"width": self.width, "depth": self.depth, "gan_weight": self.gan_weight}
+
+
+class Point(Config):
+    """One student of the space."""
+
+    width: int
+    depth: int
+    gan_weight: float
+
+
+class SearchSpec(Config):
+    """Which students are tried. `points` are tried first; `seeds` above one are a dimension of their own."""
+
+    trials: Annotated[int, Field(ge=1, le=100_000)]
+    sampler: Literal["tpe", "random", "grid"] = "tpe"
+    space: Space
+    points: tuple[Point, ...] = ()
+    seeds: Annotated[tuple[Seed, ...], Field(min_length=1)] = (0,)
+
+    @model_validator(mode="after")
+    def _is_complete(self) -> "SearchSpec":
+        domains = self.space.domains()
+        for number, point in enumerate(self.points, start=1):
+            outside = [name for name, domain in domains.items() if not domain.holds(getattr(point, name))]
+            if outside:
+                raise ValueError(f"a point lies in the space; mend {', '.join(outside)} of point {number}")
+        if self.sampler == "grid" and any(isinstance(domain, FloatDomain) for domain in domains.values()):
+            raise ValueError("a grid needs int or choice domains; use choice, or sampler tpe or random")
+        return self
+
+
+class BaselineSpec(Config):
+    """Students' architectures trained from scratch: for which of them, and with how many thousand images."""
+
+    of: Literal["frontier", "all", "none"] = "frontier"
+    kimg: Annotated[float, Field(gt=0, le=1e6)]
+
+
+class EvaluationSpec(Config):
+    """How generators are measured, and at which budgets before the full one a trial reports."""
+
+    num_samples: Annotated[int, Field(ge=16, le=1_000_000)] = 2048
+    latent_seed: Seed = 0
+    inception_splits: Annotated[int, Field(ge=1, le=100)] = 10
+    rungs_kimg: tuple[Annotated[float, Field(gt=0)], ...] = ()
+
+
+class ResourceSpec(Config):
+    """What one trial occupies. The number of threads changes rounding, so it is part of the spec."""
+
+    cpus_per_trial: Annotated[int, Field(ge=1, le=256)] = 1
+
+
+class SweepSpec(Config):
+    """A whole sweep. `seed` grows every random stream: teacher, search and students."""
+
+    name: Name
+    dataset: Annotated[str, AfterValidator(_known_dataset)]
+    seed: Seed = 0
+    extractor: ClassifierConfig = ClassifierConfig()
+    teacher: TeacherSpec
+    student: DistillationConfig
+    search: SearchSpec
+    baseline: BaselineSpec
+    evaluation: EvaluationSpec = EvaluationSpec()
+    limit: LimitRule = LimitRule(metric="fid", tolerance=0.5)
+    resources: ResourceSpec = ResourceSpec()
+
+    @model_validator(mode="after")
+    def _is_consistent(self) -> "SweepSpec":
+        low, high = bounds(self.search.space.width)
+        if low < 1 or high > self.teacher.width:
+            raise ValueError(
+                f"search.space.width lies between 1 and the teacher's width {self.teacher.width}, "
+                f"got {low} to {high}; narrow the domain or widen the teacher"
+            )
+        if bounds(self.search.space.depth)[0] < 1:
+            raise ValueError("search.space.depth is at least 1; raise low")
+        low, high = bounds(self.search.space.gan_weight)
+        if low < 0 or high >= 1:
+            raise ValueError(f"search.space.gan_weight lies in [0, 1), got {low} to {high}; 0 is the MSE scheme alone")
+        if self.evaluation.num_samples < 2 * self.extractor.features:
+            raise ValueError(
+                f"evaluation.num_samples is at least twice the extractor's {self.extractor.features} features, "
+                f"got {self.evaluation.num_samples}; raise it to {2 * self.extractor.features} or more"
+            )
+        return self
+
+    @property
+    def baseline_training(self) -> GanTrainingConfig:
+        """The teacher's recipe with the baseline's budget."""
+        return self.teacher.training.model_copy(update={"kimg": self.baseline.kimg})
+
+    def teacher_architecture(self, dataset: ImageDataset) -> GeneratorConfig:
+        """The teacher's generator for the images of `dataset`."""
+        return self.student_architecture(dataset, self.teacher.width, self.teacher.depth)
+
+    def student_architecture(self, dataset: ImageDataset, width: int, depth: int) -> GeneratorConfig:
+        """A generator with the teacher's latent size for the images of `dataset`."""
+        return GeneratorConfig.model_validate(
+            {
+                "image_size": dataset.image_size,
+                "image_channels": dataset.image_channels,
+                "latent_size": self.teacher.latent_size,
+                "width": width,
+                "depth": depth,
+            }
+        )
+
+    def domains(self) -> dict[str, AnyDomain]:
+        """The searched dimensions: the space and, with several seeds, the seed."""
+        domains = self.search.space.domains()
+        if len(self.search.seeds) > 1:
+            domains["seed"] = ChoiceDomain(type="choice", values=self.search.seeds)
+        return domains

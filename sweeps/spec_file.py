@@ -1,0 +1,182 @@
+"""Reading a sweep's YAML: bounded, without surprises, and with every mistake named by its line."""
+
+import difflib
+import json
+import re
+from collections.abc import Iterator
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+
+from gan.config import Config
+from sweeps.errors import SpecError, SweepError
+from sweeps.spec import SweepSpec
+
+MAX_BYTES = 256 * 1024
+MAX_DEPTH = 20
+
+Location = tuple[str | int, ...]
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML's safe loader with `1e-3` as a number and yes/no/on/off as plain words (YAML 1.2)."""
+
+
+_Loader.yaml_implicit_resolvers = {
+    first: [(tag, rule) for tag, rule in rules if not tag.endswith((":bool", ":float", ":timestamp"))]
+    for first, rules in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+_Loader.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile(r"^(true|false)$"), list("tf"))
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:float",
+    re.compile(r"^[-+]?(\d+\.\d*|\.\d+|\d+)([eE][-+]?\d+)?$"),
+    list("-+.0123456789"),
+)
+
+
+def preset_names() -> list[str]:
+    """The names of the shipped presets."""
+    folder = resources.files("sweeps") / "presets"
+    return sorted(entry.name.removesuffix(".yaml") for entry in folder.iterdir() if entry.name.endswith(".yaml"))
+
+
+def load_spec(source: str | Path, overrides: dict[str, Any] | None = None) -> SweepSpec:
+    """The sweep in the YAML file `source`, or in the shipped preset of that name.
+
+    `overrides` replaces values by dotted path, such as {"search.trials": 40}. Raises SpecError with
+    one line per mistake, and SweepError when there is no such file or preset.
+    """
+    name, text = _read(source)
+    data, lines = _parse(name, text)
+    for path, value in (overrides or {}).items():
+        _replace(data, path, value)
+    try:
+        # Through JSON, so that lists become tuples while strictness about numbers stays.
+        return SweepSpec.model_validate_json(json.dumps(data))
+    except ValidationError as error:
+        raise SpecError(name, [_describe(detail, lines) for detail in error.errors()]) from None
+
+
+def _read(source: str | Path) -> tuple[str, str]:
+    path = Path(source)
+    if str(source) in preset_names() and not path.suffix:
+        return f"preset {source}", (resources.files("sweeps") / "presets" / f"{source}.yaml").read_text()
+    try:
+        if path.stat().st_size > MAX_BYTES:
+            raise SweepError(
+                f"A sweep's file has at most {MAX_BYTES} bytes",
+                f"{path.stat().st_size} in {path}",
+                "Is this the right file?",
+            )
+        return str(path), path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise SweepError(
+            f"SPEC is a readable YAML file or one of the presets {', '.join(preset_names())}",
+            f"{source} ({getattr(error, 'strerror', None) or error})",
+            "Check the path or choose a preset.",
+        ) from error
+
+
+def _parse(name: str, text: str) -> tuple[dict[str, Any], dict[Location, int]]:
+    try:
+        if any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text, Loader=_Loader)):
+            raise SpecError(name, ["YAML aliases (*name) are not used in a sweep; write the value out."])
+        node = yaml.compose(text, Loader=_Loader)
+    except (yaml.YAMLError, RecursionError) as error:
+        where = f"line {mark.line + 1}: " if (mark := getattr(error, "problem_mark", None)) else ""
+        problem = getattr(error, "problem", None) or "nesting is too deep"
+        raise SpecError(name, [f"{where}this is not YAML ({problem}). Mend the syntax."]) from error
+    if not isinstance(node, yaml.MappingNode):
+        raise SpecError(name, ["A sweep is a mapping of keys to values. Start from a preset."])
+    mistakes: list[str] = []
+    lines = dict(_walk(node, (), mistakes))
+    if mistakes:
+        raise SpecError(name, mistakes)
+    loader = _Loader("")
+    data: dict[str, Any] = loader.construct_document(node)
+    return data, lines
+
+
+def _walk(node: yaml.Node, location: Location, mistakes: list[str]) -> Iterator[tuple[Location, int]]:
+    """Every location with its line, collecting duplicate keys and what JSON could not hold."""
+    yield location, node.start_mark.line + 1
+    if len(location) > MAX_DEPTH:
+        mistakes.append(f"line {node.start_mark.line + 1}: nesting is at most {MAX_DEPTH} deep. Flatten it.")
+        return
+    if isinstance(node, yaml.SequenceNode):
+        for index, child in enumerate(node.value):
+            yield from _walk(child, (*location, index), mistakes)
+    elif isinstance(node, yaml.MappingNode):
+        seen: dict[str, int] = {}
+        for key, child in node.value:
+            line = key.start_mark.line + 1
+            if not isinstance(key, yaml.ScalarNode) or key.tag != "tag:yaml.org,2002:str":
+                mistakes.append(f"line {line}: a key is a word, got {getattr(key, 'value', key)!r}. Rename it.")
+                continue
+            if key.value in seen:
+                path = _dotted((*location, key.value))
+                mistakes.append(
+                    f"line {line}: {path} is given once, got it again after line {seen[key.value]}. Remove one."
+                )
+            seen[key.value] = line
+            yield from _walk(child, (*location, key.value), mistakes)
+
+
+def _replace(data: dict[str, Any], path: str, value: Any) -> None:
+    *parents, last = path.split(".")
+    for parent in parents:
+        data = data.setdefault(parent, {})
+    data[last] = value
+
+
+def _describe(detail: ErrorDetails, lines: dict[Location, int]) -> str:
+    """One mistake as `line 7: path: rule, got value. Remedy.`"""
+    # A union puts its branch's tag into the location; the file has no such level.
+    location = _in_file(detail["loc"], lines)
+    line = next((lines[location[:n]] for n in range(len(location), -1, -1) if location[:n] in lines), 1)
+    where = f"line {line}: {_dotted(location) or 'the sweep'}"
+    kind, message = detail["type"], detail["msg"].removeprefix("Value error, ")
+    if kind == "extra_forbidden":
+        return f"{where}: unknown key{_suggestion(detail)}"
+    if kind == "missing":
+        return f"{where}: is required. Add it."
+    if kind == "value_error":
+        return f"{where}: {message}."
+    rule = message[0].lower() + message[1:]
+    return f"{where}: {rule}, got {detail['input']!r}. Choose a value that fits."
+
+
+def _in_file(location: Location, lines: dict[Location, int]) -> Location:
+    kept: Location = ()
+    for depth, part in enumerate(location):
+        last = depth == len(location) - 1
+        if (*kept, part) in lines or (last and part not in {"int", "float", "choice", "[key]"}):
+            kept = (*kept, part)
+    return kept
+
+
+def _suggestion(detail: ErrorDetails) -> str:
+    known = sorted(_known_keys(detail["loc"][:-1]))
+    close = difflib.get_close_matches(str(detail["loc"][-1]), known, n=1)
+    if close:
+        return f". Did you mean {close[0]}?"
+    return f". Known here: {', '.join(known)}." if known else ". Remove it."
+
+
+def _known_keys(location: Location) -> set[str]:
+    model: Any = SweepSpec
+    for part in location:
+        field = getattr(model, "model_fields", {}).get(part)
+        annotation = field.annotation if field else None
+        if not (isinstance(annotation, type) and issubclass(annotation, Config)):
+            return set()
+        model = annotation
+    return set(model.model_fields)
+
+
+def _dotted(location: Location) -> str:
+    return ".".join(map(str, location)).replace(".[key]", "")

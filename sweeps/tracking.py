@@ -1,0 +1,215 @@
+"""MLflow as the ledger: sweeps are parent runs, trials their children, models registered versions.
+
+A run is found by the identity it carries, or created; so a retry or a second submission of the same
+thing never makes a second run.
+"""
+
+import logging
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mlflow import MlflowClient
+from mlflow.entities import Metric, Param, Run, RunTag
+from mlflow.entities.model_registry import ModelVersion
+from mlflow.exceptions import MlflowException
+
+from sweeps.errors import SweepError
+
+SWEEPS_EXPERIMENT = "ganlimit"
+MODELS_EXPERIMENT = "ganlimit-models"
+CHAMPION = "champion"
+PAGE = 1000
+
+TAG = "ganlimit."
+KIND, SWEEP, SPEC = TAG + "kind", TAG + "sweep", TAG + "spec"
+TRIAL_KEY, STATE, ERROR = TAG + "trial_key", TAG + "state", TAG + "error"
+IDENTITY = TAG + "identity"
+PARENT = "mlflow.parentRunId"
+
+for _noisy in ("alembic", "mlflow.store.db.utils", "mlflow.tracking.registry", "mlflow.utils.git_utils"):
+    logging.getLogger(_noisy).setLevel(logging.ERROR)
+
+
+@dataclass(frozen=True)
+class TrackingStore:
+    """Where runs and artifacts are kept. Small and picklable: it travels to the workers."""
+
+    uri: str
+    artifact_root: str | None = None  # None leaves the choice to a tracking server
+
+    @classmethod
+    def local(cls, database: Path, artifacts: Path) -> "TrackingStore":
+        """An SQLite file and a folder of artifacts."""
+        return cls(f"sqlite:///{database}", artifacts.as_uri())
+
+
+class Tracking:
+    """The runs and models of one store. Raises SweepError where the store cannot be reached."""
+
+    def __init__(self, store: TrackingStore) -> None:
+        self.store = store
+        try:
+            self.client = MlflowClient(store.uri, store.uri)
+            self._experiments = {name: self._experiment(name) for name in (SWEEPS_EXPERIMENT, MODELS_EXPERIMENT)}
+        except MlflowException as error:
+            raise SweepError(
+                "The tracking store is reachable and writable", f"{store.uri} ({error})", "Check its address."
+            ) from error
+
+    # --- runs ---------------------------------------------------------------------------------
+
+    def find_sweep(self, name: str) -> Run | None:
+        """The parent run of the sweep called `name`."""
+        return self._first(SWEEPS_EXPERIMENT, {KIND: "sweep", SWEEP: name})
+
+    def sweeps(self) -> list[Run]:
+        """The parent runs of all sweeps, newest first."""
+        return self._search(SWEEPS_EXPERIMENT, {KIND: "sweep"})
+
+    def open_sweep(self, name: str, tags: Mapping[str, str]) -> Run:
+        """The parent run of the sweep `name`, created if there is none, running."""
+        return self._open(SWEEPS_EXPERIMENT, {KIND: "sweep", SWEEP: name}, name, {**tags, KIND: "sweep", SWEEP: name})
+
+    def open_trial(self, parent_run_id: str, trial_key: str, name: str, tags: Mapping[str, str]) -> Run:
+        """The run of the trial with this identity under a sweep, created if there is none, running."""
+        identity = {PARENT: parent_run_id, TRIAL_KEY: trial_key}
+        return self._open(SWEEPS_EXPERIMENT, identity, name, {**tags, **identity, KIND: "trial"})
+
+    def trials(self, parent_run_id: str) -> list[Run]:
+        """All trials of a sweep, in the order in which they began."""
+        return self._search(SWEEPS_EXPERIMENT, {PARENT: parent_run_id, KIND: "trial"}, "attributes.start_time ASC")
+
+    @contextmanager
+    def model_run(self, name: str, tags: Mapping[str, str]) -> Iterator[str]:
+        """A new run for the training of a model; it ends with the state the work inside it had."""
+        run = self.client.create_run(self._experiments[MODELS_EXPERIMENT], run_name=name, tags=dict(tags))
+        run_id: str = run.info.run_id
+        try:
+            yield run_id
+        except KeyboardInterrupt:
+            self.close(run_id, "INTERRUPTED")
+            raise
+        except Exception as error:
+            self.close(run_id, "FAILED", str(error))
+            raise
+        self.close(run_id, "COMPLETED")
+
+    def trial_folder(self, run_id: str) -> Path | None:
+        """The local folder of a trial's student; None where there is no such run, or it kept none."""
+        try:
+            return Path(self.client.download_artifacts(run_id, "model"))
+        except (MlflowException, OSError):
+            return None
+
+    def log(
+        self,
+        run_id: str,
+        metrics: Mapping[str, float] | None = None,
+        kimg: float = 0.0,
+        params: Mapping[str, object] | None = None,
+        tags: Mapping[str, object] | None = None,
+    ) -> None:
+        """One batch of metrics at `kimg` (rounded to whole kimg as MLflow's step), params and tags."""
+        now_ms = int(time.time() * 1000)
+        self.client.log_batch(
+            run_id,
+            metrics=[Metric(name, value, now_ms, round(kimg)) for name, value in (metrics or {}).items()],
+            params=[Param(name, str(value)) for name, value in (params or {}).items()],
+            tags=[RunTag(name, str(value)) for name, value in (tags or {}).items()],
+        )
+
+    def close(self, run_id: str, state: str, error: str | None = None) -> None:
+        """End a run with its state: a trial's TrialState, or COMPLETED, FAILED, INTERRUPTED."""
+        self.log(run_id, tags={STATE: state, **({ERROR: error[:500]} if error else {})})
+        status = {"COMPLETED": "FINISHED", "PRUNED": "FINISHED", "INTERRUPTED": "KILLED"}.get(state, "FAILED")
+        self.client.set_terminated(run_id, status)
+
+    def close_open_trials(self, parent_run_id: str, state: str) -> int:
+        """End every trial of a sweep that still runs. Returns how many there were."""
+        open_trials = [run for run in self.trials(parent_run_id) if run.info.status == "RUNNING"]
+        for run in open_trials:
+            self.close(run.info.run_id, state)
+        return len(open_trials)
+
+    # --- models -------------------------------------------------------------------------------
+
+    def find_version(self, model: str, identity: str) -> ModelVersion | None:
+        """The newest version of a registered model with this identity."""
+        found = [version for version in self.versions(model) if version.tags.get(IDENTITY) == identity]
+        return found[0] if found else None
+
+    def versions(self, model: str) -> list[ModelVersion]:
+        """All versions of a registered model, newest first; none where the model is unknown."""
+        found = self.client.search_model_versions(f"name = '{model}'", max_results=PAGE)
+        return sorted(found, key=lambda version: -int(version.version))
+
+    def version(self, model: str, number: str) -> ModelVersion | None:
+        """One version of a registered model; None where there is none."""
+        return next((version for version in self.versions(model) if str(version.version) == number), None)
+
+    def models(self) -> list[str]:
+        """The names of all registered models."""
+        return sorted(model.name for model in self.client.search_registered_models(max_results=PAGE))
+
+    def champion(self, model: str) -> ModelVersion | None:
+        """The version with the alias `champion`."""
+        try:
+            return self.client.get_model_version_by_alias(model, CHAMPION)
+        except MlflowException:
+            return None
+
+    def register(self, model: str, run_id: str, folder: Path, tags: Mapping[str, str]) -> ModelVersion:
+        """Store `folder` with the run and register it as a new version of `model`."""
+        self.client.log_artifacts(run_id, str(folder), "model")
+        if model not in self.models():
+            self.client.create_registered_model(model)
+        source = f"{self.client.get_run(run_id).info.artifact_uri}/model"
+        return self.client.create_model_version(model, source, run_id, tags=dict(tags))
+
+    def crown(self, version: ModelVersion) -> None:
+        """Give `version` the alias `champion`."""
+        self.client.set_registered_model_alias(version.name, CHAMPION, version.version)
+
+    def fetch(self, version: ModelVersion) -> Path:
+        """The local folder of a version's files, downloaded where the store is remote."""
+        assert version.run_id is not None
+        return Path(self.client.download_artifacts(version.run_id, "model"))
+
+    # --- inside -------------------------------------------------------------------------------
+
+    def _experiment(self, name: str) -> str:
+        found = self.client.get_experiment_by_name(name)
+        if found is not None:
+            return str(found.experiment_id)
+        root = self.store.artifact_root
+        return str(self.client.create_experiment(name, f"{root}/{name}" if root else None))
+
+    def _open(self, experiment: str, identity: Mapping[str, str], name: str, tags: Mapping[str, str]) -> Run:
+        found = self._first(experiment, identity)
+        if found is None:
+            return self.client.create_run(self._experiments[experiment], run_name=name, tags=dict(tags))
+        if found.info.status != "RUNNING":
+            self.client.update_run(found.info.run_id, status="RUNNING")
+        self.log(found.info.run_id, tags=tags)
+        return found
+
+    def _first(self, experiment: str, tags: Mapping[str, str]) -> Run | None:
+        found = self._search(experiment, tags)
+        return found[0] if found else None
+
+    def _search(self, experiment: str, tags: Mapping[str, str], order: str = "attributes.start_time DESC") -> list[Run]:
+        where = " and ".join(f"tags.`{name}` = '{value}'" for name, value in tags.items())
+        runs: list[Run] = []
+        token: Any = None
+        while True:
+            page = self.client.search_runs(
+                [self._experiments[experiment]], where, max_results=PAGE, order_by=[order], page_token=token
+            )
+            runs += page
+            token = page.token
+            if not token:
+                return runs

@@ -1,0 +1,71 @@
+"""The data directory: where everything of this machine's sweeps lives."""
+
+import os
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from sweeps.errors import SweepError
+from sweeps.tracking import TrackingStore
+
+DATABASE = "mlflow.db"
+DEFAULT_DATA_DIR = Path("ganlimit-data")
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """Paths inside one data directory, which exists and is writable.
+
+    mlflow.db, artifacts/   the tracking store
+    pools/                  teachers' images, one Arrow file per pool
+    sweeps/NAME/            a sweep's search journal, table, figures and report
+    """
+
+    root: Path
+
+    @classmethod
+    def open(cls, data_dir: Path) -> "Workspace":
+        """The workspace in `data_dir`, made if missing. Raises SweepError when it cannot be written."""
+        root = data_dir.expanduser().resolve()
+        try:
+            root.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryFile(dir=root):
+                pass
+        except OSError as error:
+            raise SweepError(
+                "The data directory is a folder that can be written",
+                f"{root} ({error.strerror})",
+                "Choose another with --data-dir.",
+            ) from error
+        return cls(root)
+
+    @classmethod
+    def existing(cls, data_dir: Path) -> "Workspace":
+        """The workspace in `data_dir`. Raises SweepError when nothing was ever run there."""
+        root = data_dir.expanduser().resolve()
+        if not (root / DATABASE).is_file():
+            raise SweepError(
+                f"The data directory holds a {DATABASE} of earlier runs",
+                root,
+                "Check --data-dir, or run a sweep first.",
+            )
+        return cls.open(root)
+
+    @property
+    def store(self) -> TrackingStore:
+        return TrackingStore.local(self.root / DATABASE, self.root / "artifacts")
+
+    @property
+    def pools(self) -> Path:
+        return self.root / "pools"
+
+    def sweep(self, name: str) -> Path:
+        """The folder of the sweep called `name`, made if missing."""
+        folder = self.root / "sweeps" / name
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder
+
+
+def default_data_dir() -> Path:
+    """GANLIMIT_DATA_DIR, or ./ganlimit-data."""
+    return Path(os.environ.get("GANLIMIT_DATA_DIR", DEFAULT_DATA_DIR))
