@@ -13,7 +13,7 @@ from analysis.errors import AnalysisError
 from analysis.figures import pareto_figure, sample_grid_figure, save_figure
 from analysis.limit import CompressionLimit, LimitRule, LimitStatus, compression_limit
 from analysis.pareto import final_students, hypervolume, pareto_frontier
-from analysis.report import markdown_report
+from analysis.report import baseline_text, budget_note, markdown_report
 from analysis.schema import (
     TRIAL_SCHEMA,
     TrialState,
@@ -32,6 +32,8 @@ __all__ = [
     "LimitRule",
     "LimitStatus",
     "TrialState",
+    "baseline_text",
+    "budget_note",
     "compression_limit",
     "final_students",
     "gain_over_scratch",

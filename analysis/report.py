@@ -1,5 +1,6 @@
 """The report as Markdown: the answer first, then what it rests on."""
 
+from collections.abc import Iterable
 from typing import Any
 
 import pyarrow as pa
@@ -21,7 +22,7 @@ def markdown_report(
     if not len(table):
         return "No trial has begun.\n"
     first = table.slice(0, 1).to_pylist()[0]
-    frontier = with_baselines(pareto_frontier(table), table).to_pylist()
+    frontier = with_baselines(pareto_frontier(table), table)
     states = ", ".join(f"{count} {state.lower()}" for state, count in state_counts(table).items())
     return "\n".join(
         [
@@ -33,9 +34,10 @@ def markdown_report(
             "",
             "## Pareto frontier",
             "",
-            *_frontier_lines(first, frontier),
+            *_frontier_lines(first, frontier.to_pylist()),
             "",
-            *_baseline_note(first, frontier),
+            budget_note(frontier),
+            "",
             "## Samples",
             "",
             "The teacher above the students of the frontier; each column is one latent.",
@@ -62,25 +64,35 @@ def _frontier_lines(first: dict[str, Any], frontier: list[dict[str, Any]]) -> li
         f"| teacher | {first['teacher_parameters']:,} | 1 | | | | {_metrics(first, 'teacher_')} | |",
     ]
     for row in reversed(frontier):
-        baseline = f"{row['baseline_fid']:.1f}" if row["baseline_fid"] is not None else row["baseline_state"] or ""
         lines.append(
             f"| student {row['trial']} | {row['parameters']:,} | {row['compression_ratio']:.1f} | {row['width']} "
-            f"| {row['depth']} | {row['gan_weight']:g} | {_metrics(row, '')} | {baseline} |"
+            f"| {row['depth']} | {row['gan_weight']:g} | {_metrics(row, '')} | {baseline_text(row)} |"
         )
     return lines
 
 
-def _baseline_note(first: dict[str, Any], frontier: list[dict[str, Any]]) -> list[str]:
-    budgets = sorted({row["baseline_kimg"] for row in frontier if row["baseline_kimg"] is not None})
+def baseline_text(row: dict[str, Any]) -> str:
+    """The baseline's FID of a row of `with_baselines`; how it ended where it has none; else nothing."""
+    if row["baseline_fid"] is not None:
+        return f"{row['baseline_fid']:.1f}"
+    return (row["baseline_state"] or "").lower()
+
+
+def budget_note(frontier: pa.Table) -> str:
+    """What the comparison with scratch rests on: the budgets of all sides. Empty without baselines."""
+    rows = frontier.to_pylist()
+    budgets = sorted({row["baseline_kimg"] for row in rows if row["baseline_kimg"] is not None})
     if not budgets:
-        return []
-    students = sorted({row["kimg"] for row in frontier})
-    return [
-        "From scratch: the same architecture and seed, trained as an ordinary GAN with "
-        f"{', '.join(f'{b:g}' for b in budgets)} kimg (students: {', '.join(f'{s:g}' for s in students)} kimg; "
-        f"teacher: {first['teacher_kimg']:g} kimg).",
-        "",
-    ]
+        return ""
+    return (
+        "From scratch: same architecture and seed, an ordinary GAN of "
+        f"{_listed(budgets)} kimg (students {_listed({row['kimg'] for row in rows})}, "
+        f"teacher {rows[0]['teacher_kimg']:g})."
+    )
+
+
+def _listed(budgets: Iterable[float]) -> str:
+    return ", ".join(f"{kimg:g}" for kimg in sorted(budgets))
 
 
 def _metrics(row: dict[str, Any], prefix: str) -> str:

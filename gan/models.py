@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 
 from gan.config import Config
+from gan.convolutions import ImageToMap, LatentToMap, MapToImage
 from gan.seeds import build_seeded
 
 ImageSize = Literal[16, 32, 64, 128]
@@ -51,14 +52,16 @@ class Generator(nn.Module):
         incoming = config.latent_size
         for stage, channels in enumerate(config.stage_channels):
             # The first stage unfolds 1x1 to 4x4; each later one doubles the resolution.
-            stride, padding = (1, 0) if stage == 0 else (2, 1)
-            layers.append(nn.ConvTranspose2d(incoming, channels, 4, stride, padding, bias=False))
+            if stage == 0:
+                layers.append(LatentToMap(incoming, channels))
+            else:
+                layers.append(nn.ConvTranspose2d(incoming, channels, 4, 2, 1, bias=False))
             layers += _normalised_relu(channels)
             for _ in range(config.depth - 1):
                 layers.append(nn.Conv2d(channels, channels, 3, padding=1, bias=False))
                 layers += _normalised_relu(channels)
             incoming = channels
-        layers.append(nn.ConvTranspose2d(incoming, config.image_channels, 4, 2, 1, bias=False))
+        layers.append(MapToImage(incoming, config.image_channels))
         self.layers = nn.Sequential(*layers)
         self.apply(_initialise)
 
@@ -81,7 +84,8 @@ class Critic(nn.Module):
         layers: list[nn.Module] = []
         incoming, channels, size = image_channels, config.width, image_size
         while size > 4:
-            layers += [spectral_norm(nn.Conv2d(incoming, channels, 4, 2, 1)), nn.LeakyReLU(0.2)]
+            layer = nn.Conv2d(incoming, channels, 4, 2, 1) if layers else ImageToMap(incoming, channels)
+            layers += [spectral_norm(layer), nn.LeakyReLU(0.2)]
             incoming, channels, size = channels, 2 * channels, size // 2
         layers.append(spectral_norm(nn.Conv2d(incoming, 1, 4)))
         self.layers = nn.Sequential(*layers)

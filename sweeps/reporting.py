@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-from rich import box
 from rich.console import Console
 from rich.table import Table
 
@@ -19,6 +18,17 @@ from sweeps.tracking import SPEC, Tracking
 from sweeps.workspace import Workspace
 
 GRID_COLUMNS = 12
+HEADINGS = (
+    "params",
+    "ratio",
+    "width",
+    "depth",
+    "GAN\nweight",
+    "FID",
+    "IS",
+    "sharp-\nness",
+    "FID from\nscratch",
+)
 
 
 @dataclass(frozen=True)
@@ -39,6 +49,8 @@ class Report:
         """The frontier as a table, the limit in one sentence, and where the files are."""
         console.print()
         console.print(_frontier_table(self.frontier, self.table))
+        if note := analysis.budget_note(self.frontier):
+            console.print(note, style="dim", highlight=False)
         console.print()
         console.print(self.limit.sentence(), highlight=False, soft_wrap=not console.is_terminal)
         console.print()
@@ -154,27 +166,24 @@ def _label(name: str, parameters: int, fid: float) -> str:
 
 
 def _frontier_table(frontier: pa.Table, table: pa.Table) -> Table:
-    shown = Table(box=box.SIMPLE_HEAD, header_style="bold", pad_edge=False)
-    shown.add_column("", justify="left")
-    budgets = sorted({row["baseline_kimg"] for row in frontier.to_pylist() if row["baseline_kimg"]})
-    scratch = f"FID from scratch ({', '.join(f'{kimg:g}' for kimg in budgets)} kimg)" if budgets else "FID from scratch"
-    for heading in ("parameters", "ratio", "width", "depth", "gan_weight", "FID", "IS", "sharpness", scratch):
-        shown.add_column(heading, justify="right")
+    shown = Table(box=None, header_style="bold", padding=(0, 2, 0, 0), pad_edge=False)
+    shown.add_column("", no_wrap=True)
+    for heading in HEADINGS:
+        shown.add_column(heading, justify="right", vertical="bottom", no_wrap=True)
     for first in table.slice(0, 1).to_pylist():
         shown.add_row("real", "", "", "", "", "", *_metrics(first, "real_"), "", style="dim")
         parameters = f"{first['teacher_parameters']:,}"
         shown.add_row("teacher", parameters, "1", "", "", "", *_metrics(first, "teacher_"), "", style="bold")
     for row in reversed(frontier.to_pylist()):
-        baseline = f"{row['baseline_fid']:.1f}" if row["baseline_fid"] is not None else row["baseline_state"] or "-"
         shown.add_row(
-            f"student {row['trial']}",
+            f"trial {row['trial']}",
             f"{row['parameters']:,}",
             f"{row['compression_ratio']:.1f}",
             str(row["width"]),
             str(row["depth"]),
             f"{row['gan_weight']:g}",
             *_metrics(row, ""),
-            baseline,
+            analysis.baseline_text(row),
         )
     return shown
 

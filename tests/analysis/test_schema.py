@@ -1,0 +1,79 @@
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from analysis import (
+    TRIAL_SCHEMA,
+    AnalysisError,
+    read_table,
+    require_one_protocol,
+    state_counts,
+    trial_table,
+    write_table,
+)
+
+
+def test_every_column_states_its_unit_and_meaning() -> None:
+    for field in TRIAL_SCHEMA:
+        assert field.metadata[b"description"], field.name
+        assert b"unit" in field.metadata, field.name
+
+
+def test_a_table_comes_back_from_parquet_with_units(table: Any, tmp_path: Path) -> None:
+    before = table({}, {"state": "FAILED", "final": False, "fid": None, "error": "boom"})
+    path = tmp_path / "trials.parquet"
+    write_table(before, path)
+    after = read_table(path)
+    assert after.equals(before)
+    assert after.schema.field("mac_g").metadata[b"unit"] == b"1e9 multiply-accumulates"
+    assert [p.name for p in tmp_path.iterdir()] == ["trials.parquet"]
+
+
+def test_one_flipped_byte_is_refused(table: Any, tmp_path: Path) -> None:
+    path = tmp_path / "trials.parquet"
+    write_table(table(*({"fid": float(n)} for n in range(500))), path)
+    content = bytearray(path.read_bytes())
+    content[content.find(b"digits-teacher") + 3] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(AnalysisError, match="undamaged Parquet"):
+        read_table(path)
+
+
+def test_a_missing_file_and_another_version_are_refused(table: Any, tmp_path: Path) -> None:
+    with pytest.raises(AnalysisError, match=r"none\.parquet"):
+        read_table(tmp_path / "none.parquet")
+    other = tmp_path / "other.parquet"
+    pq.write_table(table({}).replace_schema_metadata({b"ganlimit.schema_version": b"99"}), other)
+    with pytest.raises(AnalysisError, match="schema version 1, got 99"):
+        read_table(other)
+
+
+def test_a_table_is_written_whole_or_not_at_all(table: Any, tmp_path: Path) -> None:
+    path = tmp_path / "trials.parquet"
+    write_table(table({}), path)
+    with pytest.raises(AnalysisError, match="none called sweep"):
+        write_table(pa.table({"x": [1]}), path)
+    assert len(read_table(path)) == 1
+    with pytest.raises(AnalysisError, match="writable path"):
+        write_table(table({}), tmp_path / "no" / "folder.parquet")
+
+
+def test_unknown_and_missing_columns_are_refused(row: Any) -> None:
+    with pytest.raises(AnalysisError, match="unknown fidd"):
+        trial_table([{**row(), "fidd": 3.0}])
+    with pytest.raises(AnalysisError, match="none for protocol_digest"):
+        trial_table([{name: value for name, value in row().items() if name != "protocol_digest"}])
+
+
+def test_two_protocols_share_no_axis(table: Any) -> None:
+    require_one_protocol(table({}, {}))
+    require_one_protocol(table())
+    with pytest.raises(AnalysisError, match=r"2: a, b"):
+        require_one_protocol(table({"protocol_digest": "b"}, {"protocol_digest": "a"}))
+
+
+def test_states_are_counted(table: Any) -> None:
+    assert state_counts(table({}, {}, {"state": "LOST"})) == {"COMPLETED": 2, "LOST": 1}

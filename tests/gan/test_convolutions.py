@@ -1,0 +1,30 @@
+import pytest
+import torch
+from torch import nn
+
+from gan.convolutions import ImageToMap, LatentToMap, MapToImage
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs", "shape"),
+    [
+        (LatentToMap(12, 6), nn.ConvTranspose2d(12, 6, 4, 1, 0, bias=False), (5, 12, 1, 1)),
+        (MapToImage(6, 3), nn.ConvTranspose2d(6, 3, 4, 2, 1, bias=False), (5, 6, 8, 8)),
+        (ImageToMap(3, 6), nn.Conv2d(3, 6, 4, 2, 1), (5, 3, 16, 16)),
+    ],
+    ids=["latent", "to image", "from image"],
+)
+def test_the_sums_are_those_of_torch_and_so_are_the_gradients(
+    ours: nn.Module, theirs: nn.Module, shape: tuple[int, ...]
+) -> None:
+    one, other = ours.double(), theirs.double()
+    other.load_state_dict(one.state_dict())
+    inputs = [torch.randn(shape, dtype=torch.float64, generator=torch.Generator().manual_seed(0)) for _ in range(2)]
+    outputs = [layer(x.requires_grad_()) for layer, x in zip((one, other), inputs, strict=True)]
+    assert outputs[0].shape == outputs[1].shape
+    torch.testing.assert_close(*outputs)
+    for output in outputs:
+        output.square().sum().backward()
+    torch.testing.assert_close(inputs[0].grad, inputs[1].grad)
+    for a, b in zip(one.parameters(), other.parameters(), strict=True):
+        torch.testing.assert_close(a.grad, b.grad)

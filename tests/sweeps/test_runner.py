@@ -1,0 +1,227 @@
+"""The main job for real: Ray, Optuna, MLflow and training, on a sweep of half a minute."""
+
+import os
+import pty
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import cv2
+import pyarrow as pa
+import pytest
+
+import analysis
+import sweeps
+from gan import ArtifactError, load_generator
+from sweeps.tracking import PARENT, STATE, TRIAL_KEY
+
+# What a trial's row says beside its result: where, when and in which order it ran.
+CIRCUMSTANCES = ["sweep", "trial", "run_id", "wall_s"]
+
+
+def rows_by_key(table: pa.Table) -> dict[str, dict[str, Any]]:
+    return {row["trial_key"]: row for row in table.drop_columns(CIRCUMSTANCES).to_pylist()}
+
+
+class TestResult:
+    def test_every_trial_is_a_final_row_of_its_own(self, finished: Any) -> None:
+        table = finished.result.table
+        searched = [row for row in table.to_pylist() if row["phase"] == "search"]
+        assert len(searched) == 4
+        assert all(row["final"] and row["state"] == "COMPLETED" and row["kimg"] >= 4 for row in searched)
+        assert len(set(table["trial_key"].to_pylist())) == len(table)
+        assert table["trial"].to_pylist() == list(range(1, len(table) + 1))
+        for row in searched:
+            assert row["compression_ratio"] == row["teacher_parameters"] / row["parameters"]
+
+    def test_each_frontier_student_has_a_baseline_of_its_architecture_and_seed(self, finished: Any) -> None:
+        table = finished.result.table
+        frontier = analysis.with_baselines(analysis.pareto_frontier(table), table).to_pylist()
+        assert frontier
+        for student in frontier:
+            assert student["baseline_kimg"] == pytest.approx(2, abs=0.064)
+            assert student["baseline_fid"] > 0
+
+    def test_the_files_are_there_and_readable(self, finished: Any) -> None:
+        files = {path.name: path for path in finished.result.report.files}
+        assert set(files) == {"report.md", "pareto.png", "pareto.svg", "samples.png", "trials.parquet"}
+        assert analysis.read_table(files["trials.parquet"]).equals(finished.result.table)
+        assert all(cv2.imread(str(files[name])) is not None for name in ("pareto.png", "samples.png"))
+
+    def test_the_points_of_the_spec_were_tried(self, finished: Any) -> None:
+        tried = {
+            (row["width"], row["depth"], row["gan_weight"])
+            for row in finished.result.table.to_pylist()
+            if row["phase"] == "search"
+        }
+        assert {(2, 1, 0.0), (3, 1, 0.05)} <= tried
+
+
+class TestLedger:
+    def test_one_parent_and_one_child_per_trial(self, finished: Any) -> None:
+        tracking = finished.tracking
+        parent = tracking.find_sweep("tiny")
+        children = tracking.trials(parent.info.run_id)
+        assert parent.info.status == "FINISHED"
+        assert len(children) == len(finished.result.table)
+        for child in children:
+            tags = child.data.tags
+            assert child.info.status == "FINISHED"
+            assert tags[STATE] == "COMPLETED"
+            assert tags[PARENT] == parent.info.run_id
+            assert tags["ganlimit.teacher_version"] == "digits-teacher/1"
+            assert tags["ganlimit.phase"] in {"search", "baseline"}
+            assert tags["ganlimit.protocol"]
+
+    def test_metrics_are_there_for_each_rung_by_kimg(self, finished: Any) -> None:
+        tracking = finished.tracking
+        child = tracking.trials(tracking.find_sweep("tiny").info.run_id)[0]
+        history = tracking.client.get_metric_history(child.info.run_id, "fid")
+        assert [metric.step for metric in history] == [2, 4]
+
+    def test_the_student_kept_is_the_one_that_was_measured(self, finished: Any) -> None:
+        row = finished.result.table.slice(0, 1).to_pylist()[0]
+        folder = finished.tracking.trial_folder(row["run_id"])
+        _, card = load_generator(folder)
+        assert card.metrics["fid"] == row["fid"]
+        assert card.parameters == row["parameters"]
+        assert (folder / "samples.png").stat().st_size > 0
+
+    def test_figures_and_table_are_artifacts_of_the_parent(self, finished: Any) -> None:
+        client, parent = finished.tracking.client, finished.tracking.find_sweep("tiny")
+        names = {Path(file.path).name for file in client.list_artifacts(parent.info.run_id, "report")}
+        assert {"pareto.png", "pareto.svg", "samples.png", "trials.parquet", "report.md"} <= names
+
+    def test_the_teacher_is_a_registered_champion_with_a_card(self, finished: Any) -> None:
+        version = finished.tracking.champion("digits-teacher")
+        _, card = load_generator(finished.tracking.fetch(version))
+        assert str(version.version) == "1"
+        assert card.weights_digest == version.tags["weights_digest"]
+        assert card.metrics["fid"] > 0
+        assert card.kimg >= 6
+
+
+def test_the_same_command_again_runs_nothing_twice(finished: Any) -> None:
+    ended = {run.info.run_id: run.info.end_time for run in all_trials(finished)}
+    again = sweeps.run_sweep(finished.spec, finished.data_dir, workers=2)
+    assert again.table.equals(finished.result.table)
+    assert {run.info.run_id: run.info.end_time for run in all_trials(finished)} == ended
+    assert len(finished.tracking.versions("digits-teacher")) == 1
+    assert len(finished.tracking.versions("digits-classifier")) == 1
+
+
+def test_a_name_stands_for_one_spec(finished: Any) -> None:
+    changed = finished.spec.model_copy(update={"seed": 5})
+    with pytest.raises(sweeps.SweepError, match=r"other values for seed\. Give the sweep another name"):
+        sweeps.run_sweep(changed, finished.data_dir)
+
+
+@pytest.mark.slow
+def test_a_row_depends_on_its_identity_alone(finished: Any, tmp_path: Path) -> None:
+    """Another data directory, one trial at a time instead of two: the same rows bit for bit."""
+    points = finished.spec.search.model_copy(update={"trials": 2})
+    spec = finished.spec.model_copy(update={"search": points})
+    alone = rows_by_key(sweeps.run_sweep(spec, tmp_path, workers=1).table)
+    together = rows_by_key(finished.result.table)
+    searched = [key for key, row in alone.items() if row["phase"] == "search"]
+    assert len(searched) == 2
+    for key in searched:
+        assert alone[key] == together[key]
+
+
+@pytest.mark.parametrize("model", ["digits-teacher", "digits-classifier"])
+def test_one_flipped_byte_in_a_model_stops_the_sweep_before_any_trial(finished: Any, model: str) -> None:
+    weights = finished.tracking.fetch(finished.tracking.versions(model)[0]) / "weights.safetensors"
+    content = weights.read_bytes()
+    trials = len(all_trials(finished))
+    more = finished.spec.search.model_copy(update={"trials": 5})
+    try:
+        weights.write_bytes(content[:-5] + bytes([content[-5] ^ 1]) + content[-4:])
+        with pytest.raises(ArtifactError, match=r"SHA-256 digest .*train the model again"):
+            sweeps.run_sweep(finished.spec.model_copy(update={"search": more}), finished.data_dir)
+    finally:
+        weights.write_bytes(content)
+    assert len(all_trials(finished)) == trials
+
+
+@pytest.mark.slow
+def test_ctrl_c_ends_within_10_seconds_and_the_same_command_goes_on(
+    finished: Any, tiny: dict[str, Any], spec_file: Any, tmp_path: Path
+) -> None:
+    tiny["name"], tiny["student"]["kimg"] = "interrupted", 24
+    tiny["search"]["trials"], tiny["baseline"]["of"] = 4, "none"
+    command = [sys.executable, "-m", "sweeps.cli", "sweep", "run", str(spec_file(tiny)), "--data-dir", str(tmp_path)]
+    leader, terminal = pty.openpty()
+    # A session of its own on a terminal: Ctrl-C reaches Ray's processes as well, as it does for a person.
+    process = subprocess.Popen(
+        command, stdin=terminal, stdout=terminal, stderr=terminal, start_new_session=True, cwd=Path.cwd()
+    )
+    os.close(terminal)
+    tracking = wait_for_a_finished_trial(process, leader, tmp_path)
+    os.killpg(process.pid, signal.SIGINT)
+    began = time.monotonic()
+    drain(leader, process, 30)
+    assert process.wait(30) == 130
+    assert time.monotonic() - began < 10
+    parent = tracking.find_sweep("interrupted").info.run_id
+    before = {run.data.tags[TRIAL_KEY]: run for run in tracking.trials(parent)}
+    states = [run.data.tags[STATE] for run in before.values()]
+    assert set(states) == {"COMPLETED", "INTERRUPTED"}
+    assert all(run.info.status != "RUNNING" for run in before.values())
+    assert tracking.find_sweep("interrupted").info.status == "KILLED"
+
+    result = subprocess.run([*command, "--quiet"], capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stderr
+    after = {run.data.tags[TRIAL_KEY]: run for run in tracking.trials(parent)}
+    assert len(after) == 4
+    assert all(run.data.tags[STATE] == "COMPLETED" for run in after.values())
+    for key, run in before.items():
+        assert after[key].info.run_id == run.info.run_id
+        if run.data.tags[STATE] == "COMPLETED":
+            assert after[key].info.end_time == run.info.end_time, "a finished trial ran again"
+
+
+def all_trials(finished: Any) -> list[Any]:
+    return list(finished.tracking.trials(finished.tracking.find_sweep("tiny").info.run_id))
+
+
+def wait_for_a_finished_trial(process: subprocess.Popen[bytes], leader: int, data_dir: Path) -> Any:
+    """Until one trial is finished and another runs. Reads the terminal, so that its buffer never fills."""
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline:
+        drain(leader, process, 0.5)
+        assert process.poll() is None, "the sweep ended by itself"
+        if not (data_dir / "mlflow.db").exists():
+            continue
+        tracking = sweeps_tracking(data_dir)
+        parent = tracking.find_sweep("interrupted")
+        statuses = {run.info.status for run in tracking.trials(parent.info.run_id)} if parent else set()
+        if statuses >= {"FINISHED", "RUNNING"}:
+            return tracking
+    raise AssertionError("no trial finished in time")
+
+
+def sweeps_tracking(data_dir: Path) -> Any:
+    from sweeps.tracking import Tracking
+    from sweeps.workspace import Workspace
+
+    return Tracking(Workspace.existing(data_dir).store)
+
+
+def drain(leader: int, process: subprocess.Popen[bytes], seconds: float) -> None:
+    """Read what the process prints, until it is silent for good or the time is over."""
+    import select
+
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        readable, _, _ = select.select([leader], [], [], 0.2)
+        try:
+            if readable and not os.read(leader, 65536):
+                return
+        except OSError:  # Linux says so when the other side is closed
+            return
+        if process.poll() is not None and not readable:
+            return
