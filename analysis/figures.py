@@ -42,17 +42,18 @@ def pareto_figure(table: pa.Table, limit: CompressionLimit) -> Figure:
     if not len(students):
         raise AnalysisError("A Pareto figure needs a finished trial", "none", "Let the sweep run on.")
     with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(7.0, 4.8), layout="constrained")
-        axes = figure.add_subplot()
+        figure = Figure(figsize=(7.0, 5.2), layout="constrained")
+        axes, below = figure.subplots(2, 1, height_ratios=[6, 1])
         _draw_references(axes, students)
         _draw_limit(axes, students, limit)
         _draw_trials(axes, table, students)
         _scale_axes(axes, table, students)
-        figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=3, frameon=False, fontsize=8)
-        first = students.slice(0, 1).to_pylist()[0]
+        below.set_axis_off()
+        below.legend(*axes.get_legend_handles_labels(), loc="upper center", ncols=3, frameon=False, fontsize=8)
+        below.text(0.5, -0.1, _caption(table, students), ha="center", va="top", fontsize=7, color="#555555")
         provisional = " (provisional)" if limit.provisional else ""
-        axes.set_title(_headline(first["dataset"], limit) + provisional, loc="left", fontsize=11, weight="bold", pad=28)
-        figure.supxlabel(_caption(table, students), fontsize=7, color="#555555")
+        headline = _headline(students["dataset"][0].as_py(), limit) + provisional
+        axes.set_title(headline, loc="left", fontsize=11, weight="bold", pad=28)
     return figure
 
 
@@ -115,10 +116,10 @@ def _draw_limit(axes: Axes, students: pa.Table, limit: CompressionLimit) -> None
     axes.axvline(limit.parameters, color="black", lw=1)
     not_reached = limit.status == LimitStatus.NOT_REACHED
     mark = "limit not reached" if not_reached else "limit"
-    axes.annotate(
-        f"{mark}: 1/{limit.ratio:.1f}\n{limit.parameters:,} parameters",
-        xy=(limit.parameters, 0.97), xycoords=("data", "axes fraction"), xytext=(6, 0),
-        textcoords="offset points", va="top", fontsize=8.5,
+    # Along the line, where it covers the fewest points, and behind them.
+    axes.text(
+        limit.parameters, 0.98, f"{mark}: 1/{limit.ratio:.1f}, {limit.parameters:,} parameters ",
+        transform=axes.get_xaxis_transform(), rotation=90, ha="right", va="top", fontsize=8.5, zorder=1,
     )  # fmt: skip
 
 

@@ -19,6 +19,8 @@ from sweeps.spec import SweepSpec
 MAX_BYTES = 256 * 1024
 MAX_DEPTH = 20
 
+PLAIN_TAGS = {f"tag:yaml.org,2002:{kind}" for kind in ("str", "int", "float", "bool", "null", "seq", "map")}
+
 Location = tuple[str | int, ...]
 
 
@@ -82,22 +84,23 @@ def _read(source: str | Path) -> tuple[str, str]:
 
 
 def _parse(name: str, text: str) -> tuple[dict[str, Any], dict[Location, int]]:
+    mistakes: list[str] = []
     try:
         if any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text, Loader=_Loader)):
             raise SpecError(name, ["YAML aliases (*name) are not used in a sweep; write the value out."])
         node = yaml.compose(text, Loader=_Loader)
-    except (yaml.YAMLError, RecursionError) as error:
+        if not isinstance(node, yaml.MappingNode):
+            raise SpecError(name, ["A sweep is a mapping of keys to values. Start from a preset."])
+        lines = dict(_walk(node, (), mistakes))
+        data: dict[str, Any] = {} if mistakes else _Loader("").construct_document(node)
+    except SpecError:
+        raise
+    except (yaml.YAMLError, RecursionError, ValueError) as error:
         where = f"line {mark.line + 1}: " if (mark := getattr(error, "problem_mark", None)) else ""
-        problem = getattr(error, "problem", None) or "nesting is too deep"
+        problem = getattr(error, "problem", None) or f"{type(error).__name__}: {error}"
         raise SpecError(name, [f"{where}this is not YAML ({problem}). Mend the syntax."]) from error
-    if not isinstance(node, yaml.MappingNode):
-        raise SpecError(name, ["A sweep is a mapping of keys to values. Start from a preset."])
-    mistakes: list[str] = []
-    lines = dict(_walk(node, (), mistakes))
     if mistakes:
         raise SpecError(name, mistakes)
-    loader = _Loader("")
-    data: dict[str, Any] = loader.construct_document(node)
     return data, lines
 
 
@@ -107,6 +110,8 @@ def _walk(node: yaml.Node, location: Location, mistakes: list[str]) -> Iterator[
     if len(location) > MAX_DEPTH:
         mistakes.append(f"line {node.start_mark.line + 1}: nesting is at most {MAX_DEPTH} deep. Flatten it.")
         return
+    if node.tag not in PLAIN_TAGS:
+        mistakes.append(f"line {node.start_mark.line + 1}: values are plain YAML, got the tag {node.tag}. Remove it.")
     if isinstance(node, yaml.SequenceNode):
         for index, child in enumerate(node.value):
             yield from _walk(child, (*location, index), mistakes)

@@ -38,7 +38,7 @@ def texts(figure: Any) -> str:
 
 def test_axes_are_logarithmic_labelled_and_captioned(sweep: Any) -> None:
     figure = figure_of(sweep)
-    (axes,) = figure.axes
+    axes, _ = figure.axes
     assert (axes.get_xscale(), axes.get_yscale()) == ("log", "log")
     assert axes.get_xlabel() == "generator parameters"
     assert axes.get_ylabel() == "FID (lower is better)"
@@ -53,13 +53,13 @@ def test_axes_are_logarithmic_labelled_and_captioned(sweep: Any) -> None:
         "from scratch (64 kimg)",
         "teacher (FID 5.0)",
         "real held-out images (FID 4.0)",
-        "limit: 1/5.4\n18,608 parameters",
+        "limit: 1/5.4, 18,608 parameters",
     ):
         assert expected in shown, expected
 
 
 def test_the_frontier_drawn_is_the_frontier(sweep: Any) -> None:
-    (axes,) = figure_of(sweep).axes
+    axes, _ = figure_of(sweep).axes
     (frontier,) = [line for line in axes.lines if line.get_label() == "Pareto frontier"]
     assert list(frontier.get_xdata()) == [4_268, 8_792, 18_608, 41_312]
 

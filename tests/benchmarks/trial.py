@@ -8,6 +8,7 @@ student are all in it. The first trial, with the worker's imports, is left out.
 """
 
 import argparse
+import itertools
 import json
 import statistics
 import tempfile
@@ -62,7 +63,7 @@ def sweep_s(spec: sweeps.SweepSpec, data_dir: Path) -> list[float]:
     tracking = Tracking(Workspace.existing(data_dir).store)
     runs = tracking.trials(tracking.find_sweep(spec.name).info.run_id)
     starts = [run.info.start_time / 1000 for run in runs]
-    return [after - before for before, after in zip(starts[1:], starts[2:], strict=False)]
+    return [after - before for before, after in itertools.pairwise(starts[1:])]
 
 
 def measure(kimg: float, trials: int) -> dict[str, Any]:

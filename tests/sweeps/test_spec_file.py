@@ -64,7 +64,7 @@ def test_overrides_replace_values_and_are_checked(spec_file: Any, tiny: dict[str
         ("search.space.width.low", 0, r"width lies between 1 and the teacher's width 8, got 0 to 4; narrow"),
         ("search.space.width.high", 9, r"width lies between 1 and the teacher's width 8, got 1 to 9; narrow"),
         ("search.space.width.low", 5, r"line \d+: search\.space\.width: low is at most high, got low 5 and"),
-        ("search.space.gan_weight.values", [0.0, 1.0], r"gan_weight lies in \[0, 1\), got 0\.0 to 1\.0"),
+        ("search.space.gan_weight.values", [0.0, 0.05, 1.0], r"gan_weight lies in \[0, 1\), got 0\.0 to 1\.0"),
         ("search.space.depth.low", 0, r"depth is at least 1"),
         ("search.space.width.type", "integer", r"search\.space\.width: input tag 'integer' found .*'int'"),
         ("search.points", [{"width": 7, "depth": 1, "gan_weight": 0.0}], r"mend width of point 1"),
@@ -122,7 +122,9 @@ def test_a_duplicate_key_is_refused(spec_file: Any) -> None:
         ("a: &x 1\nb: *x\n", "aliases"),
         ("1: 2\n", "a key is a word"),
         ("a: " + "[" * 60 + "]" * 60, "nesting is at most"),
-        ("a: !!python/object:os.system {}\n", "not YAML|unknown key"),
+        ("a: !!python/object:os.system {}\n", "line 1: values are plain YAML, got the tag"),
+        ("a: !!binary aGk=\n", "line 1: values are plain YAML"),
+        ("a: !!int x\n", "this is not YAML"),
     ],
 )  # fmt: skip
 def test_what_is_no_sweep_is_refused(spec_file: Any, text: str, expected: str) -> None:
