@@ -109,7 +109,7 @@ def _draw_references(axes: Axes, students: pa.Table) -> None:
 
 
 def _draw_limit(axes: Axes, students: pa.Table, limit: CompressionLimit) -> None:
-    if limit.rule.metric == "fid" and np.isfinite(limit.threshold):
+    if limit.rule.metric == "fid" and limit.threshold is not None:
         axes.axhline(limit.threshold, color=GREY, lw=1, ls="--", label=f"rule: {limit.rule.describe(limit.threshold)}")
     if limit.parameters is None:
         return

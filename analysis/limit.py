@@ -61,7 +61,7 @@ class CompressionLimit:
     dataset: str
     num_samples: int
     students: int
-    threshold: float
+    threshold: float | None  # None where nothing has finished
     provisional: bool
     ratio: float | None = None
     parameters: int | None = None
@@ -70,7 +70,7 @@ class CompressionLimit:
 
     def sentence(self) -> str:
         """The answer in one sentence (two where it is provisional)."""
-        if self.status == LimitStatus.NO_FINAL_ROWS:
+        if self.threshold is None:
             return "No student has reached its full budget yet, so there is no limit to state."
         rule = self.rule.describe(self.threshold)
         judged = f"{self.students} students, {self.num_samples:,} samples each"
@@ -104,7 +104,7 @@ def compression_limit(table: pa.Table, rule: LimitRule) -> CompressionLimit:
     confirmed = [row for row in table.to_pylist() if row["phase"] == "confirm"]
     rows = confirmed or table.to_pylist()
     if not rows:
-        return CompressionLimit(rule, LimitStatus.NO_FINAL_ROWS, "", 0, 0, math.inf, provisional=True)
+        return CompressionLimit(rule, LimitStatus.NO_FINAL_ROWS, "", 0, 0, None, provisional=True)
     first = rows[0]
     threshold = rule.threshold(first[f"teacher_{rule.metric}"])
     base = CompressionLimit(

@@ -7,7 +7,7 @@ import pyarrow as pa
 
 from analysis.comparison import with_baselines
 from analysis.limit import CompressionLimit
-from analysis.pareto import pareto_frontier
+from analysis.pareto import final_students, pareto_frontier
 from analysis.schema import require_one_protocol, state_counts
 
 
@@ -22,8 +22,10 @@ def markdown_report(
     if not len(table):
         return "No trial has begun.\n"
     first = table.slice(0, 1).to_pylist()[0]
-    frontier = with_baselines(pareto_frontier(table), table)
     states = ", ".join(f"{count} {state.lower()}" for state, count in state_counts(table).items())
+    if not len(final_students(table)):
+        return f"# {first['sweep']}\n\n{limit.sentence()}\n\nTrials: {states}.\n"
+    frontier = with_baselines(pareto_frontier(table), table)
     return "\n".join(
         [
             f"# {first['sweep']}: how small can it get?",

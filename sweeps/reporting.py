@@ -125,10 +125,12 @@ def write_report(name: str, workspace: Workspace, tracking: Tracking, out: Path 
     limit = analysis.compression_limit(table, spec.limit)
     parquet, markdown = folder / "trials.parquet", folder / "report.md"
     analysis.write_table(table, parquet)
-    figures = analysis.save_figure(analysis.pareto_figure(table, limit), folder / "pareto")
-    grid = analysis.save_figure(_sample_grid(tracking, spec, table, frontier), folder / "samples")
     markdown.write_text(analysis.markdown_report(table, limit))
-    files = (markdown, *figures, grid[0], parquet)
+    files: tuple[Path, ...] = (markdown, parquet)
+    if len(frontier):
+        figures = analysis.save_figure(analysis.pareto_figure(table, limit), folder / "pareto")
+        samples, _ = analysis.save_figure(_sample_grid(tracking, spec, table, frontier), folder / "samples")
+        files = (markdown, *figures, samples, parquet)
     for path in files:
         tracking.client.log_artifact(parent.info.run_id, str(path), "report")
     return Report(name, table, frontier, limit, folder, files)
@@ -145,7 +147,7 @@ def _sample_grid(tracking: Tracking, spec: SweepSpec, table: pa.Table, frontier:
         label = _label("teacher", first["teacher_parameters"], first["teacher_fid"])
         rows.append((label, generate(generator, latents_NL).numpy()))
     for row in reversed(frontier.to_pylist()):
-        folder = tracking.trial_folder(row["run_id"])
+        folder = tracking.model_folder(row["run_id"])
         assert folder is not None, "a completed trial keeps its student"
         generator, _ = load_generator(folder)
         label = _label(f"1/{row['compression_ratio']:.0f}", row["parameters"], row["fid"])

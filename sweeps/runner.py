@@ -178,12 +178,12 @@ class _Phases:
         """The crossing from search to domain: a point of the space as a trial."""
         spec = self._spec
         recipe = spec.student.model_copy(update={"gan_weight": float(point["gan_weight"])})
-        seed = int(point.get("seed", spec.search.seeds[0]))
+        seed = int(point.get("seed", spec.student_seeds[0]))
         return self._request(point, seed, phase="search", distillation=recipe)
 
     def _baseline(self, width: int, depth: int, seed: int) -> TrialRequest:
         point = {"width": width, "depth": depth}
-        return self._request(point, seed, phase="baseline", training=self._spec.baseline_training)
+        return self._request(point, seed, phase="baseline", training=self._spec.baseline.training)
 
     def _request(self, point: Mapping[str, Any], seed: int, **what: Any) -> TrialRequest:
         foundation, spec = self._foundation, self._spec

@@ -42,7 +42,7 @@ def _stored(artifact: str, data_dir: Path | None) -> Path:
             return tracking.fetch(version)
         known = ", ".join(f"{name}/{version.version}" for version in tracking.versions(name))
         raise SweepError("A model has the version that is asked for", artifact, f"Choose one of {known}.")
-    folder = tracking.trial_folder(artifact)
+    folder = tracking.model_folder(artifact)
     if folder is None:
         raise SweepError(
             "ARTIFACT is a registered model (its champion, or NAME/VERSION), a trial's run id, or a folder",

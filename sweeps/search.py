@@ -163,7 +163,7 @@ def build_sampler(spec: SweepSpec) -> optuna.samplers.BaseSampler:
 
 def _points(spec: SweepSpec) -> list[dict[str, Any]]:
     domains = spec.domains()
-    first_seed = {"seed": spec.search.seeds[0]} if "seed" in domains else {}
+    first_seed = {"seed": spec.student_seeds[0]} if "seed" in domains else {}
     points: list[dict[str, Any]] = [{**point.model_dump(), **first_seed} for point in spec.search.points]
     if spec.search.sampler == "grid":
         columns = [domain.values for domain in domains.values()]

@@ -58,13 +58,13 @@ class Point(Config):
 
 
 class SearchSpec(Config):
-    """Which students are tried. `points` are tried first; `seeds` above one are a dimension of their own."""
+    """Which students are tried. `points` are tried first; several `seeds` are a dimension of their own."""
 
     trials: Annotated[int, Field(ge=1, le=100_000)]
     sampler: Literal["tpe", "random", "grid"] = "tpe"
     space: Space
     points: tuple[Point, ...] = ()
-    seeds: Annotated[tuple[Seed, ...], Field(min_length=1)] = (0,)
+    seeds: Annotated[tuple[Seed, ...], Field(min_length=1)] | None = None
 
     @model_validator(mode="after")
     def _is_complete(self) -> "SearchSpec":
@@ -78,11 +78,15 @@ class SearchSpec(Config):
         return self
 
 
-class BaselineSpec(Config):
-    """Students' architectures trained from scratch: for which of them, and with how many thousand images."""
+class BaselineSpec(GanTrainingConfig):
+    """Students' architectures trained from scratch: of which of them, and the recipe with its budget `kimg`."""
 
     of: Literal["frontier", "all", "none"] = "frontier"
-    kimg: Annotated[float, Field(gt=0, le=1e6)]
+
+    @property
+    def training(self) -> GanTrainingConfig:
+        """The recipe alone."""
+        return GanTrainingConfig.model_validate({name: getattr(self, name) for name in GanTrainingConfig.model_fields})
 
 
 class EvaluationSpec(Config):
@@ -136,9 +140,9 @@ class SweepSpec(Config):
         return self
 
     @property
-    def baseline_training(self) -> GanTrainingConfig:
-        """The teacher's recipe with the baseline's budget."""
-        return self.teacher.training.model_copy(update={"kimg": self.baseline.kimg})
+    def student_seeds(self) -> tuple[int, ...]:
+        """The seeds of the students: those of the search, or else the sweep's."""
+        return self.search.seeds or (self.seed,)
 
     def teacher_architecture(self, dataset: ImageDataset) -> GeneratorConfig:
         """The teacher's generator for the images of `dataset`."""
@@ -159,6 +163,6 @@ class SweepSpec(Config):
     def domains(self) -> dict[str, AnyDomain]:
         """The searched dimensions: the space and, with several seeds, the seed."""
         domains = self.search.space.domains()
-        if len(self.search.seeds) > 1:
-            domains["seed"] = ChoiceDomain(type="choice", values=self.search.seeds)
+        if len(self.student_seeds) > 1:
+            domains["seed"] = ChoiceDomain(type="choice", values=self.student_seeds)
         return domains

@@ -98,8 +98,8 @@ class Tracking:
             raise
         self.close(run_id, "COMPLETED")
 
-    def trial_folder(self, run_id: str) -> Path | None:
-        """The local folder of a trial's student; None where there is no such run, or it kept none."""
+    def model_folder(self, run_id: str) -> Path | None:
+        """The local folder of the model a run kept; None where there is no such run, or it kept none."""
         try:
             return Path(self.client.download_artifacts(run_id, "model"))
         except (MlflowException, OSError):
@@ -176,8 +176,14 @@ class Tracking:
 
     def fetch(self, version: ModelVersion) -> Path:
         """The local folder of a version's files, downloaded where the store is remote."""
-        assert version.run_id is not None
-        return Path(self.client.download_artifacts(version.run_id, "model"))
+        folder = self.model_folder(version.run_id or "")
+        if folder is None:
+            raise SweepError(
+                "A registered model's files are in the artifact store",
+                f"none for {version.name}/{version.version}",
+                "Restore them, or train the model again: ganlimit teacher train SPEC --again.",
+            )
+        return folder
 
     # --- inside -------------------------------------------------------------------------------
 
@@ -202,6 +208,8 @@ class Tracking:
         return found[0] if found else None
 
     def _search(self, experiment: str, tags: Mapping[str, str], order: str = "attributes.start_time DESC") -> list[Run]:
+        if any("'" in value for value in tags.values()):
+            return []  # no name or digest of ours has a quote, and a filter cannot hold one
         where = " and ".join(f"tags.`{name}` = '{value}'" for name, value in tags.items())
         runs: list[Run] = []
         token: Any = None

@@ -99,3 +99,10 @@ def test_the_markdown_report_answers_first_and_keeps_the_budgets_beside_the_comp
     assert "ordinary GAN of 64 kimg (students 64, teacher 256)" in text
     assert "1 failed" in text
     assert markdown_report(sweep.slice(0, 0), limit) == "No trial has begun.\n"
+
+
+def test_a_sweep_without_a_finished_trial_still_has_a_report(table: Any) -> None:
+    rows = table({"state": "DIVERGED", "final": False, "fid": None})
+    text = markdown_report(rows, compression_limit(rows, LimitRule()))
+    assert "no limit to state" in text
+    assert "1 diverged" in text

@@ -84,7 +84,7 @@ class TestLedger:
 
     def test_the_student_kept_is_the_one_that_was_measured(self, finished: Any) -> None:
         row = finished.result.table.slice(0, 1).to_pylist()[0]
-        folder = finished.tracking.trial_folder(row["run_id"])
+        folder = finished.tracking.model_folder(row["run_id"])
         _, card = load_generator(folder)
         assert card.metrics["fid"] == row["fid"]
         assert card.parameters == row["parameters"]
