@@ -1,11 +1,12 @@
 """Students beside their baselines: the same architecture and seed, trained from scratch."""
 
+import math
 from typing import Any
 
 import pyarrow as pa
 
 from analysis.pareto import final_students
-from analysis.schema import require_one_protocol
+from analysis.schema import Mode, TrialState, require_one_protocol
 
 _BASELINE_COLUMNS = {
     "baseline_fid": pa.float64(),
@@ -46,7 +47,7 @@ def with_baselines(students: pa.Table, table: pa.Table) -> pa.Table:
     rows = []
     for student in students.to_pylist():
         twin = twins.get(_twin(student))
-        usable = twin if twin and twin["final"] else {}
+        usable = twin if twin and _finished(twin) else {}
         rows.append(
             {
                 "baseline_fid": usable.get("fid"),
@@ -77,14 +78,22 @@ def gain_over_scratch(table: pa.Table) -> pa.Table:
             "fid_ratio": row["baseline_fid"] / row["fid"],
         }
         for row in with_baselines(final_students(table), table).to_pylist()
-        if row["baseline_fid"] is not None and row["fid"]
+        if _is_positive(row["baseline_fid"]) and _is_positive(row["fid"])
     ]
     return pa.Table.from_pylist(pairs, _PAIR_SCHEMA)
 
 
 def _baselines(table: pa.Table) -> dict[_Twin, dict[str, Any]]:
-    scratch = [row for row in table.to_pylist() if row["mode"] == "scratch"]
-    return {_twin(row): row for row in sorted(scratch, key=lambda row: (row["final"], row["kimg"]))}
+    scratch = [row for row in table.to_pylist() if row["mode"] == Mode.SCRATCH]
+    return {_twin(row): row for row in sorted(scratch, key=lambda row: (_finished(row), row["kimg"]))}
+
+
+def _finished(row: dict[str, Any]) -> bool:
+    return bool(row["final"]) and row["state"] == TrialState.COMPLETED
+
+
+def _is_positive(value: float | None) -> bool:
+    return value is not None and math.isfinite(value) and value > 0
 
 
 def _twin(row: dict[str, Any]) -> _Twin:

@@ -45,11 +45,12 @@ def pareto_figure(table: pa.Table, limit: CompressionLimit) -> Figure:
         figure = Figure(figsize=(7.0, 5.2), layout="constrained")
         axes, below = figure.subplots(2, 1, height_ratios=[6, 1])
         _draw_references(axes, students)
-        _draw_limit(axes, students, limit)
         _draw_trials(axes, table, students)
-        _scale_axes(axes, table, students)
+        _scale_axes(axes, students)
+        _draw_limit(axes, students, limit)
         below.set_axis_off()
-        below.legend(*axes.get_legend_handles_labels(), loc="upper center", ncols=3, frameon=False, fontsize=8)
+        below.legend(*axes.get_legend_handles_labels(), loc="upper center", ncols=3, frameon=False,
+                     fontsize=7.5, columnspacing=1.2, handlelength=1.6, handletextpad=0.5)  # fmt: skip
         below.text(0.5, -0.1, _caption(table, students), ha="center", va="top", fontsize=7, color="#555555")
         provisional = " (provisional)" if limit.provisional else ""
         headline = _headline(students["dataset"][0].as_py(), limit) + provisional
@@ -61,10 +62,16 @@ def sample_grid_figure(rows: Sequence[tuple[str, npt.NDArray[np.uint8]]]) -> Fig
     """Generators below each other, each column one latent.
 
     Each row is a label and uint8 images NCHW with 1 or 3 channels; all rows have the same N.
+    Raises AnalysisError for no rows and for images of another form.
     """
     if not rows:
         raise AnalysisError("A sample grid needs a generator", "none", "Let the sweep run on.")
     columns = len(rows[0][1])
+    for label, images_NCHW in rows:
+        shape, fits = images_NCHW.shape, images_NCHW.dtype == np.uint8 and images_NCHW.ndim == 4
+        if not (fits and shape[0] == columns > 0 and shape[1] in (1, 3)):
+            rule = f"The samples of {label!r} are uint8 of shape ({max(columns, 1)}, 1 or 3, H, W)"
+            raise AnalysisError(rule, f"{images_NCHW.dtype} {shape}", "Give every row images of the same latents.")
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(1.5 + 0.55 * columns, 0.62 * len(rows)))
         grid = figure.subplots(
@@ -113,13 +120,16 @@ def _draw_limit(axes: Axes, students: pa.Table, limit: CompressionLimit) -> None
         axes.axhline(limit.threshold, color=GREY, lw=1, ls="--", label=f"rule: {limit.rule.describe(limit.threshold)}")
     if limit.parameters is None:
         return
-    axes.axvline(limit.parameters, color="black", lw=1)
+    axes.axvline(limit.parameters, color="black", lw=1, zorder=1)
     not_reached = limit.status == LimitStatus.NOT_REACHED
     mark = "limit not reached" if not_reached else "limit"
-    # Along the line, where it covers the fewest points, and behind them.
+    # In a strip of its own above every point, on the side of the line that has more room.
+    (low, high), (left, right) = axes.get_ylim(), axes.get_xlim()
+    axes.set_ylim(low, high * (high / low) ** 0.08)
+    on_the_left = limit.parameters**2 > left * right  # right of the middle of a logarithmic axis
     axes.text(
-        limit.parameters, 0.98, f"{mark}: 1/{limit.ratio:.1f}, {limit.parameters:,} parameters ",
-        transform=axes.get_xaxis_transform(), rotation=90, ha="right", va="top", fontsize=8.5, zorder=1,
+        limit.parameters, 0.98, f" {mark}: 1/{limit.ratio:.1f}, {limit.parameters:,} parameters ",
+        transform=axes.get_xaxis_transform(), ha="right" if on_the_left else "left", va="top", fontsize=8.5,
     )  # fmt: skip
 
 
@@ -137,7 +147,7 @@ def _draw_trials(axes: Axes, table: pa.Table, students: pa.Table) -> None:
         axes.plot(*_xy(scratch), "x", ms=6, mew=1.6, color=ORANGE, label=label, zorder=4)
 
 
-def _scale_axes(axes: Axes, table: pa.Table, students: pa.Table) -> None:
+def _scale_axes(axes: Axes, students: pa.Table) -> None:
     teacher = students.slice(0, 1).to_pylist()[0]["teacher_parameters"]
     axes.set(xscale="log", yscale="log", xlabel="generator parameters", ylabel="FID (lower is better)")
     axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))

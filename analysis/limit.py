@@ -6,10 +6,10 @@ from enum import StrEnum
 from typing import Annotated, Any, Literal
 
 import pyarrow as pa
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from analysis.pareto import DIRECTIONS, final_students
-from analysis.schema import require_one_protocol
+from analysis.schema import Phase, require_one_protocol, require_one_teacher
 
 
 class LimitRule(BaseModel):
@@ -22,6 +22,12 @@ class LimitRule(BaseModel):
 
     metric: Literal["fid", "inception_score"] = "fid"
     tolerance: Annotated[float, Field(ge=0, le=100)] = 0.5
+
+    @model_validator(mode="after")
+    def _leaves_something_to_hold(self) -> "LimitRule":
+        if DIRECTIONS[self.metric] and self.tolerance >= 1:
+            raise ValueError(f"the tolerance of {self.metric} lies below 1, got {self.tolerance}; all would hold it")
+        return self
 
     def threshold(self, teacher_value: float) -> float:
         """The worst value that still holds the rule."""
@@ -73,7 +79,7 @@ class CompressionLimit:
         if self.threshold is None:
             return "No student has reached its full budget yet, so there is no limit to state."
         rule = self.rule.describe(self.threshold)
-        judged = f"{self.students} students, {self.num_samples:,} samples each"
+        judged = f"{self.students} student{'s' * (self.students != 1)}, {self.num_samples:,} samples each"
         if self.status == LimitStatus.NONE_WITHIN:
             return f"On {self.dataset} no student within the searched range has {rule}; {judged}."
         name, digits = ("IS", 2) if self.rule.metric == "inception_score" else ("FID", 1)
@@ -97,12 +103,15 @@ class CompressionLimit:
 def compression_limit(table: pa.Table, rule: LimitRule) -> CompressionLimit:
     """The largest compression ratio among final students that hold `rule`.
 
-    Raises AnalysisError for rows of several protocols.
+    Where there are confirmed rows they alone are judged. Raises AnalysisError for rows of several
+    protocols or several teachers.
     """
     table = final_students(table)
     require_one_protocol(table)
-    confirmed = [row for row in table.to_pylist() if row["phase"] == "confirm"]
-    rows = confirmed or table.to_pylist()
+    require_one_teacher(table)
+    tried = table.to_pylist()
+    confirmed = [row for row in tried if row["phase"] == Phase.CONFIRM]
+    rows = confirmed or tried
     if not rows:
         return CompressionLimit(rule, LimitStatus.NO_FINAL_ROWS, "", 0, 0, None, provisional=True)
     first = rows[0]
@@ -120,7 +129,8 @@ def compression_limit(table: pa.Table, rule: LimitRule) -> CompressionLimit:
     if not holding:
         return base
     best = max(holding, key=lambda row: (row["compression_ratio"], -row["trial"]))
-    smallest = min(row["parameters"] for row in rows)
+    # Only candidates are confirmed: whether a smaller student was tried is known from the search as well.
+    smallest = min(row["parameters"] for row in tried)
     status = LimitStatus.NOT_REACHED if best["parameters"] == smallest else LimitStatus.FOUND
     return replace(
         base,

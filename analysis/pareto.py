@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from analysis.errors import AnalysisError
-from analysis.schema import require_one_protocol
+from analysis.schema import Mode, TrialState, require_one_protocol
 
 # Whether more is better.
 DIRECTIONS: dict[str, bool] = {
@@ -23,8 +23,9 @@ OBJECTIVES = ("parameters", "fid")
 
 def final_students(table: pa.Table) -> pa.Table:
     """The rows that may be compared: distilled students that reached the full budget."""
-    mask = pc.and_(table["final"], pc.and_(pc.equal(table["state"], "COMPLETED"), pc.equal(table["mode"], "distilled")))
-    return table.filter(mask)
+    completed = pc.equal(table["state"], TrialState.COMPLETED.value)
+    distilled = pc.equal(table["mode"], Mode.DISTILLED.value)
+    return table.filter(pc.and_(table["final"], pc.and_(completed, distilled)))
 
 
 def pareto_frontier(table: pa.Table, objectives: Sequence[str] = OBJECTIVES) -> pa.Table:

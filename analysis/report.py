@@ -68,7 +68,7 @@ def _frontier_lines(first: dict[str, Any], frontier: list[dict[str, Any]]) -> li
     for row in reversed(frontier):
         lines.append(
             f"| student {row['trial']} | {row['parameters']:,} | {row['compression_ratio']:.1f} | {row['width']} "
-            f"| {row['depth']} | {row['gan_weight']:g} | {_metrics(row, '')} | {baseline_text(row)} |"
+            f"| {row['depth']} | {_shown(row['gan_weight'], 'g')} | {_metrics(row, '')} | {baseline_text(row)} |"
         )
     return lines
 
@@ -99,4 +99,8 @@ def _listed(budgets: Iterable[float]) -> str:
 
 def _metrics(row: dict[str, Any], prefix: str) -> str:
     fid, score, sharpness = (row[prefix + name] for name in ("fid", "inception_score", "sharpness"))
-    return f"{fid:.1f} | {score:.2f} | {sharpness:,.0f}"
+    return f"{_shown(fid, '.1f')} | {_shown(score, '.2f')} | {_shown(sharpness, ',.0f')}"
+
+
+def _shown(value: float | None, form: str) -> str:
+    return "" if value is None else format(value, form)

@@ -27,6 +27,24 @@ class TrialState(StrEnum):
     INTERRUPTED = "INTERRUPTED"  # a person stopped the sweep
 
 
+class Phase(StrEnum):
+    """What a trial was run for. Stored: names are only ever added."""
+
+    SEARCH = "search"
+    CONFIRM = "confirm"  # a candidate of the limit with a seed the search never used
+    BASELINE = "baseline"
+
+
+class Mode(StrEnum):
+    """What a student learns from. Stored: names are only ever added."""
+
+    DISTILLED = "distilled"
+    SCRATCH = "scratch"
+
+
+_ENUMS: dict[str, type[StrEnum]] = {"state": TrialState, "phase": Phase, "mode": Mode}
+
+
 def _field(name: str, kind: pa.DataType, unit: str, description: str, required: bool = False) -> pa.Field:
     return pa.field(name, kind, nullable=not required, metadata={"unit": unit, "description": description})
 
@@ -86,7 +104,11 @@ def trial_table(rows: Iterable[Mapping[str, object]]) -> pa.Table:
                 f"{'unknown ' + ', '.join(unknown) if unknown else 'none for ' + ', '.join(missing)}",
                 "Write the row with the schema of this version.",
             )
-    return pa.Table.from_pylist([{name: row.get(name) for name in TRIAL_SCHEMA.names} for row in rows], TRIAL_SCHEMA)
+    plain = [{name: row.get(name) for name in TRIAL_SCHEMA.names} for row in rows]
+    try:
+        return _require_known_names(pa.Table.from_pylist(plain, TRIAL_SCHEMA))
+    except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
+        raise AnalysisError("A row has the schema's types", str(error), "Write the value in its type.") from error
 
 
 def validate(table: pa.Table) -> pa.Table:
@@ -97,9 +119,10 @@ def validate(table: pa.Table) -> pa.Table:
             "A trial table has the columns of its schema", f"none called {', '.join(missing)}", "Export it again."
         )
     try:
-        return table.select(TRIAL_SCHEMA.names).cast(TRIAL_SCHEMA)
+        cast = table.select(TRIAL_SCHEMA.names).cast(TRIAL_SCHEMA)
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError, ValueError) as error:
         raise AnalysisError("A trial table has the schema's types", str(error), "Export it again.") from error
+    return _require_known_names(cast)
 
 
 def write_table(table: pa.Table, path: Path) -> None:
@@ -141,6 +164,25 @@ def require_one_protocol(table: pa.Table) -> None:
             f"{len(digests)}: {', '.join(digests)}",
             "Choose the rows of one.",
         )
+
+
+def require_one_teacher(table: pa.Table) -> None:
+    """Raise AnalysisError when a rule relative to the teacher is about to judge students of several."""
+    digests = sorted(table["teacher_digest"].unique().to_pylist())
+    if len(digests) > 1:
+        raise AnalysisError(
+            "Students are judged against one teacher",
+            f"{len(digests)}: {', '.join(digests)}",
+            "Choose the rows of one.",
+        )
+
+
+def _require_known_names(table: pa.Table) -> pa.Table:
+    for column, names in _ENUMS.items():
+        unknown = sorted(set(table[column].to_pylist()) - set(names))
+        if unknown:
+            raise AnalysisError(f"A {column} is one of {', '.join(names)}", ", ".join(unknown), "Correct the rows.")
+    return table
 
 
 def state_counts(table: pa.Table) -> dict[str, int]:

@@ -1,3 +1,4 @@
+import math
 from typing import Any
 
 import pytest
@@ -31,6 +32,17 @@ def test_a_baseline_that_diverged_says_so_instead_of_a_number(table: Any) -> Non
     assert student["baseline_fid"] is None
     assert student["baseline_state"] == "DIVERGED"
     assert len(gain_over_scratch(rows)) == 0
+
+
+def test_a_baseline_that_diverged_at_the_full_budget_gives_no_number(table: Any) -> None:
+    rows = table({}, {**SCRATCH, "state": "DIVERGED", "fid": 500.0})
+    (student,) = with_baselines(pareto_frontier(rows), rows).to_pylist()
+    assert (student["baseline_fid"], student["baseline_state"]) == (None, "DIVERGED")
+
+
+@pytest.mark.parametrize(("student", "baseline"), [(10.0, math.inf), (10.0, math.nan), (math.nan, 10.0), (0.0, 10.0)])
+def test_a_gain_needs_two_finite_numbers(table: Any, student: float, baseline: float) -> None:
+    assert len(gain_over_scratch(table({"fid": student}, {**SCRATCH, "fid": baseline}))) == 0
 
 
 def test_without_baselines_the_columns_are_empty(table: Any) -> None:

@@ -78,6 +78,28 @@ def test_the_same_table_gives_the_same_bytes(sweep: Any, tmp_path: Path) -> None
     assert cv2.imread(str(first[0])).shape[1] > 1000
 
 
+def test_the_svg_says_provisional_only_while_it_is(table: Any, tmp_path: Path) -> None:
+    for phase, expected in (("search", True), ("confirm", False)):
+        _, svg = save_figure(figure_of(table({"phase": phase})), tmp_path / phase)
+        assert ("provisional" in svg.read_text()) == expected
+
+
+@pytest.mark.parametrize("smallest", [300, 4_268, 60_000])
+def test_nothing_is_drawn_over_the_limit_or_off_the_page(table: Any, smallest: int) -> None:
+    figure = figure_of(table({"parameters": smallest, "fid": 9.0}, {"parameters": 70_000, "fid": 400.0}))
+    figure.canvas.draw()
+    axes, below = figure.axes
+    (label,) = [text for text in axes.texts if text.get_text().strip().startswith("limit")]
+    box = label.get_window_extent()
+    assert axes.bbox.x0 <= box.x0
+    assert box.x1 <= axes.bbox.x1
+    assert axes.transData.transform((70_000, 400.0))[1] < box.y0, "the highest point lies below the label"
+    legend = below.get_legend()
+    assert legend is not None
+    assert legend.get_window_extent().x0 >= 0
+    assert legend.get_window_extent().x1 <= figure.bbox.x1
+
+
 def test_no_finished_trial_is_a_clear_error(table: Any) -> None:
     with pytest.raises(AnalysisError, match="finished trial"):
         figure_of(table({"state": "FAILED", "final": False, "fid": None}))
@@ -89,6 +111,26 @@ def test_a_sample_grid_has_a_row_per_generator_and_a_column_per_latent(channels:
     figure = sample_grid_figure([("teacher\n1 k", images), ("1/9", images), ("1/20", images)])
     assert len(figure.axes) == 18
     assert "teacher\n1 k" in texts(figure)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        np.zeros((5, 1, 16, 16), np.uint8),
+        np.zeros((6, 2, 16, 16), np.uint8),
+        np.zeros((6, 1, 16, 16), np.float32),
+        np.zeros((6, 16, 16), np.uint8),
+    ],
+    ids=["other latents", "two channels", "float", "no channels"],
+)
+def test_samples_of_another_form_are_refused_by_name(wrong: Any) -> None:
+    with pytest.raises(AnalysisError, match="samples of 'odd' are uint8"):
+        sample_grid_figure([("teacher", np.zeros((6, 1, 16, 16), np.uint8)), ("odd", wrong)])
+
+
+def test_a_metric_that_was_not_measured_is_left_blank(table: Any) -> None:
+    rows = table({"inception_score": None, "sharpness": None, "gan_weight": None})
+    assert "| 4 | 1 |  | 10.0 |  |  |" in markdown_report(rows, compression_limit(rows, LimitRule()))
 
 
 def test_the_markdown_report_answers_first_and_keeps_the_budgets_beside_the_comparison(sweep: Any) -> None:

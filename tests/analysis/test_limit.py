@@ -53,6 +53,23 @@ def test_search_rows_are_provisional_and_confirmed_ones_take_their_place(table: 
     assert confirmed.parameters == 20_000, "the lucky search row counts no more"
 
 
+def test_a_smaller_student_that_failed_in_the_search_still_bounds_a_confirmed_limit(table: Any) -> None:
+    limit = compression_limit(
+        table(
+            {"parameters": 20_000, "fid": 7.0},
+            {"parameters": 5_000, "fid": 50.0},
+            {"parameters": 20_000, "fid": 7.5, "phase": "confirm", "seed": 1},
+        ),
+        FID,
+    )
+    assert (limit.status, limit.parameters, limit.trial) == (LimitStatus.FOUND, 20_000, 3)
+
+
+def test_students_of_two_teachers_are_not_judged_together(table: Any) -> None:
+    with pytest.raises(AnalysisError, match=r"one teacher, got 2: a, b"):
+        compression_limit(table({"teacher_digest": "b"}, {"teacher_digest": "a"}), FID)
+
+
 def test_inception_score_must_not_fall_below_its_share(table: Any) -> None:
     rule = LimitRule(metric="inception_score", tolerance=0.17)  # 83% of 9 is 7.47
     limit = compression_limit(
@@ -77,7 +94,16 @@ def test_baselines_and_other_protocols_do_not_enter(table: Any) -> None:
         compression_limit(table({}, {"protocol_digest": "other"}), FID)
 
 
-@pytest.mark.parametrize("mistake", [{"metric": "colour"}, {"tolerance": -0.1}, {"tolerance": "1"}, {"x": 1}])
+@pytest.mark.parametrize(
+    "mistake",
+    [
+        {"metric": "colour"},
+        {"tolerance": -0.1},
+        {"tolerance": "1"},
+        {"x": 1},
+        {"metric": "inception_score", "tolerance": 1.0},
+    ],
+)
 def test_a_rule_is_checked_at_birth(mistake: dict[str, Any]) -> None:
     with pytest.raises(ValidationError):
         LimitRule.model_validate({"metric": "fid", "tolerance": 0.5, **mistake})

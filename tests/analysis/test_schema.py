@@ -68,6 +68,29 @@ def test_unknown_and_missing_columns_are_refused(row: Any) -> None:
         trial_table([{name: value for name, value in row().items() if name != "protocol_digest"}])
 
 
+@pytest.mark.parametrize(
+    ("mistake", "complaint"),
+    [
+        ({"width": "four"}, "schema's types"),
+        ({"state": "DONE"}, "A state is one of RUNNING, .*got DONE"),
+        ({"phase": "warmup"}, "A phase is one of"),
+        ({"mode": "copied"}, "A mode is one of"),
+    ],
+)
+def test_a_value_outside_the_schema_is_refused(row: Any, mistake: dict[str, Any], complaint: str) -> None:
+    with pytest.raises(AnalysisError, match=complaint):
+        trial_table([row(**mistake)])
+
+
+def test_a_file_with_an_unknown_state_is_refused(table: Any, tmp_path: Path) -> None:
+    good = table({})
+    at = good.schema.get_field_index("state")
+    path = tmp_path / "trials.parquet"
+    pq.write_table(good.set_column(at, good.schema.field(at), pa.array(["DONE"])), path)
+    with pytest.raises(AnalysisError, match="got DONE"):
+        read_table(path)
+
+
 def test_two_protocols_share_no_axis(table: Any) -> None:
     require_one_protocol(table({}, {}))
     require_one_protocol(table())
