@@ -6,7 +6,6 @@ import cv2
 import numpy as np
 import torch
 from torch import Tensor
-from torchvision.utils import make_grid
 
 from gan.errors import GanError
 
@@ -26,6 +25,8 @@ def save_grid(images_NCHW: Tensor, path: Path, columns: int = 8, enlarge: int = 
 
     Raises GanError when the file cannot be written.
     """
+    from torchvision.utils import make_grid  # two seconds to import, and only pictures need it
+
     grid_CHW = make_grid(images_NCHW, nrow=columns, padding=1, pad_value=255)
     grid_HWC = np.ascontiguousarray(grid_CHW.numpy().transpose(1, 2, 0)[:, :, ::-1])  # OpenCV wants BGR
     large = cv2.resize(grid_HWC, None, fx=enlarge, fy=enlarge, interpolation=cv2.INTER_NEAREST)

@@ -5,12 +5,15 @@ thing never makes a second run.
 """
 
 import logging
+import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlparse
+from urllib.request import url2pathname
 
 from mlflow import MlflowClient
 from mlflow.entities import Metric, Param, Run, RunTag
@@ -52,6 +55,7 @@ class Tracking:
 
     def __init__(self, store: TrackingStore) -> None:
         self.store = store
+        self._downloads = tempfile.TemporaryDirectory(prefix="ganlimit-download-")
         try:
             self.client = MlflowClient(store.uri, store.uri)
             self._experiments = {name: self._experiment(name) for name in (SWEEPS_EXPERIMENT, MODELS_EXPERIMENT)}
@@ -99,9 +103,16 @@ class Tracking:
         self.close(run_id, "COMPLETED")
 
     def model_folder(self, run_id: str) -> Path | None:
-        """The local folder of the model a run kept; None where there is no such run, or it kept none."""
+        """The folder of the model a run kept; None where there is no such run, or it kept none.
+
+        A local store's own folder, or a download that lasts as long as this object.
+        """
         try:
-            return Path(self.client.download_artifacts(run_id, "model"))
+            artifacts = urlparse(self.client.get_run(run_id).info.artifact_uri)
+            if artifacts.scheme == "file":
+                folder = Path(url2pathname(artifacts.path)) / "model"
+                return folder if folder.is_dir() else None
+            return Path(self.client.download_artifacts(run_id, "model", self._downloads.name))
         except (MlflowException, OSError):
             return None
 
