@@ -4,18 +4,23 @@ import logging
 import os
 import secrets
 import shutil
+import signal
+import socket
 import tempfile
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
+from types import FrameType
 
 import ray
-from ray._private import ray_constants
+from ray._private import ray_constants, services
 
 from cluster.errors import ClusterError
 
 LOOPBACK = "127.0.0.1"
+REACH_TIMEOUT_S = 5.0
 
 
 @dataclass(frozen=True)
@@ -32,11 +37,15 @@ class RaySession:
 def ray_session(address: str | None = None, *, num_cpus: int | None = None) -> Iterator[RaySession]:
     """Connect to Ray for the length of a `with` block.
 
-    Without an `address` a Ray of its own is started on this machine with `num_cpus` cores (all, by
-    default): reachable from loopback alone, behind a token that is kept nowhere, and ended with the
-    block however it ends; other Rays of the machine are neither joined nor touched. With an address
-    the block attaches to that cluster and only disconnects. Raises ClusterError when this process has
-    a Ray connection already, or the cluster cannot be reached.
+    Without an `address`, or with "local", a Ray of its own is started on this machine with `num_cpus`
+    cores (all, by default): reachable from loopback alone, behind a token that is kept nowhere, and ended
+    with the block however it ends; other Rays of the machine are neither joined nor touched. With an
+    address (host:port or "auto") the block attaches to that cluster and only disconnects.
+
+    Ctrl-C in the block raises KeyboardInterrupt there and nowhere else: Ray's processes block SIGINT, so
+    the workers go on until the block ends. While Ray starts or stops a first Ctrl-C waits for that, and
+    a second one acts at once. Raises ClusterError when this process has a Ray connection already, or
+    the cluster cannot be reached.
     """
     if ray.is_initialized():
         raise ClusterError(
@@ -44,7 +53,7 @@ def ray_session(address: str | None = None, *, num_cpus: int | None = None) -> I
             "one that this process has open already",
             "Call ray.shutdown() first.",
         )
-    if address is None:
+    if address in (None, "local"):
         with _embedded(num_cpus) as session:
             yield session
     else:
@@ -57,23 +66,50 @@ def _embedded(num_cpus: int | None) -> Iterator[RaySession]:
     # Its own folder, short because Ray puts Unix sockets into it, whose paths have 107 characters at most.
     folder = tempfile.mkdtemp(prefix="gl-")
     # Ray would write a token into the home directory, readable by all, and keep it there.
-    if not {"RAY_AUTH_MODE", "RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH"} & os.environ.keys():
+    wants_token = os.environ.get("RAY_AUTH_MODE", "token").lower() == "token"
+    if wants_token and not {"RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH"} & os.environ.keys():
         os.environ["RAY_AUTH_TOKEN"] = _session_token()
     try:
         with _loopback_only():
-            ray.init(
-                address="local",
-                num_cpus=num_cpus,
-                include_dashboard=False,
-                log_to_driver=False,
-                logging_level=logging.ERROR,
-                _node_ip_address=LOOPBACK,
-                _temp_dir=folder,
-            )
+            with _sigint_waits():
+                ray.init(
+                    address="local",
+                    num_cpus=num_cpus,
+                    include_dashboard=False,
+                    log_to_driver=False,
+                    logging_level=logging.ERROR,
+                    _node_ip_address=LOOPBACK,
+                    _temp_dir=folder,
+                )
             yield _describe(owned=True)
     finally:
-        ray.shutdown()
-        shutil.rmtree(folder, ignore_errors=True)
+        with _sigint_waits():
+            ray.shutdown()
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def _sigint_waits() -> Iterator[None]:
+    # An interrupted start or stop leaves processes and the folder behind.
+    before = signal.getsignal(signal.SIGINT)
+    if not callable(before) or threading.current_thread() is not threading.main_thread():
+        yield  # SIGINT is ignored, or interrupts another thread than this one, which may set no handler
+        return
+    pressed = False
+
+    def wait(signum: int, frame: FrameType | None) -> None:
+        nonlocal pressed
+        if pressed:
+            before(signum, frame)
+        pressed = True
+
+    signal.signal(signal.SIGINT, wait)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+    if pressed:
+        signal.raise_signal(signal.SIGINT)
 
 
 @contextmanager
@@ -96,8 +132,9 @@ def _loopback_only() -> Iterator[None]:
 @contextmanager
 def _attached(address: str) -> Iterator[RaySession]:
     try:
+        _require_listener(address)
         ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
-    except (ConnectionError, RuntimeError, ValueError) as error:
+    except (OSError, OverflowError, RuntimeError, ValueError) as error:
         raise ClusterError(
             "ADDRESS is a Ray cluster that can be reached", f"{address} ({error})", "Check address and token."
         ) from error
@@ -105,6 +142,14 @@ def _attached(address: str) -> Iterator[RaySession]:
         yield _describe(owned=False)
     finally:
         ray.shutdown()
+
+
+def _require_listener(address: str) -> None:
+    # Ray's core does not raise when nothing answers: it ends the whole process, after a minute.
+    target = services.canonicalize_bootstrap_address(address)
+    if target is not None:  # "auto" without a cluster, of which Ray itself complains
+        host, _, port = target.rpartition(":")
+        socket.create_connection((host.strip("[]"), int(port)), REACH_TIMEOUT_S).close()
 
 
 def _describe(*, owned: bool) -> RaySession:

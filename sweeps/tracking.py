@@ -8,13 +8,14 @@ import logging
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlparse
 from urllib.request import url2pathname
 
+from filelock import FileLock
 from mlflow import MlflowClient
 from mlflow.entities import Metric, Param, Run, RunTag
 from mlflow.entities.model_registry import ModelVersion
@@ -49,6 +50,12 @@ class TrackingStore:
         """An SQLite file and a folder of artifacts."""
         return cls(f"sqlite:///{database}", artifacts.as_uri())
 
+    def opening(self) -> AbstractContextManager[object]:
+        """Held while the store is opened: two processes that both make a new database would break it."""
+        if not self.uri.startswith("sqlite:///"):
+            return nullcontext()
+        return FileLock(f"{self.uri.removeprefix('sqlite:///')}.lock")
+
 
 class Tracking:
     """The runs and models of one store. Raises SweepError where the store cannot be reached."""
@@ -57,8 +64,9 @@ class Tracking:
         self.store = store
         self._downloads = tempfile.TemporaryDirectory(prefix="ganlimit-download-")
         try:
-            self.client = MlflowClient(store.uri, store.uri)
-            self._experiments = {name: self._experiment(name) for name in (SWEEPS_EXPERIMENT, MODELS_EXPERIMENT)}
+            with store.opening():
+                self.client = MlflowClient(store.uri, store.uri)
+                self._experiments = {name: self._experiment(name) for name in (SWEEPS_EXPERIMENT, MODELS_EXPERIMENT)}
         except MlflowException as error:
             raise SweepError(
                 "The tracking store is reachable and writable", f"{store.uri} ({error})", "Check its address."

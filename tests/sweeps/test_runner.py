@@ -149,7 +149,7 @@ def test_one_flipped_byte_in_a_model_stops_the_sweep_before_any_trial(finished: 
 
 @pytest.mark.slow
 def test_ctrl_c_ends_within_10_seconds_and_the_same_command_goes_on(
-    finished: Any, tiny: dict[str, Any], spec_file: Any, tmp_path: Path
+    tiny: dict[str, Any], spec_file: Any, tmp_path: Path
 ) -> None:
     tiny["name"], tiny["student"]["kimg"] = "interrupted", 24
     tiny["search"]["trials"], tiny["baseline"]["of"] = 4, "none"
@@ -225,3 +225,14 @@ def drain(leader: int, process: subprocess.Popen[bytes], seconds: float) -> None
             return
         if process.poll() is not None and not readable:
             return
+
+
+def test_two_processes_may_open_a_new_data_directory_at_once(tmp_path: Path) -> None:
+    code = (
+        "import sys; from pathlib import Path; from sweeps.tracking import Tracking; "
+        "from sweeps.workspace import Workspace; Tracking(Workspace.open(Path(sys.argv[1])).store)"
+    )
+    both = [subprocess.Popen([sys.executable, "-c", code, str(tmp_path)], stderr=subprocess.PIPE) for _ in range(2)]
+    for process in both:
+        _, errors = process.communicate(timeout=120)
+        assert process.returncode == 0, errors.decode()
