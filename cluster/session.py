@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 from types import FrameType
 
 import ray
@@ -21,6 +22,9 @@ from cluster.errors import ClusterError
 
 LOOPBACK = "127.0.0.1"
 REACH_TIMEOUT_S = 5.0
+# What remains of the 107 bytes of a Unix socket's path after Ray's own part of it:
+# /session_2026-01-31_23-59-59_999999_4194304/sockets/plasma_store
+FOLDER_LIMIT_BYTES = 107 - 65
 
 
 @dataclass(frozen=True)
@@ -44,8 +48,8 @@ def ray_session(address: str | None = None, *, num_cpus: int | None = None) -> I
 
     Ctrl-C in the block raises KeyboardInterrupt there and nowhere else: Ray's processes block SIGINT, so
     the workers go on until the block ends. While Ray starts or stops a first Ctrl-C waits for that, and
-    a second one acts at once. Raises ClusterError when this process has a Ray connection already, or
-    the cluster cannot be reached.
+    a second one acts at once. Raises ClusterError when this process has a Ray connection already, the
+    cluster cannot be reached, or the path of the temporary folder is too long for Ray's sockets.
     """
     if ray.is_initialized():
         raise ClusterError(
@@ -63,8 +67,7 @@ def ray_session(address: str | None = None, *, num_cpus: int | None = None) -> I
 
 @contextmanager
 def _embedded(num_cpus: int | None) -> Iterator[RaySession]:
-    # Its own folder, short because Ray puts Unix sockets into it, whose paths have 107 characters at most.
-    folder = tempfile.mkdtemp(prefix="gl-")
+    folder = _own_folder()
     # Ray would write a token into the home directory, readable by all, and keep it there.
     wants_token = os.environ.get("RAY_AUTH_MODE", "token").lower() == "token"
     if wants_token and not {"RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH"} & os.environ.keys():
@@ -86,6 +89,18 @@ def _embedded(num_cpus: int | None) -> Iterator[RaySession]:
         with _sigint_waits():
             ray.shutdown()
             shutil.rmtree(folder, ignore_errors=True)
+
+
+def _own_folder() -> str:
+    folder = tempfile.mkdtemp(prefix="gl-")
+    if len(os.fsencode(folder)) > FOLDER_LIMIT_BYTES:
+        Path(folder).rmdir()
+        raise ClusterError(
+            f"Ray's sockets need a temporary folder whose path has at most {FOLDER_LIMIT_BYTES} bytes",
+            folder,
+            "Set TMPDIR to a shorter one.",
+        )
+    return folder
 
 
 @contextmanager

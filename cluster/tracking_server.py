@@ -124,10 +124,12 @@ def _wait_until_healthy(process: subprocess.Popen[bytes], url: str, log: IO[byte
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
-    process.terminate()
     try:
+        process.terminate()
         process.wait(STOP_TIMEOUT_S)
-    except (subprocess.TimeoutExpired, KeyboardInterrupt):  # a second Ctrl-C is for those who cannot wait
+    except subprocess.TimeoutExpired:
+        pass
+    finally:  # at once after a second Ctrl-C
         with suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)  # with the server's own children: it leads their group
+            os.killpg(process.pid, signal.SIGKILL)  # with its children: it leads their group
         process.wait()

@@ -1,12 +1,24 @@
 """Ray sessions for real, each in a process of its own, as Ray is one to a process."""
 
 import os
+import shutil
+import signal
 import subprocess
 import sys
+import tempfile
 import textwrap
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+
+@pytest.fixture
+def temporary() -> Iterator[Path]:
+    # Not tmp_path, which is too long for Ray's sockets.
+    folder = Path(tempfile.mkdtemp(prefix="t-", dir="/tmp"))
+    yield folder
+    shutil.rmtree(folder)
 
 
 def run_python(code: str, **environment: str) -> str:
@@ -21,12 +33,10 @@ def run_python(code: str, **environment: str) -> str:
     return result.stdout
 
 
-def test_an_embedded_ray_is_our_own_on_loopback_and_leaves_nothing_behind(tmp_path: Path) -> None:
-    temporary = tmp_path / "t"
-    temporary.mkdir()
+def test_an_embedded_ray_is_our_own_on_loopback_and_leaves_nothing_behind(tmp_path: Path, temporary: Path) -> None:
     output = run_python(
         """
-        import os, psutil, ray
+        import ray, psutil  # in this order: Ray brings psutil
         from cluster import ray_session
 
         @ray.remote
@@ -53,16 +63,20 @@ def test_an_embedded_ray_is_our_own_on_loopback_and_leaves_nothing_behind(tmp_pa
 
 
 @pytest.mark.slow
-def test_a_second_embedded_ray_does_not_join_the_first() -> None:
+def test_a_second_embedded_ray_does_not_join_the_first_and_attaching_only_disconnects() -> None:
     code = """
         import subprocess, sys
         from cluster import ray_session
-        inner = "from cluster import ray_session\\nwith ray_session(num_cpus=1) as s: print(s.address, s.cpus)"
-        with ray_session(num_cpus=2) as outer:
-            address, cpus = subprocess.run(
-                [sys.executable, "-c", inner], capture_output=True, text=True, check=True
-            ).stdout.split()
-            assert address != outer.address and cpus == "1", (address, cpus)
+        inner = "from cluster import ray_session\\nwith ray_session({}) as s: print(s.address, s.cpus, s.owned)"
+
+        def session(arguments):
+            command = [sys.executable, "-c", inner.format(arguments)]
+            return subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout.split()
+
+        with ray_session("local", num_cpus=2) as outer:
+            address, *own = session("num_cpus=1")
+            assert address != outer.address and own == ["1", "True"], (address, own)
+            assert session(repr(outer.address)) == [outer.address, "2", "False"]
             import ray
             assert ray.cluster_resources()["CPU"] == 2  # still there
         print("fine")
@@ -72,16 +86,15 @@ def test_a_second_embedded_ray_does_not_join_the_first() -> None:
 
 def test_an_open_connection_and_an_unreachable_cluster_are_clear_errors() -> None:
     code = """
-        from unittest import mock
         from cluster import ClusterError, ray_session
-        import ray
-        try:
-            with ray_session("127.0.0.1:1"):
-                pass
-        except ClusterError as error:
-            assert "can be reached, got 127.0.0.1:1" in str(error), error
-        else:
-            raise AssertionError("no error")
+        for address in ("127.0.0.1:1", "127.0.0.1:99999", "no-such-host.invalid:6379", "junk"):
+            try:
+                with ray_session(address):
+                    pass
+            except ClusterError as error:
+                assert f"can be reached, got {address} (" in str(error), error
+            else:
+                raise AssertionError(address)
         with ray_session(num_cpus=1):
             try:
                 with ray_session():
@@ -92,4 +105,62 @@ def test_an_open_connection_and_an_unreachable_cluster_are_clear_errors() -> Non
                 raise AssertionError("no error")
         print("fine")
         """
-    assert run_python(code, RAY_gcs_rpc_server_reconnect_timeout_s="3").strip() == "fine"
+    assert run_python(code).strip() == "fine"
+
+
+def test_a_temporary_folder_too_long_for_sockets_is_a_clear_error(tmp_path: Path) -> None:
+    folder = tmp_path / ("long" * 12)
+    folder.mkdir()
+    code = """
+        from cluster import ClusterError, ray_session
+        try:
+            ray_session().__enter__()
+        except ClusterError as error:
+            print(error)
+        """
+    assert run_python(code, TMPDIR=str(folder)).strip().endswith("Set TMPDIR to a shorter one.")
+    assert list(folder.iterdir()) == []
+
+
+def test_ctrl_c_ends_the_block_before_any_worker_and_a_second_one_waits_for_the_end(
+    tmp_path: Path, temporary: Path
+) -> None:
+    code = """
+        import ray, psutil, signal, time
+        from cluster import ray_session
+
+        @ray.remote
+        def work():
+            time.sleep(2)
+            return "worked on"
+
+        try:
+            with ray_session(num_cpus=1):
+                children = psutil.Process().children(recursive=True)
+                try:
+                    task = work.remote()
+                    print("ready", flush=True)
+                    time.sleep(60)
+                except KeyboardInterrupt:
+                    print(ray.get(task, timeout=20), flush=True)
+                    signal.setitimer(signal.ITIMER_REAL, 0.1)  # while Ray stops
+                    signal.signal(signal.SIGALRM, lambda *_: signal.raise_signal(signal.SIGINT))
+        except KeyboardInterrupt:
+            _, alive = psutil.wait_procs(children, timeout=1)
+            print("interrupted", alive, flush=True)
+        """
+    process = subprocess.Popen(
+        [sys.executable, "-c", textwrap.dedent(code)],
+        stdout=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+        env={**os.environ, "HOME": str(tmp_path), "TMPDIR": str(temporary), "RAY_AUTH_MODE": "token"},
+    )
+    with process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+        os.killpg(process.pid, signal.SIGINT)  # as a terminal does, to all of the group
+        assert process.stdout.read() == "worked on\ninterrupted []\n"
+    assert process.returncode == 0
+    assert list(temporary.iterdir()) == []
+    assert not (tmp_path / ".ray").exists(), "no token is kept in the home directory"

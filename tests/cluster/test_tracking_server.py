@@ -1,5 +1,9 @@
 import json
+import os
+import signal
 import socket
+import subprocess
+import sys
 import urllib.error
 import urllib.request
 from pathlib import Path
@@ -7,7 +11,9 @@ from pathlib import Path
 import pytest
 from mlflow import MlflowClient
 
-from cluster import ClusterError, tracking_server
+from cluster import ClusterError, serve_command, tracking_server
+
+CLOSED_PROXY = "http://127.0.0.1:1"
 
 
 def free_port() -> int:
@@ -47,3 +53,42 @@ def test_the_server_shows_what_was_written_to_the_store_and_ends_with_the_block(
 def test_a_server_that_cannot_start_shows_the_end_of_its_log() -> None:
     with pytest.raises(ClusterError, match="Its log ends"):
         tracking_server("no-such-store://", None, port=free_port()).__enter__()
+
+
+@pytest.mark.parametrize("port", [-1, 70_000])
+def test_an_impossible_port_is_a_clear_error(port: int) -> None:
+    with pytest.raises(ClusterError, match="Choose another with --port"):
+        tracking_server("sqlite://", None, port=port).__enter__()
+
+
+def test_the_command_has_one_worker_and_allows_named_hosts_only() -> None:
+    command = serve_command("sqlite:////s/mlflow.db", "file:///s/artifacts", "10.0.0.5", 5001)
+    options = dict(zip(command[4::2], command[5::2], strict=True))
+    assert command[:4] == [sys.executable, "-m", "mlflow", "server"]
+    assert options["--workers"] == "1"
+    assert options["--allowed-hosts"].split(",") == ["10.0.0.5:5001", "127.0.0.1:5001", "localhost:5001"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("ending", "whole_group"), [(signal.SIGINT, True), (signal.SIGTERM, False)])
+def test_the_ui_ends_without_a_trace_and_takes_its_server_along(
+    tmp_path: Path, ending: signal.Signals, whole_group: bool
+) -> None:
+    code = "import sys, cluster; cluster.serve_ui(sys.argv[1], None, port=int(sys.argv[2]))"
+    port = free_port()
+    process = subprocess.Popen(
+        [sys.executable, "-c", code, f"sqlite:///{tmp_path / 'mlflow.db'}", str(port)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+        env={**os.environ, "http_proxy": CLOSED_PROXY},  # the health check must not go through it
+    )
+    with process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == f"MLflow: http://127.0.0.1:{port} (Ctrl-C ends it)\n"
+        os.killpg(process.pid, ending) if whole_group else process.send_signal(ending)
+        assert process.stdout.read().strip() == ""
+    assert process.returncode == 0
+    with pytest.raises(urllib.error.URLError):
+        get(f"http://127.0.0.1:{port}/health")
