@@ -225,6 +225,7 @@ def _open_parent(spec: SweepSpec, tracking: Tracking, foundation: Foundation) ->
         "real_sharpness": extractor.real.sharpness,
     }
     tags = {SHARED_PREFIX + name: str(value) for name, value in shared.items()}
+    _refuse_other_models(tracking, spec.name, tags)
     run = tracking.open_sweep(spec.name, {**tags, SPEC: spec.model_dump_json()})
     run_id: str = run.info.run_id
     return run_id
@@ -244,6 +245,19 @@ def _refuse_other_spec(tracking: Tracking, spec: SweepSpec) -> None:
             f"other values for {', '.join(differing)}",
             "Give the sweep another name with --name, or undo the change.",
         )
+
+
+def _refuse_other_models(tracking: Tracking, name: str, tags: Mapping[str, str]) -> None:
+    """A sweep's rows share one teacher and one protocol, which its parent run states."""
+    parent = tracking.find_sweep(name)
+    for column in ("teacher_digest", "protocol_digest"):
+        before = parent.data.tags[SHARED_PREFIX + column] if parent else tags[SHARED_PREFIX + column]
+        if before != tags[SHARED_PREFIX + column]:
+            raise SweepError(
+                f"The sweep {name} goes on with the {column} it began with, {before}",
+                tags[SHARED_PREFIX + column],
+                "A model was trained again since: give the sweep another name with --name.",
+            )
 
 
 def _differences(before: Any, after: Any, path: str = "") -> Iterable[str]:

@@ -135,6 +135,8 @@ def _replace(data: dict[str, Any], path: str, value: Any) -> None:
     *parents, last = path.split(".")
     for parent in parents:
         data = data.setdefault(parent, {})
+        if not isinstance(data, dict):
+            return  # a mistake of the file, which the validation names
     data[last] = value
 
 

@@ -219,6 +219,8 @@ class Tracking:
             return self.client.create_run(self._experiments[experiment], run_name=name, tags=dict(tags))
         if found.info.status != "RUNNING":
             self.client.update_run(found.info.run_id, status="RUNNING")
+        if ERROR in found.data.tags:
+            self.client.delete_tag(found.info.run_id, ERROR)  # of an earlier try
         self.log(found.info.run_id, tags=tags)
         return found
 

@@ -2,6 +2,7 @@
 
 import os
 import pty
+import shutil
 import signal
 import subprocess
 import sys
@@ -236,3 +237,30 @@ def test_two_processes_may_open_a_new_data_directory_at_once(tmp_path: Path) -> 
     for process in both:
         _, errors = process.communicate(timeout=120)
         assert process.returncode == 0, errors.decode()
+
+
+def test_a_sweep_does_not_go_on_with_another_teacher(finished: Any, tmp_path: Path) -> None:
+    """A teacher trained again is another version; rows of both under one sweep would be compared wrongly."""
+    copied = tmp_path / "data"
+    shutil.copytree(finished.data_dir, copied)
+    tracking = sweeps_tracking(copied)
+    parent = tracking.find_sweep("tiny").info.run_id
+    tracking.log(parent, tags={"ganlimit.shared.teacher_digest": "0" * 64})
+    with pytest.raises(sweeps.SweepError, match=r"teacher_digest it began with, 0000.*--name"):
+        sweeps.run_sweep(finished.spec, copied)
+
+
+def test_a_trial_that_succeeds_at_last_keeps_no_error(finished: Any) -> None:
+    tracking = finished.tracking
+    parent = tracking.find_sweep("tiny").info.run_id
+    run_id = tracking.open_trial(parent, "some-key", "x", {STATE: "RUNNING"}).info.run_id
+    try:
+        tracking.close(run_id, "FAILED", "boom")
+        again = tracking.open_trial(parent, "some-key", "x", {STATE: "RUNNING"})
+        assert again.info.run_id == run_id
+        tracking.close(run_id, "COMPLETED")
+        tags = tracking.client.get_run(run_id).data.tags
+        assert tags[STATE] == "COMPLETED"
+        assert "ganlimit.error" not in tags
+    finally:
+        tracking.client.delete_run(run_id)

@@ -147,3 +147,9 @@ def test_the_digits_presets_share_their_teacher() -> None:
     for shared in ("teacher", "extractor", "evaluation", "student", "seed", "dataset"):
         assert getattr(demo, shared) == getattr(seeds, shared), shared
     assert demo.search.trials >= 30
+
+
+def test_an_override_below_a_wrong_value_is_a_mistake_of_the_file(spec_file: Any, tiny: dict[str, Any]) -> None:
+    tiny["search"] = 5
+    with pytest.raises(sweeps.SpecError, match="search: "):
+        sweeps.load_spec(spec_file(tiny), {"search.trials": 3})
