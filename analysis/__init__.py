@@ -8,7 +8,7 @@
 Needs Arrow tables and nothing else: no network, no search, no tracking server.
 """
 
-from analysis.comparison import gain_over_scratch, with_baselines
+from analysis.comparison import gain_by_student, gain_over_scratch, with_baselines
 from analysis.errors import AnalysisError
 from analysis.figures import pareto_figure, sample_grid_figure, save_figure
 from analysis.limit import CompressionLimit, LimitRule, LimitStatus, compression_limit
@@ -41,6 +41,7 @@ __all__ = [
     "budget_note",
     "compression_limit",
     "final_students",
+    "gain_by_student",
     "gain_over_scratch",
     "hypervolume",
     "markdown_report",

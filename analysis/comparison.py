@@ -1,6 +1,7 @@
 """Students beside their baselines: the same architecture and seed, trained from scratch."""
 
 import math
+import statistics
 from typing import Any
 
 import pyarrow as pa
@@ -81,6 +82,30 @@ def gain_over_scratch(table: pa.Table) -> pa.Table:
         if _is_positive(row["baseline_fid"]) and _is_positive(row["fid"])
     ]
     return pa.Table.from_pylist(pairs, _PAIR_SCHEMA)
+
+
+def gain_by_student(table: pa.Table) -> list[dict[str, Any]]:
+    """`gain_over_scratch` over the seeds of each student: one row per architecture and gan_weight.
+
+    distilled_fid and scratch_fid are medians over `seeds` pairs, fid_ratio the median of the pairs'
+    ratios, and `wins` how many pairs the distilled student has won. Smallest first.
+    """
+    groups: dict[tuple[Any, ...], list[dict[str, Any]]] = {}
+    for pair in gain_over_scratch(table).to_pylist():
+        student = tuple(pair[name] for name in ("parameters", "width", "depth", "gan_weight"))
+        groups.setdefault(student, []).append(pair)
+    return [
+        {
+            **{name: pairs[0][name] for name in ("parameters", "compression_ratio", "width", "depth", "gan_weight")},
+            **{
+                name: statistics.median(pair[name] for pair in pairs)
+                for name in ("distilled_fid", "scratch_fid", "fid_ratio")
+            },
+            "seeds": len(pairs),
+            "wins": sum(pair["fid_ratio"] > 1 for pair in pairs),
+        }
+        for _, pairs in sorted(groups.items())
+    ]
 
 
 def _baselines(table: pa.Table) -> dict[_Twin, dict[str, Any]]:

@@ -5,7 +5,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from analysis.comparison import with_baselines
+from analysis.comparison import gain_by_student, with_baselines
 from analysis.limit import CompressionLimit
 from analysis.pareto import final_students, pareto_frontier
 from analysis.schema import require_one_protocol, state_counts
@@ -40,6 +40,7 @@ def markdown_report(
             "",
             budget_note(frontier),
             "",
+            *_gain_lines(table),
             "## Samples",
             "",
             "The teacher above the students of the frontier; each column is one latent.",
@@ -71,6 +72,28 @@ def _frontier_lines(first: dict[str, Any], frontier: list[dict[str, Any]]) -> li
             f"| {row['depth']} | {_shown(row['gan_weight'], 'g')} | {_metrics(row, '')} | {baseline_text(row)} |"
         )
     return lines
+
+
+def _gain_lines(table: pa.Table) -> list[str]:
+    """Distilled against scratch over seeds; nothing where no student has several."""
+    rows = [row for row in gain_by_student(table) if row["seeds"] > 1]
+    if not rows:
+        return []
+    lines = [
+        "## Distilled against scratch",
+        "",
+        "Medians over the seeds; a pair has one architecture and seed.",
+        "",
+        "| parameters | ratio | width | depth | gan_weight | FID | from scratch | scratch / distilled | pairs won |",
+        "|---:|---:|---:|---:|---:|---:|---:|---:|---:|",
+    ]
+    for row in rows:
+        lines.append(
+            f"| {row['parameters']:,} | {row['compression_ratio']:.1f} | {row['width']} | {row['depth']} "
+            f"| {row['gan_weight']:g} | {row['distilled_fid']:.1f} | {row['scratch_fid']:.1f} "
+            f"| {row['fid_ratio']:.2f} | {row['wins']} of {row['seeds']} |"
+        )
+    return [*lines, ""]
 
 
 def baseline_text(row: dict[str, Any]) -> str:

@@ -3,7 +3,15 @@ from typing import Any
 
 import pytest
 
-from analysis import gain_over_scratch, pareto_frontier, with_baselines
+from analysis import (
+    LimitRule,
+    compression_limit,
+    gain_by_student,
+    gain_over_scratch,
+    markdown_report,
+    pareto_frontier,
+    with_baselines,
+)
 
 SCRATCH = {"mode": "scratch", "phase": "baseline", "gan_weight": None}
 
@@ -64,3 +72,18 @@ def test_the_gain_pairs_every_student_with_its_own_seed(table: Any) -> None:
         (1, 0.0, pytest.approx(2.5)),
         (1, 0.1, pytest.approx(2.0)),
     ]
+
+
+def test_a_students_gain_is_the_median_over_its_seeds(table: Any) -> None:
+    distilled, scratch = (10.0, 30.0, 20.0), (40.0, 15.0, 60.0)
+    rows = table(
+        *({"seed": seed, "fid": fid} for seed, fid in enumerate(distilled)),
+        *({**SCRATCH, "seed": seed, "fid": fid} for seed, fid in enumerate(scratch)),
+    )
+    (student,) = gain_by_student(rows)
+    assert (student["distilled_fid"], student["scratch_fid"]) == (20.0, 40.0)
+    assert student["fid_ratio"] == pytest.approx(3.0)  # of 4, 0.5 and 3
+    assert (student["wins"], student["seeds"]) == (2, 3)
+    report = markdown_report(rows, compression_limit(rows, LimitRule()))
+    assert "| 10,000 | 10.0 | 4 | 1 | 0 | 20.0 | 40.0 | 3.00 | 2 of 3 |" in report
+    assert gain_by_student(table()) == []
