@@ -167,11 +167,8 @@ class _Phases:
 
     def _twins(self, table: pa.Table) -> list[dict[str, int]]:
         """The architectures and seeds that get a twin trained from scratch, each once."""
-        if self._spec.baseline.of == "frontier":
-            table = analysis.pareto_frontier(table)
-        else:
-            table = table.filter((table["mode"] == "distilled") & table["final"])
-        rows = table.select(["width", "depth", "seed"]).to_pylist()
+        chosen = analysis.pareto_frontier if self._spec.baseline.of == "frontier" else analysis.final_students
+        rows = chosen(table).select(["width", "depth", "seed"]).to_pylist()
         return list({tuple(row.values()): row for row in rows}.values())
 
     def _student(self, point: Mapping[str, Any]) -> TrialRequest:

@@ -124,11 +124,13 @@ def test_a_name_stands_for_one_spec(finished: Any) -> None:
 def test_a_row_depends_on_its_identity_alone(finished: Any, tmp_path: Path) -> None:
     """Another data directory, one trial at a time instead of two: the same rows bit for bit."""
     points = finished.spec.search.model_copy(update={"trials": 2})
-    spec = finished.spec.model_copy(update={"search": points})
+    everyone = finished.spec.baseline.model_copy(update={"of": "all"})
+    spec = finished.spec.model_copy(update={"search": points, "baseline": everyone})
     alone = rows_by_key(sweeps.run_sweep(spec, tmp_path, workers=1).table)
     together = rows_by_key(finished.result.table)
     searched = [key for key, row in alone.items() if row["phase"] == "search"]
     assert len(searched) == 2
+    assert len(alone) == 4, "each of them has a baseline"
     for key in searched:
         assert alone[key] == together[key]
 
