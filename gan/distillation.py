@@ -33,7 +33,7 @@ class DistillationConfig(Config):
     gan_weight: GanWeight = 0.0
     batch_size: Annotated[int, Field(ge=2, le=8192)] = 64
     optimiser: OptimiserConfig = OptimiserConfig(
-        learning_rate=2e-3, beta1=0.9, beta2=0.99, warmup_kimg=2.0, final_fraction=0.0
+        learning_rate=1e-2, beta1=0.9, beta2=0.99, warmup_kimg=2.0, final_fraction=0.0
     )
     adversarial: AdversarialConfig = AdversarialConfig()
     ema_halflife_kimg: Annotated[float, Field(ge=0)] = 2.0
