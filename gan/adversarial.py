@@ -11,8 +11,8 @@ from torch import Tensor
 
 from gan.config import Config
 from gan.loop import ScheduledOptimiser
-from gan.losses import ADVERSARIAL, AdversarialName
-from gan.models import CriticConfig, GeneratorConfig, build_critic
+from gan.losses import ADVERSARIAL, AdversarialName, gradient_penalty
+from gan.models import CriticConfig, CriticNorm, GeneratorConfig, build_critic
 from gan.optimisation import OptimiserConfig
 from gan.seeds import generator_at, seed_at
 
@@ -22,10 +22,11 @@ class AdversarialConfig(Config):
 
     `max_shift` translates real and generated images alike by up to so many pixels before the critic
     sees them (differentiable augmentation, Zhao et al., 2020), which keeps it from memorising a small
-    data set.
+    data set. `critic_steps` per generator step: 5 for wgan-gp and 1 for the others where not given.
     """
 
     loss: AdversarialName = "hinge"
+    critic_steps: Annotated[int, Field(ge=1, le=100)] | None = None
     critic: CriticConfig = CriticConfig()
     optimiser: OptimiserConfig = OptimiserConfig(learning_rate=4e-4)
     max_shift: Annotated[int, Field(ge=0, le=16)] = 1
@@ -36,10 +37,13 @@ class Opponent:
 
     def __init__(self, config: AdversarialConfig, images: GeneratorConfig, seed: int, device: torch.device) -> None:
         self._loss = ADVERSARIAL[config.loss]
-        self._critic = build_critic(config.critic, images, seed_at(seed, "critic")).to(device)
+        self.steps = config.critic_steps or self._loss.critic_steps
+        norm: CriticNorm = "none" if self._loss.gradient_penalty else "spectral"
+        self._critic = build_critic(config.critic, images, norm, seed_at(seed, "critic")).to(device)
         self._optimiser = ScheduledOptimiser(config.optimiser, self._critic)
         self._max_shift = config.max_shift
         self._random = generator_at(seed, "augmentation")
+        self._mixing = generator_at(seed, "gradient penalty")
 
     def set_progress(self, kimg: float, budget_kimg: float) -> None:
         """Bring the critic's learning rate to where the training stands."""
@@ -50,6 +54,10 @@ class Opponent:
         batch = self._shift(torch.cat([real_BCHW, fake_BCHW.detach()]))
         real_B, fake_B = self._critic(batch).chunk(2)
         loss = self._loss.critic(real_B, fake_B)
+        if self._loss.gradient_penalty:
+            mix_B = torch.rand(len(real_B), generator=self._mixing).to(batch.device)
+            real_BCHW, fake_BCHW = batch.chunk(2)
+            loss = loss + self._loss.gradient_penalty * gradient_penalty(self._critic, real_BCHW, fake_BCHW, mix_B)
         self._optimiser.step(loss)
         return loss.detach()
 

@@ -4,18 +4,28 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-AdversarialName = Literal["hinge", "nonsaturating"]
+AdversarialName = Literal["hinge", "nonsaturating", "wgan-gp"]
+
+
+Features = Callable[[Tensor], Tensor]  # images BCHW in [-1, 1] to BF
 
 
 @dataclass(frozen=True)
 class AdversarialLoss:
-    """What the critic minimises on (real, fake) scores, and the generator on its own scores."""
+    """What the critic minimises on (real, fake) scores, and the generator on its own scores.
+
+    `gradient_penalty` weighs the critic's distance from slope 1; where it is 0 the critic is held by
+    spectral normalisation instead. `critic_steps` is the usual number of them per generator step.
+    """
 
     critic: Callable[[Tensor, Tensor], Tensor]
     generator: Callable[[Tensor], Tensor]
+    gradient_penalty: float = 0.0
+    critic_steps: int = 1
 
 
 def _hinge_critic(real_B: Tensor, fake_B: Tensor) -> Tensor:
@@ -38,10 +48,34 @@ def _nonsaturating_generator(fake_B: Tensor) -> Tensor:
     return F.softplus(-fake_B).mean()
 
 
+def _wasserstein_critic(real_B: Tensor, fake_B: Tensor) -> Tensor:
+    # E_z[f(g(z))] - E_x[f(x)]   (Arjovsky et al., 2017); the penalty is added where the images are
+    return fake_B.mean() - real_B.mean()
+
+
+def gradient_penalty(critic: Callable[[Tensor], Tensor], real_BCHW: Tensor, fake_BCHW: Tensor, mix_B: Tensor) -> Tensor:
+    """E[(|grad f(x)| - 1)^2] at x = u real + (1 - u) fake, u = `mix_B` in [0, 1]. Gulrajani et al., 2017, eq. 3."""
+    mix_B111 = mix_B[:, None, None, None]
+    between_BCHW = (mix_B111 * real_BCHW + (1 - mix_B111) * fake_BCHW).detach().requires_grad_(True)
+    (slope_BCHW,) = torch.autograd.grad(critic(between_BCHW).sum(), between_BCHW, create_graph=True)
+    slope_B = torch.linalg.vector_norm(slope_BCHW.flatten(1), dim=1)
+    penalty: Tensor = (slope_B - 1).square().mean()
+    return penalty
+
+
 ADVERSARIAL: dict[AdversarialName, AdversarialLoss] = {
     "hinge": AdversarialLoss(_hinge_critic, _hinge_generator),
     "nonsaturating": AdversarialLoss(_nonsaturating_critic, _nonsaturating_generator),
+    # The generator's -E_z[f(g(z))] is the hinge loss's. Penalty and steps as in Gulrajani et al., 2017.
+    "wgan-gp": AdversarialLoss(_wasserstein_critic, _hinge_generator, gradient_penalty=10.0, critic_steps=5),
 }
+
+
+def feature_matching(features: Features, student_BCHW: Tensor, teacher_BCHW: Tensor) -> Tensor:
+    """mean |phi(g_T(z)) - phi(g(z))|^2 over batch and features (as Salimans et al., 2016, but pair by pair)."""
+    with torch.no_grad():
+        target_BF = features(teacher_BCHW)
+    return F.mse_loss(features(student_BCHW), target_BF)
 
 
 def joint_loss(gan_term: Tensor, mse_term: Tensor, gan_weight: float) -> Tensor:

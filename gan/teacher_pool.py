@@ -44,6 +44,10 @@ class TeacherPool:
         channels, height, width = self._images_NCHW.shape[1:]
         return channels, height, width
 
+    def all(self) -> tuple[Tensor, Tensor]:
+        """All (latents NL, images uint8 NCHW), in their order. Copies, so a pool that fits into memory."""
+        return torch.from_numpy(self._latents_NL.copy()), torch.from_numpy(self._images_NCHW.copy())
+
     def batches(
         self, batch_size: int, random: torch.Generator, device: torch.device
     ) -> Iterator[tuple[Tensor, Tensor]]:

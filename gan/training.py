@@ -28,7 +28,7 @@ class GanTrainingConfig(Config):
 
 
 class _AdversarialStep(TrainingStep):
-    """One critic step and one generator step on the same generated batch."""
+    """The critic's steps, the last of them on the batch of the one generator step that follows."""
 
     def __init__(
         self,
@@ -52,14 +52,24 @@ class _AdversarialStep(TrainingStep):
         self._opponent.set_progress(kimg, budget_kimg)
 
     def __call__(self) -> dict[str, Tensor]:
-        latent_size = self.generator.config.latent_size
-        latents_BL = torch.randn(self.batch_size, latent_size, generator=self._latents).to(self._device)
-        fake_BCHW = self.generator(latents_BL)
-        real_BCHW = draw_batch(self._real_images, self.batch_size, self._batches, self._device)
-        critic_loss = self._opponent.learn(real_BCHW, fake_BCHW)
+        for _ in range(self._opponent.steps - 1):
+            with torch.no_grad():
+                fake_BCHW = self._generate()
+            self._opponent.learn(self._draw_real(), fake_BCHW)
+        fake_BCHW = self._generate()
+        critic_loss = self._opponent.learn(self._draw_real(), fake_BCHW)
         generator_loss = self._opponent.generator_loss(fake_BCHW)
         self._optimiser.step(generator_loss)
         return {"critic_loss": critic_loss, "generator_loss": generator_loss.detach()}
+
+    def _generate(self) -> Tensor:
+        latent_size = self.generator.config.latent_size
+        latents_BL = torch.randn(self.batch_size, latent_size, generator=self._latents).to(self._device)
+        fake_BCHW: Tensor = self.generator(latents_BL)
+        return fake_BCHW
+
+    def _draw_real(self) -> Tensor:
+        return draw_batch(self._real_images, self.batch_size, self._batches, self._device)
 
 
 def train_gan(

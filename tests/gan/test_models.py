@@ -31,8 +31,38 @@ def test_images_have_the_configured_shape_and_range(image_size: int, channels: i
     images = build_generator(config, seed=0)(torch.randn(3, 5))
     assert images.shape == (3, channels, image_size, image_size)
     assert images.abs().max() <= 1
-    scores = build_critic(CriticConfig(width=2), config, seed=0)(images)
+    scores = build_critic(CriticConfig(width=2), config, "spectral", seed=0)(images)
     assert scores.shape == (3,)
+
+
+@pytest.mark.parametrize("image_size", [16, 64])
+def test_separable_blocks_make_the_same_images_of_fewer_parameters(image_size: int) -> None:
+    dcgan = GeneratorConfig(image_size=image_size, image_channels=3, width=8, depth=2)
+    separable = dcgan.model_copy(update={"block": "separable"})
+    images = build_generator(separable, seed=0)(torch.randn(3, 100))
+    assert images.shape == (3, 3, image_size, image_size)
+    assert count_parameters(separable) < count_parameters(dcgan) / 3
+    assert mac_g(separable) < mac_g(dcgan) / 3
+
+
+def test_the_cost_of_separable_blocks_is_their_closed_form() -> None:
+    config = GeneratorConfig(image_size=16, image_channels=1, width=4, depth=2, latent_size=10, block="separable")
+    # 10 -> 4 * 8 and 16 a channel; 8 -> 4 and 16 a channel; refinements of 9 a channel and a mixing matrix.
+    kernels = 10 * 32 + 32 * 16 + (9 * 8 + 8 * 8) + (8 * 4 + 4 * 16) + (9 * 4 + 4 * 4) + 4 * 16
+    assert count_parameters(config) == kernels + 2 * (8 + 8 + 4 + 4)
+    at_4x4 = 16 * (9 * 8 + 8 * 8 + 8 * 4 + 4 * 16)
+    assert mac_g(config) == pytest.approx((10 * 32 + 32 * 16 + at_4x4 + 64 * (9 * 4 + 4 * 4 + 4 * 16)) / 1e9)
+
+
+def test_a_critic_without_spectral_norm_has_plain_weights() -> None:
+    images = GeneratorConfig(image_size=16, image_channels=1, width=2)
+    plain, spectral = (build_critic(CriticConfig(width=4), images, norm, seed=0) for norm in ("none", "spectral"))
+    for critic, held in ((plain, False), (spectral, True)):
+        matrix = critic.layers[2].weight.flatten(1)  # type: ignore[union-attr, operator]
+        for _ in range(30):
+            critic.train()(torch.randn(2, 1, 16, 16))  # the norm's power iteration settles
+            matrix = critic.layers[2].weight.flatten(1)  # type: ignore[union-attr, operator]
+        assert (abs(torch.linalg.matrix_norm(matrix, 2).item() - 1) < 0.05) == held
 
 
 def test_depth_adds_convolutions_at_each_hidden_stage() -> None:

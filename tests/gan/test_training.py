@@ -5,6 +5,8 @@ import torch
 from torch import nn
 
 from gan import (
+    AdversarialConfig,
+    CriticConfig,
     DistillationConfig,
     GanError,
     GanTrainingConfig,
@@ -17,6 +19,7 @@ from gan import (
     distill,
     train_gan,
 )
+from gan.adversarial import Opponent
 from gan.optimisation import MovingAverage
 
 STUDENT = GeneratorConfig(image_size=16, image_channels=1, width=2, latent_size=8)
@@ -132,3 +135,53 @@ class TestMovingAverage:
         ours, theirs = dict(average.module.named_buffers()), dict(source.named_buffers())
         assert ours
         assert all(torch.equal(ours[name], theirs[name]) for name in theirs)
+
+
+@pytest.mark.parametrize("loss", ["hinge", "nonsaturating", "wgan-gp"])
+def test_every_critic_takes_its_steps_beside_a_student_and_a_baseline(
+    pool: TeacherPool, digits: ImageDataset, monkeypatch: pytest.MonkeyPatch, loss: str
+) -> None:
+    learned: list[int] = []
+    learn = Opponent.learn
+
+    def counting(opponent: Opponent, real: torch.Tensor, fake: torch.Tensor) -> torch.Tensor:
+        learned.append(len(real))
+        return learn(opponent, real, fake)
+
+    monkeypatch.setattr(Opponent, "learn", counting)
+    adversarial = AdversarialConfig(loss=loss, critic=CriticConfig(width=2))  # type: ignore[arg-type]
+    student = DistillationConfig(kimg=0.128, gan_weight=0.1, adversarial=adversarial)
+    scratch = GanTrainingConfig(kimg=0.128, adversarial=adversarial)
+    for training in (distill(STUDENT, student, pool, digits, 0), train_gan(STUDENT, scratch, digits, 0)):
+        learned.clear()
+        assert not last(training).diverged
+        assert learned == [64] * (10 if loss == "wgan-gp" else 2)
+
+
+def test_the_number_of_critic_steps_is_a_choice(digits: ImageDataset) -> None:
+    def scratch(steps: int | None) -> torch.Tensor:
+        adversarial = AdversarialConfig(loss="wgan-gp", critic=CriticConfig(width=2), critic_steps=steps)
+        return weights(last(train_gan(STUDENT, GanTrainingConfig(kimg=0.128, adversarial=adversarial), digits, 0)))
+
+    assert torch.equal(scratch(None), scratch(5))
+    assert not torch.equal(scratch(None), scratch(1))
+
+
+def test_feature_matching_moves_a_student_towards_the_teachers_features(
+    pool: TeacherPool, digits: ImageDataset
+) -> None:
+    projection = torch.randn(256, 4, generator=torch.Generator().manual_seed(0))
+
+    def features(images: torch.Tensor) -> torch.Tensor:
+        return images.flatten(1) @ projection
+
+    def distance(feature_weight: float) -> float:
+        config = DistillationConfig(kimg=4.0, feature_weight=feature_weight)
+        student = last(distill(STUDENT, config, pool, digits, 0, features=features)).generator
+        latents, images = next(pool.batches(256, torch.Generator().manual_seed(1), torch.device("cpu")))
+        with torch.no_grad():
+            return (features(student(latents)) - features(images)).square().mean().item()
+
+    assert distance(1.0) < 0.8 * distance(0.0)
+    with pytest.raises(GanError, match="Give features"):
+        distill(STUDENT, DistillationConfig(kimg=1.0, feature_weight=1.0), pool, digits, 0)
