@@ -165,10 +165,10 @@ class _Phases:
         done = len(requests) - len(missing)
         run_trials(self._context, self._spec, "baselines", self._display, len(requests), done, configs=configs)
 
-    def _twins(self, table: pa.Table) -> list[dict[str, int]]:
+    def _twins(self, table: pa.Table) -> list[dict[str, Any]]:
         """The architectures and seeds that get a twin trained from scratch, each once."""
         chosen = analysis.pareto_frontier if self._spec.baseline.of == "frontier" else analysis.final_students
-        rows = chosen(table).select(["width", "depth", "seed"]).to_pylist()
+        rows = chosen(table).select(["width", "depth", "block", "seed"]).to_pylist()
         return list({tuple(row.values()): row for row in rows}.values())
 
     def _student(self, point: Mapping[str, Any]) -> TrialRequest:
@@ -178,15 +178,14 @@ class _Phases:
         seed = int(point.get("seed", spec.student_seeds[0]))
         return self._request(point, seed, phase="search", distillation=recipe)
 
-    def _baseline(self, width: int, depth: int, seed: int) -> TrialRequest:
-        point = {"width": width, "depth": depth}
+    def _baseline(self, seed: int, **point: Any) -> TrialRequest:
         return self._request(point, seed, phase="baseline", training=self._spec.baseline.training)
 
     def _request(self, point: Mapping[str, Any], seed: int, **what: Any) -> TrialRequest:
         foundation, spec = self._foundation, self._spec
         width, depth = int(point["width"]), int(point["depth"])
         return TrialRequest(
-            architecture=spec.student_architecture(foundation.dataset, width, depth),
+            architecture=spec.student_architecture(foundation.dataset, width, depth, point.get("block", "dcgan")),
             seed=seed,
             teacher_digest=foundation.teacher.card.weights_digest,
             pool_digest=foundation.pool.digest,

@@ -164,7 +164,8 @@ def build_sampler(spec: SweepSpec) -> optuna.samplers.BaseSampler:
 def _points(spec: SweepSpec) -> list[dict[str, Any]]:
     domains = spec.domains()
     first_seed = {"seed": spec.student_seeds[0]} if "seed" in domains else {}
-    points: list[dict[str, Any]] = [{**point.model_dump(), **first_seed} for point in spec.search.points]
+    searched = spec.search.space.domains().keys()
+    points = [{**point.model_dump(include=set(searched)), **first_seed} for point in spec.search.points]
     if spec.search.sampler == "grid":
         columns = [domain.values for domain in domains.values()]
         points += [dict(zip(domains, row, strict=True)) for row in itertools.product(*columns)]

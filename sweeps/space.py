@@ -1,7 +1,7 @@
 """The search space: from a spec's domains to Optuna's suggestions. Knows Optuna, knows no network."""
 
 from collections.abc import Mapping
-from typing import Annotated, Literal
+from typing import Annotated, Literal, cast
 
 import optuna
 from pydantic import Field, model_validator
@@ -9,6 +9,7 @@ from pydantic import Field, model_validator
 from gan.config import Config
 
 Number = float | int
+Value = Number | str
 
 
 class IntDomain(Config):
@@ -68,13 +69,13 @@ class FloatDomain(Config):
 
 
 class ChoiceDomain(Config):
-    """One of `values`."""
+    """One of `values`, numbers or names."""
 
     type: Literal["choice"]
-    values: Annotated[tuple[Number, ...], Field(min_length=1)]
+    values: Annotated[tuple[Value, ...], Field(min_length=1)]
 
-    def suggest(self, trial: optuna.Trial, name: str) -> Number:
-        return trial.suggest_categorical(name, self.values)
+    def suggest(self, trial: optuna.Trial, name: str) -> Value:
+        return cast(Value, trial.suggest_categorical(name, self.values))
 
     def holds(self, value: object) -> bool:
         return value in self.values
@@ -85,13 +86,17 @@ Domain = Annotated[AnyDomain, Field(discriminator="type")]
 
 
 def bounds(domain: AnyDomain) -> tuple[Number, Number]:
-    """The least and the greatest value of a domain."""
+    """The least and the greatest value of a domain of numbers. Raises ValueError where a value is a name."""
     if isinstance(domain, ChoiceDomain):
-        return min(domain.values), max(domain.values)
+        names = [value for value in domain.values if isinstance(value, str)]
+        if names:
+            raise ValueError(f"this dimension takes numbers, got {', '.join(map(repr, names))}; write numbers")
+        numbers = [value for value in domain.values if not isinstance(value, str)]
+        return min(numbers), max(numbers)
     return domain.low, domain.high
 
 
-def suggest(trial: optuna.Trial, domains: Mapping[str, AnyDomain]) -> dict[str, Number]:
+def suggest(trial: optuna.Trial, domains: Mapping[str, AnyDomain]) -> dict[str, Value]:
     """Let an Optuna trial choose a value in each domain."""
     return {name: domain.suggest(trial, name) for name, domain in domains.items()}
 

@@ -14,7 +14,7 @@ from gan import (
     ImageDataset,
 )
 from gan.config import Config
-from gan.models import Depth, Width
+from gan.models import BLOCKS, BlockName, Depth, Width
 from sweeps.space import AnyDomain, ChoiceDomain, Domain, FloatDomain, bounds
 
 Seed = Annotated[int, Field(ge=0, lt=2**31)]
@@ -43,10 +43,12 @@ class Space(Config):
     width: Domain
     depth: Domain
     gan_weight: Domain
+    block: ChoiceDomain | None = None  # dcgan where it is not searched
 
     def domains(self) -> dict[str, AnyDomain]:
         """The domains by name of their dimension."""
-        return {"width": self.width, "depth": self.depth, "gan_weight": self.gan_weight}
+        domains: dict[str, AnyDomain] = {"width": self.width, "depth": self.depth, "gan_weight": self.gan_weight}
+        return domains | ({"block": self.block} if self.block else {})
 
 
 class Point(Config):
@@ -55,6 +57,7 @@ class Point(Config):
     width: int
     depth: int
     gan_weight: float
+    block: BlockName = "dcgan"
 
 
 class SearchSpec(Config):
@@ -71,6 +74,8 @@ class SearchSpec(Config):
         domains = self.space.domains()
         for number, point in enumerate(self.points, start=1):
             outside = [name for name, domain in domains.items() if not domain.holds(getattr(point, name))]
+            if self.space.block is None and point.block != "dcgan":
+                outside.append("block, which is not searched,")
             if outside:
                 raise ValueError(f"a point lies in the space; mend {', '.join(outside)} of point {number}")
         if self.sampler == "grid" and any(isinstance(domain, FloatDomain) for domain in domains.values()):
@@ -132,6 +137,9 @@ class SweepSpec(Config):
         low, high = bounds(self.search.space.gan_weight)
         if low < 0 or high >= 1:
             raise ValueError(f"search.space.gan_weight lies in [0, 1), got {low} to {high}; 0 is the MSE scheme alone")
+        unknown = set(self.search.space.block.values if self.search.space.block else ()) - set(BLOCKS)
+        if unknown:
+            raise ValueError(f"search.space.block is of {', '.join(BLOCKS)}, got {', '.join(map(repr, unknown))}")
         if self.evaluation.num_samples < 2 * self.extractor.features:
             raise ValueError(
                 f"evaluation.num_samples is at least twice the extractor's {self.extractor.features} features, "
@@ -148,7 +156,9 @@ class SweepSpec(Config):
         """The teacher's generator for the images of `dataset`."""
         return self.student_architecture(dataset, self.teacher.width, self.teacher.depth)
 
-    def student_architecture(self, dataset: ImageDataset, width: int, depth: int) -> GeneratorConfig:
+    def student_architecture(
+        self, dataset: ImageDataset, width: int, depth: int, block: BlockName = "dcgan"
+    ) -> GeneratorConfig:
         """A generator with the teacher's latent size for the images of `dataset`."""
         return GeneratorConfig.model_validate(
             {
@@ -157,6 +167,7 @@ class SweepSpec(Config):
                 "latent_size": self.teacher.latent_size,
                 "width": width,
                 "depth": depth,
+                "block": block,
             }
         )
 

@@ -182,6 +182,7 @@ class _Trial:
         params: dict[str, object] = {
             "width": request.architecture.width,
             "depth": request.architecture.depth,
+            "block": request.architecture.block,
             "seed": request.seed,
         }
         if request.gan_weight is not None:

@@ -56,6 +56,15 @@ SMALL_SPACE = {
 }
 
 
+def test_the_block_is_a_dimension_like_any_other(load: Any, tmp_path: Path) -> None:
+    space = {**SMALL_SPACE, "block": {"type": "choice", "values": ["dcgan", "separable"]}}
+    spec = load(space=space, sampler="grid")
+    study = search_over(spec, tmp_path).study
+    asked_blocks = [trial.system_attrs["fixed_params"]["block"] for trial in study.get_trials()]
+    assert grid_size(spec) == len(asked_blocks) == 8
+    assert asked_blocks.count("separable") == 4
+
+
 def test_a_point_is_never_asked_twice_and_the_search_ends_with_the_space(load: Any, tmp_path: Path) -> None:
     search = search_over(load(space=SMALL_SPACE, trials=9), tmp_path)
     seen = []
