@@ -27,10 +27,12 @@ from analysis.schema import (
     validate,
     write_table,
 )
+from analysis.selection import Candidate, choose_teacher, selection_figure
 
 __all__ = [
     "TRIAL_SCHEMA",
     "AnalysisError",
+    "Candidate",
     "CompressionLimit",
     "LimitRule",
     "LimitStatus",
@@ -39,6 +41,7 @@ __all__ = [
     "TrialState",
     "baseline_text",
     "budget_note",
+    "choose_teacher",
     "compression_limit",
     "final_students",
     "gain_by_student",
@@ -52,6 +55,7 @@ __all__ = [
     "require_one_teacher",
     "sample_grid_figure",
     "save_figure",
+    "selection_figure",
     "state_counts",
     "trial_table",
     "validate",

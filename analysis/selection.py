@@ -1,0 +1,80 @@
+"""Choosing the teacher among trained sizes, as the paper does: by FID, and by IS where FID cannot tell."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import matplotlib as mpl
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, NullFormatter
+
+from analysis.errors import AnalysisError
+from analysis.figures import BLUE, GREY, ORANGE, STYLE
+
+TIE_STANDARD_ERRORS = 2.0
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A trained teacher. `fid_error` is the standard deviation of its FID over evaluations at fresh latents."""
+
+    version: str
+    width: int
+    parameters: int
+    fid: float
+    fid_error: float
+    inception_score: float
+
+    def as_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def choose_teacher(candidates: Sequence[Candidate]) -> tuple[Candidate, list[Candidate]]:
+    """The chosen one, and those that FID cannot tell from the lowest (the chosen one among them).
+
+    The rule: the lowest FID; of those within two standard errors of the difference, the highest IS.
+    Raises AnalysisError without a candidate of finite FID.
+    """
+    finite = [candidate for candidate in candidates if math.isfinite(candidate.fid)]
+    if not finite:
+        raise AnalysisError("A teacher is chosen among trained ones", "none with a FID", "Train them again.")
+    lowest = min(finite, key=lambda candidate: candidate.fid)
+    tied = [candidate for candidate in finite if candidate.fid - lowest.fid <= _tie_width(candidate, lowest)]
+    return max(tied, key=lambda candidate: candidate.inception_score), tied
+
+
+def selection_figure(candidates: Sequence[Candidate]) -> Figure:
+    """FID with its error, and IS, over the candidates' parameters; the chosen one is marked."""
+    chosen, _ = choose_teacher(candidates)
+    ordered = sorted(candidates, key=lambda candidate: candidate.parameters)
+    sizes = [candidate.parameters for candidate in ordered]
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=(6.4, 3.2), layout="constrained")
+        left, right = figure.subplots(1, 2)
+        fids, errors = [c.fid for c in ordered], [TIE_STANDARD_ERRORS * c.fid_error for c in ordered]
+        left.errorbar(sizes, fids, errors, color=BLUE, marker="o", capsize=3, lw=1.2)
+        right.plot(sizes, [c.inception_score for c in ordered], color=GREY, marker="o", lw=1.2)
+        left.plot(chosen.parameters, chosen.fid, "o", ms=13, mfc="none", mec=ORANGE, mew=2)
+        right.plot(chosen.parameters, chosen.inception_score, "o", ms=13, mfc="none", mec=ORANGE, mew=2)
+        for axes, label in ((left, "FID (lower is better)"), (right, "Inception Score (higher is better)")):
+            axes.set_xscale("log")
+            axes.set_xticks(sizes)
+            axes.xaxis.set_major_formatter(FuncFormatter(lambda size, _: _short(size)))
+            axes.xaxis.set_minor_formatter(NullFormatter())
+            axes.set_xlabel("teacher's parameters")
+            axes.set_ylabel(label)
+            axes.spines["top"].set_visible(False)
+            axes.margins(x=0.12, y=0.15)
+        left.set_title(f"Chosen: width {chosen.width}", loc="left", fontsize=10, weight="bold")
+    return figure
+
+
+def _tie_width(candidate: Candidate, lowest: Candidate) -> float:
+    if candidate is lowest:
+        return 0.0
+    return TIE_STANDARD_ERRORS * math.hypot(candidate.fid_error, lowest.fid_error)
+
+
+def _short(size: float) -> str:
+    return f"{size / 1e6:.1f} M" if size >= 1e6 else f"{size / 1e3:.0f} k"
