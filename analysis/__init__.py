@@ -15,6 +15,7 @@ from analysis.limit import CompressionLimit, LimitRule, LimitStatus, compression
 from analysis.pareto import final_students, hypervolume, pareto_frontier
 from analysis.report import baseline_text, budget_note, markdown_report
 from analysis.schema import (
+    AGREEMENT,
     TRIAL_SCHEMA,
     Mode,
     Phase,
@@ -30,6 +31,7 @@ from analysis.schema import (
 from analysis.selection import Candidate, choose_teacher, selection_figure
 
 __all__ = [
+    "AGREEMENT",
     "TRIAL_SCHEMA",
     "AnalysisError",
     "Candidate",

@@ -21,6 +21,7 @@ _PAIR_SCHEMA = pa.schema(
         ("trial", pa.int64()),
         ("width", pa.int64()),
         ("depth", pa.int64()),
+        ("block", pa.string()),
         ("gan_weight", pa.float64()),
         ("seed", pa.int64()),
         ("parameters", pa.int64()),
@@ -33,13 +34,14 @@ _PAIR_SCHEMA = pa.schema(
     ]
 )
 
-_Twin = tuple[str, int, int, int]
+_STUDENT = ("parameters", "compression_ratio", "width", "depth", "block", "gan_weight")
+_Twin = tuple[str, int, int, str, int]
 
 
 def with_baselines(students: pa.Table, table: pa.Table) -> pa.Table:
     """`students` with columns baseline_fid, _inception_score, _sharpness, _kimg and _state beside them.
 
-    The baseline is the row of `table` from scratch with the same data set, width, depth and seed; of
+    The baseline is the row of `table` from scratch with the same data set, architecture and seed; of
     several the one with the largest budget. Without one, or where it did not finish, the metrics are
     null, and baseline_state says how it ended.
     """
@@ -92,11 +94,11 @@ def gain_by_student(table: pa.Table) -> list[dict[str, Any]]:
     """
     groups: dict[tuple[Any, ...], list[dict[str, Any]]] = {}
     for pair in gain_over_scratch(table).to_pylist():
-        student = tuple(pair[name] for name in ("parameters", "width", "depth", "gan_weight"))
+        student = tuple(pair[name] for name in _STUDENT)
         groups.setdefault(student, []).append(pair)
     return [
         {
-            **{name: pairs[0][name] for name in ("parameters", "compression_ratio", "width", "depth", "gan_weight")},
+            **{name: pairs[0][name] for name in _STUDENT},
             **{
                 name: statistics.median(pair[name] for pair in pairs)
                 for name in ("distilled_fid", "scratch_fid", "fid_ratio")
@@ -122,4 +124,4 @@ def _is_positive(value: float | None) -> bool:
 
 
 def _twin(row: dict[str, Any]) -> _Twin:
-    return row["dataset"], row["width"], row["depth"], row["seed"]
+    return row["dataset"], row["width"], row["depth"], row["block"], row["seed"]

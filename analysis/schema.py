@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 
 from analysis.errors import AnalysisError
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 _VERSION_KEY = b"ganlimit.schema_version"
 
 
@@ -42,6 +42,7 @@ class Mode(StrEnum):
     SCRATCH = "scratch"
 
 
+AGREEMENT = ("latent_mse", "latent_psnr", "latent_ssim", "path_mse")
 _ENUMS: dict[str, type[StrEnum]] = {"state": TrialState, "phase": Phase, "mode": Mode}
 
 
@@ -62,6 +63,7 @@ TRIAL_SCHEMA = pa.schema(
         _field("final", pa.bool_(), "", "reached the full budget; only such rows enter a frontier", required=True),
         _field("width", pa.int64(), "channels", "base channel count of the generator", required=True),
         _field("depth", pa.int64(), "layers", "convolution layers per resolution stage", required=True),
+        _field("block", pa.string(), "", "kind of the convolutions: dcgan or separable", required=True),
         _field("gan_weight", pa.float64(), "1", "weight of the GAN term in [0, 1); null from scratch"),
         _field("seed", pa.int64(), "", "seed of the trial", required=True),
         _field("parameters", pa.int64(), "1", "trainable parameters of the generator", required=True),
@@ -72,6 +74,10 @@ TRIAL_SCHEMA = pa.schema(
         _field("inception_score", pa.float64(), "classes", "Inception Score, mean over splits"),
         _field("inception_score_std", pa.float64(), "classes", "Inception Score, standard deviation over splits"),
         _field("sharpness", pa.float64(), "squared grey levels", "mean Variance of Laplacian"),
+        _field("latent_mse", pa.float64(), "squared, images in [-1, 1]", "to the teacher's images at held-out latents"),
+        _field("latent_psnr", pa.float64(), "dB", "to the teacher's images at held-out latents"),
+        _field("latent_ssim", pa.float64(), "1", "similarity to the teacher's images at held-out latents"),
+        _field("path_mse", pa.float64(), "squared, images in [-1, 1]", "to the teacher's along lines between latents"),
         _field("teacher_version", pa.string(), "", "registered model version of the teacher", required=True),
         _field("teacher_digest", pa.string(), "", "SHA-256 of the teacher's weights", required=True),
         _field("teacher_parameters", pa.int64(), "1", "the teacher's parameters", required=True),
@@ -146,13 +152,23 @@ def read_table(path: Path) -> pa.Table:
             "A table is a readable, undamaged Parquet file", f"{path} ({error})", "Export it again."
         ) from error
     version = (table.schema.metadata or {}).get(_VERSION_KEY)
+    if version == b"1":
+        return validate(_from_version_1(table))
     if version != str(SCHEMA_VERSION).encode():
         raise AnalysisError(
-            f"A trial table has the schema version {SCHEMA_VERSION}",
+            f"A trial table has a schema version of 1 to {SCHEMA_VERSION}",
             f"{version.decode() if version else 'none'} in {path}",
             "Export it with this version of ganlimit.",
         )
     return validate(table)
+
+
+def _from_version_1(table: pa.Table) -> pa.Table:
+    # The agreement with the teacher was not measured then, and every student was made of dcgan blocks.
+    table = table.append_column("block", pa.array(["dcgan"] * len(table), pa.string()))
+    for name in AGREEMENT:
+        table = table.append_column(name, pa.nulls(len(table), pa.float64()))
+    return table
 
 
 def require_one_protocol(table: pa.Table) -> None:

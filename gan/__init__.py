@@ -9,6 +9,7 @@ values, and a stored model is a folder with weights and a card.
 """
 
 from gan.adversarial import AdversarialConfig
+from gan.agreement import Agreement, agreement, agreement_latents
 from gan.artifacts import (
     ClassifierCard,
     GeneratorCard,
@@ -18,7 +19,7 @@ from gan.artifacts import (
     save_generator,
 )
 from gan.cost import count_parameters, mac_g
-from gan.datasets import DATASETS, ImageDataset, load_dataset
+from gan.datasets import DATASETS, DataRoot, DatasetConfig, ImageDataset, default_data_root, load_dataset
 from gan.distillation import DistillationConfig, distill
 from gan.errors import ArtifactError, GanError
 from gan.evaluation import Evaluator, Metrics, Protocol, evaluation_latents, generate, real_statistics
@@ -26,17 +27,20 @@ from gan.features import Classifier, ClassifierConfig, train_classifier
 from gan.loop import Progress
 from gan.models import CriticConfig, Generator, GeneratorConfig, build_generator
 from gan.optimisation import OptimiserConfig
-from gan.teacher_pool import TeacherPool, build_pool, open_pool
+from gan.teacher_pool import TeacherPool, build_pool, open_pool, pool_latents
 from gan.training import GanTrainingConfig, train_gan
 
 __all__ = [
     "DATASETS",
     "AdversarialConfig",
+    "Agreement",
     "ArtifactError",
     "Classifier",
     "ClassifierCard",
     "ClassifierConfig",
     "CriticConfig",
+    "DataRoot",
+    "DatasetConfig",
     "DistillationConfig",
     "Evaluator",
     "GanError",
@@ -50,9 +54,12 @@ __all__ = [
     "Progress",
     "Protocol",
     "TeacherPool",
+    "agreement",
+    "agreement_latents",
     "build_generator",
     "build_pool",
     "count_parameters",
+    "default_data_root",
     "distill",
     "evaluation_latents",
     "generate",
@@ -61,6 +68,7 @@ __all__ = [
     "load_generator",
     "mac_g",
     "open_pool",
+    "pool_latents",
     "real_statistics",
     "save_classifier",
     "save_generator",

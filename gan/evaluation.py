@@ -75,6 +75,10 @@ class Evaluator:
         splits = round(len(images) * self.protocol.inception_splits / self.protocol.num_samples)
         return self._measure(images, max(1, splits))
 
+    def at_seed(self, latent_seed: int) -> "Evaluator":
+        """The same measurement at other latents, for the spread that their choice brings."""
+        return Evaluator(self.protocol.model_copy(update={"latent_seed": latent_seed}), self._classifier, self._real)
+
     def latents(self, latent_size: int) -> Tensor:
         """The protocol's latents NL, the same for every generator of one latent size."""
         return evaluation_latents(self.protocol.num_samples, latent_size, self.protocol.latent_seed)

@@ -72,14 +72,19 @@ class TeacherPool:
             )
 
 
+def pool_latents(size: int, latent_size: int, seed: int) -> Tensor:
+    """The latents NL ~ N(0, I) that students learn at."""
+    return torch.randn(size, latent_size, generator=generator_at(seed, "pool"))
+
+
 def build_pool(
-    teacher: Generator, teacher_digest: str, path: Path, size: int, seed: int, batch_size: int = 256
+    teacher: Generator, teacher_digest: str, path: Path, latents_NL: Tensor, batch_size: int = 256
 ) -> Iterator[int]:
-    """Run `teacher` on `size` latents drawn from `seed` and write the pool to `path`, all or nothing.
+    """Run `teacher` on `latents_NL` and write the pool to `path`, all or nothing.
 
     Yields how many images are done after each batch. The file appears when it is complete.
     """
-    latents_NL = torch.randn(size, teacher.config.latent_size, generator=generator_at(seed, "pool"))
+    size = len(latents_NL)
     device = next(teacher.parameters()).device
     config = teacher.config
     images_NCHW = torch.empty((size, config.image_channels, config.image_size, config.image_size), dtype=torch.uint8)

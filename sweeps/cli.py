@@ -44,6 +44,15 @@ Workers = Annotated[
     int | None,
     typer.Option("--workers", min=1, help="Trials at once. Default: one per core.", show_default=False),
 ]
+Data = Annotated[
+    Path | None,
+    typer.Option(
+        "--data-root",
+        help="Where data sets are kept. Default: $GANLIMIT_DATA_ROOT or ~/.cache/ganlimit",
+        show_default=False,
+    ),
+]
+NoDownload = Annotated[bool, typer.Option("--no-download", help="Never download a data set.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress, only the result.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for a script instead of a table.")]
 SweepName = Annotated[str, typer.Argument(metavar="NAME", help="The sweep's name.")]
@@ -70,11 +79,13 @@ def sweep_run(
     trials: Trials = None,
     name: SweepNameOption = None,
     workers: Workers = None,
+    data_root: Data = None,
+    no_download: NoDownload = False,
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
     """Run a sweep, or go on with it: the same command again is the resume."""
-    _run(spec, data_dir, seed, trials, name, workers, quiet, as_json)
+    _run(spec, data_dir, seed, trials, name, workers, quiet, as_json, data_root, no_download)
 
 
 @sweep_app.command("status")
@@ -117,6 +128,8 @@ def teacher_train(
     again: Annotated[
         bool, typer.Option("--again", help="Train a new version even if the registry has this teacher.")
     ] = False,
+    data_root: Data = None,
+    no_download: NoDownload = False,
     quiet: Quiet = False,
 ) -> None:
     """Train a spec's teacher and register it, unless the registry has it already."""
@@ -124,10 +137,44 @@ def teacher_train(
     from sweeps.runner import train_teacher
 
     loaded = sweeps.load_spec(spec, _overrides(seed=seed))
-    teacher = train_teacher(loaded, data_dir, display_for(_stderr(), quiet), again)
+    display, root = display_for(_stderr(), quiet), _data_root(data_root, no_download)
+    teacher = train_teacher(loaded, data_dir, display, again, root)
     _console().print(
         f"{teacher.version}: {teacher.card.parameters:,} parameters, FID {teacher.metrics.fid:.1f}, "
         f"IS {teacher.metrics.inception_score:.2f}",
+        highlight=False,
+    )
+
+
+@teacher_app.command("select")
+def teacher_select(
+    spec: Spec,
+    width: Annotated[
+        list[int] | None, typer.Option("--width", help="A candidate; give it several times.", show_default=False)
+    ] = None,
+    data_dir: DataDir = None,
+    seed: Seed = None,
+    workers: Workers = None,
+    data_root: Data = None,
+    no_download: NoDownload = False,
+    quiet: Quiet = False,
+    as_json: Json = False,
+) -> None:
+    """Train the teacher at several widths and make the best the champion: lowest FID, ties by IS."""
+    from sweeps.listing import selection_table
+    from sweeps.progress import display_for
+    from sweeps.selection import select_teacher
+
+    loaded = sweeps.load_spec(spec, _overrides(seed=seed) | ({"teacher.candidates": width} if width else {}))
+    display, root = display_for(_stderr(), quiet), _data_root(data_root, no_download)
+    selection = select_teacher(loaded, data_dir, workers, display, root)
+    if as_json:
+        _print_json({"chosen": selection.chosen.version, "candidates": [c.as_dict() for c in selection.candidates]})
+        return
+    _console().print(selection_table(selection))
+    _console().print(
+        f"{selection.chosen.version} is the champion (lowest FID; of {len(selection.tied)} that FID cannot tell "
+        f"apart, the highest IS). For sweeps with it: teacher.width: {selection.chosen.width}",
         highlight=False,
     )
 
@@ -211,13 +258,23 @@ def _run(
     workers: int | None,
     quiet: bool,
     as_json: bool,
+    data_root: Path | None = None,
+    no_download: bool = False,
 ) -> None:
     spec = sweeps.load_spec(source, _overrides(seed=seed, name=name, trials=trials))
 
     from sweeps.progress import display_for
 
-    result = sweeps.run_sweep(spec, data_dir, workers, display_for(_stderr(), quiet))
+    result = sweeps.run_sweep(
+        spec, data_dir, workers, display_for(_stderr(), quiet), _data_root(data_root, no_download)
+    )
     _show(result.report, as_json)
+
+
+def _data_root(root: Path | None, no_download: bool) -> Any:
+    from gan import DataRoot, default_data_root
+
+    return DataRoot(root.expanduser().resolve() if root else default_data_root().root, not no_download)
 
 
 def _overrides(seed: int | None = None, name: str | None = None, trials: int | None = None) -> dict[str, Any]:

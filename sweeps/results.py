@@ -5,7 +5,7 @@ from typing import Any
 import pyarrow as pa
 from mlflow.entities import Run
 
-from analysis import TrialState, trial_table
+from analysis import AGREEMENT, TrialState, trial_table
 from sweeps.errors import SweepError
 from sweeps.tracking import ERROR, STATE, TRIAL_KEY, Tracking
 
@@ -67,13 +67,14 @@ def _row(run: Run) -> dict[str, Any]:
         "final": state == TrialState.COMPLETED and kimg >= float(params["budget_kimg"]),
         "width": int(params["width"]),
         "depth": int(params["depth"]),
+        "block": params.get("block", "dcgan"),
         "gan_weight": float(params["gan_weight"]) if "gan_weight" in params else None,
         "seed": int(params["seed"]),
         "parameters": int(metrics["parameters"]),
         "compression_ratio": metrics["compression_ratio"],
         "mac_g": metrics["mac_g"],
         "kimg": kimg,
-        **{name: metrics.get(name) for name in METRICS},
+        **{name: metrics.get(name) for name in (*METRICS, *AGREEMENT)},
         "wall_s": metrics.get("wall_s", 0.0),
         "error": tags.get(ERROR),
     }

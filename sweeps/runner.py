@@ -12,7 +12,7 @@ import pyarrow as pa
 
 import analysis
 from cluster import ray_session
-from gan import ImageDataset, TeacherPool, load_dataset
+from gan import DataRoot, ImageDataset, TeacherPool, default_data_root, load_dataset
 from sweeps.errors import SweepError
 from sweeps.extractors import Extractor, find_or_train_extractor
 from sweeps.ledger import Ledger, next_ordinal, read_ledger, settled_in
@@ -22,7 +22,7 @@ from sweeps.requests import TrialRequest
 from sweeps.results import SHARED_PREFIX, sweep_table
 from sweeps.search import LedgerSearch, grid_size, open_storage, prepare_study
 from sweeps.spec import SweepSpec
-from sweeps.teachers import Teacher, find_or_build_pool, find_or_train_teacher
+from sweeps.teachers import Teacher, find_or_build_agreement_pool, find_or_build_pool, find_or_train_teacher
 from sweeps.tracking import SPEC, Tracking
 from sweeps.trial import TrialContext
 from sweeps.tuning import run_trials
@@ -46,14 +46,19 @@ class Foundation:
     teacher: Teacher
     pool_path: Path
     pool: TeacherPool
+    agreement_path: Path
 
 
 def train_teacher(
-    spec: SweepSpec, data_dir: Path | None = None, display: Display | None = None, again: bool = False
+    spec: SweepSpec,
+    data_dir: Path | None = None,
+    display: Display | None = None,
+    again: bool = False,
+    data_root: DataRoot | None = None,
 ) -> Teacher:
     """The spec's teacher, found in the registry or trained (always trained when `again`)."""
     workspace, display = Workspace.open(data_dir or default_data_dir()), display or QuietDisplay()
-    tracking, dataset = Tracking(workspace.store), load_dataset(spec.dataset)
+    tracking, dataset = Tracking(workspace.store), load_dataset(spec.dataset, data_root)
     extractor = find_or_train_extractor(spec, dataset, tracking, display)
     return find_or_train_teacher(spec, dataset, extractor, tracking, display, again)
 
@@ -63,6 +68,7 @@ def run_sweep(
     data_dir: Path | None = None,
     workers: int | None = None,
     display: Display | None = None,
+    data_root: DataRoot | None = None,
 ) -> SweepResult:
     """Run the sweep, or go on with it, and write its report.
 
@@ -73,12 +79,13 @@ def run_sweep(
     workspace, display = Workspace.open(data_dir or default_data_dir()), display or QuietDisplay()
     tracking = Tracking(workspace.store)
     _refuse_other_spec(tracking, spec)
-    foundation = lay_foundation(spec, workspace, tracking, display)
+    data_root = data_root or default_data_root()
+    foundation = lay_foundation(spec, workspace, tracking, display, data_root)
     parent_run_id: str = _open_parent(spec, tracking, foundation)
     state = "FAILED"
     try:
         with ray_session(num_cpus=workers and workers * spec.resources.cpus_per_trial):
-            _Phases(spec, workspace, tracking, foundation, parent_run_id, display).run()
+            _Phases(spec, workspace, tracking, foundation, parent_run_id, display, data_root).run()
         state = "COMPLETED"
     except KeyboardInterrupt:
         state = "INTERRUPTED"
@@ -91,9 +98,11 @@ def run_sweep(
     return SweepResult(report.table, report)
 
 
-def lay_foundation(spec: SweepSpec, workspace: Workspace, tracking: Tracking, display: Display) -> Foundation:
+def lay_foundation(
+    spec: SweepSpec, workspace: Workspace, tracking: Tracking, display: Display, data_root: DataRoot
+) -> Foundation:
     """Data set, extractor, teacher and pool: found where they exist, made where they do not."""
-    dataset = load_dataset(spec.dataset)
+    dataset = load_dataset(spec.dataset, data_root)
     extractor = find_or_train_extractor(spec, dataset, tracking, display)
     real, count = extractor.real, len(dataset.held_out_images)
     display.say(
@@ -106,7 +115,8 @@ def lay_foundation(spec: SweepSpec, workspace: Workspace, tracking: Tracking, di
         f"FID {teacher.metrics.fid:.1f}, IS {teacher.metrics.inception_score:.2f}"
     )
     pool_path, pool = find_or_build_pool(spec, teacher, workspace.pools, display)
-    return Foundation(dataset, extractor, teacher, pool_path, pool)
+    agreement_path, _ = find_or_build_agreement_pool(spec, teacher, workspace.pools, display)
+    return Foundation(dataset, extractor, teacher, pool_path, pool, agreement_path)
 
 
 class _Phases:
@@ -120,6 +130,7 @@ class _Phases:
         foundation: Foundation,
         parent_run_id: str,
         display: Display,
+        data_root: DataRoot,
     ) -> None:
         self._spec, self._tracking, self._foundation = spec, tracking, foundation
         self._folder, self._parent_run_id, self._display = workspace.sweep(spec.name), parent_run_id, display
@@ -128,9 +139,11 @@ class _Phases:
             parent_run_id=parent_run_id,
             store=tracking.store,
             dataset=spec.dataset,
+            data_root=data_root,
             protocol=foundation.extractor.protocol,
             extractor_folder=foundation.extractor.folder,
             pool_path=foundation.pool_path,
+            agreement_path=foundation.agreement_path,
             teacher_version=foundation.teacher.version,
             teacher_parameters=foundation.teacher.card.parameters,
             rungs_kimg=spec.evaluation.rungs_kimg,
@@ -205,7 +218,7 @@ def _is_settled(ledger: Ledger, request: TrialRequest) -> bool:
 def _open_parent(spec: SweepSpec, tracking: Tracking, foundation: Foundation) -> str:
     teacher, extractor = foundation.teacher, foundation.extractor
     shared = {
-        "dataset": spec.dataset,
+        "dataset": spec.dataset.name,
         "teacher_version": teacher.version,
         "teacher_digest": teacher.card.weights_digest,
         "protocol_digest": extractor.protocol.digest,

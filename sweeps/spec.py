@@ -2,12 +2,12 @@
 
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from analysis import LimitRule
 from gan import (
-    DATASETS,
     ClassifierConfig,
+    DatasetConfig,
     DistillationConfig,
     GanTrainingConfig,
     GeneratorConfig,
@@ -21,10 +21,8 @@ Seed = Annotated[int, Field(ge=0, lt=2**31)]
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$")]
 
 
-def _known_dataset(name: str) -> str:
-    if name not in DATASETS:
-        raise ValueError(f"the data set is one of {', '.join(sorted(DATASETS))}; choose one of these")
-    return name
+def _by_name(value: object) -> object:
+    return {"name": value} if isinstance(value, str) else value
 
 
 class TeacherSpec(Config):
@@ -33,6 +31,7 @@ class TeacherSpec(Config):
     width: Width
     depth: Depth = 1
     latent_size: Annotated[int, Field(ge=1, le=1024)] = 100
+    candidates: tuple[Width, ...] = ()  # widths that `teacher select` compares
     training: GanTrainingConfig
     pool_size: Annotated[int, Field(ge=64, le=10_000_000)] = 32768
 
@@ -113,7 +112,7 @@ class SweepSpec(Config):
     """A whole sweep. `seed` grows every random stream: teacher, search and students."""
 
     name: Name
-    dataset: Annotated[str, AfterValidator(_known_dataset)]
+    dataset: Annotated[DatasetConfig, BeforeValidator(_by_name)]  # a name, or a mapping with a name
     seed: Seed = 0
     extractor: ClassifierConfig = ClassifierConfig()
     teacher: TeacherSpec

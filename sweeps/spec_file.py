@@ -152,7 +152,7 @@ def _describe(detail: ErrorDetails, lines: dict[Location, int]) -> str:
     if kind == "missing":
         return f"{where}: is required. Add it."
     if kind == "value_error":
-        return f"{where}: {message}."
+        return f"{where}: {message.removesuffix('.')}."
     rule = message[0].lower() + message[1:]
     return f"{where}: {rule}, got {detail['input']!r}. Choose a value that fits."
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mlflow.entities.model_registry import ModelVersion
+from torch import Tensor
 
 from gan import (
     Generator,
@@ -18,15 +19,17 @@ from gan import (
     ImageDataset,
     Metrics,
     TeacherPool,
+    agreement_latents,
     build_pool,
     count_parameters,
     generate,
     load_generator,
     open_pool,
+    pool_latents,
     save_generator,
     train_gan,
 )
-from gan.digests import value_digest
+from gan.digests import array_digest, value_digest
 from gan.images import save_grid
 from gan.seeds import seed_at
 from sweeps.errors import SweepError
@@ -87,12 +90,26 @@ def find_or_build_pool(
     spec: SweepSpec, teacher: Teacher, folder: Path, display: Display | None = None
 ) -> tuple[Path, TeacherPool]:
     """The teacher's pool in `folder`, built if there is none, and checked. Raises ArtifactError."""
-    seed = seed_at(spec.seed, "pool")
-    identity = value_digest({"teacher": teacher.card.weights_digest, "size": spec.teacher.pool_size, "seed": seed})
+    latents_NL = pool_latents(spec.teacher.pool_size, spec.teacher.latent_size, seed_at(spec.seed, "pool"))
+    return _find_or_build(teacher, latents_NL, folder, "teacher's pool", display)
+
+
+def find_or_build_agreement_pool(
+    spec: SweepSpec, teacher: Teacher, folder: Path, display: Display | None = None
+) -> tuple[Path, TeacherPool]:
+    """The teacher's images at latents that no student learns at, built if there are none, and checked."""
+    latents_NL = agreement_latents(spec.teacher.latent_size, spec.evaluation.latent_seed)
+    return _find_or_build(teacher, latents_NL, folder, "held-out latents", display)
+
+
+def _find_or_build(
+    teacher: Teacher, latents_NL: Tensor, folder: Path, name: str, display: Display | None
+) -> tuple[Path, TeacherPool]:
+    identity = value_digest({"teacher": teacher.card.weights_digest, "latents": array_digest(latents_NL.numpy())})
     path = folder / f"{identity[:32]}.arrow"
     if not path.exists():
-        with (display or QuietDisplay()).step("teacher's pool", spec.teacher.pool_size) as update:
-            for done in build_pool(teacher.generator, teacher.card.weights_digest, path, spec.teacher.pool_size, seed):
+        with (display or QuietDisplay()).step(name, len(latents_NL)) as update:
+            for done in build_pool(teacher.generator, teacher.card.weights_digest, path, latents_NL):
                 update(done, "")
     pool = open_pool(path)
     pool.verify()

@@ -17,6 +17,8 @@ from ray.tune import report
 
 from analysis import TrialState
 from gan import (
+    DataRoot,
+    DatasetConfig,
     Evaluator,
     GeneratorCard,
     ImageDataset,
@@ -24,6 +26,7 @@ from gan import (
     Progress,
     Protocol,
     TeacherPool,
+    agreement,
     count_parameters,
     distill,
     generate,
@@ -46,10 +49,12 @@ class TrialContext:
     sweep: str
     parent_run_id: str
     store: TrackingStore
-    dataset: str
+    dataset: DatasetConfig
+    data_root: DataRoot
     protocol: Protocol
     extractor_folder: Path
     pool_path: Path
+    agreement_path: Path
     teacher_version: str
     teacher_parameters: int
     rungs_kimg: tuple[float, ...]
@@ -63,13 +68,15 @@ class _Shared:
     dataset: ImageDataset
     evaluator: Evaluator
     pool: TeacherPool
+    agreement: TeacherPool  # the teacher's images at latents that no student learns at
 
 
 @lru_cache(maxsize=1)
 def _shared(context: TrialContext) -> _Shared:
-    dataset = load_dataset(context.dataset)
+    dataset = load_dataset(context.dataset, context.data_root)
     evaluator = load_evaluator(context.protocol, context.extractor_folder, dataset)
-    return _Shared(Tracking(context.store), dataset, evaluator, open_pool(context.pool_path))
+    pools = open_pool(context.pool_path), open_pool(context.agreement_path)
+    return _Shared(Tracking(context.store), dataset, evaluator, *pools)
 
 
 def run_trial(config: dict[str, Any], context: TrialContext) -> None:
@@ -111,6 +118,9 @@ class _Trial:
         except (MemoryError, torch.OutOfMemoryError) as error:
             self._end(TrialState.OUT_OF_MEMORY, str(error))
             return
+        if self._request.distillation:
+            found = agreement(progress.generator, self._shared.agreement)
+            self._shared.tracking.log(self._run_id, found.as_dict(), progress.kimg)
         self._keep(progress, metrics)
         self._end(TrialState.COMPLETED, None, metrics)
 
@@ -146,7 +156,7 @@ class _Trial:
         card = GeneratorCard(
             architecture=request.architecture,
             parameters=self._parameters,
-            dataset=context.dataset,
+            dataset=context.dataset.name,
             dataset_digest=context.protocol.dataset_digest,
             training=recipe.model_dump(mode="json"),
             kimg=progress.kimg,
@@ -197,7 +207,7 @@ def trial_tags(request: TrialRequest, number: int, context: TrialContext) -> dic
         "ganlimit.trial": str(number),
         "ganlimit.phase": request.phase,
         "ganlimit.mode": request.mode,
-        "ganlimit.dataset": context.dataset,
+        "ganlimit.dataset": context.dataset.name,
         "ganlimit.teacher_version": context.teacher_version,
         "ganlimit.protocol": request.protocol_digest,
         "ganlimit.state": str(TrialState.RUNNING),

@@ -45,7 +45,7 @@ def run_trials(
     with (
         display.step(name, total) as update,
         tempfile.TemporaryDirectory(prefix="ganlimit-tune-") as storage,
-        _environment(ENVIRONMENT),
+        environment(ENVIRONMENT),
     ):
         progress = _SweepProgress(update, done)
         tuner = tune.Tuner(
@@ -92,7 +92,8 @@ class _SweepProgress(Callback):
 
 
 @contextmanager
-def _environment(values: Mapping[str, str]) -> Iterator[None]:
+def environment(values: Mapping[str, str]) -> Iterator[None]:
+    """Set environment variables, and put them back."""
     before = {name: os.environ.get(name) for name in values}
     os.environ.update(values)
     try:

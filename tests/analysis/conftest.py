@@ -32,6 +32,7 @@ def make_row(**changes: Any) -> dict[str, Any]:
         "final": True,
         "width": 4,
         "depth": 1,
+        "block": "dcgan",
         "gan_weight": 0.0,
         "seed": 0,
         "parameters": 10_000,

@@ -47,7 +47,7 @@ def test_a_missing_file_and_another_version_are_refused(table: Any, tmp_path: Pa
         read_table(tmp_path / "none.parquet")
     other = tmp_path / "other.parquet"
     pq.write_table(table({}).replace_schema_metadata({b"ganlimit.schema_version": b"99"}), other)
-    with pytest.raises(AnalysisError, match="schema version 1, got 99"):
+    with pytest.raises(AnalysisError, match="schema version of 1 to 2, got 99"):
         read_table(other)
 
 
@@ -100,3 +100,12 @@ def test_two_protocols_share_no_axis(table: Any) -> None:
 
 def test_states_are_counted(table: Any) -> None:
     assert state_counts(table({}, {}, {"state": "LOST"})) == {"COMPLETED": 2, "LOST": 1}
+
+
+@pytest.mark.parametrize("record", ["digits", "digits-seeds", "digits-1500-steps", "digits-wide"])
+def test_a_table_of_the_first_version_is_read_with_what_was_not_measured_as_null(record: str, tmp_path: Path) -> None:
+    table = read_table(Path(__file__).parents[1] / "data" / record / "trials.parquet")
+    assert table["block"].unique().to_pylist() == ["dcgan"]
+    assert table["latent_mse"].null_count == len(table)
+    write_table(table, tmp_path / "again.parquet")
+    assert read_table(tmp_path / "again.parquet").equals(table)

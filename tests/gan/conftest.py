@@ -13,6 +13,7 @@ from gan import (
     build_pool,
     load_dataset,
     open_pool,
+    pool_latents,
 )
 
 TEACHER = GeneratorConfig(image_size=16, image_channels=1, width=16, latent_size=8)
@@ -31,5 +32,5 @@ def teacher() -> Generator:
 @pytest.fixture(scope="session")
 def pool(teacher: Generator, tmp_path_factory: pytest.TempPathFactory) -> TeacherPool:
     path: Path = tmp_path_factory.mktemp("pool") / "pool.arrow"
-    list(build_pool(teacher, "teacher-digest", path, size=320, seed=3))
+    list(build_pool(teacher, "teacher-digest", path, pool_latents(320, teacher.config.latent_size, 3)))
     return open_pool(path)

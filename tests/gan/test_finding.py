@@ -20,6 +20,7 @@ from gan import (
     build_pool,
     distill,
     open_pool,
+    pool_latents,
     real_statistics,
     train_classifier,
     train_gan,
@@ -47,7 +48,7 @@ def test_distilled_students_beat_the_same_generators_trained_from_scratch(digits
     statistics = real_statistics(classified.classifier, digits)
     evaluator = Evaluator(protocol, classified.classifier, statistics)
     teacher = last(train_gan(TEACHER, recipe(64.0, 2e-3), digits, seed=0)).generator
-    list(build_pool(teacher, "teacher", tmp_path / "pool.arrow", size=8192, seed=0))
+    list(build_pool(teacher, "teacher", tmp_path / "pool.arrow", pool_latents(8192, TEACHER.latent_size, 0)))
     pool = open_pool(tmp_path / "pool.arrow")
     joint = DistillationConfig(kimg=32.0, gan_weight=0.02, adversarial=OPPONENT)
     for seed in range(3):

@@ -71,7 +71,7 @@ def test_overrides_replace_values_and_are_checked(spec_file: Any, tiny: dict[str
         ("search.points", [{"width": 2, "depth": 1, "gan_weight": 0.0, "block": "separable"}], r"block, which is not"),
         ("search.space.width.type", "integer", r"search\.space\.width: input tag 'integer' found .*'int'"),
         ("search.points", [{"width": 7, "depth": 1, "gan_weight": 0.0}], r"mend width of point 1"),
-        ("dataset", "digit", r"dataset: the data set is one of digits; choose"),
+        ("dataset", "digit", r"dataset: A data set is one of .*, got 'digit'\. Choose"),
         ("name", "../x", r"name: string should match pattern .*got '\.\./x'"),
         ("evaluation.num_samples", 100, r"at least twice the extractor's 64 features, got 100; raise it to 128"),
         ("limit.metric", "colour", r"limit\.metric: input should be 'fid' or 'inception_score', got 'colour'"),

@@ -1,0 +1,136 @@
+"""Decoded images, written once as an Arrow IPC file and memory-mapped ever after.
+
+One file has one record batch, so each column is one contiguous stretch of the file and the tensors over it copy
+nothing. The images pass through a scratch file of the same size: memory holds only what the page cache likes.
+Rows: held-out part first, then the training part.
+"""
+
+import json
+import os
+import tempfile
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import torch
+from filelock import FileLock
+
+from gan.datasets.config import DataRoot
+from gan.datasets.images import ImageDataset, content_digest, dataset_of
+from gan.digests import value_digest
+from gan.errors import ArtifactError, GanError
+
+_METADATA_KEY = b"ganlimit.dataset"
+_NAMED_FAULTS = 10
+
+
+class FaultyImageError(Exception):
+    """One image cannot be used: which, and why."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """Images that can be decoded one by one, in the order of the rows to be written.
+
+    labels_N: int64, one for each row. image_shape: channels, height, width. decode: the image uint8 CHW of a row,
+    or FaultyImageError.
+    """
+
+    labels_N: np.ndarray
+    held_out: int
+    num_classes: int
+    image_shape: tuple[int, int, int]
+    decode: Callable[[int], np.ndarray]
+
+
+def cached(name: str, identity: dict[str, object], data_root: DataRoot, build: Callable[[], Source]) -> ImageDataset:
+    """The data set `name`, decoded from `build()` unless a file for the same `identity` is there already.
+
+    identity: a JSON-able description of the source's content and of everything done to it.
+    Processes that ask at once wait for the first. Raises GanError naming up to ten faulty images, or an unusable
+    data root, and ArtifactError when the file is damaged.
+    """
+    path = data_root.root / "decoded" / f"{name}-{value_digest([name, identity])[:24]}.arrow"
+    if not path.exists():
+        with _usable(data_root.root):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with FileLock(path.with_suffix(".lock")):
+                if not path.exists():
+                    _decode(path, name, build())
+    return _open(path)
+
+
+@contextmanager
+def _usable(root: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise GanError(
+            "The data root is a writable folder with room for the decoded images",
+            f"{root} ({error.strerror or error})",
+            "Choose another with GANLIMIT_DATA_ROOT, or make room.",
+        ) from error
+
+
+def _decode(path: Path, name: str, source: Source) -> None:
+    shape = (len(source.labels_N), *source.image_shape)
+    with tempfile.TemporaryDirectory(prefix=".decoding-", dir=path.parent) as folder:
+        images_NCHW = np.memmap(Path(folder) / "images", np.uint8, "w+", shape=shape)
+        faults = []
+        for row in range(len(images_NCHW)):
+            try:
+                images_NCHW[row] = source.decode(row)
+            except FaultyImageError as fault:
+                faults.append(str(fault))
+        refuse(name, faults)
+        held_out, labels_N = source.held_out, source.labels_N
+        digest = content_digest(
+            [images_NCHW[:held_out], images_NCHW[held_out:]], [labels_N[:held_out], labels_N[held_out:]]
+        )
+        card = {"name": name, "num_classes": source.num_classes, "held_out": held_out, "digest": digest}
+        unfinished = Path(folder) / "table"
+        _write(unfinished, images_NCHW, labels_N, card)
+        unfinished.replace(path)
+
+
+def refuse(name: str, faults: list[str]) -> None:
+    """Raise GanError naming up to ten of `faults`; nothing where there are none."""
+    if faults:
+        more = f"; and {len(faults) - _NAMED_FAULTS} more" if len(faults) > _NAMED_FAULTS else ""
+        raise GanError(
+            f"Every file of the data set {name} is an image that can be used",
+            f"{len(faults)} faulty: {'; '.join(faults[:_NAMED_FAULTS])}{more}",
+            "Repair or remove them.",
+        )
+
+
+def _write(path: Path, images_NCHW: np.ndarray, labels_N: np.ndarray, card: dict[str, object]) -> None:
+    images = pa.FixedShapeTensorArray.from_numpy_ndarray(images_NCHW)
+    batch = pa.record_batch([images, pa.array(labels_N)], names=["image", "label"])
+    batch = batch.replace_schema_metadata({_METADATA_KEY: json.dumps(card)})
+    with pa.OSFile(str(path), "wb") as file, pa.ipc.new_file(file, batch.schema) as writer:
+        writer.write_batch(batch)
+    with path.open("rb+") as written:
+        os.fsync(written.fileno())
+
+
+def _open(path: Path) -> ImageDataset:
+    try:
+        batch = pa.ipc.open_file(pa.memory_map(str(path))).get_batch(0)
+        card = json.loads(batch.schema.metadata[_METADATA_KEY])
+        images_NCHW, labels_N = batch["image"].to_numpy_ndarray(), batch["label"].to_numpy()
+    except (OSError, KeyError, ValueError, pa.ArrowInvalid) as error:
+        raise ArtifactError(
+            "Decoded images are an Arrow IPC file made by ganlimit",
+            f"{path} ({error})",
+            "Delete it and run the same command again.",
+        ) from error
+    with warnings.catch_warnings():
+        # A map is read-only, which torch cannot express and so warns of; nothing here writes to a data set.
+        warnings.filterwarnings("ignore", message="The given NumPy array is not writable")
+        images, labels = torch.from_numpy(images_NCHW), torch.from_numpy(labels_N)
+    return dataset_of(card["name"], images, labels, card["held_out"], card["num_classes"], card["digest"])

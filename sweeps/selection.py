@@ -1,0 +1,156 @@
+"""Choosing a teacher: the spec's recipe at several widths, trained as Ray trials and compared."""
+
+import statistics
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from ray import tune
+from ray.tune import RunConfig, TuneConfig
+
+import analysis
+from cluster import ray_session
+from gan import DataRoot, Generator, default_data_root, load_dataset
+from gan.seeds import seed_at
+from sweeps.errors import SweepError
+from sweeps.extractors import Extractor, find_or_train_extractor
+from sweeps.progress import Display, QuietDisplay
+from sweeps.spec import SweepSpec
+from sweeps.teachers import find_or_train_teacher
+from sweeps.tracking import KIND, Tracking, TrackingStore
+from sweeps.tuning import ENVIRONMENT, environment
+from sweeps.workspace import Workspace, default_data_dir
+
+REPEATS = 5  # evaluations at fresh latents, whose spread is a FID's uncertainty
+
+
+@dataclass(frozen=True)
+class Selection:
+    """All candidates, the chosen one and those that tied with it; and the files of the comparison."""
+
+    candidates: tuple[analysis.Candidate, ...]
+    chosen: analysis.Candidate
+    tied: tuple[analysis.Candidate, ...]
+    files: tuple[Path, ...]
+
+
+@dataclass(frozen=True)
+class _Context:
+    spec: str
+    store: TrackingStore
+    data_root: DataRoot
+
+
+def select_teacher(
+    spec: SweepSpec,
+    data_dir: Path | None = None,
+    workers: int | None = None,
+    display: Display | None = None,
+    data_root: DataRoot | None = None,
+) -> Selection:
+    """Train the teacher at each of `teacher.candidates`, register all and make the best the champion.
+
+    A candidate that the registry has is not trained again. The rule is `analysis.choose_teacher`'s.
+    Raises SweepError where the spec names fewer than two candidates.
+    """
+    if len(set(spec.teacher.candidates)) < 2:
+        raise SweepError(
+            "A selection compares at least two teacher.candidates",
+            len(set(spec.teacher.candidates)),
+            "List widths in the spec, or give --width several times.",
+        )
+    workspace, display = Workspace.open(data_dir or default_data_dir()), display or QuietDisplay()
+    tracking, data_root = Tracking(workspace.store), data_root or default_data_root()
+    dataset = load_dataset(spec.dataset, data_root)
+    find_or_train_extractor(spec, dataset, tracking, display)
+    context = _Context(spec.model_dump_json(), workspace.store, data_root)
+    candidates = _train(context, spec, workers, display)
+    chosen, tied = analysis.choose_teacher(candidates)
+    model, _, number = chosen.version.partition("/")
+    version = tracking.version(model, number)
+    assert version is not None, "it was registered just now"
+    tracking.crown(version)
+    files = _record(tracking, model, candidates, chosen, workspace.sweep(spec.name))
+    return Selection(tuple(candidates), chosen, tuple(tied), files)
+
+
+def _train(context: _Context, spec: SweepSpec, workers: int | None, display: Display) -> list[analysis.Candidate]:
+    widths = sorted(set(spec.teacher.candidates))
+    cpus = spec.resources.cpus_per_trial
+    trainable = tune.with_resources(tune.with_parameters(_candidate, context=context), {"cpu": float(cpus)})
+    with (
+        ray_session(num_cpus=workers and workers * cpus),
+        display.step("candidates", len(widths)) as update,
+        tempfile.TemporaryDirectory(prefix="ganlimit-tune-") as storage,
+        environment(ENVIRONMENT),
+    ):
+        grid = tune.Tuner(
+            trainable,
+            param_space={"width": tune.grid_search(widths)},
+            tune_config=TuneConfig(reuse_actors=True),
+            run_config=RunConfig(storage_path=storage, verbose=0, callbacks=[_Count(update)]),
+        ).fit()
+    results = [grid[number] for number in range(len(grid))]
+    errors = [str(result.error) for result in results if result.error]
+    for error in errors:
+        display.say(f"a candidate failed: {error.strip().splitlines()[-1]}")
+    return [
+        analysis.Candidate(**result.metrics["candidate"]) for result in results if result.metrics and not result.error
+    ]
+
+
+class _Count(tune.Callback):
+    """Counts the finished candidates."""
+
+    def __init__(self, update: Any) -> None:
+        self._update, self._done = update, 0
+
+    def on_trial_complete(self, iteration: int, trials: Any, trial: Any, **info: Any) -> None:
+        self._done += 1
+        found = (trial.last_result or {}).get("candidate", {})
+        self._update(self._done, f"width {found.get('width')}: FID {found.get('fid', float('nan')):.1f}")
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {}  # Tune pickles its callbacks for a restore that is never used
+
+
+def _candidate(config: dict[str, Any], context: _Context) -> None:
+    """Ray Tune's entry: one width, trained or found, and evaluated."""
+    spec = SweepSpec.model_validate_json(context.spec)
+    spec = spec.model_copy(update={"teacher": spec.teacher.model_copy(update={"width": config["width"]})})
+    torch.set_num_threads(spec.resources.cpus_per_trial)
+    tracking, dataset = Tracking(context.store), load_dataset(spec.dataset, context.data_root)
+    extractor = find_or_train_extractor(spec, dataset, tracking)
+    teacher = find_or_train_teacher(spec, dataset, extractor, tracking)
+    candidate = analysis.Candidate(
+        version=teacher.version,
+        width=config["width"],
+        parameters=teacher.card.parameters,
+        fid=teacher.metrics.fid,
+        fid_error=_spread(extractor, teacher.generator),
+        inception_score=teacher.metrics.inception_score,
+    )
+    tune.report({"candidate": candidate.as_dict()})
+
+
+def _spread(extractor: Extractor, generator: Generator) -> float:
+    """The standard deviation of FID over evaluations at fresh latents."""
+    seed = extractor.protocol.latent_seed
+    evaluators = [extractor.evaluator.at_seed(seed_at(seed, "spread", n)) for n in range(REPEATS)]
+    return statistics.stdev(evaluator.evaluate(generator).fid for evaluator in evaluators)
+
+
+def _record(
+    tracking: Tracking, model: str, candidates: list[analysis.Candidate], chosen: analysis.Candidate, folder: Path
+) -> tuple[Path, ...]:
+    """Log the comparison to a run of its own: figure, and FID over width."""
+    files = analysis.save_figure(analysis.selection_figure(candidates), folder / "teacher-selection")
+    with tracking.model_run(f"{model} selection", {KIND: "selection"}) as run_id:
+        tracking.log(run_id, params={"chosen": chosen.version}, tags={"ganlimit.chosen": chosen.version})
+        for candidate in candidates:
+            tracking.log(run_id, {"fid": candidate.fid, "inception_score": candidate.inception_score}, candidate.width)
+        for path in files:
+            tracking.client.log_artifact(run_id, str(path))
+    return tuple(files)

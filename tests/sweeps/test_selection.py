@@ -1,0 +1,31 @@
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import sweeps
+from sweeps.selection import select_teacher
+from sweeps.tracking import Tracking
+from sweeps.workspace import Workspace
+
+
+def test_a_selection_trains_compares_and_crowns(tiny: dict[str, Any], spec_file: Any, tmp_path: Path) -> None:
+    tiny["teacher"] |= {"candidates": [2, 8], "training": {"kimg": 4}}
+    spec = sweeps.load_spec(spec_file(tiny))
+    selection = select_teacher(spec, tmp_path / "data", workers=2)
+    tracking = Tracking(Workspace.existing(tmp_path / "data").store)
+    assert [candidate.width for candidate in selection.candidates] == [2, 8]
+    assert all(candidate.fid_error > 0 for candidate in selection.candidates)
+    champion = tracking.champion("digits-teacher")
+    assert champion is not None
+    assert f"digits-teacher/{champion.version}" == selection.chosen.version
+    assert all(path.stat().st_size > 1000 for path in selection.files)
+    again = select_teacher(spec, tmp_path / "data", workers=2)
+    assert again.candidates == selection.candidates, "the registry's candidates are not trained again"
+    assert len(tracking.versions("digits-teacher")) == 2
+
+
+def test_one_candidate_is_no_selection(tiny: dict[str, Any], spec_file: Any, tmp_path: Path) -> None:
+    with pytest.raises(sweeps.SweepError, match="at least two"):
+        select_teacher(sweeps.load_spec(spec_file(tiny)), tmp_path / "data")
+    assert not (tmp_path / "data").exists()
