@@ -43,6 +43,7 @@ class Mode(StrEnum):
 
 
 AGREEMENT = ("latent_mse", "latent_psnr", "latent_ssim", "path_mse")
+_SINCE_VERSION_2 = (*AGREEMENT, "best_fid", "fid_infinity", "kid", "kid_error", "precision", "recall")
 _ENUMS: dict[str, type[StrEnum]] = {"state": TrialState, "phase": Phase, "mode": Mode}
 
 
@@ -71,9 +72,15 @@ TRIAL_SCHEMA = pa.schema(
         _field("mac_g", pa.float64(), "1e9 multiply-accumulates", "per generated image", required=True),
         _field("kimg", pa.float64(), "1000 images", "seen by the generator in training", required=True),
         _field("fid", pa.float64(), "squared feature distance", "Fréchet distance to the training images"),
+        _field("best_fid", pa.float64(), "squared feature distance", "lowest FID of all the trial reported"),
+        _field("fid_infinity", pa.float64(), "squared feature distance", "FID extrapolated to infinite samples"),
         _field("inception_score", pa.float64(), "classes", "Inception Score, mean over splits"),
         _field("inception_score_std", pa.float64(), "classes", "Inception Score, standard deviation over splits"),
         _field("sharpness", pa.float64(), "squared grey levels", "mean Variance of Laplacian"),
+        _field("kid", pa.float64(), "squared kernel distance", "Kernel Inception Distance to training images"),
+        _field("kid_error", pa.float64(), "squared kernel distance", "its standard error"),
+        _field("precision", pa.float64(), "1", "share of samples within the real images' manifold"),
+        _field("recall", pa.float64(), "1", "share of real images within the samples' manifold"),
         _field("latent_mse", pa.float64(), "squared, images in [-1, 1]", "to the teacher's images at held-out latents"),
         _field("latent_psnr", pa.float64(), "dB", "to the teacher's images at held-out latents"),
         _field("latent_ssim", pa.float64(), "1", "similarity to the teacher's images at held-out latents"),
@@ -83,6 +90,7 @@ TRIAL_SCHEMA = pa.schema(
         _field("teacher_parameters", pa.int64(), "1", "the teacher's parameters", required=True),
         _field("teacher_kimg", pa.float64(), "1000 images", "the teacher's training budget", required=True),
         _field("teacher_fid", pa.float64(), "squared feature distance", "the teacher's FID", required=True),
+        _field("teacher_last_fid", pa.float64(), "squared feature distance", "FID at the end of its training"),
         _field("teacher_inception_score", pa.float64(), "classes", "the teacher's IS", required=True),
         _field("teacher_sharpness", pa.float64(), "squared grey levels", "the teacher's sharpness", required=True),
         _field("real_fid", pa.float64(), "squared feature distance", "FID of held-out real images", required=True),
@@ -164,9 +172,9 @@ def read_table(path: Path) -> pa.Table:
 
 
 def _from_version_1(table: pa.Table) -> pa.Table:
-    # The agreement with the teacher was not measured then, and every student was made of dcgan blocks.
+    # Of several metrics nothing was measured then, and every student was made of dcgan blocks.
     table = table.append_column("block", pa.array(["dcgan"] * len(table), pa.string()))
-    for name in AGREEMENT:
+    for name in (*_SINCE_VERSION_2, "teacher_last_fid"):
         table = table.append_column(name, pa.nulls(len(table), pa.float64()))
     return table
 

@@ -22,16 +22,19 @@ from gan.cost import count_parameters, mac_g
 from gan.datasets import DATASETS, DataRoot, DatasetConfig, ImageDataset, default_data_root, load_dataset
 from gan.distillation import DistillationConfig, distill
 from gan.errors import ArtifactError, GanError
-from gan.evaluation import Evaluator, Metrics, Protocol, evaluation_latents, generate, real_statistics
-from gan.features import Classifier, ClassifierConfig, train_classifier
+from gan.evaluation import Evaluator, Metrics, Protocol, evaluation_latents, generate
+from gan.features import Classifier, ClassifierConfig, FeatureExtractor, train_classifier
+from gan.inception import INCEPTION_FEATURES, Inception, InceptionWeights, find_inception_weights
 from gan.loop import Progress
 from gan.models import CriticConfig, Generator, GeneratorConfig, build_generator
 from gan.optimisation import OptimiserConfig
+from gan.reference import RealReference
 from gan.teacher_pool import TeacherPool, build_pool, open_pool, pool_latents
 from gan.training import GanTrainingConfig, train_gan
 
 __all__ = [
     "DATASETS",
+    "INCEPTION_FEATURES",
     "AdversarialConfig",
     "Agreement",
     "ArtifactError",
@@ -43,16 +46,20 @@ __all__ = [
     "DatasetConfig",
     "DistillationConfig",
     "Evaluator",
+    "FeatureExtractor",
     "GanError",
     "GanTrainingConfig",
     "Generator",
     "GeneratorCard",
     "GeneratorConfig",
     "ImageDataset",
+    "Inception",
+    "InceptionWeights",
     "Metrics",
     "OptimiserConfig",
     "Progress",
     "Protocol",
+    "RealReference",
     "TeacherPool",
     "agreement",
     "agreement_latents",
@@ -62,6 +69,7 @@ __all__ = [
     "default_data_root",
     "distill",
     "evaluation_latents",
+    "find_inception_weights",
     "generate",
     "load_classifier",
     "load_dataset",
@@ -69,7 +77,6 @@ __all__ = [
     "mac_g",
     "open_pool",
     "pool_latents",
-    "real_statistics",
     "save_classifier",
     "save_generator",
     "train_classifier",

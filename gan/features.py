@@ -1,11 +1,13 @@
-"""The data set's own classifier: its penultimate features give FID, its logits the Inception Score.
+"""What images are measured in: an extractor's features give FID, its logits the Inception Score.
+
+Here the abstraction, and the data set's own classifier; `gan.inception` has the other one.
 
 Shapes: B batch, N samples, F features, K classes, C H W image channels, height and width.
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Protocol
 
 import numpy as np
 import torch
@@ -17,6 +19,17 @@ from gan.config import Config
 from gan.datasets import ImageDataset
 from gan.images import to_unit_range
 from gan.seeds import build_seeded, generator_at, seed_at
+
+
+class FeatureExtractor(Protocol):
+    """A frozen network that reads images as they are stored."""
+
+    def read(self, images_BCHW: Tensor) -> tuple[Tensor, Tensor]:
+        """Features BF and logits BK, float32, of uint8 images."""
+        ...
+
+    @property
+    def device(self) -> torch.device: ...
 
 
 class ClassifierConfig(Config):
@@ -45,8 +58,22 @@ class Classifier(nn.Module):
         self.head = nn.Linear(config.features, num_classes)
 
     def forward(self, images_BCHW: Tensor) -> tuple[Tensor, Tensor]:
-        features_BF = F.relu(self.penultimate(self.body(images_BCHW)))
+        features_BF = self.features(images_BCHW)
         return features_BF, self.head(features_BF)
+
+    def features(self, images_BCHW: Tensor) -> Tensor:
+        """The penultimate features BF of images in [-1, 1], differentiable: for feature matching."""
+        features_BF: Tensor = F.relu(self.penultimate(self.body(images_BCHW)))
+        return features_BF
+
+    def read(self, images_BCHW: Tensor) -> tuple[Tensor, Tensor]:
+        """Features BF and logits BK of uint8 images."""
+        found: tuple[Tensor, Tensor] = self(to_unit_range(images_BCHW))
+        return found
+
+    @property
+    def device(self) -> torch.device:
+        return self.head.weight.device
 
 
 def _block(incoming: int, outgoing: int) -> list[nn.Module]:
@@ -100,9 +127,8 @@ def _held_out_accuracy(classifier: Classifier, dataset: ImageDataset) -> float:
 
 
 @torch.inference_mode()
-def extract(classifier: Classifier, images_NCHW: Tensor, batch_size: int = 512) -> tuple[np.ndarray, np.ndarray]:
+def extract(extractor: FeatureExtractor, images_NCHW: Tensor, batch_size: int = 512) -> tuple[np.ndarray, np.ndarray]:
     """Features NF and logits NK, float32, of uint8 images."""
-    device = next(classifier.parameters()).device
-    parts = [classifier(to_unit_range(part.to(device))) for part in torch.split(images_NCHW, batch_size)]
+    parts = [extractor.read(part.to(extractor.device)) for part in torch.split(images_NCHW, batch_size)]
     features, logits = (torch.cat(column).cpu().numpy() for column in zip(*parts, strict=True))
     return features, logits

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import scipy.linalg
 import scipy.special
+import torch
 
 from gan.errors import GanError
 
@@ -67,6 +68,65 @@ def fid(real: FeatureStatistics, fake: FeatureStatistics) -> float:
     shift = real.mean - fake.mean
     trace = np.trace(real.covariance) + np.trace(fake.covariance) - 2 * np.sqrt(eigenvalues).sum()
     return float(shift @ shift + trace)
+
+
+def fid_at_infinity(real: FeatureStatistics, features_NF: npt.ArrayLike, sizes: int = 15) -> float:
+    """FID extrapolated to infinitely many samples (Chong & Forsyth, 2020, "Effectively unbiased FID").
+
+    FID grows by about c / n for n samples, with a c that depends on the generator; a line through the FIDs of
+    the first n samples over 1 / n, for `sizes` values of n from N / 10 (at least 2F) to N, meets 1 / n = 0 here.
+    It removes the bias of the generated samples, not that of the real ones. Raises GanError for fewer than 4F.
+    """
+    features = np.asarray(features_NF)
+    count, size = features.shape
+    if count < 4 * size:
+        raise GanError(
+            f"FID at infinity needs at least 4 * {size} samples for {size} features",
+            count,
+            "Raise evaluation.num_samples, or set evaluation.fid_infinity: false.",
+        )
+    counts = np.linspace(max(count // 10, 2 * size), count, sizes).astype(int)
+    values = [fid(real, FeatureStatistics.of(features[:n])) for n in counts]
+    _, intercept = np.polyfit(1 / counts, values, 1)
+    return float(intercept)
+
+
+def kid(real_MF: npt.NDArray[np.float32], fake_NF: npt.NDArray[np.float32]) -> tuple[float, float]:
+    """Kernel Inception Distance (Binkowski et al., 2018) and its standard error, by torch-fidelity.
+
+    The mean of the unbiased squared MMD over 100 subsets of m samples, m = min(1000, half of the fewer
+    samples n). Its standard error follows from the subsets' standard deviation s as s * sqrt(f / (1 - f)),
+    f = m / n: what subsampling without replacement leaves of the spread. Raises GanError for n < 4.
+    """
+    fewer = min(len(real_MF), len(fake_NF))
+    if fewer < 4:
+        raise GanError("KID needs at least 4 samples of each side", fewer, "Raise evaluation.num_samples.")
+    from torch_fidelity.metric_kid import kid_features_to_metric  # half a second to import
+
+    subset = min(1000, fewer // 2)
+    found = kid_features_to_metric(
+        torch.from_numpy(fake_NF), torch.from_numpy(real_MF), kid_subset_size=subset, verbose=False
+    )
+    share = subset / fewer
+    error = found["kernel_inception_distance_std"] * np.sqrt(share / (1 - share))
+    return found["kernel_inception_distance_mean"], float(error)
+
+
+def precision_and_recall(real_MF: npt.NDArray[np.float32], fake_NF: npt.NDArray[np.float32]) -> tuple[float, float]:
+    """Improved precision and recall in [0, 1] (Kynkäänniemi et al., 2019), third neighbour, by torch-fidelity.
+
+    The share of generated samples within the real ones' manifold, and of real within the generated. Raises
+    GanError for fewer than 4 samples of either.
+    """
+    fewer = min(len(real_MF), len(fake_NF))
+    if fewer < 4:
+        raise GanError("Precision and recall need at least 4 samples of each side", fewer, "Raise num_samples.")
+    from torch_fidelity.metric_prc import prc_features_to_metric
+
+    found = prc_features_to_metric(
+        torch.from_numpy(fake_NF), torch.from_numpy(real_MF), verbose=False, save_cpu_ram=True
+    )
+    return found["precision"], found["recall"]
 
 
 def inception_score(logits_NK: npt.ArrayLike, splits: int = 10) -> tuple[float, float]:

@@ -1,9 +1,10 @@
-"""The feature extractor of a sweep: a classifier trained once per data set and kept as a version.
+"""What a sweep measures in: a classifier trained once per data set and kept as a version, or Inception.
 
-It is found in the registry by its identity, a digest of everything it is trained from; only if no
-version has it is it trained.
+A classifier is found in the registry by its identity, a digest of everything it is trained from; only if no
+version has it is it trained. What the real images look like to the extractor is computed once and kept.
 """
 
+import os
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,32 +12,46 @@ from pathlib import Path
 from mlflow.entities.model_registry import ModelVersion
 
 from gan import (
-    Classifier,
+    ArtifactError,
     ClassifierCard,
+    ClassifierConfig,
+    DataRoot,
     Evaluator,
+    FeatureExtractor,
     ImageDataset,
+    Inception,
+    InceptionWeights,
     Metrics,
     Protocol,
+    RealReference,
+    find_inception_weights,
     load_classifier,
-    real_statistics,
     save_classifier,
     train_classifier,
 )
 from gan.digests import value_digest
 from sweeps.errors import SweepError
 from sweeps.progress import Display, QuietDisplay
-from sweeps.spec import EvaluationSpec, SweepSpec
+from sweeps.spec import InceptionSpec, SweepSpec
 from sweeps.tracking import IDENTITY, KIND, Tracking
+from sweeps.workspace import Workspace
+
+
+@dataclass(frozen=True)
+class ExtractorFiles:
+    """Where a worker finds an extractor and the real images as it sees them."""
+
+    model: Path  # a classifier's folder, or Inception's file of weights
+    reference: Path
 
 
 @dataclass(frozen=True)
 class Extractor:
-    """A classifier of the registry, and what it says of the real held-out images under a protocol."""
+    """An extractor with its evaluator, and what it says of the real held-out images under the protocol."""
 
-    classifier: Classifier
-    card: ClassifierCard
     version: str
-    folder: Path
+    about: str
+    files: ExtractorFiles
     evaluator: Evaluator
     real: Metrics
 
@@ -45,61 +60,114 @@ class Extractor:
         return self.evaluator.protocol
 
 
-def find_or_train_extractor(
-    spec: SweepSpec, dataset: ImageDataset, tracking: Tracking, display: Display | None = None
+@dataclass(frozen=True)
+class _Found:
+    kind: str
+    network: FeatureExtractor
+    digest: str
+    version: str
+    about: str
+    path: Path
+
+
+def find_or_make_extractor(
+    spec: SweepSpec,
+    dataset: ImageDataset,
+    workspace: Workspace,
+    tracking: Tracking,
+    data_root: DataRoot,
+    display: Display | None = None,
 ) -> Extractor:
-    """The data set's classifier as the spec states it, trained only if the registry has none.
+    """The spec's extractor: a classifier is trained only if the registry has none, Inception's weights are found.
 
-    Raises ArtifactError when the stored one is damaged.
+    Raises ArtifactError when a stored one is damaged, GanError when weights are missing.
     """
-    model, config = f"{dataset.name}-classifier", spec.extractor
-    identity = value_digest({"kind": "classifier", "config": config.model_dump(), "dataset": dataset.digest})
-    version = tracking.find_version(model, identity)
-    if version is None:
-        version = _train_extractor(spec, dataset, tracking, display or QuietDisplay(), model, identity)
-    folder = tracking.fetch(version)
-    classifier, card = load_classifier(folder)
-    evaluator = _evaluator(spec.evaluation, dataset, classifier, card)
-    return Extractor(
-        classifier=classifier,
-        card=card,
-        version=f"{model}/{version.version}",
-        folder=folder,
-        evaluator=evaluator,
-        real=evaluator.evaluate_held_out(dataset),
-    )
-
-
-def load_evaluator(protocol: Protocol, folder: Path, dataset: ImageDataset) -> Evaluator:
-    """The evaluator of `protocol` with the classifier stored in `folder`. Raises ArtifactError."""
-    classifier, card = load_classifier(folder)
-    if card.weights_digest != protocol.extractor_digest:
-        raise SweepError(
-            f"The protocol's extractor has the digest {protocol.extractor_digest}",
-            f"{card.weights_digest} in {folder}",
-            "Resolve the extractor from the registry again.",
-        )
-    return Evaluator(protocol, classifier, real_statistics(classifier, dataset))
-
-
-def _evaluator(
-    evaluation: EvaluationSpec, dataset: ImageDataset, classifier: Classifier, card: ClassifierCard
-) -> Evaluator:
+    display = display or QuietDisplay()
+    if isinstance(spec.extractor, InceptionSpec):
+        found = _inception(find_inception_weights(data_root.inception_weights, data_root.download))
+    else:
+        found = _find_or_train_classifier(spec.extractor, dataset, tracking, display)
+    evaluation = spec.evaluation
     protocol = Protocol(
         dataset_digest=dataset.digest,
-        extractor=card.kind,
-        extractor_digest=card.weights_digest,
+        extractor=found.kind,
+        extractor_digest=found.digest,
         num_samples=evaluation.num_samples,
         latent_seed=evaluation.latent_seed,
         inception_splits=evaluation.inception_splits,
+        fid_infinity=evaluation.fid_infinity,
     )
-    return Evaluator(protocol, classifier, real_statistics(classifier, dataset))
+    identity = value_digest({"dataset": dataset.digest, "extractor": found.digest})
+    path = workspace.references / f"{identity[:32]}.safetensors"
+    if not path.exists():
+        with display.step("real images", 1) as update:
+            RealReference.of(found.network, dataset).save(path)
+            update(1, "")
+    evaluator = Evaluator(protocol, found.network, RealReference.load(path))
+    return Extractor(
+        version=found.version,
+        about=found.about,
+        files=ExtractorFiles(found.path, path),
+        evaluator=evaluator,
+        real=_real_metrics(evaluator, dataset, workspace.references),
+    )
 
 
-def _train_extractor(
-    spec: SweepSpec, dataset: ImageDataset, tracking: Tracking, display: Display, model: str, identity: str
+def load_network(protocol: Protocol, path: Path) -> FeatureExtractor:
+    """The protocol's extractor from its files. Raises ArtifactError, and SweepError where they are another's."""
+    found = _inception(find_inception_weights(path)) if protocol.extractor == "inception" else _classifier(path)
+    if found.digest != protocol.extractor_digest:
+        raise SweepError(
+            f"The protocol's extractor has the digest {protocol.extractor_digest}",
+            f"{found.digest} in {path}",
+            "Resolve the extractor from the registry again.",
+        )
+    return found.network
+
+
+def _real_metrics(evaluator: Evaluator, dataset: ImageDataset, folder: Path) -> Metrics:
+    """Of the held-out images: with Inception minutes of work, so they are kept, by the protocol's digest."""
+    path = folder / f"{evaluator.protocol.digest[:32]}.json"
+    try:
+        return Metrics.model_validate_json(path.read_text())
+    except FileNotFoundError:
+        metrics = evaluator.evaluate_held_out(dataset)
+    except ValueError as error:
+        remedy = "Delete it and run the same command again."
+        raise ArtifactError("The real images' metrics are a file that ganlimit wrote", path, remedy) from error
+    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
+    unfinished.write_text(metrics.model_dump_json())
+    unfinished.replace(path)
+    return metrics
+
+
+def _inception(weights: InceptionWeights) -> _Found:
+    about = "the customary weights" if weights.customary else "other weights than the customary ones"
+    return _Found(
+        "inception", Inception(weights), weights.digest, f"inception/{weights.digest[:8]}", about, weights.path
+    )
+
+
+def _classifier(folder: Path, version: str = "") -> _Found:
+    classifier, card = load_classifier(folder)
+    about = f"held-out accuracy {card.held_out_accuracy:.1%}"
+    return _Found(card.kind, classifier, card.weights_digest, version, about, folder)
+
+
+def _find_or_train_classifier(
+    config: ClassifierConfig, dataset: ImageDataset, tracking: Tracking, display: Display
+) -> _Found:
+    model = f"{dataset.name}-classifier"
+    identity = value_digest({"kind": "classifier", "config": config.model_dump(), "dataset": dataset.digest})
+    version = tracking.find_version(model, identity)
+    if version is None:
+        version = _train_classifier(config, dataset, tracking, display, model, identity)
+    return _classifier(tracking.fetch(version), f"{model}/{version.version}")
+
+
+def _train_classifier(
+    config: ClassifierConfig, dataset: ImageDataset, tracking: Tracking, display: Display, model: str, identity: str
 ) -> ModelVersion:
-    config = spec.extractor
     with tracking.model_run(model, {KIND: "classifier", IDENTITY: identity}) as run_id:
         with display.step("classifier", config.epochs) as update:
             for progress in train_classifier(config, dataset):

@@ -15,6 +15,7 @@ SHARED_INT = ("teacher_parameters", "num_samples")
 SHARED_FLOAT = (
     "teacher_kimg",
     "teacher_fid",
+    "teacher_last_fid",
     "teacher_inception_score",
     "teacher_sharpness",
     "real_fid",
@@ -22,7 +23,10 @@ SHARED_FLOAT = (
     "real_sharpness",
 )
 SHARED_PREFIX = "ganlimit.shared."
-METRICS = ("fid", "inception_score", "inception_score_std", "sharpness")
+METRICS = (
+    *("fid", "best_fid", "fid_infinity", "inception_score", "inception_score_std", "sharpness"),
+    *("kid", "kid_error", "precision", "recall"),
+)
 
 
 def find_sweep(tracking: Tracking, name: str) -> Run:

@@ -14,7 +14,7 @@ import analysis
 from cluster import ray_session
 from gan import DataRoot, ImageDataset, TeacherPool, default_data_root, load_dataset
 from sweeps.errors import SweepError
-from sweeps.extractors import Extractor, find_or_train_extractor
+from sweeps.extractors import Extractor, find_or_make_extractor
 from sweeps.ledger import Ledger, next_ordinal, read_ledger, settled_in
 from sweeps.progress import Display, QuietDisplay
 from sweeps.reporting import Report, write_report
@@ -58,8 +58,9 @@ def train_teacher(
 ) -> Teacher:
     """The spec's teacher, found in the registry or trained (always trained when `again`)."""
     workspace, display = Workspace.open(data_dir or default_data_dir()), display or QuietDisplay()
+    data_root = data_root or default_data_root()
     tracking, dataset = Tracking(workspace.store), load_dataset(spec.dataset, data_root)
-    extractor = find_or_train_extractor(spec, dataset, tracking, display)
+    extractor = find_or_make_extractor(spec, dataset, workspace, tracking, data_root, display)
     return find_or_train_teacher(spec, dataset, extractor, tracking, display, again)
 
 
@@ -103,16 +104,16 @@ def lay_foundation(
 ) -> Foundation:
     """Data set, extractor, teacher and pool: found where they exist, made where they do not."""
     dataset = load_dataset(spec.dataset, data_root)
-    extractor = find_or_train_extractor(spec, dataset, tracking, display)
+    extractor = find_or_make_extractor(spec, dataset, workspace, tracking, data_root, display)
     real, count = extractor.real, len(dataset.held_out_images)
     display.say(
-        f"extractor {extractor.version}: held-out accuracy {extractor.card.held_out_accuracy:.1%}; real "
-        f"held-out images (n = {count}): FID {real.fid:.1f}, IS {real.inception_score:.2f}"
+        f"extractor {extractor.version}: {extractor.about}; real held-out images (n = {count:,}): "
+        f"FID {real.fid:.1f}, IS {real.inception_score:.2f}"
     )
     teacher = find_or_train_teacher(spec, dataset, extractor, tracking, display)
     display.say(
         f"teacher {teacher.version}: {teacher.card.parameters:,} parameters, "
-        f"FID {teacher.metrics.fid:.1f}, IS {teacher.metrics.inception_score:.2f}"
+        f"FID {teacher.metrics.fid:.1f}, IS {teacher.metrics.inception_score:.2f}{teacher.collapse_note}"
     )
     pool_path, pool = find_or_build_pool(spec, teacher, workspace.pools, display)
     agreement_path, _ = find_or_build_agreement_pool(spec, teacher, workspace.pools, display)
@@ -141,7 +142,7 @@ class _Phases:
             dataset=spec.dataset,
             data_root=data_root,
             protocol=foundation.extractor.protocol,
-            extractor_folder=foundation.extractor.folder,
+            extractor_files=foundation.extractor.files,
             pool_path=foundation.pool_path,
             agreement_path=foundation.agreement_path,
             teacher_version=foundation.teacher.version,
@@ -225,8 +226,9 @@ def _open_parent(spec: SweepSpec, tracking: Tracking, foundation: Foundation) ->
         "extractor": extractor.version,
         "teacher_parameters": teacher.card.parameters,
         "num_samples": extractor.protocol.num_samples,
-        "teacher_kimg": teacher.card.kimg,
+        "teacher_kimg": teacher.budget_kimg,
         "teacher_fid": teacher.metrics.fid,
+        "teacher_last_fid": teacher.last_fid,
         "teacher_inception_score": teacher.metrics.inception_score,
         "teacher_sharpness": teacher.metrics.sharpness,
         "real_fid": extractor.real.fid,

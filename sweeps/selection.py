@@ -15,11 +15,11 @@ from cluster import ray_session
 from gan import DataRoot, Generator, default_data_root, load_dataset
 from gan.seeds import seed_at
 from sweeps.errors import SweepError
-from sweeps.extractors import Extractor, find_or_train_extractor
+from sweeps.extractors import Extractor, find_or_make_extractor
 from sweeps.progress import Display, QuietDisplay
 from sweeps.spec import SweepSpec
 from sweeps.teachers import find_or_train_teacher
-from sweeps.tracking import KIND, Tracking, TrackingStore
+from sweeps.tracking import KIND, Tracking
 from sweeps.tuning import ENVIRONMENT, environment
 from sweeps.workspace import Workspace, default_data_dir
 
@@ -39,7 +39,7 @@ class Selection:
 @dataclass(frozen=True)
 class _Context:
     spec: str
-    store: TrackingStore
+    workspace: Workspace
     data_root: DataRoot
 
 
@@ -64,8 +64,8 @@ def select_teacher(
     workspace, display = Workspace.open(data_dir or default_data_dir()), display or QuietDisplay()
     tracking, data_root = Tracking(workspace.store), data_root or default_data_root()
     dataset = load_dataset(spec.dataset, data_root)
-    find_or_train_extractor(spec, dataset, tracking, display)
-    context = _Context(spec.model_dump_json(), workspace.store, data_root)
+    find_or_make_extractor(spec, dataset, workspace, tracking, data_root, display)
+    context = _Context(spec.model_dump_json(), workspace, data_root)
     candidates = _train(context, spec, workers, display)
     chosen, tied = analysis.choose_teacher(candidates)
     model, _, number = chosen.version.partition("/")
@@ -121,8 +121,8 @@ def _candidate(config: dict[str, Any], context: _Context) -> None:
     spec = SweepSpec.model_validate_json(context.spec)
     spec = spec.model_copy(update={"teacher": spec.teacher.model_copy(update={"width": config["width"]})})
     torch.set_num_threads(spec.resources.cpus_per_trial)
-    tracking, dataset = Tracking(context.store), load_dataset(spec.dataset, context.data_root)
-    extractor = find_or_train_extractor(spec, dataset, tracking)
+    tracking, dataset = Tracking(context.workspace.store), load_dataset(spec.dataset, context.data_root)
+    extractor = find_or_make_extractor(spec, dataset, context.workspace, tracking, context.data_root)
     teacher = find_or_train_teacher(spec, dataset, extractor, tracking)
     candidate = analysis.Candidate(
         version=teacher.version,

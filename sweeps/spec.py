@@ -2,10 +2,11 @@
 
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, Discriminator, Field, Tag, model_validator
 
 from analysis import LimitRule
 from gan import (
+    INCEPTION_FEATURES,
     ClassifierConfig,
     DatasetConfig,
     DistillationConfig,
@@ -23,6 +24,32 @@ Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$")]
 
 def _by_name(value: object) -> object:
     return {"name": value} if isinstance(value, str) else value
+
+
+class InceptionSpec(Config):
+    """torch-fidelity's inception-v3-compat, the extractor of published FIDs."""
+
+    kind: Literal["inception"]
+
+    @property
+    def features(self) -> int:
+        return INCEPTION_FEATURES
+
+
+def _extractor_kind(value: object) -> str:
+    kind = value.get("kind") if isinstance(value, dict) else getattr(value, "kind", None)
+    return "inception" if kind == "inception" else "classifier"
+
+
+def _by_kind(value: object) -> object:
+    return {"kind": value} if isinstance(value, str) else value
+
+
+# The data set's own classifier, given by its configuration, or `inception`.
+ExtractorSpec = Annotated[
+    Annotated[ClassifierConfig, Tag("classifier")] | Annotated[InceptionSpec, Tag("inception")],
+    Discriminator(_extractor_kind),
+]
 
 
 class TeacherSpec(Config):
@@ -99,6 +126,7 @@ class EvaluationSpec(Config):
     num_samples: Annotated[int, Field(ge=16, le=1_000_000)] = 2048
     latent_seed: Seed = 0
     inception_splits: Annotated[int, Field(ge=1, le=100)] = 10
+    fid_infinity: bool = False
     rungs_kimg: tuple[Annotated[float, Field(gt=0)], ...] = ()
 
 
@@ -114,7 +142,7 @@ class SweepSpec(Config):
     name: Name
     dataset: Annotated[DatasetConfig, BeforeValidator(_by_name)]  # a name, or a mapping with a name
     seed: Seed = 0
-    extractor: ClassifierConfig = ClassifierConfig()
+    extractor: Annotated[ExtractorSpec, BeforeValidator(_by_kind)] = ClassifierConfig()
     teacher: TeacherSpec
     student: DistillationConfig
     search: SearchSpec
@@ -143,6 +171,11 @@ class SweepSpec(Config):
             raise ValueError(
                 f"evaluation.num_samples is at least twice the extractor's {self.extractor.features} features, "
                 f"got {self.evaluation.num_samples}; raise it to {2 * self.extractor.features} or more"
+            )
+        if self.student.feature_weight > 0 and isinstance(self.extractor, InceptionSpec):
+            raise ValueError(
+                "student.feature_weight above 0 matches a classifier's features, got extractor inception; "
+                "set feature_weight: 0 or choose a classifier"
             )
         return self
 

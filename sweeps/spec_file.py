@@ -18,6 +18,7 @@ from sweeps.spec import SweepSpec
 
 MAX_BYTES = 256 * 1024
 MAX_DEPTH = 20
+UNION_TAGS = {"int", "float", "choice", "classifier", "inception", "[key]"}
 
 PLAIN_TAGS = {f"tag:yaml.org,2002:{kind}" for kind in ("str", "int", "float", "bool", "null", "seq", "map")}
 
@@ -161,7 +162,7 @@ def _in_file(location: Location, lines: dict[Location, int]) -> Location:
     kept: Location = ()
     for depth, part in enumerate(location):
         last = depth == len(location) - 1
-        if (*kept, part) in lines or (last and part not in {"int", "float", "choice", "[key]"}):
+        if (*kept, part) in lines or (last and part not in UNION_TAGS):
             kept = (*kept, part)
     return kept
 

@@ -4,6 +4,7 @@ A teacher is found in the registry by its identity, a digest of everything it is
 no version has it is it trained. Its version never changes afterwards.
 """
 
+import copy
 import tempfile
 import time
 from dataclasses import dataclass
@@ -34,22 +35,39 @@ from gan.images import save_grid
 from gan.seeds import seed_at
 from sweeps.errors import SweepError
 from sweeps.extractors import Extractor
-from sweeps.progress import Display, QuietDisplay
+from sweeps.progress import Display, QuietDisplay, Update
 from sweeps.spec import SweepSpec
 from sweeps.tracking import IDENTITY, KIND, Tracking
 
 TEACHER_REPORTS = 10  # evaluations over a teacher's training
 BAR_UPDATES = 100
+LAST = "last"  # the folder of the generator at the end of the training, where that is not the best
 
 
 @dataclass(frozen=True)
 class Teacher:
-    """One immutable version of a teacher, with its metrics under the extractor's protocol."""
+    """One immutable version of a teacher, with its metrics under the extractor's protocol.
+
+    It is the best of its training by FID; `last_fid` is that of the end, where GANs may have collapsed.
+    """
 
     generator: Generator
     card: GeneratorCard
     version: str
     metrics: Metrics
+    last_fid: float
+
+    @property
+    def budget_kimg(self) -> float:
+        """The whole training that it took, in thousands of images."""
+        return float(self.card.training["kimg"])  # type: ignore[arg-type]
+
+    @property
+    def collapse_note(self) -> str:
+        """What is to be said where the training went on beyond its best."""
+        if self.card.kimg >= self.budget_kimg:
+            return ""
+        return f" (the best, at {self.card.kimg:g} of {self.budget_kimg:g} kimg; at the end FID {self.last_fid:.1f})"
 
 
 def find_or_train_teacher(
@@ -80,10 +98,17 @@ def find_or_train_teacher(
         version = _train_teacher(
             spec, dataset, architecture, extractor, tracking, display or QuietDisplay(), model, identity
         )
-    generator, card = load_generator(tracking.fetch(version))
-    same_protocol = card.protocol_digest == extractor.protocol.digest
-    metrics = Metrics(**card.metrics) if same_protocol else extractor.evaluator.evaluate(generator)
-    return Teacher(generator, card, f"{model}/{version.version}", metrics)
+    folder = tracking.fetch(version)
+    generator, card = load_generator(folder)
+    last, last_card = load_generator(folder / LAST) if (folder / LAST).is_dir() else (generator, card)
+    metrics, last_metrics = (_metrics(extractor, *stored) for stored in ((generator, card), (last, last_card)))
+    return Teacher(generator, card, f"{model}/{version.version}", metrics, last_metrics.fid)
+
+
+def _metrics(extractor: Extractor, generator: Generator, card: GeneratorCard) -> Metrics:
+    if card.protocol_digest == extractor.protocol.digest:
+        return Metrics(**card.metrics)
+    return extractor.evaluator.evaluate(generator, whole=True)
 
 
 def find_or_build_pool(
@@ -116,6 +141,15 @@ def _find_or_build(
     return path, pool
 
 
+@dataclass(frozen=True)
+class _Snapshot:
+    """A generator on its way, as it was at `kimg`."""
+
+    generator: Generator
+    kimg: float
+    metrics: Metrics
+
+
 def _train_teacher(
     spec: SweepSpec,
     dataset: ImageDataset,
@@ -130,62 +164,78 @@ def _train_teacher(
     with tracking.model_run(model, {KIND: "teacher", IDENTITY: identity}) as run_id:
         tracking.log(run_id, params={**architecture.model_dump(), "kimg": training.kimg, "seed": spec.seed})
         began = time.monotonic()
-        points = [training.kimg * i / BAR_UPDATES for i in range(1, BAR_UPDATES)]
         with display.step("teacher", training.kimg) as update:
-            note, metrics = "", None
-            for number, progress in enumerate(
-                train_gan(architecture, training, dataset, seed_at(spec.seed, "teacher"), points), start=1
-            ):
-                if progress.diverged:
-                    raise SweepError(
-                        "A teacher's losses stay finite",
-                        f"NaN or infinity at {progress.kimg:.0f} kimg",
-                        "Lower the learning rates in teacher.training, or change spec.seed.",
-                    )
-                if number % (BAR_UPDATES // TEACHER_REPORTS) == 0 or progress.kimg >= training.kimg:
-                    metrics = extractor.evaluator.evaluate(progress.generator)
-                    tracking.log(run_id, {**metrics.as_dict(), **progress.losses}, progress.kimg)
-                    note = f"FID {metrics.fid:.1f}"
-                update(progress.kimg, note)
-        assert metrics is not None
-        tracking.log(run_id, {"wall_s": time.monotonic() - began})
-        card = GeneratorCard(
-            architecture=architecture,
-            parameters=count_parameters(architecture),
-            dataset=dataset.name,
-            dataset_digest=dataset.digest,
-            training=training.model_dump(mode="json"),
-            kimg=progress.kimg,
-            seed=spec.seed,
-            metrics=metrics.as_dict(),
-            protocol_digest=extractor.protocol.digest,
-        )
-        return _register_teacher(tracking, extractor, model, run_id, identity, progress.generator, card)
+            best, last = _best_and_last(spec, dataset, architecture, extractor, tracking, run_id, update)
+        places = {"best_fid": best.metrics.fid, "best_kimg": best.kimg, "last_fid": last.metrics.fid}
+        tracking.log(run_id, {**places, "wall_s": time.monotonic() - began})
+
+        def card(snapshot: _Snapshot) -> GeneratorCard:
+            return GeneratorCard(
+                architecture=architecture,
+                parameters=count_parameters(architecture),
+                dataset=dataset.name,
+                dataset_digest=dataset.digest,
+                training=training.model_dump(mode="json"),
+                kimg=snapshot.kimg,
+                seed=spec.seed,
+                metrics=snapshot.metrics.as_dict(),
+                protocol_digest=extractor.protocol.digest,
+            )
+
+        with tempfile.TemporaryDirectory() as name:
+            folder = Path(name)
+            stored = save_generator(folder, best.generator, card(best))
+            if last.kimg > best.kimg:
+                save_generator(folder / LAST, last.generator, card(last))
+            latents_BL = extractor.evaluator.latents(architecture.latent_size)[:64]
+            save_grid(generate(best.generator, latents_BL), folder / "samples.png")
+            return _register(tracking, model, run_id, folder, identity, stored)
 
 
-def _register_teacher(
-    tracking: Tracking,
+def _best_and_last(
+    spec: SweepSpec,
+    dataset: ImageDataset,
+    architecture: GeneratorConfig,
     extractor: Extractor,
-    model: str,
+    tracking: Tracking,
     run_id: str,
-    identity: str,
-    generator: Generator,
-    card: GeneratorCard,
+    update: Update,
+) -> tuple[_Snapshot, _Snapshot]:
+    """Train to the end: the generator of the lowest FID on the way, and the last one."""
+    training = spec.teacher.training
+    points = [training.kimg * i / BAR_UPDATES for i in range(1, BAR_UPDATES)]
+    steps = train_gan(architecture, training, dataset, seed_at(spec.seed, "teacher"), points)
+    note, best = "", None
+    for number, progress in enumerate(steps, start=1):
+        if progress.diverged:
+            raise SweepError(
+                "A teacher's losses stay finite",
+                f"NaN or infinity at {progress.kimg:.0f} kimg",
+                "Lower the learning rates in teacher.training, or change spec.seed.",
+            )
+        if number % (BAR_UPDATES // TEACHER_REPORTS) == 0 or progress.kimg >= training.kimg:
+            metrics = extractor.evaluator.evaluate(progress.generator, whole=True)
+            tracking.log(run_id, {**metrics.as_dict(), **progress.losses}, progress.kimg)
+            if best is None or metrics.fid <= best.metrics.fid:
+                best = _Snapshot(copy.deepcopy(progress.generator), progress.kimg, metrics)
+            note = f"FID {metrics.fid:.1f}"
+        update(progress.kimg, note)
+    assert best is not None, "the end is a report"
+    return best, _Snapshot(progress.generator, progress.kimg, metrics)
+
+
+def _register(
+    tracking: Tracking, model: str, run_id: str, folder: Path, identity: str, card: GeneratorCard
 ) -> ModelVersion:
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        card = save_generator(folder, generator, card)
-        latents_BL = extractor.evaluator.latents(card.architecture.latent_size)[:64]
-        save_grid(generate(generator, latents_BL), folder / "samples.png")
-        tags = {
-            IDENTITY: identity,
-            "weights_digest": card.weights_digest,
-            "protocol_digest": card.protocol_digest,
-            "fid": repr(card.metrics["fid"]),
-            "parameters": str(card.parameters),
-            "kimg": str(card.kimg),
-        }
-        version = tracking.register(model, run_id, folder, tags)
+    tags = {
+        IDENTITY: identity,
+        "weights_digest": card.weights_digest,
+        "protocol_digest": card.protocol_digest,
+        "fid": repr(card.metrics["fid"]),
+        "parameters": str(card.parameters),
+        "kimg": str(card.kimg),
+    }
+    version = tracking.register(model, run_id, folder, tags)
     rivals = [v for v in tracking.versions(model) if v.tags.get("protocol_digest") == card.protocol_digest]
     tracking.crown(min(rivals, key=lambda rival: float(rival.tags["fid"])))
     return version

@@ -17,6 +17,7 @@ from ray.tune import report
 
 from analysis import TrialState
 from gan import (
+    Classifier,
     DataRoot,
     DatasetConfig,
     Evaluator,
@@ -25,6 +26,7 @@ from gan import (
     Metrics,
     Progress,
     Protocol,
+    RealReference,
     TeacherPool,
     agreement,
     count_parameters,
@@ -37,7 +39,8 @@ from gan import (
     train_gan,
 )
 from gan.images import save_grid
-from sweeps.extractors import load_evaluator
+from gan.losses import Features
+from sweeps.extractors import ExtractorFiles, load_network
 from sweeps.requests import TrialRequest
 from sweeps.tracking import Tracking, TrackingStore
 
@@ -52,7 +55,7 @@ class TrialContext:
     dataset: DatasetConfig
     data_root: DataRoot
     protocol: Protocol
-    extractor_folder: Path
+    extractor_files: ExtractorFiles
     pool_path: Path
     agreement_path: Path
     teacher_version: str
@@ -67,6 +70,7 @@ class _Shared:
     tracking: Tracking
     dataset: ImageDataset
     evaluator: Evaluator
+    features: Features | None  # of a classifier, for feature matching
     pool: TeacherPool
     agreement: TeacherPool  # the teacher's images at latents that no student learns at
 
@@ -74,9 +78,11 @@ class _Shared:
 @lru_cache(maxsize=1)
 def _shared(context: TrialContext) -> _Shared:
     dataset = load_dataset(context.dataset, context.data_root)
-    evaluator = load_evaluator(context.protocol, context.extractor_folder, dataset)
+    network = load_network(context.protocol, context.extractor_files.model)
+    evaluator = Evaluator(context.protocol, network, RealReference.load(context.extractor_files.reference))
+    features = network.features if isinstance(network, Classifier) else None
     pools = open_pool(context.pool_path), open_pool(context.agreement_path)
-    return _Shared(Tracking(context.store), dataset, evaluator, *pools)
+    return _Shared(Tracking(context.store), dataset, evaluator, features, *pools)
 
 
 def run_trial(config: dict[str, Any], context: TrialContext) -> None:
@@ -108,13 +114,16 @@ class _Trial:
 
     def run(self) -> None:
         """Train to the full budget, or until divergence or memory ends it."""
+        best_fid = float("inf")
         try:
             for progress in self._training():
                 if progress.diverged:
                     self._end(TrialState.DIVERGED, f"a loss was NaN or infinite at {progress.kimg:g} kimg")
                     return
-                metrics = self._shared.evaluator.evaluate(progress.generator)
-                self._report(progress, metrics)
+                last = progress.kimg >= self._request.kimg
+                metrics = self._shared.evaluator.evaluate(progress.generator, whole=last)
+                best_fid = min(best_fid, metrics.fid)
+                self._report(progress, metrics, best_fid)
         except (MemoryError, torch.OutOfMemoryError) as error:
             self._end(TrialState.OUT_OF_MEMORY, str(error))
             return
@@ -132,12 +141,16 @@ class _Trial:
     def _training(self) -> Iterator[Progress]:
         request, shared, rungs = self._request, self._shared, self._context.rungs_kimg
         if request.distillation:
-            return distill(request.architecture, request.distillation, shared.pool, shared.dataset, request.seed, rungs)
+            recipe, seed = request.distillation, request.seed
+            return distill(
+                request.architecture, recipe, shared.pool, shared.dataset, seed, rungs, features=shared.features
+            )
         assert request.training is not None
         return train_gan(request.architecture, request.training, shared.dataset, request.seed, rungs)
 
-    def _report(self, progress: Progress, metrics: Metrics) -> None:
-        values = {**metrics.as_dict(), **progress.losses, "kimg": progress.kimg, "wall_s": self._elapsed_s()}
+    def _report(self, progress: Progress, metrics: Metrics, best_fid: float) -> None:
+        place = {"best_fid": best_fid, "kimg": progress.kimg, "wall_s": self._elapsed_s()}
+        values = {**metrics.as_dict(), **progress.losses, **place}
         self._shared.tracking.log(self._run_id, values, progress.kimg)
         if progress.kimg < self._request.kimg:
             report(

@@ -18,6 +18,7 @@ class Workspace:
 
     mlflow.db, artifacts/   the tracking store
     pools/                  teachers' images, one Arrow file per pool
+    references/             the real images as extractors see them
     sweeps/NAME/            a sweep's search journal, table, figures and report
     """
 
@@ -58,6 +59,10 @@ class Workspace:
     @property
     def pools(self) -> Path:
         return self.root / "pools"
+
+    @property
+    def references(self) -> Path:
+        return self.root / "references"
 
     def sweep(self, name: str) -> Path:
         """The folder of the sweep called `name`, made if missing."""

@@ -88,10 +88,12 @@ def require_known(name: str) -> None:
 
 @dataclass(frozen=True)
 class DataRoot:
-    """The folder of downloaded data sets and of decoded images, and whether missing files may be downloaded."""
+    """Where files from outside are: the folder of downloaded data sets and of decoded images, whether missing
+    files may be downloaded, and Inception's weights where they are not at their usual place."""
 
     root: Path
     download: bool = True
+    inception_weights: Path | None = None
 
 
 def default_data_root() -> DataRoot:

@@ -17,11 +17,11 @@ from gan import (
     OptimiserConfig,
     Progress,
     Protocol,
+    RealReference,
     build_pool,
     distill,
     open_pool,
     pool_latents,
-    real_statistics,
     train_classifier,
     train_gan,
 )
@@ -45,7 +45,7 @@ def last(training: Iterator[Progress]) -> Progress:
 def test_distilled_students_beat_the_same_generators_trained_from_scratch(digits: ImageDataset, tmp_path: Path) -> None:
     *_, classified = train_classifier(ClassifierConfig(epochs=10), digits)
     protocol = Protocol(dataset_digest=digits.digest, extractor="classifier", extractor_digest="", num_samples=1024)
-    statistics = real_statistics(classified.classifier, digits)
+    statistics = RealReference.of(classified.classifier, digits)
     evaluator = Evaluator(protocol, classified.classifier, statistics)
     teacher = last(train_gan(TEACHER, recipe(64.0, 2e-3), digits, seed=0)).generator
     list(build_pool(teacher, "teacher", tmp_path / "pool.arrow", pool_latents(8192, TEACHER.latent_size, 0)))

@@ -3,11 +3,20 @@ import pytest
 import scipy.linalg
 import scipy.ndimage
 import torch
+from sklearn.metrics.pairwise import polynomial_kernel
 from torch_fidelity.metric_fid import fid_features_to_statistics, fid_statistics_to_metric
 from torch_fidelity.metric_isc import isc_features_to_metric
 
 from gan import GanError
-from gan.metrics import FeatureStatistics, fid, inception_score, sharpness
+from gan.metrics import (
+    FeatureStatistics,
+    fid,
+    fid_at_infinity,
+    inception_score,
+    kid,
+    precision_and_recall,
+    sharpness,
+)
 
 
 def gaussian(mean: list[float], covariance: list[list[float]]) -> FeatureStatistics:
@@ -95,3 +104,60 @@ class TestSharpness:
         blurred = scipy.ndimage.gaussian_filter(images, sigma=(0, 0, 1, 1))
         assert sharpness(np.full((2, 3, 16, 16), 90, dtype=np.uint8)) == 0
         assert sharpness(blurred) < sharpness(images)
+
+
+def samples(count: int, shift: float = 0.0, seed: int = 0, size: int = 8) -> np.ndarray:
+    random = np.random.default_rng(seed)
+    return (random.standard_normal((count, size)) + shift / np.sqrt(size)).astype(np.float32)
+
+
+class TestKernelDistance:
+    def test_equals_the_unbiased_estimate_by_scikit_learns_kernel(self) -> None:
+        real, fake = samples(1500, seed=1), samples(1500, shift=1.0, seed=2)
+        same = [polynomial_kernel(part, degree=3, gamma=1 / 8, coef0=1) for part in (real, fake)]
+        across = polynomial_kernel(real, fake, degree=3, gamma=1 / 8, coef0=1)
+        pairs = [(kernel.sum() - kernel.trace()) / (1500 * 1499) for kernel in same]
+        distance, error = kid(real, fake)
+        assert distance == pytest.approx(sum(pairs) - 2 * across.mean(), abs=error / 2)
+
+    def test_its_standard_error_is_the_spread_over_fresh_samples(self) -> None:
+        found = [kid(samples(400, seed=n), samples(400, shift=1.0, seed=1000 + n)) for n in range(30)]
+        distances, errors = zip(*found, strict=True)
+        assert 0.6 < np.mean(errors) / np.std(distances) < 1.6
+
+    def test_too_few_samples_are_refused(self) -> None:
+        with pytest.raises(GanError, match="at least 4 samples"):
+            kid(samples(3), samples(100))
+
+
+class TestPrecisionAndRecall:
+    def test_the_same_samples_are_all_covered(self) -> None:
+        assert precision_and_recall(samples(200), samples(200)) == (1.0, 1.0)
+
+    def test_a_collapsed_generator_is_precise_and_recalls_nothing(self) -> None:
+        real = samples(500)
+        fake = real[:1] + 1e-3 * samples(500, seed=4)
+        precision, recall = precision_and_recall(real, fake)
+        assert precision == 1
+        assert recall < 0.01
+
+    def test_samples_far_away_are_not_precise(self) -> None:
+        precision, _ = precision_and_recall(samples(300), samples(300, shift=50))
+        assert precision == 0
+
+
+class TestFidAtInfinity:
+    def test_is_nearer_to_the_truth_than_the_fid_of_few_samples(self) -> None:
+        size = 16
+        real = gaussian([0] * size, np.eye(size).tolist())
+        plain, extrapolated = [], []
+        for seed in range(10):
+            fake = samples(600, shift=1.0, seed=seed, size=size)
+            plain.append(fid(real, FeatureStatistics.of(fake)))
+            extrapolated.append(fid_at_infinity(real, fake))
+        assert np.mean(plain) > 1.15
+        assert np.mean(extrapolated) == pytest.approx(1, abs=0.1)
+
+    def test_too_few_samples_are_refused(self) -> None:
+        with pytest.raises(GanError, match=r"at least 4 \* 8 samples"):
+            fid_at_infinity(gaussian([0] * 8, np.eye(8).tolist()), samples(31))
