@@ -8,10 +8,14 @@
 Needs Arrow tables and nothing else: no network, no search, no tracking server.
 """
 
+from analysis.answers import QUESTIONS, Answer, five_answers
 from analysis.comparison import gain_by_student, gain_over_scratch, with_baselines
 from analysis.errors import AnalysisError
 from analysis.figures import pareto_figure, sample_grid_figure, save_figure
 from analysis.limit import CompressionLimit, LimitRule, LimitStatus, compression_limit
+from analysis.paper import PaperRow, Scheme, Spread, paper_rows
+from analysis.paper_formats import HEADINGS as PAPER_HEADINGS
+from analysis.paper_formats import paper_cells, paper_csv, paper_latex, paper_markdown
 from analysis.pareto import final_students, hypervolume, pareto_frontier
 from analysis.report import baseline_text, budget_note, markdown_report
 from analysis.schema import (
@@ -32,24 +36,36 @@ from analysis.selection import Candidate, choose_teacher, selection_figure
 
 __all__ = [
     "AGREEMENT",
+    "PAPER_HEADINGS",
+    "QUESTIONS",
     "TRIAL_SCHEMA",
     "AnalysisError",
+    "Answer",
     "Candidate",
     "CompressionLimit",
     "LimitRule",
     "LimitStatus",
     "Mode",
+    "PaperRow",
     "Phase",
+    "Scheme",
+    "Spread",
     "TrialState",
     "baseline_text",
     "budget_note",
     "choose_teacher",
     "compression_limit",
     "final_students",
+    "five_answers",
     "gain_by_student",
     "gain_over_scratch",
     "hypervolume",
     "markdown_report",
+    "paper_cells",
+    "paper_csv",
+    "paper_latex",
+    "paper_markdown",
+    "paper_rows",
     "pareto_figure",
     "pareto_frontier",
     "read_table",

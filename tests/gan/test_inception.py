@@ -48,7 +48,7 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
         for module in network.modules():
             if isinstance(module, torch.nn.Conv2d):
                 torch.nn.init.kaiming_normal_(module.weight)  # so that images still differ at the far end
-        network.fc.weight.mul_(400)
+        network.fc.weight.mul_(100)
         torch.save(network.state_dict(), path)
     return path
 
@@ -80,7 +80,7 @@ def test_metrics_equal_torch_fidelity_end_to_end(weights: Path, monkeypatch: pyt
         cache=False,
         verbose=False,
     )
-    assert ours.inception_score > 1.1
+    assert ours.inception_score > 1.02
     assert ours.inception_score == pytest.approx(theirs["inception_score_mean"], rel=1e-5)
     assert ours.inception_score_std == pytest.approx(theirs["inception_score_std"], rel=1e-4)
     assert ours.fid == pytest.approx(theirs["frechet_inception_distance"], rel=1e-3)

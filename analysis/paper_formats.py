@@ -1,0 +1,85 @@
+"""The paper's table and its five answers as Markdown, CSV and LaTeX."""
+
+import csv
+import io
+from collections.abc import Sequence
+
+from analysis.answers import Answer
+from analysis.paper import METRICS, PaperRow, Scheme
+
+HEADINGS = ("", "parameters", "ratio", "width", "depth", "block", "seeds", "kimg", "IS", "IS kept", "FID", "VoL")
+FORMS = {"inception_score": ".2f", "fid": ".1f", "sharpness": ",.0f"}
+_LATEX = {"%": r"\%", "_": r"\_", "&": r"\&", "#": r"\#"}
+
+
+def paper_cells(row: PaperRow) -> tuple[str, ...]:
+    """One row as text, in the order of HEADINGS."""
+    score, fid, sharpness = (row.metrics[name].text(FORMS[name]) for name in METRICS)
+    return (
+        row.label,
+        "" if row.parameters is None else f"{row.parameters:,}",
+        "" if row.ratio is None else f"{row.ratio:.1f}",
+        "" if row.width is None else str(row.width),
+        "" if row.depth is None else str(row.depth),
+        row.block or "",
+        "" if row.width is None else str(row.seeds),
+        "" if row.kimg is None else f"{row.kimg:g}",
+        score,
+        "" if row.is_retained is None else f"{row.is_retained:.0%}",
+        fid,
+        sharpness,
+    )
+
+
+def paper_markdown(title: str, rows: Sequence[PaperRow], answers: Sequence[Answer]) -> str:
+    """The table and the answers as a page of Markdown."""
+    lines = [
+        f"# {title}",
+        "",
+        "Medians over seeds, with the least and greatest value in brackets. VoL is the Variance of Laplacian.",
+        "",
+        "| " + " | ".join(HEADINGS) + " |",
+        "|---|" + "---:|" * (len(HEADINGS) - 1),
+        *("| " + " | ".join(paper_cells(row)) + " |" for row in rows),
+        "",
+    ]
+    for number, answer in enumerate(answers, start=1):
+        lines += [f"{number}. **{answer.question}** {answer.sentence}"]
+    return "\n".join([*lines, ""])
+
+
+def paper_csv(rows: Sequence[PaperRow]) -> str:
+    """The table as CSV, one plain number a cell: median, low and high of each metric."""
+    out = io.StringIO()
+    spreads = [f"{name}{suffix}" for name in METRICS for suffix in ("", "_low", "_high")]
+    plain = ["parameters", "ratio", "width", "depth", "block", "gan_weight", "seeds", "kimg"]
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(["scheme", *plain, *spreads, "is_retained"])
+    for row in rows:
+        values = [value for name in METRICS for value in _triple(row, name)]
+        writer.writerow([row.scheme, *(getattr(row, name) for name in plain), *values, row.is_retained])
+    return out.getvalue()
+
+
+def paper_latex(rows: Sequence[PaperRow]) -> str:
+    """The table for a paper that uses booktabs."""
+    lines = [
+        r"\begin{tabular}{l" + "r" * (len(HEADINGS) - 1) + "}",
+        r"\toprule",
+        " & ".join(HEADINGS) + r" \\",
+        r"\midrule",
+    ]
+    for row, before in zip(rows, [None, *rows], strict=False):
+        if before and before.parameters != row.parameters and before.scheme != Scheme.REAL:
+            lines.append(r"\midrule")
+        lines.append(" & ".join(_latex(cell) for cell in paper_cells(row)) + r" \\")
+    return "\n".join([*lines, r"\bottomrule", r"\end{tabular}", ""])
+
+
+def _triple(row: PaperRow, name: str) -> tuple[float, float, float]:
+    spread = row.metrics[name]
+    return spread.median, spread.low, spread.high
+
+
+def _latex(text: str) -> str:
+    return "".join(_LATEX.get(letter, letter) for letter in text)

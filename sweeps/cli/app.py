@@ -1,0 +1,200 @@
+"""The command line: thin words over the functions of this package.
+
+Heavy imports happen inside the commands, so that `--help` and mistakes answer at once.
+"""
+
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+import sweeps
+from sweeps.cli.common import console, existing, outside_files, overrides, print_json, stderr
+from sweeps.cli.options import (
+    Data,
+    DataDir,
+    Inception,
+    Json,
+    NoDownload,
+    PaperForm,
+    Quiet,
+    Seed,
+    Spec,
+    SweepName,
+    SweepNameOption,
+    Trials,
+    Workers,
+)
+from sweeps.cli.teacher import teacher_app
+
+app = typer.Typer(
+    name="ganlimit",
+    help="How small can this GAN get before it breaks? Train a teacher, sweep over distilled students, "
+    "and read the compression limit off the Pareto frontier.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+)
+sweep_app = typer.Typer(help="Searches over students.", no_args_is_help=True)
+app.add_typer(teacher_app, name="teacher")
+app.add_typer(sweep_app, name="sweep")
+
+
+@app.command()
+def demo(
+    data_dir: DataDir = None,
+    seed: Seed = None,
+    trials: Trials = None,
+    name: SweepNameOption = None,
+    workers: Workers = None,
+    quiet: Quiet = False,
+) -> None:
+    """The whole main job on handwritten digits: `ganlimit sweep run digits`. About 8 minutes."""
+    sweep_run("digits", data_dir, seed, trials, name, workers, quiet=quiet)
+
+
+@sweep_app.command("run")
+def sweep_run(
+    spec: Spec,
+    data_dir: DataDir = None,
+    seed: Seed = None,
+    trials: Trials = None,
+    name: SweepNameOption = None,
+    workers: Workers = None,
+    data_root: Data = None,
+    no_download: NoDownload = False,
+    inception_weights: Inception = None,
+    quiet: Quiet = False,
+    as_json: Json = False,
+) -> None:
+    """Run a sweep, or go on with it: the same command again is the resume."""
+    loaded = sweeps.load_spec(spec, overrides(seed=seed, name=name, trials=trials))
+
+    from sweeps.progress import display_for
+
+    display, root = display_for(stderr(), quiet), outside_files(data_root, no_download, inception_weights)
+    _show(sweeps.run_sweep(loaded, data_dir, workers, display, root).report, as_json)
+
+
+@sweep_app.command("status")
+def sweep_status(name: SweepName, data_dir: DataDir = None, as_json: Json = False) -> None:
+    """How many trials of a sweep are in which state, and its best results so far."""
+    from sweeps.reporting import sweep_summary
+    from sweeps.tracking import Tracking
+
+    workspace = existing(data_dir)
+    summary = sweep_summary(Tracking(workspace.store), name)
+    if as_json:
+        print_json(summary.as_dict())
+    else:
+        summary.print_to(console())
+
+
+@app.command()
+def report(
+    name: SweepName,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="Folder of the report. Default: inside the data directory.")
+    ] = None,
+    data_dir: DataDir = None,
+    as_json: Json = False,
+) -> None:
+    """Write a sweep's table, figures and report again, and print its frontier and limit."""
+    from sweeps.reporting import write_report
+    from sweeps.tracking import Tracking
+
+    workspace = existing(data_dir)
+    result = write_report(name, workspace, Tracking(workspace.store), out)
+    _show(result, as_json)
+
+
+@app.command()
+def paper(
+    name: SweepName,
+    form: Annotated[
+        PaperForm, typer.Option("--format", help="What to print: a terminal's table, or a file's text.")
+    ] = PaperForm.TERMINAL,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="A folder to write paper.md, paper.csv and paper.tex to.")
+    ] = None,
+    data_dir: DataDir = None,
+    as_json: Json = False,
+) -> None:
+    """The paper's table of a sweep, and its five questions answered from the measured rows."""
+    from sweeps.paper import paper_of
+    from sweeps.tracking import Tracking
+
+    found = paper_of(Tracking(existing(data_dir).store), name)
+    files = found.write(out) if out else []
+    if as_json:
+        print_json(found.as_dict())
+    elif form == PaperForm.TERMINAL:
+        found.print_to(console())
+        for path in files:
+            console().print(f"  {path}", highlight=False, soft_wrap=True)
+    else:
+        typer.echo(found.text(form.value), nl=False)
+
+
+@app.command()
+def sample(
+    artifact: Annotated[
+        str,
+        typer.Argument(
+            metavar="ARTIFACT",
+            help="A registered model (NAME or NAME/VERSION), a trial's run id, or a folder.",
+        ),
+    ],
+    n: Annotated[int, typer.Option("--n", min=1, max=4096, help="How many images.")] = 64,
+    out: Annotated[Path, typer.Option("--out", help="The PNG to write.")] = Path("grid.png"),
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Seed of the latents.")] = 0,
+    data_dir: DataDir = None,
+) -> None:
+    """Images of a teacher or a student as one PNG."""
+    from sweeps.sampling import sample_to_file
+
+    card = sample_to_file(artifact, out, n, seed, data_dir)
+    console().print(f"{n} images of a generator with {card.parameters:,} parameters: {out}", highlight=False)
+
+
+@app.command()
+def ui(
+    data_dir: DataDir = None,
+    host: Annotated[str, typer.Option("--host", help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option("--port", min=1, max=65535, help="Port to listen on.")] = 5000,
+) -> None:
+    """Browse runs, models and artifacts in the MLflow UI until Ctrl-C."""
+    from cluster import serve_ui
+
+    store = existing(data_dir).store
+    serve_ui(store.uri, store.artifact_root, host=host, port=port)
+
+
+def main() -> None:
+    """Entry point: a person's mistake is one line on stderr and exit code 2, Ctrl-C is 130."""
+    try:
+        app(standalone_mode=True)
+    except KeyboardInterrupt:
+        stderr().print("Stopped. The same command again goes on from here.", highlight=False)
+        sys.exit(130)
+    except ValueError as error:
+        if not _is_for_people(error):
+            raise
+        stderr().print(f"error: {error}", highlight=False, markup=False, soft_wrap=True)
+        sys.exit(2)
+
+
+def _show(report: Any, as_json: bool) -> None:
+    if as_json:
+        print_json(report.as_dict())
+    else:
+        report.print_to(console())
+
+
+def _is_for_people(error: ValueError) -> bool:
+    from analysis import AnalysisError
+    from cluster import ClusterError
+    from gan import GanError
+
+    return isinstance(error, GanError | AnalysisError | ClusterError | sweeps.SweepError)

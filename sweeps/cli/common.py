@@ -1,0 +1,44 @@
+"""What the commands share: consoles, the data directory, overrides of a spec."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import typer
+from rich.console import Console
+
+
+def outside_files(root: Path | None, no_download: bool, inception_weights: Path | None = None) -> Any:
+    """The gan.DataRoot that the options --data-root, --no-download and --inception-weights name."""
+    from gan import DataRoot, default_data_root
+
+    folder = root.expanduser().resolve() if root else default_data_root().root
+    return DataRoot(folder, not no_download, inception_weights.expanduser() if inception_weights else None)
+
+
+def overrides(seed: int | None = None, name: str | None = None, trials: int | None = None) -> dict[str, Any]:
+    """What options replace in a spec, by dotted path."""
+    given = {"seed": seed, "name": name, "search.trials": trials}
+    return {path: value for path, value in given.items() if value is not None}
+
+
+def existing(data_dir: Path | None) -> Any:
+    """The sweeps.workspace.Workspace of an existing data directory."""
+    from sweeps.workspace import Workspace, default_data_dir
+
+    return Workspace.existing(data_dir or default_data_dir())
+
+
+def console() -> Console:
+    """Standard output."""
+    return Console()
+
+
+def stderr() -> Console:
+    """Standard error: progress and mistakes."""
+    return Console(stderr=True)
+
+
+def print_json(value: Any) -> None:
+    """JSON on standard output; NaN is refused, which JSON does not know."""
+    typer.echo(json.dumps(value, indent=2, allow_nan=False))

@@ -1,0 +1,56 @@
+"""The options of the command line that several commands share."""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+class PaperForm(StrEnum):
+    """How `ganlimit paper` prints."""
+
+    TERMINAL = "terminal"
+    MARKDOWN = "markdown"
+    CSV = "csv"
+    LATEX = "latex"
+
+
+Spec = Annotated[str, typer.Argument(metavar="SPEC", help="A YAML file, or the name of a shipped preset.")]
+DataDir = Annotated[
+    Path | None,
+    typer.Option(
+        "--data-dir",
+        help="Where runs, models and reports are kept. Default: $GANLIMIT_DATA_DIR or ./ganlimit-data",
+        show_default=False,
+    ),
+]
+Seed = Annotated[int | None, typer.Option("--seed", help="Replace the spec's seed.", show_default=False)]
+Trials = Annotated[
+    int | None, typer.Option("--trials", help="Replace the spec's number of trials.", show_default=False)
+]
+SweepNameOption = Annotated[str | None, typer.Option("--name", help="Replace the spec's name.", show_default=False)]
+Workers = Annotated[
+    int | None,
+    typer.Option("--workers", min=1, help="Trials at once. Default: one per core.", show_default=False),
+]
+Data = Annotated[
+    Path | None,
+    typer.Option(
+        "--data-root",
+        help="Where data sets are kept. Default: $GANLIMIT_DATA_ROOT or ~/.cache/ganlimit",
+        show_default=False,
+    ),
+]
+NoDownload = Annotated[bool, typer.Option("--no-download", help="Never download a data set.")]
+Inception = Annotated[
+    Path | None,
+    typer.Option(
+        "--inception-weights",
+        help="Inception's weights on closed networks. Default: $GANLIMIT_INCEPTION_WEIGHTS or torch's hub folder",
+        show_default=False,
+    ),
+]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress, only the result.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON for a script instead of a table.")]
+SweepName = Annotated[str, typer.Argument(metavar="NAME", help="The sweep's name.")]

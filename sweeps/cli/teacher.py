@@ -1,0 +1,94 @@
+"""`ganlimit teacher`: training, choosing and looking at teachers."""
+
+from typing import Annotated
+
+import typer
+
+import sweeps
+from sweeps.cli.common import console, existing, outside_files, overrides, print_json, stderr
+from sweeps.cli.options import Data, DataDir, Inception, Json, NoDownload, Quiet, Seed, Spec, Workers
+
+teacher_app = typer.Typer(help="The large GAN that the students learn from.", no_args_is_help=True)
+
+
+@teacher_app.command("train")
+def teacher_train(
+    spec: Spec,
+    data_dir: DataDir = None,
+    seed: Seed = None,
+    again: Annotated[
+        bool, typer.Option("--again", help="Train a new version even if the registry has this teacher.")
+    ] = False,
+    data_root: Data = None,
+    no_download: NoDownload = False,
+    inception_weights: Inception = None,
+    quiet: Quiet = False,
+) -> None:
+    """Train a spec's teacher and register it, unless the registry has it already."""
+    from sweeps.progress import display_for
+    from sweeps.runner import train_teacher
+
+    loaded = sweeps.load_spec(spec, overrides(seed=seed))
+    display, root = display_for(stderr(), quiet), outside_files(data_root, no_download, inception_weights)
+    teacher = train_teacher(loaded, data_dir, display, again, root)
+    console().print(
+        f"{teacher.version}: {teacher.card.parameters:,} parameters, FID {teacher.metrics.fid:.1f}, "
+        f"IS {teacher.metrics.inception_score:.2f}{teacher.collapse_note}",
+        highlight=False,
+    )
+
+
+@teacher_app.command("select")
+def teacher_select(
+    spec: Spec,
+    width: Annotated[
+        list[int] | None, typer.Option("--width", help="A candidate; give it several times.", show_default=False)
+    ] = None,
+    data_dir: DataDir = None,
+    seed: Seed = None,
+    workers: Workers = None,
+    data_root: Data = None,
+    no_download: NoDownload = False,
+    inception_weights: Inception = None,
+    quiet: Quiet = False,
+    as_json: Json = False,
+) -> None:
+    """Train the teacher at several widths and make the best the champion: lowest FID, ties by IS."""
+    from sweeps.listing import selection_table
+    from sweeps.progress import display_for
+    from sweeps.selection import select_teacher
+
+    loaded = sweeps.load_spec(spec, overrides(seed=seed) | ({"teacher.candidates": width} if width else {}))
+    display, root = display_for(stderr(), quiet), outside_files(data_root, no_download, inception_weights)
+    selection = select_teacher(loaded, data_dir, workers, display, root)
+    if as_json:
+        print_json({"chosen": selection.chosen.version, "candidates": [c.as_dict() for c in selection.candidates]})
+        return
+    console().print(selection_table(selection))
+    console().print(
+        f"{selection.chosen.version} is the champion (lowest FID; of {len(selection.tied)} that FID cannot tell "
+        f"apart, the highest IS). For sweeps with it: teacher.width: {selection.chosen.width}",
+        highlight=False,
+    )
+
+
+@teacher_app.command("list")
+def teacher_list(data_dir: DataDir = None, as_json: Json = False) -> None:
+    """All versions of all teachers."""
+    from sweeps.listing import list_teachers, teachers_table
+    from sweeps.tracking import Tracking
+
+    rows = list_teachers(Tracking(existing(data_dir).store))
+    print_json(rows) if as_json else console().print(teachers_table(rows))
+
+
+@teacher_app.command("show")
+def teacher_show(
+    version: Annotated[str, typer.Argument(metavar="TEACHER", help="NAME, its champion, or NAME/VERSION.")],
+    data_dir: DataDir = None,
+) -> None:
+    """A teacher's card: architecture, training, metrics, digests. Its weights are checked."""
+    from sweeps.sampling import load_artifact
+
+    _, card = load_artifact(version, existing(data_dir).root)
+    print_json(card.model_dump(mode="json"))

@@ -1,0 +1,95 @@
+"""The paper's table of a finished sweep, and its five questions answered, for terminal and files."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+import analysis
+from sweeps.errors import SweepError
+from sweeps.results import find_sweep, sweep_table
+from sweeps.spec import SweepSpec
+from sweeps.tracking import SPEC, Tracking
+
+
+@dataclass(frozen=True)
+class Paper:
+    """The table's rows and the answers of one sweep."""
+
+    name: str
+    rows: tuple[analysis.PaperRow, ...]
+    answers: tuple[analysis.Answer, ...]
+
+    def print_to(self, console: Console) -> None:
+        """The table, then each question with its answer."""
+        console.print()
+        console.print(_terminal_table(self.rows))
+        console.print("Medians over seeds; beside FID its least and greatest value.", style="dim", highlight=False)
+        for number, answer in enumerate(self.answers, start=1):
+            console.print()
+            console.print(f"{number}. {answer.question}", style="bold", highlight=False)
+            console.print(answer.sentence, highlight=False, style="yellow" if answer.missing else "")
+
+    def text(self, form: str) -> str:
+        """The paper as `markdown`, `csv` or `latex` (the last two without the answers)."""
+        if form == "markdown":
+            return analysis.paper_markdown(f"{self.name}: the paper's table", self.rows, self.answers)
+        return analysis.paper_csv(self.rows) if form == "csv" else analysis.paper_latex(self.rows)
+
+    def write(self, folder: Path) -> list[Path]:
+        """paper.md, paper.csv and paper.tex in `folder`, made if missing. Raises SweepError."""
+        files = {"paper.md": "markdown", "paper.csv": "csv", "paper.tex": "latex"}
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            for name, form in files.items():
+                (folder / name).write_text(self.text(form))
+        except OSError as error:
+            raise SweepError(
+                "The paper's files are written to a writable folder", f"{folder} ({error.strerror})", "Choose another."
+            ) from error
+        return [folder / name for name in files]
+
+    def as_dict(self) -> dict[str, Any]:
+        """The same for a script. Every value is JSON."""
+        return {
+            "sweep": self.name,
+            "rows": [row.as_dict() for row in self.rows],
+            "answers": [answer.as_dict() for answer in self.answers],
+        }
+
+
+def paper_of(tracking: Tracking, name: str) -> Paper:
+    """The paper's table of the sweep `name`. Raises SweepError when there is none, AnalysisError before any result."""
+    spec = SweepSpec.model_validate_json(find_sweep(tracking, name).data.tags[SPEC])
+    table = sweep_table(tracking, name)
+    return Paper(name, tuple(analysis.paper_rows(table)), tuple(analysis.five_answers(table, spec.limit)))
+
+
+def _terminal_table(rows: tuple[analysis.PaperRow, ...]) -> Table:
+    """Narrower than the files': medians, and the range of FID alone."""
+    shown = Table(box=None, header_style="bold", padding=(0, 2, 0, 0), pad_edge=False)
+    for heading in ("", "params", "ratio", "width", "seeds", "IS", "kept", "FID", "", "VoL"):
+        shown.add_column(heading, justify="right" if heading else "left", no_wrap=True)
+    before = None
+    for row in rows:
+        if before is not None and row.parameters != before:
+            shown.add_section()
+            shown.add_row()
+        before = row.parameters
+        score, fid, sharpness = (row.metrics[name] for name in ("inception_score", "fid", "sharpness"))
+        shown.add_row(
+            row.short_label,
+            "" if row.parameters is None else f"{row.parameters:,}",
+            "" if row.ratio is None else f"{row.ratio:.1f}",
+            "" if row.width is None else f"{row.width}" + (f"x{row.depth}" if row.depth != 1 else ""),
+            "" if row.width is None else str(row.seeds),
+            f"{score.median:.2f}",
+            "" if row.is_retained is None else f"{row.is_retained:.0%}",
+            f"{fid.median:.1f}",
+            "" if fid.low == fid.high else f"{fid.low:.1f} to {fid.high:.1f}",
+            f"{sharpness.median:,.0f}",
+            style="dim" if row.scheme == analysis.Scheme.REAL else "",
+        )
+    return shown
