@@ -1,0 +1,122 @@
+import csv
+import io
+from typing import Any
+
+import pytest
+
+from analysis import (
+    AnalysisError,
+    LimitRule,
+    Scheme,
+    five_answers,
+    paper_csv,
+    paper_latex,
+    paper_markdown,
+    paper_rows,
+)
+
+RULE = LimitRule(metric="fid", tolerance=1.0)  # at most 10 with the teacher's 5
+SCRATCH = {"mode": "scratch", "phase": "baseline", "gan_weight": None, "kimg": 256.0}
+
+
+def student(width: int, fid: float, gan_weight: float = 0.0, seed: int = 0, **changes: Any) -> dict[str, Any]:
+    return {"width": width, "parameters": 2000 * width, "fid": fid, "gan_weight": gan_weight, "seed": seed, **changes}
+
+
+def whole_experiment(scratch_gain: float = 2.0) -> list[dict[str, Any]]:
+    """Widths 1, 4 and 8, three seeds, both schemes and baselines; joint is better by 1 and sharper by 300."""
+    rows = []
+    for width, fid in ((1, 30.0), (4, 10.5), (8, 8.0)):
+        for seed in range(3):
+            agreement = {"latent_mse": 0.02, "path_mse": 0.03, "latent_ssim": 0.9 + seed / 100, "latent_psnr": 20.0}
+            own = {"seed": seed, "sharpness": 3000.0, **agreement}
+            rows.append(student(width, fid + seed, **own))
+            rows.append(student(width, fid - 1 + seed, 0.02, **{**own, "sharpness": 3300.0}))
+            rows.append(student(width, scratch_gain * (fid + seed), **{**SCRATCH, "seed": seed, "sharpness": 2000.0}))
+    return rows
+
+
+def test_a_row_is_a_size_and_a_scheme_over_its_seeds(table: Any) -> None:
+    rows = paper_rows(table(*whole_experiment()))
+    assert [row.scheme for row in rows[:2]] == [Scheme.REAL, Scheme.TEACHER]
+    assert [(row.width, row.scheme) for row in rows[2:5]] == [(8, Scheme.MSE), (8, Scheme.JOINT), (8, Scheme.SCRATCH)]
+    mse = rows[2]
+    assert (mse.metrics["fid"].low, mse.metrics["fid"].median, mse.metrics["fid"].high) == (8.0, 9.0, 10.0)
+    assert (mse.seeds, mse.parameters, mse.ratio) == (3, 16_000, 100_000 / 16_000)
+    assert mse.is_retained == pytest.approx(8.0 / 9.0)
+
+
+def test_trials_that_did_not_finish_are_no_part_of_it(table: Any) -> None:
+    unfinished = student(4, 1.0, seed=9, state="DIVERGED", final=False)
+    rows = paper_rows(table(student(4, 12.0), unfinished))
+    assert [row.seeds for row in rows if row.scheme == Scheme.MSE] == [1]
+
+
+def test_before_any_result_there_is_no_table(table: Any) -> None:
+    with pytest.raises(AnalysisError, match="finished student"):
+        paper_rows(table(student(4, 1.0, state="RUNNING", final=False)))
+
+
+def test_rows_of_two_protocols_share_no_table(table: Any) -> None:
+    with pytest.raises(AnalysisError, match="one protocol"):
+        paper_rows(table(student(4, 1.0), student(8, 1.0, protocol_digest="q" * 64)))
+
+
+def test_the_five_answers_say_what_the_rows_say(table: Any) -> None:
+    function, reachable, scratch, where, schemes = five_answers(table(*whole_experiment()), RULE)
+    assert not any(answer.missing for answer in (function, reachable, scratch, where, schemes))
+    assert "SSIM 0.91" in function.sentence
+    assert "1.50 times" in function.sentence
+    # Joint at width 8: 7, 8 and 9. At width 4: 9.5, 10.5 and 11.5, of which one holds.
+    assert reachable.sentence.startswith("1/6.2 (16,000 parameters): in each of 3 seeds FID 8.0 (7.0 to 9.0)")
+    assert "between 1/6.2, where every seed holds the rule, and 1/50.0, where none does" in where.sentence
+    assert "1/12.5: 1 of 3" in where.sentence
+    assert "lower FID in 9 of 9 (sign test p = 0.0039)" in scratch.sentence
+    assert "6 of 6 of a tenth" in scratch.sentence
+    assert "students 64 kimg, scratch 256, teacher 256" in scratch.sentence
+    assert "lower FID in 9 of 9" in schemes.sentence
+    assert "sharpness closer to the teacher's in 9 of 9" in schemes.sentence
+
+
+def test_where_scratch_wins_the_answer_says_so(table: Any) -> None:
+    _, _, scratch, *_ = five_answers(table(*whole_experiment(scratch_gain=0.5)), RULE)
+    assert "lower FID in 0 of 9" in scratch.sentence
+
+
+def test_questions_without_rows_name_what_to_run(table: Any) -> None:
+    function, reachable, scratch, where, schemes = five_answers(table(student(4, 12.0)), RULE)
+    assert [answer.missing for answer in (function, reachable, scratch, where, schemes)] == [True, False, *[True] * 3]
+    assert "baseline.of: all" in scratch.sentence
+    assert "gan_weight 0" in schemes.sentence
+    assert reachable.sentence.startswith("None of the sizes tried")
+
+
+def test_the_limit_between_sizes_is_not_claimed_where_none_fails(table: Any) -> None:
+    rows = [student(width, 9.0, seed=seed) for width in (2, 4) for seed in range(2)]
+    *_, where, _ = five_answers(table(*rows), RULE)
+    assert "beyond 1/25.0: no size failed" in where.sentence
+
+
+class TestFormats:
+    def test_csv_reads_back_as_plain_numbers(self, table: Any) -> None:
+        rows = paper_rows(table(*whole_experiment()))
+        read = list(csv.DictReader(io.StringIO(paper_csv(rows))))
+        assert len(read) == len(rows)
+        assert [float(read[2][name]) for name in ("fid", "fid_low", "fid_high")] == [9.0, 8.0, 10.0]
+        assert read[0]["parameters"] == ""
+
+    def test_markdown_has_a_line_per_row_and_the_answers(self, table: Any) -> None:
+        found = table(*whole_experiment())
+        rows, answers = paper_rows(found), five_answers(found, RULE)
+        text = paper_markdown("title", rows, answers)
+        lines = [line for line in text.splitlines() if line.startswith("|")]
+        assert len(lines) == len(rows) + 2
+        assert len({line.count("|") for line in lines}) == 1
+        assert "distilled, joint (a = 0.02) | 16,000" in text
+        assert all(answer.sentence in text for answer in answers)
+
+    def test_latex_escapes_and_closes(self, table: Any) -> None:
+        text = paper_latex(paper_rows(table(*whole_experiment())))
+        assert r"89\%" in text
+        assert text.count(r"\\") == 1 + 2 + 9
+        assert text.rstrip().endswith(r"\end{tabular}")
