@@ -13,10 +13,13 @@ from gan.agreement import Agreement, agreement, agreement_latents
 from gan.artifacts import (
     ClassifierCard,
     GeneratorCard,
+    ImportedCard,
+    load_any_generator,
     load_classifier,
     load_generator,
     save_classifier,
     save_generator,
+    save_imported,
 )
 from gan.cost import count_parameters, mac_g
 from gan.datasets import DATASETS, DataRoot, DatasetConfig, ImageDataset, default_data_root, load_dataset
@@ -24,6 +27,7 @@ from gan.distillation import DistillationConfig, distill
 from gan.errors import ArtifactError, GanError
 from gan.evaluation import Evaluator, Metrics, Protocol, evaluation_latents, generate
 from gan.features import Classifier, ClassifierConfig, FeatureExtractor, train_classifier
+from gan.imported import AnyGenerator, ImportedConfig, ImportedGenerator, load_imported
 from gan.inception import INCEPTION_FEATURES, Inception, InceptionWeights, find_inception_weights
 from gan.loop import Progress
 from gan.models import CriticConfig, Generator, GeneratorConfig, build_generator
@@ -37,6 +41,7 @@ __all__ = [
     "INCEPTION_FEATURES",
     "AdversarialConfig",
     "Agreement",
+    "AnyGenerator",
     "ArtifactError",
     "Classifier",
     "ClassifierCard",
@@ -53,6 +58,9 @@ __all__ = [
     "GeneratorCard",
     "GeneratorConfig",
     "ImageDataset",
+    "ImportedCard",
+    "ImportedConfig",
+    "ImportedGenerator",
     "Inception",
     "InceptionWeights",
     "Metrics",
@@ -71,14 +79,17 @@ __all__ = [
     "evaluation_latents",
     "find_inception_weights",
     "generate",
+    "load_any_generator",
     "load_classifier",
     "load_dataset",
     "load_generator",
+    "load_imported",
     "mac_g",
     "open_pool",
     "pool_latents",
     "save_classifier",
     "save_generator",
+    "save_imported",
     "train_classifier",
     "train_gan",
 ]

@@ -4,6 +4,8 @@ A safetensors payload with one flipped bit loads without complaint, so the card 
 weights file and every load checks it.
 """
 
+import json
+import shutil
 from pathlib import Path
 from typing import TypeVar
 
@@ -16,6 +18,7 @@ from gan.config import Config
 from gan.digests import file_digest
 from gan.errors import ArtifactError
 from gan.features import Classifier, ClassifierConfig
+from gan.imported import AnyGenerator, ImageShape, ImportedConfig, load_imported
 from gan.models import Generator, GeneratorConfig
 
 _REMEDY = "The file is damaged or was changed: restore it from a copy, or train the model again."
@@ -41,6 +44,11 @@ class GeneratorCard(Config):
     protocol_digest: str
     weights_digest: str = ""
 
+    @property
+    def budget_kimg(self) -> float:
+        """The whole training that was asked for; `kimg` is less where an earlier generator was the best."""
+        return float(self.training["kimg"])  # type: ignore[arg-type]
+
 
 class ClassifierCard(Config):
     """What a stored classifier is. `held_out_accuracy` is a share in [0, 1]."""
@@ -55,13 +63,63 @@ class ClassifierCard(Config):
     weights_digest: str = ""
 
 
-CardT = TypeVar("CardT", GeneratorCard, ClassifierCard)
+class ImportedCard(Config):
+    """What a stored generator of the user's own is. The paths in `imported` are names in its folder."""
+
+    kind: str = "imported generator"
+    imported: ImportedConfig
+    shape: ImageShape
+    parameters: int
+    dataset: str
+    dataset_digest: str
+    metrics: dict[str, float]
+    protocol_digest: str
+    weights_digest: str = ""
+
+    @property
+    def kimg(self) -> float:
+        return self.imported.kimg
+
+    @property
+    def budget_kimg(self) -> float:
+        return self.imported.kimg
+
+
+CardT = TypeVar("CardT", GeneratorCard, ClassifierCard, ImportedCard)
 ModuleT = TypeVar("ModuleT", bound=nn.Module)
 
 
 def save_generator(folder: Path, generator: Generator, card: GeneratorCard) -> GeneratorCard:
     """Write weights and card to `folder`. Returns the card with the digest of the weights filled in."""
     return _save(folder, generator, card)
+
+
+def save_imported(folder: Path, imported: ImportedConfig, card: ImportedCard) -> ImportedCard:
+    """Copy the generator's file to `folder` and write its card. Returns the card as it is stored."""
+    folder.mkdir(parents=True, exist_ok=True)
+    name = WEIGHTS_FILE if imported.factory else f"generator{imported.path.suffix}"
+    shutil.copyfile(imported.path, folder / name)
+    place = {"weights" if imported.factory else "file": name}
+    card = card.model_copy(
+        update={"imported": imported.model_copy(update=place), "weights_digest": file_digest(folder / name)}
+    )
+    (folder / CARD_FILE).write_text(card.model_dump_json(indent=2) + "\n")
+    return card
+
+
+def load_any_generator(folder: Path) -> tuple[AnyGenerator, GeneratorCard | ImportedCard]:
+    """A generator of ours or of the user's own, with its card. Raises ArtifactError if damaged."""
+    try:
+        kind = json.loads((folder / CARD_FILE).read_text()).get("kind")
+    except (OSError, ValueError, AttributeError):
+        kind = None  # which load_generator reports
+    if kind != "imported generator":
+        return load_generator(folder)
+    card = _read_card(folder, ImportedCard)
+    path = folder / card.imported.path
+    _require_digest(path, card.weights_digest)
+    place = {"weights" if card.imported.factory else "file": str(path)}
+    return load_imported(card.imported.model_copy(update=place)), card
 
 
 def load_generator(folder: Path) -> tuple[Generator, GeneratorCard]:
@@ -106,12 +164,16 @@ def _read_card(folder: Path, card_type: type[CardT]) -> CardT:
 def _restore(folder: Path, module: ModuleT, weights_digest: str) -> ModuleT:
     path = folder / WEIGHTS_FILE
     try:
-        found = file_digest(path)
-        if found != weights_digest:
-            raise ArtifactError(f"The weights in {path} have the SHA-256 digest {weights_digest}", found, _REMEDY)
+        _require_digest(path, weights_digest)
         module.load_state_dict(load_file(path))
     except (OSError, SafetensorError, RuntimeError) as error:
         raise ArtifactError(
             f"A stored model has a {WEIGHTS_FILE} that fits its card", f"{path} ({error})", _REMEDY
         ) from error
     return module.eval().requires_grad_(False)
+
+
+def _require_digest(path: Path, digest: str) -> None:
+    found = file_digest(path)
+    if found != digest:
+        raise ArtifactError(f"The weights in {path} have the SHA-256 digest {digest}", found, _REMEDY)

@@ -15,6 +15,7 @@ from gan.datasets import ImageDataset
 from gan.digests import value_digest
 from gan.features import FeatureExtractor, extract
 from gan.images import to_uint8
+from gan.imported import AnyGenerator
 from gan.metrics import (
     FeatureStatistics,
     fid,
@@ -24,7 +25,6 @@ from gan.metrics import (
     precision_and_recall,
     sharpness,
 )
-from gan.models import Generator
 from gan.reference import RealReference
 from gan.seeds import generator_at
 
@@ -79,7 +79,7 @@ class Evaluator:
         self._extractor = extractor
         self._real = real
 
-    def evaluate(self, generator: Generator, whole: bool = False) -> Metrics:
+    def evaluate(self, generator: AnyGenerator, whole: bool = False) -> Metrics:
         """The metrics of `protocol.num_samples` images made from the protocol's latents.
 
         `whole` adds those that cost more than a glance during training should.
@@ -132,7 +132,7 @@ def evaluation_latents(num_samples: int, latent_size: int, seed: int) -> Tensor:
 
 
 @torch.inference_mode()
-def generate(generator: Generator, latents_NL: Tensor, batch_size: int = 256) -> Tensor:
+def generate(generator: AnyGenerator, latents_NL: Tensor, batch_size: int = 256) -> Tensor:
     """Images uint8 NCHW, on the CPU, of latents NL."""
     device = next(generator.parameters()).device
     return torch.cat([to_uint8(generator(part.to(device))).cpu() for part in torch.split(latents_NL, batch_size)])

@@ -17,7 +17,7 @@ from torch import Tensor
 from gan.digests import array_digest
 from gan.errors import ArtifactError
 from gan.images import to_uint8, to_unit_range
-from gan.models import Generator
+from gan.imported import AnyGenerator
 from gan.seeds import generator_at
 
 _METADATA_KEY = b"ganlimit.pool"
@@ -78,7 +78,7 @@ def pool_latents(size: int, latent_size: int, seed: int) -> Tensor:
 
 
 def build_pool(
-    teacher: Generator, teacher_digest: str, path: Path, latents_NL: Tensor, batch_size: int = 256
+    teacher: AnyGenerator, teacher_digest: str, path: Path, latents_NL: Tensor, batch_size: int = 256
 ) -> Iterator[int]:
     """Run `teacher` on `latents_NL` and write the pool to `path`, all or nothing.
 

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 import analysis
-from gan import evaluation_latents, generate, load_generator
+from gan import evaluation_latents, generate, load_any_generator, load_generator
 from sweeps.errors import SweepError
 from sweeps.results import find_sweep, sweep_table
 from sweeps.spec import SweepSpec
@@ -143,9 +143,9 @@ def _sample_grid(tracking: Tracking, spec: SweepSpec, table: pa.Table, frontier:
     ]
     rows: list[tuple[str, np.ndarray]] = []
     for first in table.slice(0, 1).to_pylist():
-        generator, _ = load_generator(_teacher_folder(tracking, first["teacher_version"]))
+        teacher, _ = load_any_generator(_teacher_folder(tracking, first["teacher_version"]))
         label = _label("teacher", first["teacher_parameters"], first["teacher_fid"])
-        rows.append((label, generate(generator, latents_NL).numpy()))
+        rows.append((label, generate(teacher, latents_NL).numpy()))
     for row in reversed(frontier.to_pylist()):
         folder = tracking.model_folder(row["run_id"])
         assert folder is not None, "a completed trial keeps its student"

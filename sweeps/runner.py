@@ -15,6 +15,7 @@ from cluster import ray_session
 from gan import DataRoot, ImageDataset, TeacherPool, default_data_root, load_dataset
 from sweeps.errors import SweepError
 from sweeps.extractors import Extractor, find_or_make_extractor
+from sweeps.flavour import register_students
 from sweeps.ledger import Ledger, next_ordinal, read_ledger, settled_in
 from sweeps.progress import Display, QuietDisplay
 from sweeps.reporting import Report, write_report
@@ -22,7 +23,7 @@ from sweeps.requests import TrialRequest
 from sweeps.results import SHARED_PREFIX, sweep_table
 from sweeps.search import LedgerSearch, grid_size, open_storage, prepare_study
 from sweeps.spec import SweepSpec
-from sweeps.teachers import Teacher, find_or_build_agreement_pool, find_or_build_pool, find_or_train_teacher
+from sweeps.teachers import Teacher, find_or_build_agreement_pool, find_or_build_pool, find_or_make_teacher
 from sweeps.tracking import SPEC, Tracking
 from sweeps.trial import TrialContext
 from sweeps.tuning import run_trials
@@ -61,7 +62,7 @@ def train_teacher(
     data_root = data_root or default_data_root()
     tracking, dataset = Tracking(workspace.store), load_dataset(spec.dataset, data_root)
     extractor = find_or_make_extractor(spec, dataset, workspace, tracking, data_root, display)
-    return find_or_train_teacher(spec, dataset, extractor, tracking, display, again)
+    return find_or_make_teacher(spec, dataset, extractor, tracking, display, again)
 
 
 def run_sweep(
@@ -96,6 +97,7 @@ def run_sweep(
         tracking.close_open_trials(parent_run_id, "INTERRUPTED" if state == "INTERRUPTED" else "LOST")
         tracking.close(parent_run_id, state)
     report = write_report(spec.name, workspace, tracking)
+    register_students(spec.name, tracking, report.frontier, report.limit)
     return SweepResult(report.table, report)
 
 
@@ -110,7 +112,7 @@ def lay_foundation(
         f"extractor {extractor.version}: {extractor.about}; real held-out images (n = {count:,}): "
         f"FID {real.fid:.1f}, IS {real.inception_score:.2f}"
     )
-    teacher = find_or_train_teacher(spec, dataset, extractor, tracking, display)
+    teacher = find_or_make_teacher(spec, dataset, extractor, tracking, display)
     display.say(
         f"teacher {teacher.version}: {teacher.card.parameters:,} parameters, "
         f"FID {teacher.metrics.fid:.1f}, IS {teacher.metrics.inception_score:.2f}{teacher.collapse_note}"
@@ -226,7 +228,7 @@ def _open_parent(spec: SweepSpec, tracking: Tracking, foundation: Foundation) ->
         "extractor": extractor.version,
         "teacher_parameters": teacher.card.parameters,
         "num_samples": extractor.protocol.num_samples,
-        "teacher_kimg": teacher.budget_kimg,
+        "teacher_kimg": teacher.card.budget_kimg,
         "teacher_fid": teacher.metrics.fid,
         "teacher_last_fid": teacher.last_fid,
         "teacher_inception_score": teacher.metrics.inception_score,

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import torch
 
-from gan import Generator, GeneratorCard, generate, load_generator
+from gan import AnyGenerator, GeneratorCard, ImportedCard, generate, load_any_generator
 from gan.images import save_grid
 from gan.seeds import generator_at
 from sweeps.errors import SweepError
@@ -14,7 +14,7 @@ from sweeps.workspace import Workspace, default_data_dir
 
 def sample_to_file(
     artifact: str, path: Path, count: int = 64, seed: int = 0, data_dir: Path | None = None
-) -> GeneratorCard:
+) -> GeneratorCard | ImportedCard:
     """Write `count` images of a stored generator to the PNG at `path`, and return its card.
 
     `artifact` is a registered model (`digits-teacher`, its champion; `digits-teacher/1`, a version), the
@@ -23,14 +23,14 @@ def sample_to_file(
     """
     generator, card = load_artifact(artifact, data_dir)
     random = generator_at(seed, "samples")
-    latents_NL = torch.randn(count, card.architecture.latent_size, generator=random)
+    latents_NL = torch.randn(count, generator.config.latent_size, generator=random)
     save_grid(generate(generator, latents_NL), path)
     return card
 
 
-def load_artifact(artifact: str, data_dir: Path | None = None) -> tuple[Generator, GeneratorCard]:
+def load_artifact(artifact: str, data_dir: Path | None = None) -> tuple[AnyGenerator, GeneratorCard | ImportedCard]:
     """A stored generator with its card, named as for `sample_to_file`; its weights are checked."""
-    return load_generator(Path(artifact) if Path(artifact).is_dir() else _stored(artifact, data_dir))
+    return load_any_generator(Path(artifact) if Path(artifact).is_dir() else _stored(artifact, data_dir))
 
 
 def _stored(artifact: str, data_dir: Path | None) -> Path:

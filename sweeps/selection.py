@@ -12,13 +12,13 @@ from ray.tune import RunConfig, TuneConfig
 
 import analysis
 from cluster import ray_session
-from gan import DataRoot, Generator, default_data_root, load_dataset
+from gan import AnyGenerator, DataRoot, default_data_root, load_dataset
 from gan.seeds import seed_at
 from sweeps.errors import SweepError
 from sweeps.extractors import Extractor, find_or_make_extractor
 from sweeps.progress import Display, QuietDisplay
 from sweeps.spec import SweepSpec
-from sweeps.teachers import find_or_train_teacher
+from sweeps.teachers import find_or_make_teacher
 from sweeps.tracking import KIND, Tracking
 from sweeps.tuning import ENVIRONMENT, environment
 from sweeps.workspace import Workspace, default_data_dir
@@ -55,10 +55,10 @@ def select_teacher(
     A candidate that the registry has is not trained again. The rule is `analysis.choose_teacher`'s.
     Raises SweepError where the spec names fewer than two candidates.
     """
-    if len(set(spec.teacher.candidates)) < 2:
+    if len(set(spec.trained_teacher.candidates)) < 2:
         raise SweepError(
             "A selection compares at least two teacher.candidates",
-            len(set(spec.teacher.candidates)),
+            len(set(spec.trained_teacher.candidates)),
             "List widths in the spec, or give --width several times.",
         )
     workspace, display = Workspace.open(data_dir or default_data_dir()), display or QuietDisplay()
@@ -77,7 +77,7 @@ def select_teacher(
 
 
 def _train(context: _Context, spec: SweepSpec, workers: int | None, display: Display) -> list[analysis.Candidate]:
-    widths = sorted(set(spec.teacher.candidates))
+    widths = sorted(set(spec.trained_teacher.candidates))
     cpus = spec.resources.cpus_per_trial
     trainable = tune.with_resources(tune.with_parameters(_candidate, context=context), {"cpu": float(cpus)})
     with (
@@ -119,11 +119,11 @@ class _Count(tune.Callback):
 def _candidate(config: dict[str, Any], context: _Context) -> None:
     """Ray Tune's entry: one width, trained or found, and evaluated."""
     spec = SweepSpec.model_validate_json(context.spec)
-    spec = spec.model_copy(update={"teacher": spec.teacher.model_copy(update={"width": config["width"]})})
+    spec = spec.model_copy(update={"teacher": spec.trained_teacher.model_copy(update={"width": config["width"]})})
     torch.set_num_threads(spec.resources.cpus_per_trial)
     tracking, dataset = Tracking(context.workspace.store), load_dataset(spec.dataset, context.data_root)
     extractor = find_or_make_extractor(spec, dataset, context.workspace, tracking, context.data_root)
-    teacher = find_or_train_teacher(spec, dataset, extractor, tracking)
+    teacher = find_or_make_teacher(spec, dataset, extractor, tracking)
     candidate = analysis.Candidate(
         version=teacher.version,
         width=config["width"],
@@ -135,7 +135,7 @@ def _candidate(config: dict[str, Any], context: _Context) -> None:
     tune.report({"candidate": candidate.as_dict()})
 
 
-def _spread(extractor: Extractor, generator: Generator) -> float:
+def _spread(extractor: Extractor, generator: AnyGenerator) -> float:
     """The standard deviation of FID over evaluations at fresh latents."""
     seed = extractor.protocol.latent_seed
     evaluators = [extractor.evaluator.at_seed(seed_at(seed, "spread", n)) for n in range(REPEATS)]

@@ -13,9 +13,11 @@ from gan import (
     GanTrainingConfig,
     GeneratorConfig,
     ImageDataset,
+    ImportedConfig,
 )
 from gan.config import Config
 from gan.models import BLOCKS, BlockName, Depth, Width
+from sweeps.errors import SweepError
 from sweeps.space import AnyDomain, ChoiceDomain, Domain, FloatDomain, bounds
 
 Seed = Annotated[int, Field(ge=0, lt=2**31)]
@@ -61,6 +63,22 @@ class TeacherSpec(Config):
     candidates: tuple[Width, ...] = ()  # widths that `teacher select` compares
     training: GanTrainingConfig
     pool_size: Annotated[int, Field(ge=64, le=10_000_000)] = 32768
+
+
+class ImportedTeacherSpec(ImportedConfig):
+    """A generator of the user's own, and how many of its images the students learn from."""
+
+    pool_size: Annotated[int, Field(ge=64, le=10_000_000)] = 32768
+
+    @property
+    def imported(self) -> ImportedConfig:
+        """The generator alone."""
+        return ImportedConfig.model_validate({name: getattr(self, name) for name in ImportedConfig.model_fields})
+
+
+def _teacher_kind(value: object) -> str:
+    own = {"file", "factory", "weights"} & set(value) if isinstance(value, dict) else None
+    return "imported" if own or isinstance(value, ImportedTeacherSpec) else "trained"
 
 
 class Space(Config):
@@ -143,7 +161,10 @@ class SweepSpec(Config):
     dataset: Annotated[DatasetConfig, BeforeValidator(_by_name)]  # a name, or a mapping with a name
     seed: Seed = 0
     extractor: Annotated[ExtractorSpec, BeforeValidator(_by_kind)] = ClassifierConfig()
-    teacher: TeacherSpec
+    teacher: Annotated[
+        Annotated[TeacherSpec, Tag("trained")] | Annotated[ImportedTeacherSpec, Tag("imported")],
+        Discriminator(_teacher_kind),
+    ]
     student: DistillationConfig
     search: SearchSpec
     baseline: BaselineSpec
@@ -154,9 +175,10 @@ class SweepSpec(Config):
     @model_validator(mode="after")
     def _is_consistent(self) -> "SweepSpec":
         low, high = bounds(self.search.space.width)
-        if low < 1 or high > self.teacher.width:
+        widest = self.teacher.width if isinstance(self.teacher, TeacherSpec) else 1024
+        if low < 1 or high > widest:
             raise ValueError(
-                f"search.space.width lies between 1 and the teacher's width {self.teacher.width}, "
+                f"search.space.width lies between 1 and the teacher's width {widest}, "
                 f"got {low} to {high}; narrow the domain or widen the teacher"
             )
         if bounds(self.search.space.depth)[0] < 1:
@@ -184,9 +206,20 @@ class SweepSpec(Config):
         """The seeds of the students: those of the search, or else the sweep's."""
         return self.search.seeds or (self.seed,)
 
+    @property
+    def trained_teacher(self) -> TeacherSpec:
+        """The teacher as one to train. Raises SweepError where it is a generator of the user's own."""
+        if isinstance(self.teacher, TeacherSpec):
+            return self.teacher
+        raise SweepError(
+            "A teacher that is trained has width and training",
+            f"a generator of your own, {self.teacher.path}",
+            "Run the sweep: it is used as it is.",
+        )
+
     def teacher_architecture(self, dataset: ImageDataset) -> GeneratorConfig:
-        """The teacher's generator for the images of `dataset`."""
-        return self.student_architecture(dataset, self.teacher.width, self.teacher.depth)
+        """The trained teacher's generator for the images of `dataset`."""
+        return self.student_architecture(dataset, self.trained_teacher.width, self.trained_teacher.depth)
 
     def student_architecture(
         self, dataset: ImageDataset, width: int, depth: int, block: BlockName = "dcgan"

@@ -6,19 +6,18 @@ import re
 from collections.abc import Iterator
 from importlib import resources
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import yaml
-from pydantic import ValidationError
+from pydantic import Tag, ValidationError
 from pydantic_core import ErrorDetails
 
-from gan.config import Config
 from sweeps.errors import SpecError, SweepError
 from sweeps.spec import SweepSpec
 
 MAX_BYTES = 256 * 1024
 MAX_DEPTH = 20
-UNION_TAGS = {"int", "float", "choice", "classifier", "inception", "[key]"}
+UNION_TAGS = {"int", "float", "choice", "classifier", "inception", "trained", "imported", "[key]"}
 
 PLAIN_TAGS = {f"tag:yaml.org,2002:{kind}" for kind in ("str", "int", "float", "bool", "null", "seq", "map")}
 
@@ -179,11 +178,17 @@ def _known_keys(location: Location) -> set[str]:
     model: Any = SweepSpec
     for part in location:
         field = getattr(model, "model_fields", {}).get(part)
-        annotation = field.annotation if field else None
-        if not (isinstance(annotation, type) and issubclass(annotation, Config)):
-            return set()
-        model = annotation
-    return set(model.model_fields)
+        model = field.annotation if field else _branch(model, part)
+    return set(getattr(model, "model_fields", ()))
+
+
+def _branch(union: Any, tag: str | int) -> Any:
+    """The type of a union that a discriminator calls `tag`; None where there is none."""
+    for branch in get_args(union):
+        kind, *metadata = get_args(branch) or (None,)
+        if any(isinstance(given, Tag) and given.tag == tag for given in metadata):
+            return kind
+    return None
 
 
 def _dotted(location: Location) -> str:

@@ -14,29 +14,36 @@ from mlflow.entities.model_registry import ModelVersion
 from torch import Tensor
 
 from gan import (
+    AnyGenerator,
     Generator,
     GeneratorCard,
     GeneratorConfig,
     ImageDataset,
+    ImportedCard,
+    ImportedConfig,
     Metrics,
     TeacherPool,
     agreement_latents,
     build_pool,
     count_parameters,
     generate,
+    load_any_generator,
     load_generator,
+    load_imported,
     open_pool,
     pool_latents,
     save_generator,
+    save_imported,
     train_gan,
 )
-from gan.digests import array_digest, value_digest
+from gan.digests import array_digest, file_digest, value_digest
 from gan.images import save_grid
 from gan.seeds import seed_at
 from sweeps.errors import SweepError
 from sweeps.extractors import Extractor
+from sweeps.flavour import save_mlflow_model
 from sweeps.progress import Display, QuietDisplay, Update
-from sweeps.spec import SweepSpec
+from sweeps.spec import ImportedTeacherSpec, SweepSpec
 from sweeps.tracking import IDENTITY, KIND, Tracking
 
 TEACHER_REPORTS = 10  # evaluations over a teacher's training
@@ -51,26 +58,22 @@ class Teacher:
     It is the best of its training by FID; `last_fid` is that of the end, where GANs may have collapsed.
     """
 
-    generator: Generator
-    card: GeneratorCard
+    generator: AnyGenerator
+    card: GeneratorCard | ImportedCard
     version: str
     metrics: Metrics
     last_fid: float
 
     @property
-    def budget_kimg(self) -> float:
-        """The whole training that it took, in thousands of images."""
-        return float(self.card.training["kimg"])  # type: ignore[arg-type]
-
-    @property
     def collapse_note(self) -> str:
         """What is to be said where the training went on beyond its best."""
-        if self.card.kimg >= self.budget_kimg:
+        kimg, budget_kimg = self.card.kimg, self.card.budget_kimg
+        if kimg >= budget_kimg:
             return ""
-        return f" (the best, at {self.card.kimg:g} of {self.budget_kimg:g} kimg; at the end FID {self.last_fid:.1f})"
+        return f" (the best, at {kimg:g} of {budget_kimg:g} kimg; at the end FID {self.last_fid:.1f})"
 
 
-def find_or_train_teacher(
+def find_or_make_teacher(
     spec: SweepSpec,
     dataset: ImageDataset,
     extractor: Extractor,
@@ -81,14 +84,17 @@ def find_or_train_teacher(
     """The spec's teacher, trained only if the registry has none of its identity, or `again`.
 
     A new version becomes the champion when it has the lowest FID of all versions measured under its
-    protocol. Raises ArtifactError when the stored one is damaged.
+    protocol. A generator of the user's own is checked and registered once. Raises ArtifactError when the
+    stored one is damaged, GanError when an own one is not as declared.
     """
+    if isinstance(spec.teacher, ImportedTeacherSpec):
+        return _find_or_import(spec.teacher.imported, dataset, extractor, tracking)
     model, architecture = f"{dataset.name}-teacher", spec.teacher_architecture(dataset)
     identity = value_digest(
         {
             "kind": "teacher",
             "architecture": architecture.model_dump(),
-            "training": spec.teacher.training.model_dump(mode="json"),
+            "training": spec.trained_teacher.training.model_dump(mode="json"),
             "dataset": dataset.digest,
             "seed": spec.seed,
         }
@@ -105,7 +111,41 @@ def find_or_train_teacher(
     return Teacher(generator, card, f"{model}/{version.version}", metrics, last_metrics.fid)
 
 
-def _metrics(extractor: Extractor, generator: Generator, card: GeneratorCard) -> Metrics:
+def _find_or_import(
+    imported: ImportedConfig, dataset: ImageDataset, extractor: Extractor, tracking: Tracking
+) -> Teacher:
+    generator = load_imported(imported)
+    dataset.require_shape(generator.config.image_channels, generator.config.image_size)
+    model, stated = f"{dataset.name}-imported-teacher", imported.model_dump(exclude={"file", "weights"})
+    identity = value_digest({"kind": "imported", **stated, "content": file_digest(imported.path)})
+    version = tracking.find_version(model, identity)
+    if version is None:
+        card = ImportedCard(
+            imported=imported,
+            shape=generator.config,
+            parameters=sum(parameter.numel() for parameter in generator.parameters()),
+            dataset=dataset.name,
+            dataset_digest=dataset.digest,
+            metrics=extractor.evaluator.evaluate(generator, whole=True).as_dict(),
+            protocol_digest=extractor.protocol.digest,
+        )
+        with tracking.model_run(model, {KIND: "teacher", IDENTITY: identity}) as run_id:
+            tracking.log(run_id, card.metrics, params={**stated, "parameters": card.parameters})
+            with tempfile.TemporaryDirectory() as name:
+                folder = Path(name)
+                stored = save_imported(folder, imported, card)
+                save_grid(_samples(generator, extractor), folder / "samples.png")
+                version = _register(tracking, model, run_id, folder, identity, stored)
+    kept, kept_card = load_any_generator(tracking.fetch(version))
+    metrics = _metrics(extractor, kept, kept_card)
+    return Teacher(kept, kept_card, f"{model}/{version.version}", metrics, metrics.fid)
+
+
+def _samples(generator: AnyGenerator, extractor: Extractor) -> Tensor:
+    return generate(generator, extractor.evaluator.latents(generator.config.latent_size)[:64])
+
+
+def _metrics(extractor: Extractor, generator: AnyGenerator, card: GeneratorCard | ImportedCard) -> Metrics:
     if card.protocol_digest == extractor.protocol.digest:
         return Metrics(**card.metrics)
     return extractor.evaluator.evaluate(generator, whole=True)
@@ -160,7 +200,7 @@ def _train_teacher(
     model: str,
     identity: str,
 ) -> ModelVersion:
-    training = spec.teacher.training
+    training = spec.trained_teacher.training
     with tracking.model_run(model, {KIND: "teacher", IDENTITY: identity}) as run_id:
         tracking.log(run_id, params={**architecture.model_dump(), "kimg": training.kimg, "seed": spec.seed})
         began = time.monotonic()
@@ -183,12 +223,12 @@ def _train_teacher(
             )
 
         with tempfile.TemporaryDirectory() as name:
-            folder = Path(name)
+            folder = Path(name) / "model"
+            save_mlflow_model(best.generator, folder)
             stored = save_generator(folder, best.generator, card(best))
             if last.kimg > best.kimg:
                 save_generator(folder / LAST, last.generator, card(last))
-            latents_BL = extractor.evaluator.latents(architecture.latent_size)[:64]
-            save_grid(generate(best.generator, latents_BL), folder / "samples.png")
+            save_grid(_samples(best.generator, extractor), folder / "samples.png")
             return _register(tracking, model, run_id, folder, identity, stored)
 
 
@@ -202,7 +242,7 @@ def _best_and_last(
     update: Update,
 ) -> tuple[_Snapshot, _Snapshot]:
     """Train to the end: the generator of the lowest FID on the way, and the last one."""
-    training = spec.teacher.training
+    training = spec.trained_teacher.training
     points = [training.kimg * i / BAR_UPDATES for i in range(1, BAR_UPDATES)]
     steps = train_gan(architecture, training, dataset, seed_at(spec.seed, "teacher"), points)
     note, best = "", None
@@ -225,7 +265,7 @@ def _best_and_last(
 
 
 def _register(
-    tracking: Tracking, model: str, run_id: str, folder: Path, identity: str, card: GeneratorCard
+    tracking: Tracking, model: str, run_id: str, folder: Path, identity: str, card: GeneratorCard | ImportedCard
 ) -> ModelVersion:
     tags = {
         IDENTITY: identity,

@@ -1,0 +1,75 @@
+"""Generators as MLflow models: `mlflow.pytorch.load_model("models:/digits-teacher@champion")`.
+
+The network is stored by torch.export with a batch of any size, beside our weights and card. Nothing is pickled.
+"""
+
+import tempfile
+import warnings
+from pathlib import Path
+from typing import Any
+
+import mlflow.pytorch
+import pyarrow as pa
+import torch
+from mlflow.entities.model_registry import ModelVersion
+from mlflow.models import infer_signature
+
+import analysis
+from gan import Generator, load_generator
+from sweeps.tracking import IDENTITY, Tracking
+
+EXAMPLE_BATCH = 2  # torch.export takes a batch of 1 for a constant
+
+
+def save_mlflow_model(generator: Generator, folder: Path) -> None:
+    """Write `generator` to `folder`, which is missing or empty, with signature and input example.
+
+    The model maps float32 latents BL to float32 images BCHW in [-1, 1].
+    """
+    random = torch.Generator().manual_seed(0)
+    latents_BL = torch.randn(EXAMPLE_BATCH, generator.config.latent_size, generator=random)
+    with torch.no_grad():
+        images_BCHW = generator(latents_BL)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of torch's and MLflow's own deprecations
+        mlflow.pytorch.save_model(
+            generator,
+            str(folder),
+            signature=infer_signature(latents_BL.numpy(), images_BCHW.numpy()),
+            input_example=latents_BL.numpy(),
+            serialization_format="pt2",
+            pip_requirements=[f"torch=={torch.__version__.partition('+')[0]}"],  # looked up by running it otherwise
+        )
+
+
+def register_students(name: str, tracking: Tracking, frontier: pa.Table, limit: analysis.CompressionLimit) -> None:
+    """Register the frontier's students as versions of the model NAME-students, each once.
+
+    The student at the limit is their `champion`, and trial 12's version has the alias `trial-12`. Where the
+    search went on, versions that are off the frontier now stay.
+    """
+    model = f"{name}-students"
+    for row in frontier.to_pylist():
+        version = tracking.find_version(model, row["trial_key"])
+        if version is None:
+            version = _register_student(model, tracking, row)
+            tracking.client.set_registered_model_alias(model, f"trial-{row['trial']}", version.version)
+        if row["trial"] == limit.trial:
+            tracking.crown(version)
+
+
+def _register_student(model: str, tracking: Tracking, row: dict[str, Any]) -> ModelVersion:
+    stored = tracking.model_folder(row["run_id"])
+    assert stored is not None, "a completed trial keeps its student"
+    generator, card = load_generator(stored)
+    tags = {
+        IDENTITY: row["trial_key"],
+        "weights_digest": card.weights_digest,
+        "fid": repr(row["fid"]),
+        "parameters": str(row["parameters"]),
+        "compression_ratio": repr(row["compression_ratio"]),
+    }
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name) / "model"
+        save_mlflow_model(generator, folder)
+        return tracking.register(model, row["run_id"], folder, tags)
