@@ -21,6 +21,7 @@ from gan.artifacts import (
     save_generator,
     save_imported,
 )
+from gan.compute import Compute
 from gan.cost import count_parameters, mac_g
 from gan.datasets import DATASETS, DataRoot, DatasetConfig, ImageDataset, default_data_root, load_dataset
 from gan.distillation import DistillationConfig, distill
@@ -46,6 +47,7 @@ __all__ = [
     "Classifier",
     "ClassifierCard",
     "ClassifierConfig",
+    "Compute",
     "CriticConfig",
     "DataRoot",
     "DatasetConfig",

@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from pydantic import Field
 from torch import Tensor
 
+from gan.compute import Compute
 from gan.config import Config
 from gan.loop import ScheduledOptimiser
 from gan.losses import ADVERSARIAL, AdversarialName, gradient_penalty
@@ -35,11 +36,12 @@ class AdversarialConfig(Config):
 class Opponent:
     """A critic in training: learns to tell real from fake, and gives the generator its loss."""
 
-    def __init__(self, config: AdversarialConfig, images: GeneratorConfig, seed: int, device: torch.device) -> None:
+    def __init__(self, config: AdversarialConfig, images: GeneratorConfig, seed: int, compute: Compute) -> None:
+        self._compute = compute
         self._loss = ADVERSARIAL[config.loss]
         self.steps = config.critic_steps or self._loss.critic_steps
         norm: CriticNorm = "none" if self._loss.gradient_penalty else "spectral"
-        self._critic = build_critic(config.critic, images, norm, seed_at(seed, "critic")).to(device)
+        self._critic = compute.place(build_critic(config.critic, images, norm, seed_at(seed, "critic")))
         self._optimiser = ScheduledOptimiser(config.optimiser, self._critic)
         self._max_shift = config.max_shift
         self._random = generator_at(seed, "augmentation")
@@ -52,19 +54,24 @@ class Opponent:
     def learn(self, real_BCHW: Tensor, fake_BCHW: Tensor) -> Tensor:
         """One step of the critic. Returns its loss, detached."""
         batch = self._shift(torch.cat([real_BCHW, fake_BCHW.detach()]))
-        real_B, fake_B = self._critic(batch).chunk(2)
+        real_B, fake_B = self._score(batch).chunk(2)
         loss = self._loss.critic(real_B, fake_B)
         if self._loss.gradient_penalty:
             mix_B = torch.rand(len(real_B), generator=self._mixing).to(batch.device)
             real_BCHW, fake_BCHW = batch.chunk(2)
-            loss = loss + self._loss.gradient_penalty * gradient_penalty(self._critic, real_BCHW, fake_BCHW, mix_B)
+            loss = loss + self._loss.gradient_penalty * gradient_penalty(self._score, real_BCHW, fake_BCHW, mix_B)
         self._optimiser.step(loss)
         return loss.detach()
 
     def generator_loss(self, fake_BCHW: Tensor) -> Tensor:
         """The generator's adversarial loss, differentiable by the images only."""
         with self._frozen():
-            return self._loss.generator(self._critic(self._shift(fake_BCHW)))
+            return self._loss.generator(self._score(self._shift(fake_BCHW)))
+
+    def _score(self, images_BCHW: Tensor) -> Tensor:
+        with self._compute.forward_passes():
+            scores_B: Tensor = self._critic(images_BCHW)
+        return scores_B.float()
 
     @contextmanager
     def _frozen(self) -> Iterator[None]:

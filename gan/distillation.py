@@ -9,6 +9,7 @@ from pydantic import Field
 from torch import Tensor
 
 from gan.adversarial import AdversarialConfig, Opponent
+from gan.compute import CPU, Compute
 from gan.config import Config
 from gan.datasets import ImageDataset
 from gan.errors import GanError
@@ -52,20 +53,20 @@ class _DistillationStep(TrainingStep):
         pool: TeacherPool,
         dataset: ImageDataset,
         seed: int,
-        device: torch.device,
+        compute: Compute,
         features: Features | None,
     ) -> None:
         self.batch_size = config.batch_size
-        self.generator = build_generator(architecture, seed_at(seed, "generator")).to(device).train()
+        self._compute, self._device = compute, compute.torch_device
+        self.generator = compute.place(build_generator(architecture, seed_at(seed, "generator"))).train()
         self._gan_weight, self._feature_weight, self._features = config.gan_weight, config.feature_weight, features
         self._optimiser = ScheduledOptimiser(config.optimiser, self.generator)
         self._opponent: Opponent | None = None
         if config.gan_weight > 0:
-            self._opponent = Opponent(config.adversarial, architecture, seed, device)
-        self._pool_batches = pool.batches(config.batch_size, generator_at(seed, "pool batches"), device)
+            self._opponent = Opponent(config.adversarial, architecture, seed, compute)
+        self._pool_batches = pool.batches(config.batch_size, generator_at(seed, "pool batches"), self._device)
         self._real_images = dataset.train_images
         self._real_batches = generator_at(seed, "batches")
-        self._device = device
 
     def set_progress(self, kimg: float, budget_kimg: float) -> None:
         self._optimiser.set_progress(kimg, budget_kimg)
@@ -75,7 +76,7 @@ class _DistillationStep(TrainingStep):
     def __call__(self) -> dict[str, Tensor]:
         self._extra_critic_steps()
         latents_BL, teacher_BCHW = next(self._pool_batches)
-        student_BCHW = self.generator(latents_BL)
+        student_BCHW = self._generate(latents_BL)
         mse = F.mse_loss(student_BCHW, teacher_BCHW)
         losses = {"mse": mse.detach()}
         total = mse
@@ -97,8 +98,13 @@ class _DistillationStep(TrainingStep):
             assert self._opponent
             latents_BL, _ = next(self._pool_batches)
             with torch.no_grad():
-                student_BCHW = self.generator(latents_BL)
+                student_BCHW = self._generate(latents_BL)
             self._opponent.learn(self._draw_real(), student_BCHW)
+
+    def _generate(self, latents_BL: Tensor) -> Tensor:
+        with self._compute.forward_passes():
+            student_BCHW: Tensor = self.generator(latents_BL)
+        return student_BCHW.float()
 
     def _draw_real(self) -> Tensor:
         return draw_batch(self._real_images, self.batch_size, self._real_batches, self._device)
@@ -111,13 +117,13 @@ def distill(
     dataset: ImageDataset,
     seed: int,
     report_at_kimg: Sequence[float] = (),
-    device: torch.device | str = "cpu",
+    compute: Compute = CPU,
     features: Features | None = None,
 ) -> Iterator[Progress]:
     """Distil a student of `architecture` from the teacher's `pool`.
 
     The real images of `dataset` are seen only by the joint scheme's critic. `features` maps images BCHW
-    in [-1, 1] to BF, differentiably, on `device`; a feature_weight above 0 needs it. Yields Progress at each of
+    in [-1, 1] to BF, differentiably, on the device; a feature_weight above 0 needs it. Yields Progress at each of
     `report_at_kimg` (thousands of images) and at the end. The result depends on the arguments alone,
     given one machine and one number of threads. Raises GanError when the student's latent or image
     shape is not the teacher's, the pool holds less than one batch, or features are missing.
@@ -140,5 +146,5 @@ def distill(
     if config.feature_weight > 0 and features is None:
         raise GanError("Feature matching needs a feature extractor", "none", "Give features, or set feature_weight: 0.")
     used = features if config.feature_weight > 0 else None
-    step = _DistillationStep(architecture, config, pool, dataset, seed, torch.device(device), used)
+    step = _DistillationStep(architecture, config, pool, dataset, seed, compute, used)
     return run_loop(step, config.kimg, config.ema_halflife_kimg, report_at_kimg)

@@ -8,6 +8,7 @@ from pydantic import Field
 from torch import Tensor
 
 from gan.adversarial import AdversarialConfig, Opponent
+from gan.compute import CPU, Compute
 from gan.config import Config
 from gan.datasets import ImageDataset
 from gan.images import to_unit_range
@@ -36,16 +37,16 @@ class _AdversarialStep(TrainingStep):
         config: GanTrainingConfig,
         dataset: ImageDataset,
         seed: int,
-        device: torch.device,
+        compute: Compute,
     ) -> None:
         self.batch_size = config.batch_size
-        self.generator = build_generator(architecture, seed_at(seed, "generator")).to(device).train()
+        self._compute, self._device = compute, compute.torch_device
+        self.generator = compute.place(build_generator(architecture, seed_at(seed, "generator"))).train()
         self._optimiser = ScheduledOptimiser(config.optimiser, self.generator)
-        self._opponent = Opponent(config.adversarial, architecture, seed, device)
+        self._opponent = Opponent(config.adversarial, architecture, seed, compute)
         self._real_images = dataset.train_images
         self._latents = generator_at(seed, "latents")
         self._batches = generator_at(seed, "batches")
-        self._device = device
 
     def set_progress(self, kimg: float, budget_kimg: float) -> None:
         self._optimiser.set_progress(kimg, budget_kimg)
@@ -65,8 +66,9 @@ class _AdversarialStep(TrainingStep):
     def _generate(self) -> Tensor:
         latent_size = self.generator.config.latent_size
         latents_BL = torch.randn(self.batch_size, latent_size, generator=self._latents).to(self._device)
-        fake_BCHW: Tensor = self.generator(latents_BL)
-        return fake_BCHW
+        with self._compute.forward_passes():
+            fake_BCHW: Tensor = self.generator(latents_BL)
+        return fake_BCHW.float()
 
     def _draw_real(self) -> Tensor:
         return draw_batch(self._real_images, self.batch_size, self._batches, self._device)
@@ -78,15 +80,16 @@ def train_gan(
     dataset: ImageDataset,
     seed: int,
     report_at_kimg: Sequence[float] = (),
-    device: torch.device | str = "cpu",
+    compute: Compute = CPU,
 ) -> Iterator[Progress]:
     """Train a generator of `architecture` on the training images of `dataset` against a critic.
 
     Yields Progress at each of `report_at_kimg` (thousands of images) and at the end. The result
-    depends on the arguments alone, given one machine and one number of threads.
+    depends on the arguments alone, given one machine and one number of threads. Raises GanError where the
+    data set's images have another shape, or the device is missing.
     """
     dataset.require_shape(architecture.image_channels, architecture.image_size)
-    step = _AdversarialStep(architecture, config, dataset, seed, torch.device(device))
+    step = _AdversarialStep(architecture, config, dataset, seed, compute)
     return run_loop(step, config.kimg, config.ema_halflife_kimg, report_at_kimg)
 
 

@@ -9,12 +9,14 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+import torch
 from mlflow.entities.model_registry import ModelVersion
 
 from gan import (
     ArtifactError,
     ClassifierCard,
     ClassifierConfig,
+    Compute,
     DataRoot,
     Evaluator,
     FeatureExtractor,
@@ -83,10 +85,12 @@ def find_or_make_extractor(
     Raises ArtifactError when a stored one is damaged, GanError when weights are missing.
     """
     display = display or QuietDisplay()
+    device = spec.resources.compute.torch_device
     if isinstance(spec.extractor, InceptionSpec):
-        found = _inception(find_inception_weights(data_root.inception_weights, data_root.download))
+        found = _inception(find_inception_weights(data_root.inception_weights, data_root.download), device)
     else:
-        found = _find_or_train_classifier(spec.extractor, dataset, tracking, display)
+        folder, version = _find_or_train_classifier(spec.extractor, dataset, tracking, display)
+        found = _classifier(folder, device, version)
     evaluation = spec.evaluation
     protocol = Protocol(
         dataset_digest=dataset.digest,
@@ -113,9 +117,10 @@ def find_or_make_extractor(
     )
 
 
-def load_network(protocol: Protocol, path: Path) -> FeatureExtractor:
+def load_network(protocol: Protocol, path: Path, compute: Compute) -> FeatureExtractor:
     """The protocol's extractor from its files. Raises ArtifactError, and SweepError where they are another's."""
-    found = _inception(find_inception_weights(path)) if protocol.extractor == "inception" else _classifier(path)
+    inception, device = protocol.extractor == "inception", compute.torch_device
+    found = _inception(find_inception_weights(path), device) if inception else _classifier(path, device)
     if found.digest != protocol.extractor_digest:
         raise SweepError(
             f"The protocol's extractor has the digest {protocol.extractor_digest}",
@@ -141,28 +146,29 @@ def _real_metrics(evaluator: Evaluator, dataset: ImageDataset, folder: Path) -> 
     return metrics
 
 
-def _inception(weights: InceptionWeights) -> _Found:
+def _inception(weights: InceptionWeights, device: torch.device) -> _Found:
     about = "the customary weights" if weights.customary else "other weights than the customary ones"
     return _Found(
-        "inception", Inception(weights), weights.digest, f"inception/{weights.digest[:8]}", about, weights.path
+        "inception", Inception(weights, device), weights.digest, f"inception/{weights.digest[:8]}", about, weights.path
     )
 
 
-def _classifier(folder: Path, version: str = "") -> _Found:
+def _classifier(folder: Path, device: torch.device, version: str = "") -> _Found:
     classifier, card = load_classifier(folder)
     about = f"held-out accuracy {card.held_out_accuracy:.1%}"
-    return _Found(card.kind, classifier, card.weights_digest, version, about, folder)
+    return _Found(card.kind, classifier.to(device), card.weights_digest, version, about, folder)
 
 
 def _find_or_train_classifier(
     config: ClassifierConfig, dataset: ImageDataset, tracking: Tracking, display: Display
-) -> _Found:
+) -> tuple[Path, str]:
+    """Its folder and the name of its version."""
     model = f"{dataset.name}-classifier"
     identity = value_digest({"kind": "classifier", "config": config.model_dump(), "dataset": dataset.digest})
     version = tracking.find_version(model, identity)
     if version is None:
         version = _train_classifier(config, dataset, tracking, display, model, identity)
-    return _classifier(tracking.fetch(version), f"{model}/{version.version}")
+    return tracking.fetch(version), f"{model}/{version.version}"
 
 
 def _train_classifier(

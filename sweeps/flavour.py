@@ -3,6 +3,7 @@
 The network is stored by torch.export with a batch of any size, beside our weights and card. Nothing is pickled.
 """
 
+import copy
 import tempfile
 import warnings
 from pathlib import Path
@@ -26,6 +27,7 @@ def save_mlflow_model(generator: Generator, folder: Path) -> None:
 
     The model maps float32 latents BL to float32 images BCHW in [-1, 1].
     """
+    generator = copy.deepcopy(generator).cpu()
     random = torch.Generator().manual_seed(0)
     latents_BL = torch.randn(EXAMPLE_BATCH, generator.config.latent_size, generator=random)
     with torch.no_grad():

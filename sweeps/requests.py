@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from gan import DistillationConfig, GanTrainingConfig, GeneratorConfig
+from gan import Compute, DistillationConfig, GanTrainingConfig, GeneratorConfig
 from gan.config import Config
 from gan.digests import value_digest
 
@@ -22,6 +22,7 @@ class TrialRequest(Config):
     pool_digest: str
     protocol_digest: str
     threads: int
+    compute: Compute = Compute()
 
     @property
     def mode(self) -> Literal["distilled", "scratch"]:

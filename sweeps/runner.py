@@ -143,6 +143,7 @@ class _Phases:
             store=tracking.store,
             dataset=spec.dataset,
             data_root=data_root,
+            compute=spec.resources.compute,
             protocol=foundation.extractor.protocol,
             extractor_files=foundation.extractor.files,
             pool_path=foundation.pool_path,
@@ -207,6 +208,7 @@ class _Phases:
             pool_digest=foundation.pool.digest,
             protocol_digest=foundation.extractor.protocol.digest,
             threads=spec.resources.cpus_per_trial,
+            compute=spec.resources.compute,
             **what,
         )
 

@@ -78,8 +78,10 @@ def select_teacher(
 
 def _train(context: _Context, spec: SweepSpec, workers: int | None, display: Display) -> list[analysis.Candidate]:
     widths = sorted(set(spec.trained_teacher.candidates))
-    cpus = spec.resources.cpus_per_trial
-    trainable = tune.with_resources(tune.with_parameters(_candidate, context=context), {"cpu": float(cpus)})
+    cpus, gpus = spec.resources.cpus_per_trial, spec.resources.gpus_per_trial
+    trainable = tune.with_resources(
+        tune.with_parameters(_candidate, context=context), {"cpu": float(cpus), "gpu": gpus}
+    )
     with (
         ray_session(num_cpus=workers and workers * cpus),
         display.step("candidates", len(widths)) as update,

@@ -8,6 +8,7 @@ from analysis import LimitRule
 from gan import (
     INCEPTION_FEATURES,
     ClassifierConfig,
+    Compute,
     DatasetConfig,
     DistillationConfig,
     GanTrainingConfig,
@@ -149,9 +150,24 @@ class EvaluationSpec(Config):
 
 
 class ResourceSpec(Config):
-    """What one trial occupies. The number of threads changes rounding, so it is part of the spec."""
+    """What one trial occupies and how it computes; both change rounding, so they are part of the spec.
+
+    `gpus_per_trial` above 0 puts teacher, students and extractor on the GPU, of which a fraction lets several
+    trials share one.
+    """
 
     cpus_per_trial: Annotated[int, Field(ge=1, le=256)] = 1
+    gpus_per_trial: Annotated[float, Field(ge=0, le=8)] = 0.0
+    precision: Literal["float32", "bfloat16"] = "float32"
+    channels_last: bool = False
+
+    @property
+    def compute(self) -> Compute:
+        """Where and how precisely networks run."""
+        device = "cuda" if self.gpus_per_trial > 0 else "cpu"
+        return Compute.model_validate(
+            {"device": device, "precision": self.precision, "channels_last": self.channels_last}
+        )
 
 
 class SweepSpec(Config):

@@ -88,7 +88,9 @@ def find_or_make_teacher(
     stored one is damaged, GanError when an own one is not as declared.
     """
     if isinstance(spec.teacher, ImportedTeacherSpec):
-        return _find_or_import(spec.teacher.imported, dataset, extractor, tracking)
+        teacher = _find_or_import(spec.teacher.imported, dataset, extractor, tracking)
+        teacher.generator.to(spec.resources.compute.torch_device)
+        return teacher
     model, architecture = f"{dataset.name}-teacher", spec.teacher_architecture(dataset)
     identity = value_digest(
         {
@@ -97,6 +99,7 @@ def find_or_make_teacher(
             "training": spec.trained_teacher.training.model_dump(mode="json"),
             "dataset": dataset.digest,
             "seed": spec.seed,
+            "compute": spec.resources.compute.model_dump(),
         }
     )
     version = None if again else tracking.find_version(model, identity)
@@ -106,6 +109,7 @@ def find_or_make_teacher(
         )
     folder = tracking.fetch(version)
     generator, card = load_generator(folder)
+    generator.to(spec.resources.compute.torch_device)
     last, last_card = load_generator(folder / LAST) if (folder / LAST).is_dir() else (generator, card)
     metrics, last_metrics = (_metrics(extractor, *stored) for stored in ((generator, card), (last, last_card)))
     return Teacher(generator, card, f"{model}/{version.version}", metrics, last_metrics.fid)
@@ -244,7 +248,8 @@ def _best_and_last(
     """Train to the end: the generator of the lowest FID on the way, and the last one."""
     training = spec.trained_teacher.training
     points = [training.kimg * i / BAR_UPDATES for i in range(1, BAR_UPDATES)]
-    steps = train_gan(architecture, training, dataset, seed_at(spec.seed, "teacher"), points)
+    compute = spec.resources.compute
+    steps = train_gan(architecture, training, dataset, seed_at(spec.seed, "teacher"), points, compute)
     note, best = "", None
     for number, progress in enumerate(steps, start=1):
         if progress.diverged:

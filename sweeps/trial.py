@@ -18,6 +18,7 @@ from ray.tune import report
 from analysis import TrialState
 from gan import (
     Classifier,
+    Compute,
     DataRoot,
     DatasetConfig,
     Evaluator,
@@ -54,6 +55,7 @@ class TrialContext:
     store: TrackingStore
     dataset: DatasetConfig
     data_root: DataRoot
+    compute: Compute
     protocol: Protocol
     extractor_files: ExtractorFiles
     pool_path: Path
@@ -78,7 +80,7 @@ class _Shared:
 @lru_cache(maxsize=1)
 def _shared(context: TrialContext) -> _Shared:
     dataset = load_dataset(context.dataset, context.data_root)
-    network = load_network(context.protocol, context.extractor_files.model)
+    network = load_network(context.protocol, context.extractor_files.model, context.compute)
     evaluator = Evaluator(context.protocol, network, RealReference.load(context.extractor_files.reference))
     features = network.features if isinstance(network, Classifier) else None
     pools = open_pool(context.pool_path), open_pool(context.agreement_path)
@@ -141,12 +143,12 @@ class _Trial:
     def _training(self) -> Iterator[Progress]:
         request, shared, rungs = self._request, self._shared, self._context.rungs_kimg
         if request.distillation:
-            recipe, seed = request.distillation, request.seed
+            recipe, seed, compute = request.distillation, request.seed, request.compute
             return distill(
-                request.architecture, recipe, shared.pool, shared.dataset, seed, rungs, features=shared.features
+                request.architecture, recipe, shared.pool, shared.dataset, seed, rungs, compute, shared.features
             )
         assert request.training is not None
-        return train_gan(request.architecture, request.training, shared.dataset, request.seed, rungs)
+        return train_gan(request.architecture, request.training, shared.dataset, request.seed, rungs, request.compute)
 
     def _report(self, progress: Progress, metrics: Metrics, best_fid: float) -> None:
         place = {"best_fid": best_fid, "kimg": progress.kimg, "wall_s": self._elapsed_s()}

@@ -40,7 +40,7 @@ def run_trials(
     """
     if done >= total:
         return
-    resources = {"cpu": float(spec.resources.cpus_per_trial)}
+    resources = {"cpu": float(spec.resources.cpus_per_trial), "gpu": spec.resources.gpus_per_trial}
     trainable = tune.with_resources(tune.with_parameters(run_trial, context=context), resources)
     with (
         display.step(name, total) as update,

@@ -1,0 +1,61 @@
+"""Precision, layout and device change rounding, and nothing that a person would see."""
+
+import pytest
+import torch
+
+from gan import (
+    AdversarialConfig,
+    Compute,
+    CriticConfig,
+    DistillationConfig,
+    GanError,
+    GanTrainingConfig,
+    Generator,
+    GeneratorConfig,
+    ImageDataset,
+    TeacherPool,
+    distill,
+    train_gan,
+)
+
+STUDENT = GeneratorConfig(image_size=16, image_channels=1, width=4, latent_size=8)
+ADVERSARIAL = AdversarialConfig(critic=CriticConfig(width=4))
+HAS_GPU = torch.cuda.is_available()
+OTHERS = [
+    pytest.param(Compute(channels_last=True), 1e-3, id="channels last"),
+    pytest.param(Compute(precision="bfloat16"), 0.1, id="bfloat16"),
+    pytest.param(Compute(precision="bfloat16", channels_last=True), 0.1, id="both"),
+    pytest.param(Compute(device="cuda"), 1e-3, id="GPU", marks=pytest.mark.skipif(not HAS_GPU, reason="needs a GPU")),
+]
+
+
+def distilled(pool: TeacherPool, digits: ImageDataset, compute: Compute) -> tuple[Generator, float]:
+    config = DistillationConfig(kimg=6, gan_weight=0.02, batch_size=32, adversarial=ADVERSARIAL)
+    *_, progress = distill(STUDENT, config, pool, digits, seed=0, compute=compute)
+    return progress.generator, progress.losses["mse"]
+
+
+@pytest.mark.parametrize(("compute", "tolerance"), OTHERS)
+def test_a_student_comes_out_as_with_the_default(
+    compute: Compute, tolerance: float, pool: TeacherPool, digits: ImageDataset
+) -> None:
+    _, expected = distilled(pool, digits, Compute())
+    generator, mse = distilled(pool, digits, compute)
+    assert mse == pytest.approx(expected, rel=tolerance)
+    assert {parameter.dtype for parameter in generator.parameters()} == {torch.float32}
+
+
+@pytest.mark.parametrize("loss", ["hinge", "nonsaturating", "wgan-gp"])
+def test_every_critic_trains_in_low_precision(loss: str, digits: ImageDataset) -> None:
+    adversarial = AdversarialConfig.model_validate({"loss": loss, "critic": {"width": 4}})
+    config = GanTrainingConfig(kimg=1, batch_size=32, adversarial=adversarial)
+    compute = Compute(precision="bfloat16", channels_last=True)
+    *_, progress = train_gan(STUDENT, config, digits, seed=0, compute=compute)
+    assert not progress.diverged
+    assert all(parameter.isfinite().all() for parameter in progress.generator.parameters())
+
+
+@pytest.mark.skipif(HAS_GPU, reason="this machine has a GPU")
+def test_a_missing_gpu_is_one_clear_error() -> None:
+    with pytest.raises(GanError, match="cuda is a GPU that PyTorch sees, got none"):
+        _ = Compute(device="cuda").torch_device
