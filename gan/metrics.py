@@ -123,8 +123,9 @@ def precision_and_recall(real_MF: npt.NDArray[np.float32], fake_NF: npt.NDArray[
         raise GanError("Precision and recall need at least 4 samples of each side", fewer, "Raise num_samples.")
     from torch_fidelity.metric_prc import prc_features_to_metric
 
+    # Distances a thousand rows at a time: all of ten thousand samples at once would be gigabytes.
     found = prc_features_to_metric(
-        torch.from_numpy(fake_NF), torch.from_numpy(real_MF), verbose=False, save_cpu_ram=True
+        torch.from_numpy(fake_NF), torch.from_numpy(real_MF), verbose=False, save_cpu_ram=True, prc_batch_size=1000
     )
     return found["precision"], found["recall"]
 

@@ -21,7 +21,7 @@ from rich.console import Console
 from rich.table import Table
 
 import sweeps
-from gan import distill
+from gan import default_data_root, distill
 from sweeps.progress import QuietDisplay
 from sweeps.runner import Foundation, lay_foundation
 from sweeps.tracking import Tracking
@@ -61,7 +61,9 @@ def sweep_s(spec: sweeps.SweepSpec, data_dir: Path) -> list[float]:
     """Seconds from each trial's start to the next one's, the first left out."""
     sweeps.run_sweep(spec, data_dir, workers=1)
     tracking = Tracking(Workspace.existing(data_dir).store)
-    runs = tracking.trials(tracking.find_sweep(spec.name).info.run_id)
+    parent = tracking.find_sweep(spec.name)
+    assert parent is not None, "it ran just now"
+    runs = tracking.trials(parent.info.run_id)
     starts = [run.info.start_time / 1000 for run in runs]
     return [after - before for before, after in itertools.pairwise(starts[1:])]
 
@@ -70,7 +72,7 @@ def measure(kimg: float, trials: int) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as name:
         data_dir, spec = Path(name), spec_of(kimg, trials)
         workspace = Workspace.open(data_dir)
-        foundation = lay_foundation(spec, workspace, Tracking(workspace.store), QuietDisplay())
+        foundation = lay_foundation(spec, workspace, Tracking(workspace.store), QuietDisplay(), default_data_root())
         bare = [bare_s(spec, foundation) for _ in range(2)]
         swept = sweep_s(spec, data_dir)
         bare += [bare_s(spec, foundation) for _ in range(2)]
