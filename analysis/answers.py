@@ -70,7 +70,7 @@ def _reproduction(rows: list[Row]) -> str:
         parts.append(f"{scheme}: {shown}")
     lines = Spread.of(row["path_mse"] / row["latent_mse"] for row in measured if row["latent_mse"] > 0)
     return (
-        f"At latents no student ever saw, against the teacher's own images (1 is identical), {'; '.join(parts)}; "
+        f"At latents no student ever saw, against the teacher's own images (SSIM 1 is identical), {'; '.join(parts)}; "
         f"along lines between latents the squared error is {lines.text('.2f')} times that at single ones "
         f"({_counted(len(measured), 'student')}; medians over seeds)."
     )
@@ -120,7 +120,7 @@ def _against_scratch(rows: list[Row]) -> str:
     small = [pair for pair in pairs if pair[0]["compression_ratio"] >= SMALL]
     others = _mse_against_scratch(rows) if scheme == Scheme.JOINT else ""
     return (
-        f"{scheme} against scratch, pair by pair of one size and seed: "
+        f"{str(scheme).capitalize()} against scratch, pair by pair of one size and seed: "
         f"lower FID in {_wins(pairs, _lower('fid'))} ({_wins(small, _lower('fid'), test=False)} of a tenth of the "
         f"teacher or less), by a factor of {gain.text('.2f')}; higher IS in {_wins(pairs, _higher_is)}; sharpness "
         f"closer to the teacher's in {_wins(pairs, _closer_sharpness)}{others}. Budgets: students {ours['kimg']:g} "
