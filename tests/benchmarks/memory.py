@@ -1,6 +1,6 @@
 """Memory of one trial on data of CIFAR-10's size, beyond the mapped pool and data set.
 
-    python tests/benchmarks/memory.py --json memory.json
+    python tests/benchmarks/memory.py --out memory.json
 
 50,000 training images of 32x32 in a mapped cache, a pool of 50,000, a joint distillation and a whole measurement of
 10,000 samples. Anonymous memory is what the process has for itself; pages of mapped files are shared by all trials.
@@ -39,13 +39,13 @@ IMAGES, HELD_OUT, POOL, SAMPLES = 60_000, 10_000, 50_000, 10_000
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--width", type=int, default=16, help="the student's")
-    parser.add_argument("--json", type=Path)
+    parser.add_argument("--out", type=Path)
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         found = _measure(Path(name), arguments.width)
     print(f"anonymous memory: {found['before_gib']:.2f} GiB before, at most {found['peak_gib']:.2f} GiB in the trial")
-    if arguments.json:
-        arguments.json.write_text(json.dumps(found, indent=2) + "\n")
+    if arguments.out:
+        arguments.out.write_text(json.dumps(found, indent=2) + "\n")
 
 
 def _measure(folder: Path, width: int) -> dict[str, float]:

@@ -1,6 +1,6 @@
 """Images per second of teacher training, distillation and measurement, by precision and layout.
 
-    python tests/benchmarks/throughput.py --device cuda --image-size 64 --width 64 --json throughput.json
+    python tests/benchmarks/throughput.py --device cuda --image-size 64 --width 64 --out throughput.json
 
 Prints the median of several runs and its ratio to float32 in the usual layout. With --device cuda it also prints
 how far the GPU's distillation error is from the CPU's, for the same student and seed.
@@ -54,8 +54,8 @@ def main() -> None:
         rows = [row for compute in _computes(arguments.device) for row in _measure(arguments, compute, dataset, pool)]
         far = _distance_from_cpu(arguments, dataset, pool) if arguments.device == "cuda" else None
     _print(rows, far, arguments)
-    if arguments.json:
-        arguments.json.write_text(json.dumps({"rows": rows, "relative_difference_to_cpu": far}, indent=2) + "\n")
+    if arguments.out:
+        arguments.out.write_text(json.dumps({"rows": rows, "relative_difference_to_cpu": far}, indent=2) + "\n")
 
 
 def _arguments() -> argparse.Namespace:
@@ -65,7 +65,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--width", type=int, default=32, help="the teacher's")
     parser.add_argument("--kimg", type=float, default=2.0, help="of each run")
     parser.add_argument("--runs", type=int, default=3)
-    parser.add_argument("--json", type=Path)
+    parser.add_argument("--out", type=Path)
     return parser.parse_args()
 
 
