@@ -131,3 +131,39 @@ class TestOnAFinishedSweep:
         assert card["weights_digest"] == listed[0]["weights_digest"]
         assert card["architecture"]["width"] == 8
         assert "digits-teacher/1" in ganlimit("teacher", "list", "--data-dir", finished.data_dir).stdout
+
+
+class TestPaper:
+    def test_the_terminal_shows_the_table_and_answers_all_five_questions(self, ganlimit: Any, finished: Any) -> None:
+        answer = ganlimit("paper", "tiny", "--data-dir", finished.data_dir)
+        assert answer.code == 0
+        assert all(f"{number}. " in answer.stdout for number in range(1, 6))
+        assert "teacher" in answer.stdout
+        assert "scratch" in answer.stdout
+
+    def test_files_are_written_and_printed_alike(self, ganlimit: Any, finished: Any, tmp_path: Path) -> None:
+        assert ganlimit("paper", "tiny", "--data-dir", finished.data_dir, "--out", tmp_path / "p").code == 0
+        for form, name in (("markdown", "paper.md"), ("csv", "paper.csv"), ("latex", "paper.tex")):
+            printed = ganlimit("paper", "tiny", "--data-dir", finished.data_dir, "--format", form)
+            assert printed.stdout == (tmp_path / "p" / name).read_text()
+
+    def test_json_is_for_scripts(self, ganlimit: Any, finished: Any) -> None:
+        found = json.loads(ganlimit("paper", "tiny", "--data-dir", finished.data_dir, "--json").stdout)
+        assert [row["scheme"] for row in found["rows"][:2]] == ["real held-out images", "teacher"]
+        assert len(found["answers"]) == 5
+
+    def test_an_unknown_sweep_is_one_error(self, ganlimit: Any, finished: Any) -> None:
+        answer = ganlimit("paper", "other", "--data-dir", finished.data_dir)
+        assert answer.code == 2
+        assert "known: tiny" in answer.stderr
+
+
+def test_inceptions_weights_are_asked_for_by_name(
+    ganlimit: Any, tiny: dict[str, Any], spec_file: Any, tmp_path: Path
+) -> None:
+    spec = spec_file({**tiny, "extractor": "inception", "evaluation": {"num_samples": 4096}})
+    answer = ganlimit("sweep", "run", spec, "--data-dir", tmp_path / "d", "--inception-weights", tmp_path / "none.pth")
+    assert answer.code == 2
+    assert "weights-inception-2015-12-05-6726825d.pth" in answer.stderr
+    assert "none.pth" in answer.stderr
+    assert "Traceback" not in answer.stderr
