@@ -67,7 +67,7 @@ class TestMistakes:
         assert not data_dir.exists()
 
     def test_an_unknown_preset(self, ganlimit: Any, tmp_path: Path) -> None:
-        check(ganlimit, "one of the presets digits", "sweep", "run", "digit", "--data-dir", tmp_path)
+        check(ganlimit, "one of the presets celeba-paper", "sweep", "run", "digit", "--data-dir", tmp_path)
 
     def test_an_unwritable_data_directory(
         self, ganlimit: Any, tiny: dict[str, Any], spec_file: Any, tmp_path: Path

@@ -9,6 +9,7 @@ from sweeps.tracking import Tracking
 from sweeps.workspace import Workspace
 
 
+@pytest.mark.slow
 def test_a_selection_trains_compares_and_crowns(tiny: dict[str, Any], spec_file: Any, tmp_path: Path) -> None:
     tiny["teacher"] |= {"candidates": [2, 8], "training": {"kimg": 4}}
     spec = sweeps.load_spec(spec_file(tiny))

@@ -141,7 +141,7 @@ def test_a_huge_file_is_not_even_read(spec_file: Any) -> None:
 
 def test_a_missing_file_names_the_presets(tmp_path: Path) -> None:
     message = mistake_of(tmp_path / "none.yaml")
-    assert "one of the presets digits" in message
+    assert "one of the presets celeba-paper, cifar10-paper, digits" in message
     assert "No such file" in message
 
 
