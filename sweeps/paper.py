@@ -69,7 +69,7 @@ def paper_of(tracking: Tracking, name: str) -> Paper:
 
 def _terminal_table(rows: tuple[analysis.PaperRow, ...]) -> Table:
     """Narrower than the files': medians, and the range of FID alone."""
-    shown = Table(box=None, header_style="bold", padding=(0, 2, 0, 0), pad_edge=False)
+    shown = Table(box=None, header_style="bold", padding=(0, 1, 0, 0), pad_edge=False)
     for heading in ("", "params", "ratio", "width", "seeds", "IS", "kept", "FID", "", "VoL"):
         shown.add_column(heading, justify="right" if heading else "left", no_wrap=True)
     before = None
