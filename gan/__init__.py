@@ -21,6 +21,7 @@ from gan.artifacts import (
     save_generator,
     save_imported,
 )
+from gan.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from gan.compute import Compute
 from gan.cost import count_parameters, mac_g
 from gan.datasets import DATASETS, DataRoot, DatasetConfig, ImageDataset, default_data_root, load_dataset
@@ -44,6 +45,7 @@ __all__ = [
     "Agreement",
     "AnyGenerator",
     "ArtifactError",
+    "Checkpoint",
     "Classifier",
     "ClassifierCard",
     "ClassifierConfig",
@@ -82,6 +84,7 @@ __all__ = [
     "find_inception_weights",
     "generate",
     "load_any_generator",
+    "load_checkpoint",
     "load_classifier",
     "load_dataset",
     "load_generator",
@@ -89,6 +92,7 @@ __all__ = [
     "mac_g",
     "open_pool",
     "pool_latents",
+    "save_checkpoint",
     "save_classifier",
     "save_generator",
     "save_imported",

@@ -1,6 +1,6 @@
 """A critic and its update, shared by adversarial training and joint distillation."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Annotated
 
@@ -9,12 +9,12 @@ import torch.nn.functional as F
 from pydantic import Field
 from torch import Tensor
 
+from gan.checkpoint import Part
 from gan.compute import Compute
 from gan.config import Config
-from gan.loop import ScheduledOptimiser
 from gan.losses import ADVERSARIAL, AdversarialName, gradient_penalty
 from gan.models import CriticConfig, CriticNorm, GeneratorConfig, build_critic
-from gan.optimisation import OptimiserConfig
+from gan.optimisation import OptimiserConfig, ScheduledOptimiser
 from gan.seeds import generator_at, seed_at
 
 
@@ -50,6 +50,15 @@ class Opponent:
     def set_progress(self, kimg: float, budget_kimg: float) -> None:
         """Bring the critic's learning rate to where the training stands."""
         self._optimiser.set_progress(kimg, budget_kimg)
+
+    def parts(self) -> Mapping[str, Part]:
+        """All that changes from step to step."""
+        return {
+            "critic": self._critic,
+            "critic_optimiser": self._optimiser,
+            "augmentation": self._random,
+            "mixing": self._mixing,
+        }
 
     def learn(self, real_BCHW: Tensor, fake_BCHW: Tensor) -> Tensor:
         """One step of the critic. Returns its loss, detached."""

@@ -1,6 +1,6 @@
 """Distilling a student: it learns to map the teacher's latents to the teacher's images."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated
 
 import torch
@@ -9,14 +9,15 @@ from pydantic import Field
 from torch import Tensor
 
 from gan.adversarial import AdversarialConfig, Opponent
+from gan.checkpoint import Checkpoint, Part
 from gan.compute import CPU, Compute
 from gan.config import Config
 from gan.datasets import ImageDataset
 from gan.errors import GanError
-from gan.loop import Progress, ScheduledOptimiser, TrainingStep, run_loop
+from gan.loop import Progress, TrainingStep, run_loop
 from gan.losses import Features, feature_matching, joint_loss
 from gan.models import GeneratorConfig, build_generator
-from gan.optimisation import OptimiserConfig
+from gan.optimisation import OptimiserConfig, ScheduledOptimiser
 from gan.seeds import generator_at, seed_at
 from gan.teacher_pool import TeacherPool
 from gan.training import draw_batch
@@ -73,6 +74,15 @@ class _DistillationStep(TrainingStep):
         if self._opponent:
             self._opponent.set_progress(kimg, budget_kimg)
 
+    def parts(self) -> Mapping[str, Part]:
+        parts = {
+            "generator": self.generator,
+            "optimiser": self._optimiser,
+            "pool_batches": self._pool_batches,
+            "batches": self._real_batches,
+        }
+        return {**parts, **(self._opponent.parts() if self._opponent else {})}
+
     def __call__(self) -> dict[str, Tensor]:
         self._extra_critic_steps()
         latents_BL, teacher_BCHW = next(self._pool_batches)
@@ -119,14 +129,15 @@ def distill(
     report_at_kimg: Sequence[float] = (),
     compute: Compute = CPU,
     features: Features | None = None,
+    resume: Checkpoint | None = None,
 ) -> Iterator[Progress]:
     """Distil a student of `architecture` from the teacher's `pool`.
 
     The real images of `dataset` are seen only by the joint scheme's critic. `features` maps images BCHW
     in [-1, 1] to BF, differentiably, on the device; a feature_weight above 0 needs it. Yields Progress at each of
     `report_at_kimg` (thousands of images) and at the end. The result depends on the arguments alone,
-    given one machine and one number of threads. Raises GanError when the student's latent or image
-    shape is not the teacher's, the pool holds less than one batch, or features are missing.
+    given one machine and one number of threads, and not on whether it was reached in one go or by way of
+    `resume`. Raises GanError when the student's latent or image shape is not the teacher's, the pool holds less than one batch, or features are missing.
     """
     dataset.require_shape(architecture.image_channels, architecture.image_size)
     student_shape = (architecture.latent_size, architecture.image_channels, architecture.image_size)
@@ -147,4 +158,4 @@ def distill(
         raise GanError("Feature matching needs a feature extractor", "none", "Give features, or set feature_weight: 0.")
     used = features if config.feature_weight > 0 else None
     step = _DistillationStep(architecture, config, pool, dataset, seed, compute, used)
-    return run_loop(step, config.kimg, config.ema_halflife_kimg, report_at_kimg)
+    return run_loop(step, config.kimg, config.ema_halflife_kimg, report_at_kimg, resume)

@@ -1,14 +1,15 @@
 """The one training loop, counted in images: teacher, baseline and student differ only in their step."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
+from gan.checkpoint import Checkpoint, Part, restore, state_of
 from gan.models import Generator
-from gan.optimisation import MovingAverage, OptimiserConfig, build_adam, set_rate
+from gan.optimisation import MovingAverage
 
 
 @dataclass(frozen=True)
@@ -22,7 +23,12 @@ class Progress:
     kimg: float
     generator: Generator
     losses: dict[str, float]
-    diverged: bool = False
+    diverged: bool
+    _parts: Mapping[str, Part]
+
+    def checkpoint(self, notes: Mapping[str, float] | None = None) -> Checkpoint:
+        """A copy of the whole training as it stands, to go on from. Take it before the loop's next step."""
+        return Checkpoint(round(self.kimg * 1000), state_of(self._parts), notes or {})
 
 
 class TrainingStep(ABC):
@@ -39,36 +45,33 @@ class TrainingStep(ABC):
     def set_progress(self, kimg: float, budget_kimg: float) -> None:
         """Bring learning rates to where the training stands."""
 
-
-class ScheduledOptimiser:
-    """Adam on one module that follows its configured schedule."""
-
-    def __init__(self, config: OptimiserConfig, module: nn.Module) -> None:
-        self.config, self.adam = config, build_adam(config, module)
-
-    def set_progress(self, kimg: float, budget_kimg: float) -> None:
-        set_rate(self.adam, self.config.rate_at(kimg, budget_kimg))
-
-    def step(self, loss: Tensor) -> None:
-        """One Adam step on the gradient of `loss` by this module's parameters."""
-        self.adam.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
-        self.adam.step()
+    @abstractmethod
+    def parts(self) -> Mapping[str, Part]:
+        """All that changes from step to step, the generator among it."""
 
 
 def run_loop(
-    step: TrainingStep, kimg: float, ema_halflife_kimg: float, report_at_kimg: Sequence[float]
+    step: TrainingStep,
+    kimg: float,
+    ema_halflife_kimg: float,
+    report_at_kimg: Sequence[float],
+    resume: Checkpoint | None = None,
 ) -> Iterator[Progress]:
     """Train until `kimg` thousand images were seen, yielding at each of `report_at_kimg` and at the end.
 
     A point is reported after the first batch that reaches it. Divergence ends the loop with a last
-    Progress that says so.
+    Progress that says so. With `resume` the loop goes on behind that checkpoint, bit for bit as if it
+    had never stopped.
     """
     average = MovingAverage(step.generator, ema_halflife_kimg)
+    parts = {**step.parts(), "average": average.module}
     images_total = round(kimg * 1000)
     rungs = {round(point * 1000) for point in report_at_kimg if 0 < point < kimg}
-    pending = [*sorted(rungs), images_total]
     seen = 0
+    if resume:
+        restore(parts, resume.state)
+        seen = resume.images_seen
+    pending = [rung for rung in (*sorted(rungs), images_total) if rung > seen]
     while pending:
         step.set_progress(seen / 1000, kimg)
         losses = step()
@@ -79,7 +82,7 @@ def run_loop(
                 pending.pop(0)
             values = {name: loss.item() for name, loss in losses.items()}
             diverged = not _all_finite(average.module, values)
-            yield Progress(seen / 1000, average.module, values, diverged)  # type: ignore[arg-type]
+            yield Progress(seen / 1000, average.module, values, diverged, parts)  # type: ignore[arg-type]
             if diverged:
                 return
 

@@ -2,11 +2,12 @@
 
 import copy
 import math
+from collections.abc import Mapping
 from typing import Annotated
 
 import torch
 from pydantic import Field
-from torch import nn
+from torch import Tensor, nn
 
 from gan.config import Config
 
@@ -38,6 +39,42 @@ def set_rate(optimiser: torch.optim.Optimizer, rate: float) -> None:
     """Give every parameter group the learning rate `rate`."""
     for group in optimiser.param_groups:
         group["lr"] = rate
+
+
+class ScheduledOptimiser:
+    """Adam on one module that follows its configured schedule."""
+
+    def __init__(self, config: OptimiserConfig, module: nn.Module) -> None:
+        self.config, self.adam = config, build_adam(config, module)
+
+    def set_progress(self, kimg: float, budget_kimg: float) -> None:
+        """Bring the learning rate to where the training stands."""
+        set_rate(self.adam, self.config.rate_at(kimg, budget_kimg))
+
+    def step(self, loss: Tensor) -> None:
+        """One Adam step on the gradient of `loss` by this module's parameters."""
+        self.adam.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        self.adam.step()
+
+    def state(self) -> dict[str, Tensor]:
+        """Adam's moments and step counts, by number of the parameter."""
+        moments = self.adam.state_dict()["state"]
+        return {f"{number}.{name}": value for number, own in moments.items() for name, value in own.items()}
+
+    def load_state(self, state: Mapping[str, Tensor]) -> None:
+        """Go on from what `state` gave."""
+        for number, parameter in enumerate(self.adam.param_groups[0]["params"]):
+            moments = {name.partition(".")[2]: value for name, value in state.items() if _number(name) == number}
+            # In the layout of the parameter, which the fused kernel expects.
+            self.adam.state[parameter] = {
+                name: value.to(parameter.device) if value.dim() == 0 else torch.empty_like(parameter).copy_(value)
+                for name, value in moments.items()
+            }
+
+
+def _number(name: str) -> int:
+    return int(name.partition(".")[0])
 
 
 class MovingAverage:

@@ -6,7 +6,7 @@ Shapes: N pool size, B batch, L latent size, C H W image channels, height and wi
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -48,18 +48,13 @@ class TeacherPool:
         """All (latents NL, images uint8 NCHW), in their order. Copies, so a pool that fits into memory."""
         return torch.from_numpy(self._latents_NL.copy()), torch.from_numpy(self._images_NCHW.copy())
 
-    def batches(
-        self, batch_size: int, random: torch.Generator, device: torch.device
-    ) -> Iterator[tuple[Tensor, Tensor]]:
+    def batches(self, batch_size: int, random: torch.Generator, device: torch.device) -> "PoolBatches":
         """Endless (latents BL, images BCHW in [-1, 1]): each epoch a fresh shuffle without repeats."""
-        while True:
-            order = torch.randperm(len(self), generator=random).numpy()
-            for start in range(0, len(order) - batch_size + 1, batch_size):
-                # Sorted, so that a batch reads the mapped file from front to back.
-                index_B = np.sort(order[start : start + batch_size])
-                latents_BL = torch.from_numpy(self._latents_NL[index_B]).to(device)
-                images_BCHW = to_unit_range(torch.from_numpy(self._images_NCHW[index_B]).to(device))
-                yield latents_BL, images_BCHW
+        return PoolBatches(self, batch_size, random, device)
+
+    def read(self, index_B: np.ndarray) -> tuple[Tensor, Tensor]:
+        """(latents BL, images uint8 BCHW) at the given places."""
+        return torch.from_numpy(self._latents_NL[index_B]), torch.from_numpy(self._images_NCHW[index_B])
 
     def verify(self) -> None:
         """Raise ArtifactError unless the content has the digest that the file states."""
@@ -70,6 +65,38 @@ class TeacherPool:
                 found,
                 "The file is damaged: delete it and run the same command again.",
             )
+
+
+class PoolBatches(Iterator[tuple[Tensor, Tensor]]):
+    """Batches of a pool without end, which can say where they stand and go on from there."""
+
+    def __init__(self, pool: TeacherPool, batch_size: int, random: torch.Generator, device: torch.device) -> None:
+        self._pool, self._batch_size, self._random, self._device = pool, batch_size, random, device
+        self._begin_epoch()
+
+    def __next__(self) -> tuple[Tensor, Tensor]:
+        if self._next + self._batch_size > len(self._pool):
+            self._begin_epoch()
+        # Sorted, so that a batch reads the mapped file from front to back.
+        index_B = np.sort(self._order[self._next : self._next + self._batch_size])
+        self._next += self._batch_size
+        latents_BL, images_BCHW = self._pool.read(index_B)
+        return latents_BL.to(self._device), to_unit_range(images_BCHW.to(self._device))
+
+    def state(self) -> dict[str, Tensor]:
+        """The place in the epoch, and the random state that its shuffle began with."""
+        return {"next": torch.tensor(self._next), "shuffle": self._shuffle}
+
+    def load_state(self, state: Mapping[str, Tensor]) -> None:
+        """Go on from what `state` gave."""
+        self._random.set_state(state["shuffle"])
+        self._begin_epoch()
+        self._next = int(state["next"])
+
+    def _begin_epoch(self) -> None:
+        self._shuffle = self._random.get_state()
+        self._order = torch.randperm(len(self._pool), generator=self._random).numpy()
+        self._next = 0
 
 
 def pool_latents(size: int, latent_size: int, seed: int) -> Tensor:

@@ -1,6 +1,6 @@
 """Training a GAN from scratch: the teacher, and the baseline of a student's size."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated
 
 import torch
@@ -8,13 +8,14 @@ from pydantic import Field
 from torch import Tensor
 
 from gan.adversarial import AdversarialConfig, Opponent
+from gan.checkpoint import Checkpoint, Part
 from gan.compute import CPU, Compute
 from gan.config import Config
 from gan.datasets import ImageDataset
 from gan.images import to_unit_range
-from gan.loop import Progress, ScheduledOptimiser, TrainingStep, run_loop
+from gan.loop import Progress, TrainingStep, run_loop
 from gan.models import GeneratorConfig, build_generator
-from gan.optimisation import OptimiserConfig
+from gan.optimisation import OptimiserConfig, ScheduledOptimiser
 from gan.seeds import generator_at, seed_at
 
 
@@ -52,6 +53,15 @@ class _AdversarialStep(TrainingStep):
         self._optimiser.set_progress(kimg, budget_kimg)
         self._opponent.set_progress(kimg, budget_kimg)
 
+    def parts(self) -> Mapping[str, Part]:
+        return {
+            "generator": self.generator,
+            "optimiser": self._optimiser,
+            "latents": self._latents,
+            "batches": self._batches,
+            **self._opponent.parts(),
+        }
+
     def __call__(self) -> dict[str, Tensor]:
         for _ in range(self._opponent.steps - 1):
             with torch.no_grad():
@@ -81,16 +91,18 @@ def train_gan(
     seed: int,
     report_at_kimg: Sequence[float] = (),
     compute: Compute = CPU,
+    resume: Checkpoint | None = None,
 ) -> Iterator[Progress]:
     """Train a generator of `architecture` on the training images of `dataset` against a critic.
 
     Yields Progress at each of `report_at_kimg` (thousands of images) and at the end. The result
-    depends on the arguments alone, given one machine and one number of threads. Raises GanError where the
-    data set's images have another shape, or the device is missing.
+    depends on the arguments alone, given one machine and one number of threads, and not on whether it was
+    reached in one go or by way of `resume`. Raises GanError where the data set's images have another
+    shape, or the device is missing.
     """
     dataset.require_shape(architecture.image_channels, architecture.image_size)
     step = _AdversarialStep(architecture, config, dataset, seed, compute)
-    return run_loop(step, config.kimg, config.ema_halflife_kimg, report_at_kimg)
+    return run_loop(step, config.kimg, config.ema_halflife_kimg, report_at_kimg, resume)
 
 
 def draw_batch(images_NCHW: Tensor, batch_size: int, random: torch.Generator, device: torch.device) -> Tensor:
