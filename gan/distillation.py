@@ -75,7 +75,7 @@ class _DistillationStep(TrainingStep):
             self._opponent.set_progress(kimg, budget_kimg)
 
     def parts(self) -> Mapping[str, Part]:
-        parts = {
+        parts: dict[str, Part] = {
             "generator": self.generator,
             "optimiser": self._optimiser,
             "pool_batches": self._pool_batches,
@@ -137,7 +137,8 @@ def distill(
     in [-1, 1] to BF, differentiably, on the device; a feature_weight above 0 needs it. Yields Progress at each of
     `report_at_kimg` (thousands of images) and at the end. The result depends on the arguments alone,
     given one machine and one number of threads, and not on whether it was reached in one go or by way of
-    `resume`. Raises GanError when the student's latent or image shape is not the teacher's, the pool holds less than one batch, or features are missing.
+    `resume`. Raises GanError when the student's latent or image shape is not the teacher's, the pool holds
+    less than one batch, or features are missing.
     """
     dataset.require_shape(architecture.image_channels, architecture.image_size)
     student_shape = (architecture.latent_size, architecture.image_channels, architecture.image_size)
