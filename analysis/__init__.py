@@ -9,6 +9,7 @@ Needs Arrow tables and nothing else: no network, no search, no tracking server.
 """
 
 from analysis.answers import QUESTIONS, Answer, five_answers
+from analysis.candidates import limit_candidates
 from analysis.comparison import gain_by_student, gain_over_scratch, with_baselines
 from analysis.errors import AnalysisError
 from analysis.figures import pareto_figure, sample_grid_figure, save_figure
@@ -16,7 +17,7 @@ from analysis.limit import CompressionLimit, LimitRule, LimitStatus, compression
 from analysis.paper import PaperRow, Scheme, Spread, paper_rows
 from analysis.paper_formats import HEADINGS as PAPER_HEADINGS
 from analysis.paper_formats import paper_cells, paper_csv, paper_latex, paper_markdown
-from analysis.pareto import final_students, hypervolume, pareto_frontier
+from analysis.pareto import final_students, front_of, hypervolume, hypervolume_of, pareto_frontier
 from analysis.report import baseline_text, budget_note, markdown_report
 from analysis.schema import (
     AGREEMENT,
@@ -27,7 +28,9 @@ from analysis.schema import (
     read_table,
     require_one_protocol,
     require_one_teacher,
+    settings_of,
     state_counts,
+    student_of,
     trial_table,
     validate,
     write_table,
@@ -57,9 +60,12 @@ __all__ = [
     "compression_limit",
     "final_students",
     "five_answers",
+    "front_of",
     "gain_by_student",
     "gain_over_scratch",
     "hypervolume",
+    "hypervolume_of",
+    "limit_candidates",
     "markdown_report",
     "paper_cells",
     "paper_csv",
@@ -74,7 +80,9 @@ __all__ = [
     "sample_grid_figure",
     "save_figure",
     "selection_figure",
+    "settings_of",
     "state_counts",
+    "student_of",
     "trial_table",
     "validate",
     "with_baselines",

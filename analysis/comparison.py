@@ -42,14 +42,15 @@ def with_baselines(students: pa.Table, table: pa.Table) -> pa.Table:
     """`students` with columns baseline_fid, _inception_score, _sharpness, _kimg and _state beside them.
 
     The baseline is the row of `table` from scratch with the same data set, architecture and seed; of
-    several the one with the largest budget. Without one, or where it did not finish, the metrics are
+    several the one with the largest budget. Where no baseline has the seed it is, of those with the
+    architecture, the one of the median FID. Without one, or where it did not finish, the metrics are
     null, and baseline_state says how it ended.
     """
     require_one_protocol(table)
     twins = _baselines(table)
     rows = []
     for student in students.to_pylist():
-        twin = twins.get(_twin(student))
+        twin = twins.get(_twin(student)) or _of_median_fid(student, twins)
         usable = twin if twin and _finished(twin) else {}
         rows.append(
             {
@@ -80,7 +81,7 @@ def gain_over_scratch(table: pa.Table) -> pa.Table:
             "scratch_kimg": row["baseline_kimg"],
             "fid_ratio": row["baseline_fid"] / row["fid"],
         }
-        for row in with_baselines(final_students(table), table).to_pylist()
+        for row in with_baselines(_with_a_twin(table), table).to_pylist()
         if _is_positive(row["baseline_fid"]) and _is_positive(row["fid"])
     ]
     return pa.Table.from_pylist(pairs, _PAIR_SCHEMA)
@@ -113,6 +114,17 @@ def gain_by_student(table: pa.Table) -> list[dict[str, Any]]:
 def _baselines(table: pa.Table) -> dict[_Twin, dict[str, Any]]:
     scratch = [row for row in table.to_pylist() if row["mode"] == Mode.SCRATCH]
     return {_twin(row): row for row in sorted(scratch, key=lambda row: (_finished(row), row["kimg"]))}
+
+
+def _with_a_twin(table: pa.Table) -> pa.Table:
+    """The final students of which a baseline has the architecture and the seed."""
+    students, twins = final_students(table), _baselines(table)
+    return students.filter(pa.array([_twin(row) in twins for row in students.to_pylist()], pa.bool_()))
+
+
+def _of_median_fid(student: dict[str, Any], twins: dict[_Twin, dict[str, Any]]) -> dict[str, Any] | None:
+    same = [row for twin, row in twins.items() if twin[:-1] == _twin(student)[:-1] and _finished(row)]
+    return sorted(same, key=lambda row: row["fid"])[(len(same) - 1) // 2] if same else None
 
 
 def _finished(row: dict[str, Any]) -> bool:

@@ -1,6 +1,7 @@
 """The compression limit: how small a student may be and still hold the quality rule."""
 
 import math
+import statistics
 from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
 from typing import Annotated, Any, Literal
@@ -9,7 +10,7 @@ import pyarrow as pa
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from analysis.pareto import DIRECTIONS, final_students
-from analysis.schema import Phase, require_one_protocol, require_one_teacher
+from analysis.schema import Phase, require_one_protocol, require_one_teacher, student_of
 
 
 class LimitRule(BaseModel):
@@ -71,8 +72,9 @@ class CompressionLimit:
     provisional: bool
     ratio: float | None = None
     parameters: int | None = None
-    value: float | None = None
-    trial: int | None = None
+    value: float | None = None  # of a confirmed student the median over its seeds
+    trial: int | None = None  # of several seeds the one nearest to the median
+    seeds: int = 1
 
     def sentence(self) -> str:
         """The answer in one sentence (two where it is provisional)."""
@@ -83,9 +85,10 @@ class CompressionLimit:
         if self.status == LimitStatus.NONE_WITHIN:
             return f"On {self.dataset} no student within the searched range has {rule}; {judged}."
         name, digits = ("IS", 2) if self.rule.metric == "inception_score" else ("FID", 1)
+        seeds = f" (median of {self.seeds} fresh seeds)" if self.seeds > 1 else ""
         found = (
             f"at {self.parameters:,} parameters, 1/{self.ratio:.1f} of the teacher, "
-            f"with {name} {self.value:.{digits}f}; the rule is {rule}; {judged}"
+            f"with {name} {self.value:.{digits}f}{seeds}; the rule is {rule}; {judged}"
         )
         if self.status == LimitStatus.NOT_REACHED:
             answer = f"On {self.dataset} the limit was not reached: the smallest student still holds, {found}."
@@ -103,15 +106,15 @@ class CompressionLimit:
 def compression_limit(table: pa.Table, rule: LimitRule) -> CompressionLimit:
     """The largest compression ratio among final students that hold `rule`.
 
-    Where there are confirmed rows they alone are judged. Raises AnalysisError for rows of several
-    protocols or several teachers.
+    Where there are confirmed rows they alone are judged, each student by the median over its seeds.
+    Raises AnalysisError for rows of several protocols or several teachers.
     """
     table = final_students(table)
     require_one_protocol(table)
     require_one_teacher(table)
     tried = table.to_pylist()
     confirmed = [row for row in tried if row["phase"] == Phase.CONFIRM]
-    rows = confirmed or tried
+    rows = _medians(confirmed, rule) if confirmed else tried
     if not rows:
         return CompressionLimit(rule, LimitStatus.NO_FINAL_ROWS, "", 0, 0, None, provisional=True)
     first = rows[0]
@@ -139,4 +142,19 @@ def compression_limit(table: pa.Table, rule: LimitRule) -> CompressionLimit:
         parameters=best["parameters"],
         value=best[rule.metric],
         trial=best["trial"],
+        seeds=best.get("seeds", 1),
     )
+
+
+def _medians(rows: list[dict[str, Any]], rule: LimitRule) -> list[dict[str, Any]]:
+    """One row per student: that of the seed nearest to the median, with the median as its metric."""
+    groups: dict[tuple[Any, ...], list[dict[str, Any]]] = {}
+    for row in rows:
+        groups.setdefault(student_of(row), []).append(row)
+    found = []
+    for group in groups.values():
+        values = [row[rule.metric] for row in group if row[rule.metric] is not None]
+        median = statistics.median(values) if values else math.nan
+        nearest = min(group, key=lambda row: abs((row[rule.metric] or math.inf) - median))
+        found.append({**nearest, rule.metric: median, "seeds": len(values)})
+    return found

@@ -53,6 +53,20 @@ def hypervolume(frontier: pa.Table, reference: Sequence[float], objectives: Sequ
     return float(moocore.hypervolume(points_NK, ref=reference, maximise=_maximise(objectives)))
 
 
+def front_of(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
+    """The points, both of whose numbers are the better the smaller, that no other dominates; each once, in order."""
+    if not points:
+        return []
+    points_NK = np.array(points, dtype=np.float64)
+    keep = moocore.is_nondominated(points_NK, keep_weakly=False)
+    return sorted((float(first), float(second)) for first, second in points_NK[keep])
+
+
+def hypervolume_of(points: Sequence[tuple[float, float]], reference: tuple[float, float]) -> float:
+    """The area between `points`, of numbers that are the better the smaller, and `reference`."""
+    return float(moocore.hypervolume(np.array(points, dtype=np.float64), ref=reference)) if points else 0.0
+
+
 def _points(table: pa.Table, objectives: Sequence[str]) -> npt.NDArray[np.float64]:
     unknown = [name for name in objectives if name not in DIRECTIONS]
     if unknown:

@@ -1,16 +1,18 @@
 """The table that everything here reads: one row per trial, units and meaning in the fields' metadata."""
 
+import json
 import os
 from collections.abc import Iterable, Mapping
 from enum import StrEnum
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from analysis.errors import AnalysisError
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 _VERSION_KEY = b"ganlimit.schema_version"
 
 
@@ -66,6 +68,7 @@ TRIAL_SCHEMA = pa.schema(
         _field("depth", pa.int64(), "layers", "convolution layers per resolution stage", required=True),
         _field("block", pa.string(), "", "kind of the convolutions: dcgan or separable", required=True),
         _field("gan_weight", pa.float64(), "1", "weight of the GAN term in [0, 1); null from scratch"),
+        _field("settings", pa.string(), "", "what else of the student was searched, as JSON; null where nothing"),
         _field("seed", pa.int64(), "", "seed of the trial", required=True),
         _field("parameters", pa.int64(), "1", "trainable parameters of the generator", required=True),
         _field("compression_ratio", pa.float64(), "1", "the teacher's parameters / these", required=True),
@@ -160,8 +163,9 @@ def read_table(path: Path) -> pa.Table:
             "A table is a readable, undamaged Parquet file", f"{path} ({error})", "Export it again."
         ) from error
     version = (table.schema.metadata or {}).get(_VERSION_KEY)
-    if version == b"1":
-        return validate(_from_version_1(table))
+    if version in (b"1", b"2"):
+        table = _from_version_1(table) if version == b"1" else table
+        return validate(table.append_column("settings", pa.nulls(len(table), pa.string())))
     if version != str(SCHEMA_VERSION).encode():
         raise AnalysisError(
             f"A trial table has a schema version of 1 to {SCHEMA_VERSION}",
@@ -213,3 +217,13 @@ def state_counts(table: pa.Table) -> dict[str, int]:
     """How many trials are in each state, by name of the state."""
     states = table["state"].to_pylist()
     return {state: states.count(state) for state in sorted(set(states))}
+
+
+def settings_of(row: Mapping[str, Any]) -> dict[str, Any]:
+    """What a row's `settings` hold, by name."""
+    return dict(json.loads(row["settings"])) if row["settings"] else {}
+
+
+def student_of(row: Mapping[str, Any]) -> tuple[Any, ...]:
+    """What makes two rows the same student: all that was searched but the seed."""
+    return tuple(row[name] for name in ("dataset", "width", "depth", "block", "gan_weight", "settings"))

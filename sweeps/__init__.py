@@ -17,6 +17,9 @@ from typing import TYPE_CHECKING, Any
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
 os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")
+# A tracking server that is away is asked again later, from the trials' journals, rather than waited for.
+os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
+os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "20")
 # Threads that soon fall asleep while they wait: spinning on, as they do by default, they make training
 # several times slower beside one other busy process; falling asleep at once, slower without one.
 os.environ.setdefault("GOMP_SPINCOUNT", "2000")
@@ -24,7 +27,7 @@ os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
 os.environ.setdefault("TUNE_DISABLE_AUTO_CALLBACK_LOGGERS", "1")
 
 if TYPE_CHECKING:
-    from sweeps.errors import SpecError, SweepError
+    from sweeps.errors import SpecError, SweepError, UndeliveredError
     from sweeps.reporting import Report, write_report
     from sweeps.results import sweep_table
     from sweeps.runner import SweepResult, run_sweep, train_teacher
@@ -36,6 +39,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "SpecError": "sweeps.errors",
     "SweepError": "sweeps.errors",
+    "UndeliveredError": "sweeps.errors",
     "Report": "sweeps.reporting",
     "write_report": "sweeps.reporting",
     "sweep_table": "sweeps.results",
@@ -55,6 +59,7 @@ __all__ = [
     "SweepError",
     "SweepResult",
     "SweepSpec",
+    "UndeliveredError",
     "Workspace",
     "load_spec",
     "preset_names",

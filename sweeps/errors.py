@@ -2,7 +2,8 @@
 
 ValueError
 └── SweepError         rule, value, remedy
-    └── SpecError      a sweep specification breaks one or several rules, all named at once
+    ├── SpecError      a sweep specification breaks one or several rules, all named at once
+    └── UndeliveredError  the sweep ran to its end, and the tracking store was away
 """
 
 
@@ -18,3 +19,14 @@ class SpecError(SweepError):
 
     def __init__(self, source: str, mistakes: list[str]) -> None:
         ValueError.__init__(self, f"{source} is not a valid sweep:\n  " + "\n  ".join(mistakes))
+
+
+class UndeliveredError(SweepError):
+    """The sweep's work is done and kept on this machine; the tracking store, which is away, lacks a part."""
+
+    def __init__(self, name: str, trials: int) -> None:
+        super().__init__(
+            "The tracking store is reachable when a sweep ends",
+            f"no answer for {trials} trial{'s' * (trials != 1)}, which are complete and kept in the data directory",
+            f"When it is back: ganlimit sweep sync {name}.",
+        )

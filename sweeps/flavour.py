@@ -44,14 +44,19 @@ def save_mlflow_model(generator: Generator, folder: Path) -> None:
         )
 
 
-def register_students(name: str, tracking: Tracking, frontier: pa.Table, limit: analysis.CompressionLimit) -> None:
-    """Register the frontier's students as versions of the model NAME-students, each once.
+def register_students(
+    name: str, tracking: Tracking, table: pa.Table, frontier: pa.Table, limit: analysis.CompressionLimit
+) -> None:
+    """Register the students of the frontier and at the limit as versions of the model NAME-students, each once.
 
     The student at the limit is their `champion`, and trial 12's version has the alias `trial-12`. Where the
     search went on, versions that are off the frontier now stay.
     """
     model = f"{name}-students"
-    for row in frontier.to_pylist():
+    chosen = {*frontier["trial"].to_pylist(), limit.trial}
+    for row in table.to_pylist():
+        if row["trial"] not in chosen:
+            continue
         version = tracking.find_version(model, row["trial_key"])
         if version is None:
             version = _register_student(model, tracking, row)

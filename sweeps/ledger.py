@@ -1,26 +1,35 @@
-"""What is already known of a sweep's trials: which identities are finished, and with what result."""
+"""What is already known of a sweep's trials: which identities are finished, and with what result.
 
+The tracking store and the journals on this machine together: a journal speaks for what the store does not
+have yet.
+"""
+
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 from mlflow.entities import Run
 
 from analysis import TrialState
-from sweeps.tracking import STATE, TRIAL_KEY, Tracking
+from sweeps.journal import Record, trial_folders
+from sweeps.tracking import TRIAL_KEY, Tracking
 
 # A trial in one of these states would end the same way again; any other state is run again.
 SETTLED = frozenset({TrialState.COMPLETED, TrialState.PRUNED, TrialState.DIVERGED, TrialState.OUT_OF_MEMORY})
 
+Objectives = tuple[float, float]  # (parameters, fid), both minimised
+
 
 @dataclass(frozen=True)
 class LedgerEntry:
-    """One trial's run, as far as the search needs it."""
+    """One trial, as far as the search needs it."""
 
-    run_id: str
     trial: int
     phase: str
     state: TrialState
-    objectives: tuple[float, float] | None  # (parameters, fid) of a completed trial
+    objectives: Objectives | None  # at the end, or where the trial was stopped
+    wall_s: float
 
     @property
     def settled(self) -> bool:
@@ -30,9 +39,25 @@ class LedgerEntry:
 Ledger = Mapping[str, LedgerEntry]
 
 
-def read_ledger(tracking: Tracking, parent_run_id: str) -> Ledger:
-    """The sweep's trials by identity."""
-    return {run.data.tags[TRIAL_KEY]: _entry(run) for run in tracking.trials(parent_run_id)}
+def stored_records(tracking: Tracking, parent_run_id: str) -> dict[str, Record]:
+    """The sweep's trials in the tracking store, by identity, in the order in which they began."""
+    return {run.data.tags[TRIAL_KEY]: record_of(run) for run in tracking.trials(parent_run_id)}
+
+
+def with_journals(stored: Mapping[str, Record], trials: Path) -> dict[str, Record]:
+    """`stored`, and what the journals in `trials` know beyond it."""
+    records = dict(stored)
+    for folder in trial_folders(trials):
+        record = folder.record()
+        known = folder.key in records and folder.delivered()[0] >= len(folder.events())
+        if record and not known:
+            records[folder.key] = record
+    return records
+
+
+def ledger_of(records: Mapping[str, Record]) -> Ledger:
+    """The records as far as the search needs them."""
+    return {key: _entry(record) for key, record in records.items()}
 
 
 def next_ordinal(ledger: Ledger) -> int:
@@ -45,8 +70,21 @@ def settled_in(ledger: Ledger, phase: str) -> Iterable[LedgerEntry]:
     return [entry for entry in ledger.values() if entry.settled and entry.phase == phase]
 
 
-def _entry(run: Run) -> LedgerEntry:
-    tags, metrics = run.data.tags, run.data.metrics
-    state = TrialState(tags[STATE])
-    objectives = (metrics["parameters"], metrics["fid"]) if state == TrialState.COMPLETED else None
-    return LedgerEntry(run.info.run_id, int(tags["ganlimit.trial"]), tags["ganlimit.phase"], state, objectives)
+def record_of(run: Run) -> Record:
+    """A run of the tracking store as a record."""
+    return Record(run.info.run_id, run.data.tags, run.data.params, run.data.metrics)
+
+
+def finite_objectives(parameters: float, fid: float) -> Objectives | None:
+    """(parameters, fid) as floats; None where one is NaN or infinite, which no study may be told."""
+    values = float(parameters), float(fid)
+    return values if all(map(math.isfinite, values)) else None
+
+
+def _entry(record: Record) -> LedgerEntry:
+    tags, metrics, state = record.tags, record.metrics, record.state
+    objectives = None
+    if state in {TrialState.COMPLETED, TrialState.PRUNED} and "fid" in metrics:
+        objectives = finite_objectives(metrics["parameters"], metrics["fid"])
+    wall_s = metrics.get("wall_s", 0.0)
+    return LedgerEntry(int(tags["ganlimit.trial"]), tags["ganlimit.phase"], state, objectives, wall_s)

@@ -5,7 +5,8 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import Protocol
 
-from rich.console import Console
+from rich.console import Console, RenderableType
+from rich.live import Live
 from rich.progress import (
     BarColumn,
     Progress,
@@ -18,6 +19,20 @@ from rich.progress import (
 LINE_EVERY_S = 15.0
 
 Update = Callable[[float, str], None]  # (how much of the total is done, a short remark)
+Refresh = Callable[[], None]
+
+
+class View(Protocol):
+    """Something that changes, as tables and as one line. `stages` counts how many it has begun."""
+
+    @property
+    def stages(self) -> int: ...
+
+    def render(self) -> RenderableType:
+        """For a terminal."""
+
+    def line(self) -> str:
+        """For a log."""
 
 
 class Display(Protocol):
@@ -25,6 +40,9 @@ class Display(Protocol):
 
     def step(self, name: str, total: float) -> AbstractContextManager[Update]:
         """Show a piece of work from begin to end: `with display.step("teacher", 320) as update:`."""
+
+    def watch(self, view: View) -> AbstractContextManager[Refresh]:
+        """Show `view` for the length of a `with` block; call what it gives whenever the view has changed."""
 
     def say(self, message: str) -> None:
         """One line of text."""
@@ -43,6 +61,10 @@ class QuietDisplay:
     @contextmanager
     def step(self, name: str, total: float) -> Iterator[Update]:
         yield lambda done, note: None
+
+    @contextmanager
+    def watch(self, view: View) -> Iterator[Refresh]:
+        yield lambda: None
 
     def say(self, message: str) -> None:
         pass
@@ -73,6 +95,11 @@ class BarDisplay:
 
             yield update
 
+    @contextmanager
+    def watch(self, view: View) -> Iterator[Refresh]:
+        with Live(console=self._console, get_renderable=view.render, refresh_per_second=2):
+            yield lambda: None  # it looks by itself
+
     def say(self, message: str) -> None:
         self._console.print(message, highlight=False)
 
@@ -101,6 +128,19 @@ class LineDisplay:
 
         yield update
         self.say(f"{name}: done in {time.monotonic() - began:.0f} s{_after(remark)}")
+
+    @contextmanager
+    def watch(self, view: View) -> Iterator[Refresh]:
+        last, stages = time.monotonic(), 0
+
+        def refresh() -> None:
+            nonlocal last, stages
+            if time.monotonic() - last >= LINE_EVERY_S or view.stages > stages:
+                last, stages = time.monotonic(), view.stages
+                self.say(view.line())
+
+        yield refresh
+        self.say(view.line())
 
     def say(self, message: str) -> None:
         self._console.print(message, highlight=False, soft_wrap=True, markup=False)

@@ -68,49 +68,6 @@ class Report:
         }
 
 
-@dataclass(frozen=True)
-class SweepSummary:
-    """Where a sweep stands."""
-
-    name: str
-    status: str
-    planned: int
-    counts: dict[str, dict[str, int]]  # phase -> state -> trials
-    best_fid: float | None
-
-    def print_to(self, console: Console) -> None:
-        """A line for the sweep and one per phase."""
-        console.print(f"[bold]{self.name}[/bold]: {self.status.lower()}", highlight=False)
-        for phase, states in self.counts.items():
-            of = f" of {self.planned}" if phase == "search" else ""
-            parts = ", ".join(f"{count} {state.lower()}" for state, count in states.items())
-            console.print(f"  {phase}: {sum(states.values())}{of} trials ({parts})", highlight=False)
-        if self.best_fid is not None:
-            console.print(f"  lowest FID of a finished student: {self.best_fid:.1f}", highlight=False)
-
-    def as_dict(self) -> dict[str, Any]:
-        """The same for a script."""
-        return {
-            "sweep": self.name,
-            "status": self.status,
-            "planned_trials": self.planned,
-            "trials": self.counts,
-            "best_fid": self.best_fid,
-        }
-
-
-def sweep_summary(tracking: Tracking, name: str) -> SweepSummary:
-    """Where the sweep called `name` stands. Raises SweepError when there is none."""
-    parent, table = find_sweep(tracking, name), sweep_table(tracking, name)
-    spec = SweepSpec.model_validate_json(parent.data.tags[SPEC])
-    counts: dict[str, dict[str, int]] = {}
-    for row in table.select(["phase", "state"]).to_pylist():
-        states = counts.setdefault(row["phase"], {})
-        states[row["state"]] = states.get(row["state"], 0) + 1
-    fids = [row["fid"] for row in table.to_pylist() if row["final"] and row["mode"] == "distilled"]
-    return SweepSummary(name, parent.info.status, spec.search.trials, counts, min(fids, default=None))
-
-
 def write_report(name: str, workspace: Workspace, tracking: Tracking, out: Path | None = None) -> Report:
     """Write table, figures and Markdown of a sweep to `out`, and log them to its parent run.
 

@@ -1,5 +1,6 @@
 """What one trial is asked to do, and the identity that follows from it."""
 
+import json
 from typing import Literal
 
 from gan import Compute, DistillationConfig, GanTrainingConfig, GeneratorConfig
@@ -47,3 +48,16 @@ class TrialRequest(Config):
         The phase is left out (it says why a trial ran, not what it computed).
         """
         return value_digest(self.model_dump(mode="json", exclude={"phase"}))
+
+
+class Job(Config):
+    """A request on its way to a worker: its ordinal in the sweep, and the point of the space it came from."""
+
+    request: TrialRequest
+    trial: int
+    point: dict[str, float | int | str]
+
+    @property
+    def point_json(self) -> str:
+        """The searched values by name, the same text for the same values."""
+        return json.dumps(self.point, sort_keys=True)

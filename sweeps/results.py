@@ -1,5 +1,7 @@
 """From MLflow's runs to the table that analysis reads."""
 
+import json
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import pyarrow as pa
@@ -7,7 +9,10 @@ from mlflow.entities import Run
 
 from analysis import AGREEMENT, TrialState, trial_table
 from sweeps.errors import SweepError
-from sweeps.tracking import ERROR, STATE, TRIAL_KEY, Tracking
+from sweeps.journal import Record
+from sweeps.ledger import stored_records
+from sweeps.spec import SweepSpec
+from sweeps.tracking import ERROR, POINT, SPEC, Tracking
 
 # Tags of the parent run that every row repeats, so that a table needs nothing beside it.
 SHARED_TEXT = ("dataset", "teacher_version", "teacher_digest", "protocol_digest", "extractor")
@@ -23,6 +28,7 @@ SHARED_FLOAT = (
     "real_sharpness",
 )
 SHARED_PREFIX = "ganlimit.shared."
+COLUMNS_OF_A_POINT = {"width", "depth", "block", "gan_weight", "seed"}
 METRICS = (
     *("fid", "best_fid", "fid_infinity", "inception_score", "inception_score_std", "sharpness"),
     *("kid", "kid_error", "precision", "recall"),
@@ -42,29 +48,38 @@ def find_sweep(tracking: Tracking, name: str) -> Run:
     return parent
 
 
+def spec_of_sweep(tracking: Tracking, name: str) -> SweepSpec:
+    """The specification that a sweep began with. Raises SweepError when there is no such sweep."""
+    return SweepSpec.model_validate_json(find_sweep(tracking, name).data.tags[SPEC])
+
+
 def sweep_table(tracking: Tracking, name: str) -> pa.Table:
     """One row per trial of a sweep, in all states, ordered by ordinal. Raises SweepError."""
     parent = find_sweep(tracking, name)
-    shared = _shared(parent)
-    rows: list[dict[str, Any]] = [{**shared, **_row(run), "sweep": name} for run in tracking.trials(parent.info.run_id)]
+    return table_of(name, parent.data.tags, stored_records(tracking, parent.info.run_id).items())
+
+
+def table_of(name: str, shared_tags: Mapping[str, str], records: Iterable[tuple[str, Record]]) -> pa.Table:
+    """The table of a sweep's records by identity, with what all rows share from the parent's tags."""
+    shared = _shared(shared_tags)
+    rows: list[dict[str, Any]] = [{**shared, **_row(key, record), "sweep": name} for key, record in records]
     rows.sort(key=lambda row: int(row["trial"]))
     return trial_table(rows)
 
 
-def _shared(parent: Run) -> dict[str, Any]:
-    tags = parent.data.tags
+def _shared(tags: Mapping[str, str]) -> dict[str, Any]:
     columns: dict[str, Any] = {name: tags[SHARED_PREFIX + name] for name in SHARED_TEXT}
     columns |= {name: int(tags[SHARED_PREFIX + name]) for name in SHARED_INT}
     return columns | {name: float(tags[SHARED_PREFIX + name]) for name in SHARED_FLOAT}
 
 
-def _row(run: Run) -> dict[str, Any]:
-    tags, params, metrics = run.data.tags, run.data.params, run.data.metrics
-    state, kimg = TrialState(tags[STATE]), metrics.get("kimg", 0.0)
+def _row(key: str, record: Record) -> dict[str, Any]:
+    tags, params, metrics = record.tags, record.params, record.metrics
+    state, kimg = record.state, metrics.get("kimg", 0.0)
     return {
         "trial": int(tags["ganlimit.trial"]),
-        "trial_key": tags[TRIAL_KEY],
-        "run_id": run.info.run_id,
+        "trial_key": key,
+        "run_id": record.run_id,
         "phase": tags["ganlimit.phase"],
         "mode": tags["ganlimit.mode"],
         "state": str(state),
@@ -73,6 +88,7 @@ def _row(run: Run) -> dict[str, Any]:
         "depth": int(params["depth"]),
         "block": params.get("block", "dcgan"),
         "gan_weight": float(params["gan_weight"]) if "gan_weight" in params else None,
+        "settings": _settings(tags.get(POINT)),
         "seed": int(params["seed"]),
         "parameters": int(metrics["parameters"]),
         "compression_ratio": metrics["compression_ratio"],
@@ -82,3 +98,10 @@ def _row(run: Run) -> dict[str, Any]:
         "wall_s": metrics.get("wall_s", 0.0),
         "error": tags.get(ERROR),
     }
+
+
+def _settings(point: str | None) -> str | None:
+    """What was searched beyond the columns of the table."""
+    values = json.loads(point) if point else {}
+    rest = {name: value for name, value in values.items() if name not in COLUMNS_OF_A_POINT}
+    return json.dumps(rest, sort_keys=True) if rest else None

@@ -1,4 +1,4 @@
-"""The search: Ray Tune's OptunaSearch on a study that outlives the process.
+"""The search: an Optuna study that outlives the process and never asks for a trial twice.
 
 The study (an Optuna journal file) and the ledger of trials make a resume: a new search on the same
 study, where finished trials are known by their identity and unfinished ones are asked again.
@@ -6,124 +6,157 @@ study, where finished trials are known by their identity and unfinished ones are
 
 import itertools
 import math
-from collections.abc import Callable, Mapping
+import warnings
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import optuna
 from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
 from optuna.trial import TrialState
-from ray.tune.search import Searcher
-from ray.tune.search.optuna import OptunaSearch
 
+from gan import count_parameters, mac_g
 from gan.seeds import seed_at
-from sweeps.requests import TrialRequest
-from sweeps.space import suggest
+from sweeps.ledger import Ledger, Objectives, next_ordinal, settled_in
+from sweeps.queues import JobQueue, Nothing
+from sweeps.requests import Job, TrialRequest
+from sweeps.space import FixedDomain, Value, suggest
 from sweeps.spec import SweepSpec
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)
 
-OBJECTIVES = ("parameters", "fid")
-REPEATS_BEFORE_RANDOM = 20
-REPEATS_BEFORE_END = 200
+REPEATS_BEFORE_RANDOM = {"gp": 2}  # whose repeats are slow, and stubborn
+REPEATS_BEFORE_RANDOM_OTHERS = 20
+REPEATS_BEFORE_END = 500
 
-Objectives = tuple[float, float]  # (parameters, fid), both minimised
+Point = Mapping[str, Value]
+ToRequest = Callable[[Point], TrialRequest]
 
 
-class LedgerSearch(OptunaSearch):
-    """OptunaSearch that never asks for a trial twice.
+@dataclass
+class _Asked:
+    """A point of the study on its way to a result."""
 
-    A suggested point whose identity is in `finished` is answered from there; one that is under way is
-    given up; then another is asked. Where the sampler keeps repeating itself, random points are drawn,
-    and where those repeat as well the space is used up and the search ends.
+    trial: optuna.Trial
+    job: Job
+    objectives: Objectives | None = None
+    ended: bool = False
+
+
+class StudyQueue(JobQueue):
+    """Asks a study for points and tells it their results.
+
+    A point whose identity is settled is answered from the ledger, one that breaks a constraint is put
+    aside untrained, one that is under way is given up; then another is asked. Where the sampler keeps
+    repeating itself random points are drawn, and where those repeat as well the space is used up and the
+    search ends.
+
+    With `search.reproducible` points are asked in batches of a fixed size, and a batch is told, in the
+    order of asking, when all of it has ended: spec and seed alone decide what is asked.
     """
 
-    def __init__(
-        self,
-        spec: SweepSpec,
-        to_request: Callable[[Mapping[str, Any]], TrialRequest],
-        storage: optuna.storages.BaseStorage,
-        finished: Mapping[str, Objectives | None],
-        next_trial: int,
-    ) -> None:
-        self._domains = spec.domains()
-        self._to_request = to_request
-        self._finished = dict(finished)  # identity -> objectives, None where the trial failed
-        self._under_way: set[str] = set()
-        self._next_trial = next_trial
+    def __init__(self, spec: SweepSpec, to_request: ToRequest, study: optuna.Study, ledger: Ledger, total: int) -> None:
+        self.sweep, self.total = spec.name, total
+        self.done = len(list(settled_in(ledger, "search")))
+        self._search, self._domains = spec.search, spec.domains()
+        self._to_request, self._study = to_request, study
+        self._ledger, self._next_trial = ledger, next_ordinal(ledger)
+        self._sampler = study.sampler
         self._random = optuna.samplers.RandomSampler(seed=seed_at(spec.seed, "random points") % 2**32)
-        super().__init__(
-            space=lambda trial: suggest(trial, self._domains),
-            metric=list(OBJECTIVES),
-            mode=["min", "min"],
-            sampler=build_sampler(spec),
-            study_name=spec.name,
-            storage=storage,
-        )
+        self._keys: set[str] = set()  # asked in this session
+        self._running: dict[str, _Asked] = {}
+        self._handed_out = self.done
+        self._batch: list[_Asked] = []
+        self._waiting: deque[_Asked] = deque()
+        self._batch_size = spec.search.batch_size if spec.search.reproducible else 1
 
-    @property
-    def study(self) -> optuna.Study:
-        assert self._ot_study is not None
-        return self._ot_study
+    def next(self) -> Job | Nothing:
+        """The next job. In a batch that is not all ended there may be none yet."""
+        if not self._search.reproducible:
+            asked = self._ask() if self._handed_out < self.total else None
+            return self._hand_out(asked) if asked else Nothing.LEFT
+        while not self._waiting:
+            if not all(asked.ended for asked in self._batch):
+                return Nothing.YET
+            if not self._fill_batch():
+                return Nothing.LEFT
+        return self._hand_out(self._waiting.popleft())
 
-    def suggest(self, trial_id: str) -> Any:
-        """The next trial as {"job": {"request": JSON, "trial": ordinal}}, or FINISHED when none is left."""
-        sampler = self.study.sampler
-        try:
+    def ended(self, job: Job, objectives: Objectives | None) -> None:
+        """Tell the study: at once, or with the batch."""
+        self.done += 1
+        asked = self._running.pop(job.request.key)
+        asked.objectives, asked.ended = objectives, True
+        if not self._search.reproducible:
+            self._tell(asked.trial, objectives)
+
+    def _hand_out(self, asked: _Asked) -> Job:
+        self._running[asked.job.request.key] = asked
+        self._handed_out += 1
+        return asked.job
+
+    def _fill_batch(self) -> bool:
+        """Tell the batch before, ask the next one. False where none is left to ask."""
+        for asked in self._batch:
+            self._tell(asked.trial, asked.objectives)
+        self._batch = []
+        for _ in range(min(self._batch_size, self.total - len(self._keys))):
+            asked_next = self._ask(of_ledger=True)
+            if asked_next is None:
+                break
+            self._batch.append(asked_next)
+        self._waiting = deque(asked for asked in self._batch if not asked.ended)
+        return bool(self._batch)
+
+    def _ask(self, of_ledger: bool = False) -> _Asked | None:
+        """A point that is to be trained; with `of_ledger` also one whose result is known."""
+        patience = REPEATS_BEFORE_RANDOM.get(self._search.sampler, REPEATS_BEFORE_RANDOM_OTHERS)
+        with self._own_sampler():
             for repeats in range(REPEATS_BEFORE_END):
-                if repeats == REPEATS_BEFORE_RANDOM:
-                    self.study.sampler = self._random
-                trial = self.study.ask()
-                request = self._to_request(suggest(trial, self._domains))
-                if self._is_new(trial, request.key):
-                    self._ot_trials[trial_id] = trial
-                    self._under_way.add(request.key)
-                    number, self._next_trial = self._next_trial, self._next_trial + 1
-                    return {"job": {"request": request.model_dump_json(), "trial": number}}
+                if repeats == patience:
+                    self._study.sampler = self._random
+                trial = self._study.ask()
+                point = suggest(trial, self._domains)
+                request = self._to_request(point)
+                if self._breaks_a_constraint(trial, request):
+                    self._study.tell(trial, state=TrialState.PRUNED)
+                    continue
+                known = self._ledger.get(request.key)
+                settled = known is not None and known.settled
+                if request.key in self._keys or (settled and not of_ledger):
+                    self._tell(trial, known.objectives if known and settled else None)
+                    continue
+                self._keys.add(request.key)
+                number = known.trial if known else self._take_ordinal()
+                job = Job(request=request, trial=number, point=dict(point))
+                return _Asked(trial, job, known.objectives if known and settled else None, ended=settled)
+        return None
+
+    def _take_ordinal(self) -> int:
+        number, self._next_trial = self._next_trial, self._next_trial + 1
+        return number
+
+    def _breaks_a_constraint(self, trial: optuna.Trial, request: TrialRequest) -> bool:
+        excess = self._search.constraints.excess(count_parameters(request.architecture), mac_g(request.architecture))
+        for name, value in excess.items():
+            trial.set_constraint(name, value)
+        return any(value > 0 for value in excess.values())
+
+    @contextmanager
+    def _own_sampler(self) -> Iterator[None]:
+        try:
+            yield
         finally:
-            self.study.sampler = sampler
-        return str(Searcher.FINISHED)
-
-    def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
-        """Tell the study: objectives where the trial completed, a failure where it did not."""
-        if trial_id in self._completed_trials or trial_id not in self._ot_trials:
-            return
-        objectives = objectives_of(result or {}) if not error else None
-        self._tell(self._ot_trials[trial_id], objectives)
-        self._completed_trials.add(trial_id)
-
-    def save(self, checkpoint_path: str) -> None:
-        """Nothing: the study's own storage is the state, and no pickle of it is written or read."""
-
-    def restore(self, checkpoint_path: str) -> None:
-        """Nothing, as for `save`."""
-
-    def __getstate__(self) -> dict[str, Any]:
-        # Tune pickles its whole configuration at the start, for a restore that is never used here.
-        return {}
-
-    def _is_new(self, trial: optuna.Trial, key: str) -> bool:
-        if key in self._finished:
-            self._tell(trial, self._finished[key])
-            return False
-        if key in self._under_way:
-            self._tell(trial, None)
-            return False
-        return True
+            self._study.sampler = self._sampler
 
     def _tell(self, trial: optuna.Trial, objectives: Objectives | None) -> None:
         if objectives is None:
-            self.study.tell(trial, state=TrialState.FAIL)
+            self._study.tell(trial, state=TrialState.FAIL)
         else:
-            self.study.tell(trial, objectives)
-
-
-def objectives_of(result: Mapping[str, Any]) -> Objectives | None:
-    """(parameters, fid) of a completed trial; None where it did not complete, or they are not finite."""
-    if result.get("state") != "COMPLETED":
-        return None
-    values = (float(result["parameters"]), float(result["fid"]))
-    return values if all(map(math.isfinite, values)) else None
+            self._study.tell(trial, objectives)
 
 
 def open_storage(folder: Path) -> optuna.storages.BaseStorage:
@@ -132,19 +165,32 @@ def open_storage(folder: Path) -> optuna.storages.BaseStorage:
     return optuna.storages.JournalStorage(JournalFileBackend(path, JournalFileOpenLock(path)))
 
 
-def prepare_study(study: optuna.Study, spec: SweepSpec) -> None:
-    """Make a study ready to go on: orphans of an ended process are closed and asked again.
+def open_study(spec: SweepSpec, storage: optuna.storages.BaseStorage) -> optuna.Study:
+    """The sweep's study, made ready to go on: orphans of an ended process are closed and asked again.
 
-    In a new study the spec's points, or the whole grid, are put in line first.
+    In a new study the spec's points, or the whole grid, are put in line first. A reproducible one always
+    begins anew and is answered from the ledger, so that it does not depend on where it was cut off.
     """
-    orphans = study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
-    for orphan in orphans:
+    if spec.search.reproducible and spec.name in optuna.get_all_study_names(storage):
+        optuna.delete_study(study_name=spec.name, storage=storage)
+    study = optuna.create_study(
+        study_name=spec.name,
+        storage=storage,
+        sampler=build_sampler(spec),
+        directions=["minimize", "minimize"],
+        load_if_exists=True,
+    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+        study.set_metric_names(["parameters", "fid"])
+    for orphan in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
         study.tell(orphan.number, state=TrialState.FAIL)
         if orphan.params:
             study.enqueue_trial(orphan.params, skip_if_exists=False)
     if not study.get_trials(deepcopy=False):
         for point in _points(spec):
             study.enqueue_trial(point)
+    return study
 
 
 def grid_size(spec: SweepSpec) -> int:
@@ -158,15 +204,21 @@ def build_sampler(spec: SweepSpec) -> optuna.samplers.BaseSampler:
     if spec.search.sampler == "tpe":
         # The liar keeps points that run at the same time apart.
         return optuna.samplers.TPESampler(seed=seed, constant_liar=True)
+    if spec.search.sampler == "nsgaii":
+        return optuna.samplers.NSGAIISampler(seed=seed, population_size=spec.search.population_size)
+    if spec.search.sampler == "gp":
+        return optuna.samplers.GPSampler(seed=seed, deterministic_objective=False)
     return optuna.samplers.RandomSampler(seed=seed)
 
 
 def _points(spec: SweepSpec) -> list[dict[str, Any]]:
     domains = spec.domains()
     first_seed = {"seed": spec.student_seeds[0]} if "seed" in domains else {}
-    searched = spec.search.space.domains().keys()
-    points = [{**point.model_dump(include=set(searched)), **first_seed} for point in spec.search.points]
+    searched = [name for name, domain in domains.items() if not isinstance(domain, FixedDomain)]
+    points = [{**point.values, **first_seed} for point in spec.search.points]
+    points = [{name: point[name] for name in searched} for point in points]
     if spec.search.sampler == "grid":
+        domains = {name: domains[name] for name in searched}
         columns = [domain.values for domain in domains.values()]
         points += [dict(zip(domains, row, strict=True)) for row in itertools.product(*columns)]
     return points

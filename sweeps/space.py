@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Annotated, Literal, cast
 
 import optuna
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Discriminator, Field, Tag, model_validator
 
 from gan.config import Config
 
@@ -81,19 +81,65 @@ class ChoiceDomain(Config):
         return value in self.values
 
 
-AnyDomain = IntDomain | FloatDomain | ChoiceDomain
-Domain = Annotated[AnyDomain, Field(discriminator="type")]
+class FixedDomain(Config):
+    """One value, which is not searched."""
+
+    type: Literal["fixed"]
+    value: Value
+
+    @property
+    def values(self) -> tuple[Value, ...]:
+        return (self.value,)
+
+    def suggest(self, trial: optuna.Trial, name: str) -> Value:
+        return self.value
+
+    def holds(self, value: object) -> bool:
+        return value == self.value
+
+
+AnyDomain = IntDomain | FloatDomain | ChoiceDomain | FixedDomain
+
+
+def _kind(value: object) -> str | None:
+    if isinstance(value, dict):
+        kind = value.get("type")
+        return kind if isinstance(kind, str) else None
+    return getattr(value, "type", "scalar")
+
+
+def _fixed(value: object) -> object:
+    return value if isinstance(value, FixedDomain) else {"type": "fixed", "value": value}
+
+
+# A domain by its `type`, or one fixed value without more words.
+Domain = Annotated[
+    Annotated[IntDomain, Tag("int")]
+    | Annotated[FloatDomain, Tag("float")]
+    | Annotated[ChoiceDomain, Tag("choice")]
+    | Annotated[FixedDomain, Tag("fixed")]
+    | Annotated[FixedDomain, BeforeValidator(_fixed), Tag("scalar")],
+    Discriminator(
+        _kind,
+        custom_error_type="domain",
+        custom_error_message="Value error, a domain has a type: int, float, choice or fixed; or write one value",
+    ),
+]
 
 
 def bounds(domain: AnyDomain) -> tuple[Number, Number]:
     """The least and the greatest value of a domain of numbers. Raises ValueError where a value is a name."""
-    if isinstance(domain, ChoiceDomain):
-        names = [value for value in domain.values if isinstance(value, str)]
-        if names:
-            raise ValueError(f"this dimension takes numbers, got {', '.join(map(repr, names))}; write numbers")
-        numbers = [value for value in domain.values if not isinstance(value, str)]
-        return min(numbers), max(numbers)
-    return domain.low, domain.high
+    values = extremes(domain)
+    names = [value for value in values if isinstance(value, str)]
+    if names:
+        raise ValueError(f"this dimension takes numbers, got {', '.join(map(repr, names))}; write numbers")
+    numbers = [value for value in values if not isinstance(value, str)]
+    return min(numbers), max(numbers)
+
+
+def extremes(domain: AnyDomain) -> tuple[Value, ...]:
+    """The ends of a range; every value of a choice."""
+    return domain.values if isinstance(domain, ChoiceDomain | FixedDomain) else (domain.low, domain.high)
 
 
 def suggest(trial: optuna.Trial, domains: Mapping[str, AnyDomain]) -> dict[str, Value]:

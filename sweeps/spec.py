@@ -1,8 +1,11 @@
 """A sweep's specification: everything a user states, parsed once into frozen values."""
 
-from typing import Annotated, Literal
+import itertools
+import json
+from collections.abc import Mapping
+from typing import Annotated, Literal, get_args
 
-from pydantic import BeforeValidator, Discriminator, Field, Tag, model_validator
+from pydantic import BeforeValidator, Discriminator, Field, Tag, ValidationError, model_validator
 
 from analysis import LimitRule
 from gan import (
@@ -18,11 +21,16 @@ from gan import (
 )
 from gan.config import Config
 from gan.models import BLOCKS, BlockName, Depth, Width
+from gan.seeds import seed_at
 from sweeps.errors import SweepError
-from sweeps.space import AnyDomain, ChoiceDomain, Domain, FloatDomain, bounds
+from sweeps.search_spec import SearchSpec, Seed
+from sweeps.space import AnyDomain, ChoiceDomain, Value, bounds, extremes
 
-Seed = Annotated[int, Field(ge=0, lt=2**31)]
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$")]
+
+
+PhaseName = Literal["search", "confirm", "baseline"]
+PHASES: tuple[PhaseName, ...] = get_args(PhaseName)
 
 
 def _by_name(value: object) -> object:
@@ -82,56 +90,36 @@ def _teacher_kind(value: object) -> str:
     return "imported" if own or isinstance(value, ImportedTeacherSpec) else "trained"
 
 
-class Space(Config):
-    """What is searched: a domain for each dimension. One fixed value is a choice with one entry."""
+class ConfirmSpec(Config):
+    """Trying the candidates again with `seeds` fresh seeds that the search never used.
 
-    width: Domain
-    depth: Domain
-    gan_weight: Domain
-    block: ChoiceDomain | None = None  # dcgan where it is not searched
+    Candidates are the `around` students on each side of the limit that are nearest to it and, with
+    `of: frontier`, the whole frontier.
+    """
 
-    def domains(self) -> dict[str, AnyDomain]:
-        """The domains by name of their dimension."""
-        domains: dict[str, AnyDomain] = {"width": self.width, "depth": self.depth, "gan_weight": self.gan_weight}
-        return domains | ({"block": self.block} if self.block else {})
+    seeds: Annotated[int, Field(ge=1, le=1000)] = 5
+    around: Annotated[int, Field(ge=1, le=100)] = 2
+    of: Literal["frontier", "limit"] = "frontier"
 
 
-class Point(Config):
-    """One student of the space."""
+class BudgetSpec(Config):
+    """What a sweep may spend at most; when it is spent no further trial begins, and those under way end.
 
-    width: int
-    depth: int
-    gan_weight: float
-    block: BlockName = "dcgan"
+    `wall_hours` counts each run of the command anew, the others all trials of the sweep.
+    """
 
-
-class SearchSpec(Config):
-    """Which students are tried. `points` are tried first; several `seeds` are a dimension of their own."""
-
-    trials: Annotated[int, Field(ge=1, le=100_000)]
-    sampler: Literal["tpe", "random", "grid"] = "tpe"
-    space: Space
-    points: tuple[Point, ...] = ()
-    seeds: Annotated[tuple[Seed, ...], Field(min_length=1)] | None = None
-
-    @model_validator(mode="after")
-    def _is_complete(self) -> "SearchSpec":
-        domains = self.space.domains()
-        for number, point in enumerate(self.points, start=1):
-            outside = [name for name, domain in domains.items() if not domain.holds(getattr(point, name))]
-            if self.space.block is None and point.block != "dcgan":
-                outside.append("block, which is not searched,")
-            if outside:
-                raise ValueError(f"a point lies in the space; mend {', '.join(outside)} of point {number}")
-        if self.sampler == "grid" and any(isinstance(domain, FloatDomain) for domain in domains.values()):
-            raise ValueError("a grid needs int or choice domains; use choice, or sampler tpe or random")
-        return self
+    wall_hours: Annotated[float, Field(gt=0)] | None = None
+    core_hours: Annotated[float, Field(gt=0)] | None = None
+    gpu_hours: Annotated[float, Field(gt=0)] | None = None
 
 
 class BaselineSpec(GanTrainingConfig):
-    """Students' architectures trained from scratch: of which of them, and the recipe with its budget `kimg`."""
+    """Students' architectures trained from scratch: of which of them, and the recipe with its budget `kimg`.
 
-    of: Literal["frontier", "all", "none"] = "frontier"
+    `confirmed`: twins of all confirmed students; of the frontier where the sweep confirms none.
+    """
+
+    of: Literal["confirmed", "frontier", "all", "none"] = "confirmed"
 
     @property
     def training(self) -> GanTrainingConfig:
@@ -182,8 +170,11 @@ class SweepSpec(Config):
         Discriminator(_teacher_kind),
     ]
     student: DistillationConfig
+    phases: Annotated[tuple[PhaseName, ...], Field(min_length=1)] = ("search", "confirm", "baseline")
     search: SearchSpec
+    confirm: ConfirmSpec = ConfirmSpec()
     baseline: BaselineSpec
+    budget: BudgetSpec = BudgetSpec()
     evaluation: EvaluationSpec = EvaluationSpec()
     limit: LimitRule = LimitRule(metric="fid", tolerance=0.5)
     resources: ResourceSpec = ResourceSpec()
@@ -202,7 +193,7 @@ class SweepSpec(Config):
         low, high = bounds(self.search.space.gan_weight)
         if low < 0 or high >= 1:
             raise ValueError(f"search.space.gan_weight lies in [0, 1), got {low} to {high}; 0 is the MSE scheme alone")
-        unknown = set(self.search.space.block.values if self.search.space.block else ()) - set(BLOCKS)
+        unknown = set(extremes(self.search.space.block) if self.search.space.block else ()) - set(BLOCKS)
         if unknown:
             raise ValueError(f"search.space.block is of {', '.join(BLOCKS)}, got {', '.join(map(repr, unknown))}")
         if self.evaluation.num_samples < 2 * self.extractor.features:
@@ -215,7 +206,41 @@ class SweepSpec(Config):
                 "student.feature_weight above 0 matches a classifier's features, got extractor inception; "
                 "set feature_weight: 0 or choose a classifier"
             )
+        self._require_students()
+        if self.phases[0] != "search" or list(self.phases) != sorted(set(self.phases), key=PHASES.index):
+            raise ValueError(f"phases are search and then some of confirm, baseline, got {', '.join(self.phases)}")
         return self
+
+    def _require_students(self) -> None:
+        """Every extreme of what is searched under `student` is a valid recipe."""
+        for name, domain in self.search.space.student.items():
+            for value in extremes(domain):
+                try:
+                    self.recipe({name: value})
+                except ValidationError as error:
+                    rule = error.errors()[0]["msg"]
+                    raise ValueError(
+                        f"search.space.student.{name} is of the student's recipe: {rule}, got {value!r}"
+                    ) from None
+
+    def recipe(self, point: Mapping[str, Value]) -> DistillationConfig:
+        """How the student at `point` is distilled: the spec's, with what the point says. Raises ValidationError."""
+        data = self.student.model_dump(mode="json")
+        for name, value in point.items():
+            if name in self.search.space.student or name == "gan_weight":
+                *parents, last = name.split(".")
+                place = data
+                for parent in parents:
+                    place = place.setdefault(parent, {}) if isinstance(place, dict) else {}
+                place[last] = float(value) if name == "gan_weight" else value
+        return DistillationConfig.model_validate_json(json.dumps(data))
+
+    @property
+    def confirm_seeds(self) -> tuple[int, ...]:
+        """Seeds for the confirmation, none of which the search uses."""
+        numbers = (seed_at(self.seed, "confirm", number) % 2**31 for number in itertools.count())
+        fresh = (number for number in numbers if number not in self.student_seeds)
+        return tuple(itertools.islice(fresh, self.confirm.seeds if "confirm" in self.phases else 0))
 
     @property
     def student_seeds(self) -> tuple[int, ...]:

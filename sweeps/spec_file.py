@@ -17,7 +17,7 @@ from sweeps.spec import SweepSpec
 
 MAX_BYTES = 256 * 1024
 MAX_DEPTH = 20
-UNION_TAGS = {"int", "float", "choice", "classifier", "inception", "trained", "imported", "[key]"}
+UNION_TAGS = {"int", "float", "choice", "fixed", "scalar", "classifier", "inception", "trained", "imported", "[key]"}
 
 PLAIN_TAGS = {f"tag:yaml.org,2002:{kind}" for kind in ("str", "int", "float", "bool", "null", "seq", "map")}
 
@@ -151,7 +151,7 @@ def _describe(detail: ErrorDetails, lines: dict[Location, int]) -> str:
         return f"{where}: unknown key{_suggestion(detail)}"
     if kind == "missing":
         return f"{where}: is required. Add it."
-    if kind == "value_error":
+    if kind in {"value_error", "domain"}:
         return f"{where}: {message.removesuffix('.')}."
     rule = message[0].lower() + message[1:]
     return f"{where}: {rule}, got {detail['input']!r}. Choose a value that fits."

@@ -32,6 +32,8 @@ TAG = "ganlimit."
 KIND, SWEEP, SPEC = TAG + "kind", TAG + "sweep", TAG + "spec"
 TRIAL_KEY, STATE, ERROR = TAG + "trial_key", TAG + "state", TAG + "error"
 IDENTITY = TAG + "identity"
+POINT = TAG + "point"
+WORKER = TAG + "worker"  # host:pid
 PARENT = "mlflow.parentRunId"
 
 for _noisy in ("alembic", "mlflow.store.db.utils", "mlflow.tracking.registry", "mlflow.utils.git_utils"):
@@ -131,21 +133,22 @@ class Tracking:
         kimg: float = 0.0,
         params: Mapping[str, object] | None = None,
         tags: Mapping[str, object] | None = None,
+        time_ms: int | None = None,
     ) -> None:
         """One batch of metrics at `kimg` (rounded to whole kimg as MLflow's step), params and tags."""
-        now_ms = int(time.time() * 1000)
+        when_ms = time_ms or int(time.time() * 1000)
         self.client.log_batch(
             run_id,
-            metrics=[Metric(name, value, now_ms, round(kimg)) for name, value in (metrics or {}).items()],
+            metrics=[Metric(name, value, when_ms, round(kimg)) for name, value in (metrics or {}).items()],
             params=[Param(name, str(value)) for name, value in (params or {}).items()],
             tags=[RunTag(name, str(value)) for name, value in (tags or {}).items()],
         )
 
-    def close(self, run_id: str, state: str, error: str | None = None) -> None:
+    def close(self, run_id: str, state: str, error: str | None = None, time_ms: int | None = None) -> None:
         """End a run with its state: a trial's TrialState, or COMPLETED, FAILED, INTERRUPTED."""
         self.log(run_id, tags={STATE: state, **({ERROR: error[:500]} if error else {})})
         status = {"COMPLETED": "FINISHED", "PRUNED": "FINISHED", "INTERRUPTED": "KILLED"}.get(state, "FAILED")
-        self.client.set_terminated(run_id, status)
+        self.client.set_terminated(run_id, status, time_ms)
 
     def close_open_trials(self, parent_run_id: str, state: str) -> int:
         """End every trial of a sweep that still runs. Returns how many there were."""

@@ -1,6 +1,5 @@
 """Running trials with Ray Tune: as many at once as there are cores, on actors that are reused."""
 
-import math
 import os
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
@@ -10,11 +9,18 @@ from typing import Any
 from ray import tune
 from ray.tune import Callback, FailureConfig, RunConfig, TuneConfig
 from ray.tune.experiment import Trial
-from ray.tune.search import Searcher
+from ray.tune.schedulers import TrialScheduler
 
-from sweeps.progress import Display, Update
-from sweeps.spec import SweepSpec
-from sweeps.trial import TrialContext, run_trial
+from analysis import TrialState
+from sweeps.budget import Spending
+from sweeps.delivery import Delivery
+from sweeps.journal import TrialFolder
+from sweeps.progress import Refresh
+from sweeps.queues import JobQueue, QueueSearcher
+from sweeps.requests import Job
+from sweeps.spec import ResourceSpec
+from sweeps.trial import TrialContext, closing, opening, run_trial
+from sweeps.view import SweepView
 
 RETRIES = 2  # of a trial whose worker was lost
 
@@ -24,71 +30,104 @@ ENVIRONMENT = {"TUNE_DISABLE_SIGINT_HANDLER": "1", "RAY_AIR_NEW_OUTPUT": "0"}
 
 
 def run_trials(
-    context: TrialContext,
-    spec: SweepSpec,
-    name: str,
-    display: Display,
-    total: int,
-    done: int,
-    *,
-    searcher: Searcher | None = None,
-    configs: Sequence[Mapping[str, Any]] = (),
+    contexts: Sequence[TrialContext],
+    queues: Sequence[JobQueue],
+    resources: ResourceSpec,
+    view: SweepView,
+    refresh: Refresh,
+    spending: Spending,
+    scheduler: TrialScheduler | None = None,
 ) -> None:
-    """Run what is missing of a phase's `total` trials, `done` of which are finished already.
-
-    The trials come from `searcher`, or are the given `configs`.
-    """
-    if done >= total:
-        return
-    resources = {"cpu": float(spec.resources.cpus_per_trial), "gpu": spec.resources.gpus_per_trial}
-    trainable = tune.with_resources(tune.with_parameters(run_trial, context=context), resources)
-    with (
-        display.step(name, total) as update,
-        tempfile.TemporaryDirectory(prefix="ganlimit-tune-") as storage,
-        environment(ENVIRONMENT),
-    ):
-        progress = _SweepProgress(update, done)
+    """Run what the queues have, each of them over one of `contexts`, until they have no more or the budget is spent."""
+    by_sweep = {context.sweep: context for context in contexts}
+    needs = {"cpu": float(resources.cpus_per_trial), "gpu": resources.gpus_per_trial}
+    trainable = tune.with_resources(tune.with_parameters(_run_trial, contexts=by_sweep), needs)
+    with tempfile.TemporaryDirectory(prefix="ganlimit-tune-") as storage, environment(ENVIRONMENT):
         tuner = tune.Tuner(
             trainable,
-            param_space={} if searcher else {"job": tune.grid_search(list(configs))},
-            tune_config=TuneConfig(num_samples=total - done if searcher else 1, search_alg=searcher, reuse_actors=True),
+            tune_config=TuneConfig(
+                num_samples=-1,  # the searcher says when
+                search_alg=QueueSearcher(queues, lambda: not spending.is_over),
+                scheduler=scheduler,
+                reuse_actors=True,
+            ),
             run_config=RunConfig(
-                name=name,
-                storage_path=storage,  # results live in MLflow; Tune's own files end with the phase
+                name="sweep",
+                storage_path=storage,  # results live in MLflow; Tune's own files end with the run
                 verbose=0,
-                callbacks=[progress],
+                callbacks=[_Bookkeeper(by_sweep, view, refresh, spending)],
                 failure_config=FailureConfig(max_failures=RETRIES),
             ),
         )
         tuner.fit()
 
 
-class _SweepProgress(Callback):
-    """One line for all trials: how many are done, and the lowest FID so far."""
+def _run_trial(config: dict[str, Any], contexts: Mapping[str, TrialContext]) -> None:
+    run_trial(Job.model_validate_json(config["job"]), contexts[config["sweep"]])
 
-    def __init__(self, update: Update, done: int) -> None:
-        self._update, self._done = update, done
-        self._failed = 0
-        self._best_fid = math.inf
+
+class _Bookkeeper(Callback):
+    """Closes the records of trials that could not do so themselves, and keeps the view up to date."""
+
+    def __init__(
+        self, contexts: Mapping[str, TrialContext], view: SweepView, refresh: Refresh, spending: Spending
+    ) -> None:
+        self._contexts, self._view, self._refresh, self._spending = contexts, view, refresh, spending
+        self._delivery = {name: Delivery(c.store, c.parent_run_id) for name, c in contexts.items()}
+
+    def on_step_end(self, iteration: int, trials: list[Trial], **info: Any) -> None:
+        self._refresh()
+
+    def on_trial_start(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
+        self._view.began(trial.trial_id, _job(trial))
+
+    def on_trial_result(
+        self, iteration: int, trials: list[Trial], trial: Trial, result: dict[str, Any], **info: Any
+    ) -> None:
+        self._view.reported(trial.trial_id, result)
 
     def on_trial_complete(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
-        result = trial.last_result or {}
-        if result.get("state") == "COMPLETED":
-            self._best_fid = min(self._best_fid, result["fid"])
-        self._advance()
+        state = TrialState((trial.last_result or {}).get("state", TrialState.FAILED))
+        if state == TrialState.RUNNING:  # the scheduler has stopped it
+            state = TrialState.PRUNED
+            self._close(trial, state, None)
+        self._ended(trial, state)
 
     def on_trial_error(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
-        self._failed += 1
-        self._advance()
+        text = _reason(trial)
+        state = TrialState.OUT_OF_MEMORY if "OutOfMemory" in text else TrialState.FAILED
+        self._close(trial, state, text)
+        self._ended(trial, state)
 
     def __getstate__(self) -> dict[str, Any]:
         return {}  # as for the search: Tune's own pickle is never read
 
-    def _advance(self) -> None:
-        self._done += 1
-        best = f"best FID {self._best_fid:.1f}" if math.isfinite(self._best_fid) else "no result yet"
-        failed = f", {self._failed} failed" if self._failed else ""
-        self._update(self._done, f"{self._done} trials, {best}{failed}")
+    def _close(self, trial: Trial, state: TrialState, error: str | None) -> None:
+        job = _job(trial)
+        context = self._contexts[trial.config["sweep"]]
+        folder = TrialFolder(context.trials / job.request.key)
+        record = folder.record()
+        if record is None:  # it died before it could say anything
+            folder.append(opening(job, context))
+        if record is None or record.state == TrialState.RUNNING:
+            folder.append(closing(state, error, float((trial.last_result or {}).get("kimg", 0.0))))
+            self._delivery[context.sweep].deliver(folder)
+
+    def _ended(self, trial: Trial, state: TrialState) -> None:
+        result = trial.last_result or {}
+        self._spending.add(result.get("time_total_s", 0.0))
+        self._view.ended(trial.trial_id, trial.config["sweep"], _job(trial), state, result)
+
+
+def _job(trial: Trial) -> Job:
+    return Job.model_validate_json(trial.config["job"])
+
+
+def _reason(trial: Trial) -> str:
+    """Why a trial failed for good, in one line."""
+    lines = [line.strip() for line in str(trial.get_error() or "its worker was lost").splitlines() if line.strip()]
+    telling = [line for line in lines if "Error" in line or "died" in line or "memory" in line]
+    return f"{(telling or lines)[-1]} (tried {RETRIES + 1} times)"[:500]
 
 
 @contextmanager

@@ -2,7 +2,7 @@
 
 import os
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from sweeps.errors import SweepError
@@ -16,13 +16,17 @@ DEFAULT_DATA_DIR = Path("ganlimit-data")
 class Workspace:
     """Paths inside one data directory, which exists and is writable.
 
-    mlflow.db, artifacts/   the tracking store
+    Runs and models are tracked at `tracking_uri`, by default MLFLOW_TRACKING_URI of the environment, and
+    where neither is given in the directory itself:
+
+    mlflow.db, artifacts/   the tracking store, unless there is a tracking server
     pools/                  teachers' images, one Arrow file per pool
     references/             the real images as extractors see them
-    sweeps/NAME/            a sweep's search journal, table, figures and report
+    sweeps/NAME/            a sweep's study, its trials' journals and checkpoints, its report
     """
 
     root: Path
+    tracking_uri: str | None = field(default_factory=lambda: os.environ.get("MLFLOW_TRACKING_URI"))
 
     @classmethod
     def open(cls, data_dir: Path) -> "Workspace":
@@ -44,7 +48,7 @@ class Workspace:
     def existing(cls, data_dir: Path) -> "Workspace":
         """The workspace in `data_dir`. Raises SweepError when nothing was ever run there."""
         root = data_dir.expanduser().resolve()
-        if not (root / DATABASE).is_file():
+        if not (root / DATABASE).is_file() and cls(root).tracking_uri is None:
             raise SweepError(
                 f"The data directory holds a {DATABASE} of earlier runs",
                 root,
@@ -54,6 +58,8 @@ class Workspace:
 
     @property
     def store(self) -> TrackingStore:
+        if self.tracking_uri:
+            return TrackingStore(self.tracking_uri)
         return TrackingStore.local(self.root / DATABASE, self.root / "artifacts")
 
     @property

@@ -5,27 +5,24 @@ Heavy imports happen inside the commands, so that `--help` and mistakes answer a
 
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 import sweeps
-from sweeps.cli.common import console, existing, outside_files, overrides, print_json, stderr
+from sweeps.cli.common import console, existing, print_json, show, stderr
 from sweeps.cli.options import (
-    Data,
     DataDir,
-    Inception,
     Json,
-    NoDownload,
     PaperForm,
     Quiet,
     Seed,
-    Spec,
     SweepName,
     SweepNameOption,
     Trials,
     Workers,
 )
+from sweeps.cli.sweep import sweep_app, sweep_run
 from sweeps.cli.teacher import teacher_app
 
 app = typer.Typer(
@@ -36,7 +33,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
 )
-sweep_app = typer.Typer(help="Searches over students.", no_args_is_help=True)
 app.add_typer(teacher_app, name="teacher")
 app.add_typer(sweep_app, name="sweep")
 
@@ -54,43 +50,6 @@ def demo(
     sweep_run("digits", data_dir, seed, trials, name, workers, quiet=quiet)
 
 
-@sweep_app.command("run")
-def sweep_run(
-    spec: Spec,
-    data_dir: DataDir = None,
-    seed: Seed = None,
-    trials: Trials = None,
-    name: SweepNameOption = None,
-    workers: Workers = None,
-    data_root: Data = None,
-    no_download: NoDownload = False,
-    inception_weights: Inception = None,
-    quiet: Quiet = False,
-    as_json: Json = False,
-) -> None:
-    """Run a sweep, or go on with it: the same command again is the resume."""
-    loaded = sweeps.load_spec(spec, overrides(seed=seed, name=name, trials=trials))
-
-    from sweeps.progress import display_for
-
-    display, root = display_for(stderr(), quiet), outside_files(data_root, no_download, inception_weights)
-    _show(sweeps.run_sweep(loaded, data_dir, workers, display, root).report, as_json)
-
-
-@sweep_app.command("status")
-def sweep_status(name: SweepName, data_dir: DataDir = None, as_json: Json = False) -> None:
-    """How many trials of a sweep are in which state, and its best results so far."""
-    from sweeps.reporting import sweep_summary
-    from sweeps.tracking import Tracking
-
-    workspace = existing(data_dir)
-    summary = sweep_summary(Tracking(workspace.store), name)
-    if as_json:
-        print_json(summary.as_dict())
-    else:
-        summary.print_to(console())
-
-
 @app.command()
 def report(
     name: SweepName,
@@ -106,7 +65,7 @@ def report(
 
     workspace = existing(data_dir)
     result = write_report(name, workspace, Tracking(workspace.store), out)
-    _show(result, as_json)
+    show(result, as_json)
 
 
 @app.command()
@@ -172,7 +131,10 @@ def ui(
 
 
 def main() -> None:
-    """Entry point: a person's mistake is one line on stderr and exit code 2, Ctrl-C is 130."""
+    """Entry point: a person's mistake is one line on stderr and exit code 2, Ctrl-C is 130.
+
+    3 is a sweep that ran to its end while the tracking store was away.
+    """
     try:
         app(standalone_mode=True)
     except KeyboardInterrupt:
@@ -182,14 +144,7 @@ def main() -> None:
         if not _is_for_people(error):
             raise
         stderr().print(f"error: {error}", highlight=False, markup=False, soft_wrap=True)
-        sys.exit(2)
-
-
-def _show(report: Any, as_json: bool) -> None:
-    if as_json:
-        print_json(report.as_dict())
-    else:
-        report.print_to(console())
+        sys.exit(3 if isinstance(error, sweeps.UndeliveredError) else 2)
 
 
 def _is_for_people(error: ValueError) -> bool:

@@ -42,3 +42,11 @@ def stderr() -> Console:
 def print_json(value: Any) -> None:
     """JSON on standard output; NaN is refused, which JSON does not know."""
     typer.echo(json.dumps(value, indent=2, allow_nan=False))
+
+
+def show(report: Any, as_json: bool) -> None:
+    """A report on standard output."""
+    if as_json:
+        print_json(report.as_dict())
+    else:
+        report.print_to(console())

@@ -22,8 +22,8 @@ from rich.table import Table
 
 import sweeps
 from gan import default_data_root, distill
+from sweeps.foundation import Foundation, lay_foundation
 from sweeps.progress import QuietDisplay
-from sweeps.runner import Foundation, lay_foundation
 from sweeps.tracking import Tracking
 from sweeps.workspace import Workspace
 

@@ -29,6 +29,7 @@ search:
   points:
     - {width: 2, depth: 1, gan_weight: 0.0}
     - {width: 3, depth: 1, gan_weight: 0.05}
+phases: [search, baseline]
 baseline: {kimg: 2}
 evaluation: {num_samples: 256, inception_splits: 2, rungs_kimg: [2]}
 limit: {metric: fid, tolerance: 1.0}

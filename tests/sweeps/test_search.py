@@ -1,6 +1,6 @@
 import math
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import optuna
 import pytest
@@ -8,9 +8,12 @@ from optuna.trial import TrialState
 from ray.tune.search import Searcher
 
 import sweeps
-from gan import DistillationConfig, GeneratorConfig
-from sweeps.requests import TrialRequest
-from sweeps.search import LedgerSearch, grid_size, objectives_of, open_storage, prepare_study
+from analysis import TrialState as Ended
+from gan import DistillationConfig, GeneratorConfig, count_parameters, mac_g
+from sweeps.ledger import LedgerEntry
+from sweeps.queues import QueueSearcher, objectives_of
+from sweeps.requests import Job, TrialRequest
+from sweeps.search import StudyQueue, grid_size, open_storage, open_study
 from sweeps.space import ChoiceDomain, FloatDomain, IntDomain
 
 
@@ -38,15 +41,27 @@ def load(tiny: dict[str, Any], spec_file: Any) -> Any:
     return build
 
 
-def search_over(spec: sweeps.SweepSpec, folder: Path, finished: Any = None) -> LedgerSearch:
-    search = LedgerSearch(spec, request_of, open_storage(folder), finished or {}, next_trial=1)
-    prepare_study(search.study, spec)
-    return search
+class Search:
+    """A study as Ray Tune asks it."""
 
+    def __init__(self, spec: sweeps.SweepSpec, folder: Path, finished: Any = None) -> None:
+        ledger = {
+            key: LedgerEntry(number, "search", Ended.COMPLETED if objectives else Ended.DIVERGED, objectives, 1.0)
+            for number, (key, objectives) in enumerate((finished or {}).items(), start=1)
+        }
+        total = grid_size(spec) if spec.search.sampler == "grid" else spec.search.trials
+        self.study = open_study(spec, open_storage(folder))
+        self.queue = StudyQueue(spec, request_of, self.study, ledger, total)
+        self.tune = QueueSearcher([self.queue])
 
-def asked(search: LedgerSearch, number: int) -> TrialRequest | None:
-    config = search.suggest(f"t{number}")
-    return None if config == Searcher.FINISHED else TrialRequest.model_validate_json(config["job"]["request"])
+    def ask(self, number: int) -> TrialRequest | None:
+        config = self.tune.suggest(f"t{number}")
+        if config == Searcher.FINISHED or config is None:
+            return None
+        return Job.model_validate_json(config["job"]).request
+
+    def tell(self, number: int, fid: float, parameters: float = 5, state: str = "COMPLETED") -> None:
+        self.tune.on_trial_complete(f"t{number}", {"state": state, "parameters": parameters, "fid": fid})
 
 
 SMALL_SPACE = {
@@ -59,22 +74,22 @@ SMALL_SPACE = {
 def test_the_block_is_a_dimension_like_any_other(load: Any, tmp_path: Path) -> None:
     space = {**SMALL_SPACE, "block": {"type": "choice", "values": ["dcgan", "separable"]}}
     spec = load(space=space, sampler="grid")
-    study = search_over(spec, tmp_path).study
+    study = Search(spec, tmp_path).study
     asked_blocks = [trial.system_attrs["fixed_params"]["block"] for trial in study.get_trials()]
     assert grid_size(spec) == len(asked_blocks) == 8
     assert asked_blocks.count("separable") == 4
 
 
 def test_a_point_is_never_asked_twice_and_the_search_ends_with_the_space(load: Any, tmp_path: Path) -> None:
-    search = search_over(load(space=SMALL_SPACE, trials=9), tmp_path)
+    search = Search(load(space=SMALL_SPACE, trials=9), tmp_path)
     seen = []
     for number in range(9):
-        request = asked(search, number)
+        request = search.ask(number)
         if request is None:
             break
         seen.append(request.key)
         if number % 2:  # every other one stays under way
-            search.on_trial_complete(f"t{number}", {"state": "COMPLETED", "parameters": 5, "fid": 1.0 + number})
+            search.tell(number, 1.0 + number)
     assert len(seen) == len(set(seen)) == 4
 
 
@@ -84,8 +99,8 @@ def test_finished_trials_are_answered_from_the_ledger(load: Any, tmp_path: Path)
         request_of({"width": 1, "depth": 1, "gan_weight": 0.0}).key: (10.0, 3.0),
         request_of({"width": 2, "depth": 1, "gan_weight": 0.0}).key: None,  # diverged
     }
-    search = search_over(spec, tmp_path, known)
-    left = [request for number in range(4) if (request := asked(search, number))]
+    search = Search(spec, tmp_path, known)
+    left = [request for number in range(4) if (request := search.ask(number))]
     assert sorted(request.architecture.width for request in left) == [1, 2]
     assert {request.gan_weight for request in left} == {0.1}
     told = {trial.state: trial.values for trial in search.study.trials if trial.state.is_finished()}
@@ -97,17 +112,17 @@ def test_points_come_first_and_a_grid_is_complete(load: Any, tmp_path: Path) -> 
     spec = load(points=[{"width": 3, "depth": 2, "gan_weight": 0.05}], space={**SMALL_SPACE, "width": {
         "type": "int", "low": 1, "high": 4}, "depth": {"type": "int", "low": 1, "high": 2},
         "gan_weight": {"type": "choice", "values": [0.0, 0.05]}})  # fmt: skip
-    first = asked(search_over(spec, tmp_path), 0)
+    first = Search(spec, tmp_path).ask(0)
     assert first is not None
     assert (first.architecture.width, first.architecture.depth, first.gan_weight) == (3, 2, 0.05)
     grid = load(space=SMALL_SPACE, sampler="grid", seeds=[0, 1, 2])
     assert grid_size(grid) == 12
     folder = tmp_path / "grid"
     folder.mkdir()
-    search = search_over(grid, folder)
-    keys = {request.key for number in range(12) if (request := asked(search, number))}
+    search = Search(grid, folder)
+    keys = {request.key for number in range(12) if (request := search.ask(number))}
     assert len(keys) == 12
-    assert asked(search, 12) is None
+    assert search.ask(12) is None
 
 
 @pytest.mark.parametrize(
@@ -120,9 +135,9 @@ def test_points_come_first_and_a_grid_is_complete(load: Any, tmp_path: Path) -> 
     ],
 )
 def test_what_is_no_result_is_told_as_a_failure(load: Any, tmp_path: Path, result: dict[str, Any]) -> None:
-    search = search_over(load(), tmp_path)
-    asked(search, 0)
-    search.on_trial_complete("t0", result)
+    search = Search(load(), tmp_path)
+    search.ask(0)
+    search.tune.on_trial_complete("t0", result)
     (trial,) = search.study.trials
     assert trial.state == TrialState.FAIL
     assert objectives_of(result) is None
@@ -130,13 +145,13 @@ def test_what_is_no_result_is_told_as_a_failure(load: Any, tmp_path: Path, resul
 
 def test_trials_of_a_process_that_ended_are_asked_again(load: Any, tmp_path: Path) -> None:
     spec = load()
-    before = search_over(spec, tmp_path)
-    first, second = asked(before, 0), asked(before, 1)
+    before = Search(spec, tmp_path)
+    first, second = before.ask(0), before.ask(1)
     assert first is not None
     assert second is not None
-    before.on_trial_complete("t0", {"state": "COMPLETED", "parameters": 5, "fid": 3.0})
-    after = search_over(spec, tmp_path, {first.key: (5.0, 3.0)})
-    again = asked(after, 0)
+    before.tell(0, 3.0)
+    after = Search(spec, tmp_path, {first.key: (5.0, 3.0)})
+    again = after.ask(0)
     assert again is not None
     assert again.key == second.key
     running = after.study.get_trials(states=(TrialState.RUNNING,))
@@ -147,9 +162,97 @@ def test_the_same_seed_asks_for_the_same_points(load: Any, tmp_path: Path) -> No
     runs = []
     for name in ("a", "b"):
         (tmp_path / name).mkdir()
-        search = search_over(load(), tmp_path / name)
-        runs.append([request.key for number in range(6) if (request := asked(search, number))])
+        search = Search(load(), tmp_path / name)
+        runs.append([request.key for number in range(4) if (request := search.ask(number))])
     assert runs[0] == runs[1]
+
+
+class TestConstraints:
+    @pytest.mark.parametrize("sampler", ["tpe", "nsgaii", "gp", "random", "grid"])
+    def test_points_beyond_are_never_trained(self, load: Any, tmp_path: Path, sampler: str) -> None:
+        widths = {"type": "int", "low": 1, "high": 4}
+        limit = count_parameters(request_of({"width": 2, "depth": 1, "gan_weight": 0.0}).architecture)
+        spec = load(
+            space={**SMALL_SPACE, "width": widths}, sampler=sampler, trials=9, constraints={"max_parameters": limit}
+        )
+        search = Search(spec, tmp_path)
+        seen = []
+        for number in range(9):
+            if request := search.ask(number):
+                seen.append(request.architecture.width)
+                search.tell(number, 10.0 / request.architecture.width, count_parameters(request.architecture))
+        assert sorted(seen) == [1, 1, 2, 2], "all that is allowed, and each once"
+        beyond = [trial for trial in search.study.trials if trial.state == TrialState.PRUNED]
+        assert {trial.params["width"] for trial in beyond} <= {3, 4}
+        assert all(trial.constraints["max_parameters"] > 0 for trial in beyond)
+
+    def test_a_student_may_be_limited_by_its_arithmetic(self, load: Any, tmp_path: Path) -> None:
+        costs = {
+            width: mac_g(request_of({"width": width, "depth": 1, "gan_weight": 0.0}).architecture) for width in (1, 2)
+        }
+        spec = load(space=SMALL_SPACE, trials=9, constraints={"max_mac_g": (costs[1] + costs[2]) / 2})
+        search = Search(spec, tmp_path)
+        assert {request.architecture.width for number in range(9) if (request := search.ask(number))} == {1}
+
+
+class TestReproducible:
+    """Spec and seed alone decide what is asked, whatever the order in which trials end."""
+
+    SPACE: ClassVar = {
+        "width": {"type": "int", "low": 1, "high": 8},
+        "depth": {"type": "int", "low": 1, "high": 3},
+        "gan_weight": {"type": "float", "low": 0.0, "high": 0.5},
+    }
+
+    def run(self, spec: sweeps.SweepSpec, folder: Path, workers: int, order: Any, finished: Any = None) -> list[str]:
+        """The identities in the order in which they were asked, with `workers` trials at once."""
+        folder.mkdir()
+        search, running, asked = Search(spec, folder, finished), [], []
+        number = 0
+        while True:
+            while len(running) < workers and (request := search.ask(number)):
+                running.append((number, request))
+                asked.append(request)
+                number += 1
+            if not running:
+                return [request.key for request in asked]
+            ended, request = running.pop(order(len(running)))
+            search.tell(ended, *made_up(request))
+
+    def test_workers_and_order_do_not_matter(self, load: Any, tmp_path: Path) -> None:
+        spec = load(space=self.SPACE, trials=40, reproducible=True, batch_size=6)
+        alone = self.run(spec, tmp_path / "1", 1, lambda n: 0)
+        assert len(set(alone)) == 40
+        assert self.run(spec, tmp_path / "2", 5, lambda n: n - 1) == alone
+        assert self.run(spec, tmp_path / "3", 3, lambda n: (7 * n) // 11 % n) == alone
+        other = spec.model_copy(update={"seed": 1})
+        assert self.run(other, tmp_path / "4", 1, lambda n: 0) != alone
+
+    def test_without_it_the_order_matters(self, load: Any, tmp_path: Path) -> None:
+        spec = load(space=self.SPACE, trials=40)
+        assert self.run(spec, tmp_path / "1", 5, lambda n: 0) != self.run(spec, tmp_path / "2", 5, lambda n: n - 1)
+
+    def test_a_resume_asks_what_is_missing_of_the_same_points(self, load: Any, tmp_path: Path) -> None:
+        spec = load(space=self.SPACE, trials=30, reproducible=True, batch_size=6)
+        whole = self.run(spec, tmp_path / "1", 2, lambda n: 0)
+        search = Search(spec, tmp_path / "1")
+        requests = {}
+        for number in range(6):
+            request = search.ask(number)
+            assert request is not None
+            requests[request.key] = request
+        finished = {}
+        for key in whole[:6]:
+            fid, parameters = made_up(requests[key])
+            finished[key] = (parameters, fid)
+        rest = self.run(spec, tmp_path / "2", 2, lambda n: 0, finished)
+        assert rest == whole[6:]
+
+
+def made_up(request: TrialRequest) -> tuple[float, float]:
+    """A made-up (fid, parameters) that depends on the request alone."""
+    size = request.architecture.width * request.architecture.depth
+    return 100.0 / size + 50 * (request.gan_weight or 0.0), float(100 * size)
 
 
 def test_a_trials_identity_is_that_of_what_its_row_depends_on() -> None:

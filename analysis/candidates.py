@@ -1,0 +1,48 @@
+"""Which students are worth trying again: those around the limit, and those on the frontier."""
+
+import math
+from typing import Any
+
+import pyarrow as pa
+
+from analysis.limit import LimitRule
+from analysis.pareto import final_students, pareto_frontier
+from analysis.schema import Phase, student_of
+
+
+def limit_candidates(table: pa.Table, rule: LimitRule, around: int, whole_frontier: bool) -> pa.Table:
+    """Searched final students to confirm, each once whatever its seeds, smallest first.
+
+    The `around` students on each side of the rule's threshold whose metric is nearest to it (as a ratio),
+    and with `whole_frontier` those on the frontier as well. A sweep's best row is the luckiest of many;
+    fresh seeds of its neighbours tell how lucky. Raises AnalysisError for rows of several protocols.
+    """
+    searched = final_students(table)
+    searched = searched.filter(pa.array([phase == Phase.SEARCH for phase in searched["phase"].to_pylist()], pa.bool_()))
+    rows = [row for row in searched.to_pylist() if _is_positive(row[rule.metric])]
+    chosen: list[dict[str, Any]] = pareto_frontier(searched).to_pylist() if whole_frontier else []
+    for holding in (True, False):
+        side = [row for row in rows if rule.holds(row[rule.metric], _threshold(row, rule)) == holding]
+        chosen += sorted(_distinct(side), key=lambda row: _distance(row, rule))[:around]
+    students = sorted(_distinct(chosen), key=lambda row: (row["parameters"], row["trial"]))
+    return pa.Table.from_pylist(students, searched.schema)
+
+
+def _distinct(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The first row of each student."""
+    first: dict[tuple[Any, ...], dict[str, Any]] = {}
+    for row in rows:
+        first.setdefault(student_of(row), row)
+    return list(first.values())
+
+
+def _threshold(row: dict[str, Any], rule: LimitRule) -> float:
+    return rule.threshold(row[f"teacher_{rule.metric}"])
+
+
+def _distance(row: dict[str, Any], rule: LimitRule) -> float:
+    return abs(math.log(row[rule.metric] / _threshold(row, rule)))
+
+
+def _is_positive(value: float | None) -> bool:
+    return value is not None and math.isfinite(value) and value > 0

@@ -1,0 +1,56 @@
+"""What a sweep has spent of its budget."""
+
+import time
+from dataclasses import dataclass, field
+
+from sweeps.spec import BudgetSpec, ResourceSpec
+
+HOUR_S = 3600.0
+
+
+@dataclass
+class Spending:
+    """Counts the time of trials, `trial_s` seconds of which were spent before this run of the command."""
+
+    budget: BudgetSpec
+    resources: ResourceSpec
+    trial_s: float = 0.0
+    began: float = field(default_factory=time.monotonic)
+
+    def add(self, seconds: float) -> None:
+        """A trial took so long."""
+        self.trial_s += seconds
+
+    @property
+    def core_hours(self) -> float:
+        return self.trial_s * self.resources.cpus_per_trial / HOUR_S
+
+    @property
+    def gpu_hours(self) -> float:
+        return self.trial_s * self.resources.gpus_per_trial / HOUR_S
+
+    @property
+    def wall_hours(self) -> float:
+        """Of this run of the command."""
+        return (time.monotonic() - self.began) / HOUR_S
+
+    def remaining(self) -> str:
+        """What is left of each limit that is set, in words; nothing where none is."""
+        names = ("wall_hours", "core_hours", "gpu_hours")
+        limits = {name: getattr(self.budget, name) for name in names}
+        left = {name: limit - getattr(self, name) for name, limit in limits.items() if limit is not None}
+        return ", ".join(f"{max(0.0, hours):.2f} {name.replace('_', '-')}" for name, hours in left.items())
+
+    @property
+    def is_over(self) -> bool:
+        """Whether one of the limits is reached."""
+        return self.exceeded is not None
+
+    @property
+    def exceeded(self) -> str | None:
+        """The limit that is reached, in words."""
+        for name in ("wall_hours", "core_hours", "gpu_hours"):
+            limit, spent = getattr(self.budget, name), getattr(self, name)
+            if limit is not None and spent >= limit:
+                return f"budget.{name} {limit:g} is spent"
+        return None

@@ -1,0 +1,100 @@
+"""Bringing journals to the tracking store: each event once, in order, and without waiting for a store that is away."""
+
+import contextlib
+import shutil
+import time
+from pathlib import Path
+
+from mlflow.exceptions import MlflowException
+from mlflow.protos.databricks_pb2 import INTERNAL_ERROR, TEMPORARILY_UNAVAILABLE, ErrorCode
+
+from sweeps.errors import SweepError
+from sweeps.journal import Event, TrialFolder, trial_folders
+from sweeps.tracking import ERROR, STATE, Tracking, TrackingStore
+
+PAUSE_S = 5.0  # between two tries to reach a store that is away
+_AWAY = {ErrorCode.Name(code) for code in (INTERNAL_ERROR, TEMPORARILY_UNAVAILABLE)}
+
+
+class Delivery:
+    """Delivers the journals of one sweep's trials."""
+
+    def __init__(self, store: TrackingStore, parent_run_id: str) -> None:
+        self._store, self._parent_run_id = store, parent_run_id
+        self._connection: Tracking | None = None
+        self._next_try = 0.0
+
+    def deliver(self, folder: TrialFolder) -> bool:
+        """Deliver what the store does not have yet. False where the store is away: a later call goes on."""
+        if time.monotonic() < self._next_try:
+            return False
+        try:
+            self._deliver(folder)
+        except SweepError:
+            pass  # the store cannot be opened
+        except MlflowException as error:
+            if error.error_code not in _AWAY:
+                raise
+        else:
+            return True
+        self._next_try = time.monotonic() + PAUSE_S
+        return False
+
+    def deliver_all(self, trials: Path, patience_s: float = 0.0) -> int:
+        """Deliver all journals in `trials`. Returns how many remain after `patience_s` seconds of trying."""
+        deadline = time.monotonic() + patience_s
+        pending = undelivered(trials)
+        while pending:
+            self._next_try = 0.0
+            pending = [folder for folder in pending if not self.deliver(folder)]
+            if time.monotonic() >= deadline:
+                break
+            if pending:
+                time.sleep(1.0)
+        return len(pending)
+
+    def _deliver(self, folder: TrialFolder) -> None:
+        events = folder.events()
+        count, run_id = folder.delivered()
+        if count >= len(events):
+            return
+        tracking = self._tracking()
+        # The cursor may be one event behind the store, where a process was killed between the two.
+        latest = self._latest_kimg(tracking, run_id)
+        for number, event in enumerate(events[count:], start=count + 1):
+            if event.kind == "opened":
+                run_id = self._open(tracking, folder, event)
+            assert run_id is not None, "a journal begins with its opening"
+            if event.kind == "reported" and not (number == count + 1 and event.kimg <= latest):
+                tracking.log(run_id, event.metrics, event.kimg, time_ms=event.time_ms)
+            elif event.kind == "kept" and folder.model.is_dir():
+                tracking.client.log_artifacts(run_id, str(folder.model), "model")
+            elif event.kind == "closed":
+                tracking.log(run_id, event.metrics, event.kimg, time_ms=event.time_ms)
+                tracking.close(run_id, event.tags[STATE], event.tags.get(ERROR), event.time_ms)
+            folder.set_delivered(number, run_id)
+        if events[-1].kind == "closed":
+            shutil.rmtree(folder.model, ignore_errors=True)
+            with contextlib.suppress(FileNotFoundError):
+                folder.checkpoint_path.unlink()
+
+    def _open(self, tracking: Tracking, folder: TrialFolder, event: Event) -> str:
+        run = tracking.open_trial(self._parent_run_id, folder.key, event.tags["mlflow.runName"], event.tags)
+        run_id: str = run.info.run_id
+        tracking.log(run_id, event.metrics, params=event.params, time_ms=event.time_ms)
+        return run_id
+
+    def _latest_kimg(self, tracking: Tracking, run_id: str | None) -> float:
+        if run_id is None:
+            return 0.0
+        return float(tracking.client.get_run(run_id).data.metrics.get("kimg", 0.0))
+
+    def _tracking(self) -> Tracking:
+        if self._connection is None:
+            self._connection = Tracking(self._store)
+        return self._connection
+
+
+def undelivered(trials: Path) -> list[TrialFolder]:
+    """The trials of which the tracking store does not have everything yet."""
+    return [folder for folder in trial_folders(trials) if folder.delivered()[0] < len(folder.events())]

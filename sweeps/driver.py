@@ -1,0 +1,82 @@
+"""One driver at a time: who runs a sweep on this machine, and how to reach them."""
+
+import json
+import os
+import signal
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from sweeps.errors import SweepError
+
+
+@dataclass(frozen=True)
+class Driver:
+    """The process that runs a sweep."""
+
+    pid: int
+    host: str
+    began: str  # local time, ISO 8601
+
+    def __str__(self) -> str:
+        return f"process {self.pid} on {self.host}, which began at {self.began}"
+
+
+@contextmanager
+def sole_driver(folder: Path, name: str) -> Iterator[None]:
+    """Hold the sweep in `folder` for the length of a `with` block. Raises SweepError, naming who holds it.
+
+    The operating system lets go of it when the process ends, however it ends.
+    """
+    lock = FileLock(folder / "driver.lock")
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        raise SweepError(
+            f"The sweep {name} has one driver at a time",
+            current_driver(folder) or "another one",
+            f"Wait for it, or stop it: ganlimit sweep stop {name}.",
+        ) from None
+    try:
+        me = Driver(os.getpid(), socket.gethostname(), datetime.now().isoformat(timespec="seconds"))
+        _card(folder).write_text(json.dumps(asdict(me)))
+        yield
+    finally:
+        _card(folder).unlink(missing_ok=True)
+        lock.release()
+
+
+def current_driver(folder: Path) -> Driver | None:
+    """Who runs the sweep in `folder` now; None where nobody does."""
+    lock = FileLock(folder / "driver.lock")
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        try:
+            return Driver(**json.loads(_card(folder).read_text()))
+        except (OSError, ValueError, TypeError):
+            return None  # it begins or ends at this moment
+    lock.release()
+    return None
+
+
+def stop_driver(folder: Path, name: str) -> Driver:
+    """Ask the driver of a sweep to stop, as Ctrl-C does. Raises SweepError where none runs on this machine."""
+    driver = current_driver(folder)
+    if driver is None or driver.host != socket.gethostname():
+        raise SweepError(
+            "A sweep is stopped on the machine where its driver runs",
+            driver or f"no driver of {name}",
+            f"See ganlimit sweep status {name}.",
+        )
+    os.kill(driver.pid, signal.SIGINT)
+    return driver
+
+
+def _card(folder: Path) -> Path:
+    return folder / "driver.json"

@@ -1,0 +1,153 @@
+"""Where the jobs of a phase come from: a list, or a study that is asked.
+
+A queue belongs to one sweep. Several, one for each data set, share the cluster fairly: whoever has the
+fewest trials running is asked next.
+"""
+
+from abc import ABC, abstractmethod
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
+from enum import Enum
+from typing import Any
+
+from ray.tune.search import Searcher
+
+from sweeps.ledger import Objectives, finite_objectives
+from sweeps.requests import Job
+from sweeps.spec import PhaseName
+
+
+class Nothing(Enum):
+    """Why a queue has no job."""
+
+    YET = "yet"  # what it asks next depends on trials that still run
+    LEFT = "left"
+
+
+OnPhase = Callable[[str, str, int, int], None]
+
+
+class JobQueue(ABC):
+    """Hands out jobs, and is told how each of them ended.
+
+    `total` is how many it expects to have in all, `done` how many of them ended, in earlier runs as well.
+    """
+
+    sweep: str
+    total: int = 0
+    done: int = 0
+
+    @abstractmethod
+    def next(self) -> Job | Nothing:
+        """The next job, or why there is none."""
+
+    @abstractmethod
+    def ended(self, job: Job, objectives: Objectives | None) -> None:
+        """A job of this queue ended, with objectives unless it failed."""
+
+
+class ListQueue(JobQueue):
+    """Jobs that are known from the start."""
+
+    def __init__(self, sweep: str, jobs: Iterable[Job], done: int) -> None:
+        self.sweep, self.done, self._jobs = sweep, done, deque(jobs)
+        self.total = done + len(self._jobs)
+
+    def next(self) -> Job | Nothing:
+        return self._jobs.popleft() if self._jobs else Nothing.LEFT
+
+    def ended(self, job: Job, objectives: Objectives | None) -> None:
+        self.done += 1
+
+
+class PhaseQueue(JobQueue):
+    """The phases of one sweep, one after the other: each is laid out when the one before it has ended.
+
+    `on_phase` hears the name, the total and what is done of each phase when it is laid out.
+    """
+
+    def __init__(
+        self, sweep: str, phases: Sequence[PhaseName], lay_out: Callable[[PhaseName], JobQueue], on_phase: OnPhase
+    ) -> None:
+        self.sweep = sweep
+        self._phases, self._lay_out, self._on_phase = deque(phases), lay_out, on_phase
+        self._queue: JobQueue | None = None
+        self._running = 0
+        self._ahead: Job | Nothing | None = None
+
+    def has_jobs(self) -> bool:
+        """Whether anything is missing at all."""
+        if self._ahead is None:
+            self._ahead = self.next()
+        return isinstance(self._ahead, Job)
+
+    def next(self) -> Job | Nothing:
+        if self._ahead is not None:
+            ahead, self._ahead = self._ahead, None
+            return ahead
+        while self._queue or self._phases:
+            if self._queue is None:
+                phase = self._phases.popleft()
+                self._queue = self._lay_out(phase)
+                self._on_phase(self.sweep, phase, self._queue.total, self._queue.done)
+            job = self._queue.next()
+            if isinstance(job, Job):
+                self._running += 1
+                return job
+            if self._running:
+                return Nothing.YET
+            self._queue = None
+        return Nothing.LEFT
+
+    def ended(self, job: Job, objectives: Objectives | None) -> None:
+        assert self._queue is not None, "a phase goes on until its trials have ended"
+        self._running -= 1
+        self._queue.ended(job, objectives)
+
+
+class QueueSearcher(Searcher):
+    """Ray Tune's view of several queues."""
+
+    def __init__(self, queues: Sequence[JobQueue], may_start: Callable[[], bool] = lambda: True) -> None:
+        super().__init__()
+        self._queues, self._may_start = list(queues), may_start
+        self._running: dict[str, tuple[JobQueue, Job]] = {}
+
+    def suggest(self, trial_id: str) -> Any:
+        """The next trial's configuration; None where one may come later, FINISHED where none will."""
+        if not self._may_start():
+            return str(Searcher.FINISHED)  # those that run come to their end
+        waiting = False
+        for queue in sorted(self._queues, key=self._running_of):
+            job = queue.next()
+            if isinstance(job, Job):
+                self._running[trial_id] = queue, job
+                return {"sweep": queue.sweep, "job": job.model_dump_json()}
+            waiting |= job is Nothing.YET
+        return None if waiting else str(Searcher.FINISHED)
+
+    def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
+        """Tell the queue that asked for the trial; a second message about the same one is ignored."""
+        if trial_id in self._running:
+            queue, job = self._running.pop(trial_id)
+            queue.ended(job, None if error else objectives_of(result or {}))
+
+    def save(self, checkpoint_path: str) -> None:
+        """Nothing: study and ledger are the state, and no pickle of it is written or read."""
+
+    def restore(self, checkpoint_path: str) -> None:
+        """Nothing, as for `save`."""
+
+    def __getstate__(self) -> dict[str, Any]:
+        # Tune pickles its whole configuration at the start, for a restore that is never used here.
+        return {}
+
+    def _running_of(self, queue: JobQueue) -> int:
+        return sum(owner is queue for owner, _ in self._running.values())
+
+
+def objectives_of(result: dict[str, Any]) -> Objectives | None:
+    """(parameters, fid) of a trial that completed or was stopped at a rung; None otherwise, or if not finite."""
+    if result.get("state") not in {"COMPLETED", "RUNNING"}:
+        return None
+    return finite_objectives(result["parameters"], result["fid"])

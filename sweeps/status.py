@@ -1,0 +1,179 @@
+"""Where a sweep stands, for whoever asks from outside: from the tracking store and the journals."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+import analysis
+from sweeps.driver import Driver, current_driver
+from sweeps.journal import Record
+from sweeps.ledger import stored_records, with_journals
+from sweeps.results import find_sweep, spec_of_sweep, table_of
+from sweeps.spec import SweepSpec
+from sweeps.tracking import Tracking
+from sweeps.workspace import Workspace
+
+
+@dataclass(frozen=True)
+class Running:
+    """A trial that runs now. `fid` is that of its last rung."""
+
+    trial: int
+    phase: str
+    width: int
+    depth: int
+    parameters: int
+    kimg: float
+    budget_kimg: float
+    fid: float | None
+
+
+@dataclass(frozen=True)
+class SweepStatus:
+    """Where a sweep stands."""
+
+    name: str
+    status: str
+    driver: Driver | None
+    spec: SweepSpec
+    counts: dict[str, dict[str, int]]  # phase -> state -> trials
+    running: list[Running]
+    front: list[tuple[float, float]]  # (parameters, fid)
+    teacher_parameters: int
+    trial_hours: float
+
+    @property
+    def is_running(self) -> bool:
+        return self.driver is not None
+
+    @property
+    def best_fid(self) -> float | None:
+        return min((fid for _, fid in self.front), default=None)
+
+    def line(self) -> str:
+        """The whole in one line."""
+        phases = [f"{phase} {self._count(phase)}" for phase in self.spec.phases]
+        best = [f"lowest FID {self.best_fid:.1f}"] if self.best_fid is not None else []
+        return f"{self.name} ({self._state()}): " + ", ".join([*phases, *best])
+
+    def render(self) -> RenderableType:
+        """For a terminal."""
+        shown: list[RenderableType] = [Text.assemble((self.name, "bold"), f": {self._state()}")]
+        for phase in self.spec.phases:
+            states = ", ".join(f"{n} {state.lower()}" for state, n in self.counts.get(phase, {}).items())
+            shown.append(Text(f"  {phase}: {self._count(phase)}" + (f" ({states})" if states else "")))
+        if self.running:
+            shown += [Text(), self._running_table()]
+        if self.front:
+            shown += [Text(), self._front_table()]
+        hours = self.trial_hours * self.spec.resources.cpus_per_trial
+        shown.append(Text(f"\n  spent {hours:.2f} core-hours", style="dim"))
+        return Group(*shown)
+
+    def as_dict(self) -> dict[str, Any]:
+        """The same for a script."""
+        return {
+            "sweep": self.name,
+            "status": self.status,
+            "driver": str(self.driver) if self.driver else None,
+            "planned_trials": self.spec.search.trials,
+            "trials": self.counts,
+            "running": [vars(running) for running in self.running],
+            "best_fid": self.best_fid,
+            "frontier": [{"parameters": int(parameters), "fid": fid} for parameters, fid in self.front],
+            "core_hours": self.trial_hours * self.spec.resources.cpus_per_trial,
+        }
+
+    def _state(self) -> str:
+        return f"running, {self.driver}" if self.driver else self.status.lower()
+
+    def _count(self, phase: str) -> str:
+        of = f" of {self.spec.search.trials}" if phase == "search" else ""
+        return f"{sum(self.counts.get(phase, {}).values())}{of} trials"
+
+    def _running_table(self) -> Table:
+        table = _table("running", "phase", "width", "depth", "parameters", "kimg", "FID")
+        for running in self.running:
+            table.add_row(
+                f"trial {running.trial}",
+                running.phase,
+                str(running.width),
+                str(running.depth),
+                f"{running.parameters:,}",
+                f"{running.kimg:g} of {running.budget_kimg:g}",
+                "" if running.fid is None else f"{running.fid:.1f}",
+            )
+        return table
+
+    def _front_table(self) -> Table:
+        table = _table("frontier", "parameters", "ratio", "FID")
+        for number, (parameters, fid) in enumerate(self.front, start=1):
+            table.add_row(
+                str(number), f"{parameters:,.0f}", f"{self.teacher_parameters / parameters:.1f}", f"{fid:.1f}"
+            )
+        return table
+
+
+def sweep_status(tracking: Tracking, workspace: Workspace, name: str) -> SweepStatus:
+    """Where the sweep called `name` stands. Raises SweepError when there is none."""
+    parent = find_sweep(tracking, name)
+    folder = workspace.sweep(name)
+    driver = current_driver(folder)
+    records = with_journals(stored_records(tracking, parent.info.run_id), folder / "trials")
+    table = table_of(name, parent.data.tags, records.items())
+    counts: dict[str, dict[str, int]] = {}
+    for row in table.select(["phase", "state"]).to_pylist():
+        states = counts.setdefault(row["phase"], {})
+        states[row["state"]] = states.get(row["state"], 0) + 1
+    frontier = analysis.pareto_frontier(table).to_pylist()
+    return SweepStatus(
+        name=name,
+        status=parent.info.status if driver or parent.info.status != "RUNNING" else "CUT OFF",
+        driver=driver,
+        spec=spec_of_sweep(tracking, name),
+        counts=counts,
+        running=[_running(record) for record in records.values() if record.state == analysis.TrialState.RUNNING],
+        front=[(float(row["parameters"]), row["fid"]) for row in frontier],
+        teacher_parameters=int(parent.data.tags["ganlimit.shared.teacher_parameters"]),
+        trial_hours=sum(table["wall_s"].to_pylist()) / 3600,
+    )
+
+
+def sweeps_table(found: list[SweepStatus]) -> Table:
+    """A row per sweep."""
+    table = _table("sweep", "data set", "state", "trials", "lowest FID", "core-hours")
+    for status in found:
+        trials = sum(sum(states.values()) for states in status.counts.values())
+        table.add_row(
+            status.name,
+            status.spec.dataset.name,
+            "running" if status.is_running else status.status.lower(),
+            str(trials),
+            "" if status.best_fid is None else f"{status.best_fid:.1f}",
+            f"{status.trial_hours * status.spec.resources.cpus_per_trial:.2f}",
+        )
+    return table
+
+
+def _running(record: Record) -> Running:
+    tags, params, metrics = record.tags, record.params, record.metrics
+    return Running(
+        trial=int(tags["ganlimit.trial"]),
+        phase=tags["ganlimit.phase"],
+        width=int(params["width"]),
+        depth=int(params["depth"]),
+        parameters=int(metrics["parameters"]),
+        kimg=metrics.get("kimg", 0.0),
+        budget_kimg=float(params["budget_kimg"]),
+        fid=metrics.get("fid"),
+    )
+
+
+def _table(*headings: str) -> Table:
+    table = Table(box=None, header_style="bold", padding=(0, 2, 0, 0), pad_edge=False)
+    for number, heading in enumerate(headings):
+        table.add_column(heading, justify="right" if number else "left", no_wrap=True)
+    return table

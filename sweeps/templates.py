@@ -1,0 +1,60 @@
+"""A specification to start from: every key explained, and the JSON Schema that editors check it against."""
+
+import json
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from sweeps.errors import SweepError
+from sweeps.spec import SweepSpec
+from sweeps.spec_file import preset_names
+
+SCHEMA_NAME = "ganlimit.schema.json"
+
+
+def json_schema() -> dict[str, Any]:
+    """The JSON Schema (2020-12) of a sweep's file."""
+    schema = SweepSpec.model_json_schema(mode="validation")
+    dataset = schema["properties"]["dataset"]
+    extractor = schema["properties"]["extractor"]
+    # Names stand for mappings that hold nothing else.
+    schema["properties"]["dataset"] = {"anyOf": [dataset, {"type": "string"}]}
+    schema["properties"]["extractor"] = {"anyOf": [extractor, {"const": "inception"}]}
+    _let_values_stand_for_domains(schema)
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "ganlimit sweep", **schema}
+
+
+def write_template(out: Path, preset: str | None = None) -> list[Path]:
+    """Write the template, or a preset, to `out` and the schema beside it. Returns what was written.
+
+    Raises SweepError where `out` exists, cannot be written, or there is no such preset.
+    """
+    if preset is not None and preset not in preset_names():
+        raise SweepError(f"PRESET is one of {', '.join(preset_names())}", preset, "Choose one of them.")
+    source = "templates/sweep.yaml" if preset is None else f"presets/{preset}.yaml"
+    text = (resources.files("sweeps") / source).read_text()
+    schema = out.with_name(SCHEMA_NAME)
+    try:
+        with out.open("x", encoding="utf-8") as file:  # never over somebody's work
+            file.write(f"# yaml-language-server: $schema={SCHEMA_NAME}\n{text}")
+        schema.write_text(json.dumps(json_schema(), indent=2) + "\n")
+    except OSError as error:
+        raise SweepError(
+            "FILE is a new file in a writable folder", f"{out} ({error.strerror})", "Choose another."
+        ) from error
+    return [out, schema]
+
+
+def _let_values_stand_for_domains(schema: dict[str, Any]) -> None:
+    domains = {f"#/$defs/{kind}Domain" for kind in ("Int", "Float", "Choice", "Fixed")}
+    space = schema["$defs"]["Space"]["properties"]
+    for name, found in space.items():
+        if name == "student":
+            found["additionalProperties"] = _domain(domains)
+        else:
+            space[name] = {**_domain(domains), "description": f"domain of {name}, or one value"}
+
+
+def _domain(references: set[str]) -> dict[str, Any]:
+    branches: list[dict[str, Any]] = [{"$ref": reference} for reference in sorted(references)]
+    return {"anyOf": [*branches, {"type": ["number", "string"]}]}
