@@ -127,7 +127,7 @@ def _reason(trial: Trial) -> str:
     """Why a trial failed for good, in one line."""
     lines = [line.strip() for line in str(trial.get_error() or "its worker was lost").splitlines() if line.strip()]
     telling = [line for line in lines if "Error" in line or "died" in line or "memory" in line]
-    return f"{(telling or lines)[-1]} (tried {RETRIES + 1} times)"[:500]
+    return f"tried {RETRIES + 1} times; {(telling or lines)[-1]}"
 
 
 @contextmanager

@@ -10,6 +10,7 @@ from analysis import (
     AnalysisError,
     read_table,
     require_one_protocol,
+    settings_of,
     state_counts,
     trial_table,
     write_table,
@@ -47,7 +48,7 @@ def test_a_missing_file_and_another_version_are_refused(table: Any, tmp_path: Pa
         read_table(tmp_path / "none.parquet")
     other = tmp_path / "other.parquet"
     pq.write_table(table({}).replace_schema_metadata({b"ganlimit.schema_version": b"99"}), other)
-    with pytest.raises(AnalysisError, match="schema version of 1 to 2, got 99"):
+    with pytest.raises(AnalysisError, match="schema version of 1 to 3, got 99"):
         read_table(other)
 
 
@@ -109,3 +110,13 @@ def test_a_table_of_the_first_version_is_read_with_what_was_not_measured_as_null
     assert table["latent_mse"].null_count == len(table)
     write_table(table, tmp_path / "again.parquet")
     assert read_table(tmp_path / "again.parquet").equals(table)
+
+
+def test_a_table_of_the_second_version_is_read_with_nothing_more_searched() -> None:
+    table = read_table(Path(__file__).parents[1] / "data" / "shapes" / "trials.parquet")
+    assert table["settings"].null_count == len(table) > 0
+
+
+def test_settings_are_what_was_searched_beyond_the_columns(row: Any) -> None:
+    assert settings_of(row(settings=None)) == {}
+    assert settings_of(row(settings='{"optimiser.learning_rate": 0.01}')) == {"optimiser.learning_rate": 0.01}

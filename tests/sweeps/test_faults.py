@@ -1,0 +1,369 @@
+"""What goes wrong in a week of trials, for real: killed drivers and workers, no memory, no disk, no server."""
+
+import contextlib
+import os
+import random
+import resource
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+import sweeps
+from analysis import TrialState
+from cluster import tracking_server
+from sweeps.journal import Record, trial_folders
+from sweeps.tracking import KIND, PARENT, STATE, TRIAL_KEY, WORKER, Tracking
+from sweeps.workspace import Workspace
+
+KILLS = int(os.environ.get("GANLIMIT_KILLS", "4"))  # of the driver; 20 were tried
+GRID = {
+    "width": {"type": "choice", "values": [1, 2, 3, 4]},
+    "depth": {"type": "choice", "values": [1, 2]},
+    "gan_weight": {"type": "choice", "values": [0.0, 0.01, 0.02, 0.03, 0.05]},
+}
+
+
+class Sweep:
+    """A sweep of its own in a data directory of its own, run as a user runs it."""
+
+    def __init__(self, tiny: dict[str, Any], folder: Path, **search: Any) -> None:
+        self.data_dir, self.spec_path = folder / "data", folder / "sweep.yaml"
+        tiny["phases"] = ["search"]
+        tiny["search"] |= {"points": [], **search}
+        self.name = tiny["name"]
+        self.spec_path.write_text(yaml.safe_dump(tiny))
+        self.environment = dict(os.environ)
+
+    @property
+    def trials(self) -> Path:
+        return self.data_dir / "sweeps" / self.name / "trials"
+
+    @property
+    def tracking(self) -> Tracking:
+        return Tracking(Workspace.existing(self.data_dir).store)
+
+    def start(self, *options: str) -> subprocess.Popen[str]:
+        command = [sys.executable, "-m", "sweeps.cli", "sweep", "run", str(self.spec_path), "--quiet", "--json"]
+        return subprocess.Popen(
+            [*command, "--data-dir", str(self.data_dir), "--workers", "2", *options],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env=self.environment,
+        )
+
+    def run(self, expect: int = 0) -> str:
+        """Run to the end; what it said on stderr."""
+        process = self.start()
+        _, errors = process.communicate(timeout=300)
+        assert process.returncode == expect, errors
+        return errors
+
+    def records(self) -> dict[str, Record]:
+        return {folder.key: record for folder in trial_folders(self.trials) if (record := folder.record())}
+
+    def states(self) -> Counter[str]:
+        return Counter(str(record.state) for record in self.records().values())
+
+    def runs(self) -> list[Any]:
+        tracking = self.tracking
+        parent = tracking.find_sweep(self.name)
+        assert parent is not None
+        return tracking.trials(parent.info.run_id)
+
+    def kimg_of(self, run: Any) -> list[float]:
+        history = self.tracking.client.get_metric_history(run.info.run_id, "kimg")
+        return [metric.value for metric in history]
+
+
+def wait_until(condition: Callable[[], Any], seconds: float = 180.0) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "it did not come to pass in time"
+        time.sleep(0.02)
+
+
+def worker_of(record: Record) -> int:
+    return int(record.tags[WORKER].rpartition(":")[2])
+
+
+def running(sweep: Sweep) -> list[Record]:
+    return [record for record in sweep.records().values() if record.state == TrialState.RUNNING]
+
+
+def rows(sweep: Sweep) -> dict[str, dict[str, Any]]:
+    table = sweeps.sweep_table(sweep.tracking, sweep.name)
+    return {row["trial_key"]: row for row in table.drop_columns(["sweep", "trial", "run_id", "wall_s"]).to_pylist()}
+
+
+@contextlib.contextmanager
+def watching(act: Callable[[], None]) -> Iterator[None]:
+    """Do `act` again and again beside the block."""
+    over = threading.Event()
+
+    def loop() -> None:
+        while not over.wait(0.02):
+            act()
+
+    thread = threading.Thread(target=loop)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
+
+
+@pytest.mark.slow
+def test_a_driver_that_is_killed_again_and_again_loses_nothing_and_repeats_nothing(
+    tiny: dict[str, Any], tmp_path: Path
+) -> None:
+    undisturbed, killed = tmp_path / "undisturbed", tmp_path / "killed"
+    undisturbed.mkdir()
+    killed.mkdir()
+    grid = {"sampler": "grid", "space": GRID, "trials": 40}
+    tiny["evaluation"]["rungs_kimg"] = [1, 2, 3]
+    chance = random.Random(0)
+    sweep = Sweep(tiny, killed, **grid)
+    for _ in range(KILLS):
+        done = sweep.states()["COMPLETED"]
+        process = sweep.start()
+        wait_until(lambda process=process, done=done: sweep.states()["COMPLETED"] > done or process.poll() is not None)
+        time.sleep(chance.uniform(0.0, 40 / KILLS * 0.4))
+        process.kill()
+        process.communicate()
+        completed = {run.info.run_id: run.info.end_time for run in sweep.runs() if run.data.tags[STATE] == "COMPLETED"}
+    before_the_last = sweep.records()
+    sweep.run()
+    runs = sweep.runs()
+    assert len(runs) == len({run.data.tags[TRIAL_KEY] for run in runs}) == 40, "one run per identity"
+    assert all(run.data.tags[STATE] == "COMPLETED" and run.info.status == "FINISHED" for run in runs)
+    for run in runs:
+        kimg = sweep.kimg_of(run)
+        assert len(kimg) == 4, f"each rung is reported once, got {kimg}"
+        assert kimg == sorted(kimg)
+        if run.info.run_id in completed:
+            assert run.info.end_time == completed[run.info.run_id], "a finished trial ran again"
+    for key, record in before_the_last.items():
+        assert record.metrics.get("kimg", 0.0) <= sweep.records()[key].metrics["kimg"]
+    reference = Sweep(tiny, undisturbed, **grid)
+    reference.run()
+    assert rows(sweep) == rows(reference)
+
+
+def test_a_killed_worker_goes_on_from_the_last_rung(tiny: dict[str, Any], tmp_path: Path) -> None:
+    tiny["student"]["kimg"], tiny["evaluation"]["rungs_kimg"] = 60, [10, 20, 30, 40, 50]
+    sweep = Sweep(tiny, tmp_path, trials=1)
+    process = sweep.start()
+    wait_until(lambda: any(record.metrics.get("kimg", 0) >= 20 for record in running(sweep)))
+    (record,) = running(sweep)
+    os.kill(worker_of(record), signal.SIGKILL)
+    _, errors = process.communicate(timeout=180)
+    assert process.returncode == 0, errors
+    (folder,) = trial_folders(sweep.trials)
+    events = folder.events()
+    again = [number for number, event in enumerate(events) if event.kind == "opened"]
+    assert len(again) == 2
+    assert sweep.states() == {"COMPLETED": 1}
+    rungs = [round(event.kimg / 10) for event in events if event.kind == "reported"]
+    assert rungs == [1, 2, 3, 4, 5, 6], "no rung was reported twice, and none is missing"
+    first_after = next(event for event in events[again[1] :] if event.kind == "reported")
+    assert first_after.metrics["wall_s"] > record.metrics["wall_s"], "its time goes on as well"
+    assert not folder.checkpoint_path.exists(), "a finished trial keeps no checkpoint"
+
+
+def test_a_trial_that_always_dies_fails_and_the_others_finish(tiny: dict[str, Any], tmp_path: Path) -> None:
+    tiny["student"]["kimg"] = 20
+    space = GRID | {"gan_weight": 0.0, "depth": 1}
+    sweep = Sweep(tiny, tmp_path, sampler="grid", space=space, trials=4)
+    poisoned: list[int] = []
+
+    def kill_the_poisoned() -> None:
+        for record in running(sweep):
+            worker = worker_of(record)
+            if record.params["width"] == "3" and worker not in poisoned:
+                poisoned.append(worker)
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(worker, signal.SIGKILL)
+
+    with watching(kill_the_poisoned):
+        sweep.run()
+    assert len(poisoned) == 3, "it was tried three times"
+    assert sweep.states() == {"COMPLETED": 3, "FAILED": 1}
+    (failed,) = [run for run in sweep.runs() if run.data.tags[STATE] == "FAILED"]
+    assert failed.data.params["width"] == "3"
+    assert "tried 3 times" in failed.data.tags["ganlimit.error"]
+    sweep.run()
+    assert sweep.states() == {"COMPLETED": 4}, "the same command again tries it again"
+
+
+def test_a_trial_without_memory_is_a_row_and_the_sweep_goes_on(tiny: dict[str, Any], tmp_path: Path) -> None:
+    tiny["student"]["kimg"] = 30
+    space = GRID | {"gan_weight": 0.0, "depth": 1, "width": {"type": "choice", "values": [2, 3]}}
+    sweep = Sweep(tiny, tmp_path, sampler="grid", space=space, trials=2)
+    starved: set[int] = set()
+
+    def starve_the_wide_one() -> None:
+        for record in running(sweep):
+            worker = worker_of(record)
+            if record.params["width"] == "3" and worker not in starved:
+                starved.add(worker)
+                resource.prlimit(worker, resource.RLIMIT_AS, (address_space(worker), -1))
+            elif record.params["width"] != "3" and worker in starved:
+                starved.discard(worker)
+                resource.prlimit(worker, resource.RLIMIT_AS, (-1, -1))
+
+    with watching(starve_the_wide_one):
+        sweep.run()
+    by_width = {record.params["width"]: record for record in sweep.records().values()}
+    assert by_width["2"].state == TrialState.COMPLETED
+    assert by_width["3"].state == TrialState.OUT_OF_MEMORY
+    assert by_width["3"].tags["ganlimit.error"]
+
+
+def address_space(pid: int) -> int:
+    """Bytes that a process has reserved."""
+    return int(Path(f"/proc/{pid}/statm").read_text().split()[0]) * resource.getpagesize()
+
+
+def test_a_diverging_trial_ends_within_one_report(tiny: dict[str, Any], tmp_path: Path) -> None:
+    tiny["student"] |= {"kimg": 40, "optimiser": {"learning_rate": 1.0, "warmup_kimg": 0.0}}
+    tiny["student"]["adversarial"] = {"loss": "wgan-gp", "optimiser": {"learning_rate": 1.0, "beta1": 0.99}}
+    tiny["evaluation"]["rungs_kimg"] = [4, 8, 12, 16, 20]
+    sweep = Sweep(tiny, tmp_path, space={"width": 4, "gan_weight": 0.9}, sampler="grid", trials=1)
+    sweep.run()
+    (record,) = sweep.records().values()
+    if record.state == TrialState.COMPLETED:
+        pytest.skip("on this machine even that learning rate stays finite")
+    assert record.state == TrialState.DIVERGED
+    assert "NaN or infinite" in record.tags["ganlimit.error"]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="a file system of its own needs root")
+def test_a_full_disk_is_one_clear_error_and_room_is_all_it_takes(tiny: dict[str, Any], tmp_path: Path) -> None:
+    sweep = Sweep(tiny, tmp_path, sampler="grid", space=GRID | {"gan_weight": 0.0, "depth": 1}, trials=4)
+    sweep.data_dir.mkdir()
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64m", "none", sweep.data_dir], check=False)
+    if mounted.returncode:
+        pytest.skip("this machine may not mount")
+    try:
+        wait_for_first_checkpoint(sweep)
+        ballast = sweep.data_dir / "ballast"
+        with contextlib.suppress(OSError), ballast.open("wb") as file:
+            while True:
+                file.write(bytes(4096))
+                file.flush()
+        process = sweep.start()
+        _, errors = process.communicate(timeout=120)
+        assert process.returncode == 2, errors
+        assert "room" in errors
+        assert "Traceback" not in errors
+        ballast.unlink()
+        sweep.run()
+        assert sweep.states() == {"COMPLETED": 4}
+    finally:
+        subprocess.run(["umount", "--lazy", sweep.data_dir], check=True)
+
+
+def wait_for_first_checkpoint(sweep: Sweep) -> None:
+    process = sweep.start()
+    wait_until(lambda: any(folder.checkpoint_path.exists() for folder in trial_folders(sweep.trials)))
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=60)
+
+
+class TestServer:
+    """The tracking server goes away while trials run."""
+
+    @pytest.fixture
+    def port(self) -> int:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            return int(probe.getsockname()[1])
+
+    @pytest.fixture
+    def sweep(self, tiny: dict[str, Any], tmp_path: Path, port: int) -> Sweep:
+        tiny["student"]["kimg"], tiny["evaluation"]["rungs_kimg"] = 40, [5, 10, 15, 20, 25, 30, 35]
+        sweep = Sweep(tiny, tmp_path, sampler="grid", space=GRID | {"gan_weight": 0.0, "depth": 1}, trials=4)
+        sweep.environment["MLFLOW_TRACKING_URI"] = f"http://127.0.0.1:{port}"
+        return sweep
+
+    def server(self, sweep: Sweep, port: int) -> Any:
+        folder = sweep.spec_path.parent
+        store = f"sqlite:///{folder / 'server.db'}"
+        return tracking_server(store, (folder / "served").as_uri(), port=port)
+
+    def check_the_store(self, sweep: Sweep, port: int) -> None:
+        tracking = Tracking(Workspace(sweep.data_dir, f"http://127.0.0.1:{port}").store)
+        parent = tracking.find_sweep(sweep.name)
+        assert parent is not None
+        runs = tracking.trials(parent.info.run_id)
+        assert len(runs) == 4
+        for run in runs:
+            assert run.data.tags[STATE] == "COMPLETED"
+            assert run.data.tags[PARENT] == parent.info.run_id
+            assert run.data.tags[KIND] == "trial"
+            history = tracking.client.get_metric_history(run.info.run_id, "kimg")
+            assert [round(metric.value / 5) for metric in history] == [1, 2, 3, 4, 5, 6, 7, 8], "once each, in order"
+            assert tracking.model_folder(run.info.run_id) is not None, "its student is there as well"
+
+    def test_it_comes_back(self, sweep: Sweep, port: int) -> None:
+        with self.server(sweep, port):
+            process = sweep.start()
+            wait_until(lambda: any(record.metrics.get("kimg", 0) >= 5 for record in running(sweep)))
+        before = sum(len(folder.reported()) for folder in trial_folders(sweep.trials))
+        wait_until(lambda: sum(len(folder.reported()) for folder in trial_folders(sweep.trials)) > before + 2)
+        with self.server(sweep, port):
+            _, errors = process.communicate(timeout=240)
+            assert process.returncode == 0, errors
+            self.check_the_store(sweep, port)
+
+    def test_it_stays_away_and_sync_mends_it(self, sweep: Sweep, port: int) -> None:
+        with self.server(sweep, port):
+            process = sweep.start()
+            wait_until(lambda: any(record.metrics.get("kimg", 0) >= 5 for record in running(sweep)))
+        _, errors = process.communicate(timeout=240)
+        assert process.returncode == 3, errors
+        assert f"ganlimit sweep sync {sweep.name}" in errors
+        assert "Traceback" not in errors
+        assert sweep.states() == {"COMPLETED": 4}, "the work is done"
+        sync = [sys.executable, "-m", "sweeps.cli", "sweep", "sync", sweep.name, "--data-dir", str(sweep.data_dir)]
+        away = subprocess.run(sync, capture_output=True, text=True, env=sweep.environment, check=False)
+        assert away.returncode == 2
+        assert "reachable" in away.stderr
+        with self.server(sweep, port):
+            for count in (4, 0):
+                mended = subprocess.run(sync, capture_output=True, text=True, env=sweep.environment, check=False)
+                assert mended.returncode == 0, mended.stderr
+                assert f"of {count} trial" in mended.stdout
+            self.check_the_store(sweep, port)
+
+
+def test_a_second_driver_is_refused_and_told_of_the_first(tiny: dict[str, Any], tmp_path: Path) -> None:
+    tiny["student"]["kimg"] = 200
+    sweep = Sweep(tiny, tmp_path, trials=4)
+    first = sweep.start()
+    wait_until(lambda: (sweep.trials.parent / "driver.json").exists())
+    second = sweep.run(expect=2)
+    assert f"process {first.pid} on {socket.gethostname()}" in second
+    assert f"ganlimit sweep stop {sweep.name}" in second
+    wait_until(lambda: running(sweep))
+    stop = [sys.executable, "-m", "sweeps.cli", "sweep", "stop", sweep.name, "--data-dir", str(sweep.data_dir)]
+    stopped = subprocess.run(stop, capture_output=True, text=True, check=False)
+    assert stopped.returncode == 0, stopped.stderr
+    _, errors = first.communicate(timeout=60)
+    assert first.returncode == 130, errors
+    assert "RUNNING" not in sweep.states()
+    nobody = subprocess.run(stop, capture_output=True, text=True, check=False)
+    assert nobody.returncode == 2
+    assert "no driver" in nobody.stderr
