@@ -30,10 +30,10 @@ if TYPE_CHECKING:
     from sweeps.errors import SpecError, SweepError, UndeliveredError
     from sweeps.reporting import Report, write_report
     from sweeps.results import sweep_table
-    from sweeps.runner import SweepResult, run_sweep, train_teacher
+    from sweeps.runner import SweepResult, run_sweep, run_sweeps, train_teacher
     from sweeps.sampling import sample_to_file
     from sweeps.spec import SweepSpec
-    from sweeps.spec_file import load_spec, preset_names
+    from sweeps.spec_file import load_spec, load_specs, preset_names
     from sweeps.workspace import Workspace
 
 _HOMES = {
@@ -45,10 +45,12 @@ _HOMES = {
     "sweep_table": "sweeps.results",
     "SweepResult": "sweeps.runner",
     "run_sweep": "sweeps.runner",
+    "run_sweeps": "sweeps.runner",
     "train_teacher": "sweeps.runner",
     "sample_to_file": "sweeps.sampling",
     "SweepSpec": "sweeps.spec",
     "load_spec": "sweeps.spec_file",
+    "load_specs": "sweeps.spec_file",
     "preset_names": "sweeps.spec_file",
     "Workspace": "sweeps.workspace",
 }
@@ -62,8 +64,10 @@ __all__ = [
     "UndeliveredError",
     "Workspace",
     "load_spec",
+    "load_specs",
     "preset_names",
     "run_sweep",
+    "run_sweeps",
     "sample_to_file",
     "sweep_table",
     "train_teacher",

@@ -10,7 +10,7 @@ from mlflow.protos.databricks_pb2 import INTERNAL_ERROR, TEMPORARILY_UNAVAILABLE
 
 from sweeps.errors import SweepError
 from sweeps.journal import Event, TrialFolder, trial_folders
-from sweeps.tracking import ERROR, STATE, Tracking, TrackingStore
+from sweeps.tracking import ERROR, PHASE, REUSED, STATE, TRIAL, Tracking, TrackingStore
 
 PAUSE_S = 5.0  # between two tries to reach a store that is away
 _AWAY = {ErrorCode.Name(code) for code in (INTERNAL_ERROR, TEMPORARILY_UNAVAILABLE)}
@@ -23,6 +23,7 @@ class Delivery:
         self._store, self._parent_run_id = store, parent_run_id
         self._connection: Tracking | None = None
         self._next_try = 0.0
+        self._own: set[str] = set()  # trials of which this object has delivered something
 
     def deliver(self, folder: TrialFolder) -> bool:
         """Deliver what the store does not have yet. False where the store is away: a later call goes on."""
@@ -39,6 +40,16 @@ class Delivery:
             return True
         self._next_try = time.monotonic() + PAUSE_S
         return False
+
+    def has_run(self, folder: TrialFolder) -> bool:
+        """Whether the store has the trial's run, or will have it. True while the store is away."""
+        run_id = folder.delivered()[1]
+        try:
+            return run_id is None or self._tracking().client.get_run(run_id).info.lifecycle_stage == "active"
+        except SweepError:
+            return True
+        except MlflowException as error:
+            return error.error_code in _AWAY
 
     def deliver_all(self, trials: Path, patience_s: float = 0.0) -> int:
         """Deliver all journals in `trials`. Returns how many remain after `patience_s` seconds of trying."""
@@ -59,11 +70,15 @@ class Delivery:
         if count >= len(events):
             return
         tracking = self._tracking()
-        # The cursor may be one event behind the store, where a process was killed between the two.
-        latest = self._latest_kimg(tracking, run_id)
+        # The cursor may be one event behind the store, where another process was killed between the two.
+        latest = 0.0 if folder.key in self._own else self._latest_kimg(tracking, run_id)
+        self._own.add(folder.key)
         for number, event in enumerate(events[count:], start=count + 1):
             if event.kind == "opened":
                 run_id = self._open(tracking, folder, event)
+            elif event.kind == "reused":
+                run_id = event.tags[REUSED]
+                tracking.share(run_id, self._parent_run_id, event.tags[TRIAL], event.tags[PHASE])
             assert run_id is not None, "a journal begins with its opening"
             if event.kind == "reported" and not (number == count + 1 and event.kimg <= latest):
                 tracking.log(run_id, event.metrics, event.kimg, time_ms=event.time_ms)
@@ -97,4 +112,4 @@ class Delivery:
 
 def undelivered(trials: Path) -> list[TrialFolder]:
     """The trials of which the tracking store does not have everything yet."""
-    return [folder for folder in trial_folders(trials) if folder.delivered()[0] < len(folder.events())]
+    return [folder for folder in trial_folders(trials) if not folder.is_delivered]

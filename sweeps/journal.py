@@ -15,9 +15,9 @@ from typing import Literal
 
 from analysis import TrialState
 from gan import ArtifactError, Checkpoint, load_checkpoint
-from sweeps.tracking import ERROR, STATE
+from sweeps.tracking import ERROR, REUSED, STATE
 
-EventKind = Literal["opened", "reported", "kept", "closed"]
+EventKind = Literal["opened", "reported", "kept", "closed", "reused"]
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,8 @@ class Event:
     """One thing that happened to a trial.
 
     opened: it began, or began again. reported: measured at `kimg`. kept: its student lies in the
-    folder `model`. closed: it ended, with its state in the tags.
+    folder `model`. closed: it ended, with its state in the tags. reused: the whole of a trial that another
+    sweep has finished.
     """
 
     kind: EventKind
@@ -100,7 +101,8 @@ class TrialFolder:
             tags |= event.tags
             params |= event.params
             metrics |= event.metrics
-        return Record(self.delivered()[1] or "", tags, params, metrics) if STATE in tags else None
+        run_id = self.delivered()[1] or tags.get(REUSED, "")
+        return Record(run_id, tags, params, metrics) if STATE in tags else None
 
     def delete(self) -> None:
         """Forget the trial."""
@@ -115,6 +117,11 @@ class TrialFolder:
             return int(cursor["events"]), cursor["run_id"]
         except (FileNotFoundError, ValueError, KeyError):
             return 0, None
+
+    @property
+    def is_delivered(self) -> bool:
+        """Whether the tracking store has everything."""
+        return self.delivered()[0] >= len(self.events())
 
     def set_delivered(self, events: int, run_id: str) -> None:
         """Remember that the store has the first `events` events."""

@@ -4,21 +4,23 @@ The tracking store and the journals on this machine together: a journal speaks f
 have yet.
 """
 
+import json
 import math
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from mlflow.entities import Run
 
 from analysis import TrialState
 from sweeps.journal import Record, trial_folders
-from sweeps.tracking import TRIAL_KEY, Tracking
+from sweeps.tracking import PHASE, POINT, REUSED, TRIAL, TRIAL_KEY, Tracking
 
 # A trial in one of these states would end the same way again; any other state is run again.
 SETTLED = frozenset({TrialState.COMPLETED, TrialState.PRUNED, TrialState.DIVERGED, TrialState.OUT_OF_MEMORY})
 
-Objectives = tuple[float, float]  # (parameters, fid), both minimised
+Objectives = tuple[float, float]  # of the search: (cost, quality), as they were measured
 
 
 @dataclass(frozen=True)
@@ -29,7 +31,9 @@ class LedgerEntry:
     phase: str
     state: TrialState
     objectives: Objectives | None  # at the end, or where the trial was stopped
-    wall_s: float
+    wall_s: float  # that this sweep spent on it
+    point: Mapping[str, float | int | str]
+    reused: bool = False  # trained in another sweep
 
     @property
     def settled(self) -> bool:
@@ -40,29 +44,45 @@ Ledger = Mapping[str, LedgerEntry]
 
 
 def stored_records(tracking: Tracking, parent_run_id: str) -> dict[str, Record]:
-    """The sweep's trials in the tracking store, by identity, in the order in which they began."""
-    return {run.data.tags[TRIAL_KEY]: record_of(run) for run in tracking.trials(parent_run_id)}
-
-
-def with_journals(stored: Mapping[str, Record], trials: Path) -> dict[str, Record]:
-    """`stored`, and what the journals in `trials` know beyond it."""
-    records = dict(stored)
-    for folder in trial_folders(trials):
-        record = folder.record()
-        known = folder.key in records and folder.delivered()[0] >= len(folder.events())
-        if record and not known:
-            records[folder.key] = record
+    """The sweep's trials in the tracking store by identity, those it has from other sweeps among them."""
+    records = {run.data.tags[TRIAL_KEY]: record_of(run) for run in tracking.trials(parent_run_id)}
+    for run, place in tracking.shared(parent_run_id):
+        record = record_of(run)
+        records[run.data.tags[TRIAL_KEY]] = replace(record, tags={**record.tags, **place})
     return records
 
 
-def ledger_of(records: Mapping[str, Record]) -> Ledger:
-    """The records as far as the search needs them."""
-    return {key: _entry(record) for key, record in records.items()}
+def journaled_records(trials: Path, undelivered: bool = False) -> dict[str, Record]:
+    """The trials that have a journal in `trials`; with `undelivered`, those of which the store lacks something."""
+    folders = [folder for folder in trial_folders(trials) if not (undelivered and folder.is_delivered)]
+    return {folder.key: record for folder in folders if (record := folder.record())}
+
+
+def all_records(tracking: Tracking, parent_run_id: str, trials: Path) -> dict[str, Record]:
+    """What the store says, and the journals of what it does not have yet. Raises MlflowException while it is away."""
+    # The journals first: what is delivered in between is then told twice rather than not at all.
+    pending = journaled_records(trials, undelivered=True)
+    return stored_records(tracking, parent_run_id) | pending
+
+
+def ledger_of(records: Mapping[str, Record], names: Sequence[str]) -> Ledger:
+    """The records as far as a search with the objectives `names` needs them."""
+    return {key: _entry(record, names) for key, record in records.items()}
 
 
 def next_ordinal(ledger: Ledger) -> int:
     """One above the highest ordinal that was given out."""
     return 1 + max((entry.trial for entry in ledger.values()), default=0)
+
+
+def is_settled(ledger: Ledger, key: str) -> bool:
+    """Whether the trial of that identity is done with."""
+    return key in ledger and ledger[key].settled
+
+
+def ordinal(ledger: Ledger, key: str, otherwise: int) -> int:
+    """The ordinal that a trial was given before, or `otherwise`."""
+    return ledger[key].trial if key in ledger else otherwise
 
 
 def settled_in(ledger: Ledger, phase: str) -> Iterable[LedgerEntry]:
@@ -75,16 +95,23 @@ def record_of(run: Run) -> Record:
     return Record(run.info.run_id, run.data.tags, run.data.params, run.data.metrics)
 
 
-def finite_objectives(parameters: float, fid: float) -> Objectives | None:
-    """(parameters, fid) as floats; None where one is NaN or infinite, which no study may be told."""
-    values = float(parameters), float(fid)
-    return values if all(map(math.isfinite, values)) else None
+def finite_objectives(metrics: Mapping[str, Any], names: Sequence[str]) -> Objectives | None:
+    """(cost, quality) of what was measured; None where one is missing, NaN or infinite, which no study may be told."""
+    cost, quality = (float(metrics.get(name, math.nan)) for name in names)
+    return (cost, quality) if math.isfinite(cost) and math.isfinite(quality) else None
 
 
-def _entry(record: Record) -> LedgerEntry:
+def _entry(record: Record, names: Sequence[str]) -> LedgerEntry:
     tags, metrics, state = record.tags, record.metrics, record.state
     objectives = None
-    if state in {TrialState.COMPLETED, TrialState.PRUNED} and "fid" in metrics:
-        objectives = finite_objectives(metrics["parameters"], metrics["fid"])
-    wall_s = metrics.get("wall_s", 0.0)
-    return LedgerEntry(int(tags["ganlimit.trial"]), tags["ganlimit.phase"], state, objectives, wall_s)
+    if state in {TrialState.COMPLETED, TrialState.PRUNED}:
+        objectives = finite_objectives(metrics, names)
+    return LedgerEntry(
+        trial=int(tags[TRIAL]),
+        phase=tags[PHASE],
+        state=state,
+        objectives=objectives,
+        wall_s=0.0 if REUSED in tags else metrics.get("wall_s", 0.0),
+        point=json.loads(tags.get(POINT, "{}")),
+        reused=REUSED in tags,
+    )

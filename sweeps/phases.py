@@ -1,6 +1,5 @@
 """The phases of a sweep: what each of them runs, given what is known already."""
 
-import contextlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -13,16 +12,27 @@ from gan import DataRoot
 from sweeps.delivery import Delivery
 from sweeps.foundation import Foundation
 from sweeps.journal import Record, trial_folders
-from sweeps.ledger import Ledger, Objectives, ledger_of, next_ordinal, stored_records, with_journals
-from sweeps.pruning import RungSurvival
+from sweeps.ledger import (
+    Ledger,
+    Objectives,
+    all_records,
+    is_settled,
+    journaled_records,
+    ledger_of,
+    next_ordinal,
+    ordinal,
+    settled_in,
+)
+from sweeps.pruning import Rungs
 from sweeps.queues import JobQueue, ListQueue
 from sweeps.requests import Job, TrialRequest
 from sweeps.results import table_of
-from sweeps.search import StudyQueue, grid_size, open_storage, open_study
+from sweeps.reuse import Reuse
+from sweeps.search import StudyQueue, open_storage, open_study, planned_trials
 from sweeps.space import Value
 from sweeps.spec import PhaseName, SweepSpec
-from sweeps.tracking import Tracking
-from sweeps.trial import TrialContext, closing
+from sweeps.tracking import PHASE, PROTOCOL, TEACHER_DIGEST, Tracking
+from sweeps.trial_log import TrialContext, closing
 
 
 class OpenSweep:
@@ -38,9 +48,14 @@ class OpenSweep:
         data_root: DataRoot,
     ) -> None:
         self.spec, self.folder = spec, folder
-        self._tracking, self._foundation, self._parent_run_id = tracking, foundation, parent_run_id
+        self._tracking, self._foundation, self.parent_run_id = tracking, foundation, parent_run_id
         self._delivery = Delivery(tracking.store, parent_run_id)
-        self._stored: dict[str, Record] = stored_records(tracking, parent_run_id)
+        shared = {
+            TEACHER_DIGEST: foundation.teacher.card.weights_digest,
+            PROTOCOL: foundation.extractor.protocol.digest,
+        }
+        self._reuse = Reuse.of(tracking, spec.name, parent_run_id, folder / "trials", shared)
+        self._records = all_records(tracking, parent_run_id, folder / "trials")
         self.context = TrialContext(
             sweep=spec.name,
             parent_run_id=parent_run_id,
@@ -64,37 +79,40 @@ class OpenSweep:
             return self._search()
         requests = self._confirmations() if phase == "confirm" else self._baselines()
         ledger = self.ledger()
-        missing = [(point, request) for point, request in requests if not _is_settled(ledger, request)]
-        jobs = [
-            Job(request=request, trial=_ordinal(ledger, request, number), point=point)
-            for number, (point, request) in enumerate(missing, start=next_ordinal(ledger))
-        ]
-        return ListQueue(self.spec.name, jobs, done=len(requests) - len(missing))
+        missing = [(point, request) for point, request in requests if not is_settled(ledger, request.key)]
+        jobs = []
+        for number, (point, request) in enumerate(missing, start=next_ordinal(ledger)):
+            job = Job(request=request, trial=ordinal(ledger, request.key, number), point=point)
+            if request.key in self._reuse:
+                self._reuse.take(job, self.spec.search.objectives)
+            else:
+                jobs.append(job)
+        return ListQueue(self.spec.name, jobs, done=len(requests) - len(jobs))
 
-    def scheduler(self) -> RungSurvival | None:
-        """The search's pruning, knowing the rungs that trials reached before; None where nothing is pruned."""
-        if self.spec.search.pruning is None:
+    def rungs(self) -> Rungs | None:
+        """What the search's pruning compares, with the rungs that were reached before; None where nothing is pruned."""
+        spec = self.spec
+        if spec.search.pruning is None:
             return None
-        survival = RungSurvival(self.spec.search.pruning, self.spec.evaluation.rungs_kimg)
+        rungs = Rungs(spec.search.pruning, spec.evaluation.rungs_kimg, spec.search.objectives)
         for folder in trial_folders(self.context.trials):
             record = folder.record()
-            if record and record.tags["ganlimit.phase"] == "search":
+            if record and record.tags[PHASE] == "search":
                 for event in folder.reported():
-                    survival.learn(
-                        self.spec.name, folder.key, event.kimg, record.metrics["parameters"], event.metrics["fid"]
-                    )
-        return survival
+                    rungs.learn(folder.key, event.kimg, {**record.metrics, **event.metrics})
+        return rungs
 
     def records(self) -> Mapping[str, Record]:
         """All trials, as the store has them (or had them when it was last seen) and the journals know them."""
-        # While the store is away: what it said last, and the journals.
-        with contextlib.suppress(MlflowException):
-            self._stored = stored_records(self._tracking, self._parent_run_id)
-        return with_journals(self._stored, self.context.trials)
+        try:
+            self._records = all_records(self._tracking, self.parent_run_id, self.context.trials)
+        except MlflowException:
+            self._records |= journaled_records(self.context.trials)  # with what the store said last
+        return self._records
 
     def ledger(self) -> Ledger:
         """The records as far as the search needs them."""
-        return ledger_of(self.records())
+        return ledger_of(self.records(), self.spec.search.objectives)
 
     def table(self) -> pa.Table:
         """One row per trial."""
@@ -129,10 +147,27 @@ class OpenSweep:
     # --- what the phases run ------------------------------------------------------------------
 
     def _search(self) -> JobQueue:
-        spec, ledger = self.spec, self.ledger()
-        total = min(grid_size(spec), spec.search.trials) if spec.search.sampler == "grid" else spec.search.trials
-        study = open_study(spec, open_storage(self.folder))
-        return StudyQueue(spec, self._student, study, ledger, total)
+        """The study. An adaptive one begins with all that other sweeps know of its space, beyond its own trials."""
+        spec, total = self.spec, planned_trials(self.spec)
+        if spec.search.is_adaptive:
+            self._take_what_is_known()
+        ledger = self.ledger()
+        if spec.search.is_adaptive:
+            total += sum(entry.reused for entry in settled_in(ledger, "search"))
+        study = open_study(spec, open_storage(self.folder), ledger)
+        return StudyQueue(spec, self._student, study, ledger, total, self._reuse)
+
+    def _take_what_is_known(self) -> None:
+        ledger, domains = self.ledger(), self.spec.domains()
+        number = next_ordinal(ledger)
+        for key, known in list(self._reuse.points()):
+            point = {name: known[name] for name, domain in domains.items() if domain.holds(known.get(name))}
+            if len(point) < len(domains) or is_settled(ledger, key):
+                continue
+            request = self._student(point)
+            if request.key == key:
+                self._reuse.take(Job(request=request, trial=number, point=point), self.spec.search.objectives)
+                number += 1
 
     def _confirmations(self) -> list[tuple[dict[str, Value], TrialRequest]]:
         """The candidates with each of the fresh seeds."""
@@ -182,11 +217,3 @@ class OpenSweep:
 def _point(row: Mapping[str, Any]) -> dict[str, Value]:
     settings = analysis.settings_of(row)
     return {**settings, **{name: row[name] for name in ("width", "depth", "block", "gan_weight")}}
-
-
-def _is_settled(ledger: Ledger, request: TrialRequest) -> bool:
-    return request.key in ledger and ledger[request.key].settled
-
-
-def _ordinal(ledger: Ledger, request: TrialRequest, otherwise: int) -> int:
-    return ledger[request.key].trial if request.key in ledger else otherwise

@@ -6,13 +6,12 @@ fewest trials running is asked next.
 
 from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from enum import Enum
 from typing import Any
 
 from ray.tune.search import Searcher
 
-from sweeps.ledger import Objectives, finite_objectives
 from sweeps.requests import Job
 from sweeps.spec import PhaseName
 
@@ -42,8 +41,8 @@ class JobQueue(ABC):
         """The next job, or why there is none."""
 
     @abstractmethod
-    def ended(self, job: Job, objectives: Objectives | None) -> None:
-        """A job of this queue ended, with objectives unless it failed."""
+    def ended(self, job: Job, result: Mapping[str, Any]) -> None:
+        """A job of this queue ended, with what it reported last; nothing where it failed."""
 
 
 class ListQueue(JobQueue):
@@ -56,7 +55,7 @@ class ListQueue(JobQueue):
     def next(self) -> Job | Nothing:
         return self._jobs.popleft() if self._jobs else Nothing.LEFT
 
-    def ended(self, job: Job, objectives: Objectives | None) -> None:
+    def ended(self, job: Job, result: Mapping[str, Any]) -> None:
         self.done += 1
 
 
@@ -99,10 +98,10 @@ class PhaseQueue(JobQueue):
             self._queue = None
         return Nothing.LEFT
 
-    def ended(self, job: Job, objectives: Objectives | None) -> None:
+    def ended(self, job: Job, result: Mapping[str, Any]) -> None:
         assert self._queue is not None, "a phase goes on until its trials have ended"
         self._running -= 1
-        self._queue.ended(job, objectives)
+        self._queue.ended(job, result)
 
 
 class QueueSearcher(Searcher):
@@ -130,7 +129,7 @@ class QueueSearcher(Searcher):
         """Tell the queue that asked for the trial; a second message about the same one is ignored."""
         if trial_id in self._running:
             queue, job = self._running.pop(trial_id)
-            queue.ended(job, None if error else objectives_of(result or {}))
+            queue.ended(job, {} if error else result or {})
 
     def save(self, checkpoint_path: str) -> None:
         """Nothing: study and ledger are the state, and no pickle of it is written or read."""
@@ -144,10 +143,3 @@ class QueueSearcher(Searcher):
 
     def _running_of(self, queue: JobQueue) -> int:
         return sum(owner is queue for owner, _ in self._running.values())
-
-
-def objectives_of(result: dict[str, Any]) -> Objectives | None:
-    """(parameters, fid) of a trial that completed or was stopped at a rung; None otherwise, or if not finite."""
-    if result.get("state") not in {"COMPLETED", "RUNNING"}:
-        return None
-    return finite_objectives(result["parameters"], result["fid"])

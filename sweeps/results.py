@@ -12,7 +12,7 @@ from sweeps.errors import SweepError
 from sweeps.journal import Record
 from sweeps.ledger import stored_records
 from sweeps.spec import SweepSpec
-from sweeps.tracking import ERROR, POINT, SPEC, Tracking
+from sweeps.tracking import ERROR, PHASE, POINT, SPEC, TRIAL, Tracking
 
 # Tags of the parent run that every row repeats, so that a table needs nothing beside it.
 SHARED_TEXT = ("dataset", "teacher_version", "teacher_digest", "protocol_digest", "extractor")
@@ -48,6 +48,12 @@ def find_sweep(tracking: Tracking, name: str) -> Run:
     return parent
 
 
+def find_sweeps(tracking: Tracking, name: str) -> list[str]:
+    """The sweep called `name`, or those that the file of that name began. Raises SweepError when there are none."""
+    members = [run.data.tags["ganlimit.sweep"] for run in tracking.sweeps(group=name)]
+    return sorted(members) or [find_sweep(tracking, name).data.tags["ganlimit.sweep"]]
+
+
 def spec_of_sweep(tracking: Tracking, name: str) -> SweepSpec:
     """The specification that a sweep began with. Raises SweepError when there is no such sweep."""
     return SweepSpec.model_validate_json(find_sweep(tracking, name).data.tags[SPEC])
@@ -77,10 +83,10 @@ def _row(key: str, record: Record) -> dict[str, Any]:
     tags, params, metrics = record.tags, record.params, record.metrics
     state, kimg = record.state, metrics.get("kimg", 0.0)
     return {
-        "trial": int(tags["ganlimit.trial"]),
+        "trial": int(tags[TRIAL]),
         "trial_key": key,
         "run_id": record.run_id,
-        "phase": tags["ganlimit.phase"],
+        "phase": tags[PHASE],
         "mode": tags["ganlimit.mode"],
         "state": str(state),
         "final": state == TrialState.COMPLETED and kimg >= float(params["budget_kimg"]),

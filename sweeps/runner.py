@@ -4,7 +4,8 @@ The same call again is the resume: every step looks first for what is there alre
 """
 
 import contextlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,15 +21,16 @@ from sweeps.driver import sole_driver
 from sweeps.errors import SweepError, UndeliveredError
 from sweeps.extractors import find_or_make_extractor
 from sweeps.flavour import register_students
-from sweeps.foundation import Foundation, lay_foundation
+from sweeps.foundation import lay_foundation
 from sweeps.phases import OpenSweep
 from sweeps.progress import Display, QuietDisplay
+from sweeps.pruning import RungSurvival
 from sweeps.queues import PhaseQueue
 from sweeps.reporting import Report, write_report
 from sweeps.results import SHARED_PREFIX, find_sweep
 from sweeps.spec import SweepSpec
 from sweeps.teachers import Teacher, find_or_make_teacher
-from sweeps.tracking import SPEC, Tracking
+from sweeps.tracking import GROUP, SPEC, Tracking
 from sweeps.tuning import run_trials
 from sweeps.view import SweepView
 from sweeps.workspace import Workspace, default_data_dir
@@ -72,21 +74,42 @@ def run_sweep(
     speed and, for an adaptive sampler, which points are asked, but never the row of a trial. Raises
     SweepError and its kin for what a person must mend, before any trial starts.
     """
+    (result,) = run_sweeps([spec], data_dir, workers, display, data_root)
+    return result
+
+
+def run_sweeps(
+    specs: Sequence[SweepSpec],
+    data_dir: Path | None = None,
+    workers: int | None = None,
+    display: Display | None = None,
+    data_root: DataRoot | None = None,
+) -> list[SweepResult]:
+    """Run several sweeps at once, as `run_sweep` does one: each has its own study and teacher.
+
+    Whichever has the fewest trials running gets the next free place. They have one budget and equal
+    resources, those of the first.
+    """
     workspace, display = Workspace.open(data_dir or default_data_dir()), display or QuietDisplay()
-    folder = workspace.sweep(spec.name)
-    with sole_driver(folder, spec.name):
+    data_root = data_root or default_data_root()
+    with ExitStack() as drivers:
+        for spec in specs:
+            drivers.enter_context(sole_driver(workspace.sweep(spec.name), spec.name))
         tracking = Tracking(workspace.store)
-        _refuse_other_spec(tracking, spec)
-        data_root = data_root or default_data_root()
-        foundation = lay_foundation(spec, workspace, tracking, display, data_root)
-        parent_run_id = _open_parent(spec, tracking, foundation)
-        sweep = OpenSweep(spec, folder, tracking, foundation, parent_run_id, data_root)
-        missing = _run_phases(sweep, tracking, parent_run_id, workers, display)
+        for spec in specs:
+            _refuse_other_spec(tracking, spec)
+        sweeps = []
+        for spec in specs:
+            if len(specs) > 1:
+                display.say(f"{spec.name}:")
+            sweeps.append(_open(spec, workspace, tracking, display, data_root))
+        missing = _run_phases(sweeps, tracking, workers, display)
         if missing:
-            raise UndeliveredError(spec.name, missing)
-        report = write_report(spec.name, workspace, tracking)
-        register_students(spec.name, tracking, report.table, report.frontier, report.limit)
-    return SweepResult(report.table, report)
+            raise UndeliveredError(specs[0].group or specs[0].name, missing)
+        reports = [write_report(spec.name, workspace, tracking) for spec in specs]
+        for report in reports:
+            register_students(report.name, tracking, report.table, report.frontier, report.limit)
+    return [SweepResult(report.table, report) for report in reports]
 
 
 def sync_sweep(name: str, workspace: Workspace) -> int:
@@ -106,19 +129,24 @@ def sync_sweep(name: str, workspace: Workspace) -> int:
     return count
 
 
-def _run_phases(sweep: OpenSweep, tracking: Tracking, parent_run_id: str, workers: int | None, display: Display) -> int:
+def _run_phases(sweeps: Sequence[OpenSweep], tracking: Tracking, workers: int | None, display: Display) -> int:
     """Run what is missing of each phase. Returns of how many trials the tracking store lacks something."""
-    spec, state, missing = sweep.spec, "FAILED", 0
-    spending = Spending(spec.budget, spec.resources, sweep.trial_seconds())
-    view = SweepView({spec.name: sweep.teacher_objectives}, spending)
-    for key, objectives in sweep.finished_students().items():
-        view.known(spec.name, key, objectives)
-    queue = PhaseQueue(spec.name, spec.phases, sweep.queue, view.phase)
+    state, missing = "FAILED", 0
+    budget, resources = sweeps[0].spec.budget, sweeps[0].spec.resources
+    spending = Spending(budget, resources, sum(sweep.trial_seconds() for sweep in sweeps))
+    view = SweepView({sweep.spec.name: sweep.teacher_objectives for sweep in sweeps}, spending)
+    for sweep in sweeps:
+        for key, objectives in sweep.finished_students().items():
+            view.known(sweep.spec.name, key, objectives)
+    queues = [PhaseQueue(sweep.spec.name, sweep.spec.phases, sweep.queue, view.phase) for sweep in sweeps]
     try:
-        if not spending.is_over and queue.has_jobs():
-            num_cpus = workers and workers * spec.resources.cpus_per_trial
+        # All of them are asked, so that each lays out what it has.
+        if not spending.is_over and any([queue.has_jobs() for queue in queues]):  # noqa: C419
+            num_cpus = workers and workers * resources.cpus_per_trial
+            contexts = [sweep.context for sweep in sweeps]
+            rungs = {sweep.spec.name: rungs for sweep in sweeps if (rungs := sweep.rungs())}
             with ray_session(num_cpus=num_cpus), display.watch(view) as refresh:
-                run_trials([sweep.context], [queue], spec.resources, view, refresh, spending, sweep.scheduler())
+                run_trials(contexts, queues, resources, view, refresh, spending, RungSurvival(rungs))
         if spending.exceeded:
             display.say(f"{spending.exceeded}: no further trial was begun")
         state = "COMPLETED"
@@ -127,20 +155,25 @@ def _run_phases(sweep: OpenSweep, tracking: Tracking, parent_run_id: str, worker
         raise
     finally:
         # The workers are gone now, so nothing can write to these trials any more.
-        patience_s = DELIVERY_PATIENCE_S if state == "COMPLETED" else 0.0
-        missing = sweep.close("INTERRUPTED" if state == "INTERRUPTED" else "LOST", patience_s)
-        with contextlib.suppress(MlflowException):
-            tracking.close_open_trials(parent_run_id, "LOST")  # of which this machine has no journal
-            tracking.close(parent_run_id, state)
+        for sweep in sweeps:
+            patience_s = DELIVERY_PATIENCE_S if state == "COMPLETED" else 0.0
+            missing += sweep.close("INTERRUPTED" if state == "INTERRUPTED" else "LOST", patience_s)
+            with contextlib.suppress(MlflowException):
+                tracking.close_open_trials(sweep.parent_run_id, "LOST")  # of which this machine has no journal
+                tracking.close(sweep.parent_run_id, state)
     return missing
 
 
-def _open_parent(spec: SweepSpec, tracking: Tracking, foundation: Foundation) -> str:
+def _open(
+    spec: SweepSpec, workspace: Workspace, tracking: Tracking, display: Display, data_root: DataRoot
+) -> OpenSweep:
+    """Lay the sweep's foundation and open its parent run."""
+    foundation = lay_foundation(spec, workspace, tracking, display, data_root)
     tags = foundation.shared_tags(spec)
     _refuse_other_models(tracking, spec.name, tags)
-    run = tracking.open_sweep(spec.name, {**tags, SPEC: spec.model_dump_json()})
-    run_id: str = run.info.run_id
-    return run_id
+    tags |= {SPEC: spec.model_dump_json(), **({GROUP: spec.group} if spec.group else {})}
+    parent_run_id: str = tracking.open_sweep(spec.name, tags).info.run_id
+    return OpenSweep(spec, workspace.sweep(spec.name), tracking, foundation, parent_run_id, data_root)
 
 
 def _refuse_other_spec(tracking: Tracking, spec: SweepSpec) -> None:

@@ -8,7 +8,7 @@ import itertools
 import math
 import warnings
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,10 +20,12 @@ from optuna.trial import TrialState
 
 from gan import count_parameters, mac_g
 from gan.seeds import seed_at
-from sweeps.ledger import Ledger, Objectives, next_ordinal, settled_in
+from sweeps.ledger import Ledger, Objectives, finite_objectives, next_ordinal, settled_in
 from sweeps.queues import JobQueue, Nothing
 from sweeps.requests import Job, TrialRequest
-from sweeps.space import FixedDomain, Value, suggest
+from sweeps.reuse import Reuse
+from sweeps.search_spec import OBJECTIVES
+from sweeps.space import AnyDomain, FixedDomain, Value, distributions, point_of
 from sweeps.spec import SweepSpec
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)
@@ -49,8 +51,9 @@ class _Asked:
 class StudyQueue(JobQueue):
     """Asks a study for points and tells it their results.
 
-    A point whose identity is settled is answered from the ledger, one that breaks a constraint is put
-    aside untrained, one that is under way is given up; then another is asked. Where the sampler keeps
+    A point whose identity is settled is answered from the ledger, one that another sweep has finished is taken
+    over, one that breaks a constraint is put aside untrained, one that is under way is given up; then another
+    is asked. Where the sampler keeps
     repeating itself random points are drawn, and where those repeat as well the space is used up and the
     search ends.
 
@@ -58,10 +61,19 @@ class StudyQueue(JobQueue):
     order of asking, when all of it has ended: spec and seed alone decide what is asked.
     """
 
-    def __init__(self, spec: SweepSpec, to_request: ToRequest, study: optuna.Study, ledger: Ledger, total: int) -> None:
-        self.sweep, self.total = spec.name, total
+    def __init__(
+        self,
+        spec: SweepSpec,
+        to_request: ToRequest,
+        study: optuna.Study,
+        ledger: Ledger,
+        total: int,
+        reuse: Reuse | None = None,
+    ) -> None:
+        self.sweep, self.total, self._reuse = spec.name, total, reuse
         self.done = len(list(settled_in(ledger, "search")))
         self._search, self._domains = spec.search, spec.domains()
+        self._distributions = distributions(self._domains)
         self._to_request, self._study = to_request, study
         self._ledger, self._next_trial = ledger, next_ordinal(ledger)
         self._sampler = study.sampler
@@ -76,7 +88,7 @@ class StudyQueue(JobQueue):
     def next(self) -> Job | Nothing:
         """The next job. In a batch that is not all ended there may be none yet."""
         if not self._search.reproducible:
-            asked = self._ask() if self._handed_out < self.total else None
+            asked = self._ask()
             return self._hand_out(asked) if asked else Nothing.LEFT
         while not self._waiting:
             if not all(asked.ended for asked in self._batch):
@@ -85,13 +97,13 @@ class StudyQueue(JobQueue):
                 return Nothing.LEFT
         return self._hand_out(self._waiting.popleft())
 
-    def ended(self, job: Job, objectives: Objectives | None) -> None:
+    def ended(self, job: Job, result: Mapping[str, Any]) -> None:
         """Tell the study: at once, or with the batch."""
         self.done += 1
         asked = self._running.pop(job.request.key)
-        asked.objectives, asked.ended = objectives, True
+        asked.objectives, asked.ended = objectives_of(result, self._search.objectives), True
         if not self._search.reproducible:
-            self._tell(asked.trial, objectives)
+            self._tell(asked.trial, asked.objectives)
 
     def _hand_out(self, asked: _Asked) -> Job:
         self._running[asked.job.request.key] = asked
@@ -118,8 +130,10 @@ class StudyQueue(JobQueue):
             for repeats in range(REPEATS_BEFORE_END):
                 if repeats == patience:
                     self._study.sampler = self._random
-                trial = self._study.ask()
-                point = suggest(trial, self._domains)
+                if self._handed_out >= self.total:
+                    return None
+                trial = self._study.ask(self._distributions)
+                point = point_of(trial, self._domains)
                 request = self._to_request(point)
                 if self._breaks_a_constraint(trial, request):
                     self._study.tell(trial, state=TrialState.PRUNED)
@@ -132,7 +146,15 @@ class StudyQueue(JobQueue):
                 self._keys.add(request.key)
                 number = known.trial if known else self._take_ordinal()
                 job = Job(request=request, trial=number, point=dict(point))
-                return _Asked(trial, job, known.objectives if known and settled else None, ended=settled)
+                if settled and known:
+                    return _Asked(trial, job, known.objectives, ended=True)
+                if self._reuse is None or request.key not in self._reuse:
+                    return _Asked(trial, job)
+                taken = _Asked(trial, job, self._reuse.take(job, self._search.objectives), ended=True)
+                self.done, self._handed_out = self.done + 1, self._handed_out + 1
+                if of_ledger:
+                    return taken
+                self._tell(trial, taken.objectives)
         return None
 
     def _take_ordinal(self) -> int:
@@ -159,17 +181,25 @@ class StudyQueue(JobQueue):
             self._study.tell(trial, objectives)
 
 
+def objectives_of(result: Mapping[str, Any], names: Sequence[str]) -> Objectives | None:
+    """(cost, quality) of a trial that completed or was stopped at a rung; None otherwise, or if not finite."""
+    if result.get("state") not in {"COMPLETED", "RUNNING"}:
+        return None
+    return finite_objectives(result, names)
+
+
 def open_storage(folder: Path) -> optuna.storages.BaseStorage:
     """The journal of a sweep's study in `folder`, safe for several processes."""
     path = str(folder / "study.journal")
     return optuna.storages.JournalStorage(JournalFileBackend(path, JournalFileOpenLock(path)))
 
 
-def open_study(spec: SweepSpec, storage: optuna.storages.BaseStorage) -> optuna.Study:
+def open_study(spec: SweepSpec, storage: optuna.storages.BaseStorage, ledger: Ledger | None = None) -> optuna.Study:
     """The sweep's study, made ready to go on: orphans of an ended process are closed and asked again.
 
-    In a new study the spec's points, or the whole grid, are put in line first. A reproducible one always
-    begins anew and is answered from the ledger, so that it does not depend on where it was cut off.
+    An adaptive study is told what the ledger knows and it does not. In a new study the spec's points, or the
+    whole grid, are put in line first. A reproducible one always begins anew and is answered from the ledger, so
+    that it does not depend on where it was cut off.
     """
     if spec.search.reproducible and spec.name in optuna.get_all_study_names(storage):
         optuna.delete_study(study_name=spec.name, storage=storage)
@@ -177,20 +207,42 @@ def open_study(spec: SweepSpec, storage: optuna.storages.BaseStorage) -> optuna.
         study_name=spec.name,
         storage=storage,
         sampler=build_sampler(spec),
-        directions=["minimize", "minimize"],
+        directions=[OBJECTIVES[name] for name in spec.search.objectives],
         load_if_exists=True,
     )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-        study.set_metric_names(["parameters", "fid"])
+        study.set_metric_names(list(spec.search.objectives))
     for orphan in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
         study.tell(orphan.number, state=TrialState.FAIL)
         if orphan.params:
             study.enqueue_trial(orphan.params, skip_if_exists=False)
-    if not study.get_trials(deepcopy=False):
+    is_new = not study.get_trials(deepcopy=False)
+    if ledger and spec.search.is_adaptive:
+        study.add_trials(_untold(study, spec.domains(), ledger))
+    if is_new:
         for point in _points(spec):
             study.enqueue_trial(point)
     return study
+
+
+def _untold(study: optuna.Study, domains: Mapping[str, AnyDomain], ledger: Ledger) -> list[optuna.trial.FrozenTrial]:
+    """The search's settled trials that the study lacks: of another sweep, or of a study that was lost."""
+    spaces = distributions(domains)
+    told = {frozenset(trial.params.items()) for trial in study.get_trials(deepcopy=False)}
+    found = []
+    for entry in settled_in(ledger, "search"):
+        if entry.objectives is None or not all(domain.holds(entry.point.get(name)) for name, domain in domains.items()):
+            continue
+        params = {name: entry.point[name] for name in spaces}
+        if frozenset(params.items()) not in told:
+            found.append(optuna.trial.create_trial(params=params, distributions=spaces, values=list(entry.objectives)))
+    return found
+
+
+def planned_trials(spec: SweepSpec) -> int:
+    """How many trials the search has: the spec's, or all points of a grid that has fewer."""
+    return min(grid_size(spec), spec.search.trials) if spec.search.sampler == "grid" else spec.search.trials
 
 
 def grid_size(spec: SweepSpec) -> int:

@@ -11,7 +11,14 @@ from sweeps.space import AnyDomain, Domain, FixedDomain, FloatDomain, Value
 
 Seed = Annotated[int, Field(ge=0, lt=2**31)]
 
-SAMPLERS = ("tpe", "nsgaii", "gp", "random", "grid")
+Cost = Literal["parameters", "mac_g"]  # known before any training
+Quality = Literal["fid", "inception_score"]  # measured at every rung
+OBJECTIVES: dict[str, Literal["minimize", "maximize"]] = {
+    "parameters": "minimize",
+    "mac_g": "minimize",
+    "fid": "minimize",
+    "inception_score": "maximize",
+}
 
 
 class Space(Config):
@@ -84,6 +91,7 @@ class SearchSpec(Config):
     """
 
     trials: Annotated[int, Field(ge=1, le=100_000)]
+    objectives: tuple[Cost, Quality] = ("parameters", "fid")
     sampler: Literal["tpe", "nsgaii", "gp", "random", "grid"] = "tpe"
     space: Space
     points: tuple[Point, ...] = ()
@@ -93,6 +101,11 @@ class SearchSpec(Config):
     reproducible: bool = False
     batch_size: Annotated[int, Field(ge=1, le=1000)] = 8
     population_size: Annotated[int, Field(ge=2, le=1000)] = 20  # of nsgaii
+
+    @property
+    def is_adaptive(self) -> bool:
+        """Whether what is asked depends on all results so far, those of other sweeps among them."""
+        return self.sampler != "grid" and not self.reproducible
 
     @model_validator(mode="after")
     def _is_complete(self) -> "SearchSpec":

@@ -1,9 +1,10 @@
 """The search space: from a spec's domains to Optuna's suggestions. Knows Optuna, knows no network."""
 
 from collections.abc import Mapping
-from typing import Annotated, Literal, cast
+from typing import Annotated, Literal
 
 import optuna
+from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 from pydantic import BeforeValidator, Discriminator, Field, Tag, model_validator
 
 from gan.config import Config
@@ -36,8 +37,9 @@ class IntDomain(Config):
         doublings = [self.low * 2**i for i in range(64) if self.low * 2**i < self.high]
         return [*doublings, self.high]
 
-    def suggest(self, trial: optuna.Trial, name: str) -> int:
-        return trial.suggest_int(name, self.low, self.high, step=self.step, log=self.log)
+    @property
+    def distribution(self) -> BaseDistribution:
+        return IntDistribution(self.low, self.high, self.log, self.step)
 
     def holds(self, value: object) -> bool:
         return isinstance(value, int) and self.low <= value <= self.high and (value - self.low) % self.step == 0
@@ -61,8 +63,9 @@ class FloatDomain(Config):
         """A continuum has no list of values; a grid over it is refused by the spec."""
         return []
 
-    def suggest(self, trial: optuna.Trial, name: str) -> float:
-        return trial.suggest_float(name, self.low, self.high, log=self.log)
+    @property
+    def distribution(self) -> BaseDistribution:
+        return FloatDistribution(self.low, self.high, self.log)
 
     def holds(self, value: object) -> bool:
         return isinstance(value, int | float) and self.low <= value <= self.high
@@ -74,8 +77,9 @@ class ChoiceDomain(Config):
     type: Literal["choice"]
     values: Annotated[tuple[Value, ...], Field(min_length=1)]
 
-    def suggest(self, trial: optuna.Trial, name: str) -> Value:
-        return cast(Value, trial.suggest_categorical(name, self.values))
+    @property
+    def distribution(self) -> BaseDistribution:
+        return CategoricalDistribution(self.values)
 
     def holds(self, value: object) -> bool:
         return value in self.values
@@ -90,9 +94,6 @@ class FixedDomain(Config):
     @property
     def values(self) -> tuple[Value, ...]:
         return (self.value,)
-
-    def suggest(self, trial: optuna.Trial, name: str) -> Value:
-        return self.value
 
     def holds(self, value: object) -> bool:
         return value == self.value
@@ -142,9 +143,14 @@ def extremes(domain: AnyDomain) -> tuple[Value, ...]:
     return domain.values if isinstance(domain, ChoiceDomain | FixedDomain) else (domain.low, domain.high)
 
 
-def suggest(trial: optuna.Trial, domains: Mapping[str, AnyDomain]) -> dict[str, Value]:
-    """Let an Optuna trial choose a value in each domain."""
-    return {name: domain.suggest(trial, name) for name, domain in domains.items()}
+def distributions(domains: Mapping[str, AnyDomain]) -> dict[str, BaseDistribution]:
+    """What Optuna chooses from: all that is not fixed."""
+    return {name: domain.distribution for name, domain in domains.items() if not isinstance(domain, FixedDomain)}
+
+
+def point_of(trial: optuna.Trial, domains: Mapping[str, AnyDomain]) -> dict[str, Value]:
+    """A value in each domain: the trial's, or the fixed one."""
+    return {name: d.value if isinstance(d, FixedDomain) else trial.params[name] for name, d in domains.items()}
 
 
 def _require_range(low: Number, high: Number, log: bool) -> None:

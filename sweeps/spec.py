@@ -162,6 +162,7 @@ class SweepSpec(Config):
     """A whole sweep. `seed` grows every random stream: teacher, search and students."""
 
     name: Name
+    group: Name | None = None  # of the sweeps that a file with several data sets began
     dataset: Annotated[DatasetConfig, BeforeValidator(_by_name)]  # a name, or a mapping with a name
     seed: Seed = 0
     extractor: Annotated[ExtractorSpec, BeforeValidator(_by_kind)] = ClassifierConfig()

@@ -14,6 +14,7 @@ from pydantic_core import ErrorDetails
 
 from sweeps.errors import SpecError, SweepError
 from sweeps.spec import SweepSpec
+from sweeps.spec_datasets import datasets_mistakes, members
 
 MAX_BYTES = 256 * 1024
 MAX_DEPTH = 20
@@ -50,17 +51,40 @@ def load_spec(source: str | Path, overrides: dict[str, Any] | None = None) -> Sw
     """The sweep in the YAML file `source`, or in the shipped preset of that name.
 
     `overrides` replaces values by dotted path, such as {"search.trials": 40}. Raises SpecError with
-    one line per mistake, and SweepError when there is no such file or preset.
+    one line per mistake, and SweepError when there is no such file or preset, or it names several data sets.
     """
+    specs = load_specs(source, overrides)
+    if len(specs) > 1:
+        raise SweepError(
+            "This takes a sweep on one data set",
+            f"{', '.join(spec.name for spec in specs)} in {source}",
+            "Give the file `dataset` instead of `datasets`.",
+        )
+    return specs[0]
+
+
+def load_specs(source: str | Path, overrides: dict[str, Any] | None = None) -> tuple[SweepSpec, ...]:
+    """The sweeps in a file: one for each of its `datasets`, or just one. Arguments and errors as for `load_spec`."""
     name, text = _read(source)
     data, lines = _parse(name, text)
     for path, value in (overrides or {}).items():
         _replace(data, path, value)
-    try:
-        # Through JSON, so that lists become tuples while strictness about numbers stays.
-        return SweepSpec.model_validate_json(json.dumps(data))
-    except ValidationError as error:
-        raise SpecError(name, [_describe(detail, lines) for detail in error.errors()]) from None
+    specs, mistakes = [], list(datasets_mistakes(data, lines))
+    for label, member in () if mistakes else members(data):
+        try:
+            # Through JSON, so that lists become tuples while strictness about numbers stays.
+            specs.append(SweepSpec.model_validate_json(json.dumps(member)))
+        except ValidationError as error:
+            mistakes += [_describe(detail, _lines_of(label, lines)) for detail in error.errors()]
+    if mistakes:
+        raise SpecError(name, list(dict.fromkeys(mistakes)))  # one of the whole file is met in each data set
+    return tuple(specs)
+
+
+def _lines_of(label: str | None, lines: dict[Location, int]) -> dict[Location, int]:
+    """The lines as one data set's sweep sees them: what it says itself comes before what the file says for all."""
+    own = {place[2:]: line for place, line in lines.items() if place[:2] == ("datasets", label)}
+    return lines | own
 
 
 def _read(source: str | Path) -> tuple[str, str]:

@@ -10,10 +10,10 @@ from rich.text import Text
 import analysis
 from sweeps.driver import Driver, current_driver
 from sweeps.journal import Record
-from sweeps.ledger import stored_records, with_journals
+from sweeps.ledger import all_records
 from sweeps.results import find_sweep, spec_of_sweep, table_of
 from sweeps.spec import SweepSpec
-from sweeps.tracking import Tracking
+from sweeps.tracking import PHASE, TRIAL, Tracking
 from sweeps.workspace import Workspace
 
 
@@ -122,7 +122,7 @@ def sweep_status(tracking: Tracking, workspace: Workspace, name: str) -> SweepSt
     parent = find_sweep(tracking, name)
     folder = workspace.sweep(name)
     driver = current_driver(folder)
-    records = with_journals(stored_records(tracking, parent.info.run_id), folder / "trials")
+    records = all_records(tracking, parent.info.run_id, folder / "trials")
     table = table_of(name, parent.data.tags, records.items())
     counts: dict[str, dict[str, int]] = {}
     for row in table.select(["phase", "state"]).to_pylist():
@@ -161,8 +161,8 @@ def sweeps_table(found: list[SweepStatus]) -> Table:
 def _running(record: Record) -> Running:
     tags, params, metrics = record.tags, record.params, record.metrics
     return Running(
-        trial=int(tags["ganlimit.trial"]),
-        phase=tags["ganlimit.phase"],
+        trial=int(tags[TRIAL]),
+        phase=tags[PHASE],
         width=int(params["width"]),
         depth=int(params["depth"]),
         parameters=int(metrics["parameters"]),

@@ -21,6 +21,11 @@ def json_schema() -> dict[str, Any]:
     schema["properties"]["dataset"] = {"anyOf": [dataset, {"type": "string"}]}
     schema["properties"]["extractor"] = {"anyOf": [extractor, {"const": "inception"}]}
     _let_values_stand_for_domains(schema)
+    del schema["properties"]["group"]  # follows from `datasets`
+    changes = {"type": "object", "additionalProperties": {"type": ["object", "null"]}}
+    schema["properties"]["datasets"] = {"anyOf": [{"type": "array", "items": {"type": "string"}}, changes]}
+    schema["required"].remove("dataset")
+    schema["oneOf"] = [{"required": ["dataset"]}, {"required": ["datasets"]}]
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "ganlimit sweep", **schema}
 
 

@@ -4,6 +4,7 @@ A run is found by the identity it carries, or created; so a retry or a second su
 thing never makes a second run.
 """
 
+import json
 import logging
 import tempfile
 import time
@@ -33,7 +34,11 @@ KIND, SWEEP, SPEC = TAG + "kind", TAG + "sweep", TAG + "spec"
 TRIAL_KEY, STATE, ERROR = TAG + "trial_key", TAG + "state", TAG + "error"
 IDENTITY = TAG + "identity"
 POINT = TAG + "point"
+TRIAL, PHASE = TAG + "trial", TAG + "phase"
+TEACHER_DIGEST, PROTOCOL = TAG + "teacher_digest", TAG + "protocol"
 WORKER = TAG + "worker"  # host:pid
+GROUP = TAG + "group"  # of sweeps that one file began
+REUSED = TAG + "reused"  # the run of another sweep that a row is of
 PARENT = "mlflow.parentRunId"
 
 for _noisy in ("alembic", "mlflow.store.db.utils", "mlflow.tracking.registry", "mlflow.utils.git_utils"):
@@ -80,9 +85,9 @@ class Tracking:
         """The parent run of the sweep called `name`."""
         return self._first(SWEEPS_EXPERIMENT, {KIND: "sweep", SWEEP: name})
 
-    def sweeps(self) -> list[Run]:
-        """The parent runs of all sweeps, newest first."""
-        return self._search(SWEEPS_EXPERIMENT, {KIND: "sweep"})
+    def sweeps(self, group: str | None = None) -> list[Run]:
+        """The parent runs of all sweeps, or of those in `group`, newest first."""
+        return self._search(SWEEPS_EXPERIMENT, {KIND: "sweep", **({GROUP: group} if group else {})})
 
     def open_sweep(self, name: str, tags: Mapping[str, str]) -> Run:
         """The parent run of the sweep `name`, created if there is none, running."""
@@ -96,6 +101,21 @@ class Tracking:
     def trials(self, parent_run_id: str) -> list[Run]:
         """All trials of a sweep, in the order in which they began."""
         return self._search(SWEEPS_EXPERIMENT, {PARENT: parent_run_id, KIND: "trial"}, "attributes.start_time ASC")
+
+    def completed(self, tags: Mapping[str, str]) -> list[Run]:
+        """All completed trials with these tags, of any sweep."""
+        return self._search(SWEEPS_EXPERIMENT, {**tags, KIND: "trial", STATE: "COMPLETED"})
+
+    def share(self, run_id: str, parent_run_id: str, trial: str, phase: str) -> None:
+        """Let another sweep have a finished trial of this one as well, under its own ordinal and phase."""
+        place = json.dumps({TRIAL: trial, PHASE: phase, REUSED: run_id})
+        self.log(run_id, tags={f"{REUSED}.{parent_run_id}": place})
+
+    def shared(self, parent_run_id: str) -> list[tuple[Run, dict[str, str]]]:
+        """The finished trials that a sweep has from others, each with the tags it has here."""
+        name = f"{REUSED}.{parent_run_id}"
+        runs = self._matching(SWEEPS_EXPERIMENT, f"tags.`{name}` LIKE '%'", "attributes.start_time ASC")
+        return [(run, json.loads(run.data.tags[name])) for run in runs]
 
     @contextmanager
     def model_run(self, name: str, tags: Mapping[str, str]) -> Iterator[str]:
@@ -235,6 +255,9 @@ class Tracking:
         if any("'" in value for value in tags.values()):
             return []  # no name or digest of ours has a quote, and a filter cannot hold one
         where = " and ".join(f"tags.`{name}` = '{value}'" for name, value in tags.items())
+        return self._matching(experiment, where, order)
+
+    def _matching(self, experiment: str, where: str, order: str) -> list[Run]:
         runs: list[Run] = []
         token: Any = None
         while True:

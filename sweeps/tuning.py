@@ -19,7 +19,8 @@ from sweeps.progress import Refresh
 from sweeps.queues import JobQueue, QueueSearcher
 from sweeps.requests import Job
 from sweeps.spec import ResourceSpec
-from sweeps.trial import TrialContext, closing, opening, run_trial
+from sweeps.trial import run_trial
+from sweeps.trial_log import TrialContext, closing, opening
 from sweeps.view import SweepView
 
 RETRIES = 2  # of a trial whose worker was lost
@@ -36,7 +37,7 @@ def run_trials(
     view: SweepView,
     refresh: Refresh,
     spending: Spending,
-    scheduler: TrialScheduler | None = None,
+    scheduler: TrialScheduler,
 ) -> None:
     """Run what the queues have, each of them over one of `contexts`, until they have no more or the budget is spent."""
     by_sweep = {context.sweep: context for context in contexts}

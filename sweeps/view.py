@@ -78,10 +78,9 @@ class SweepView:
         for phase in self.phases:
             if (phase.sweep, phase.name) == (sweep, job.request.phase):
                 phase.done += 1
-        if state == "COMPLETED" and job.request.distillation:
-            objectives = finite_objectives(result["parameters"], result["fid"])
-            if objectives:
-                self._points[sweep][job.request.key] = objectives
+        objectives = finite_objectives(result, ("parameters", "fid"))
+        if state == "COMPLETED" and job.request.distillation and objectives:
+            self._points[sweep][job.request.key] = objectives
 
     # --- what is shown ------------------------------------------------------------------------
 
@@ -94,13 +93,21 @@ class SweepView:
         """The whole in one line, for a log."""
         if not self.phases:
             return "no trial has begun"
-        phase = self.phases[-1]
-        best = min((fid for points in self._points.values() for _, fid in points.values()), default=None)
-        parts = [f"{phase.name}: {phase.done} of {phase.total} trials", *self._other_states()]
-        parts += [f"lowest FID {best:.1f}"] if best is not None else []
-        parts += [f"hypervolume {share:.1%}" for share in self._hypervolumes().values()]
-        left_s = phase.left_s()
-        parts += [f"about {_duration(left_s)} left"] if left_s else []
+        shares = self._hypervolumes()
+        return "; ".join([*(self._part(phase, shares) for phase in self._latest()), *self._other_states()])
+
+    def _latest(self) -> list[_Phase]:
+        """The phase in which each sweep is."""
+        return list({phase.sweep: phase for phase in self.phases}.values())
+
+    def _part(self, phase: _Phase, shares: Mapping[str, float]) -> str:
+        name, points = _named(phase.sweep, phase.name, len(self._teacher)), self._points[phase.sweep]
+        parts = [f"{name}: {phase.done} of {phase.total} trials"]
+        if points:
+            parts.append(f"lowest FID {min(fid for _, fid in points.values()):.1f}")
+            parts.append(f"hypervolume {shares[phase.sweep]:.1%}")
+        if left_s := phase.left_s():
+            parts.append(f"about {_duration(left_s)} left")
         return ", ".join(parts)
 
     def render(self) -> RenderableType:

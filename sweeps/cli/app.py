@@ -61,11 +61,17 @@ def report(
 ) -> None:
     """Write a sweep's table, figures and report again, and print its frontier and limit."""
     from sweeps.reporting import write_report
+    from sweeps.results import find_sweeps
     from sweeps.tracking import Tracking
 
     workspace = existing(data_dir)
-    result = write_report(name, workspace, Tracking(workspace.store), out)
-    show(result, as_json)
+    tracking = Tracking(workspace.store)
+    names = find_sweeps(tracking, name)
+    several = len(names) > 1
+    show(
+        [write_report(member, workspace, tracking, out / member if out and several else out) for member in names],
+        as_json,
+    )
 
 
 @app.command()

@@ -44,9 +44,15 @@ def print_json(value: Any) -> None:
     typer.echo(json.dumps(value, indent=2, allow_nan=False))
 
 
-def show(report: Any, as_json: bool) -> None:
-    """A report on standard output."""
+def one_or_all(values: list[Any]) -> Any:
+    """What a script gets: the only one, or the list."""
+    return values[0] if len(values) == 1 else values
+
+
+def show(reports: list[Any], as_json: bool) -> None:
+    """Reports on standard output."""
     if as_json:
-        print_json(report.as_dict())
+        print_json(one_or_all([report.as_dict() for report in reports]))
     else:
-        report.print_to(console())
+        for report in reports:
+            report.print_to(console())

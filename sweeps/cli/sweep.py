@@ -1,13 +1,14 @@
 """`ganlimit sweep`: writing a specification, running it, watching it, stopping it and going on."""
 
 import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 import sweeps
-from sweeps.cli.common import console, existing, outside_files, overrides, print_json, show, stderr
+from sweeps.cli.common import console, existing, one_or_all, outside_files, overrides, print_json, show, stderr
 from sweeps.cli.options import (
     Data,
     DataDir,
@@ -49,6 +50,23 @@ def schema() -> None:
     print_json(json_schema())
 
 
+@sweep_app.command("plan")
+def plan(
+    spec: Spec,
+    trials: Trials = None,
+    workers: Workers = None,
+    data_root: Data = None,
+    no_download: NoDownload = False,
+    as_json: Json = False,
+) -> None:
+    """What a sweep would do: trials, sizes, memory, disk and hours, measured for a few seconds. Runs nothing."""
+    loaded = sweeps.load_specs(spec, overrides(trials=trials))
+
+    from sweeps.plan import plan_sweep
+
+    _print_each([plan_sweep(one, outside_files(data_root, no_download), workers) for one in loaded], as_json)
+
+
 @sweep_app.command("run")
 def sweep_run(
     spec: Spec,
@@ -64,12 +82,8 @@ def sweep_run(
     as_json: Json = False,
 ) -> None:
     """Run a sweep, or go on with it: the same command again is the resume."""
-    loaded = sweeps.load_spec(spec, overrides(seed=seed, name=name, trials=trials))
-
-    from sweeps.progress import display_for
-
-    display, root = display_for(stderr(), quiet), outside_files(data_root, no_download, inception_weights)
-    show(sweeps.run_sweep(loaded, data_dir, workers, display, root).report, as_json)
+    loaded = sweeps.load_specs(spec, overrides(seed=seed, name=name, trials=trials))
+    _run(loaded, data_dir, workers, outside_files(data_root, no_download, inception_weights), quiet, as_json)
 
 
 @sweep_app.command("resume")
@@ -84,13 +98,12 @@ def resume(
     as_json: Json = False,
 ) -> None:
     """Go on with a sweep by its name alone, with the specification it began with."""
-    from sweeps.progress import display_for
-    from sweeps.results import spec_of_sweep
+    from sweeps.results import find_sweeps, spec_of_sweep
     from sweeps.tracking import Tracking
 
-    loaded = spec_of_sweep(Tracking(existing(data_dir).store), name)
-    display, root = display_for(stderr(), quiet), outside_files(data_root, no_download, inception_weights)
-    show(sweeps.run_sweep(loaded, data_dir, workers, display, root).report, as_json)
+    tracking = Tracking(existing(data_dir).store)
+    loaded = [spec_of_sweep(tracking, member) for member in find_sweeps(tracking, name)]
+    _run(loaded, data_dir, workers, outside_files(data_root, no_download, inception_weights), quiet, as_json)
 
 
 @sweep_app.command("status")
@@ -101,19 +114,17 @@ def status(
     as_json: Json = False,
 ) -> None:
     """How many trials of a sweep are in which state, what runs now, and its best results so far."""
+    from sweeps.results import find_sweeps
     from sweeps.status import sweep_status
     from sweeps.tracking import Tracking
 
     workspace = existing(data_dir)
     tracking = Tracking(workspace.store)
+    names = find_sweeps(tracking, name)
     if follow:
-        _follow(tracking, workspace, name, as_json)
-        return
-    found = sweep_status(tracking, workspace, name)
-    if as_json:
-        print_json(found.as_dict())
+        _follow(lambda: [sweep_status(tracking, workspace, member) for member in names], as_json)
     else:
-        console().print(found.render())
+        _print_each([sweep_status(tracking, workspace, member) for member in names], as_json)
 
 
 @sweep_app.command("list")
@@ -136,8 +147,12 @@ def list_sweeps(data_dir: DataDir = None, as_json: Json = False) -> None:
 def stop(name: SweepName, data_dir: DataDir = None) -> None:
     """Stop the driver of a sweep as Ctrl-C does; `sweep resume` goes on from there."""
     from sweeps.driver import stop_driver
+    from sweeps.results import find_sweeps
+    from sweeps.tracking import Tracking
 
-    driver = stop_driver(existing(data_dir).sweep(name), name)
+    workspace = existing(data_dir)
+    first, *_ = find_sweeps(Tracking(workspace.store), name)  # those of one file have one driver
+    driver = stop_driver(workspace.sweep(first), name)
     console().print(
         f"Asked {driver} to stop. Go on with: ganlimit sweep resume {name}", highlight=False, soft_wrap=True
     )
@@ -147,33 +162,56 @@ def stop(name: SweepName, data_dir: DataDir = None) -> None:
 def sync(name: SweepName, data_dir: DataDir = None) -> None:
     """Bring to the tracking store what it missed while it was away, and write the report."""
     from sweeps.reporting import write_report
+    from sweeps.results import find_sweeps
     from sweeps.runner import sync_sweep
     from sweeps.tracking import Tracking
 
     workspace = existing(data_dir)
-    count = sync_sweep(name, workspace)
+    tracking = Tracking(workspace.store)
+    names = find_sweeps(tracking, name)
+    count = sum(sync_sweep(member, workspace) for member in names)
     console().print(f"Delivered what was missing of {count} trial{'s' * (count != 1)}.", highlight=False)
-    show(write_report(name, workspace, Tracking(workspace.store)), as_json=False)
+    show([write_report(member, workspace, tracking) for member in names], as_json=False)
 
 
-def _follow(tracking: Any, workspace: Any, name: str, as_json: bool) -> None:
+def _run(
+    specs: Sequence[sweeps.SweepSpec], data_dir: Path | None, workers: int | None, root: Any, quiet: bool, as_json: bool
+) -> None:
+    from sweeps.progress import display_for
+
+    results = sweeps.run_sweeps(specs, data_dir, workers, display_for(stderr(), quiet), root)
+    show([result.report for result in results], as_json)
+
+
+def _print_each(found: Sequence[Any], as_json: bool) -> None:
+    """Things that render themselves, one below the other; one of them is one JSON object, several a list."""
+    if as_json:
+        print_json(one_or_all([each.as_dict() for each in found]))
+    else:
+        for number, each in enumerate(found):
+            console().print(*[""] * bool(number), each.render(), sep="\n")
+
+
+def _follow(look: Callable[[], list[Any]], as_json: bool) -> None:
+    from rich.console import Group
     from rich.live import Live
 
-    from sweeps.status import sweep_status
+    def render(found: list[Any]) -> Group:
+        return Group(*(status.render() for status in found))
 
-    found = sweep_status(tracking, workspace, name)
+    found = look()
     if as_json or not console().is_terminal:
         while True:
             if as_json:
-                print_json(found.as_dict())
+                _print_each(found, as_json)
             else:
-                console().print(found.line(), highlight=False, soft_wrap=True)
-            if not found.is_running:
+                console().print(*(status.line() for status in found), sep="\n", highlight=False, soft_wrap=True)
+            if not any(status.is_running for status in found):
                 return
             time.sleep(FOLLOW_EVERY_S)
-            found = sweep_status(tracking, workspace, name)
-    with Live(found.render(), console=console(), auto_refresh=False) as live:
-        while found.is_running:
+            found = look()
+    with Live(render(found), console=console(), auto_refresh=False) as live:
+        while any(status.is_running for status in found):
             time.sleep(FOLLOW_EVERY_S)
-            found = sweep_status(tracking, workspace, name)
-            live.update(found.render(), refresh=True)
+            found = look()
+            live.update(render(found), refresh=True)

@@ -1,0 +1,187 @@
+"""How long a trial takes and how much memory it needs: measured for a moment, on this machine.
+
+In a process of its own, so that the peak of its memory is that of a trial.
+"""
+
+import itertools
+import multiprocessing
+import resource
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from gan import (
+    Classifier,
+    ClassifierConfig,
+    DataRoot,
+    Evaluator,
+    GeneratorConfig,
+    ImageDataset,
+    Progress,
+    Protocol,
+    RealReference,
+    build_generator,
+    build_pool,
+    distill,
+    load_dataset,
+    mac_g,
+    open_pool,
+    pool_latents,
+    save_checkpoint,
+    train_gan,
+)
+from gan.imported import AnyGenerator
+from sweeps.spec import SweepSpec
+
+WARM_UP_STEPS, TIMED_STEPS = 3, 12
+POOL_IMAGES = 1024
+
+
+@dataclass(frozen=True)
+class Pace:
+    """What one kind of training takes. `s_per_kimg` at `mac_g` of the generator, one measurement in `evaluation_s`."""
+
+    kind: str  # teacher, distilled, joint, scratch
+    mac_g: float
+    s_per_kimg: float
+    evaluation_s: float
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """The paces measured, the peak memory of the process, and the size of the largest checkpoint."""
+
+    paces: tuple[Pace, ...]
+    memory_gib: float
+    checkpoint_bytes: int
+
+    def trial_s(self, kind: str, mac: float, kimg: float, reports: int) -> float:
+        """Seconds of a training of `kind` with `reports` measurements, between the sizes that were timed."""
+        paces = sorted((pace for pace in self.paces if pace.kind == kind), key=lambda pace: pace.mac_g)
+        return _between(paces, mac, "s_per_kimg") * kimg + _between(paces, mac, "evaluation_s") * reports
+
+
+def calibrate(
+    spec: SweepSpec, data_root: DataRoot, students: Sequence[GeneratorConfig], gan_weight: float
+) -> Calibration:
+    """Time the trainings of `students` and of the teacher for a few steps each. About 10 seconds."""
+    context = multiprocessing.get_context("spawn")
+    receiver, sender = context.Pipe(duplex=False)
+    process = context.Process(target=_measure_in_child, args=(sender, spec, data_root, list(students), gan_weight))
+    process.start()
+    sender.close()
+    try:
+        found: Calibration | Exception = receiver.recv()
+    except EOFError:
+        raise MemoryError("the calibration was ended, most likely for want of memory") from None
+    finally:
+        process.join()
+    if isinstance(found, Exception):
+        raise found
+    return found
+
+
+def _measure_in_child(
+    sender: "multiprocessing.connection.Connection[Calibration | Exception, None]",
+    spec: SweepSpec,
+    data_root: DataRoot,
+    students: list[GeneratorConfig],
+    gan_weight: float,
+) -> None:
+    try:
+        sender.send(_measure(spec, data_root, students, gan_weight))
+    except Exception as error:
+        sender.send(error)
+
+
+def _measure(spec: SweepSpec, data_root: DataRoot, students: list[GeneratorConfig], gan_weight: float) -> Calibration:
+    torch.set_num_threads(spec.resources.cpus_per_trial)
+    dataset, compute = load_dataset(spec.dataset, data_root), spec.resources.compute
+    evaluator = _evaluator(spec, dataset)
+    paces: list[Pace] = []
+    # An untrained teacher's images take a student as long as a trained one's.
+    teacher = build_generator(students[-1], seed=0).eval()
+    with tempfile.TemporaryDirectory() as name:
+        path = Path(name) / "pool.arrow"
+        images = max(POOL_IMAGES, spec.student.batch_size)
+        list(build_pool(teacher, "untrained", path, pool_latents(images, spec.teacher.latent_size, 0)))
+        pool = open_pool(path)
+        for student in students:
+            for kind, weight in (("distilled", 0.0), ("joint", gan_weight)):
+                if kind == "joint" and not weight:
+                    continue
+                recipe = spec.student.model_copy(update={"gan_weight": weight, "feature_weight": 0.0})
+                points = _points(recipe.batch_size)
+                steps = distill(
+                    student, recipe.model_copy(update={"kimg": points[-1]}), pool, dataset, 0, points, compute
+                )
+                paces.append(_pace(kind, student, steps, evaluator))
+            scratch = spec.baseline.training
+            points = _points(scratch.batch_size)
+            training = train_gan(student, scratch.model_copy(update={"kimg": points[-1]}), dataset, 0, points, compute)
+            paces.append(_pace("scratch", student, training, evaluator))
+        checkpoint = Path(name) / "checkpoint"
+        recipe = spec.student.model_copy(update={"gan_weight": gan_weight, "kimg": 1e-3, "feature_weight": 0.0})
+        *_, last = distill(students[-1], recipe, pool, dataset, 0, (), compute)
+        save_checkpoint(checkpoint, last.checkpoint(), "calibration")
+        size = checkpoint.stat().st_size
+    peak_kib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    if not hasattr(spec.teacher, "path"):
+        paces.append(_teacher_pace(spec, dataset, evaluator))
+    return Calibration(tuple(paces), peak_kib / 2**20, size)
+
+
+def _teacher_pace(spec: SweepSpec, dataset: ImageDataset, evaluator: Evaluator) -> Pace:
+    training, architecture = spec.trained_teacher.training, spec.teacher_architecture(dataset)
+    points = _points(training.batch_size)
+    steps = train_gan(
+        architecture, training.model_copy(update={"kimg": points[-1]}), dataset, 0, points, spec.resources.compute
+    )
+    return _pace("teacher", architecture, steps, evaluator)
+
+
+def _evaluator(spec: SweepSpec, dataset: ImageDataset) -> Evaluator:
+    config = spec.extractor if isinstance(spec.extractor, ClassifierConfig) else ClassifierConfig()
+    network = Classifier(config, dataset.image_channels, dataset.num_classes).eval()
+    protocol = Protocol(
+        dataset_digest=dataset.digest,
+        extractor="untrained",
+        extractor_digest="untrained",
+        num_samples=spec.evaluation.num_samples,
+        inception_splits=spec.evaluation.inception_splits,
+    )
+    return Evaluator(protocol, network, RealReference.of(network, dataset))
+
+
+def _points(batch_size: int) -> tuple[float, float]:
+    return WARM_UP_STEPS * batch_size / 1000, (WARM_UP_STEPS + TIMED_STEPS) * batch_size / 1000
+
+
+def _pace(kind: str, architecture: GeneratorConfig, steps: Iterator[Progress], evaluator: Evaluator) -> Pace:
+    warm = next(steps)
+    began = time.perf_counter()
+    last = next(steps)
+    elapsed = time.perf_counter() - began
+    began = time.perf_counter()
+    _evaluate(evaluator, last.generator)
+    evaluation_s = time.perf_counter() - began
+    return Pace(kind, mac_g(architecture), elapsed / (last.kimg - warm.kimg), evaluation_s)
+
+
+def _evaluate(evaluator: Evaluator, generator: AnyGenerator) -> None:
+    evaluator.evaluate(generator)
+
+
+def _between(paces: Sequence[Pace], mac: float, name: str) -> float:
+    """Linear between the sizes that were timed, and constant beyond them."""
+    points = [(pace.mac_g, float(getattr(pace, name))) for pace in paces]
+    if mac <= points[0][0]:
+        return points[0][1]
+    for (low, at_low), (high, at_high) in itertools.pairwise(points):
+        if low <= mac <= high:
+            return at_low + (at_high - at_low) * (mac - low) / (high - low) if high > low else at_low
+    return points[-1][1]

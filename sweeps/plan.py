@@ -1,0 +1,286 @@
+"""A sweep before it runs: how many trials, how large, how long, and what speaks against it."""
+
+import itertools
+import os
+import random
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from gan import DataRoot, GeneratorConfig, ImageDataset, count_parameters, load_dataset, mac_g
+from sweeps.budget import HOUR_S
+from sweeps.calibration import Calibration, calibrate
+from sweeps.search import grid_size
+from sweeps.space import AnyDomain, ChoiceDomain, FixedDomain, IntDomain, Value, extremes
+from sweeps.spec import InceptionSpec, SweepSpec, TeacherSpec
+
+SAMPLED_POINTS = 300
+ASSUMED_FRONTIER = 8  # students; how many there are is what the sweep finds out
+SAMPLES_PER_FEATURE = 10
+
+
+@dataclass(frozen=True)
+class Size:
+    """A generator's size. `ratio`: the teacher's parameters / these."""
+
+    width: int
+    depth: int
+    parameters: int
+    mac_g: float
+    ratio: float
+
+
+@dataclass(frozen=True)
+class PhasePlan:
+    """A phase: at most so many trials, and about so many core-hours."""
+
+    name: str
+    trials: int
+    core_hours: float
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a sweep would do. Hours come from a calibration of seconds on this machine."""
+
+    name: str
+    phases: tuple[PhasePlan, ...]
+    teacher: Size
+    smallest: Size
+    largest: Size
+    memory_gib: float
+    disk_gib: float
+    workers: int
+    wall_hours: float
+    gpu_hours: float
+    warnings: tuple[str, ...]
+
+    @property
+    def core_hours(self) -> float:
+        return sum(phase.core_hours for phase in self.phases)
+
+    def render(self) -> RenderableType:
+        """For a terminal."""
+        phases = _table("phase", "trials", "core-hours")
+        for phase in self.phases:
+            phases.add_row(phase.name, f"{phase.trials:,}" if phase.trials else "", f"{phase.core_hours:.2f}")
+        sizes = _table("generator", "width", "depth", "parameters", "ratio", "MACs (1e6)")
+        for name, size in (("teacher", self.teacher), ("largest student", self.largest), ("smallest", self.smallest)):
+            sizes.add_row(
+                name,
+                str(size.width),
+                str(size.depth),
+                f"{size.parameters:,}",
+                f"{size.ratio:.1f}",
+                f"{size.mac_g * 1000:.2f}",
+            )
+        needs = (
+            f"about {self.core_hours:.1f} core-hours"
+            + (f", {self.gpu_hours:.1f} GPU-hours" if self.gpu_hours else "")
+            + f", {_hours(self.wall_hours)} with {self.workers} trials at once; "
+            f"{self.memory_gib:.1f} GiB of memory a trial, {self.disk_gib:.2f} GiB of disk"
+        )
+        warnings = [Text(f"warning: {warning}", style="yellow") for warning in self.warnings]
+        return Group(phases, Text(), sizes, Text(), Text(needs), *warnings)
+
+    def as_dict(self) -> dict[str, Any]:
+        """The same for a script."""
+        return {**asdict(self), "core_hours": self.core_hours}
+
+
+def plan_sweep(spec: SweepSpec, data_root: DataRoot, workers: int | None = None) -> Plan:
+    """What the sweep would do on this machine, after a calibration of some seconds. Nothing is written.
+
+    Raises GanError where the data set is missing.
+    """
+    dataset = load_dataset(spec.dataset, data_root)
+    teacher = _teacher(spec, dataset)
+    corners = sorted(_corners(spec, dataset), key=count_parameters)
+    allowed = [corner for corner in corners if _is_allowed(spec, corner)]
+    points = _sample(spec)
+    students = [_architecture(spec, dataset, point) for point in points]
+    feasible = [n for n, student in enumerate(students) if _is_allowed(spec, student)]
+    ends = allowed or [student for student in students if _is_allowed(spec, student)] or corners
+    ends = sorted(ends, key=count_parameters)
+    weights = [float(value) for value in extremes(spec.search.space.gan_weight)]
+    middle = ends[len(ends) // 2]
+    timed = sorted({ends[0], middle, ends[-1]}, key=mac_g)
+    calibration = calibrate(spec, data_root, timed, max(weights))
+    phases = _phases(spec, dataset, calibration, [points[n] for n in feasible], [students[n] for n in feasible])
+    at_once = workers or _at_once(spec)
+    trial_hours = [phase.core_hours / spec.resources.cpus_per_trial for phase in phases]
+    before = sum(hours for phase, hours in zip(phases, trial_hours, strict=True) if phase.name == "teacher")
+    during = sum(trial_hours) - before
+    return Plan(
+        name=spec.name,
+        phases=phases,
+        teacher=_size(teacher, teacher),
+        smallest=_size(ends[0], teacher),
+        largest=_size(ends[-1], teacher),
+        memory_gib=calibration.memory_gib,
+        disk_gib=_disk_bytes(spec, dataset, ends[-1], phases, calibration, at_once) / 2**30,
+        workers=at_once,
+        wall_hours=before + during / at_once,
+        gpu_hours=sum(trial_hours) * spec.resources.gpus_per_trial,
+        warnings=tuple(_warnings(spec, phases, len(feasible) / len(points), calibration, at_once)),
+    )
+
+
+def _phases(
+    spec: SweepSpec,
+    dataset: ImageDataset,
+    calibration: Calibration,
+    points: list[dict[str, Value]],
+    students: list[GeneratorConfig],
+) -> tuple[PhasePlan, ...]:
+    """The teacher's training and the phases, each with the mean cost of a point of the space."""
+    reports = len(spec.evaluation.rungs_kimg) + 1
+    cores = spec.resources.cpus_per_trial / HOUR_S
+
+    def mean_s(scratch: bool) -> float:
+        seconds = [
+            calibration.trial_s(
+                "scratch" if scratch else "joint" if point["gan_weight"] else "distilled",
+                mac_g(student),
+                spec.baseline.kimg if scratch else spec.recipe(point).kimg,
+                reports,
+            )
+            for point, student in zip(points, students, strict=True)
+        ]
+        return sum(seconds) / len(seconds) if seconds else 0.0
+
+    found = []
+    if isinstance(spec.teacher, TeacherSpec):
+        kimg = spec.teacher.training.kimg
+        seconds = calibration.trial_s("teacher", mac_g(spec.teacher_architecture(dataset)), kimg, 10)
+        found.append(PhasePlan("teacher", 0, seconds * cores))
+    grid = spec.search.sampler == "grid"
+    searched = min(grid_size(spec), spec.search.trials) if grid else spec.search.trials
+    searched = searched if points else 0
+    around, frontier = 2 * spec.confirm.around, ASSUMED_FRONTIER if spec.confirm.of == "frontier" else 0
+    confirmed = min(searched, around + frontier) * len(spec.confirm_seeds)
+    twins = {"all": searched + confirmed, "none": 0, "frontier": min(searched, ASSUMED_FRONTIER)}
+    for phase in spec.phases:
+        if phase == "baseline":
+            trials = twins.get(spec.baseline.of, confirmed or twins["frontier"])
+            found.append(PhasePlan(phase, trials, trials * mean_s(scratch=True) * cores))
+        else:
+            trials = searched if phase == "search" else confirmed
+            found.append(PhasePlan(phase, trials, trials * mean_s(scratch=False) * cores))
+    return tuple(found)
+
+
+def _warnings(
+    spec: SweepSpec, phases: tuple[PhasePlan, ...], feasible: float, calibration: Calibration, workers: int
+) -> Iterator[str]:
+    cores, features = os.cpu_count() or 1, spec.extractor.features
+    if spec.resources.cpus_per_trial > cores:
+        yield f"a trial takes {spec.resources.cpus_per_trial} cores, and there are {cores}: none begins"
+    memory_gib = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+    if calibration.memory_gib * workers > 0.9 * memory_gib:
+        yield (
+            f"{workers} trials of {calibration.memory_gib:.1f} GiB do not fit into this machine's "
+            f"{memory_gib:.1f} GiB: use --workers"
+        )
+    if not feasible:
+        yield "search.constraints leave no student of the space: nothing would be trained"
+    elif feasible < 0.05:
+        yield f"search.constraints leave {feasible:.1%} of the space: narrow the space to what they allow"
+    if spec.evaluation.num_samples < SAMPLES_PER_FEATURE * features:
+        yield (
+            f"evaluation.num_samples {spec.evaluation.num_samples} for {features} features: FID of fewer than "
+            f"{SAMPLES_PER_FEATURE} samples a feature is biased upwards; compare it within this sweep alone"
+        )
+    rungs = [rung for rung in spec.evaluation.rungs_kimg if rung < spec.student.kimg]
+    if spec.search.pruning and not rungs:
+        yield "search.pruning has no rung below the budget: give evaluation.rungs_kimg"
+    if not rungs:
+        yield "without evaluation.rungs_kimg a trial has no checkpoint: one that is cut off begins anew"
+    if isinstance(spec.extractor, InceptionSpec):
+        yield "measurements are timed with a small classifier: Inception takes longer"
+    if spec.search.sampler == "grid" and grid_size(spec) > spec.search.trials:
+        yield f"search.trials {spec.search.trials} are the first of the grid's {grid_size(spec)} points"
+    spent = sum(phase.core_hours for phase in phases if phase.name != "teacher")
+    if spec.budget.core_hours is not None and spent > spec.budget.core_hours:
+        yield f"budget.core_hours {spec.budget.core_hours:g} ends the sweep before its {spent:.1f} core-hours"
+
+
+def _teacher(spec: SweepSpec, dataset: ImageDataset) -> GeneratorConfig:
+    if isinstance(spec.teacher, TeacherSpec):
+        return spec.teacher_architecture(dataset)
+    # Of a generator of the user's own only its file knows the size; the widest student stands in for it.
+    return max(_corners(spec, dataset), key=count_parameters)
+
+
+def _corners(spec: SweepSpec, dataset: ImageDataset) -> list[GeneratorConfig]:
+    """The architectures at the ends of the space."""
+    domains = {name: domain for name, domain in spec.domains().items() if name in {"width", "depth", "block"}}
+    columns = [extremes(domain) for domain in domains.values()]
+    points = [dict(zip(domains, row, strict=True)) for row in itertools.product(*columns)]
+    return [_architecture(spec, dataset, point) for point in points]
+
+
+def _sample(spec: SweepSpec) -> list[dict[str, Value]]:
+    """Points of the space drawn at random, as the sampler `random` would."""
+    chance = random.Random(0)
+    return [{name: _draw(domain, chance) for name, domain in spec.domains().items()} for _ in range(SAMPLED_POINTS)]
+
+
+def _draw(domain: AnyDomain, chance: random.Random) -> Value:
+    if isinstance(domain, ChoiceDomain | FixedDomain):
+        drawn_value: Value = chance.choice(domain.values)
+        return drawn_value
+    if domain.log:
+        drawn = domain.low * (domain.high / domain.low) ** chance.random()
+    else:
+        drawn = chance.uniform(domain.low, domain.high)
+    return round(drawn) if isinstance(domain, IntDomain) else drawn
+
+
+def _architecture(spec: SweepSpec, dataset: ImageDataset, point: dict[str, Value]) -> GeneratorConfig:
+    block: Any = point.get("block", "dcgan")
+    return spec.student_architecture(dataset, int(point["width"]), int(point["depth"]), block)
+
+
+def _is_allowed(spec: SweepSpec, student: GeneratorConfig) -> bool:
+    excess = spec.search.constraints.excess(count_parameters(student), mac_g(student))
+    return all(value <= 0 for value in excess.values())
+
+
+def _size(generator: GeneratorConfig, teacher: GeneratorConfig) -> Size:
+    parameters = count_parameters(generator)
+    return Size(generator.width, generator.depth, parameters, mac_g(generator), count_parameters(teacher) / parameters)
+
+
+def _disk_bytes(
+    spec: SweepSpec,
+    dataset: ImageDataset,
+    largest: GeneratorConfig,
+    phases: tuple[PhasePlan, ...],
+    calibration: Calibration,
+    workers: int,
+) -> int:
+    """The pool, a student for each trial at the size of the largest, and a checkpoint for each that runs."""
+    image = dataset.image_channels * dataset.image_size**2
+    pool = spec.teacher.pool_size * (image + 4 * spec.teacher.latent_size)
+    trials = sum(phase.trials for phase in phases)
+    return pool + trials * (4 * count_parameters(largest) + 20_000) + workers * calibration.checkpoint_bytes
+
+
+def _at_once(spec: SweepSpec) -> int:
+    return max(1, (os.cpu_count() or 1) // spec.resources.cpus_per_trial)
+
+
+def _hours(hours: float) -> str:
+    return f"{hours:.1f} hours" if hours >= 1 else f"{hours * 60:.0f} minutes"
+
+
+def _table(*headings: str) -> Table:
+    table = Table(box=None, header_style="bold", padding=(0, 2, 0, 0), pad_edge=False)
+    for number, heading in enumerate(headings):
+        table.add_column(heading, justify="right" if number else "left", no_wrap=True)
+    return table

@@ -1,0 +1,49 @@
+"""Finished trials of other sweeps: a row depends on its identity alone, so it serves every sweep that asks for it.
+
+The run stays where it is. A sweep that takes it over says so in a tag of the run, with its own ordinal and
+phase, and from then on has it among its rows.
+"""
+
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from analysis import TrialState
+from sweeps.journal import Event, Record, TrialFolder
+from sweeps.ledger import Objectives, finite_objectives, record_of
+from sweeps.requests import Job
+from sweeps.space import Value
+from sweeps.tracking import PARENT, PHASE, POINT, REUSED, TRIAL, TRIAL_KEY, Tracking
+
+
+class Reuse:
+    """What other sweeps on the same teacher and protocol have completed, and the taking over of it."""
+
+    def __init__(self, records: Mapping[str, Record], trials: Path, sweep: str) -> None:
+        self._records, self._trials, self._sweep = dict(records), trials, sweep
+
+    @classmethod
+    def of(cls, tracking: Tracking, sweep: str, parent_run_id: str, trials: Path, shared: Mapping[str, str]) -> "Reuse":
+        """All completed trials beyond this sweep's own that have the tags `shared`."""
+        found = [run for run in tracking.completed(shared) if run.data.tags.get(PARENT) != parent_run_id]
+        return cls({run.data.tags[TRIAL_KEY]: record_of(run) for run in found}, trials, sweep)
+
+    def __contains__(self, key: str) -> bool:
+        return key in self._records
+
+    def points(self) -> Iterator[tuple[str, dict[str, Value]]]:
+        """(identity, point of its space) of each."""
+        for key, record in self._records.items():
+            yield key, json.loads(record.tags.get(POINT, "{}"))
+
+    def take(self, job: Job, objectives: tuple[str, str]) -> Objectives | None:
+        """Make the finished trial of `job` a row of this sweep. Returns its objectives."""
+        record = self._records.pop(job.request.key)
+        own = {TRIAL: str(job.trial), PHASE: job.request.phase, POINT: job.point_json, REUSED: record.run_id}
+        own |= {"ganlimit.sweep": self._sweep}
+        folder = TrialFolder(self._trials / job.request.key)
+        if folder.path.exists():
+            folder.delete()  # an unfinished try of this sweep
+        folder.append(Event("reused", 0.0, record.metrics, record.params, {**record.tags, **own}))
+        assert record.state == TrialState.COMPLETED
+        return finite_objectives(record.metrics, objectives)

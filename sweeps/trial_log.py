@@ -1,0 +1,147 @@
+"""What a trial says of itself, in the order in which it happens: to its journal first, from there to the store.
+
+Knows nothing of training: whoever trains tells it what was measured and how it ended.
+"""
+
+import math
+import os
+import socket
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from analysis import TrialState
+from gan import Compute, DataRoot, DatasetConfig, GeneratorConfig, Protocol, count_parameters, mac_g
+from sweeps.delivery import Delivery
+from sweeps.extractors import ExtractorFiles
+from sweeps.journal import Event, Record, TrialFolder
+from sweeps.ledger import SETTLED
+from sweeps.requests import Job
+from sweeps.tracking import ERROR, PHASE, POINT, PROTOCOL, STATE, TEACHER_DIGEST, TRIAL, WORKER, TrackingStore
+
+
+@dataclass(frozen=True)
+class TrialContext:
+    """What all trials of a sweep share. Small and hashable: it travels to every worker."""
+
+    sweep: str
+    parent_run_id: str
+    store: TrackingStore
+    dataset: DatasetConfig
+    data_root: DataRoot
+    compute: Compute
+    protocol: Protocol
+    extractor_files: ExtractorFiles
+    pool_path: Path
+    agreement_path: Path
+    teacher_version: str
+    teacher_parameters: int
+    rungs_kimg: tuple[float, ...]
+    trials: Path  # where each trial has its folder
+
+
+class TrialLog:
+    """The record of one job under way. An earlier try that was cut off is gone on with, and said nothing of twice."""
+
+    def __init__(self, job: Job, context: TrialContext, delivery: Delivery) -> None:
+        self._job, self._context, self._delivery = job, context, delivery
+        self.folder = TrialFolder(context.trials / job.request.key)
+        # A trial that was cut off between two rungs does the later one again.
+        self._reported_kimg, self._best_fid = 0.0, math.inf
+        self._began = time.monotonic()
+
+    def finished(self) -> Record | None:
+        """What an earlier try came to; None where there is something to do."""
+        record = self.folder.record()
+        if record is None or record.state not in SETTLED:
+            return None
+        if self._delivery.has_run(self.folder):
+            return record
+        self.folder.delete()  # its run was deleted from the store, so that it be done again
+        return None
+
+    def open(self) -> None:
+        """The trial begins, or begins again."""
+        for event in self.folder.reported():
+            self._reported_kimg = event.kimg
+            self._best_fid = min(self._best_fid, event.metrics["fid"])
+            self._began = time.monotonic() - event.metrics["wall_s"]
+        self._tell(opening(self._job, self._context))
+
+    @property
+    def elapsed_s(self) -> float:
+        """Seconds of training and measuring, earlier tries included as far as they reported."""
+        return time.monotonic() - self._began
+
+    def report(self, kimg: float, metrics: Mapping[str, float]) -> None:
+        """The trial was measured at `kimg`."""
+        self._best_fid = min(self._best_fid, metrics["fid"])
+        if kimg > self._reported_kimg:
+            place = {"best_fid": self._best_fid, "kimg": kimg, "wall_s": self.elapsed_s}
+            self._tell(Event("reported", kimg, {**metrics, **place}))
+
+    def keep(self) -> None:
+        """The trial's student lies in its folder. It is delivered with the next event."""
+        self.folder.append(Event("kept"))
+
+    def close(
+        self, state: TrialState, error: str | None, kimg: float, metrics: Mapping[str, float] | None = None
+    ) -> None:
+        """The trial ended."""
+        self._tell(closing(state, error, kimg, {**(metrics or {}), "wall_s": self.elapsed_s}))
+
+    def _tell(self, event: Event) -> None:
+        self.folder.append(event)
+        self._delivery.deliver(self.folder)
+
+
+def opening(job: Job, context: TrialContext) -> Event:
+    """The event that begins a trial: what is known of it before any training."""
+    architecture, request = job.request.architecture, job.request
+    costs = costs_of(architecture)
+    costs["compression_ratio"] = context.teacher_parameters / costs["parameters"]
+    params: dict[str, object] = {
+        "width": architecture.width,
+        "depth": architecture.depth,
+        "block": architecture.block,
+        "seed": request.seed,
+        "mode": request.mode,
+        "budget_kimg": request.kimg,
+    }
+    if request.gan_weight is not None:
+        params["gan_weight"] = request.gan_weight
+    params = {**job.point, **params}
+    return Event("opened", 0.0, costs, {name: str(value) for name, value in params.items()}, _tags(job, context))
+
+
+def costs_of(architecture: GeneratorConfig) -> dict[str, float]:
+    """What a student costs, known before any training."""
+    return {"parameters": float(count_parameters(architecture)), "mac_g": mac_g(architecture)}
+
+
+def _tags(job: Job, context: TrialContext) -> dict[str, str]:
+    # What a trial's run says of itself, for people who filter runs.
+    request = job.request
+    name = f"{job.trial:03d} {request.mode} w{request.architecture.width} d{request.architecture.depth}"
+    return {
+        "mlflow.runName": name,
+        "ganlimit.sweep": context.sweep,
+        TRIAL: str(job.trial),
+        PHASE: request.phase,
+        "ganlimit.mode": request.mode,
+        "ganlimit.dataset": context.dataset.name,
+        "ganlimit.teacher_version": context.teacher_version,
+        TEACHER_DIGEST: request.teacher_digest,
+        PROTOCOL: request.protocol_digest,
+        POINT: job.point_json,
+        WORKER: f"{socket.gethostname()}:{os.getpid()}",
+        STATE: str(TrialState.RUNNING),
+    }
+
+
+def closing(
+    state: TrialState, error: str | None, kimg: float = 0.0, metrics: Mapping[str, float] | None = None
+) -> Event:
+    """The event that ends a trial."""
+    return Event("closed", kimg, metrics or {}, tags={STATE: str(state), **({ERROR: error[:500]} if error else {})})
