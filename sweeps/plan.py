@@ -2,11 +2,11 @@
 
 import itertools
 import os
-import random
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
 
+import optuna
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
@@ -14,8 +14,8 @@ from rich.text import Text
 from gan import DataRoot, GeneratorConfig, ImageDataset, count_parameters, load_dataset, mac_g
 from sweeps.budget import HOUR_S
 from sweeps.calibration import Calibration, calibrate
-from sweeps.search import grid_size
-from sweeps.space import AnyDomain, ChoiceDomain, FixedDomain, IntDomain, Value, extremes
+from sweeps.search import grid_size, planned_trials
+from sweeps.space import Value, distributions, extremes, point_of
 from sweeps.spec import InceptionSpec, SweepSpec, TeacherSpec
 
 SAMPLED_POINTS = 300
@@ -158,9 +158,7 @@ def _phases(
         kimg = spec.teacher.training.kimg
         seconds = calibration.trial_s("teacher", mac_g(spec.teacher_architecture(dataset)), kimg, 10)
         found.append(PhasePlan("teacher", 0, seconds * cores))
-    grid = spec.search.sampler == "grid"
-    searched = min(grid_size(spec), spec.search.trials) if grid else spec.search.trials
-    searched = searched if points else 0
+    searched = planned_trials(spec) if points else 0
     around, frontier = 2 * spec.confirm.around, ASSUMED_FRONTIER if spec.confirm.of == "frontier" else 0
     confirmed = min(searched, around + frontier) * len(spec.confirm_seeds)
     twins = {"all": searched + confirmed, "none": 0, "frontier": min(searched, ASSUMED_FRONTIER)}
@@ -225,20 +223,9 @@ def _corners(spec: SweepSpec, dataset: ImageDataset) -> list[GeneratorConfig]:
 
 
 def _sample(spec: SweepSpec) -> list[dict[str, Value]]:
-    """Points of the space drawn at random, as the sampler `random` would."""
-    chance = random.Random(0)
-    return [{name: _draw(domain, chance) for name, domain in spec.domains().items()} for _ in range(SAMPLED_POINTS)]
-
-
-def _draw(domain: AnyDomain, chance: random.Random) -> Value:
-    if isinstance(domain, ChoiceDomain | FixedDomain):
-        drawn_value: Value = chance.choice(domain.values)
-        return drawn_value
-    if domain.log:
-        drawn = domain.low * (domain.high / domain.low) ** chance.random()
-    else:
-        drawn = chance.uniform(domain.low, domain.high)
-    return round(drawn) if isinstance(domain, IntDomain) else drawn
+    """Points of the space drawn at random."""
+    study, domains = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0)), spec.domains()
+    return [point_of(study.ask(distributions(domains)), domains) for _ in range(SAMPLED_POINTS)]
 
 
 def _architecture(spec: SweepSpec, dataset: ImageDataset, point: dict[str, Value]) -> GeneratorConfig:

@@ -123,7 +123,7 @@ Domain = Annotated[
     Discriminator(
         _kind,
         custom_error_type="domain",
-        custom_error_message="Value error, a domain has a type: int, float, choice or fixed; or write one value",
+        custom_error_message="a domain's type is int, float, choice or fixed",
     ),
 ]
 

@@ -175,7 +175,11 @@ def _describe(detail: ErrorDetails, lines: dict[Location, int]) -> str:
         return f"{where}: unknown key{_suggestion(detail)}"
     if kind == "missing":
         return f"{where}: is required. Add it."
-    if kind in {"value_error", "domain"}:
+    if kind == "domain":
+        given = detail["input"]
+        got = given.get("type", "none") if isinstance(given, dict) else given
+        return f"{where}: a domain's type is int, float, choice or fixed, got {got!r}. Or write one value."
+    if kind == "value_error":
         return f"{where}: {message.removesuffix('.')}."
     rule = message[0].lower() + message[1:]
     return f"{where}: {rule}, got {detail['input']!r}. Choose a value that fits."

@@ -175,7 +175,12 @@ def sync(name: SweepName, data_dir: DataDir = None) -> None:
 
 
 def _run(
-    specs: Sequence[sweeps.SweepSpec], data_dir: Path | None, workers: int | None, root: Any, quiet: bool, as_json: bool
+    specs: "Sequence[sweeps.SweepSpec]",
+    data_dir: Path | None,
+    workers: int | None,
+    root: Any,
+    quiet: bool,
+    as_json: bool,
 ) -> None:
     from sweeps.progress import display_for
 

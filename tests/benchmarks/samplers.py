@@ -29,7 +29,7 @@ import sweeps
 from analysis import hypervolume_of
 from gan import GeneratorConfig
 from gan.digests import value_digest
-from sweeps.pruning import RungSurvival
+from sweeps.pruning import Rungs
 from sweeps.queues import QueueSearcher
 from sweeps.requests import Job, TrialRequest
 from sweeps.search import StudyQueue, open_study
@@ -115,7 +115,8 @@ def simulate(
 
     queue = StudyQueue(spec, request_of, open_study(spec, optuna.storages.InMemoryStorage()), {}, 100_000)
     searcher = QueueSearcher([queue])
-    survival = RungSurvival(spec.search.pruning, spec.evaluation.rungs_kimg) if spec.search.pruning else None
+    objectives = spec.search.objectives
+    rungs = Rungs(spec.search.pruning, spec.evaluation.rungs_kimg, objectives) if spec.search.pruning else None
     budget_kimg, spent, found = STUDENTS * spec.student.kimg, 0.0, set[Student]()
     kimgs, shares = [0.0], [0.0]
     waiting: list[tuple[float, int, int]] = []  # (time, trial, rung that it reaches then)
@@ -142,14 +143,13 @@ def simulate(
         kimg, fid = run[rung]
         spent += kimg - (run[rung - 1][0] if rung else 0.0)
         last = rung == len(run) - 1
-        goes_on = (
-            last or survival is None or survival.learn("s", job.request.key, kimg, curves.parameters[student], fid)
-        )
+        result = {"parameters": curves.parameters[student], "fid": fid}
+        goes_on = last or rungs is None or rungs.learn(job.request.key, kimg, result)
         if not last and goes_on:
             heapq.heappush(waiting, (now + run[rung + 1][0] - kimg, trial, rung + 1))
             continue
         state = "COMPLETED" if last else "RUNNING"
-        searcher.on_trial_complete(str(trial), {"state": state, "parameters": curves.parameters[student], "fid": fid})
+        searcher.on_trial_complete(str(trial), {"state": state, **result})
         if last:
             found.add(student)
             kimgs.append(spent)

@@ -2,12 +2,16 @@
 
 import math
 import random
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sweeps.pruning import RungSurvival, goes_on
+from gan import DistillationConfig, GeneratorConfig
+from sweeps.pruning import Rungs, RungSurvival, goes_on
+from sweeps.requests import Job, TrialRequest
 from sweeps.search_spec import PruningSpec
 
 number = st.floats(min_value=0.1, max_value=1000, allow_nan=False)
@@ -67,31 +71,37 @@ def test_a_rung_judges_from_min_trials_on() -> None:
     assert not goes_on((9.0, 9.0), [(1.0, 1.0), (2.0, 2.0), (3.0, 3.0)], rule)
 
 
+def learn(rungs: Rungs, key: str, kimg: float, parameters: float, fid: float) -> bool:
+    return rungs.learn(key, kimg, {"parameters": parameters, "fid": fid})
+
+
 class TestRungs:
-    RULE = PruningSpec(eta=2.0, min_trials=1)
+    RULE, NAMES = PruningSpec(eta=2.0, min_trials=1), ("parameters", "fid")
 
     def test_results_are_compared_at_their_own_rung(self) -> None:
-        survival = RungSurvival(self.RULE, [10, 20])
-        assert survival.learn("s", "good", 20.1, 100, 5.0)
-        assert survival.learn("s", "bad", 10.1, 100, 50.0), "the good one was measured later in its training"
-        assert not survival.learn("s", "worse", 10.1, 200, 60.0)
-
-    def test_sweeps_are_judged_apart(self) -> None:
-        survival = RungSurvival(self.RULE, [10])
-        assert survival.learn("digits", "a", 10, 100, 5.0)
-        assert survival.learn("faces", "b", 10, 100, 50.0)
+        rungs = Rungs(self.RULE, [10, 20], self.NAMES)
+        assert learn(rungs, "good", 20.1, 100, 5.0)
+        assert learn(rungs, "bad", 10.1, 100, 50.0), "the good one was measured later in its training"
+        assert not learn(rungs, "worse", 10.1, 200, 60.0)
 
     @pytest.mark.parametrize("fid", [math.nan, math.inf, -math.inf])
     def test_what_is_no_number_enters_nothing(self, fid: float) -> None:
-        survival = RungSurvival(self.RULE, [10])
-        assert survival.learn("s", "odd", 10, 1, fid)
-        assert survival.learn("s", "plain", 10, 100, 50.0), "nothing dominates it"
+        rungs = Rungs(self.RULE, [10], self.NAMES)
+        assert learn(rungs, "odd", 10, 1, fid)
+        assert learn(rungs, "plain", 10, 100, 50.0), "nothing dominates it"
+        assert len(rungs) == 1
 
     def test_a_result_that_is_reported_again_counts_once(self) -> None:
-        survival = RungSurvival(PruningSpec(eta=2.0, min_trials=3), [10])
+        rungs = Rungs(PruningSpec(eta=2.0, min_trials=3), [10], self.NAMES)
         for _ in range(5):
-            survival.learn("s", "a", 10, 100, 5.0)
-        assert survival.learn("s", "b", 10, 200, 50.0), "only two trials were seen at this rung"
+            learn(rungs, "a", 10, 100, 5.0)
+        assert learn(rungs, "b", 10, 200, 50.0), "only two trials were seen at this rung"
+
+    def test_a_quality_that_is_the_better_the_higher(self) -> None:
+        rungs = Rungs(self.RULE, [10], ("mac_g", "inception_score"))
+        assert rungs.learn("good", 10, {"mac_g": 0.1, "inception_score": 8.0})
+        assert not rungs.learn("worse", 10, {"mac_g": 0.1, "inception_score": 7.0})
+        assert rungs.learn("better", 10, {"mac_g": 0.2, "inception_score": 9.0})
 
     @given(st.lists(st.tuples(number, number), min_size=1, max_size=20, unique=True), st.randoms())
     def test_the_last_to_arrive_is_judged_the_same_in_any_order_of_the_rest(
@@ -101,8 +111,44 @@ class TestRungs:
         for _ in range(3):
             rest = points[1:]
             shuffle.shuffle(rest)
-            survival = RungSurvival(PruningSpec(), [10])
+            rungs = Rungs(PruningSpec(), [10], self.NAMES)
             for parameters, fid in rest:
-                survival.learn("s", str(points.index((parameters, fid))), 10, parameters, fid)
-            verdicts.add(survival.learn("s", "last", 10, *points[0]))
+                learn(rungs, str(points.index((parameters, fid))), 10, parameters, fid)
+            verdicts.add(learn(rungs, "last", 10, *points[0]))
         assert len(verdicts) == 1
+
+
+class TestScheduler:
+    """What Ray Tune asks of it."""
+
+    def verdict(self, survival: RungSurvival, sweep: str, fid: float, phase: Any = "search") -> str:
+        request = TrialRequest(
+            phase=phase,
+            architecture=GeneratorConfig(image_size=16, image_channels=1, width=2),
+            distillation=DistillationConfig(kimg=20.0),
+            seed=int(fid),
+            teacher_digest="t",
+            pool_digest="l",
+            protocol_digest="p",
+            threads=1,
+        )
+        job = Job(request=request, trial=1, point={})
+        trial = SimpleNamespace(config={"sweep": sweep, "job": job.model_dump_json()})
+        result = {"state": "RUNNING", "kimg": 10.0, "parameters": 100.0, "fid": fid}
+        return survival.on_trial_result(None, cast(Any, trial), result)
+
+    def survival(self, *sweeps: str) -> RungSurvival:
+        rule = PruningSpec(eta=2.0, min_trials=1)
+        return RungSurvival({sweep: Rungs(rule, [10], ("parameters", "fid")) for sweep in sweeps})
+
+    def test_sweeps_are_judged_apart(self) -> None:
+        survival = self.survival("digits", "faces")
+        assert self.verdict(survival, "digits", 5.0) == "CONTINUE"
+        assert self.verdict(survival, "faces", 50.0) == "CONTINUE"
+        assert self.verdict(survival, "digits", 50.0) == "STOP"
+
+    def test_only_the_search_is_pruned_and_only_where_the_sweep_says_so(self) -> None:
+        survival = self.survival("digits")
+        assert self.verdict(survival, "digits", 5.0) == "CONTINUE"
+        assert self.verdict(survival, "digits", 50.0, phase="confirm") == "CONTINUE"
+        assert self.verdict(survival, "other", 50.0) == "CONTINUE"

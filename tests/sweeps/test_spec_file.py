@@ -69,7 +69,7 @@ def test_overrides_replace_values_and_are_checked(spec_file: Any, tiny: dict[str
         ("search.space.block", {"type": "choice", "values": ["dcgan", "seperable"]}, r"of dcgan, separable, got"),
         ("search.space.width", {"type": "choice", "values": ["wide", 2, 3]}, r"takes numbers, got .wide."),
         ("search.points", [{"width": 2, "depth": 1, "gan_weight": 0.0, "block": "separable"}], r"block, which is not"),
-        ("search.space.width.type", "integer", r"search\.space\.width: input tag 'integer' found .*'int'"),
+        ("search.space.width.type", "integer", r"search\.space\.width: a domain's type is int, float.*got 'integer'"),
         ("search.points", [{"width": 7, "depth": 1, "gan_weight": 0.0}], r"mend width of point 1"),
         ("dataset", "digit", r"dataset: A data set is one of .*, got 'digit'\. Choose"),
         ("name", "../x", r"name: string should match pattern .*got '\.\./x'"),
