@@ -102,7 +102,7 @@ def run_sweeps(
         for spec in specs:
             if len(specs) > 1:
                 display.say(f"{spec.name}:")
-            sweeps.append(_open(spec, workspace, tracking, display, data_root))
+            sweeps.append(open_sweep(spec, workspace, tracking, display, data_root))
         missing = _run_phases(sweeps, tracking, workers, display)
         if missing:
             raise UndeliveredError(specs[0].group or specs[0].name, missing)
@@ -164,7 +164,7 @@ def _run_phases(sweeps: Sequence[OpenSweep], tracking: Tracking, workers: int | 
     return missing
 
 
-def _open(
+def open_sweep(
     spec: SweepSpec, workspace: Workspace, tracking: Tracking, display: Display, data_root: DataRoot
 ) -> OpenSweep:
     """Lay the sweep's foundation and open its parent run."""

@@ -34,18 +34,16 @@ from gan import (
 )
 from gan.images import save_grid
 from gan.losses import Features
-from sweeps.delivery import Delivery
 from sweeps.extractors import load_network
 from sweeps.requests import Job
 from sweeps.search_spec import OBJECTIVES
-from sweeps.trial_log import TrialContext, TrialLog, costs_of
+from sweeps.trial_log import TrialContext, TrialLog, costs_of, delivery_of
 
 
 @dataclass(frozen=True)
 class _Shared:
     """Loaded once per worker and kept for all its trials."""
 
-    delivery: Delivery
     dataset: ImageDataset
     evaluator: Evaluator
     features: Features | None  # of a classifier, for feature matching
@@ -60,7 +58,7 @@ def _shared(context: TrialContext) -> _Shared:
     evaluator = Evaluator(context.protocol, network, RealReference.load(context.extractor_files.reference))
     features = network.features if isinstance(network, Classifier) else None
     pools = open_pool(context.pool_path), open_pool(context.agreement_path)
-    return _Shared(Delivery(context.store, context.parent_run_id), dataset, evaluator, features, *pools)
+    return _Shared(dataset, evaluator, features, *pools)
 
 
 def run_trial(job: Job, context: TrialContext) -> None:
@@ -68,9 +66,9 @@ def run_trial(job: Job, context: TrialContext) -> None:
     # A matter of this thread: how a sum is split over threads decides its last bits.
     torch.set_num_threads(job.request.threads)
     shared = _shared(context)
-    log = TrialLog(job, context, shared.delivery)
+    log = TrialLog(job, context, delivery_of(context))
     if record := log.finished():
-        _tell_tune(record.state, record.metrics)  # its worker was lost after the end, before Tune heard of it
+        tell_tune(record.state, record.metrics)  # its worker was lost after the end, before Tune heard of it
         return
     log.open()
     try:
@@ -124,7 +122,7 @@ class _Trial:
         self._log.report(progress.kimg, {**metrics.as_dict(), **progress.losses})
         if not last:
             save_checkpoint(self._log.folder.checkpoint_path, progress.checkpoint(), self._request.key)
-            _tell_tune(TrialState.RUNNING, {**self._costs, **metrics.as_dict(), "kimg": progress.kimg})
+            tell_tune(TrialState.RUNNING, {**self._costs, **metrics.as_dict(), "kimg": progress.kimg})
 
     def _keep(self, progress: Progress, metrics: Metrics) -> None:
         request, context, folder = self._request, self._context, self._log.folder
@@ -154,10 +152,11 @@ class _Trial:
         found: Mapping[str, float] | None = None,
     ) -> None:
         self._log.close(state, error, self._request.kimg, found)
-        _tell_tune(state, {**self._costs, **(metrics.as_dict() if metrics else {}), "kimg": self._request.kimg})
+        tell_tune(state, {**self._costs, **(metrics.as_dict() if metrics else {}), "kimg": self._request.kimg})
 
 
-def _tell_tune(state: TrialState, metrics: Mapping[str, float]) -> None:
+def tell_tune(state: TrialState, metrics: Mapping[str, float]) -> None:
+    """Report to Ray Tune what scheduler, search and view look at. To be called inside a trial."""
     report({name: metrics.get(name, math.nan) for name in ("kimg", *OBJECTIVES)} | {"state": str(state)})
 
 

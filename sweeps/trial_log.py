@@ -9,6 +9,7 @@ import socket
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 from analysis import TrialState
@@ -39,6 +40,12 @@ class TrialContext:
     teacher_parameters: int
     rungs_kimg: tuple[float, ...]
     trials: Path  # where each trial has its folder
+
+
+@lru_cache(maxsize=8)
+def delivery_of(context: TrialContext) -> Delivery:
+    """The delivery of a sweep's journals, one for all trials of a worker."""
+    return Delivery(context.store, context.parent_run_id)
 
 
 class TrialLog:

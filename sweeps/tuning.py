@@ -2,12 +2,12 @@
 
 import os
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 from ray import tune
-from ray.tune import Callback, FailureConfig, RunConfig, TuneConfig
+from ray.tune import FailureConfig, RunConfig, TuneConfig
 from ray.tune.experiment import Trial
 from ray.tune.schedulers import TrialScheduler
 
@@ -22,6 +22,8 @@ from sweeps.spec import ResourceSpec
 from sweeps.trial import run_trial
 from sweeps.trial_log import TrialContext, closing, opening
 from sweeps.view import SweepView
+
+Work = Callable[[Job, TrialContext], None]
 
 RETRIES = 2  # of a trial whose worker was lost
 
@@ -38,11 +40,15 @@ def run_trials(
     refresh: Refresh,
     spending: Spending,
     scheduler: TrialScheduler,
+    work: Work = run_trial,
 ) -> None:
-    """Run what the queues have, each of them over one of `contexts`, until they have no more or the budget is spent."""
+    """Run what the queues have, each of them over one of `contexts`, until they have no more or the budget is spent.
+
+    `work` is what a worker does with a job.
+    """
     by_sweep = {context.sweep: context for context in contexts}
     needs = {"cpu": float(resources.cpus_per_trial), "gpu": resources.gpus_per_trial}
-    trainable = tune.with_resources(tune.with_parameters(_run_trial, contexts=by_sweep), needs)
+    trainable = tune.with_resources(tune.with_parameters(_run_trial, contexts=by_sweep, work=work), needs)
     with tempfile.TemporaryDirectory(prefix="ganlimit-tune-") as storage, environment(ENVIRONMENT):
         tuner = tune.Tuner(
             trainable,
@@ -63,11 +69,11 @@ def run_trials(
         tuner.fit()
 
 
-def _run_trial(config: dict[str, Any], contexts: Mapping[str, TrialContext]) -> None:
-    run_trial(Job.model_validate_json(config["job"]), contexts[config["sweep"]])
+def _run_trial(config: dict[str, Any], contexts: Mapping[str, TrialContext], work: Work) -> None:
+    work(Job.model_validate_json(config["job"]), contexts[config["sweep"]])
 
 
-class _Bookkeeper(Callback):
+class _Bookkeeper(tune.Callback):
     """Closes the records of trials that could not do so themselves, and keeps the view up to date."""
 
     def __init__(

@@ -1,0 +1,236 @@
+"""What the engine costs: trials that do nothing, against plain Ray Tune with OptunaSearch in the same run.
+
+    python tests/benchmarks/engine.py [--trials 200] [--runs 3] [--asks] [--out engine.json]
+
+Both search the same space with TPE, two trials at once, each trial reporting twice. Ours keeps its whole ledger:
+journals, study on disk, and one MLflow run per trial in an SQLite store. The time is from the first trial's start
+to the last one's end, so that nobody's start-up counts. --asks measures instead how long a search waits for its
+next point when its study holds 1,000 and 5,000 trials.
+"""
+
+import argparse
+import json
+import resource
+import statistics
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import optuna
+from optuna.trial import create_trial
+from ray import tune
+from ray.tune import RunConfig, TuneConfig
+from ray.tune.search.optuna import OptunaSearch
+from rich.console import Console
+from rich.table import Table
+
+import sweeps
+from analysis import TrialState
+from cluster import ray_session
+from gan import DistillationConfig, GeneratorConfig, count_parameters, default_data_root
+from sweeps.budget import Spending
+from sweeps.phases import OpenSweep
+from sweeps.progress import QuietDisplay
+from sweeps.pruning import RungSurvival
+from sweeps.queues import PhaseQueue
+from sweeps.requests import Job, TrialRequest
+from sweeps.runner import open_sweep
+from sweeps.search import StudyQueue, open_storage, open_study
+from sweeps.space import distributions
+from sweeps.tracking import Tracking
+from sweeps.trial import tell_tune
+from sweeps.trial_log import TrialContext, TrialLog, costs_of, delivery_of
+from sweeps.tuning import ENVIRONMENT, environment, run_trials
+from sweeps.view import SweepView
+from sweeps.workspace import Workspace
+
+WORKERS = 2
+ASKS = 20
+
+
+def spec_of(trials: int, sampler: str = "tpe") -> sweeps.SweepSpec:
+    """The digits preset with a large space, and models that are hardly trained: nothing looks at them."""
+    return sweeps.load_spec(
+        "digits",
+        {
+            "name": "benchmark",
+            "teacher.training.kimg": 1,
+            "extractor.epochs": 1,
+            "phases": ["search"],
+            "search.trials": trials,
+            "search.sampler": sampler,
+            "search.points": [],
+            "search.space.width": {"type": "int", "low": 1, "high": 64},
+            "search.space.gan_weight": {"type": "float", "low": 0.0, "high": 0.5},
+            "evaluation.rungs_kimg": [1],
+        },
+    )
+
+
+def do_nothing(job: Job, context: TrialContext) -> None:
+    """A trial's whole record, without any training."""
+    costs = costs_of(job.request.architecture)
+    metrics = {**costs, "fid": 1e5 / costs["parameters"], "inception_score": 1.0}
+    log = TrialLog(job, context, delivery_of(context))
+    log.open()
+    log.report(1.0, metrics)
+    tell_tune(TrialState.RUNNING, {**metrics, "kimg": 1.0})
+    log.report(job.request.kimg, metrics)
+    log.close(TrialState.COMPLETED, None, job.request.kimg)
+    tell_tune(TrialState.COMPLETED, {**metrics, "kimg": job.request.kimg})
+
+
+class Clock(tune.Callback):
+    """Seconds from the first trial's start to the last one's end."""
+
+    began = ended = 0.0
+
+    def on_trial_start(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
+        self.began = self.began or time.perf_counter()
+
+    def on_trial_complete(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
+        self.ended = time.perf_counter()
+
+    @property
+    def seconds(self) -> float:
+        return self.ended - self.began
+
+
+class TimedView(SweepView):
+    """The engine's own view, which hears of every start and end as well."""
+
+    times: list[float]
+
+    def began(self, trial_id: str, job: Job) -> None:
+        super().began(trial_id, job)
+        self.times.append(time.perf_counter())
+
+    def ended(self, *args: Any) -> None:
+        super().ended(*args)
+        self.times.append(time.perf_counter())
+
+
+def engine_s(sweep: OpenSweep) -> float:
+    """Seconds of the engine for all trials of `sweep`."""
+    spec = sweep.spec
+    spending = Spending(spec.budget, spec.resources)
+    view = TimedView({spec.name: sweep.teacher_objectives}, spending)
+    view.times = []
+    queue = PhaseQueue(spec.name, spec.phases, sweep.queue, view.phase)
+    with ray_session(num_cpus=WORKERS):
+        run_trials([sweep.context], [queue], spec.resources, view, lambda: None, spending, RungSurvival({}), do_nothing)
+    sweep.close("LOST", 0.0)
+    assert len(sweep.records()) == spec.search.trials
+    return max(view.times) - min(view.times)
+
+
+def plain_s(trials: int, reuse: bool) -> float:
+    """Seconds of Ray Tune with OptunaSearch for as many trials."""
+
+    def nothing(config: dict[str, Any]) -> None:
+        for _ in range(2):
+            tune.report({"parameters": config["width"] ** 2, "fid": 100 / config["width"]})
+
+    space = distributions(spec_of(trials).domains())
+    search = OptunaSearch(space, metric=["parameters", "fid"], mode=["min", "min"])
+    clock = Clock()
+    with tempfile.TemporaryDirectory() as folder, environment(ENVIRONMENT), ray_session(num_cpus=WORKERS):
+        tune.Tuner(
+            tune.with_resources(nothing, {"cpu": 1}),
+            tune_config=TuneConfig(num_samples=trials, search_alg=search, reuse_actors=reuse),
+            run_config=RunConfig(storage_path=folder, verbose=0, callbacks=[clock]),
+        ).fit()
+    return clock.seconds
+
+
+def compare(trials: int, runs: int, console: Console) -> dict[str, Any]:
+    found: dict[str, list[float]] = {"engine": [], "plain": [], "plain, actors reused": []}
+    for run in range(runs):
+        with tempfile.TemporaryDirectory() as folder:
+            workspace = Workspace.open(Path(folder))
+            tracking = Tracking(workspace.store)
+            sweep = open_sweep(spec_of(trials), workspace, tracking, QuietDisplay(), default_data_root())
+            found["engine"].append(engine_s(sweep) / trials)
+        found["plain"].append(plain_s(trials, reuse=False) / trials)
+        found["plain, actors reused"].append(plain_s(trials, reuse=True) / trials)
+        console.print(f"run {run + 1}: " + ", ".join(f"{name} {s[-1]:.3f} s" for name, s in found.items()), style="dim")
+    table = Table(box=None, header_style="bold", title=f"{trials} trials that do nothing, {WORKERS} at once")
+    for heading in ("", "s a trial", "least", "most", "engine / it"):
+        table.add_column(heading, justify="right" if heading else "left")
+    for name, seconds in found.items():
+        ratios = [ours / theirs for ours, theirs in zip(found["engine"], seconds, strict=True)]
+        cells = (statistics.median(seconds), min(seconds), max(seconds), statistics.median(ratios))
+        table.add_row(name, *(f"{cell:.3f}" for cell in cells[:3]), f"{cells[3]:.2f}")
+    console.print(table)
+    peak_mib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**10
+    return {"trials": trials, "s_per_trial": found, "driver_peak_mib": peak_mib}
+
+
+def ask_ms(sampler: str, size: int) -> list[float]:
+    """Milliseconds from asking for a job to having it, with `size` trials in the study, told between the asks."""
+    spec = spec_of(100_000, sampler)
+    domains, draw = spec.domains(), optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
+    with tempfile.TemporaryDirectory() as folder:
+        study = open_study(spec, open_storage(Path(folder)))
+        trials = []
+        for _ in range(size):
+            params = draw.ask(distributions(domains)).params
+            values = costs_of(_architecture(params))["parameters"], 1e5 / params["width"] * (1 + params["gan_weight"])
+            trials.append(create_trial(params=params, distributions=distributions(domains), values=values))
+        study.add_trials(trials)
+        queue, times = StudyQueue(spec, _request_of, study, {}, 100_000), []
+        for _ in range(ASKS):
+            began = time.perf_counter()
+            job = queue.next()
+            times.append(1000 * (time.perf_counter() - began))
+            assert isinstance(job, Job)
+            size_found = count_parameters(job.request.architecture)
+            queue.ended(job, {"state": "COMPLETED", "parameters": size_found, "fid": 1e5 / size_found})
+    return times
+
+
+def _architecture(point: Any) -> GeneratorConfig:
+    return GeneratorConfig(image_size=16, image_channels=1, width=int(point["width"]), depth=int(point["depth"]))
+
+
+def _request_of(point: Any) -> TrialRequest:
+    recipe = DistillationConfig(kimg=1.0, gan_weight=float(point["gan_weight"]))
+    digests = dict.fromkeys(("teacher_digest", "pool_digest", "protocol_digest"), "none")
+    return TrialRequest(
+        phase="search", architecture=_architecture(point), distillation=recipe, seed=0, threads=1, **digests
+    )
+
+
+def compare_asks(samplers: list[str], console: Console) -> dict[str, Any]:
+    table = Table(box=None, header_style="bold", title="milliseconds from asking for a job to having it")
+    for heading in ("sampler", "trials in the study", "median", "most"):
+        table.add_column(heading, justify="left" if heading == "sampler" else "right")
+    found: dict[str, Any] = {}
+    for sampler in samplers:
+        for size in (1000, 5000):
+            times = ask_ms(sampler, size)
+            found[f"{sampler} {size}"] = times
+            table.add_row(sampler, f"{size:,}", f"{statistics.median(times):.0f}", f"{max(times):.0f}")
+    console.print(table)
+    return found
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--trials", type=int, default=200)
+    parser.add_argument("--runs", type=int, default=3)
+    parser.add_argument("--asks", action="store_true", help="time the asking for points instead")
+    parser.add_argument("--samplers", nargs="+", default=["tpe", "nsgaii", "random"])
+    parser.add_argument("--out", type=Path, help="where to write the figures as JSON")
+    arguments, console = parser.parse_args(), Console()
+    if arguments.asks:
+        found = compare_asks(arguments.samplers, console)
+    else:
+        found = compare(arguments.trials, arguments.runs, console)
+    if arguments.out:
+        arguments.out.write_text(json.dumps(found, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()
