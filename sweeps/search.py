@@ -197,9 +197,9 @@ def open_storage(folder: Path) -> optuna.storages.BaseStorage:
 def open_study(spec: SweepSpec, storage: optuna.storages.BaseStorage, ledger: Ledger | None = None) -> optuna.Study:
     """The sweep's study, made ready to go on: orphans of an ended process are closed and asked again.
 
-    An adaptive study is told what the ledger knows and it does not. In a new study the spec's points, or the
-    whole grid, are put in line first. A reproducible one always begins anew and is answered from the ledger, so
-    that it does not depend on where it was cut off.
+    So is a trial whose run was deleted. An adaptive study is told what the ledger knows and it does not. In a
+    new study the spec's points, or the whole grid, are put in line first. A reproducible one always begins anew
+    and is answered from the ledger, so that it does not depend on where it was cut off.
     """
     if spec.search.reproducible and spec.name in optuna.get_all_study_names(storage):
         optuna.delete_study(study_name=spec.name, storage=storage)
@@ -218,12 +218,24 @@ def open_study(spec: SweepSpec, storage: optuna.storages.BaseStorage, ledger: Le
         if orphan.params:
             study.enqueue_trial(orphan.params, skip_if_exists=False)
     is_new = not study.get_trials(deepcopy=False)
+    if ledger is not None:
+        for params in _unknown(study, spec.domains(), ledger):
+            study.enqueue_trial(params, skip_if_exists=False)
     if ledger and spec.search.is_adaptive:
         study.add_trials(_untold(study, spec.domains(), ledger))
     if is_new:
         for point in _points(spec):
             study.enqueue_trial(point)
     return study
+
+
+def _unknown(study: optuna.Study, domains: Mapping[str, AnyDomain], ledger: Ledger) -> list[dict[str, Any]]:
+    """Points with a result in the study of which the ledger has no trial: their runs were deleted."""
+    names = distributions(domains)
+    known = {frozenset((name, entry.point.get(name)) for name in names) for entry in settled_in(ledger, "search")}
+    completed = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
+    told = {frozenset(trial.params.items()): trial.params for trial in completed}
+    return [params for point, params in told.items() if point not in known]
 
 
 def _untold(study: optuna.Study, domains: Mapping[str, AnyDomain], ledger: Ledger) -> list[optuna.trial.FrozenTrial]:

@@ -1,0 +1,105 @@
+"""Sweeps on the same teacher and protocol share finished trials; a trial whose run was deleted is done again."""
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+import sweeps
+from sweeps.search import open_storage
+from sweeps.tracking import PARENT, Tracking
+from sweeps.workspace import Workspace
+
+OWN = ["sweep", "trial", "phase", "wall_s"]  # what a row says of its place in a sweep
+
+
+@pytest.fixture
+def data_dir(finished: Any, tmp_path: Path) -> Path:
+    """A data directory in which the tiny sweep was finished."""
+    return Path(shutil.copytree(finished.data_dir, tmp_path / "data"))
+
+
+@pytest.fixture
+def another(tiny: dict[str, Any], spec_file: Any) -> sweeps.SweepSpec:
+    """A second sweep over the same space with two trials of its own."""
+    tiny |= {"name": "another", "phases": ["search"]}
+    tiny["search"] |= {"trials": 2, "points": []}
+    return sweeps.load_spec(spec_file(tiny))
+
+
+def rows(table: Any) -> dict[str, dict[str, Any]]:
+    return {row["trial_key"]: row for row in table.to_pylist()}
+
+
+def test_a_second_sweep_starts_from_what_the_first_found(
+    finished: Any, data_dir: Path, another: sweeps.SweepSpec
+) -> None:
+    first, found = rows(finished.result.table), rows(sweeps.run_sweep(another, data_dir, workers=2).table)
+    searched = {key for key, row in first.items() if row["phase"] == "search"}
+    assert searched < found.keys(), "all of its searched students are rows of the second"
+    assert len(found) == len(searched) + 2, "beside two of its own"
+    for key in searched:
+        assert found[key]["sweep"] == "another"
+        assert {name: value for name, value in found[key].items() if name not in OWN} == {
+            name: value for name, value in first[key].items() if name not in OWN
+        }, "the run itself is the first sweep's"
+    tracking = Tracking(Workspace.existing(data_dir).store)
+    parent = tracking.find_sweep("another")
+    assert parent is not None
+    assert len(tracking.trials(parent.info.run_id)) == 2, "no trial has a second run"
+    study = open_storage(data_dir / "sweeps" / "another").get_all_trials(0)
+    told = {tuple(trial.values) for trial in study if trial.values}
+    assert {(first[key]["parameters"], first[key]["fid"]) for key in searched} <= told, "the study learned of them"
+
+
+def test_a_sweep_with_another_budget_takes_nothing(data_dir: Path, tiny: dict[str, Any], spec_file: Any) -> None:
+    tiny |= {"name": "longer", "phases": ["search"]}
+    tiny["student"]["kimg"] = 6
+    tiny["search"]["trials"] = 2
+    table = sweeps.run_sweep(sweeps.load_spec(spec_file(tiny)), data_dir, workers=2).table
+    assert len(table) == 2
+    assert all(row["kimg"] >= 6 for row in table.to_pylist())
+
+
+def test_a_deleted_run_is_a_trial_to_be_done_again(finished: Any, data_dir: Path) -> None:
+    tracking = Tracking(Workspace.existing(data_dir).store)
+    parent = tracking.find_sweep("tiny")
+    assert parent is not None
+    row = next(row for row in finished.result.table.to_pylist() if row["phase"] == "search")
+    tracking.client.delete_run(row["run_id"])
+    again = rows(sweeps.run_sweep(finished.spec, data_dir, workers=2).table)
+    assert again.keys() == rows(finished.result.table).keys()
+    redone = again[row["trial_key"]]
+    assert redone["run_id"] != row["run_id"]
+    assert redone["fid"] == row["fid"], "a row depends on its identity alone"
+    assert all(run.data.tags[PARENT] == parent.info.run_id for run in tracking.trials(parent.info.run_id))
+
+
+@pytest.mark.slow
+def test_one_file_runs_a_sweep_for_each_data_set_at_once(tiny: dict[str, Any], tmp_path: Path) -> None:
+    del tiny["dataset"]
+    tiny |= {"name": "both", "phases": ["search"], "datasets": {"digits": {}, "shapes": {"teacher": {"width": 6}}}}
+    tiny["search"] |= {"trials": 2, "points": []}
+    path = tmp_path / "both.yaml"
+    path.write_text(yaml.safe_dump(tiny))
+    results = sweeps.run_sweeps(sweeps.load_specs(str(path)), tmp_path / "data", workers=2)
+    tables = [result.table.to_pylist() for result in results]
+    assert [table[0]["sweep"] for table in tables] == ["both-digits", "both-shapes"]
+    assert [len(table) for table in tables] == [2, 2]
+    assert tables[0][0]["teacher_digest"] != tables[1][0]["teacher_digest"]
+    assert tables[0][0]["protocol_digest"] != tables[1][0]["protocol_digest"]
+
+
+@pytest.mark.slow
+def test_a_reproducible_search_asks_the_same_with_one_worker_as_with_three(
+    finished: Any, tiny: dict[str, Any], spec_file: Any, tmp_path: Path
+) -> None:
+    tiny["phases"] = ["search"]
+    tiny["search"] |= {"trials": 8, "points": [], "reproducible": True, "batch_size": 3}
+    spec = sweeps.load_spec(spec_file(tiny))
+    tables = [sweeps.run_sweep(spec, tmp_path / str(workers), workers).table for workers in (1, 3)]
+    one, three = (table.drop_columns(["run_id", "wall_s"]).sort_by("trial") for table in tables)
+    assert len(one) == 8
+    assert one.equals(three), "spec and seed alone decide the whole table"
