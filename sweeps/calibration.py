@@ -5,6 +5,7 @@ In a process of its own, so that the peak of its memory is that of a trial.
 
 import itertools
 import multiprocessing
+import os
 import resource
 import tempfile
 import time
@@ -99,7 +100,7 @@ def _measure_in_child(
 
 
 def _measure(spec: SweepSpec, data_root: DataRoot, students: list[GeneratorConfig], gan_weight: float) -> Calibration:
-    torch.set_num_threads(spec.resources.cpus_per_trial)
+    torch.set_num_threads(min(spec.resources.cpus_per_trial, os.cpu_count() or 1))
     dataset, compute = load_dataset(spec.dataset, data_root), spec.resources.compute
     evaluator = _evaluator(spec, dataset)
     paces: list[Pace] = []

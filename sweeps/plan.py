@@ -79,13 +79,13 @@ class Plan:
                 f"{size.mac_g * 1000:.2f}",
             )
         needs = (
-            f"about {self.core_hours:.1f} core-hours"
-            + (f", {self.gpu_hours:.1f} GPU-hours" if self.gpu_hours else "")
+            f"about {self.core_hours:.2g} core-hours"
+            + (f", {self.gpu_hours:.2g} GPU-hours" if self.gpu_hours else "")
             + f", {_hours(self.wall_hours)} with {self.workers} trials at once; "
             f"{self.memory_gib:.1f} GiB of memory a trial, {self.disk_gib:.2f} GiB of disk"
         )
         warnings = [Text(f"warning: {warning}", style="yellow") for warning in self.warnings]
-        return Group(phases, Text(), sizes, Text(), Text(needs), *warnings)
+        return Group(Text(self.name, style="bold"), Text(), phases, Text(), sizes, Text(), Text(needs), *warnings)
 
     def as_dict(self) -> dict[str, Any]:
         """The same for a script."""

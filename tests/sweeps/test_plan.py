@@ -1,0 +1,82 @@
+"""A sweep's plan: what it would do, and what speaks against it, before anything runs."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import sweeps
+from gan import count_parameters, default_data_root, load_dataset
+from sweeps.calibration import Calibration, Pace
+from sweeps.cli import main
+from sweeps.plan import Plan, plan_sweep
+
+
+@pytest.fixture
+def planned(tiny: dict[str, Any], spec_file: Any) -> Callable[..., Plan]:
+    """Plans the tiny sweep with changes by dotted path."""
+
+    def plan(**changes: Any) -> Plan:
+        dotted = {name.replace("__", "."): value for name, value in changes.items()}
+        return plan_sweep(sweeps.load_spec(spec_file(tiny), dotted), default_data_root(), workers=2)
+
+    return plan
+
+
+def test_trials_sizes_and_needs(planned: Callable[..., Plan], tiny: dict[str, Any], spec_file: Any) -> None:
+    plan = planned()
+    spec = sweeps.load_spec(spec_file(tiny))
+    dataset = load_dataset(spec.dataset, default_data_root())
+    assert [(phase.name, phase.trials) for phase in plan.phases] == [("teacher", 0), ("search", 4), ("baseline", 4)]
+    smallest, largest = (spec.student_architecture(dataset, *size) for size in ((1, 1), (4, 2)))
+    assert plan.smallest.parameters == count_parameters(smallest)
+    assert plan.largest.parameters == count_parameters(largest)
+    assert plan.smallest.ratio == count_parameters(spec.teacher_architecture(dataset)) / count_parameters(smallest)
+    assert all(phase.core_hours > 0 for phase in plan.phases)
+    assert 0 < plan.wall_hours < plan.core_hours
+    assert 0.1 < plan.memory_gib < 8
+    assert not plan.gpu_hours
+
+
+def test_twice_the_trials_take_twice_as_long() -> None:
+    paces = tuple(Pace("joint", mac, 10.0 * mac, 1.0) for mac in (0.1, 0.4))
+    calibration = Calibration(paces, 1.0, 0)
+    assert calibration.trial_s("joint", 0.25, 8.0, 3) == pytest.approx(2.5 * 8 + 3)
+    assert calibration.trial_s("joint", 0.01, 8.0, 3) == pytest.approx(1.0 * 8 + 3), "constant below what was timed"
+    assert calibration.trial_s("joint", 0.9, 8.0, 3) == pytest.approx(4.0 * 8 + 3), "and above it"
+
+
+def test_what_speaks_against_it(planned: Callable[..., Plan]) -> None:
+    plan = planned(
+        search__constraints={"max_parameters": 10},
+        resources__cpus_per_trial=256,
+        evaluation__rungs_kimg=[],
+        evaluation__num_samples=200,
+    )
+    said = "\n".join(plan.warnings)
+    for part in (
+        "search.constraints leave no student",
+        "a trial takes 256 cores",
+        "without evaluation.rungs_kimg a trial has no checkpoint",
+        "evaluation.num_samples 200 for 64 features",
+    ):
+        assert part in said
+    assert {phase.name: phase.trials for phase in plan.phases}["search"] == 0
+
+
+def test_the_command_prints_json_and_writes_nothing(
+    tiny: dict[str, Any], spec_file: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    path = spec_file(tiny)
+    monkeypatch.setattr("sys.argv", ["ganlimit", "sweep", "plan", str(path), "--json", "--trials", "7"])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code in (0, None)
+    plan = json.loads(capsys.readouterr().out)
+    assert {phase["name"]: phase["trials"] for phase in plan["phases"]}["search"] == 7
+    (warning,) = plan["warnings"]
+    assert "fewer than 10 samples a feature" in warning
+    assert list(tmp_path.iterdir()) == [path]
