@@ -1,0 +1,146 @@
+"""Searches over recorded learning curves: the engine's own queue and rungs, a clock in kimg, no training.
+
+tests/data/curves.parquet has the curves; for each student and repeat one of its recorded seeds is drawn. What is
+found is judged by the students' mean FID over their seeds: the share that the frontier dominates of the box up to
+the teacher's size and five times its FID, both on log scales.
+"""
+
+import heapq
+import math
+import random
+import statistics
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import optuna
+import pyarrow.parquet as pq
+
+import sweeps
+from analysis import hypervolume_of
+from gan import GeneratorConfig
+from gan.digests import value_digest
+from sweeps.pruning import Rungs
+from sweeps.queues import QueueSearcher
+from sweeps.requests import Job, TrialRequest
+from sweeps.search import StudyQueue, open_study
+
+DATA = Path(__file__).parents[1] / "data" / "curves.parquet"
+SPEC = Path(__file__).with_name("curves.yaml")
+WORKERS = 4  # trials at once
+
+Student = tuple[int, int, str, float]
+
+
+@dataclass(frozen=True)
+class Curves:
+    """Recorded curves: student -> seeds -> (kimg, fid) by rung, its parameters and its mean final FID."""
+
+    runs: dict[Student, list[list[tuple[float, float]]]]
+    parameters: dict[Student, int]
+    final_fid: dict[Student, float]
+    kimg: float  # of a whole training
+    box: tuple[float, float]  # log10 of the teacher's parameters and of five times its FID
+
+    @classmethod
+    def load(cls, path: Path) -> "Curves":
+        table = pq.read_table(path)
+        runs: dict[Student, dict[int, list[tuple[float, float]]]] = {}
+        parameters: dict[Student, int] = {}
+        for row in table.to_pylist():
+            student = (row["width"], row["depth"], row["block"], row["gan_weight"])
+            runs.setdefault(student, {}).setdefault(row["seed"], []).append((row["kimg"], row["fid"]))
+            parameters[student] = row["parameters"]
+        lists = {student: [sorted(run) for run in seeds.values()] for student, seeds in runs.items()}
+        final = {student: statistics.mean(run[-1][1] for run in seeds) for student, seeds in lists.items()}
+        shared = table.schema.metadata
+        box = np.log10(float(shared[b"teacher_parameters"])), np.log10(5 * float(shared[b"teacher_fid"]))
+        kimg = max(table["kimg"].to_pylist())
+        return cls(lists, parameters, final, kimg, (float(box[0]), float(box[1])))
+
+    def hypervolume(self, students: set[Student]) -> float:
+        """The share of the box that the students' true (parameters, FID) dominate, on log scales."""
+        points = [(np.log10(self.parameters[s]), np.log10(self.final_fid[s])) for s in students]
+        low = min(np.log10(list(self.parameters.values()))), min(np.log10(list(self.final_fid.values())))
+        area = (self.box[0] - low[0]) * (self.box[1] - low[1])
+        return hypervolume_of([(float(p), float(f)) for p, f in points], self.box) / float(area)
+
+
+def spec_of(sampler: str, pruning: bool | dict[str, Any], repeat: int) -> sweeps.SweepSpec:
+    """The recorded space, as a user would write it for this sampler."""
+    changes: dict[str, Any] = {
+        "seed": repeat,
+        "search.sampler": sampler,
+        "search.trials": 100_000,
+        "search.seeds": [0],
+        "search.pruning": pruning,
+    }
+    if sampler != "grid":  # an ordered width helps those who can make use of it
+        changes["search.space.width"] = {"type": "int", "low": 1, "high": 24, "log": True}
+    return sweeps.load_spec(SPEC, changes)
+
+
+class Simulation:
+    """One search, with a clock in kimg instead of workers, and recorded curves instead of training."""
+
+    def __init__(self, curves: Curves, spec: sweeps.SweepSpec, workers: int = WORKERS) -> None:
+        self._curves, self._spec, self._workers = curves, spec, workers
+        self._widths = sorted({student[0] for student in curves.runs})
+        chance = random.Random(spec.seed)
+        self._runs = {student: chance.choice(runs) for student, runs in sorted(curves.runs.items())}
+        study = open_study(spec, optuna.storages.InMemoryStorage())
+        self._searcher = QueueSearcher([StudyQueue(spec, self._request_of, study, {}, spec.search.trials)])
+        rule, rungs_kimg = spec.search.pruning, spec.evaluation.rungs_kimg
+        self._rungs = Rungs(rule, rungs_kimg, spec.search.objectives) if rule else None
+        self._waiting: list[tuple[float, int, int]] = []  # (time, trial, rung that it reaches then)
+        self._jobs: dict[int, Job] = {}
+        self.kimg = curves.kimg
+        self.found: set[Student] = set()  # that were trained to the end
+
+    def run(self, budget_kimg: float = math.inf) -> Iterator[float]:
+        """Search until the budget is spent or the space used up. Yields the kimg spent at the end of each training."""
+        spent = 0.0
+        for _ in range(self._workers):
+            self._begin(0.0)
+        while self._waiting and spent < budget_kimg:
+            now, trial, rung = heapq.heappop(self._waiting)
+            job = self._jobs[trial]
+            student = self._nearest(job.point)
+            run = self._runs[student]
+            kimg, fid = run[rung]
+            spent += kimg - (run[rung - 1][0] if rung else 0.0)
+            is_last = rung == len(run) - 1
+            result = {"parameters": self._curves.parameters[student], "fid": fid}
+            if not is_last and (self._rungs is None or self._rungs.learn(job.request.key, kimg, result)):
+                heapq.heappush(self._waiting, (now + run[rung + 1][0] - kimg, trial, rung + 1))
+                continue
+            self._searcher.on_trial_complete(str(trial), {"state": "COMPLETED" if is_last else "RUNNING", **result})
+            if is_last:
+                self.found.add(student)
+            yield spent
+            self._begin(now)
+
+    def _begin(self, now: float) -> None:
+        number = len(self._jobs)
+        config = self._searcher.suggest(str(number))
+        if isinstance(config, dict):
+            self._jobs[number] = Job.model_validate_json(config["job"])
+            first_kimg, _ = self._runs[self._nearest(self._jobs[number].point)][0]
+            heapq.heappush(self._waiting, (now + first_kimg, number, 0))
+
+    def _nearest(self, point: Any) -> Student:
+        width = min(self._widths, key=lambda w: abs(np.log(w / point["width"])))
+        return width, int(point["depth"]), str(point["block"]), float(point["gan_weight"])
+
+    def _request_of(self, point: Any) -> TrialRequest:
+        width, depth, block, gan_weight = self._nearest(point)
+        architecture = GeneratorConfig.model_validate(
+            {"image_size": 16, "image_channels": 1, "latent_size": 64, "width": width, "depth": depth, "block": block}
+        )
+        recipe = self._spec.student.model_copy(update={"gan_weight": gan_weight})
+        digests = dict.fromkeys(("teacher_digest", "pool_digest", "protocol_digest"), value_digest("recorded"))
+        return TrialRequest(
+            phase="search", architecture=architecture, distillation=recipe, seed=0, threads=1, **digests
+        )
