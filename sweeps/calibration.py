@@ -25,6 +25,9 @@ from gan import (
     Progress,
     Protocol,
     RealReference,
+    TeacherPool,
+    agreement,
+    agreement_latents,
     build_generator,
     build_pool,
     distill,
@@ -35,7 +38,6 @@ from gan import (
     save_checkpoint,
     train_gan,
 )
-from gan.imported import AnyGenerator
 from sweeps.spec import SweepSpec
 
 WARM_UP_STEPS, TIMED_STEPS = 3, 12
@@ -44,12 +46,13 @@ POOL_IMAGES = 1024
 
 @dataclass(frozen=True)
 class Pace:
-    """What one kind of training takes. `s_per_kimg` at `mac_g` of the generator, one measurement in `evaluation_s`."""
+    """What one kind of training takes, at `mac_g` of the generator: a rung's measurement, and the last one."""
 
     kind: str  # teacher, distilled, joint, scratch
     mac_g: float
     s_per_kimg: float
     evaluation_s: float
+    ending_s: float
 
 
 @dataclass(frozen=True)
@@ -60,10 +63,11 @@ class Calibration:
     memory_gib: float
     checkpoint_bytes: int
 
-    def trial_s(self, kind: str, mac: float, kimg: float, reports: int) -> float:
-        """Seconds of a training of `kind` with `reports` measurements, between the sizes that were timed."""
+    def trial_s(self, kind: str, mac: float, kimg: float, rungs: int) -> float:
+        """Seconds of a training of `kind`, measured at `rungs` and at the end, between the sizes that were timed."""
         paces = sorted((pace for pace in self.paces if pace.kind == kind), key=lambda pace: pace.mac_g)
-        return _between(paces, mac, "s_per_kimg") * kimg + _between(paces, mac, "evaluation_s") * reports
+        training_s = _between(paces, mac, "s_per_kimg") * kimg + _between(paces, mac, "evaluation_s") * rungs
+        return training_s + _between(paces, mac, "ending_s")
 
 
 def calibrate(
@@ -111,6 +115,9 @@ def _measure(spec: SweepSpec, data_root: DataRoot, students: list[GeneratorConfi
         images = max(POOL_IMAGES, spec.student.batch_size)
         list(build_pool(teacher, "untrained", path, pool_latents(images, spec.teacher.latent_size, 0)))
         pool = open_pool(path)
+        path = Path(name) / "agreement.arrow"
+        list(build_pool(teacher, "untrained", path, agreement_latents(spec.teacher.latent_size, 0)))
+        held_out = open_pool(path)
         for student in students:
             for kind, weight in (("distilled", 0.0), ("joint", gan_weight)):
                 if kind == "joint" and not weight:
@@ -120,7 +127,7 @@ def _measure(spec: SweepSpec, data_root: DataRoot, students: list[GeneratorConfi
                 steps = distill(
                     student, recipe.model_copy(update={"kimg": points[-1]}), pool, dataset, 0, points, compute
                 )
-                paces.append(_pace(kind, student, steps, evaluator))
+                paces.append(_pace(kind, student, steps, evaluator, held_out))
             scratch = spec.baseline.training
             points = _points(scratch.batch_size)
             training = train_gan(student, scratch.model_copy(update={"kimg": points[-1]}), dataset, 0, points, compute)
@@ -162,19 +169,26 @@ def _points(batch_size: int) -> tuple[float, float]:
     return WARM_UP_STEPS * batch_size / 1000, (WARM_UP_STEPS + TIMED_STEPS) * batch_size / 1000
 
 
-def _pace(kind: str, architecture: GeneratorConfig, steps: Iterator[Progress], evaluator: Evaluator) -> Pace:
+def _pace(
+    kind: str,
+    architecture: GeneratorConfig,
+    steps: Iterator[Progress],
+    evaluator: Evaluator,
+    held_out: TeacherPool | None = None,
+) -> Pace:
     warm = next(steps)
     began = time.perf_counter()
     last = next(steps)
     elapsed = time.perf_counter() - began
     began = time.perf_counter()
-    _evaluate(evaluator, last.generator)
+    evaluator.evaluate(last.generator)
     evaluation_s = time.perf_counter() - began
-    return Pace(kind, mac_g(architecture), elapsed / (last.kimg - warm.kimg), evaluation_s)
-
-
-def _evaluate(evaluator: Evaluator, generator: AnyGenerator) -> None:
-    evaluator.evaluate(generator)
+    began = time.perf_counter()
+    evaluator.evaluate(last.generator, whole=True)
+    if held_out:
+        agreement(last.generator, held_out)
+    ending_s = time.perf_counter() - began
+    return Pace(kind, mac_g(architecture), elapsed / (last.kimg - warm.kimg), evaluation_s, ending_s)
 
 
 def _between(paces: Sequence[Pace], mac: float, name: str) -> float:

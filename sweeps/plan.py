@@ -138,7 +138,6 @@ def _phases(
     students: list[GeneratorConfig],
 ) -> tuple[PhasePlan, ...]:
     """The teacher's training and the phases, each with the mean cost of a point of the space."""
-    reports = len(spec.evaluation.rungs_kimg) + 1
     cores = spec.resources.cpus_per_trial / HOUR_S
 
     def mean_s(scratch: bool) -> float:
@@ -147,7 +146,7 @@ def _phases(
                 "scratch" if scratch else "joint" if point["gan_weight"] else "distilled",
                 mac_g(student),
                 spec.baseline.kimg if scratch else spec.recipe(point).kimg,
-                reports,
+                len(spec.evaluation.rungs_kimg),
             )
             for point, student in zip(points, students, strict=True)
         ]

@@ -2,7 +2,7 @@
 
     python tests/benchmarks/curves.py --data-dir curves-data [--out tests/data/curves.parquet]
 
-Runs the sweep in curves.yaml (about an hour and a half on one core, or goes on where it was cut off) and
+Runs the sweep in curves.yaml (about an hour on 2 cores, or goes on where it was cut off) and
 writes one row for each rung of each trial: the student, its seed, kimg, parameters and FID.
 """
 
@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 
 import sweeps
 from sweeps.ledger import stored_records
-from sweeps.tracking import Tracking
+from sweeps.tracking import PHASE, Tracking
 from sweeps.workspace import Workspace
 
 SPEC = Path(__file__).with_name("curves.yaml")
@@ -47,7 +47,7 @@ def export(data_dir: Path) -> pa.Table:
     assert parent is not None, "it ran just now"
     rows = []
     for found in stored_records(tracking, parent.info.run_id).values():
-        if found.state != "COMPLETED":
+        if found.state != "COMPLETED" or found.tags[PHASE] != "search":
             continue
         student = {name: int(found.params[name]) for name in ("width", "depth", "seed")}
         student |= {"block": found.params["block"], "gan_weight": float(found.params["gan_weight"])}
