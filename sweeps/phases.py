@@ -28,9 +28,10 @@ from sweeps.queues import JobQueue, ListQueue
 from sweeps.requests import Job, TrialRequest
 from sweeps.results import table_of
 from sweeps.reuse import Reuse
-from sweeps.search import StudyQueue, open_storage, open_study, planned_trials
+from sweeps.search import StudyQueue
 from sweeps.space import Value
 from sweeps.spec import PhaseName, SweepSpec
+from sweeps.study import open_storage, open_study, planned_trials
 from sweeps.tracking import PHASE, PROTOCOL, TEACHER_DIGEST, Tracking
 from sweeps.trial_log import TrialContext, closing
 

@@ -14,9 +14,9 @@ from rich.text import Text
 from gan import DataRoot, GeneratorConfig, ImageDataset, count_parameters, load_dataset, mac_g
 from sweeps.budget import HOUR_S
 from sweeps.calibration import Calibration, calibrate
-from sweeps.search import grid_size, planned_trials
 from sweeps.space import Value, distributions, extremes, point_of
 from sweeps.spec import InceptionSpec, SweepSpec, TeacherSpec
+from sweeps.study import grid_size, planned_trials
 
 SAMPLED_POINTS = 300
 ASSUMED_FRONTIER = 8  # students; how many there are is what the sweep finds out

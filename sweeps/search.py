@@ -1,21 +1,17 @@
-"""The search: an Optuna study that outlives the process and never asks for a trial twice.
+"""The search: a study is asked for points and told their results, and never has a trial run twice.
 
-The study (an Optuna journal file) and the ledger of trials make a resume: a new search on the same
-study, where finished trials are known by their identity and unfinished ones are asked again.
+Finished trials are known by their identity and answered from the ledger.
 """
 
-import itertools
-import math
-import warnings
+import random
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
+from functools import cached_property
 from typing import Any
 
 import optuna
-from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
 from optuna.trial import TrialState
 
 from gan import count_parameters, mac_g
@@ -24,15 +20,13 @@ from sweeps.ledger import Ledger, Objectives, finite_objectives, next_ordinal, s
 from sweeps.queues import JobQueue, Nothing
 from sweeps.requests import Job, TrialRequest
 from sweeps.reuse import Reuse
-from sweeps.search_spec import OBJECTIVES
-from sweeps.space import AnyDomain, FixedDomain, Value, distributions, point_of
+from sweeps.space import Value, distributions, every_point, point_of
 from sweeps.spec import SweepSpec
 
-optuna.logging.set_verbosity(optuna.logging.WARNING)
-
-REPEATS_BEFORE_RANDOM = {"gp": 2}  # whose repeats are slow, and stubborn
-REPEATS_BEFORE_RANDOM_OTHERS = 20
-REPEATS_BEFORE_END = 500
+PATIENCE = {"gp": 2}  # repeats before the sampler is led elsewhere: this one's are slow, and stubborn
+PATIENCE_WITH_OTHERS = 20
+REPEATS_BEFORE_END = 500  # in a space without end
+LISTED_POINTS = 5000  # a space of at most so many is gone through by list
 
 Point = Mapping[str, Value]
 ToRequest = Callable[[Point], TrialRequest]
@@ -53,9 +47,8 @@ class StudyQueue(JobQueue):
 
     A point whose identity is settled is answered from the ledger, one that another sweep has finished is taken
     over, one that breaks a constraint is put aside untrained, one that is under way is given up; then another
-    is asked. Where the sampler keeps
-    repeating itself random points are drawn, and where those repeat as well the space is used up and the
-    search ends.
+    is asked. Where the sampler keeps repeating itself it is given a point by chance, of those that are left; with
+    none left the search ends.
 
     With `search.reproducible` points are asked in batches of a fixed size, and a batch is told, in the
     order of asking, when all of it has ended: spec and seed alone decide what is asked.
@@ -77,7 +70,8 @@ class StudyQueue(JobQueue):
         self._to_request, self._study = to_request, study
         self._ledger, self._next_trial = ledger, next_ordinal(ledger)
         self._sampler = study.sampler
-        self._random = optuna.samplers.RandomSampler(seed=seed_at(spec.seed, "random points") % 2**32)
+        chance = seed_at(spec.seed, "random points") % 2**32
+        self._random, self._chance = optuna.samplers.RandomSampler(seed=chance), random.Random(chance)
         self._keys: set[str] = set()  # asked in this session
         self._running: dict[str, _Asked] = {}
         self._handed_out = self.done
@@ -125,12 +119,10 @@ class StudyQueue(JobQueue):
 
     def _ask(self, of_ledger: bool = False) -> _Asked | None:
         """A point that is to be trained; with `of_ledger` also one whose result is known."""
-        patience = REPEATS_BEFORE_RANDOM.get(self._search.sampler, REPEATS_BEFORE_RANDOM_OTHERS)
+        patience = PATIENCE.get(self._search.sampler, PATIENCE_WITH_OTHERS)
         with self._own_sampler():
             for repeats in range(REPEATS_BEFORE_END):
-                if repeats == patience:
-                    self._study.sampler = self._random
-                if self._handed_out >= self.total:
+                if self._handed_out >= self.total or (repeats >= patience and not self._lead_elsewhere()):
                     return None
                 trial = self._study.ask(self._distributions)
                 point = point_of(trial, self._domains)
@@ -162,10 +154,39 @@ class StudyQueue(JobQueue):
         return number
 
     def _breaks_a_constraint(self, trial: optuna.Trial, request: TrialRequest) -> bool:
-        excess = self._search.constraints.excess(count_parameters(request.architecture), mac_g(request.architecture))
+        excess = self._excess(request)
         for name, value in excess.items():
             trial.set_constraint(name, value)
         return any(value > 0 for value in excess.values())
+
+    def _excess(self, request: TrialRequest) -> Mapping[str, float]:
+        architecture = request.architecture
+        return self._search.constraints.excess(count_parameters(architecture), mac_g(architecture))
+
+    def _lead_elsewhere(self) -> bool:
+        """See to it that the next point is a new one, as far as that can be. False where none is left."""
+        if self._listed is None:
+            self._study.sampler = self._random
+            return True
+        settled = () if self._search.reproducible else (key for key, entry in self._ledger.items() if entry.settled)
+        known = self._keys.union(settled)
+        left = [point for key, point in self._listed.items() if key not in known]
+        if left:
+            self._study.enqueue_trial(self._chance.choice(left))
+        return bool(left)
+
+    @cached_property
+    def _listed(self) -> dict[str, dict[str, Value]] | None:
+        """Every trial that a finite space may ask for; None for a space without end."""
+        points = every_point(self._domains, LISTED_POINTS)
+        if points is None:
+            return None
+        requests = [(self._to_request(point), point) for point in points]
+        return {
+            request.key: {name: point[name] for name in self._distributions}
+            for request, point in requests
+            if all(excess <= 0 for excess in self._excess(request).values())
+        }
 
     @contextmanager
     def _own_sampler(self) -> Iterator[None]:
@@ -186,103 +207,3 @@ def objectives_of(result: Mapping[str, Any], names: Sequence[str]) -> Objectives
     if result.get("state") not in {"COMPLETED", "RUNNING"}:
         return None
     return finite_objectives(result, names)
-
-
-def open_storage(folder: Path) -> optuna.storages.BaseStorage:
-    """The journal of a sweep's study in `folder`, safe for several processes."""
-    path = str(folder / "study.journal")
-    return optuna.storages.JournalStorage(JournalFileBackend(path, JournalFileOpenLock(path)))
-
-
-def open_study(spec: SweepSpec, storage: optuna.storages.BaseStorage, ledger: Ledger | None = None) -> optuna.Study:
-    """The sweep's study, made ready to go on: orphans of an ended process are closed and asked again.
-
-    So is a trial whose run was deleted. An adaptive study is told what the ledger knows and it does not. In a
-    new study the spec's points, or the whole grid, are put in line first. A reproducible one always begins anew
-    and is answered from the ledger, so that it does not depend on where it was cut off.
-    """
-    if spec.search.reproducible and spec.name in optuna.get_all_study_names(storage):
-        optuna.delete_study(study_name=spec.name, storage=storage)
-    study = optuna.create_study(
-        study_name=spec.name,
-        storage=storage,
-        sampler=build_sampler(spec),
-        directions=[OBJECTIVES[name] for name in spec.search.objectives],
-        load_if_exists=True,
-    )
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-        study.set_metric_names(list(spec.search.objectives))
-    for orphan in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
-        study.tell(orphan.number, state=TrialState.FAIL)
-        if orphan.params:
-            study.enqueue_trial(orphan.params, skip_if_exists=False)
-    is_new = not study.get_trials(deepcopy=False)
-    if ledger is not None:
-        for params in _unknown(study, spec.domains(), ledger):
-            study.enqueue_trial(params, skip_if_exists=False)
-    if ledger and spec.search.is_adaptive:
-        study.add_trials(_untold(study, spec.domains(), ledger))
-    if is_new:
-        for point in _points(spec):
-            study.enqueue_trial(point)
-    return study
-
-
-def _unknown(study: optuna.Study, domains: Mapping[str, AnyDomain], ledger: Ledger) -> list[dict[str, Any]]:
-    """Points with a result in the study of which the ledger has no trial: their runs were deleted."""
-    names = distributions(domains)
-    known = {frozenset((name, entry.point.get(name)) for name in names) for entry in settled_in(ledger, "search")}
-    completed = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
-    told = {frozenset(trial.params.items()): trial.params for trial in completed}
-    return [params for point, params in told.items() if point not in known]
-
-
-def _untold(study: optuna.Study, domains: Mapping[str, AnyDomain], ledger: Ledger) -> list[optuna.trial.FrozenTrial]:
-    """The search's settled trials that the study lacks: of another sweep, or of a study that was lost."""
-    spaces = distributions(domains)
-    told = {frozenset(trial.params.items()) for trial in study.get_trials(deepcopy=False)}
-    found = []
-    for entry in settled_in(ledger, "search"):
-        if entry.objectives is None or not all(domain.holds(entry.point.get(name)) for name, domain in domains.items()):
-            continue
-        params = {name: entry.point[name] for name in spaces}
-        if frozenset(params.items()) not in told:
-            found.append(optuna.trial.create_trial(params=params, distributions=spaces, values=list(entry.objectives)))
-    return found
-
-
-def planned_trials(spec: SweepSpec) -> int:
-    """How many trials the search has: the spec's, or all points of a grid that has fewer."""
-    return min(grid_size(spec), spec.search.trials) if spec.search.sampler == "grid" else spec.search.trials
-
-
-def grid_size(spec: SweepSpec) -> int:
-    """The number of points of a grid over the spec's space."""
-    return math.prod(len(domain.values) for domain in spec.domains().values())
-
-
-def build_sampler(spec: SweepSpec) -> optuna.samplers.BaseSampler:
-    """The spec's sampler. A grid's points are put in line beforehand; random fills in after it."""
-    seed = seed_at(spec.seed, "sampler") % 2**32
-    if spec.search.sampler == "tpe":
-        # The liar keeps points that run at the same time apart.
-        return optuna.samplers.TPESampler(seed=seed, constant_liar=True)
-    if spec.search.sampler == "nsgaii":
-        return optuna.samplers.NSGAIISampler(seed=seed, population_size=spec.search.population_size)
-    if spec.search.sampler == "gp":
-        return optuna.samplers.GPSampler(seed=seed, deterministic_objective=False)
-    return optuna.samplers.RandomSampler(seed=seed)
-
-
-def _points(spec: SweepSpec) -> list[dict[str, Any]]:
-    domains = spec.domains()
-    first_seed = {"seed": spec.student_seeds[0]} if "seed" in domains else {}
-    searched = [name for name, domain in domains.items() if not isinstance(domain, FixedDomain)]
-    points = [{**point.values, **first_seed} for point in spec.search.points]
-    points = [{name: point[name] for name in searched} for point in points]
-    if spec.search.sampler == "grid":
-        domains = {name: domains[name] for name in searched}
-        columns = [domain.values for domain in domains.values()]
-        points += [dict(zip(domains, row, strict=True)) for row in itertools.product(*columns)]
-    return points

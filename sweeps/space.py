@@ -1,6 +1,8 @@
 """The search space: from a spec's domains to Optuna's suggestions. Knows Optuna, knows no network."""
 
-from collections.abc import Mapping
+import itertools
+import math
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Literal
 
 import optuna
@@ -141,6 +143,21 @@ def bounds(domain: AnyDomain) -> tuple[Number, Number]:
 def extremes(domain: AnyDomain) -> tuple[Value, ...]:
     """The ends of a range; every value of a choice."""
     return domain.values if isinstance(domain, ChoiceDomain | FixedDomain) else (domain.low, domain.high)
+
+
+def every_point(domains: Mapping[str, AnyDomain], at_most: int) -> list[dict[str, Value]] | None:
+    """All points of a space; None where it is a continuum or has more than `at_most`."""
+    columns: list[Sequence[Value]] = []
+    for domain in domains.values():
+        if isinstance(domain, FloatDomain):
+            return None
+        if isinstance(domain, IntDomain):
+            columns.append(range(domain.low, domain.high + 1, domain.step))
+        else:
+            columns.append(domain.values)
+    if math.prod(map(len, columns)) > at_most:
+        return None
+    return [dict(zip(domains, row, strict=True)) for row in itertools.product(*columns)]
 
 
 def distributions(domains: Mapping[str, AnyDomain]) -> dict[str, BaseDistribution]:

@@ -36,8 +36,9 @@ from sweeps.pruning import RungSurvival
 from sweeps.queues import PhaseQueue
 from sweeps.requests import Job, TrialRequest
 from sweeps.runner import open_sweep
-from sweeps.search import StudyQueue, open_storage, open_study
+from sweeps.search import StudyQueue
 from sweeps.space import distributions
+from sweeps.study import open_storage, open_study
 from sweeps.tracking import Tracking
 from sweeps.trial import tell_tune
 from sweeps.trial_log import TrialContext, TrialLog, costs_of, delivery_of

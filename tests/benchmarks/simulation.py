@@ -25,7 +25,8 @@ from gan.digests import value_digest
 from sweeps.pruning import Rungs
 from sweeps.queues import QueueSearcher
 from sweeps.requests import Job, TrialRequest
-from sweeps.search import StudyQueue, open_study
+from sweeps.search import StudyQueue
+from sweeps.study import open_study
 
 DATA = Path(__file__).parents[1] / "data" / "curves.parquet"
 SPEC = Path(__file__).with_name("curves.yaml")

@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 import sweeps
-from sweeps.search import open_storage
+from sweeps.study import open_storage
 from sweeps.tracking import PARENT, Tracking
 from sweeps.workspace import Workspace
 

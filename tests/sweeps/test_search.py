@@ -13,8 +13,9 @@ from gan import DistillationConfig, GeneratorConfig, count_parameters, mac_g
 from sweeps.ledger import LedgerEntry
 from sweeps.queues import QueueSearcher
 from sweeps.requests import Job, TrialRequest
-from sweeps.search import StudyQueue, grid_size, objectives_of, open_storage, open_study
+from sweeps.search import StudyQueue, objectives_of
 from sweeps.space import ChoiceDomain, FloatDomain, IntDomain, distributions
+from sweeps.study import grid_size, open_storage, open_study
 
 
 def request_of(point: Any, **changes: Any) -> TrialRequest:
