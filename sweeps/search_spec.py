@@ -9,6 +9,8 @@ from gan.config import Config
 from gan.models import BlockName
 from sweeps.space import AnyDomain, Domain, FixedDomain, FloatDomain, Value
 
+MOST_TRIALS_OF_GP = 500  # python tests/benchmarks/engine.py --asks --samplers gp
+
 Seed = Annotated[int, Field(ge=0, lt=2**31)]
 
 Cost = Literal["parameters", "mac_g"]  # known before any training
@@ -114,6 +116,8 @@ class SearchSpec(Config):
             _require_inside(domains, point.values, number)
         if self.sampler == "grid" and any(isinstance(domain, FloatDomain) for domain in domains.values()):
             raise ValueError("a grid needs int or choice domains; use choice, or a sampler other than grid")
+        if self.sampler == "gp" and self.trials > MOST_TRIALS_OF_GP:
+            raise ValueError(f"gp takes seconds a suggestion beyond {MOST_TRIALS_OF_GP} trials; use tpe or nsgaii")
         if self.reproducible and self.pruning:
             raise ValueError("pruning depends on timing, which a reproducible search must not; leave one of them out")
         return self

@@ -21,7 +21,7 @@ from sweeps.search_spec import OBJECTIVES
 from sweeps.space import AnyDomain, FixedDomain, distributions
 from sweeps.spec import SweepSpec
 
-optuna.logging.set_verbosity(optuna.logging.WARNING)
+optuna.logging.set_verbosity(optuna.logging.ERROR)  # its warnings are of no use to who runs a sweep
 
 
 def open_storage(folder: Path) -> optuna.storages.BaseStorage:

@@ -5,7 +5,7 @@
 Both search the same space with TPE, two trials at once, each trial reporting twice. Ours keeps its whole ledger:
 journals, study on disk, and one MLflow run per trial in an SQLite store. The time is from the first trial's start
 to the last one's end, so that nobody's start-up counts. --asks measures instead how long a search waits for its
-next point when its study holds 1,000 and 5,000 trials.
+next point when its study holds as many trials as --sizes says.
 """
 
 import argparse
@@ -203,13 +203,13 @@ def _request_of(point: Any) -> TrialRequest:
     )
 
 
-def compare_asks(samplers: list[str], console: Console) -> dict[str, Any]:
+def compare_asks(samplers: list[str], sizes: list[int], console: Console) -> dict[str, Any]:
     table = Table(box=None, header_style="bold", title="milliseconds from asking for a job to having it")
     for heading in ("sampler", "trials in the study", "median", "most"):
         table.add_column(heading, justify="left" if heading == "sampler" else "right")
     found: dict[str, Any] = {}
     for sampler in samplers:
-        for size in (1000, 5000):
+        for size in sizes:
             times = ask_ms(sampler, size)
             found[f"{sampler} {size}"] = times
             table.add_row(sampler, f"{size:,}", f"{statistics.median(times):.0f}", f"{max(times):.0f}")
@@ -223,10 +223,11 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--asks", action="store_true", help="time the asking for points instead")
     parser.add_argument("--samplers", nargs="+", default=["tpe", "nsgaii", "random"])
+    parser.add_argument("--sizes", nargs="+", type=int, default=[1000, 5000], help="trials in the study")
     parser.add_argument("--out", type=Path, help="where to write the figures as JSON")
     arguments, console = parser.parse_args(), Console()
     if arguments.asks:
-        found = compare_asks(arguments.samplers, console)
+        found = compare_asks(arguments.samplers, arguments.sizes, console)
     else:
         found = compare(arguments.trials, arguments.runs, console)
     if arguments.out:
