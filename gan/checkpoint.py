@@ -69,7 +69,7 @@ def save_checkpoint(path: Path, checkpoint: Checkpoint, identity: str) -> None:
     text = json.dumps(card)
     digest = _digest(text, checkpoint.state)
     path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
+    unfinished = unfinished_checkpoint(path)
     try:
         save_file(checkpoint.state, unfinished, metadata={"card": text, "digest": digest})
         with unfinished.open("rb") as file:
@@ -79,6 +79,11 @@ def save_checkpoint(path: Path, checkpoint: Checkpoint, identity: str) -> None:
         raise OSError(str(error)) from error
     finally:
         unfinished.unlink(missing_ok=True)
+
+
+def unfinished_checkpoint(path: Path) -> Path:
+    """The file that becomes `path` when it is complete. A process that is killed leaves it behind."""
+    return path.with_name(f".{path.name}")
 
 
 def load_checkpoint(path: Path, identity: str) -> Checkpoint | None:

@@ -1,19 +1,34 @@
 """Bringing journals to the tracking store: each event once, in order, and without waiting for a store that is away."""
 
-import contextlib
 import shutil
 import time
 from pathlib import Path
 
 from mlflow.exceptions import MlflowException
-from mlflow.protos.databricks_pb2 import INTERNAL_ERROR, TEMPORARILY_UNAVAILABLE, ErrorCode
+from mlflow.protos.databricks_pb2 import (
+    DEADLINE_EXCEEDED,
+    INTERNAL_ERROR,
+    REQUEST_LIMIT_EXCEEDED,
+    RESOURCE_EXHAUSTED,
+    TEMPORARILY_UNAVAILABLE,
+    ErrorCode,
+)
 
 from sweeps.errors import SweepError
 from sweeps.journal import Event, TrialFolder, trial_folders
+from sweeps.ledger import SETTLED
 from sweeps.tracking import ERROR, PHASE, REUSED, STATE, TRIAL, Tracking, TrackingStore
 
 PAUSE_S = 5.0  # between two tries to reach a store that is away
-_AWAY = {ErrorCode.Name(code) for code in (INTERNAL_ERROR, TEMPORARILY_UNAVAILABLE)}
+_AWAY_CODES = (
+    *(INTERNAL_ERROR, TEMPORARILY_UNAVAILABLE, DEADLINE_EXCEEDED),
+    *(RESOURCE_EXHAUSTED, REQUEST_LIMIT_EXCEEDED),
+)
+_AWAY = {ErrorCode.Name(code) for code in _AWAY_CODES}
+
+
+class _StoreIsAwayError(Exception):
+    """Artifacts cannot be brought to the store now."""
 
 
 class Delivery:
@@ -30,9 +45,14 @@ class Delivery:
         if time.monotonic() < self._next_try:
             return False
         try:
-            self._deliver(folder)
-        except SweepError:
-            pass  # the store cannot be opened
+            try:
+                self._deliver(folder)
+            except MlflowException as error:
+                if error.error_code in _AWAY or self.has_run(folder):
+                    raise
+                self._deliver_again(folder)  # somebody deleted its run
+        except (SweepError, _StoreIsAwayError):
+            pass
         except MlflowException as error:
             if error.error_code not in _AWAY:
                 raise
@@ -64,6 +84,14 @@ class Delivery:
                 time.sleep(1.0)
         return len(pending)
 
+    def _deliver_again(self, folder: TrialFolder) -> None:
+        events = folder.events()
+        if events[0].kind == "reused":
+            folder.delete()  # the trial is nobody's now; who asks for it trains it
+            return
+        folder.set_delivered(0, None)
+        self._deliver(folder)
+
     def _deliver(self, folder: TrialFolder) -> None:
         events = folder.events()
         count, run_id = folder.delivered()
@@ -83,15 +111,21 @@ class Delivery:
             if event.kind == "reported" and not (number == count + 1 and event.kimg <= latest):
                 tracking.log(run_id, event.metrics, event.kimg, time_ms=event.time_ms)
             elif event.kind == "kept" and folder.model.is_dir():
-                tracking.client.log_artifacts(run_id, str(folder.model), "model")
+                self._keep(tracking, run_id, folder)
             elif event.kind == "closed":
                 tracking.log(run_id, event.metrics, event.kimg, time_ms=event.time_ms)
                 tracking.close(run_id, event.tags[STATE], event.tags.get(ERROR), event.time_ms)
             folder.set_delivered(number, run_id)
         if events[-1].kind == "closed":
             shutil.rmtree(folder.model, ignore_errors=True)
-            with contextlib.suppress(FileNotFoundError):
-                folder.checkpoint_path.unlink()
+            if events[-1].tags[STATE] in SETTLED:  # any other goes on from there
+                folder.delete_checkpoint()
+
+    def _keep(self, tracking: Tracking, run_id: str, folder: TrialFolder) -> None:
+        try:
+            tracking.client.log_artifacts(run_id, str(folder.model), "model")
+        except OSError as error:  # of the network as well: what requests raises is one
+            raise _StoreIsAwayError from error
 
     def _open(self, tracking: Tracking, folder: TrialFolder, event: Event) -> str:
         run = tracking.open_trial(self._parent_run_id, folder.key, event.tags["mlflow.runName"], event.tags)

@@ -6,12 +6,24 @@ ValueError
     └── UndeliveredError  the sweep ran to its end, and the tracking store was away
 """
 
+from collections.abc import Callable
+from typing import Any
+
 
 class SweepError(ValueError):
     """A mistake in what was asked for: the rule it breaks, the value given, and what to do."""
 
     def __init__(self, rule: str, value: object, remedy: str) -> None:
         super().__init__(f"{rule}, got {value}. {remedy}")
+
+    def __reduce__(self) -> tuple[Callable[..., Any], tuple[object, ...]]:
+        return _restored, (type(self), str(self))  # it crosses from one process to another
+
+
+def _restored(kind: type[SweepError], message: str) -> SweepError:
+    error = kind.__new__(kind)
+    ValueError.__init__(error, message)
+    return error
 
 
 class SpecError(SweepError):

@@ -15,6 +15,7 @@ from typing import Literal
 
 from analysis import TrialState
 from gan import ArtifactError, Checkpoint, load_checkpoint
+from gan.checkpoint import unfinished_checkpoint
 from sweeps.tracking import ERROR, REUSED, STATE
 
 EventKind = Literal["opened", "reported", "kept", "closed", "reused"]
@@ -123,7 +124,7 @@ class TrialFolder:
         """Whether the tracking store has everything."""
         return self.delivered()[0] >= len(self.events())
 
-    def set_delivered(self, events: int, run_id: str) -> None:
+    def set_delivered(self, events: int, run_id: str | None) -> None:
         """Remember that the store has the first `events` events."""
         unfinished = self._cursor.with_suffix(".new")
         unfinished.write_text(json.dumps({"events": events, "run_id": run_id}))
@@ -142,6 +143,11 @@ class TrialFolder:
         except ArtifactError:
             self._checkpoint.unlink()
             return None
+
+    def delete_checkpoint(self) -> None:
+        """Forget where the training stood."""
+        self._checkpoint.unlink(missing_ok=True)
+        unfinished_checkpoint(self._checkpoint).unlink(missing_ok=True)
 
     def _ends_with_a_line(self) -> bool:
         with self._journal.open("rb") as file:

@@ -17,8 +17,9 @@ from analysis import TrialState
 from sweeps.journal import Record, trial_folders
 from sweeps.tracking import PHASE, POINT, REUSED, TRIAL, TRIAL_KEY, Tracking
 
-# A trial in one of these states would end the same way again; any other state is run again.
-SETTLED = frozenset({TrialState.COMPLETED, TrialState.PRUNED, TrialState.DIVERGED, TrialState.OUT_OF_MEMORY})
+# A trial in one of these states would end the same way again; any other is run again. Whether memory suffices
+# depends on how many run at once.
+SETTLED = frozenset({TrialState.COMPLETED, TrialState.PRUNED, TrialState.DIVERGED})
 
 Objectives = tuple[float, float]  # of the search: (cost, quality), as they were measured
 

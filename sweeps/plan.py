@@ -16,7 +16,7 @@ from sweeps.budget import HOUR_S
 from sweeps.calibration import Calibration, calibrate
 from sweeps.space import Value, distributions, extremes, point_of
 from sweeps.spec import InceptionSpec, SweepSpec, TeacherSpec
-from sweeps.study import grid_size, planned_trials
+from sweeps.study import listed_points, planned_trials
 
 SAMPLED_POINTS = 300
 ASSUMED_FRONTIER = 8  # students; how many there are is what the sweep finds out
@@ -199,8 +199,9 @@ def _warnings(
         yield "without evaluation.rungs_kimg a trial has no checkpoint: one that is cut off begins anew"
     if isinstance(spec.extractor, InceptionSpec):
         yield "measurements are timed with a small classifier: Inception takes longer"
-    if spec.search.sampler == "grid" and grid_size(spec) > spec.search.trials:
-        yield f"search.trials {spec.search.trials} are the first of the grid's {grid_size(spec)} points"
+    listed = listed_points(spec, spec.search.trials) if spec.search.sampler == "grid" else None
+    if listed and len(listed) > spec.search.trials:
+        yield f"search.trials {spec.search.trials} are the first of the grid's {len(listed)} points"
     spent = sum(phase.core_hours for phase in phases if phase.name != "teacher")
     if spec.budget.core_hours is not None and spent > spec.budget.core_hours:
         yield f"budget.core_hours {spec.budget.core_hours:g} ends the sweep before its {spent:.1f} core-hours"
@@ -224,7 +225,7 @@ def _corners(spec: SweepSpec, dataset: ImageDataset) -> list[GeneratorConfig]:
 def _sample(spec: SweepSpec) -> list[dict[str, Value]]:
     """Points of the space drawn at random."""
     study, domains = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0)), spec.domains()
-    return [point_of(study.ask(distributions(domains)), domains) for _ in range(SAMPLED_POINTS)]
+    return [point_of(study.ask(distributions(domains)).params, domains) for _ in range(SAMPLED_POINTS)]
 
 
 def _architecture(spec: SweepSpec, dataset: ImageDataset, point: dict[str, Value]) -> GeneratorConfig:

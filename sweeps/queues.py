@@ -30,11 +30,13 @@ class JobQueue(ABC):
     """Hands out jobs, and is told how each of them ended.
 
     `total` is how many it expects to have in all, `done` how many of them ended, in earlier runs as well.
+    `remark` is what a person should know when it has no more.
     """
 
     sweep: str
     total: int = 0
     done: int = 0
+    remark: str | None = None
 
     @abstractmethod
     def next(self) -> Job | Nothing:
@@ -72,6 +74,7 @@ class PhaseQueue(JobQueue):
         self._phases, self._lay_out, self._on_phase = deque(phases), lay_out, on_phase
         self._queue: JobQueue | None = None
         self._running = 0
+        self.remarks: list[str] = []
         self._ahead: Job | Nothing | None = None
 
     def has_jobs(self) -> bool:
@@ -95,6 +98,8 @@ class PhaseQueue(JobQueue):
                 return job
             if self._running:
                 return Nothing.YET
+            if self._queue.remark:
+                self.remarks.append(self._queue.remark)
             self._queue = None
         return Nothing.LEFT
 

@@ -147,6 +147,8 @@ def _run_phases(sweeps: Sequence[OpenSweep], tracking: Tracking, workers: int | 
             rungs = {sweep.spec.name: rungs for sweep in sweeps if (rungs := sweep.rungs())}
             with ray_session(num_cpus=num_cpus), display.watch(view) as refresh:
                 run_trials(contexts, queues, resources, view, refresh, spending, RungSurvival(rungs))
+        for remark in (remark for queue in queues for remark in queue.remarks):
+            display.say(remark)
         if spending.exceeded:
             display.say(f"{spending.exceeded}: no further trial was begun")
         state = "COMPLETED"

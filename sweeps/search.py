@@ -20,13 +20,14 @@ from sweeps.ledger import Ledger, Objectives, finite_objectives, next_ordinal, s
 from sweeps.queues import JobQueue, Nothing
 from sweeps.requests import Job, TrialRequest
 from sweeps.reuse import Reuse
-from sweeps.space import Value, distributions, every_point, point_of
+from sweeps.space import Value, distributions, point_of
 from sweeps.spec import SweepSpec
+from sweeps.study import listed_points
 
-PATIENCE = {"gp": 2}  # repeats before the sampler is led elsewhere: this one's are slow, and stubborn
-PATIENCE_WITH_OTHERS = 20
-REPEATS_BEFORE_END = 500  # in a space without end
-LISTED_POINTS = 5000  # a space of at most so many is gone through by list
+PATIENCE = 2  # repeats before a sampler is led elsewhere, where all that is left can be listed
+PATIENCE_WITHOUT_LIST = 20
+REPEATS_BEFORE_END = 500  # in a space without a list
+LISTED_POINTS = 2000  # a space of at most so many is gone through by list
 
 Point = Mapping[str, Value]
 ToRequest = Callable[[Point], TrialRequest]
@@ -65,7 +66,7 @@ class StudyQueue(JobQueue):
     ) -> None:
         self.sweep, self.total, self._reuse = spec.name, total, reuse
         self.done = len(list(settled_in(ledger, "search")))
-        self._search, self._domains = spec.search, spec.domains()
+        self._spec, self._search, self._domains = spec, spec.search, spec.domains()
         self._distributions = distributions(self._domains)
         self._to_request, self._study = to_request, study
         self._ledger, self._next_trial = ledger, next_ordinal(ledger)
@@ -73,11 +74,14 @@ class StudyQueue(JobQueue):
         chance = seed_at(spec.seed, "random points") % 2**32
         self._random, self._chance = optuna.samplers.RandomSampler(seed=chance), random.Random(chance)
         self._keys: set[str] = set()  # asked in this session
+        # What the study knows: all that is settled, or, where it begins anew, what this session has told it.
+        self._told = {} if spec.search.reproducible else {key: e.objectives for key, e in ledger.items() if e.settled}
         self._running: dict[str, _Asked] = {}
         self._handed_out = self.done
         self._batch: list[_Asked] = []
         self._waiting: deque[_Asked] = deque()
-        self._batch_size = spec.search.batch_size if spec.search.reproducible else 1
+        if spec.search.sampler == "grid" and self._listed is not None:
+            self.total = min(total, len(self._listed))
 
     def next(self) -> Job | Nothing:
         """The next job. In a batch that is not all ended there may be none yet."""
@@ -97,6 +101,7 @@ class StudyQueue(JobQueue):
         asked = self._running.pop(job.request.key)
         asked.objectives, asked.ended = objectives_of(result, self._search.objectives), True
         if not self._search.reproducible:
+            self._told[job.request.key] = asked.objectives
             self._tell(asked.trial, asked.objectives)
 
     def _hand_out(self, asked: _Asked) -> Job:
@@ -108,45 +113,54 @@ class StudyQueue(JobQueue):
         """Tell the batch before, ask the next one. False where none is left to ask."""
         for asked in self._batch:
             self._tell(asked.trial, asked.objectives)
+            self._told[asked.job.request.key] = asked.objectives
         self._batch = []
-        for _ in range(min(self._batch_size, self.total - len(self._keys))):
-            asked_next = self._ask(of_ledger=True)
-            if asked_next is None:
-                break
+        while len(self._batch) < self._search.batch_size and (asked_next := self._ask()):
             self._batch.append(asked_next)
         self._waiting = deque(asked for asked in self._batch if not asked.ended)
         return bool(self._batch)
 
-    def _ask(self, of_ledger: bool = False) -> _Asked | None:
-        """A point that is to be trained; with `of_ledger` also one whose result is known."""
-        patience = PATIENCE.get(self._search.sampler, PATIENCE_WITH_OTHERS)
+    def _ask(self) -> _Asked | None:
+        """A point that is to be trained; of a reproducible search also one whose result is known."""
+        repeats, patience = 0, PATIENCE_WITHOUT_LIST if self._listed is None else PATIENCE
         with self._own_sampler():
-            for repeats in range(REPEATS_BEFORE_END):
-                if self._handed_out >= self.total or (repeats >= patience and not self._lead_elsewhere()):
-                    return None
+            while self._has_room and repeats < REPEATS_BEFORE_END:
+                in_line = bool(self._study.get_trials(deepcopy=False, states=(TrialState.WAITING,)))
+                if repeats >= patience and not in_line and not self._lead_elsewhere():
+                    break
+                repeats += not in_line
                 trial = self._study.ask(self._distributions)
-                point = point_of(trial, self._domains)
+                point = point_of(trial.params, self._domains)
                 request = self._to_request(point)
                 if self._breaks_a_constraint(trial, request):
                     self._study.tell(trial, state=TrialState.PRUNED)
-                    continue
-                known = self._ledger.get(request.key)
-                settled = known is not None and known.settled
-                if request.key in self._keys or (settled and not of_ledger):
-                    self._tell(trial, known.objectives if known and settled else None)
-                    continue
-                self._keys.add(request.key)
-                number = known.trial if known else self._take_ordinal()
-                job = Job(request=request, trial=number, point=dict(point))
-                if settled and known:
-                    return _Asked(trial, job, known.objectives, ended=True)
-                if self._reuse is None or request.key not in self._reuse:
-                    return _Asked(trial, job)
-                taken = _Asked(trial, job, self._reuse.take(job, self._search.objectives), ended=True)
-                self.done, self._handed_out = self.done + 1, self._handed_out + 1
-                if of_ledger:
-                    return taken
-                self._tell(trial, taken.objectives)
+                elif request.key in self._keys or request.key in self._told:
+                    self._tell(trial, self._told.get(request.key))
+                elif asked := self._take(trial, request, point):
+                    return asked
+        if self._has_room:
+            self.remark = f"search: {len(self._told | self._running)} of {self.total} trials, its space has no more"
+        return None
+
+    @property
+    def _has_room(self) -> bool:
+        return (len(self._keys) if self._search.reproducible else self._handed_out) < self.total
+
+    def _take(self, trial: optuna.Trial, request: TrialRequest, point: Point) -> _Asked | None:
+        """A new point: a job, or a result that is known. None where an adaptive search has told it at once."""
+        self._keys.add(request.key)
+        known = self._ledger.get(request.key)
+        job = Job(request=request, trial=known.trial if known else self._take_ordinal(), point=dict(point))
+        if known and known.settled:
+            return _Asked(trial, job, known.objectives, ended=True)
+        if self._reuse is None or request.key not in self._reuse:
+            return _Asked(trial, job)
+        objectives = self._reuse.take(job, self._search.objectives)
+        self.done, self._handed_out = self.done + 1, self._handed_out + 1
+        if self._search.reproducible:
+            return _Asked(trial, job, objectives, ended=True)
+        self._told[request.key] = objectives
+        self._tell(trial, objectives)
         return None
 
     def _take_ordinal(self) -> int:
@@ -168,23 +182,22 @@ class StudyQueue(JobQueue):
         if self._listed is None:
             self._study.sampler = self._random
             return True
-        settled = () if self._search.reproducible else (key for key, entry in self._ledger.items() if entry.settled)
-        known = self._keys.union(settled)
-        left = [point for key, point in self._listed.items() if key not in known]
+        known = self._keys | self._told.keys()
+        left = [params for key, params in self._listed.items() if key not in known]
         if left:
             self._study.enqueue_trial(self._chance.choice(left))
         return bool(left)
 
     @cached_property
-    def _listed(self) -> dict[str, dict[str, Value]] | None:
-        """Every trial that a finite space may ask for; None for a space without end."""
-        points = every_point(self._domains, LISTED_POINTS)
-        if points is None:
+    def _listed(self) -> dict[str, dict[str, Any]] | None:
+        """What a search with an end may ask for, by identity; None for a space without end."""
+        listed = listed_points(self._spec, LISTED_POINTS)
+        if listed is None:
             return None
-        requests = [(self._to_request(point), point) for point in points]
+        requests = [(self._to_request(point_of(params, self._domains)), params) for params in listed]
         return {
-            request.key: {name: point[name] for name in self._distributions}
-            for request, point in requests
+            request.key: params
+            for request, params in requests
             if all(excess <= 0 for excess in self._excess(request).values())
         }
 

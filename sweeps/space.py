@@ -5,7 +5,6 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Literal
 
-import optuna
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 from pydantic import BeforeValidator, Discriminator, Field, Tag, model_validator
 
@@ -165,9 +164,9 @@ def distributions(domains: Mapping[str, AnyDomain]) -> dict[str, BaseDistributio
     return {name: domain.distribution for name, domain in domains.items() if not isinstance(domain, FixedDomain)}
 
 
-def point_of(trial: optuna.Trial, domains: Mapping[str, AnyDomain]) -> dict[str, Value]:
-    """A value in each domain: the trial's, or the fixed one."""
-    return {name: d.value if isinstance(d, FixedDomain) else trial.params[name] for name, d in domains.items()}
+def point_of(params: Mapping[str, Value], domains: Mapping[str, AnyDomain]) -> dict[str, Value]:
+    """A value in each domain: that of an Optuna trial's `params`, or the fixed one."""
+    return {name: d.value if isinstance(d, FixedDomain) else params[name] for name, d in domains.items()}
 
 
 def _require_range(low: Number, high: Number, log: bool) -> None:

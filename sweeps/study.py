@@ -5,7 +5,6 @@ is put in line again.
 """
 
 import itertools
-import math
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
@@ -18,7 +17,7 @@ from optuna.trial import TrialState
 from gan.seeds import seed_at
 from sweeps.ledger import Ledger, settled_in
 from sweeps.search_spec import OBJECTIVES
-from sweeps.space import AnyDomain, FixedDomain, distributions
+from sweeps.space import AnyDomain, distributions, every_point
 from sweeps.spec import SweepSpec
 
 optuna.logging.set_verbosity(optuna.logging.ERROR)  # its warnings are of no use to who runs a sweep
@@ -31,9 +30,9 @@ def open_storage(folder: Path) -> optuna.storages.BaseStorage:
 
 
 def open_study(spec: SweepSpec, storage: optuna.storages.BaseStorage, ledger: Ledger | None = None) -> optuna.Study:
-    """The sweep's study, made ready to go on: orphans of an ended process are closed and asked again.
+    """The sweep's study, made ready to go on: whatever was asked and has no result is in line again.
 
-    So is a trial whose run was deleted. An adaptive study is told what the ledger knows and it does not. In a
+    An adaptive study is told what the ledger knows and it does not. In a
     new study the spec's points, or the whole grid, are put in line first. A reproducible one always begins anew
     and is answered from the ledger, so that it does not depend on where it was cut off.
     """
@@ -49,57 +48,89 @@ def open_study(spec: SweepSpec, storage: optuna.storages.BaseStorage, ledger: Le
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
         study.set_metric_names(list(spec.search.objectives))
-    for orphan in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
-        study.tell(orphan.number, state=TrialState.FAIL)
-        if orphan.params:
-            study.enqueue_trial(orphan.params, skip_if_exists=False)
     is_new = not study.get_trials(deepcopy=False)
-    if ledger is not None:
-        for params in _unknown(study, spec.domains(), ledger):
+    if not spec.search.reproducible:
+        for params in _to_ask_again(study, spec.domains(), ledger):
             study.enqueue_trial(params, skip_if_exists=False)
+    for orphan in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
+        study.tell(orphan.number, state=TrialState.FAIL)  # it is in line again by now
     if ledger and spec.search.is_adaptive:
         study.add_trials(_untold(study, spec.domains(), ledger))
     if is_new:
-        for point in _points(spec):
-            study.enqueue_trial(point)
+        for params in _first_points(spec):
+            study.enqueue_trial(params)
     return study
 
 
-def _unknown(study: optuna.Study, domains: Mapping[str, AnyDomain], ledger: Ledger) -> list[dict[str, Any]]:
-    """Points with a result in the study of which the ledger has no trial: their runs were deleted."""
-    names = distributions(domains)
-    known = {frozenset((name, entry.point.get(name)) for name in names) for entry in settled_in(ledger, "search")}
-    completed = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
-    told = {frozenset(trial.params.items()): trial.params for trial in completed}
-    return [params for point, params in told.items() if point not in known]
+Params = dict[str, Any]  # as Optuna has them: what is searched, without what is fixed
+
+
+def _to_ask_again(study: optuna.Study, domains: Mapping[str, AnyDomain], ledger: Ledger | None) -> list[Params]:
+    """Points that were asked and have no result: of trials that were cut off or failed, or whose runs were deleted."""
+    trials = study.get_trials(deepcopy=False)
+    names = distributions(domains).keys()
+    # Of a process that was killed while it asked, the points in line for it are known, the values not yet all.
+    found = [_fixed_params(trial) | trial.params for trial in trials if trial.state == TrialState.RUNNING]
+    if ledger is not None:
+        of_search = [entry for entry in ledger.values() if entry.phase == "search"]
+        settled = {_frozen({name: entry.point.get(name) for name in names}) for entry in of_search if entry.settled}
+        unsettled = [{name: entry.point[name] for name in names} for entry in of_search if not entry.settled]
+        told = [trial.params for trial in trials if trial.state == TrialState.COMPLETE]
+        found += [params for params in (*unsettled, *told) if _frozen(params) not in settled]
+    in_line = {_frozen(_fixed_params(trial)) for trial in trials if trial.state == TrialState.WAITING}
+    return [params for point, params in {_frozen(p): p for p in found if p}.items() if point not in in_line]
+
+
+def _fixed_params(trial: optuna.trial.FrozenTrial) -> dict[str, Any]:
+    return dict(trial.system_attrs.get("fixed_params", {}))
+
+
+def _frozen(params: Params) -> frozenset[tuple[str, Any]]:
+    return frozenset(params.items())
 
 
 def _untold(study: optuna.Study, domains: Mapping[str, AnyDomain], ledger: Ledger) -> list[optuna.trial.FrozenTrial]:
     """The search's settled trials that the study lacks: of another sweep, or of a study that was lost."""
     spaces = distributions(domains)
-    told = {frozenset(trial.params.items()) for trial in study.get_trials(deepcopy=False)}
+    told = {_frozen(trial.params) for trial in study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))}
     found = []
     for entry in settled_in(ledger, "search"):
         if entry.objectives is None or not all(domain.holds(entry.point.get(name)) for name, domain in domains.items()):
             continue
         params = {name: entry.point[name] for name in spaces}
-        if frozenset(params.items()) not in told:
+        if _frozen(params) not in told:
             found.append(optuna.trial.create_trial(params=params, distributions=spaces, values=list(entry.objectives)))
     return found
 
 
 def planned_trials(spec: SweepSpec) -> int:
     """How many trials the search has: the spec's, or all points of a grid that has fewer."""
-    return min(grid_size(spec), spec.search.trials) if spec.search.sampler == "grid" else spec.search.trials
+    return min(len(_first_points(spec)), spec.search.trials) if spec.search.sampler == "grid" else spec.search.trials
 
 
-def grid_size(spec: SweepSpec) -> int:
-    """The number of points of a grid over the spec's space."""
-    return math.prod(len(domain.values) for domain in spec.domains().values())
+def listed_points(spec: SweepSpec, at_most: int) -> list[Params] | None:
+    """All that a search may ever ask: a grid's points, or those of a space with at most so many; else None."""
+    if spec.search.sampler == "grid":
+        return _first_points(spec)
+    names, points = distributions(spec.domains()), every_point(spec.domains(), at_most)
+    return None if points is None else [{name: point[name] for name in names} for point in points]
+
+
+def _first_points(spec: SweepSpec) -> list[Params]:
+    """What a new study has in line: the spec's points, and the whole grid where that is searched; each once."""
+    domains = spec.domains()
+    names = distributions(domains)
+    first_seed = {"seed": spec.student_seeds[0]} if "seed" in domains else {}
+    given = [{**point.values, **first_seed} for point in spec.search.points]
+    points: list[Params] = [{name: point[name] for name in names} for point in given]
+    if spec.search.sampler == "grid":
+        columns = [domains[name].values for name in names]
+        points += [dict(zip(names, row, strict=True)) for row in itertools.product(*columns)]
+    return list({_frozen(params): params for params in points}.values())
 
 
 def build_sampler(spec: SweepSpec) -> optuna.samplers.BaseSampler:
-    """The spec's sampler. A grid's points are put in line beforehand; random fills in after it."""
+    """The spec's sampler. A grid's points are put in line beforehand."""
     seed = seed_at(spec.seed, "sampler") % 2**32
     if spec.search.sampler == "tpe":
         # The liar keeps points that run at the same time apart.
@@ -109,16 +140,3 @@ def build_sampler(spec: SweepSpec) -> optuna.samplers.BaseSampler:
     if spec.search.sampler == "gp":
         return optuna.samplers.GPSampler(seed=seed, deterministic_objective=False)
     return optuna.samplers.RandomSampler(seed=seed)
-
-
-def _points(spec: SweepSpec) -> list[dict[str, Any]]:
-    domains = spec.domains()
-    first_seed = {"seed": spec.student_seeds[0]} if "seed" in domains else {}
-    searched = [name for name, domain in domains.items() if not isinstance(domain, FixedDomain)]
-    points = [{**point.values, **first_seed} for point in spec.search.points]
-    points = [{name: point[name] for name in searched} for point in points]
-    if spec.search.sampler == "grid":
-        domains = {name: domains[name] for name in searched}
-        columns = [domain.values for domain in domains.values()]
-        points += [dict(zip(domains, row, strict=True)) for row in itertools.product(*columns)]
-    return points

@@ -102,7 +102,7 @@ class _Bookkeeper(tune.Callback):
 
     def on_trial_error(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
         text = _reason(trial)
-        state = TrialState.OUT_OF_MEMORY if "OutOfMemory" in text else TrialState.FAILED
+        state = TrialState.OUT_OF_MEMORY if "OutOfMemory" in str(trial.get_error()) else TrialState.FAILED
         self._close(trial, state, text)
         self._ended(trial, state)
 
@@ -133,8 +133,8 @@ def _job(trial: Trial) -> Job:
 def _reason(trial: Trial) -> str:
     """Why a trial failed for good, in one line."""
     lines = [line.strip() for line in str(trial.get_error() or "its worker was lost").splitlines() if line.strip()]
-    telling = [line for line in lines if "Error" in line or "died" in line or "memory" in line]
-    return f"tried {RETRIES + 1} times; {(telling or lines)[-1]}"
+    telling = [line for line in lines if "Error" in line] or [line for line in lines if "died" in line] or lines
+    return f"tried {RETRIES + 1} times; {telling[-1]}"
 
 
 @contextmanager

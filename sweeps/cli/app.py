@@ -3,6 +3,7 @@
 Heavy imports happen inside the commands, so that `--help` and mistakes answer at once.
 """
 
+import errno
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -151,6 +152,28 @@ def main() -> None:
             raise
         stderr().print(f"error: {error}", highlight=False, markup=False, soft_wrap=True)
         sys.exit(3 if isinstance(error, sweeps.UndeliveredError) else 2)
+    except Exception as error:
+        if not _is_full_disk(error):
+            raise
+        stderr().print(
+            f"error: The data directory has room, got none ({error}). Make room: the same command again goes on "
+            "from here.",
+            highlight=False,
+            markup=False,
+            soft_wrap=True,
+        )
+        sys.exit(2)
+
+
+def _is_full_disk(error: BaseException | None) -> bool:
+    """Whether a full disk is the error, or what it came of; SQLite and Ray Tune have errors of their own for it."""
+    while error is not None:
+        if isinstance(error, OSError) and error.errno in {errno.ENOSPC, errno.EDQUOT}:
+            return True
+        if any(text in str(error) for text in ("No space left on device", "disk is full")):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
 
 
 def _is_for_people(error: ValueError) -> bool:

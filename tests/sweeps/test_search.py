@@ -15,7 +15,7 @@ from sweeps.queues import QueueSearcher
 from sweeps.requests import Job, TrialRequest
 from sweeps.search import StudyQueue, objectives_of
 from sweeps.space import ChoiceDomain, FloatDomain, IntDomain, distributions
-from sweeps.study import grid_size, open_storage, open_study
+from sweeps.study import listed_points, open_storage, open_study
 
 
 def request_of(point: Any, **changes: Any) -> TrialRequest:
@@ -42,6 +42,10 @@ def load(tiny: dict[str, Any], spec_file: Any) -> Any:
     return build
 
 
+def grid_size(spec: sweeps.SweepSpec) -> int:
+    return len(listed_points(spec, 0) or [])
+
+
 class Search:
     """A study as Ray Tune asks it."""
 
@@ -50,8 +54,8 @@ class Search:
             key: LedgerEntry(number, "search", Ended.COMPLETED if objectives else Ended.DIVERGED, objectives, 1.0, {})
             for number, (key, objectives) in enumerate((finished or {}).items(), start=1)
         }
-        total = grid_size(spec) if spec.search.sampler == "grid" else spec.search.trials
         self.study = open_study(spec, open_storage(folder))
+        total = grid_size(spec) if spec.search.sampler == "grid" else spec.search.trials
         self.queue = StudyQueue(spec, request_of, self.study, ledger, total)
         self.tune = QueueSearcher([self.queue])
 
@@ -187,6 +191,21 @@ class TestConstraints:
         assert {trial.params["width"] for trial in beyond} <= {3, 4}
         assert all(trial.constraints["max_parameters"] > 0 for trial in beyond)
 
+    @pytest.mark.parametrize(
+        "widths", [{"type": "int", "low": 1, "high": 8, "log": True}, {"type": "choice", "values": [8, 4, 2, 1]}]
+    )
+    def test_a_grid_is_its_allowed_points_in_whatever_order_they_stand(
+        self, load: Any, tmp_path: Path, widths: dict[str, Any]
+    ) -> None:
+        weights = {"type": "choice", "values": [n / 300 for n in range(300)]}
+        limit = count_parameters(request_of({"width": 2, "depth": 1, "gan_weight": 0.0}).architecture)
+        space = {"width": widths, "depth": 1, "gan_weight": weights}
+        spec = load(space=space, sampler="grid", trials=1200, constraints={"max_parameters": limit})
+        search = Search(spec, tmp_path)
+        asked = [request for number in range(700) if (request := search.ask(number))]
+        assert len(asked) == search.queue.total == 600
+        assert {request.architecture.width for request in asked} == {1, 2}, "no 3, which is not on the grid"
+
     def test_a_student_may_be_limited_by_its_arithmetic(self, load: Any, tmp_path: Path) -> None:
         costs = {
             width: mac_g(request_of({"width": width, "depth": 1, "gan_weight": 0.0}).architecture) for width in (1, 2)
@@ -248,6 +267,67 @@ class TestReproducible:
             finished[key] = (parameters, fid)
         rest = self.run(spec, tmp_path / "2", 2, lambda n: 0, finished)
         assert rest == whole[6:]
+
+
+class TestResume:
+    def test_points_of_a_process_that_was_killed_while_it_asked_are_in_line_again(
+        self, load: Any, tmp_path: Path
+    ) -> None:
+        point = {"width": 2, "depth": 1, "gan_weight": 0.1}
+        search = Search(load(space=SMALL_SPACE, points=[point], trials=3), tmp_path)
+        popped = search.study.ask()  # the point is out of the line, and nothing of it is suggested yet
+        assert popped.params == {}
+        resumed = Search(load(space=SMALL_SPACE, trials=3), tmp_path)
+        first = resumed.ask(0)
+        assert first is not None
+        assert (first.architecture.width, first.gan_weight) == (2, 0.1)
+
+    def test_what_failed_is_asked_again(self, load: Any, tmp_path: Path) -> None:
+        space = {**SMALL_SPACE, "gan_weight": {"type": "float", "low": 0.0, "high": 0.5}}
+        spec = load(space=space, trials=5)
+        point = {"width": 2, "depth": 1, "gan_weight": 0.123}
+        failed = {request_of(point).key: LedgerEntry(1, "search", Ended.FAILED, None, 1.0, point)}
+        study = open_study(spec, open_storage(tmp_path), failed)
+        queue = StudyQueue(spec, request_of, study, failed, 5)
+        job = queue.next()
+        assert isinstance(job, Job)
+        assert job.request.gan_weight == 0.123
+        assert job.trial == 1, "it keeps its ordinal"
+
+    def test_a_reproducible_search_that_repeats_itself_goes_on_as_it_would_have(
+        self, load: Any, tmp_path: Path
+    ) -> None:
+        space = {"width": {"type": "int", "low": 1, "high": 8}, "depth": 1, "gan_weight": WEIGHTS}
+        spec = load(space=space, trials=20, reproducible=True, batch_size=4)
+        whole = asked_from(spec, tmp_path / "whole", {})
+        assert len(whole) == 20
+        for cut in (4, 8, 12, 16, 20):
+            finished = dict(list(whole.items())[:cut])
+            again = asked_from(spec, tmp_path / str(cut), finished)
+            assert list(finished) + list(again) == list(whole)
+
+    def test_a_finished_reproducible_search_leaves_its_study_complete(self, load: Any, tmp_path: Path) -> None:
+        spec = load(space={**SMALL_SPACE, "gan_weight": WEIGHTS}, trials=5, reproducible=True, batch_size=2)
+        whole = asked_from(spec, tmp_path / "a", {})
+        assert asked_from(spec, tmp_path / "b", whole) == {}
+        (study,) = optuna.get_all_study_summaries(open_storage(tmp_path / "b"))
+        completed = optuna.load_study(study_name=study.study_name, storage=open_storage(tmp_path / "b"))
+        values = {tuple(trial.values) for trial in completed.get_trials(states=(TrialState.COMPLETE,))}
+        assert values == set(whole.values())
+
+
+WEIGHTS = {"type": "choice", "values": [0.0, 0.1, 0.2]}
+
+
+def asked_from(spec: sweeps.SweepSpec, folder: Path, finished: dict[str, Any]) -> dict[str, tuple[float, float]]:
+    """(parameters, fid) by identity of what a search asks beyond what is finished, in order."""
+    folder.mkdir()
+    search, found = Search(spec, folder, finished), {}
+    while request := search.ask(len(found)):
+        fid, parameters = made_up(request)
+        search.tell(len(found), fid, parameters)
+        found[request.key] = (parameters, fid)
+    return found
 
 
 def made_up(request: TrialRequest) -> tuple[float, float]:
