@@ -17,7 +17,7 @@ from analysis.limit import CompressionLimit, LimitRule, LimitStatus, compression
 from analysis.paper import PaperRow, Scheme, Spread, paper_rows
 from analysis.paper_formats import HEADINGS as PAPER_HEADINGS
 from analysis.paper_formats import paper_cells, paper_csv, paper_latex, paper_markdown
-from analysis.pareto import final_students, front_of, hypervolume, hypervolume_of, pareto_frontier
+from analysis.pareto import dominated_share, final_students, front_of, hypervolume, pareto_frontier
 from analysis.report import baseline_text, budget_note, markdown_report
 from analysis.schema import (
     AGREEMENT,
@@ -58,13 +58,13 @@ __all__ = [
     "budget_note",
     "choose_teacher",
     "compression_limit",
+    "dominated_share",
     "final_students",
     "five_answers",
     "front_of",
     "gain_by_student",
     "gain_over_scratch",
     "hypervolume",
-    "hypervolume_of",
     "limit_candidates",
     "markdown_report",
     "paper_cells",

@@ -18,6 +18,7 @@ DIRECTIONS: dict[str, bool] = {
     "fid": False,
     "inception_score": True,
 }
+WORST = 5  # times the FID of the teacher: beyond that a student is no student
 OBJECTIVES = ("parameters", "fid")
 
 
@@ -62,9 +63,13 @@ def front_of(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]
     return sorted((float(first), float(second)) for first, second in points_NK[keep])
 
 
-def hypervolume_of(points: Sequence[tuple[float, float]], reference: tuple[float, float]) -> float:
-    """The area between `points`, of numbers that are the better the smaller, and `reference`."""
-    return float(moocore.hypervolume(np.array(points, dtype=np.float64), ref=reference)) if points else 0.0
+def dominated_share(students: Sequence[tuple[float, float]], teacher: tuple[float, float]) -> float:
+    """The hypervolume of (parameters, FID) as a share of the box up to the teacher's size and WORST times its FID."""
+    if not students:
+        return 0.0
+    reference = teacher[0], WORST * teacher[1]
+    area = float(moocore.hypervolume(np.array(students, dtype=np.float64), ref=reference))
+    return area / (reference[0] * reference[1])
 
 
 def _points(table: pa.Table, objectives: Sequence[str]) -> npt.NDArray[np.float64]:

@@ -92,10 +92,9 @@ class OpenSweep:
 
     def rungs(self) -> Rungs | None:
         """What the search's pruning compares, with the rungs that were reached before; None where nothing is pruned."""
-        spec = self.spec
-        if spec.search.pruning is None:
+        rungs = Rungs.of(self.spec)
+        if rungs is None:
             return None
-        rungs = Rungs(spec.search.pruning, spec.evaluation.rungs_kimg, spec.search.objectives)
         for folder in trial_folders(self.context.trials):
             record = folder.record()
             if record and record.tags[PHASE] == "search":

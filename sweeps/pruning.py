@@ -17,6 +17,7 @@ from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 from sweeps.ledger import finite_objectives
 from sweeps.requests import Job
 from sweeps.search_spec import OBJECTIVES, PruningSpec
+from sweeps.spec import SweepSpec
 
 Minimised = tuple[float, float]  # (cost, quality), the smaller the better
 
@@ -45,6 +46,15 @@ class Rungs:
         self._rule, self._rungs_kimg, self._names = rule, sorted(rungs_kimg), objectives
         self._signs = [1.0 if OBJECTIVES[name] == "minimize" else -1.0 for name in objectives]
         self._results: list[dict[str, Minimised]] = [{} for _ in self._rungs_kimg]  # rung -> trial -> result
+
+    @classmethod
+    def of(cls, spec: SweepSpec) -> "Rungs | None":
+        """Of a sweep; None where nothing is pruned."""
+        rule, budget_kimg = spec.search.pruning, spec.student.kimg
+        if rule is None:
+            return None
+        judging = [kimg for kimg in spec.evaluation.rungs_kimg if rule.grace * budget_kimg <= kimg < budget_kimg]
+        return cls(rule, judging, spec.search.objectives)
 
     def learn(self, key: str, kimg: float, metrics: Mapping[str, Any]) -> bool:
         """Note what the trial `key` reached at `kimg`. Returns whether it goes on."""

@@ -73,11 +73,13 @@ class Constraints(Config):
 class PruningSpec(Config):
     """Stopping trials early: at each rung about one in `eta` goes on, and whoever none other dominates.
 
-    A rung judges from `min_trials` results on.
+    A rung judges from `min_trials` results on, and none does before the share `grace` of the budget: learning
+    curves cross while they are young.
     """
 
     eta: Annotated[float, Field(gt=1, le=16)] = 3.0
     min_trials: Annotated[int, Field(ge=1, le=1000)] = 4
+    grace: Annotated[float, Field(ge=0, lt=1)] = 0.25
 
 
 def _pruning(value: Any) -> Any:

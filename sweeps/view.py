@@ -10,7 +10,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from analysis import front_of, hypervolume_of
+from analysis import dominated_share, front_of
 from sweeps.budget import Spending
 from sweeps.ledger import Objectives, finite_objectives
 from sweeps.requests import Job
@@ -177,13 +177,12 @@ class SweepView:
         return [f"{count} {state.lower().replace('_', ' ')}" for state, count in others.items()]
 
     def _hypervolumes(self) -> dict[str, float]:
-        """The share of the box below the teacher's size and five times its FID that students dominate."""
-        shares = {}
-        for sweep, points in self._points.items():
-            parameters, fid = self._teacher[sweep]
-            if points:
-                shares[sweep] = hypervolume_of(list(points.values()), (parameters, 5 * fid)) / (parameters * 5 * fid)
-        return shares
+        """The share of the teacher's box that students dominate, where there are any."""
+        return {
+            sweep: dominated_share(list(points.values()), self._teacher[sweep])
+            for sweep, points in self._points.items()
+            if points
+        }
 
 
 def _table(*headings: str) -> Table:

@@ -3,7 +3,7 @@
     python tests/benchmarks/samplers.py [--repeats 20] [--out samplers.json] [--figure samplers.png]
 
 Every sampler searches the space of curves.yaml, four trials at once, with and without pruning, for as many kimg
-as a hundred whole trainings take. Pruning alone is measured on all recorded students in an order of chance: what it
+as sixty whole trainings take. Pruning alone is measured on all recorded students in an order of chance: what it
 spends and what it finds, against training all of them to the end.
 """
 
@@ -26,7 +26,7 @@ from rich.table import Table
 from simulation import DATA, Curves, Simulation, spec_of
 
 SAMPLERS = ("tpe", "nsgaii", "gp", "random", "grid")
-STUDENTS, POINTS = 100, 50  # budget in whole trainings; points of a curve
+STUDENTS, POINTS = 60, 60  # budget in whole trainings; points of a curve
 COLOURS = {"tpe": "#0072B2", "nsgaii": "#E69F00", "gp": "#009E73", "random": "#7F7F7F", "grid": "#CC79A7"}
 
 Track = list[tuple[float, float]]  # (kimg spent, share of the attainable hypervolume)

@@ -1,8 +1,7 @@
 """Searches over recorded learning curves: the engine's own queue and rungs, a clock in kimg, no training.
 
 tests/data/curves.parquet has the curves; for each student and repeat one of its recorded seeds is drawn. What is
-found is judged by the students' mean FID over their seeds: the share that the frontier dominates of the box up to
-the teacher's size and five times its FID, both on log scales.
+found is judged by the students' mean FID over their seeds.
 """
 
 import heapq
@@ -19,7 +18,7 @@ import optuna
 import pyarrow.parquet as pq
 
 import sweeps
-from analysis import hypervolume_of
+from analysis import dominated_share
 from gan import GeneratorConfig
 from gan.digests import value_digest
 from sweeps.pruning import Rungs
@@ -43,7 +42,7 @@ class Curves:
     parameters: dict[Student, int]
     final_fid: dict[Student, float]
     kimg: float  # of a whole training
-    box: tuple[float, float]  # log10 of the teacher's parameters and of five times its FID
+    teacher: tuple[float, float]  # (parameters, FID)
 
     @classmethod
     def load(cls, path: Path) -> "Curves":
@@ -57,16 +56,12 @@ class Curves:
         lists = {student: [sorted(run) for run in seeds.values()] for student, seeds in runs.items()}
         final = {student: statistics.mean(run[-1][1] for run in seeds) for student, seeds in lists.items()}
         shared = table.schema.metadata
-        box = np.log10(float(shared[b"teacher_parameters"])), np.log10(5 * float(shared[b"teacher_fid"]))
-        kimg = max(table["kimg"].to_pylist())
-        return cls(lists, parameters, final, kimg, (float(box[0]), float(box[1])))
+        teacher = float(shared[b"teacher_parameters"]), float(shared[b"teacher_fid"])
+        return cls(lists, parameters, final, max(table["kimg"].to_pylist()), teacher)
 
     def hypervolume(self, students: set[Student]) -> float:
-        """The share of the box that the students' true (parameters, FID) dominate, on log scales."""
-        points = [(np.log10(self.parameters[s]), np.log10(self.final_fid[s])) for s in students]
-        low = min(np.log10(list(self.parameters.values()))), min(np.log10(list(self.final_fid.values())))
-        area = (self.box[0] - low[0]) * (self.box[1] - low[1])
-        return hypervolume_of([(float(p), float(f)) for p, f in points], self.box) / float(area)
+        """What the students' mean (parameters, FID) dominate, as the live view shows it."""
+        return dominated_share([(self.parameters[s], self.final_fid[s]) for s in students], self.teacher)
 
 
 def spec_of(sampler: str, pruning: bool | dict[str, Any], repeat: int) -> sweeps.SweepSpec:
@@ -93,8 +88,7 @@ class Simulation:
         self._runs = {student: chance.choice(runs) for student, runs in sorted(curves.runs.items())}
         study = open_study(spec, optuna.storages.InMemoryStorage())
         self._searcher = QueueSearcher([StudyQueue(spec, self._request_of, study, {}, spec.search.trials)])
-        rule, rungs_kimg = spec.search.pruning, spec.evaluation.rungs_kimg
-        self._rungs = Rungs(rule, rungs_kimg, spec.search.objectives) if rule else None
+        self._rungs = Rungs.of(spec)
         self._waiting: list[tuple[float, int, int]] = []  # (time, trial, rung that it reaches then)
         self._jobs: dict[int, Job] = {}
         self.kimg = curves.kimg
