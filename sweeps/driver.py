@@ -35,7 +35,7 @@ def sole_driver(folder: Path, name: str) -> Iterator[None]:
     """
     lock = FileLock(folder / "driver.lock")
     try:
-        lock.acquire(timeout=0)
+        lock.acquire(timeout=2)  # who only looks holds it for a moment
     except Timeout:
         raise SweepError(
             f"The sweep {name} has one driver at a time",
@@ -43,8 +43,11 @@ def sole_driver(folder: Path, name: str) -> Iterator[None]:
             f"Wait for it, or stop it: ganlimit sweep stop {name}.",
         ) from None
     try:
+        _card(folder).unlink(missing_ok=True)  # of a driver that was killed
         me = Driver(os.getpid(), socket.gethostname(), datetime.now().isoformat(timespec="seconds"))
-        _card(folder).write_text(json.dumps(asdict(me)))
+        unfinished = folder / ".driver.json"
+        unfinished.write_text(json.dumps(asdict(me)))
+        unfinished.replace(_card(folder))
         yield
     finally:
         _card(folder).unlink(missing_ok=True)

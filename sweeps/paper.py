@@ -9,9 +9,8 @@ from rich.table import Table
 
 import analysis
 from sweeps.errors import SweepError
-from sweeps.results import find_sweep, sweep_table
-from sweeps.spec import SweepSpec
-from sweeps.tracking import SPEC, Tracking
+from sweeps.results import spec_of_sweep, sweep_table
+from sweeps.tracking import Tracking
 
 
 @dataclass(frozen=True)
@@ -62,7 +61,7 @@ class Paper:
 
 def paper_of(tracking: Tracking, name: str) -> Paper:
     """The paper's table of the sweep `name`. Raises SweepError when there is none, AnalysisError before any result."""
-    spec = SweepSpec.model_validate_json(find_sweep(tracking, name).data.tags[SPEC])
+    spec = spec_of_sweep(tracking, name)
     table = sweep_table(tracking, name)
     return Paper(name, tuple(analysis.paper_rows(table)), tuple(analysis.five_answers(table, spec.limit)))
 

@@ -33,7 +33,7 @@ from sweeps.space import Value
 from sweeps.spec import PhaseName, SweepSpec
 from sweeps.study import open_storage, open_study, planned_trials
 from sweeps.tracking import PHASE, PROTOCOL, TEACHER_DIGEST, Tracking
-from sweeps.trial_log import TrialContext, closing
+from sweeps.trial_log import TrialContext, close_running
 
 
 class OpenSweep:
@@ -138,10 +138,7 @@ class OpenSweep:
 
         To be called when the workers are gone, so that nothing else writes to a journal.
         """
-        for folder in trial_folders(self.context.trials):
-            record = folder.record()
-            if record and record.state == analysis.TrialState.RUNNING:
-                folder.append(closing(analysis.TrialState(state), None, record.metrics.get("kimg", 0.0)))
+        close_running(self.context.trials, analysis.TrialState(state))
         return self._delivery.deliver_all(self.context.trials, patience_s)
 
     # --- what the phases run ------------------------------------------------------------------
@@ -159,13 +156,15 @@ class OpenSweep:
 
     def _take_what_is_known(self) -> None:
         ledger, domains = self.ledger(), self.spec.domains()
+        if any(entry.phase == "search" and not entry.reused for entry in ledger.values()):
+            return  # a search that has begun is not changed by what others find meanwhile
         number = next_ordinal(ledger)
         for key, known in list(self._reuse.points()):
             point = {name: known[name] for name, domain in domains.items() if domain.holds(known.get(name))}
             if len(point) < len(domains) or is_settled(ledger, key):
                 continue
             request = self._student(point)
-            if request.key == key:
+            if request.key == key and self.spec.search.constraints.allow(request.architecture):
                 self._reuse.take(Job(request=request, trial=number, point=point), self.spec.search.objectives)
                 number += 1
 

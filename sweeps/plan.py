@@ -100,11 +100,11 @@ def plan_sweep(spec: SweepSpec, data_root: DataRoot, workers: int | None = None)
     dataset = load_dataset(spec.dataset, data_root)
     teacher = _teacher(spec, dataset)
     corners = sorted(_corners(spec, dataset), key=count_parameters)
-    allowed = [corner for corner in corners if _is_allowed(spec, corner)]
+    allowed = [corner for corner in corners if spec.search.constraints.allow(corner)]
     points = _sample(spec)
     students = [_architecture(spec, dataset, point) for point in points]
-    feasible = [n for n, student in enumerate(students) if _is_allowed(spec, student)]
-    ends = allowed or [student for student in students if _is_allowed(spec, student)] or corners
+    feasible = [n for n, student in enumerate(students) if spec.search.constraints.allow(student)]
+    ends = allowed or [student for student in students if spec.search.constraints.allow(student)] or corners
     ends = sorted(ends, key=count_parameters)
     weights = [float(value) for value in extremes(spec.search.space.gan_weight)]
     middle = ends[len(ends) // 2]
@@ -231,11 +231,6 @@ def _sample(spec: SweepSpec) -> list[dict[str, Value]]:
 def _architecture(spec: SweepSpec, dataset: ImageDataset, point: dict[str, Value]) -> GeneratorConfig:
     block: Any = point.get("block", "dcgan")
     return spec.student_architecture(dataset, int(point["width"]), int(point["depth"]), block)
-
-
-def _is_allowed(spec: SweepSpec, student: GeneratorConfig) -> bool:
-    excess = spec.search.constraints.excess(count_parameters(student), mac_g(student))
-    return all(value <= 0 for value in excess.values())
 
 
 def _size(generator: GeneratorConfig, teacher: GeneratorConfig) -> Size:

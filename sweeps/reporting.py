@@ -12,9 +12,9 @@ from rich.table import Table
 import analysis
 from gan import evaluation_latents, generate, load_any_generator, load_generator
 from sweeps.errors import SweepError
-from sweeps.results import find_sweep, sweep_table
+from sweeps.results import find_sweep, spec_of_sweep, sweep_table
 from sweeps.spec import SweepSpec
-from sweeps.tracking import SPEC, Tracking
+from sweeps.tracking import Tracking
 from sweeps.workspace import Workspace
 
 GRID_COLUMNS = 12
@@ -74,7 +74,7 @@ def write_report(name: str, workspace: Workspace, tracking: Tracking, out: Path 
     Raises SweepError when there is no such sweep.
     """
     parent = find_sweep(tracking, name)
-    spec = SweepSpec.model_validate_json(parent.data.tags[SPEC])
+    spec = spec_of_sweep(tracking, name)
     folder = out or workspace.sweep(name) / "report"
     folder.mkdir(parents=True, exist_ok=True)
     table = sweep_table(tracking, name)

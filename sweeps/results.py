@@ -12,7 +12,7 @@ from sweeps.errors import SweepError
 from sweeps.journal import Record
 from sweeps.ledger import stored_records
 from sweeps.spec import SweepSpec
-from sweeps.tracking import ERROR, PHASE, POINT, SPEC, TRIAL, Tracking
+from sweeps.tracking import ERROR, PHASE, POINT, REUSED, TRIAL, Tracking, spec_text
 
 # Tags of the parent run that every row repeats, so that a table needs nothing beside it.
 SHARED_TEXT = ("dataset", "teacher_version", "teacher_digest", "protocol_digest", "extractor")
@@ -56,7 +56,7 @@ def find_sweeps(tracking: Tracking, name: str) -> list[str]:
 
 def spec_of_sweep(tracking: Tracking, name: str) -> SweepSpec:
     """The specification that a sweep began with. Raises SweepError when there is no such sweep."""
-    return SweepSpec.model_validate_json(find_sweep(tracking, name).data.tags[SPEC])
+    return SweepSpec.model_validate_json(spec_text(find_sweep(tracking, name).data.tags))
 
 
 def sweep_table(tracking: Tracking, name: str) -> pa.Table:
@@ -101,7 +101,7 @@ def _row(key: str, record: Record) -> dict[str, Any]:
         "mac_g": metrics["mac_g"],
         "kimg": kimg,
         **{name: metrics.get(name) for name in (*METRICS, *AGREEMENT)},
-        "wall_s": metrics.get("wall_s", 0.0),
+        "wall_s": 0.0 if REUSED in tags else metrics.get("wall_s", 0.0),  # that this sweep spent on it
         "error": tags.get(ERROR),
     }
 

@@ -13,6 +13,7 @@ from typing import Any
 import pyarrow as pa
 from mlflow.exceptions import MlflowException
 
+from analysis import TrialState
 from cluster import ray_session
 from gan import DataRoot, default_data_root, load_dataset
 from sweeps.budget import Spending
@@ -30,7 +31,8 @@ from sweeps.reporting import Report, write_report
 from sweeps.results import SHARED_PREFIX, find_sweep
 from sweeps.spec import SweepSpec
 from sweeps.teachers import Teacher, find_or_make_teacher
-from sweeps.tracking import GROUP, SPEC, Tracking
+from sweeps.tracking import GROUP, Tracking, spec_tags, spec_text
+from sweeps.trial_log import close_running
 from sweeps.tuning import run_trials
 from sweeps.view import SweepView
 from sweeps.workspace import Workspace, default_data_dir
@@ -106,27 +108,39 @@ def run_sweeps(
         missing = _run_phases(sweeps, tracking, workers, display)
         if missing:
             raise UndeliveredError(specs[0].group or specs[0].name, missing)
-        reports = [write_report(spec.name, workspace, tracking) for spec in specs]
-        for report in reports:
-            register_students(report.name, tracking, report.table, report.frontier, report.limit)
+        reports = [_finish(spec.name, workspace, tracking) for spec in specs]
     return [SweepResult(report.table, report) for report in reports]
 
 
-def sync_sweep(name: str, workspace: Workspace) -> int:
-    """Bring to the tracking store what it missed while it was away. Returns of how many trials.
+def sync_sweep(name: str, workspace: Workspace) -> tuple[int, Report]:
+    """Bring to the tracking store what it missed while it was away. Returns of how many trials, and the report.
 
     Raises SweepError when there is no such sweep, a driver runs it now, or the store is still away.
     """
-    with sole_driver(workspace.sweep(name), name):
-        tracking = Tracking(workspace.store)
-        parent_run_id: str = find_sweep(tracking, name).info.run_id
-        trials = workspace.sweep(name) / "trials"
-        count = len(undelivered(trials))
-        if remaining := Delivery(tracking.store, parent_run_id).deliver_all(trials):
+    tracking = Tracking(workspace.store)
+    parent_run_id: str = find_sweep(tracking, name).info.run_id
+    folder = workspace.sweep(name)
+    with sole_driver(folder, name):
+        close_running(folder / "trials", TrialState.LOST)  # of a driver that was killed
+        count = len(undelivered(folder / "trials"))
+        if remaining := Delivery(tracking.store, parent_run_id).deliver_all(folder / "trials"):
             raise UndeliveredError(name, remaining)
+        state = _ended(folder).read_text() if _ended(folder).exists() else "FAILED"
         if count:
-            tracking.close(parent_run_id, "COMPLETED")
-    return count
+            tracking.close(parent_run_id, state)
+        complete = state == "COMPLETED"
+        return count, _finish(name, workspace, tracking) if complete else write_report(name, workspace, tracking)
+
+
+def _finish(name: str, workspace: Workspace, tracking: Tracking) -> Report:
+    report = write_report(name, workspace, tracking)
+    register_students(name, tracking, report.table, report.frontier, report.limit)
+    return report
+
+
+def _ended(folder: Path) -> Path:
+    """Where a driver leaves the state that its run came to, for a store that is away to be told later."""
+    return folder / "ended"
 
 
 def _run_phases(sweeps: Sequence[OpenSweep], tracking: Tracking, workers: int | None, display: Display) -> int:
@@ -138,6 +152,8 @@ def _run_phases(sweeps: Sequence[OpenSweep], tracking: Tracking, workers: int | 
     for sweep in sweeps:
         for key, objectives in sweep.finished_students().items():
             view.known(sweep.spec.name, key, objectives)
+    for sweep in sweeps:
+        _ended(sweep.folder).unlink(missing_ok=True)
     queues = [PhaseQueue(sweep.spec.name, sweep.spec.phases, sweep.queue, view.phase) for sweep in sweeps]
     try:
         # All of them are asked, so that each lays out what it has.
@@ -159,6 +175,7 @@ def _run_phases(sweeps: Sequence[OpenSweep], tracking: Tracking, workers: int | 
         # The workers are gone now, so nothing can write to these trials any more.
         for sweep in sweeps:
             patience_s = DELIVERY_PATIENCE_S if state == "COMPLETED" else 0.0
+            _ended(sweep.folder).write_text(state)
             missing += sweep.close("INTERRUPTED" if state == "INTERRUPTED" else "LOST", patience_s)
             with contextlib.suppress(MlflowException):
                 tracking.close_open_trials(sweep.parent_run_id, "LOST")  # of which this machine has no journal
@@ -173,7 +190,7 @@ def open_sweep(
     foundation = lay_foundation(spec, workspace, tracking, display, data_root)
     tags = foundation.shared_tags(spec)
     _refuse_other_models(tracking, spec.name, tags)
-    tags |= {SPEC: spec.model_dump_json(), **({GROUP: spec.group} if spec.group else {})}
+    tags |= {**spec_tags(spec.model_dump_json()), **({GROUP: spec.group} if spec.group else {})}
     parent_run_id: str = tracking.open_sweep(spec.name, tags).info.run_id
     return OpenSweep(spec, workspace.sweep(spec.name), tracking, foundation, parent_run_id, data_root)
 
@@ -183,7 +200,7 @@ def _refuse_other_spec(tracking: Tracking, spec: SweepSpec) -> None:
     parent = tracking.find_sweep(spec.name)
     if parent is None:
         return
-    before = SweepSpec.model_validate_json(parent.data.tags[SPEC])
+    before = SweepSpec.model_validate_json(spec_text(parent.data.tags))
     differing = sorted(_differences(before.model_dump(mode="json"), spec.model_dump(mode="json")))
     differing = [path for path in differing if path != "search.trials"]
     if differing:

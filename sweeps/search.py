@@ -14,7 +14,6 @@ from typing import Any
 import optuna
 from optuna.trial import TrialState
 
-from gan import count_parameters, mac_g
 from gan.seeds import seed_at
 from sweeps.ledger import Ledger, Objectives, finite_objectives, next_ordinal, settled_in
 from sweeps.queues import JobQueue, Nothing
@@ -168,14 +167,10 @@ class StudyQueue(JobQueue):
         return number
 
     def _breaks_a_constraint(self, trial: optuna.Trial, request: TrialRequest) -> bool:
-        excess = self._excess(request)
+        excess = self._search.constraints.excess(request.architecture)
         for name, value in excess.items():
             trial.set_constraint(name, value)
         return any(value > 0 for value in excess.values())
-
-    def _excess(self, request: TrialRequest) -> Mapping[str, float]:
-        architecture = request.architecture
-        return self._search.constraints.excess(count_parameters(architecture), mac_g(architecture))
 
     def _lead_elsewhere(self) -> bool:
         """See to it that the next point is a new one, as far as that can be. False where none is left."""
@@ -195,11 +190,8 @@ class StudyQueue(JobQueue):
         if listed is None:
             return None
         requests = [(self._to_request(point_of(params, self._domains)), params) for params in listed]
-        return {
-            request.key: params
-            for request, params in requests
-            if all(excess <= 0 for excess in self._excess(request).values())
-        }
+        allow = self._search.constraints.allow
+        return {request.key: params for request, params in requests if allow(request.architecture)}
 
     @contextmanager
     def _own_sampler(self) -> Iterator[None]:

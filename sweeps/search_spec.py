@@ -6,7 +6,8 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, model_validator
 
 from gan.config import Config
-from gan.models import BlockName
+from gan.cost import count_parameters, mac_g
+from gan.models import BlockName, GeneratorConfig
 from sweeps.space import AnyDomain, Domain, FixedDomain, FloatDomain, Value
 
 MOST_TRIALS_OF_GP = 500  # python tests/benchmarks/engine.py --asks --samplers gp
@@ -64,10 +65,17 @@ class Constraints(Config):
     max_parameters: Annotated[int, Field(ge=1)] | None = None
     max_mac_g: Annotated[float, Field(gt=0)] | None = None
 
-    def excess(self, parameters: int, mac_g: float) -> dict[str, float]:
+    def excess(self, student: GeneratorConfig) -> dict[str, float]:
         """By how much each limit that is set is exceeded, as a share of it; at most 0 where it is kept."""
-        costs = {"max_parameters": (self.max_parameters, parameters), "max_mac_g": (self.max_mac_g, mac_g)}
+        costs = {
+            "max_parameters": (self.max_parameters, count_parameters(student)),
+            "max_mac_g": (self.max_mac_g, mac_g(student)),
+        }
         return {name: cost / limit - 1 for name, (limit, cost) in costs.items() if limit is not None}
+
+    def allow(self, student: GeneratorConfig) -> bool:
+        """Whether every limit is kept."""
+        return all(excess <= 0 for excess in self.excess(student).values())
 
 
 class PruningSpec(Config):

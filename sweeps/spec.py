@@ -26,7 +26,8 @@ from sweeps.errors import SweepError
 from sweeps.search_spec import SearchSpec, Seed
 from sweeps.space import AnyDomain, ChoiceDomain, Value, bounds, extremes
 
-Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$")]
+NAME_PATTERN = r"^[a-z0-9][a-z0-9_-]{0,62}$"
+Name = Annotated[str, Field(pattern=NAME_PATTERN)]
 
 
 PhaseName = Literal["search", "confirm", "baseline"]

@@ -13,7 +13,8 @@ from sweeps.journal import Record
 from sweeps.ledger import all_records
 from sweeps.results import find_sweep, spec_of_sweep, table_of
 from sweeps.spec import SweepSpec
-from sweeps.tracking import PHASE, TRIAL, Tracking
+from sweeps.study import planned_trials
+from sweeps.tracking import PHASE, REUSED, TRIAL, Tracking
 from sweeps.workspace import Workspace
 
 
@@ -44,6 +45,7 @@ class SweepStatus:
     front: list[tuple[float, float]]  # (parameters, fid)
     teacher_parameters: int
     trial_hours: float
+    planned_trials: int
 
     @property
     def is_running(self) -> bool:
@@ -79,7 +81,7 @@ class SweepStatus:
             "sweep": self.name,
             "status": self.status,
             "driver": str(self.driver) if self.driver else None,
-            "planned_trials": self.spec.search.trials,
+            "planned_trials": self.planned_trials,
             "trials": self.counts,
             "running": [vars(running) for running in self.running],
             "best_fid": self.best_fid,
@@ -91,7 +93,7 @@ class SweepStatus:
         return f"running, {self.driver}" if self.driver else self.status.lower()
 
     def _count(self, phase: str) -> str:
-        of = f" of {self.spec.search.trials}" if phase == "search" else ""
+        of = f" of {self.planned_trials}" if phase == "search" else ""
         return f"{sum(self.counts.get(phase, {}).values())}{of} trials"
 
     def _running_table(self) -> Table:
@@ -129,16 +131,19 @@ def sweep_status(tracking: Tracking, workspace: Workspace, name: str) -> SweepSt
         states = counts.setdefault(row["phase"], {})
         states[row["state"]] = states.get(row["state"], 0) + 1
     frontier = analysis.pareto_frontier(table).to_pylist()
+    spec = spec_of_sweep(tracking, name)
+    taken = sum(record.tags[PHASE] == "search" and REUSED in record.tags for record in records.values())
     return SweepStatus(
         name=name,
         status=parent.info.status if driver or parent.info.status != "RUNNING" else "CUT OFF",
         driver=driver,
-        spec=spec_of_sweep(tracking, name),
+        spec=spec,
         counts=counts,
         running=[_running(record) for record in records.values() if record.state == analysis.TrialState.RUNNING],
         front=[(float(row["parameters"]), row["fid"]) for row in frontier],
         teacher_parameters=int(parent.data.tags["ganlimit.shared.teacher_parameters"]),
         trial_hours=sum(table["wall_s"].to_pylist()) / 3600,
+        planned_trials=planned_trials(spec) + (taken if spec.search.is_adaptive else 0),
     )
 
 

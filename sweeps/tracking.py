@@ -4,6 +4,7 @@ A run is found by the identity it carries, or created; so a retry or a second su
 thing never makes a second run.
 """
 
+import itertools
 import json
 import logging
 import tempfile
@@ -41,8 +42,22 @@ GROUP = TAG + "group"  # of sweeps that one file began
 REUSED = TAG + "reused"  # the run of another sweep that a row is of
 PARENT = "mlflow.parentRunId"
 
+TAG_LENGTH = 5000  # of a value; MLflow cuts a longer one
+
 for _noisy in ("alembic", "mlflow.store.db.utils", "mlflow.tracking.registry", "mlflow.utils.git_utils"):
     logging.getLogger(_noisy).setLevel(logging.ERROR)
+
+
+def spec_tags(text: str) -> dict[str, str]:
+    """A sweep's specification as tags of its parent run: in pieces, as long as a tag can be."""
+    pieces = [text[start : start + TAG_LENGTH] for start in range(0, len(text), TAG_LENGTH)]
+    return {SPEC + (f".{number}" if number else ""): piece for number, piece in enumerate(pieces)}
+
+
+def spec_text(tags: Mapping[str, str]) -> str:
+    """The specification that `spec_tags` cut into pieces."""
+    rest = itertools.takewhile(tags.__contains__, (f"{SPEC}.{number}" for number in itertools.count(1)))
+    return "".join(tags[name] for name in (SPEC, *rest))
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from analysis import TrialState
 from gan import Compute, DataRoot, DatasetConfig, GeneratorConfig, Protocol, count_parameters, mac_g
 from sweeps.delivery import Delivery
 from sweeps.extractors import ExtractorFiles
-from sweeps.journal import Event, Record, TrialFolder
+from sweeps.journal import Event, Record, TrialFolder, trial_folders
 from sweeps.ledger import SETTLED
 from sweeps.requests import Job
 from sweeps.tracking import ERROR, PHASE, POINT, PROTOCOL, STATE, TEACHER_DIGEST, TRIAL, WORKER, TrackingStore
@@ -145,6 +145,14 @@ def _tags(job: Job, context: TrialContext) -> dict[str, str]:
         WORKER: f"{socket.gethostname()}:{os.getpid()}",
         STATE: str(TrialState.RUNNING),
     }
+
+
+def close_running(trials: Path, state: TrialState) -> None:
+    """End what still counts as running. To be called when no worker is there to write to a journal."""
+    for folder in trial_folders(trials):
+        record = folder.record()
+        if record and record.state == TrialState.RUNNING:
+            folder.append(closing(state, None, record.metrics.get("kimg", 0.0)))
 
 
 def closing(

@@ -1,11 +1,13 @@
 """The data directory: where everything of this machine's sweeps lives."""
 
 import os
+import re
 import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from sweeps.errors import SweepError
+from sweeps.spec import NAME_PATTERN
 from sweeps.tracking import TrackingStore
 
 DATABASE = "mlflow.db"
@@ -71,7 +73,9 @@ class Workspace:
         return self.root / "references"
 
     def sweep(self, name: str) -> Path:
-        """The folder of the sweep called `name`, made if missing."""
+        """The folder of the sweep called `name`, made if missing. Raises SweepError for what is no name."""
+        if not re.fullmatch(NAME_PATTERN, name):
+            raise SweepError("A sweep's name has lower-case letters, digits, - and _", repr(name), "Check it.")
         folder = self.root / "sweeps" / name
         folder.mkdir(parents=True, exist_ok=True)
         return folder

@@ -1,5 +1,6 @@
 """`ganlimit sweep`: writing a specification, running it, watching it, stopping it and going on."""
 
+import signal
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -161,17 +162,15 @@ def stop(name: SweepName, data_dir: DataDir = None) -> None:
 @sweep_app.command("sync")
 def sync(name: SweepName, data_dir: DataDir = None) -> None:
     """Bring to the tracking store what it missed while it was away, and write the report."""
-    from sweeps.reporting import write_report
     from sweeps.results import find_sweeps
     from sweeps.runner import sync_sweep
     from sweeps.tracking import Tracking
 
     workspace = existing(data_dir)
-    tracking = Tracking(workspace.store)
-    names = find_sweeps(tracking, name)
-    count = sum(sync_sweep(member, workspace) for member in names)
+    synced = [sync_sweep(member, workspace) for member in find_sweeps(Tracking(workspace.store), name)]
+    count = sum(of_one for of_one, _ in synced)
     console().print(f"Delivered what was missing of {count} trial{'s' * (count != 1)}.", highlight=False)
-    show([write_report(member, workspace, tracking) for member in names], as_json=False)
+    show([report for _, report in synced], as_json=False)
 
 
 def _run(
@@ -184,6 +183,8 @@ def _run(
 ) -> None:
     from sweeps.progress import display_for
 
+    if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:  # as a script starts what it puts into the background
+        signal.signal(signal.SIGINT, signal.default_int_handler)  # `sweep stop` sends it
     results = sweeps.run_sweeps(specs, data_dir, workers, display_for(stderr(), quiet), root)
     show([result.report for result in results], as_json)
 
