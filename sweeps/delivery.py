@@ -63,9 +63,10 @@ class Delivery:
 
     def has_run(self, folder: TrialFolder) -> bool:
         """Whether the store has the trial's run, or will have it. True while the store is away."""
-        run_id = folder.delivered()[1]
+        record = folder.record()
+        run_id = record.run_id if record else ""
         try:
-            return run_id is None or self._tracking().client.get_run(run_id).info.lifecycle_stage == "active"
+            return not run_id or self._tracking().client.get_run(run_id).info.lifecycle_stage == "active"
         except SweepError:
             return True
         except MlflowException as error:

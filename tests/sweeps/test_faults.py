@@ -21,7 +21,7 @@ import yaml
 import sweeps
 from analysis import TrialState
 from cluster import tracking_server
-from sweeps.journal import Record, trial_folders
+from sweeps.journal import Record, TrialFolder, trial_folders
 from sweeps.tracking import KIND, PARENT, STATE, TRIAL_KEY, WORKER, Tracking
 from sweeps.workspace import Workspace
 
@@ -52,7 +52,8 @@ class Sweep:
     def tracking(self) -> Tracking:
         return Tracking(Workspace.existing(self.data_dir).store)
 
-    def start(self, *options: str) -> subprocess.Popen[str]:
+    def start(self, *options: str, in_background: bool = False) -> subprocess.Popen[str]:
+        """Run it; `in_background` as a script's `command &` does, which ignores Ctrl-C."""
         command = [sys.executable, "-m", "sweeps.cli", "sweep", "run", str(self.spec_path), "--quiet", "--json"]
         return subprocess.Popen(
             [*command, "--data-dir", str(self.data_dir), "--workers", "2", *options],
@@ -60,6 +61,7 @@ class Sweep:
             stderr=subprocess.PIPE,
             text=True,
             env=self.environment,
+            preexec_fn=ignore_sigint if in_background else None,
         )
 
     def run(self, expect: int = 0) -> str:
@@ -84,6 +86,10 @@ class Sweep:
     def kimg_of(self, run: Any) -> list[float]:
         history = self.tracking.client.get_metric_history(run.info.run_id, "kimg")
         return [metric.value for metric in history]
+
+
+def ignore_sigint() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def wait_until(condition: Callable[[], Any], seconds: float = 180.0) -> None:
@@ -143,7 +149,8 @@ def test_a_driver_that_is_killed_again_and_again_loses_nothing_and_repeats_nothi
         process.kill()
         process.communicate()
         completed = {run.info.run_id: run.info.end_time for run in sweep.runs() if run.data.tags[STATE] == "COMPLETED"}
-    before_the_last = sweep.records()
+        for key in (folder.key for folder in trial_folders(sweep.trials)):
+            assert lost_kimg(sweep, key) < 1.1, "at most one rung of work"
     sweep.run()
     runs = sweep.runs()
     assert len(runs) == len({run.data.tags[TRIAL_KEY] for run in runs}) == 40, "one run per identity"
@@ -154,11 +161,37 @@ def test_a_driver_that_is_killed_again_and_again_loses_nothing_and_repeats_nothi
         assert kimg == sorted(kimg)
         if run.info.run_id in completed:
             assert run.info.end_time == completed[run.info.run_id], "a finished trial ran again"
-    for key, record in before_the_last.items():
-        assert record.metrics.get("kimg", 0.0) <= sweep.records()[key].metrics["kimg"]
     reference = Sweep(tiny, undisturbed, **grid)
     reference.run()
     assert rows(sweep) == rows(reference)
+
+
+def lost_kimg(sweep: Sweep, key: str) -> float:
+    """What a trial that was cut off reported beyond its checkpoint."""
+    folder = TrialFolder(sweep.trials / key)
+    record = folder.record()
+    if record is None or record.state != TrialState.RUNNING:
+        return 0.0
+    checkpoint = folder.checkpoint()
+    return record.metrics.get("kimg", 0.0) - (checkpoint.kimg if checkpoint else 0.0)
+
+
+def test_what_is_stopped_goes_on_from_its_last_rung(tiny: dict[str, Any], tmp_path: Path) -> None:
+    tiny["student"]["kimg"], tiny["evaluation"]["rungs_kimg"] = 60, [10, 20, 30, 40, 50]
+    sweep = Sweep(tiny, tmp_path, trials=1)
+    process = sweep.start()
+    wait_until(lambda: any(record.metrics.get("kimg", 0) >= 20 for record in running(sweep)))
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 130, errors
+    (folder,) = trial_folders(sweep.trials)
+    checkpoint = folder.checkpoint()
+    assert checkpoint is not None
+    assert checkpoint.kimg >= 20
+    sweep.run()
+    rungs = [round(event.kimg / 10) for event in folder.events() if event.kind == "reported"]
+    assert rungs == [1, 2, 3, 4, 5, 6]
+    assert not folder.checkpoint_path.exists()
 
 
 def test_a_killed_worker_goes_on_from_the_last_rung(tiny: dict[str, Any], tmp_path: Path) -> None:
@@ -280,6 +313,7 @@ def wait_for_first_checkpoint(sweep: Sweep) -> None:
     wait_until(lambda: any(folder.checkpoint_path.exists() for folder in trial_folders(sweep.trials)))
     process.send_signal(signal.SIGINT)
     process.communicate(timeout=60)
+    assert any(folder.checkpoint_path.exists() for folder in trial_folders(sweep.trials))
 
 
 class TestServer:
@@ -347,12 +381,17 @@ class TestServer:
                 assert mended.returncode == 0, mended.stderr
                 assert f"of {count} trial" in mended.stdout
             self.check_the_store(sweep, port)
+            tracking = Tracking(Workspace(sweep.data_dir, f"http://127.0.0.1:{port}").store)
+            parent = tracking.find_sweep(sweep.name)
+            assert parent is not None
+            assert parent.info.status == "FINISHED"
+            assert tracking.champion(f"{sweep.name}-students"), "its students are registered as well"
 
 
 def test_a_second_driver_is_refused_and_told_of_the_first(tiny: dict[str, Any], tmp_path: Path) -> None:
     tiny["student"]["kimg"] = 200
     sweep = Sweep(tiny, tmp_path, trials=4)
-    first = sweep.start()
+    first = sweep.start(in_background=True)
     wait_until(lambda: (sweep.trials.parent / "driver.json").exists())
     second = sweep.run(expect=2)
     assert f"process {first.pid} on {socket.gethostname()}" in second

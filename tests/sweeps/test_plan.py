@@ -1,6 +1,7 @@
 """A sweep's plan: what it would do, and what speaks against it, before anything runs."""
 
 import json
+import pickle
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -64,6 +65,12 @@ def test_what_speaks_against_it(planned: Callable[..., Plan]) -> None:
     ):
         assert part in said
     assert {phase.name: phase.trials for phase in plan.phases}["search"] == 0
+
+
+def test_an_error_of_the_calibration_arrives_as_it_was() -> None:
+    error = sweeps.SweepError("Rule", "value", "Remedy.")
+    again = pickle.loads(pickle.dumps(error))
+    assert (type(again), str(again)) == (sweeps.SweepError, "Rule, got value. Remedy.")
 
 
 def test_the_command_prints_json_and_writes_nothing(

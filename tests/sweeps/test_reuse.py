@@ -12,6 +12,7 @@ from sweeps.study import open_storage
 from sweeps.tracking import PARENT, Tracking
 from sweeps.workspace import Workspace
 
+ALLOWED = 1000  # parameters
 OWN = ["sweep", "trial", "phase", "wall_s"]  # what a row says of its place in a sweep
 
 
@@ -25,7 +26,7 @@ def data_dir(finished: Any, tmp_path: Path) -> Path:
 def another(tiny: dict[str, Any], spec_file: Any) -> sweeps.SweepSpec:
     """A second sweep over the same space with two trials of its own."""
     tiny |= {"name": "another", "phases": ["search"]}
-    tiny["search"] |= {"trials": 2, "points": []}
+    tiny["search"] |= {"trials": 2, "points": [], "constraints": {"max_parameters": ALLOWED}}
     return sweeps.load_spec(spec_file(tiny))
 
 
@@ -37,7 +38,10 @@ def test_a_second_sweep_starts_from_what_the_first_found(
     finished: Any, data_dir: Path, another: sweeps.SweepSpec
 ) -> None:
     first, found = rows(finished.result.table), rows(sweeps.run_sweep(another, data_dir, workers=2).table)
-    searched = {key for key, row in first.items() if row["phase"] == "search"}
+    searched = {key for key, row in first.items() if row["phase"] == "search" and row["parameters"] <= ALLOWED}
+    beyond = {key for key, row in first.items() if row["parameters"] > ALLOWED}
+    assert beyond, "one of them is larger than the second sweep allows"
+    assert not beyond & found.keys()
     assert searched < found.keys(), "all of its searched students are rows of the second"
     assert len(found) == len(searched) + 2, "beside two of its own"
     for key in searched:
@@ -52,6 +56,8 @@ def test_a_second_sweep_starts_from_what_the_first_found(
     study = open_storage(data_dir / "sweeps" / "another").get_all_trials(0)
     told = {tuple(trial.values) for trial in study if trial.values}
     assert {(first[key]["parameters"], first[key]["fid"]) for key in searched} <= told, "the study learned of them"
+    again = sweeps.run_sweep(finished.spec, data_dir, workers=2)
+    assert again.table.equals(finished.result.table), "the first is what it was when it finished"
 
 
 def test_a_sweep_with_another_budget_takes_nothing(data_dir: Path, tiny: dict[str, Any], spec_file: Any) -> None:

@@ -1,0 +1,81 @@
+"""Journals on their way to a real tracking store, and what people do to the runs there."""
+
+from pathlib import Path
+
+import pytest
+
+from sweeps.delivery import Delivery
+from sweeps.journal import Event, TrialFolder
+from sweeps.tracking import PHASE, REUSED, STATE, TRIAL, Tracking, TrackingStore, spec_tags, spec_text
+
+OPENED = Event("opened", 0.0, {"parameters": 10.0}, {"width": "2"}, {"mlflow.runName": "x", STATE: "RUNNING"})
+CLOSED = Event("closed", 2.0, {"wall_s": 1.0}, tags={STATE: "COMPLETED"})
+
+
+def reported(kimg: float) -> Event:
+    return Event("reported", kimg, {"fid": 10.0 / kimg, "kimg": kimg})
+
+
+@pytest.fixture
+def tracking(tmp_path: Path) -> Tracking:
+    return Tracking(TrackingStore.local(tmp_path / "mlflow.db", tmp_path / "artifacts"))
+
+
+@pytest.fixture
+def delivery(tracking: Tracking) -> Delivery:
+    return Delivery(tracking.store, tracking.open_sweep("s", {}).info.run_id)
+
+
+def test_a_run_deleted_while_its_trial_runs_is_made_again_with_all_of_it(
+    tracking: Tracking, delivery: Delivery, tmp_path: Path
+) -> None:
+    folder = TrialFolder(tmp_path / "trials" / "key")
+    for event in (OPENED, reported(1)):
+        folder.append(event)
+        assert delivery.deliver(folder)
+    _, first = folder.delivered()
+    assert first
+    tracking.client.delete_run(first)
+    folder.append(reported(2))
+    folder.append(CLOSED)
+    assert delivery.deliver_all(tmp_path / "trials") == 0
+    count, second = folder.delivered()
+    assert (count, second != first) == (4, True)
+    assert second
+    assert [metric.value for metric in tracking.client.get_metric_history(second, "fid")] == [10.0, 5.0]
+    assert tracking.client.get_run(second).data.tags[STATE] == "COMPLETED"
+
+
+def test_a_trial_taken_over_whose_run_was_deleted_is_nobodys(
+    tracking: Tracking, delivery: Delivery, tmp_path: Path
+) -> None:
+    other = tracking.client.create_run(tracking.client.get_experiment_by_name("ganlimit").experiment_id).info.run_id
+    tracking.client.delete_run(other)
+    taken, own = TrialFolder(tmp_path / "trials" / "a"), TrialFolder(tmp_path / "trials" / "b")
+    taken.append(Event("reused", tags={REUSED: other, TRIAL: "1", PHASE: "search", STATE: "COMPLETED"}))
+    own.append(OPENED)
+    own.append(CLOSED)
+    assert delivery.deliver_all(tmp_path / "trials") == 0
+    assert not taken.path.exists(), "whoever asks for it trains it"
+    assert own.is_delivered, "and it stops no other"
+
+
+@pytest.mark.parametrize(("state", "stays"), [("INTERRUPTED", True), ("FAILED", True), ("COMPLETED", False)])
+def test_a_checkpoint_stays_as_long_as_there_is_something_to_do(
+    delivery: Delivery, tmp_path: Path, state: str, stays: bool
+) -> None:
+    folder = TrialFolder(tmp_path / "trials" / "key")
+    folder.append(OPENED)
+    folder.checkpoint_path.write_bytes(b"where it stood")
+    folder.append(Event("closed", tags={STATE: state}))
+    assert delivery.deliver(folder)
+    assert folder.checkpoint_path.exists() == stays
+
+
+def test_a_specification_of_any_length_comes_back_whole(tracking: Tracking) -> None:
+    text = "".join(f'"{number}": 1,' for number in range(3000))
+    assert len(text) > 8000, "more than MLflow keeps in one tag"
+    tracking.open_sweep("long", spec_tags(text))
+    found = tracking.find_sweep("long")
+    assert found is not None
+    assert spec_text(found.data.tags) == text
