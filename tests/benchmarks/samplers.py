@@ -26,6 +26,7 @@ from rich.table import Table
 from simulation import DATA, Curves, Simulation, spec_of
 
 SAMPLERS = ("tpe", "nsgaii", "gp", "random", "grid")
+PRUNING = " + pruning"
 STUDENTS, POINTS = 60, 60  # budget in whole trainings; points of a curve
 COLOURS = {"tpe": "#0072B2", "nsgaii": "#E69F00", "gp": "#009E73", "random": "#7F7F7F", "grid": "#CC79A7"}
 
@@ -66,36 +67,38 @@ def first_to(track: Track, share: float) -> float:
     return next((spent for spent, reached in track if reached >= share), math.inf)
 
 
-def compare(curves: Curves, samplers: list[str], repeat: Repeat, console: Console) -> dict[str, Any]:
-    """Every sampler with and without pruning: median and 5-95% band over the repeats."""
-    budget = STUDENTS * curves.kimg
-    axis = np.linspace(0, budget, POINTS + 1)[1:]
-    found: dict[str, Any] = {"budget_kimg": budget, "kimg": axis.tolist()}
-    for sampler in samplers:
-        for pruning in (False, True):
-            tracks = repeat(partial(search, curves, sampler, pruning))
-            shares = np.array([[share_at(track, kimg) for kimg in axis] for track in tracks])
-            low, median, high = np.percentile(shares, [5, 50, 95], axis=0)
-            to_95 = float(np.median([first_to(track, 0.95) for track in tracks]))
-            name = f"{sampler}{' + pruning' if pruning else ''}"
-            found[name] = {"median": median.tolist(), "low": low.tolist(), "high": high.tolist()}
-            found[name] |= {"kimg_to_95": to_95 if math.isfinite(to_95) else None, "mean": float(shares.mean())}
-            console.print(f"{name}: mean {shares.mean():.3f}, 95% after {to_95:.0f} kimg", style="dim")
+def names_of(samplers: list[str]) -> list[str]:
+    """The searches to compare, the slowest last."""
+    names = [f"{sampler}{suffix}" for sampler in samplers for suffix in ("", PRUNING)]
+    return sorted(names, key=lambda name: name.startswith("gp"))
+
+
+def compare(curves: Curves, name: str, repeat: Repeat) -> dict[str, Any]:
+    """One search: what it has found at each kimg, median and 5-95% band over the repeats."""
+    axis = np.linspace(0, STUDENTS * curves.kimg, POINTS + 1)[1:]
+    tracks = repeat(partial(search, curves, name.removesuffix(PRUNING), name.endswith(PRUNING)))
+    shares = np.array([[share_at(track, kimg) for kimg in axis] for track in tracks])
+    low, median, high = np.percentile(shares, [5, 50, 95], axis=0)
+    to_95 = float(np.median([first_to(track, 0.95) for track in tracks]))
+    found = {"kimg": axis.tolist(), "median": median.tolist(), "low": low.tolist(), "high": high.tolist()}
+    return {**found, "kimg_to_95": to_95 if math.isfinite(to_95) else None, "mean": float(shares.mean())}
+
+
+def compare_pruning(curves: Curves, repeat: Repeat) -> dict[str, Any]:
+    """Pruning alone: (kimg, hypervolume) over those of training all students."""
     kimg, share = np.array(repeat(partial(prune, curves))).T
-    found["pruning"] = {"kimg": kimg.tolist(), "hypervolume": share.tolist()}
-    return found
+    return {"kimg": kimg.tolist(), "hypervolume": share.tolist()}
 
 
 def table_of(found: dict[str, Any], samplers: list[str]) -> Table:
     table = Table(box=None, header_style="bold", title="share of the attainable hypervolume, median of the repeats")
     for heading in ("search", "at 1/4", "at 1/2", "at the end", "mean over kimg", "kimg to 95%"):
         table.add_column(heading, justify="left" if heading == "search" else "right")
-    for sampler in samplers:
-        for name in (sampler, f"{sampler} + pruning"):
-            row = found[name]
-            quarter, half = (row["median"][round(POINTS * part) - 1] for part in (0.25, 0.5))
-            cells = [f"{value:.3f}" for value in (quarter, half, row["median"][-1], row["mean"])]
-            table.add_row(name, *cells, f"{row['kimg_to_95']:.0f}" if row["kimg_to_95"] else "never")
+    for name in (name for name in names_of(samplers) if name in found):
+        row = found[name]
+        quarter, half = (row["median"][round(POINTS * part) - 1] for part in (0.25, 0.5))
+        cells = [f"{value:.3f}" for value in (quarter, half, row["median"][-1], row["mean"])]
+        table.add_row(name, *cells, f"{row['kimg_to_95']:.0f}" if row["kimg_to_95"] else "never")
     return table
 
 
@@ -103,13 +106,11 @@ def figure_of(found: dict[str, Any], samplers: list[str]) -> Figure:
     with mpl.rc_context({"font.size": 9, "axes.spines.top": False, "axes.spines.right": False}):
         figure = Figure(figsize=(8.0, 3.4), layout="constrained")
         axes = figure.subplots(1, 2, sharex=True, sharey=True)
-        for axis, suffix, title in zip(
-            axes, ("", " + pruning"), ("every trial to its end", "with pruning"), strict=True
-        ):
-            for sampler in samplers:
+        for axis, suffix, title in zip(axes, ("", PRUNING), ("every trial to its end", "with pruning"), strict=True):
+            for sampler in (sampler for sampler in samplers if sampler + suffix in found):
                 row = found[sampler + suffix]
-                axis.fill_between(found["kimg"], row["low"], row["high"], color=COLOURS[sampler], alpha=0.15, lw=0)
-                axis.plot(found["kimg"], row["median"], color=COLOURS[sampler], lw=1.6, label=sampler)
+                axis.fill_between(row["kimg"], row["low"], row["high"], color=COLOURS[sampler], alpha=0.12, lw=0)
+                axis.plot(row["kimg"], row["median"], color=COLOURS[sampler], lw=1.6, label=sampler)
             axis.set_title(title, loc="left", fontsize=10, weight="bold")
             axis.set_xlabel("thousands of images spent (kimg)")
             axis.set_ylim(0.6, 1.01)
@@ -125,24 +126,35 @@ def main() -> None:
     parser.add_argument("--samplers", nargs="+", default=list(SAMPLERS), choices=SAMPLERS)
     parser.add_argument("--processes", type=int, default=os.cpu_count())
     parser.add_argument("--data", type=Path, default=DATA)
-    parser.add_argument("--out", type=Path, help="where to write the figures as JSON")
+    parser.add_argument(
+        "--out", type=Path, help="where the figures are kept as JSON; a search that is there is not run again"
+    )
+    parser.add_argument("--draw", action="store_true", help="only show what --out has")
     parser.add_argument("--figure", type=Path, help="where to write the picture")
     arguments, console = parser.parse_args(), Console()
     curves, samplers = Curves.load(arguments.data), arguments.samplers
+    found: dict[str, Any] = {"repeats": arguments.repeats}
+    if arguments.out and arguments.out.exists():
+        kept = json.loads(arguments.out.read_text())
+        found = kept if kept["repeats"] == arguments.repeats else found
     with ProcessPoolExecutor(arguments.processes, multiprocessing.get_context("spawn")) as pool:
 
         def repeat(once: Callable[[int], Any]) -> list[Any]:
             return list(pool.map(once, range(arguments.repeats)))
 
-        found = {"repeats": arguments.repeats, **compare(curves, samplers, repeat, console)}
+        todo = {"pruning": partial(compare_pruning, curves, repeat)}
+        todo |= {name: partial(compare, curves, name, repeat) for name in names_of(samplers)}
+        for name in [] if arguments.draw else [name for name in todo if name not in found]:
+            console.print(f"{name} ...", style="dim")
+            found[name] = todo[name]()
+            if arguments.out:  # the slow ones take many minutes: what is done is kept
+                arguments.out.write_text(json.dumps(found, indent=1) + "\n")
     console.print(table_of(found, samplers))
     kimg, share = (np.percentile(found["pruning"][name], [50, 5, 95]) for name in ("kimg", "hypervolume"))
     console.print(
         f"\npruning over all students: {kimg[0]:.0%} of the kimg ({kimg[1]:.0%} to {kimg[2]:.0%}), "
         f"{share[0]:.1%} of the hypervolume ({share[1]:.1%} to {share[2]:.1%})"
     )
-    if arguments.out:
-        arguments.out.write_text(json.dumps(found, indent=1) + "\n")
     if arguments.figure:
         figure_of(found, samplers).savefig(arguments.figure, dpi=150)
 
