@@ -39,6 +39,14 @@ from sweeps.requests import Job
 from sweeps.search_spec import OBJECTIVES
 from sweeps.trial_log import TrialContext, TrialLog, costs_of, delivery_of
 
+WANT_OF_MEMORY = (
+    "OutOfMemory",  # Ray, and PyTorch on a GPU
+    "can't allocate memory",  # PyTorch's allocator on the CPU
+    "could not create a primitive",  # oneDNN
+    "Cannot allocate memory",  # the operating system
+    "failed to map segment",  # the loader of shared libraries
+)
+
 
 @dataclass(frozen=True)
 class _Shared:
@@ -96,7 +104,7 @@ class _Trial:
                 last = progress.kimg >= self._request.kimg
                 metrics = self._shared.evaluator.evaluate(progress.generator, whole=last)
                 self._report(progress, metrics, last)
-        except (MemoryError, RuntimeError) as error:
+        except (MemoryError, RuntimeError, OSError, ImportError) as error:
             if not _is_out_of_memory(error):
                 raise
             self._end(TrialState.OUT_OF_MEMORY, str(error))
@@ -161,5 +169,9 @@ def tell_tune(state: TrialState, metrics: Mapping[str, float]) -> None:
 
 
 def _is_out_of_memory(error: Exception) -> bool:
-    # PyTorch's allocator on the CPU has no exception type of its own.
-    return isinstance(error, MemoryError | torch.OutOfMemoryError) or "can't allocate memory" in str(error)
+    return isinstance(error, MemoryError | torch.OutOfMemoryError) or tells_of_memory(str(error))
+
+
+def tells_of_memory(text: str) -> bool:
+    """Whether an error's text is one of those that want of memory has: not all who ask for it have a type for that."""
+    return any(words in text for words in WANT_OF_MEMORY)

@@ -19,7 +19,7 @@ from sweeps.progress import Refresh
 from sweeps.queues import JobQueue, QueueSearcher
 from sweeps.requests import Job
 from sweeps.spec import ResourceSpec
-from sweeps.trial import run_trial
+from sweeps.trial import run_trial, tells_of_memory
 from sweeps.trial_log import TrialContext, closing, opening
 from sweeps.view import SweepView
 
@@ -102,7 +102,7 @@ class _Bookkeeper(tune.Callback):
 
     def on_trial_error(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
         text = _reason(trial)
-        state = TrialState.OUT_OF_MEMORY if "OutOfMemory" in str(trial.get_error()) else TrialState.FAILED
+        state = TrialState.OUT_OF_MEMORY if tells_of_memory(str(trial.get_error())) else TrialState.FAILED
         self._close(trial, state, text)
         self._ended(trial, state)
 
