@@ -2,6 +2,7 @@
 
 import math
 import random
+import statistics
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -13,6 +14,7 @@ from gan import DistillationConfig, GeneratorConfig
 from sweeps.pruning import Rungs, RungSurvival, goes_on
 from sweeps.requests import Job, TrialRequest
 from sweeps.search_spec import PruningSpec
+from tests.benchmarks.simulation import DATA, Curves, Simulation, spec_of
 
 number = st.floats(min_value=0.1, max_value=1000, allow_nan=False)
 results = st.lists(st.tuples(number, number), max_size=40)
@@ -152,3 +154,16 @@ class TestScheduler:
         assert self.verdict(survival, "digits", 5.0) == "CONTINUE"
         assert self.verdict(survival, "digits", 50.0, phase="confirm") == "CONTINUE"
         assert self.verdict(survival, "other", 50.0) == "CONTINUE"
+
+
+def test_on_recorded_curves_half_of_the_images_find_the_same_frontier() -> None:
+    """All recorded students in several orders of chance, with pruning against without; medians."""
+    curves, spent, found = Curves.load(DATA), [], []
+    for repeat in range(20):
+        simulation = Simulation(curves, spec_of("random", True, repeat))
+        *_, kimg = simulation.run()
+        spent.append(kimg / (len(curves.runs) * curves.kimg))
+        found.append(curves.hypervolume(simulation.found) / curves.hypervolume(set(curves.runs)))
+    assert statistics.median(spent) <= 0.5
+    assert statistics.median(found) >= 0.99
+    assert min(found) >= 0.95
