@@ -104,7 +104,7 @@ class SearchSpec(Config):
 
     trials: Annotated[int, Field(ge=1, le=100_000)]
     objectives: tuple[Cost, Quality] = ("parameters", "fid")
-    sampler: Literal["tpe", "nsgaii", "gp", "random", "grid"] = "tpe"
+    sampler: Literal["tpe", "nsgaii", "gp", "random", "grid"] = "nsgaii"  # by tests/benchmarks/samplers.py
     space: Space
     points: tuple[Point, ...] = ()
     seeds: Annotated[tuple[Seed, ...], Field(min_length=1)] | None = None

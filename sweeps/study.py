@@ -12,7 +12,7 @@ from typing import Any
 
 import optuna
 from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
-from optuna.trial import TrialState
+from optuna.trial import TrialState, create_trial
 
 from gan.seeds import seed_at
 from sweeps.ledger import Ledger, settled_in
@@ -62,6 +62,9 @@ def open_study(spec: SweepSpec, storage: optuna.storages.BaseStorage, ledger: Le
     return study
 
 
+# NSGA-II takes only what has a generation for a parent.
+FIRST_GENERATION = {"NSGAIISampler:generation": 0}
+
 Params = dict[str, Any]  # as Optuna has them: what is searched, without what is fixed
 
 
@@ -99,7 +102,10 @@ def _untold(study: optuna.Study, domains: Mapping[str, AnyDomain], ledger: Ledge
             continue
         params = {name: entry.point[name] for name in spaces}
         if _frozen(params) not in told:
-            found.append(optuna.trial.create_trial(params=params, distributions=spaces, values=list(entry.objectives)))
+            values = list(entry.objectives)
+            found.append(
+                create_trial(params=params, distributions=spaces, values=values, system_attrs=FIRST_GENERATION)
+            )
     return found
 
 

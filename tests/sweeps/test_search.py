@@ -294,6 +294,18 @@ class TestResume:
         assert job.request.gan_weight == 0.123
         assert job.trial == 1, "it keeps its ordinal"
 
+    def test_what_other_sweeps_found_is_the_first_generation_of_nsga_ii(self, load: Any, tmp_path: Path) -> None:
+        spec = load(space=TestReproducible.SPACE, sampler="nsgaii", population_size=4, trials=9)
+        points = [{"width": width, "depth": 1, "gan_weight": width / 100} for width in range(1, 5)]
+        known = {
+            request_of(point).key: LedgerEntry(n, "search", Ended.COMPLETED, (10.0 * n, 10.0 / n), 0.0, point, True)
+            for n, point in enumerate(points, start=1)
+        }
+        study = open_study(spec, open_storage(tmp_path), known)
+        job = StudyQueue(spec, request_of, study, known, 9).next()
+        assert isinstance(job, Job)
+        assert study.trials[-1].system_attrs["NSGAIISampler:generation"] == 1, "a child of theirs"
+
     def test_a_reproducible_search_that_repeats_itself_goes_on_as_it_would_have(
         self, load: Any, tmp_path: Path
     ) -> None:
