@@ -12,11 +12,10 @@ from gan import load_generator
 
 
 @pytest.fixture
-def uri(finished: Any) -> Any:
-    before = mlflow.get_tracking_uri()
-    mlflow.set_tracking_uri(finished.tracking.store.uri)
-    yield finished.tracking.store.uri
-    mlflow.set_tracking_uri(before)
+def uri(finished: Any, monkeypatch: pytest.MonkeyPatch) -> str:
+    uri: str = finished.tracking.store.uri
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)  # mlflow.set_tracking_uri would stay in the environment
+    return uri
 
 
 def test_the_champion_loads_and_makes_the_same_images_in_batches_of_any_size(finished: Any, uri: str) -> None:

@@ -84,13 +84,14 @@ def test_a_deleted_run_is_a_trial_to_be_done_again(finished: Any, data_dir: Path
 
 
 @pytest.mark.slow
-def test_one_file_runs_a_sweep_for_each_data_set_at_once(tiny: dict[str, Any], tmp_path: Path) -> None:
+def test_one_file_runs_a_sweep_for_each_data_set_at_once(data_dir: Path, tiny: dict[str, Any], tmp_path: Path) -> None:
     del tiny["dataset"]
     tiny |= {"name": "both", "phases": ["search"], "datasets": {"digits": {}, "shapes": {"teacher": {"width": 6}}}}
     tiny["search"] |= {"trials": 2, "points": []}
+    tiny["student"]["kimg"] = 3  # unlike what is there already
     path = tmp_path / "both.yaml"
     path.write_text(yaml.safe_dump(tiny))
-    results = sweeps.run_sweeps(sweeps.load_specs(str(path)), tmp_path / "data", workers=2)
+    results = sweeps.run_sweeps(sweeps.load_specs(str(path)), data_dir, workers=2)
     tables = [result.table.to_pylist() for result in results]
     assert [table[0]["sweep"] for table in tables] == ["both-digits", "both-shapes"]
     assert [len(table) for table in tables] == [2, 2]
@@ -102,10 +103,13 @@ def test_one_file_runs_a_sweep_for_each_data_set_at_once(tiny: dict[str, Any], t
 def test_a_reproducible_search_asks_the_same_with_one_worker_as_with_three(
     finished: Any, tiny: dict[str, Any], spec_file: Any, tmp_path: Path
 ) -> None:
-    tiny["phases"] = ["search"]
+    tiny |= {"name": "reproducible", "phases": ["search"]}
     tiny["search"] |= {"trials": 8, "points": [], "reproducible": True, "batch_size": 3}
     spec = sweeps.load_spec(spec_file(tiny))
-    tables = [sweeps.run_sweep(spec, tmp_path / str(workers), workers).table for workers in (1, 3)]
+    tables = []
+    for workers in (1, 3):
+        folder = shutil.copytree(finished.data_dir, tmp_path / str(workers))  # with its teacher
+        tables.append(sweeps.run_sweep(spec, folder, workers).table)
     one, three = (table.drop_columns(["run_id", "wall_s"]).sort_by("trial") for table in tables)
     assert len(one) == 8
     assert one.equals(three), "spec and seed alone decide the whole table"
