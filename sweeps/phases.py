@@ -55,6 +55,7 @@ class OpenSweep:
             TEACHER_DIGEST: foundation.teacher.card.weights_digest,
             PROTOCOL: foundation.extractor.protocol.digest,
         }
+        self.taken = 0  # trials of other sweeps with which the search began
         self._reuse = Reuse.of(tracking, spec.name, parent_run_id, folder / "trials", shared)
         self._records = all_records(tracking, parent_run_id, folder / "trials")
         self.context = TrialContext(
@@ -167,6 +168,7 @@ class OpenSweep:
             if request.key == key and self.spec.search.constraints.allow(request.architecture):
                 self._reuse.take(Job(request=request, trial=number, point=point), self.spec.search.objectives)
                 number += 1
+                self.taken += 1
 
     def _confirmations(self) -> list[tuple[dict[str, Value], TrialRequest]]:
         """The candidates with each of the fresh seeds."""

@@ -193,6 +193,9 @@ def _warnings(
             f"{SAMPLES_PER_FEATURE} samples a feature is biased upwards; compare it within this sweep alone"
         )
     rungs = [rung for rung in spec.evaluation.rungs_kimg if rung < spec.student.kimg]
+    beyond = [f"{rung:g}" for rung in spec.evaluation.rungs_kimg if rung >= spec.student.kimg]
+    if beyond:
+        yield f"evaluation.rungs_kimg {', '.join(beyond)} are not below the budget of {spec.student.kimg:g}: no rungs"
     if spec.search.pruning and not rungs:
         yield "search.pruning has no rung below the budget: give evaluation.rungs_kimg"
     if not rungs:
@@ -258,7 +261,8 @@ def _at_once(spec: SweepSpec) -> int:
 
 
 def _hours(hours: float) -> str:
-    return f"{hours:.1f} hours" if hours >= 1 else f"{hours * 60:.0f} minutes"
+    minutes = max(1, round(hours * 60))
+    return f"{hours:.1f} hours" if hours >= 1 else f"{minutes} minute{'s' * (minutes != 1)}"
 
 
 def _table(*headings: str) -> Table:

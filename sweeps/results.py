@@ -48,6 +48,11 @@ def find_sweep(tracking: Tracking, name: str) -> Run:
     return parent
 
 
+def is_known(tracking: Tracking, name: str) -> bool:
+    """Whether there is a sweep called `name`, or a file of that name began some."""
+    return bool(tracking.sweeps(group=name)) or tracking.find_sweep(name) is not None
+
+
 def find_sweeps(tracking: Tracking, name: str) -> list[str]:
     """The sweep called `name`, or those that the file of that name began. Raises SweepError when there are none."""
     members = [run.data.tags["ganlimit.sweep"] for run in tracking.sweeps(group=name)]

@@ -158,6 +158,8 @@ def _run_phases(sweeps: Sequence[OpenSweep], tracking: Tracking, workers: int | 
     try:
         # All of them are asked, so that each lays out what it has.
         if not spending.is_over and any([queue.has_jobs() for queue in queues]):  # noqa: C419
+            for sweep in (sweep for sweep in sweeps if sweep.taken):
+                display.say(f"{sweep.spec.name} begins with {sweep.taken} finished trials of other sweeps")
             num_cpus = workers and workers * resources.cpus_per_trial
             contexts = [sweep.context for sweep in sweeps]
             rungs = {sweep.spec.name: rungs for sweep in sweeps if (rungs := sweep.rungs())}

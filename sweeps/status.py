@@ -17,6 +17,8 @@ from sweeps.study import planned_trials
 from sweeps.tracking import PHASE, REUSED, TRIAL, Tracking
 from sweeps.workspace import Workspace
 
+WORDS = {"KILLED": "STOPPED"}  # MLflow's word for what a person stopped sounds like an accident
+
 
 @dataclass(frozen=True)
 class Running:
@@ -135,7 +137,9 @@ def sweep_status(tracking: Tracking, workspace: Workspace, name: str) -> SweepSt
     taken = sum(record.tags[PHASE] == "search" and REUSED in record.tags for record in records.values())
     return SweepStatus(
         name=name,
-        status=parent.info.status if driver or parent.info.status != "RUNNING" else "CUT OFF",
+        status="CUT OFF"
+        if parent.info.status == "RUNNING" and not driver
+        else WORDS.get(parent.info.status, parent.info.status),
         driver=driver,
         spec=spec,
         counts=counts,

@@ -6,6 +6,7 @@ import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from sweeps.driver import current_driver
 from sweeps.errors import SweepError
 from sweeps.spec import NAME_PATTERN
 from sweeps.tracking import TrackingStore
@@ -53,7 +54,7 @@ class Workspace:
         if not (root / DATABASE).is_file() and cls(root).tracking_uri is None:
             raise SweepError(
                 f"The data directory holds a {DATABASE} of earlier runs",
-                root,
+                f"none in {root}",
                 "Check --data-dir, or run a sweep first.",
             )
         return cls.open(root)
@@ -71,6 +72,12 @@ class Workspace:
     @property
     def references(self) -> Path:
         return self.root / "references"
+
+    def driven(self, name: str) -> Path | None:
+        """The folder of the sweep `name` while a driver runs it; else None."""
+        folder = self.root / "sweeps" / name
+        is_there = re.fullmatch(NAME_PATTERN, name) and folder.is_dir()
+        return folder if is_there and current_driver(folder) else None
 
     def sweep(self, name: str) -> Path:
         """The folder of the sweep called `name`, made if missing. Raises SweepError for what is no name."""

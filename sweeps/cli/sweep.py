@@ -121,6 +121,7 @@ def status(
 
     workspace = existing(data_dir)
     tracking = Tracking(workspace.store)
+    _require_trials(workspace, tracking, name)
     names = find_sweeps(tracking, name)
     if follow:
         _follow(lambda: [sweep_status(tracking, workspace, member) for member in names], as_json)
@@ -152,8 +153,11 @@ def stop(name: SweepName, data_dir: DataDir = None) -> None:
     from sweeps.tracking import Tracking
 
     workspace = existing(data_dir)
-    first, *_ = find_sweeps(Tracking(workspace.store), name)  # those of one file have one driver
-    driver = stop_driver(workspace.sweep(first), name)
+    folder = workspace.driven(name)
+    if folder is None:
+        first, *_ = find_sweeps(Tracking(workspace.store), name)  # those of one file have one driver
+        folder = workspace.sweep(first)
+    driver = stop_driver(folder, name)
     console().print(
         f"Asked {driver} to stop. Go on with: ganlimit sweep resume {name}", highlight=False, soft_wrap=True
     )
@@ -173,6 +177,19 @@ def sync(name: SweepName, data_dir: DataDir = None) -> None:
     show([report for _, report in synced], as_json=False)
 
 
+def _require_trials(workspace: Any, tracking: Any, name: str) -> None:
+    """Raises SweepError for a sweep whose driver still makes its models: nothing is known of it yet."""
+    from sweeps.driver import current_driver
+    from sweeps.results import is_known
+
+    if not is_known(tracking, name) and (folder := workspace.driven(name)):
+        raise sweeps.SweepError(
+            f"The trials of {name} begin when its models are made",
+            current_driver(folder) or "a driver that has just begun",
+            f"Look again in a while, or stop it: ganlimit sweep stop {name}.",
+        )
+
+
 def _run(
     specs: "Sequence[sweeps.SweepSpec]",
     data_dir: Path | None,
@@ -185,7 +202,12 @@ def _run(
 
     if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:  # as a script starts what it puts into the background
         signal.signal(signal.SIGINT, signal.default_int_handler)  # `sweep stop` sends it
-    results = sweeps.run_sweeps(specs, data_dir, workers, display_for(stderr(), quiet), root)
+    try:
+        results = sweeps.run_sweeps(specs, data_dir, workers, display_for(stderr(), quiet), root)
+    except KeyboardInterrupt:
+        name = specs[0].group or specs[0].name
+        stderr().print(f"Stopped. Go on with: ganlimit sweep resume {name}", highlight=False, soft_wrap=True)
+        raise typer.Exit(130) from None
     show([result.report for result in results], as_json)
 
 

@@ -428,6 +428,7 @@ def test_a_second_driver_is_refused_and_told_of_the_first(finished: Any, tiny: d
     assert stopped.returncode == 0, stopped.stderr
     _, errors = first.communicate(timeout=60)
     assert first.returncode == 130, errors
+    assert f"ganlimit sweep resume {sweep.name}" in errors
     assert "RUNNING" not in sweep.states()
     nobody = subprocess.run(stop, capture_output=True, text=True, check=False)
     assert nobody.returncode == 2
