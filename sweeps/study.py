@@ -50,7 +50,12 @@ def open_study(spec: SweepSpec, storage: optuna.storages.BaseStorage, ledger: Le
         study.set_metric_names(list(spec.search.objectives))
     is_new = not study.get_trials(deepcopy=False)
     if not spec.search.reproducible:
-        for params in _to_ask_again(study, spec.domains(), ledger):
+        again = _to_ask_again(study, spec.domains(), ledger)
+        # What has begun is finished before anything new begins: whoever is in line already stands behind it.
+        waiting = study.get_trials(deepcopy=False, states=(TrialState.WAITING,)) if again else []
+        for trial in waiting:
+            storage.set_trial_state_values(trial._trial_id, TrialState.FAIL)
+        for params in _each_once([*again, *map(_fixed_params, waiting)]):
             study.enqueue_trial(params, skip_if_exists=False)
     for orphan in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
         study.tell(orphan.number, state=TrialState.FAIL)  # it is in line again by now
@@ -80,12 +85,15 @@ def _to_ask_again(study: optuna.Study, domains: Mapping[str, AnyDomain], ledger:
         unsettled = [{name: entry.point[name] for name in names} for entry in of_search if not entry.settled]
         told = [trial.params for trial in trials if trial.state == TrialState.COMPLETE]
         found += [params for params in (*unsettled, *told) if _frozen(params) not in settled]
-    in_line = {_frozen(_fixed_params(trial)) for trial in trials if trial.state == TrialState.WAITING}
-    return [params for point, params in {_frozen(p): p for p in found if p}.items() if point not in in_line]
+    return _each_once([params for params in found if params])
 
 
 def _fixed_params(trial: optuna.trial.FrozenTrial) -> dict[str, Any]:
     return dict(trial.system_attrs.get("fixed_params", {}))
+
+
+def _each_once(points: list[Params]) -> list[Params]:
+    return list({_frozen(params): params for params in points}.values())
 
 
 def _frozen(params: Params) -> frozenset[tuple[str, Any]]:
@@ -132,7 +140,7 @@ def _first_points(spec: SweepSpec) -> list[Params]:
     if spec.search.sampler == "grid":
         columns = [domains[name].values for name in names]
         points += [dict(zip(names, row, strict=True)) for row in itertools.product(*columns)]
-    return list({_frozen(params): params for params in points}.values())
+    return _each_once(points)
 
 
 def build_sampler(spec: SweepSpec) -> optuna.samplers.BaseSampler:

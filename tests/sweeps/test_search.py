@@ -282,6 +282,14 @@ class TestResume:
         assert first is not None
         assert (first.architecture.width, first.gan_weight) == (2, 0.1)
 
+    def test_what_has_begun_is_finished_before_anything_new(self, load: Any, tmp_path: Path) -> None:
+        spec = load(space={**SMALL_SPACE, "width": {"type": "int", "low": 1, "high": 8}}, sampler="grid", trials=4)
+        first = Search(spec, tmp_path)
+        cut_off = [request.key for number in range(2) if (request := first.ask(number))]
+        again = Search(spec, tmp_path)
+        asked = [request.key for number in range(2) if (request := again.ask(number))]
+        assert asked == cut_off
+
     def test_what_failed_is_asked_again(self, load: Any, tmp_path: Path) -> None:
         space = {**SMALL_SPACE, "gan_weight": {"type": "float", "low": 0.0, "high": 0.5}}
         spec = load(space=space, trials=5)
