@@ -206,7 +206,8 @@ def _run(
         results = sweeps.run_sweeps(specs, data_dir, workers, display_for(stderr(), quiet), root)
     except KeyboardInterrupt:
         name = specs[0].group or specs[0].name
-        stderr().print(f"Stopped. Go on with: ganlimit sweep resume {name}", highlight=False, soft_wrap=True)
+        again = f"so does, once a trial has begun: ganlimit sweep resume {name}"
+        stderr().print(f"Stopped. The same command again goes on from here; {again}", highlight=False, soft_wrap=True)
         raise typer.Exit(130) from None
     show([result.report for result in results], as_json)
 

@@ -23,7 +23,7 @@ import yaml
 import sweeps
 from analysis import TrialState
 from cluster import tracking_server
-from gan import save_checkpoint
+from gan import Checkpoint, save_checkpoint
 from sweeps.journal import Record, TrialFolder, trial_folders
 from sweeps.study import open_storage
 from sweeps.tracking import KIND, PARENT, STATE, TRIAL_KEY, WORKER, Tracking
@@ -186,18 +186,24 @@ def lost_kimg(sweep: Sweep, key: str) -> float:
     return record.metrics.get("kimg", 0.0) - (checkpoint.kimg if checkpoint else 0.0)
 
 
-def test_what_is_stopped_goes_on_from_its_last_rung(finished: Any, tiny: dict[str, Any], tmp_path: Path) -> None:
-    tiny["student"]["kimg"], tiny["evaluation"]["rungs_kimg"] = 60, [10, 20, 30, 40, 50]
-    sweep = Sweep(tiny, tmp_path, trials=1).with_models_of(finished)
+def stopped_after(sweep: Sweep, kimg: float) -> tuple[TrialFolder, Checkpoint]:
+    """The only trial of a sweep that Ctrl-C stopped when `kimg` were reported, and where it stood."""
     process = sweep.start()
-    wait_until(lambda: any(record.metrics.get("kimg", 0) >= 20 for record in running(sweep)))
+    wait_until(lambda: any(record.metrics.get("kimg", 0) >= kimg for record in running(sweep)))
     process.send_signal(signal.SIGINT)
     _, errors = process.communicate(timeout=60)
     assert process.returncode == 130, errors
     (folder,) = trial_folders(sweep.trials)
     checkpoint = folder.checkpoint()
     assert checkpoint is not None
-    assert checkpoint.kimg >= 20
+    assert checkpoint.kimg >= kimg
+    return folder, checkpoint
+
+
+def test_what_is_stopped_goes_on_from_its_last_rung(finished: Any, tiny: dict[str, Any], tmp_path: Path) -> None:
+    tiny["student"]["kimg"], tiny["evaluation"]["rungs_kimg"] = 60, [10, 20, 30, 40, 50]
+    sweep = Sweep(tiny, tmp_path, trials=1).with_models_of(finished)
+    folder, _ = stopped_after(sweep, 20)
     sweep.run()
     rungs = [round(event.kimg / 10) for event in folder.events() if event.kind == "reported"]
     assert rungs == [1, 2, 3, 4, 5, 6]
@@ -286,13 +292,7 @@ def address_space(pid: int) -> int:
 def test_a_diverging_trial_ends_within_one_report(finished: Any, tiny: dict[str, Any], tmp_path: Path) -> None:
     tiny["student"]["kimg"], tiny["evaluation"]["rungs_kimg"] = 60, [10, 20, 30, 40, 50]
     sweep = Sweep(tiny, tmp_path, trials=1).with_models_of(finished)
-    process = sweep.start()
-    wait_until(lambda: any(record.metrics.get("kimg", 0) >= 10 for record in running(sweep)))
-    process.send_signal(signal.SIGINT)
-    process.communicate(timeout=60)
-    (folder,) = trial_folders(sweep.trials)
-    checkpoint = folder.checkpoint()
-    assert checkpoint is not None
+    folder, checkpoint = stopped_after(sweep, 10)
     weights = next(value for name, value in sorted(checkpoint.state.items()) if name.endswith(".weight"))
     weights.view(-1)[0] = float("nan")
     save_checkpoint(folder.checkpoint_path, checkpoint, folder.key)
