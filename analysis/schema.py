@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 
 from analysis.errors import AnalysisError
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 _VERSION_KEY = b"ganlimit.schema_version"
 
 
@@ -73,6 +73,7 @@ TRIAL_SCHEMA = pa.schema(
         _field("parameters", pa.int64(), "1", "trainable parameters of the generator", required=True),
         _field("compression_ratio", pa.float64(), "1", "the teacher's parameters / these", required=True),
         _field("mac_g", pa.float64(), "1e9 multiply-accumulates", "per generated image", required=True),
+        _field("latency_ms", pa.float64(), "ms", "to generate one image, on the machine of the trial"),
         _field("kimg", pa.float64(), "1000 images", "seen by the generator in training", required=True),
         _field("fid", pa.float64(), "squared feature distance", "Fréchet distance to the training images"),
         _field("best_fid", pa.float64(), "squared feature distance", "lowest FID of all the trial reported"),
@@ -163,10 +164,10 @@ def read_table(path: Path) -> pa.Table:
             "A table is a readable, undamaged Parquet file", f"{path} ({error})", "Export it again."
         ) from error
     version = (table.schema.metadata or {}).get(_VERSION_KEY)
-    if version in (b"1", b"2"):
-        table = _from_version_1(table) if version == b"1" else table
-        return validate(table.append_column("settings", pa.nulls(len(table), pa.string())))
-    if version != str(SCHEMA_VERSION).encode():
+    if version in _UPGRADES:
+        for upgrade in list(_UPGRADES.values())[list(_UPGRADES).index(version) :]:
+            table = upgrade(table)
+    elif version != str(SCHEMA_VERSION).encode():
         raise AnalysisError(
             f"A trial table has a schema version of 1 to {SCHEMA_VERSION}",
             f"{version.decode() if version else 'none'} in {path}",
@@ -181,6 +182,17 @@ def _from_version_1(table: pa.Table) -> pa.Table:
     for name in (*_SINCE_VERSION_2, "teacher_last_fid"):
         table = table.append_column(name, pa.nulls(len(table), pa.float64()))
     return table
+
+
+def _from_version_2(table: pa.Table) -> pa.Table:
+    return table.append_column("settings", pa.nulls(len(table), pa.string()))
+
+
+def _from_version_3(table: pa.Table) -> pa.Table:
+    return table.append_column("latency_ms", pa.nulls(len(table), pa.float64()))
+
+
+_UPGRADES = {b"1": _from_version_1, b"2": _from_version_2, b"3": _from_version_3}  # in order, each to the next
 
 
 def require_one_protocol(table: pa.Table) -> None:
@@ -207,7 +219,7 @@ def require_one_teacher(table: pa.Table) -> None:
 
 def _require_known_names(table: pa.Table) -> pa.Table:
     for column, names in _ENUMS.items():
-        unknown = sorted(set(table[column].to_pylist()) - set(names))
+        unknown = sorted(set(table[column].unique().to_pylist()) - set(names))
         if unknown:
             raise AnalysisError(f"A {column} is one of {', '.join(names)}", ", ".join(unknown), "Correct the rows.")
     return table
