@@ -8,79 +8,115 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from analysis.columns import COLUMNS, column_of
 from analysis.errors import AnalysisError
 from analysis.schema import Mode, TrialState, require_one_protocol
 
-# Whether more is better.
-DIRECTIONS: dict[str, bool] = {
-    "parameters": False,
-    "mac_g": False,
-    "fid": False,
-    "inception_score": True,
-}
+DIRECTIONS = {name: column.higher_is_better for name, column in COLUMNS.items()}  # whether more is better
 WORST = 5  # times the FID of the teacher: beyond that a student is no student
 OBJECTIVES = ("parameters", "fid")
 
 
 def final_students(table: pa.Table) -> pa.Table:
     """The rows that may be compared: distilled students that reached the full budget."""
-    completed = pc.equal(table["state"], TrialState.COMPLETED.value)
-    distilled = pc.equal(table["mode"], Mode.DISTILLED.value)
-    return table.filter(pc.and_(table["final"], pc.and_(completed, distilled)))
+    return table.filter(_is_final_student(table))
 
 
 def pareto_frontier(table: pa.Table, objectives: Sequence[str] = OBJECTIVES) -> pa.Table:
-    """The final students that no other dominates, smallest first.
+    """The final students that no other dominates, in ascending order of the first objective.
 
-    Rows with an objective that is missing, NaN or infinite never enter; of rows with equal objectives
-    the first stays. Raises AnalysisError for rows of several protocols and for unknown objectives.
+    `objectives` are two or three of COLUMNS, each with its own direction. Rows with an objective that is missing,
+    NaN or infinite never enter; of rows with equal objectives the first stays. Raises AnalysisError for rows of
+    several protocols and for other objectives.
     """
-    students = final_students(table)
-    require_one_protocol(students)
-    points_NK = _points(students, objectives)
+    is_student = _is_final_student(table)
+    rows = np.flatnonzero(is_student)
+    require_one_protocol(table.select(["protocol_digest"]).filter(is_student))
+    points_NK = objective_points(table, objectives)[rows]
     finite = np.isfinite(points_NK).all(axis=1)
-    students, points_NK = students.filter(pa.array(finite)), points_NK[finite]
-    if not len(points_NK):
-        return students
-    keep = moocore.is_nondominated(points_NK, maximise=_maximise(objectives), keep_weakly=False)
-    return students.filter(pa.array(keep)).sort_by([("parameters", "ascending"), ("trial", "ascending")])
+    rows, points_NK = rows[finite], points_NK[finite]
+    if len(rows):
+        keep = moocore.is_nondominated(points_NK, maximise=_maximise(objectives), keep_weakly=False)
+        rows, points_NK = rows[keep], points_NK[keep]
+    trials = table["trial"].to_numpy()[rows]
+    # Only the frontier's rows are copied, and once: a table can have a million.
+    return table.take(rows[np.lexsort((trials, points_NK[:, 0]))])
 
 
 def hypervolume(frontier: pa.Table, reference: Sequence[float], objectives: Sequence[str] = OBJECTIVES) -> float:
-    """What the frontier dominates up to the point `reference`, in the product of the objectives' units."""
-    points_NK = _points(frontier, objectives)
+    """What the frontier dominates up to the point `reference`, in the product of the objectives' units.
+
+    Rows that are not better than the reference in every objective add nothing. Raises AnalysisError for a reference
+    that is not finite or has another number of objectives.
+    """
+    points_NK = objective_points(frontier, objectives)
+    if len(reference) != len(objectives) or not np.isfinite(reference).all():
+        raise AnalysisError(
+            "A reference has a finite number for each objective", list(reference), f"Give {', '.join(objectives)}."
+        )
+    points_NK = points_NK[np.isfinite(points_NK).all(axis=1)]
     if not len(points_NK):
         return 0.0
-    return float(moocore.hypervolume(points_NK, ref=reference, maximise=_maximise(objectives)))
+    return float(moocore.hypervolume(points_NK, ref=list(reference), maximise=_maximise(objectives)))
 
 
-def front_of(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
-    """The points, both of whose numbers are the better the smaller, that no other dominates; each once, in order."""
-    if not points:
-        return []
-    points_NK = np.array(points, dtype=np.float64)
-    keep = moocore.is_nondominated(points_NK, keep_weakly=False)
-    return sorted((float(first), float(second)) for first, second in points_NK[keep])
+def objective_points(table: pa.Table, objectives: Sequence[str]) -> npt.NDArray[np.float64]:
+    """The columns `objectives` as float64 NK, in their own units; NaN where a value is missing.
 
-
-def dominated_share(students: Sequence[tuple[float, float]], teacher: tuple[float, float]) -> float:
-    """The hypervolume of (parameters, FID) as a share of the box up to the teacher's size and WORST times its FID."""
-    if not students:
-        return 0.0
-    reference = teacher[0], WORST * teacher[1]
-    area = float(moocore.hypervolume(np.array(students, dtype=np.float64), ref=reference))
-    return area / (reference[0] * reference[1])
-
-
-def _points(table: pa.Table, objectives: Sequence[str]) -> npt.NDArray[np.float64]:
-    unknown = [name for name in objectives if name not in DIRECTIONS]
-    if unknown:
+    Raises AnalysisError unless they are two or three different ones of COLUMNS.
+    """
+    for name in objectives:
+        column_of(name)
+    if len(objectives) not in (2, 3) or len(set(objectives)) < len(objectives):
         raise AnalysisError(
-            f"An objective is one of {', '.join(DIRECTIONS)}", ", ".join(unknown), "Choose among these."
+            "Objectives are two or three different columns", ", ".join(objectives) or "none", "Choose others."
         )
     columns = [table[name].to_numpy(zero_copy_only=False).astype(np.float64) for name in objectives]
     return np.stack(columns, axis=1)
 
 
+def front_of(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
+    """The points, both of whose numbers are the better the smaller, that no other dominates; each once, in order.
+
+    Points that are not finite never enter.
+    """
+    points_N2 = _finite(points)
+    if not len(points_N2):
+        return []
+    keep = moocore.is_nondominated(points_N2, keep_weakly=False)
+    return sorted((float(first), float(second)) for first, second in points_N2[keep])
+
+
+def dominated_share(students: Sequence[tuple[float, float]], teacher: tuple[float, float]) -> float:
+    """The hypervolume of (parameters, FID) as a share of the box up to the teacher's size and WORST times its FID.
+
+    Students that are not finite add nothing. Raises AnalysisError where the box has no area.
+    """
+    students_N2 = _finite(students)
+    if not len(students_N2):
+        return 0.0
+    reference = reference_of(teacher)
+    return float(moocore.hypervolume(students_N2, ref=reference)) / (reference[0] * reference[1])
+
+
+def reference_of(teacher: tuple[float, float]) -> tuple[float, float]:
+    """The far corner of the box of `dominated_share`. Raises AnalysisError where the box would have no area."""
+    parameters, fid = teacher
+    if not (0 < parameters < np.inf and 0 < fid < np.inf):
+        raise AnalysisError("A dominated share needs a teacher of finite size and FID", teacher, "Check its row.")
+    return parameters, WORST * fid
+
+
+def _is_final_student(table: pa.Table) -> pa.ChunkedArray:
+    completed = pc.equal(table["state"], TrialState.COMPLETED.value)
+    distilled = pc.equal(table["mode"], Mode.DISTILLED.value)
+    return pc.and_(table["final"], pc.and_(completed, distilled))
+
+
+def _finite(points: Sequence[tuple[float, float]]) -> npt.NDArray[np.float64]:
+    points_N2 = np.array(points, dtype=np.float64).reshape(-1, 2)
+    return points_N2[np.isfinite(points_N2).all(axis=1)]
+
+
 def _maximise(objectives: Sequence[str]) -> list[bool]:
-    return [DIRECTIONS[name] for name in objectives]
+    return [COLUMNS[name].higher_is_better for name in objectives]

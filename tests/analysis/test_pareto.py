@@ -1,27 +1,98 @@
 import math
+from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from pyarrow import concat_tables
 
-from analysis import AnalysisError, hypervolume, pareto_frontier
+from analysis import (
+    AnalysisError,
+    dominated_share,
+    final_students,
+    front_of,
+    hypervolume,
+    pareto_frontier,
+)
+from analysis.columns import COLUMNS, COSTS, QUALITIES
 
-FIDS = st.one_of(st.sampled_from([math.nan, math.inf, None]), st.integers(1, 6).map(float))
+VALUES = st.one_of(st.sampled_from([math.nan, math.inf, -math.inf, None]), st.integers(1, 5).map(float))
+SIZES = st.integers(1, 5)
+DRAWN = settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+PAIRS = [(cost, quality) for cost in COSTS for quality in QUALITIES]
+TRIPLES = [("parameters", "latency_ms", "fid"), ("mac_g", "inception_score", "kid"), ("fid", "kid", "latent_mse")]
+
+Point = tuple[float, ...]
 
 
-def points(table: Any) -> list[tuple[int, float]]:
-    return list(zip(table["parameters"].to_pylist(), table["fid"].to_pylist(), strict=True))
+def values(table: Any, objectives: Sequence[str]) -> list[Point]:
+    return list(zip(*(table[name].to_pylist() for name in objectives), strict=True))
 
 
-@settings(deadline=None, max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(st.lists(st.tuples(st.integers(1, 6), FIDS), max_size=12))
-def test_the_frontier_is_what_brute_force_finds(table: Any, drawn: list[tuple[int, float | None]]) -> None:
-    rows = table(*({"parameters": p, "fid": f} for p, f in drawn))
-    finite = {(p, f) for p, f in drawn if f is not None and math.isfinite(f)}
-    undominated = {(p, f) for p, f in finite if not any((q <= p and g <= f) and (q, g) != (p, f) for q, g in finite)}
-    found = points(pareto_frontier(rows))
-    assert found == sorted(undominated), "sorted by size, duplicates once"
+def undominated(points: Sequence[Point], objectives: Sequence[str]) -> list[int]:
+    """By definition: each row that no other is at least as good as in all and better in one; of equals the first."""
+
+    def cost(point: Point) -> Point:
+        return tuple(-v if COLUMNS[n].higher_is_better else v for n, v in zip(objectives, point, strict=True))
+
+    finite = [n for n, point in enumerate(points) if all(v is not None and math.isfinite(v) for v in point)]
+    found = []
+    for n in finite:
+        rivals = [(m, cost(points[m])) for m in finite if m != n]
+        mine = cost(points[n])
+        if not any(all(a <= b for a, b in zip(other, mine, strict=True)) and (other != mine or m < n)
+                   for m, other in rivals):  # fmt: skip
+            found.append(n)
+    return found
+
+
+def drawn_points(draw: Any, objectives: Sequence[str]) -> list[Point]:
+    required = ("parameters", "mac_g")  # which no row lacks
+    kinds = [SIZES if name in required else VALUES for name in objectives]
+    return list(draw(st.lists(st.tuples(*kinds), max_size=10)))
+
+
+@DRAWN
+@given(st.data())
+@pytest.mark.parametrize("objectives", [*PAIRS, *TRIPLES], ids="-".join)
+def test_the_frontier_is_what_brute_force_finds(table: Any, objectives: tuple[str, ...], data: Any) -> None:
+    points = drawn_points(data.draw, objectives)
+    rows = table(*(dict(zip(objectives, point, strict=True)) for point in points))
+    frontier = pareto_frontier(rows, objectives)
+    expected = sorted(undominated(points, objectives), key=lambda n: (points[n][0], n))
+    assert [trial - 1 for trial in frontier["trial"].to_pylist()] == expected, "in order, duplicates once"
+
+
+@DRAWN
+@given(st.lists(st.tuples(SIZES, VALUES), max_size=10), st.integers(1, 7), st.integers(1, 7))
+def test_hypervolume_is_what_a_sweep_over_the_sizes_finds(
+    table: Any, points: list[tuple[int, float]], width: int, height: int
+) -> None:
+    rows = table(*({"parameters": p, "fid": f} for p, f in points))
+    area = 0.0
+    for left in range(width):  # the strip from `left` to `left` + 1 is as deep as the best student in it
+        depths = [height - f for p, f in points if p <= left and f is not None and math.isfinite(f)]
+        area += max(0.0, *depths, 0.0)
+    assert hypervolume(pareto_frontier(rows), (width, height)) == pytest.approx(area)
+    assert hypervolume(rows, (width, height)) == pytest.approx(area), "dominated rows add nothing"
+
+
+def test_hypervolume_in_closed_form(table: Any) -> None:
+    one = table({"parameters": 2, "mac_g": 1.0, "inception_score": 7.0})
+    objectives = ("parameters", "mac_g", "inception_score")
+    assert hypervolume(one, (5, 2, 4), objectives) == pytest.approx(3 * 1 * 3), "a box; more IS is better"
+    steps = table(*({"parameters": n, "fid": 10.0 - n} for n in range(1, 10)))
+    assert hypervolume(steps, (10, 10)) == pytest.approx(sum(range(1, 10))), "a staircase: 9 + 8 + ... + 1"
+    assert hypervolume(table({"parameters": 12}), (10, 20)) == 0, "beyond the reference"
+    assert hypervolume(table(), (4, 4)) == 0
+
+
+@pytest.mark.parametrize("reference", [(4,), (4, 4, 4), (math.nan, 4), (math.inf, 4)])
+def test_a_reference_that_does_not_fit_is_refused(table: Any, reference: tuple[float, ...]) -> None:
+    with pytest.raises(AnalysisError, match="finite number for each objective"):
+        hypervolume(table({}), reference)
 
 
 def test_only_final_completed_students_enter(table: Any) -> None:
@@ -31,7 +102,9 @@ def test_only_final_completed_students_enter(table: Any) -> None:
         {"parameters": 1, "fid": 1.0, "mode": "scratch"},
         {"parameters": 1, "fid": 1.0, "state": "DIVERGED"},
     )
-    assert points(pareto_frontier(rows)) == [(5, 9.0)]
+    frontier = pareto_frontier(rows)
+    assert values(frontier, ("parameters", "fid")) == [(5, 9.0)]
+    assert frontier.equals(final_students(rows)), "whole rows"
 
 
 def test_of_equal_students_the_first_stays(table: Any) -> None:
@@ -39,24 +112,50 @@ def test_of_equal_students_the_first_stays(table: Any) -> None:
 
 
 def test_an_empty_and_an_all_failed_table_have_an_empty_frontier(table: Any) -> None:
-    assert len(pareto_frontier(table())) == 0
-    assert len(pareto_frontier(table({"final": False, "state": "FAILED", "fid": None}))) == 0
+    failed = table({"final": False, "state": "FAILED", "fid": None})
+    for rows in (table(), failed, table({"fid": math.nan}), failed.slice(0, 0)):
+        frontier = pareto_frontier(rows)
+        assert len(frontier) == 0
+        assert frontier.schema.equals(rows.schema)
 
 
-def test_more_inception_score_is_better(table: Any) -> None:
-    rows = table({"parameters": 5, "inception_score": 9.0}, {"parameters": 9, "inception_score": 8.0})
-    assert pareto_frontier(rows, ("parameters", "inception_score"))["trial"].to_pylist() == [1]
+@pytest.mark.parametrize(
+    "objectives", [("parameters", "colour"), ("fid",), ("fid", "fid"), ("parameters", "mac_g", "fid", "kid"), ()]
+)
+def test_other_objectives_are_refused(table: Any, objectives: tuple[str, ...]) -> None:
+    with pytest.raises(AnalysisError, match=r"colour|two or three different columns"):
+        pareto_frontier(table({}), objectives)
 
 
-def test_an_unknown_objective_and_mixed_protocols_are_refused(table: Any) -> None:
-    with pytest.raises(AnalysisError, match="colour"):
-        pareto_frontier(table({}), ("parameters", "colour"))
-    with pytest.raises(AnalysisError, match="one protocol"):
-        pareto_frontier(table({}, {"protocol_digest": "other"}))
+def test_rows_of_several_protocols_are_refused_and_both_are_named(table: Any) -> None:
+    rows = table({"protocol_digest": "one" * 9}, {"protocol_digest": "two" * 9})
+    with pytest.raises(AnalysisError, match=r"one" * 9 + ".*" + "two" * 9):
+        pareto_frontier(rows)
+    unfinished = table({}, {"protocol_digest": "other", "state": "FAILED", "final": False})
+    assert len(pareto_frontier(unfinished)) == 1, "what never enters shares no axis"
 
 
-def test_hypervolume_is_the_area_of_the_staircase(table: Any) -> None:
-    rows = table({"parameters": 1, "fid": 3.0}, {"parameters": 2, "fid": 1.0})
-    # Up to (4, 4): the first dominates 3 wide and 1 high, the second 2 wide and 3 high, 2 of it shared.
-    assert hypervolume(pareto_frontier(rows), (4, 4)) == pytest.approx(3 * 1 + 2 * 3 - 2 * 1)
-    assert hypervolume(pareto_frontier(table()), (4, 4)) == 0
+def test_the_dominated_share_in_closed_form() -> None:
+    teacher = (100.0, 2.0)  # the box ends at (100, 10)
+    assert dominated_share([(50.0, 5.0)], teacher) == pytest.approx(0.25)
+    assert dominated_share([(50.0, 5.0), (50.0, 5.0), (math.nan, 1.0), (10.0, math.inf)], teacher) == pytest.approx(
+        0.25
+    )
+    assert dominated_share([(100.0, 1.0), (1.0, 10.0)], teacher) == 0, "on the edge"
+    assert dominated_share([], teacher) == 0
+    for bad in ((0.0, 2.0), (100.0, math.nan), (math.inf, 2.0)):
+        with pytest.raises(AnalysisError, match="finite size and FID"):
+            dominated_share([(1.0, 1.0)], bad)
+
+
+def test_the_front_of_points() -> None:
+    points = [(2.0, 1.0), (1.0, 3.0), (1.0, 3.0), (2.0, 2.0), (math.nan, 0.0), (0.0, math.inf)]
+    assert front_of(points) == [(1.0, 3.0), (2.0, 1.0)]
+    assert front_of([(math.nan, 1.0)]) == front_of([]) == []
+
+
+def test_a_table_in_many_pieces_has_the_frontier_of_the_whole(table: Any) -> None:
+    random = np.random.default_rng(0)
+    rows = table(*({"parameters": int(p), "fid": float(f)} for p, f in random.integers(1, 40, (60, 2))))
+    pieces = [rows.slice(start, 7) for start in range(0, 60, 7)]
+    assert pareto_frontier(concat_tables(pieces)).equals(pareto_frontier(rows))
