@@ -9,6 +9,7 @@ Needs Arrow tables and nothing else: no network, no search, no tracking server.
 """
 
 from analysis.answers import QUESTIONS, Answer, five_answers
+from analysis.attainment import Attainment, attainment, why_no_attainment
 from analysis.candidates import limit_candidates
 from analysis.comparison import gain_by_student, gain_over_scratch, with_baselines
 from analysis.errors import AnalysisError
@@ -18,6 +19,7 @@ from analysis.paper import PaperRow, Scheme, Spread, paper_rows
 from analysis.paper_formats import HEADINGS as PAPER_HEADINGS
 from analysis.paper_formats import paper_cells, paper_csv, paper_latex, paper_markdown
 from analysis.pareto import dominated_share, final_students, front_of, hypervolume, pareto_frontier
+from analysis.progress import search_progress
 from analysis.report import baseline_text, budget_note, markdown_report
 from analysis.schema import (
     AGREEMENT,
@@ -44,6 +46,7 @@ __all__ = [
     "TRIAL_SCHEMA",
     "AnalysisError",
     "Answer",
+    "Attainment",
     "Candidate",
     "CompressionLimit",
     "LimitRule",
@@ -54,6 +57,7 @@ __all__ = [
     "Scheme",
     "Spread",
     "TrialState",
+    "attainment",
     "baseline_text",
     "budget_note",
     "choose_teacher",
@@ -79,12 +83,14 @@ __all__ = [
     "require_one_teacher",
     "sample_grid_figure",
     "save_figure",
+    "search_progress",
     "selection_figure",
     "settings_of",
     "state_counts",
     "student_of",
     "trial_table",
     "validate",
+    "why_no_attainment",
     "with_baselines",
     "write_table",
 ]

@@ -1,0 +1,163 @@
+"""Empirical attainment surfaces: what a share of the seeds reaches, by moocore's empirical attainment function.
+
+A seed attains a point when one of its students is at least as good as the point in every objective. The surface of a
+level is the frontier of the points that at least this share of the seeds attains (Grunert da Fonseca, Fonseca and
+Hall, 2001).
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import moocore
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from analysis.columns import COLUMNS
+from analysis.errors import AnalysisError
+from analysis.pareto import OBJECTIVES, final_students, objective_points
+from analysis.schema import Mode, Phase, require_one_protocol, student_of
+
+LEVELS = (0.05, 0.5, 0.95)
+_STUDENT = ("dataset", "width", "depth", "block", "gan_weight", "settings")
+
+Point = tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class SeedSets:
+    """For each seed the finished students of those that were tried with every seed.
+
+    `sets` has by seed float64 NK in the objectives' own units. A student that failed with a seed is absent from its
+    set, which may be empty.
+    """
+
+    objectives: tuple[str, ...]
+    phase: str
+    students: int
+    sets: dict[int, npt.NDArray[np.float64]]
+
+
+@dataclass(frozen=True)
+class Attainment:
+    """Attainment surfaces over `seeds` seeds of `students` students, each tried with every seed.
+
+    `surfaces` has for each level the points in ascending order of the first objective, in the objectives' own units;
+    between two of them nothing is known to be attained beyond the cheaper one, so they are drawn as steps. A surface
+    is empty where students fail with too many seeds. `attained_by` says of how many seeds each level's surface is:
+    with few of them several levels are the same surface.
+    """
+
+    objectives: tuple[str, ...]
+    levels: tuple[float, ...]
+    phase: str
+    seeds: int
+    students: int
+    surfaces: dict[float, tuple[Point, ...]]
+    attained_by: dict[float, int]
+
+    def note(self) -> str:
+        """What the levels stand for with this number of seeds."""
+        shown = "; ".join(f"{level:.0%}: {_of_seeds(self.attained_by[level], self.seeds)}" for level in self.levels)
+        students = f"{self.students} student{'s' * (self.students != 1)}"
+        return f"Attained by, over {self.seeds} seeds of {students} ({self.phase}): {shown}."
+
+    def as_dict(self) -> dict[str, Any]:
+        """The same for a script. Every value is JSON."""
+        surfaces = [
+            {"level": level, "attained_by": self.attained_by[level], "points": [list(p) for p in self.surfaces[level]]}
+            for level in self.levels
+        ]
+        rest = {name: value for name, value in asdict(self).items() if name not in ("levels", "attained_by")}
+        return {**rest, "objectives": list(self.objectives), "surfaces": surfaces, "note": self.note()}
+
+
+def attainment(
+    table: pa.Table, objectives: Sequence[str] = OBJECTIVES, levels: Sequence[float] = LEVELS
+) -> Attainment | None:
+    """The surfaces that at least each of the shares `levels` of the seeds attains; None where `why_no_attainment`.
+
+    The confirmed students where they have several seeds, else those of the search. A level L of n seeds is the surface
+    of ceil(L * n) of them, and of at least one: the best seed below 1/n, all seeds above (n - 1)/n, and at 0.5 the
+    median of an odd number of seeds and the better of the two middle ones of an even number. Raises AnalysisError for
+    rows of several protocols, other objectives, and levels outside (0, 1].
+    """
+    if not levels or not all(0 < level <= 1 for level in levels):
+        raise AnalysisError("A level is a share of the seeds above 0 and up to 1", list(levels), "Choose others.")
+    found = seed_sets(table, objectives)
+    if found is None:
+        return None
+    seeds = len(found.sets)
+    attained_by = {level: max(1, math.ceil(level * seeds - 1e-9)) for level in levels}
+    surfaces = {level: _surface(found, attained_by[level]) for level in levels}
+    return Attainment(tuple(objectives), tuple(levels), found.phase, seeds, found.students, surfaces, attained_by)
+
+
+def seed_sets(
+    table: pa.Table, objectives: Sequence[str] = OBJECTIVES, phases: Sequence[Phase] = (Phase.CONFIRM, Phase.SEARCH)
+) -> SeedSets | None:
+    """The sets of the first of `phases` in which several seeds share a student; None where there is none."""
+    objective_points(table.slice(0, 0), objectives)  # refuses other objectives of an empty table too
+    distilled = table.filter(pc.equal(table["mode"], Mode.DISTILLED.value))
+    require_one_protocol(distilled)
+    for phase in phases:
+        found = _sets_of(distilled.filter(pc.equal(distilled["phase"], phase.value)), phase, objectives)
+        if found is not None:
+            return found
+    return None
+
+
+def why_no_attainment(table: pa.Table) -> str | None:
+    """In a sentence why `attainment` is None; None where it is not."""
+    if seed_sets(table) is not None:
+        return None
+    distilled = table.filter(pc.equal(table["mode"], Mode.DISTILLED.value))
+    if not len(distilled):
+        return "No attainment surface: no student was tried."
+    seeds = {
+        phase: pc.count_distinct(distilled.filter(pc.equal(distilled["phase"], phase.value))["seed"]).as_py()
+        for phase in (Phase.CONFIRM, Phase.SEARCH)
+    }
+    if max(seeds.values()) < 2:
+        return "No attainment surface: every student has one seed."
+    return "No attainment surface: no student was tried with every seed."
+
+
+def _sets_of(rows: pa.Table, phase: Phase, objectives: Sequence[str]) -> SeedSets | None:
+    seeds = sorted(rows["seed"].unique().to_pylist())
+    if len(seeds) < 2:
+        return None
+    students = [student_of(row) for row in rows.select(_STUDENT).to_pylist()]
+    tried: dict[tuple[Any, ...], set[int]] = {}
+    for student, seed in zip(students, rows["seed"].to_pylist(), strict=True):
+        tried.setdefault(student, set()).add(seed)
+    shared = {student for student, found in tried.items() if len(found) == len(seeds)}
+    if not shared:
+        return None
+    final = final_students(rows.filter(pa.array([student in shared for student in students])))
+    points_NK = objective_points(final, objectives)
+    seed_N = final["seed"].to_numpy()
+    finite_N = np.isfinite(points_NK).all(axis=1)
+    sets = {seed: points_NK[(seed_N == seed) & finite_N] for seed in seeds}
+    return SeedSets(tuple(objectives), str(phase), len(shared), sets)
+
+
+def _surface(found: SeedSets, attained_by: int) -> tuple[Point, ...]:
+    signs_K = np.array([-1.0 if COLUMNS[name].higher_is_better else 1.0 for name in found.objectives])
+    sets = [points_NK * signs_K for points_NK in found.sets.values() if len(points_NK)]
+    if attained_by > len(sets):  # a seed without a student attains nothing, and moocore does not know of it
+        return ()
+    numbers = np.repeat(np.arange(len(sets)), [len(points_NK) for points_NK in sets])
+    # A percentile P of m sets is the surface of ceil(m * P / 100) of them: the middle of that range, to be safe.
+    percentile = 100 * (attained_by - 0.5) / len(sets)
+    surface_NK = moocore.eaf(np.concatenate(sets), numbers, percentiles=[percentile])[:, :-1] * signs_K
+    return tuple(sorted(tuple(float(value) for value in point) for point in surface_NK))
+
+
+def _of_seeds(attained_by: int, seeds: int) -> str:
+    if attained_by == seeds:
+        return "all seeds"
+    return "the best seed" if attained_by == 1 else f"{attained_by} of {seeds} seeds"
