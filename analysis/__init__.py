@@ -14,6 +14,7 @@ from analysis.candidates import limit_candidates
 from analysis.comparison import gain_by_student, gain_over_scratch, with_baselines
 from analysis.errors import AnalysisError
 from analysis.figures import pareto_figure, sample_grid_figure, save_figure
+from analysis.gain import GAIN_METRICS, Gain, paired_gain
 from analysis.limit import CompressionLimit, LimitRule, LimitStatus, compression_limit
 from analysis.paper import PaperRow, Scheme, Spread, paper_rows
 from analysis.paper_formats import HEADINGS as PAPER_HEADINGS
@@ -41,6 +42,7 @@ from analysis.selection import Candidate, choose_teacher, selection_figure
 
 __all__ = [
     "AGREEMENT",
+    "GAIN_METRICS",
     "PAPER_HEADINGS",
     "QUESTIONS",
     "TRIAL_SCHEMA",
@@ -49,6 +51,7 @@ __all__ = [
     "Attainment",
     "Candidate",
     "CompressionLimit",
+    "Gain",
     "LimitRule",
     "LimitStatus",
     "Mode",
@@ -71,6 +74,7 @@ __all__ = [
     "hypervolume",
     "limit_candidates",
     "markdown_report",
+    "paired_gain",
     "paper_cells",
     "paper_csv",
     "paper_latex",

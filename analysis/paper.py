@@ -80,7 +80,7 @@ def scheme_of(row: Row) -> Scheme:
     """The scheme of a trial's row."""
     if row["mode"] == Mode.SCRATCH:
         return Scheme.SCRATCH
-    return Scheme.JOINT if row["gan_weight"] > 0 else Scheme.MSE
+    return Scheme.JOINT if (row["gan_weight"] or 0) > 0 else Scheme.MSE
 
 
 def size_of(row: Row) -> tuple[int, int, int, str]:
