@@ -23,7 +23,7 @@ from gan.artifacts import (
 )
 from gan.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from gan.compute import Compute
-from gan.cost import count_parameters, mac_g
+from gan.cost import count_parameters, latency_ms, mac_g
 from gan.datasets import DATASETS, DataRoot, DatasetConfig, ImageDataset, default_data_root, load_dataset
 from gan.distillation import DistillationConfig, distill
 from gan.errors import ArtifactError, GanError
@@ -83,6 +83,7 @@ __all__ = [
     "evaluation_latents",
     "find_inception_weights",
     "generate",
+    "latency_ms",
     "load_any_generator",
     "load_checkpoint",
     "load_classifier",

@@ -104,6 +104,7 @@ def _row(key: str, record: Record) -> dict[str, Any]:
         "parameters": int(metrics["parameters"]),
         "compression_ratio": metrics["compression_ratio"],
         "mac_g": metrics["mac_g"],
+        "latency_ms": metrics.get("latency_ms"),
         "kimg": kimg,
         **{name: metrics.get(name) for name in (*METRICS, *AGREEMENT)},
         "wall_s": 0.0 if REUSED in tags else metrics.get("wall_s", 0.0),  # that this sweep spent on it

@@ -26,6 +26,7 @@ from gan import (
     agreement,
     distill,
     generate,
+    latency_ms,
     load_dataset,
     open_pool,
     save_checkpoint,
@@ -109,9 +110,9 @@ class _Trial:
                 raise
             self._end(TrialState.OUT_OF_MEMORY, str(error))
             return
-        found: Mapping[str, float] = {}
+        found = {"latency_ms": latency_ms(progress.generator)}
         if self._request.distillation:
-            found = agreement(progress.generator, self._shared.agreement).as_dict()
+            found |= agreement(progress.generator, self._shared.agreement).as_dict()
         self._keep(progress, metrics)
         self._end(TrialState.COMPLETED, None, metrics, found)
 

@@ -119,7 +119,8 @@ def running(sweep: Sweep) -> list[Record]:
 
 def rows(sweep: Sweep) -> dict[str, dict[str, Any]]:
     table = sweeps.sweep_table(sweep.tracking, sweep.name)
-    return {row["trial_key"]: row for row in table.drop_columns(["sweep", "trial", "run_id", "wall_s"]).to_pylist()}
+    circumstances = ["sweep", "trial", "run_id", "wall_s", "latency_ms"]
+    return {row["trial_key"]: row for row in table.drop_columns(circumstances).to_pylist()}
 
 
 @contextlib.contextmanager

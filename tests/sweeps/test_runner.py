@@ -20,7 +20,7 @@ from gan import ArtifactError, load_generator
 from sweeps.tracking import PARENT, STATE, TRIAL_KEY
 
 # What a trial's row says beside its result: where, when and in which order it ran.
-CIRCUMSTANCES = ["sweep", "trial", "run_id", "wall_s"]
+CIRCUMSTANCES = ["sweep", "trial", "run_id", "wall_s", "latency_ms"]
 
 
 def rows_by_key(table: pa.Table) -> dict[str, dict[str, Any]]:
@@ -37,6 +37,7 @@ class TestResult:
         assert table["trial"].to_pylist() == list(range(1, len(table) + 1))
         for row in searched:
             assert row["compression_ratio"] == row["teacher_parameters"] / row["parameters"]
+        assert all(0 < latency < 1000 for latency in table["latency_ms"].to_pylist()), "of students and of baselines"
 
     def test_each_frontier_student_has_a_baseline_of_its_architecture_and_seed(self, finished: Any) -> None:
         table = finished.result.table
