@@ -1,27 +1,38 @@
 """From a table of trials to the answer: Pareto frontier, compression limit, figures and report.
 
     table = analysis.read_table(Path("trials.parquet"))
-    limit = analysis.compression_limit(table, analysis.LimitRule(metric="fid", tolerance=0.5))
-    print(limit.sentence())
-    analysis.pareto_figure(table, limit)
+    findings = analysis.findings_of(table, analysis.LimitRule(metric="fid", tolerance=1.0))
+    findings.limit                     # where the limit lies, in words; so in a notebook
+    analysis.pareto_figure(findings)   # a matplotlib figure
+    analysis.pareto_frontier(table, ("mac_g", "inception_score")).to_pandas()
 
 Needs Arrow tables and nothing else: no network, no search, no tracking server.
 """
 
 from analysis.answers import QUESTIONS, Answer, five_answers
 from analysis.attainment import Attainment, attainment, why_no_attainment
+from analysis.break_point import BreakPoint
 from analysis.candidates import limit_candidates
-from analysis.comparison import gain_by_student, gain_over_scratch, with_baselines
+from analysis.columns import COLUMNS, COSTS, QUALITIES, Column
+from analysis.comparison import baseline_text, budget_note, gain_by_student, gain_over_scratch, with_baselines
+from analysis.crossing import Interval
 from analysis.errors import AnalysisError
-from analysis.figures import pareto_figure, sample_grid_figure, save_figure
+from analysis.figures import gain_figure, importance_figure, progress_figure, sample_grid_figure, sharpness_figure
+from analysis.findings import Findings, findings_of
+from analysis.frontier_rows import FrontierRow, frontier_rows
 from analysis.gain import GAIN_METRICS, Gain, paired_gain
-from analysis.limit import CompressionLimit, LimitRule, LimitStatus, compression_limit
+from analysis.limit import CompressionLimit, CurvePoint, LimitStatus
+from analysis.limit_estimate import compression_limit
+from analysis.limit_rule import LimitRule
+from analysis.limits_table import limits_table
+from analysis.page import Chapter, Strip, render_page
 from analysis.paper import PaperRow, Scheme, Spread, paper_rows
 from analysis.paper_formats import HEADINGS as PAPER_HEADINGS
 from analysis.paper_formats import paper_cells, paper_csv, paper_latex, paper_markdown
 from analysis.pareto import dominated_share, final_students, front_of, hypervolume, pareto_frontier
+from analysis.pareto_figure import pareto_figure
 from analysis.progress import search_progress
-from analysis.report import baseline_text, budget_note, markdown_report
+from analysis.report import markdown_report
 from analysis.schema import (
     AGREEMENT,
     TRIAL_SCHEMA,
@@ -39,19 +50,32 @@ from analysis.schema import (
     write_table,
 )
 from analysis.selection import Candidate, choose_teacher, selection_figure
+from analysis.students import searched_students, student_frontier, with_confirmations
+from analysis.style import FORMATS, save_figure
 
 __all__ = [
     "AGREEMENT",
+    "COLUMNS",
+    "COSTS",
+    "FORMATS",
     "GAIN_METRICS",
     "PAPER_HEADINGS",
+    "QUALITIES",
     "QUESTIONS",
     "TRIAL_SCHEMA",
     "AnalysisError",
     "Answer",
     "Attainment",
+    "BreakPoint",
     "Candidate",
+    "Chapter",
+    "Column",
     "CompressionLimit",
+    "CurvePoint",
+    "Findings",
+    "FrontierRow",
     "Gain",
+    "Interval",
     "LimitRule",
     "LimitStatus",
     "Mode",
@@ -59,6 +83,7 @@ __all__ = [
     "Phase",
     "Scheme",
     "Spread",
+    "Strip",
     "TrialState",
     "attainment",
     "baseline_text",
@@ -67,12 +92,17 @@ __all__ = [
     "compression_limit",
     "dominated_share",
     "final_students",
+    "findings_of",
     "five_answers",
     "front_of",
+    "frontier_rows",
     "gain_by_student",
+    "gain_figure",
     "gain_over_scratch",
     "hypervolume",
+    "importance_figure",
     "limit_candidates",
+    "limits_table",
     "markdown_report",
     "paired_gain",
     "paper_cells",
@@ -82,19 +112,25 @@ __all__ = [
     "paper_rows",
     "pareto_figure",
     "pareto_frontier",
+    "progress_figure",
     "read_table",
+    "render_page",
     "require_one_protocol",
     "require_one_teacher",
     "sample_grid_figure",
     "save_figure",
     "search_progress",
+    "searched_students",
     "selection_figure",
     "settings_of",
+    "sharpness_figure",
     "state_counts",
+    "student_frontier",
     "student_of",
     "trial_table",
     "validate",
     "why_no_attainment",
     "with_baselines",
+    "with_confirmations",
     "write_table",
 ]

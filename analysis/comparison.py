@@ -2,6 +2,7 @@
 
 import math
 import statistics
+from collections.abc import Iterable
 from typing import Any
 
 import pyarrow as pa
@@ -109,6 +110,30 @@ def gain_by_student(table: pa.Table) -> list[dict[str, Any]]:
         }
         for _, pairs in sorted(groups.items())
     ]
+
+
+def baseline_text(row: dict[str, Any]) -> str:
+    """The baseline's FID of a row of `with_baselines`; how it ended where it has none; else nothing."""
+    if row["baseline_fid"] is not None:
+        return f"{row['baseline_fid']:.1f}"
+    return (row["baseline_state"] or "").lower()
+
+
+def budget_note(frontier: pa.Table) -> str:
+    """What the comparison with scratch rests on: the budgets of all sides. Empty without baselines."""
+    rows = frontier.to_pylist()
+    budgets = sorted({row["baseline_kimg"] for row in rows if row["baseline_kimg"] is not None})
+    if not budgets:
+        return ""
+    return (
+        "From scratch: same architecture and seed, an ordinary GAN of "
+        f"{_listed(budgets)} kimg (students {_listed({row['kimg'] for row in rows})}, "
+        f"teacher {rows[0]['teacher_kimg']:g})."
+    )
+
+
+def _listed(budgets: Iterable[float]) -> str:
+    return ", ".join(f"{kimg:g}" for kimg in sorted(budgets))
 
 
 def _baselines(table: pa.Table) -> dict[_Twin, dict[str, Any]]:

@@ -3,7 +3,7 @@
 import math
 import statistics
 from collections.abc import Callable, Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import pyarrow as pa
@@ -43,18 +43,27 @@ class Gain:
     high: float | None
     wins: int
     p_value: float | None  # None where every pair is a tie
+    parameters: int | None = None  # of the one architecture
     per_size: tuple["Gain", ...] = ()  # the same for each architecture, smallest first
+
+    @property
+    def metric_name(self) -> str:
+        """The metric as people name it."""
+        return _NAMES[self.metric]
 
     def sentence(self) -> str:
         """The gain in one sentence."""
         left_out = f"; {self.left_out} left out for want of a pair" if self.left_out else ""
         if self.ratio is None:
             return f"{self.label}: no pair of one architecture and seed{left_out}."
-        spread = "no interval: one seed" if self.low is None else f"95% interval {self.low:.2f} to {self.high:.2f}"
-        sizes = f" of {len(self.per_size)} architectures" if len(self.per_size) > 1 else ""
+        form = ".3f" if abs(self.ratio - 1) < 0.1 else ".2f"
+        ratio, low, high = (format(value or 0, form) for value in (self.ratio, self.low, self.high))
+        spread = "no interval: one seed" if self.low is None else f"95% interval {low} to {high}"
+        paired = sum(size.pairs > 0 for size in self.per_size)
+        sizes = f" of {paired} architectures" if paired > 1 else ""
         chance = "" if self.p_value is None else f" (sign test p {_chance(self.p_value)})"
         return (
-            f"{self.label}: {_NAMES[self.metric]} better by a factor of {self.ratio:.2f} ({spread}), in {self.wins} of "
+            f"{self.label}: {self.metric_name} better by a factor of {ratio} ({spread}), in {self.wins} of "
             f"{self.pairs} pairs{sizes}{chance}{left_out}."
         )
 
@@ -96,7 +105,7 @@ def paired_gain(table: pa.Table, ours: Side, theirs: Side, metric: str = "fid") 
             logs.setdefault(size_of(row), {}).setdefault(row["seed"], []).append(gain)
     label = f"{_name(ours)} against {_name(theirs)}"
     sizes = sorted(logs.keys() | left_out.keys())
-    per_size = tuple(_of_seeds(_size_label(size), metric, logs.get(size, {}), left_out.get(size, 0)) for size in sizes)
+    per_size = tuple(_of_size(size, metric, logs.get(size, {}), left_out.get(size, 0)) for size in sizes)
     return _of_sizes(label, metric, list(logs.values()), sum(left_out.values()), per_size)
 
 
@@ -112,8 +121,9 @@ def _of_sizes(
     return _gain(label, metric, gains, clusters, seeds, left_out, per_size)
 
 
-def _of_seeds(label: str, metric: str, by_seed: dict[int, list[float]], left_out: int) -> Gain:
-    return _of_sizes(label, metric, [by_seed] if by_seed else [], left_out, ())
+def _of_size(size: tuple[int, int, int, str], metric: str, by_seed: dict[int, list[float]], left_out: int) -> Gain:
+    gain = _of_sizes(_size_label(size), metric, [by_seed] if by_seed else [], left_out, ())
+    return replace(gain, parameters=size[0])
 
 
 def _gain(
@@ -198,7 +208,8 @@ def _first_of_each(rows: Iterable[Row], key: Callable[[Row], tuple[Any, ...]]) -
 
 
 def _name(side: Side) -> str:
-    return Scheme.SCRATCH.value if side == Mode.SCRATCH else str(side)
+    names = {Mode.SCRATCH: "from scratch", Scheme.MSE: "MSE alone", Scheme.JOINT: "joint"}
+    return names.get(side, str(side))
 
 
 def _size_label(size: tuple[int, int, int, str]) -> str:

@@ -1,61 +1,71 @@
-"""A sweep's result for people: table, frontier, limit, figures, and a summary for the terminal."""
+"""A sweep's result for people: page, figures, Markdown, table, and a summary for the terminal."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
+import yaml
+from matplotlib.figure import Figure
+from mlflow.entities import Run
 from rich.console import Console
-from rich.table import Table
 
 import analysis
-from gan import evaluation_latents, generate, load_any_generator, load_generator
 from sweeps.errors import SweepError
+from sweeps.frontier_view import frontier_table
+from sweeps.importance import importances
+from sweeps.pictures import interpolation_strips, sample_strips
 from sweeps.results import find_sweep, spec_of_sweep, sweep_table
 from sweeps.spec import SweepSpec
-from sweeps.tracking import Tracking
+from sweeps.spec_file import preset_names
+from sweeps.tracking import VERSION, Tracking
 from sweeps.workspace import Workspace
 
-GRID_COLUMNS = 12
-HEADINGS = (
-    "params",
-    "ratio",
-    "width",
-    "depth",
-    "GAN\nweight",
-    "FID",
-    "IS",
-    "sharp-\nness",
-    "FID from\nscratch",
-)
+PAGE = "report.html"
 
 
 @dataclass(frozen=True)
 class Report:
-    """What a sweep found, and the files that show it.
+    """What a sweep found, and the files that show it."""
 
-    `table` has a row per trial; `frontier` its Pareto-optimal rows with their baselines beside them.
-    """
-
-    name: str
-    table: pa.Table
-    frontier: pa.Table
-    limit: analysis.CompressionLimit
+    findings: analysis.Findings
     folder: Path
     files: tuple[Path, ...]
 
+    @property
+    def name(self) -> str:
+        return str(self.findings.first.get("sweep", ""))
+
+    @property
+    def table(self) -> pa.Table:
+        """A row per trial."""
+        return self.findings.table
+
+    @property
+    def frontier(self) -> pa.Table:
+        """The Pareto-optimal students, with their confirmations and baselines beside them."""
+        return self.findings.frontier
+
+    @property
+    def limit(self) -> analysis.CompressionLimit:
+        return self.findings.limit
+
     def print_to(self, console: Console) -> None:
-        """The frontier as a table, the limit in one sentence, and where the files are."""
+        """The frontier as a table, the limit in a sentence, and where the files are."""
         console.print()
-        console.print(_frontier_table(self.frontier, self.table))
+        console.print(frontier_table(self.findings))
         if note := analysis.budget_note(self.frontier):
             console.print(note, style="dim", highlight=False)
         console.print()
         console.print(self.limit.sentence(), highlight=False, soft_wrap=not console.is_terminal)
         console.print()
         for path in self.files:
-            console.print(f"  {path}", highlight=False, soft_wrap=True)
+            if path.suffix in {".html", ".md", ".parquet"}:
+                console.print(f"  {path}", highlight=False, soft_wrap=True)
+        figures = sorted({path.parent for path in self.files if path.suffix == ".png"})
+        for folder in figures:
+            console.print(f"  {folder}/ (PNG, SVG, PDF)", highlight=False, soft_wrap=True)
 
     def as_dict(self) -> dict[str, Any]:
         """The same for a script. Every value is JSON."""
@@ -64,90 +74,107 @@ class Report:
             "trials": analysis.state_counts(self.table),
             "limit": self.limit.as_dict(),
             "frontier": self.frontier.to_pylist(),
+            "gains": [gain.as_dict() for gains in self.findings.gains.values() for gain in gains],
             "files": [str(path) for path in self.files],
         }
 
 
-def write_report(name: str, workspace: Workspace, tracking: Tracking, out: Path | None = None) -> Report:
-    """Write table, figures and Markdown of a sweep to `out`, and log them to its parent run.
+def write_report(
+    name: str,
+    workspace: Workspace,
+    tracking: Tracking,
+    out: Path | None = None,
+    formats: Sequence[str] = analysis.FORMATS,
+) -> Report:
+    """Write page, figures, Markdown and table of a sweep to `out`, and log them to its parent run.
 
-    Raises SweepError when there is no such sweep.
+    Raises SweepError when there is no such sweep, or `out` cannot be written.
     """
-    parent = find_sweep(tracking, name)
-    spec = spec_of_sweep(tracking, name)
+    report, _ = _write(name, workspace, tracking, out, formats)
+    return report
+
+
+def write_reports(
+    names: Sequence[str], workspace: Workspace, tracking: Tracking, out: Path | None = None
+) -> tuple[list[Report], Path | None]:
+    """A report of each sweep, in a folder of its own in `out`; and of several one page over all, with its path."""
+    if len(names) == 1:
+        return [write_report(names[0], workspace, tracking, out)], None
+    written = [_write(name, workspace, tracking, out / name if out else None, analysis.FORMATS) for name in names]
+    if out is None:
+        return [report for report, _ in written], None
+    page = out / PAGE
+    _write_text(page, analysis.render_page([chapter for _, chapter in written]))
+    return [report for report, _ in written], page
+
+
+def _write(
+    name: str, workspace: Workspace, tracking: Tracking, out: Path | None, formats: Sequence[str]
+) -> tuple[Report, analysis.Chapter]:
+    parent, spec = find_sweep(tracking, name), spec_of_sweep(tracking, name)
     folder = out or workspace.sweep(name) / "report"
-    folder.mkdir(parents=True, exist_ok=True)
-    table = sweep_table(tracking, name)
-    frontier = analysis.with_baselines(analysis.pareto_frontier(table), table)
-    limit = analysis.compression_limit(table, spec.limit)
-    parquet, markdown = folder / "trials.parquet", folder / "report.md"
-    analysis.write_table(table, parquet)
-    markdown.write_text(analysis.markdown_report(table, limit))
-    files: tuple[Path, ...] = (markdown, parquet)
-    if len(frontier):
-        figures = analysis.save_figure(analysis.pareto_figure(table, limit), folder / "pareto")
-        samples, _ = analysis.save_figure(_sample_grid(tracking, spec, table, frontier), folder / "samples")
-        files = (markdown, *figures, samples, parquet)
-    for path in files:
-        tracking.client.log_artifact(parent.info.run_id, str(path), "report")
-    return Report(name, table, frontier, limit, folder, files)
+    findings = analysis.findings_of(sweep_table(tracking, name), spec.limit)
+    chapter = _chapter(parent, spec, tracking, findings)
+    try:
+        (folder / "figures").mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise SweepError(
+            "A report's folder can be written", f"{folder} ({error.strerror})", "Choose another."
+        ) from error
+    figures = {
+        stem: analysis.save_figure(figure, folder / "figures" / stem, formats)
+        for stem, figure in _figures(chapter).items()
+    }
+    page, markdown, parquet = folder / PAGE, folder / "report.md", folder / "trials.parquet"
+    _write_text(page, analysis.render_page([chapter]))
+    shown = {stem: f"figures/{paths[0].name}" for stem, paths in figures.items()}
+    _write_text(markdown, analysis.markdown_report(findings, shown))
+    analysis.write_table(findings.table, parquet)
+    tracking.client.log_artifacts(parent.info.run_id, str(folder), "report")
+    files = (page, markdown, parquet, *(path for paths in figures.values() for path in paths))
+    return Report(findings, folder, files), chapter
 
 
-def _sample_grid(tracking: Tracking, spec: SweepSpec, table: pa.Table, frontier: pa.Table) -> Any:
-    """The teacher above the frontier's students, largest first, each column one latent."""
-    latents_NL = evaluation_latents(spec.evaluation.num_samples, spec.teacher.latent_size, spec.evaluation.latent_seed)[
-        :GRID_COLUMNS
-    ]
-    rows: list[tuple[str, np.ndarray]] = []
-    for first in table.slice(0, 1).to_pylist():
-        teacher, _ = load_any_generator(_teacher_folder(tracking, first["teacher_version"]))
-        label = _label("teacher", first["teacher_parameters"], first["teacher_fid"])
-        rows.append((label, generate(teacher, latents_NL).numpy()))
-    for row in reversed(frontier.to_pylist()):
-        folder = tracking.model_folder(row["run_id"])
-        assert folder is not None, "a completed trial keeps its student"
-        generator, _ = load_generator(folder)
-        label = _label(f"1/{row['compression_ratio']:.0f}", row["parameters"], row["fid"])
-        rows.append((label, generate(generator, latents_NL).numpy()))
-    return analysis.sample_grid_figure(rows)
+def _chapter(parent: Run, spec: SweepSpec, tracking: Tracking, findings: analysis.Findings) -> analysis.Chapter:
+    name = spec.name
+    has_students = len(findings.frontier) > 0
+    runs = f"{tracking.store.ui_address}/#/experiments/{parent.info.experiment_id}/runs/{{run_id}}"
+    versions = {tag.removeprefix(VERSION): text for tag, text in parent.data.tags.items() if tag.startswith(VERSION)}
+    source = name if name in preset_names() else f"{name}.yaml"
+    return analysis.Chapter(
+        findings=findings,
+        name=name,
+        samples=sample_strips(tracking, spec, findings) if has_students else (),
+        interpolations=interpolation_strips(tracking, spec, findings) if has_students else (),
+        importances=importances(spec, findings.table),
+        specification=yaml.safe_dump(spec.model_dump(mode="json", exclude_defaults=True), sort_keys=False, width=100),
+        versions=dict(sorted(versions.items())),
+        commands=(f"ganlimit sweep run {source}", f"ganlimit report {name} --out report"),
+        run_url=runs,
+    )
 
 
-def _teacher_folder(tracking: Tracking, teacher_version: str) -> Path:
-    model, _, number = teacher_version.partition("/")
-    version = tracking.version(model, number)
-    if version is None:
-        raise SweepError("A sweep's teacher is in the registry", teacher_version, "Restore it; it is never replaced.")
-    return tracking.fetch(version)
+def _figures(chapter: analysis.Chapter) -> dict[str, Figure]:
+    """The figures that there are rows for, by the name of their files."""
+    findings = chapter.findings
+    if not len(findings.frontier):
+        return {}
+    figures = {"pareto": analysis.pareto_figure(findings), "sharpness": analysis.sharpness_figure(findings)}
+    for stem, strips in (("samples", chapter.samples), ("interpolations", chapter.interpolations)):
+        if strips:
+            rows = [(f"{strip.label}\n{strip.about.rpartition(', ')[2]}", strip.images_NCHW) for strip in strips]
+            figures[stem] = analysis.sample_grid_figure(rows)
+    for key, gains in findings.gains.items():
+        figures[f"gain-{key}"] = analysis.gain_figure(findings, gains[0])
+    if chapter.importances:
+        figures["importance"] = analysis.importance_figure(chapter.importances, findings.metric)
+    if len(findings.progress):
+        figures["progress"] = analysis.progress_figure(findings)
+    return figures
 
 
-def _label(name: str, parameters: int, fid: float) -> str:
-    return f"{name}\n{parameters:,}\nFID {fid:.1f}"
-
-
-def _frontier_table(frontier: pa.Table, table: pa.Table) -> Table:
-    shown = Table(box=None, header_style="bold", padding=(0, 2, 0, 0), pad_edge=False)
-    shown.add_column("", no_wrap=True)
-    for heading in HEADINGS:
-        shown.add_column(heading, justify="right", vertical="bottom", no_wrap=True)
-    for first in table.slice(0, 1).to_pylist():
-        shown.add_row("real", "", "", "", "", "", *_metrics(first, "real_"), "", style="dim")
-        parameters = f"{first['teacher_parameters']:,}"
-        shown.add_row("teacher", parameters, "1", "", "", "", *_metrics(first, "teacher_"), "", style="bold")
-    for row in reversed(frontier.to_pylist()):
-        shown.add_row(
-            f"trial {row['trial']}",
-            f"{row['parameters']:,}",
-            f"{row['compression_ratio']:.1f}",
-            str(row["width"]),
-            str(row["depth"]),
-            f"{row['gan_weight']:g}",
-            *_metrics(row, ""),
-            analysis.baseline_text(row),
-        )
-    return shown
-
-
-def _metrics(row: dict[str, Any], prefix: str) -> tuple[str, str, str]:
-    names = ("fid", "inception_score", "sharpness")
-    fid, score, sharp = (row[prefix + name] for name in names)
-    return f"{fid:.1f}", f"{score:.2f}", f"{sharp:,.0f}"
+def _write_text(path: Path, text: str) -> None:
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise SweepError("A report's folder can be written", f"{path} ({error.strerror})", "Choose another.") from error

@@ -7,6 +7,7 @@ import contextlib
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -31,12 +32,13 @@ from sweeps.reporting import Report, write_report
 from sweeps.results import SHARED_PREFIX, find_sweep
 from sweeps.spec import SweepSpec
 from sweeps.teachers import Teacher, find_or_make_teacher
-from sweeps.tracking import GROUP, Tracking, spec_tags, spec_text
+from sweeps.tracking import GROUP, VERSION, Tracking, spec_tags, spec_text
 from sweeps.trial_log import close_running
 from sweeps.tuning import run_trials
 from sweeps.view import SweepView
 from sweeps.workspace import Workspace, default_data_dir
 
+VERSIONED = ("ganlimit", "torch", "torchvision", "torch-fidelity", "ray", "optuna", "mlflow")  # told by the report
 DELIVERY_PATIENCE_S = 20.0  # for a tracking store that is away when the sweep ends
 
 
@@ -133,7 +135,7 @@ def sync_sweep(name: str, workspace: Workspace) -> tuple[int, Report]:
 
 
 def _finish(name: str, workspace: Workspace, tracking: Tracking) -> Report:
-    report = write_report(name, workspace, tracking)
+    report = write_report(name, workspace, tracking, formats=("png",))  # `ganlimit report` writes those for a paper
     register_students(name, tracking, report.table, report.frontier, report.limit)
     return report
 
@@ -193,6 +195,7 @@ def open_sweep(
     tags = foundation.shared_tags(spec)
     _refuse_other_models(tracking, spec.name, tags)
     tags |= {**spec_tags(spec.model_dump_json()), **({GROUP: spec.group} if spec.group else {})}
+    tags |= {VERSION + name: version(name) for name in VERSIONED}
     parent_run_id: str = tracking.open_sweep(spec.name, tags).info.run_id
     return OpenSweep(spec, workspace.sweep(spec.name), tracking, foundation, parent_run_id, data_root)
 

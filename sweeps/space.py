@@ -5,10 +5,13 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Literal
 
+import optuna
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 from pydantic import BeforeValidator, Discriminator, Field, Tag, model_validator
 
 from gan.config import Config
+
+optuna.logging.set_verbosity(optuna.logging.ERROR)  # its warnings are of no use to who runs a sweep
 
 Number = float | int
 Value = Number | str

@@ -237,6 +237,23 @@ class SweepSpec(Config):
                 place[last] = float(value) if name == "gan_weight" else value
         return DistillationConfig.model_validate_json(json.dumps(data))
 
+    def confirmed(self, seeds: int) -> "SweepSpec":
+        """This sweep as NAME-confirmed, its frontier and limit judged by `seeds` fresh seeds. Raises SweepError."""
+        if "confirm" in self.phases:
+            remedy = "Give its specification another name and more of confirm.seeds."
+            raise SweepError("A sweep without the phase confirm can be confirmed", self.name, remedy)
+        changes = {
+            "name": f"{self.name}-confirmed",
+            "group": f"{self.group}-confirmed" if self.group else None,
+            "phases": [name for name in PHASES if name in (*self.phases, "confirm")],
+            "confirm": {"seeds": seeds},
+        }
+        try:
+            return SweepSpec.model_validate_json(json.dumps(self.model_dump(mode="json") | changes))
+        except ValidationError as error:
+            remedy = "Run the sweep under a shorter name."
+            raise SweepError("NAME-confirmed is a sweep's name", changes["name"], remedy) from error
+
     @property
     def confirm_seeds(self) -> tuple[int, ...]:
         """Seeds for the confirmation, none of which the search uses."""

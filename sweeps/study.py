@@ -20,8 +20,6 @@ from sweeps.search_spec import OBJECTIVES
 from sweeps.space import AnyDomain, distributions, every_point
 from sweeps.spec import SweepSpec
 
-optuna.logging.set_verbosity(optuna.logging.ERROR)  # its warnings are of no use to who runs a sweep
-
 
 def open_storage(folder: Path) -> optuna.storages.BaseStorage:
     """The journal of a sweep's study in `folder`, safe for several processes."""

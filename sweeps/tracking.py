@@ -38,9 +38,12 @@ POINT = TAG + "point"
 TRIAL, PHASE = TAG + "trial", TAG + "phase"
 TEACHER_DIGEST, PROTOCOL = TAG + "teacher_digest", TAG + "protocol"
 WORKER = TAG + "worker"  # host:pid
+VERSION = TAG + "version."  # of a package, when the sweep began
 GROUP = TAG + "group"  # of sweeps that one file began
 REUSED = TAG + "reused"  # the run of another sweep that a row is of
 PARENT = "mlflow.parentRunId"
+
+LOCAL_UI = "http://127.0.0.1:5000"
 
 TAG_LENGTH = 5000  # of a value; MLflow cuts a longer one
 
@@ -71,6 +74,15 @@ class TrackingStore:
     def local(cls, database: Path, artifacts: Path) -> "TrackingStore":
         """An SQLite file and a folder of artifacts."""
         return cls(f"sqlite:///{database}", artifacts.as_uri())
+
+    @property
+    def ui_address(self) -> str:
+        """Where a browser sees the runs: the tracking server, or where `ganlimit ui` serves a local store."""
+        parts = urlparse(self.uri)
+        if parts.scheme not in {"http", "https"}:
+            return LOCAL_UI
+        host = parts.netloc.rpartition("@")[2]  # a password stays where it is
+        return f"{parts.scheme}://{host}{parts.path.rstrip('/')}"
 
     def opening(self) -> AbstractContextManager[object]:
         """Held while the store is opened: two processes that both make a new database would break it."""

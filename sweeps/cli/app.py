@@ -53,26 +53,25 @@ def demo(
 
 @app.command()
 def report(
-    name: SweepName,
+    names: Annotated[list[str], typer.Argument(metavar="NAME...", help="One sweep or several.")],
     out: Annotated[
         Path | None, typer.Option("--out", help="Folder of the report. Default: inside the data directory.")
     ] = None,
     data_dir: DataDir = None,
     as_json: Json = False,
 ) -> None:
-    """Write a sweep's table, figures and report again, and print its frontier and limit."""
-    from sweeps.reporting import write_report
+    """Write a sweep's page, figures and table again, and print its frontier and limit. Several: one page over all."""
+    from sweeps.reporting import write_reports
     from sweeps.results import find_sweeps
     from sweeps.tracking import Tracking
 
     workspace = existing(data_dir)
     tracking = Tracking(workspace.store)
-    names = find_sweeps(tracking, name)
-    several = len(names) > 1
-    show(
-        [write_report(member, workspace, tracking, out / member if out and several else out) for member in names],
-        as_json,
-    )
+    members = list(dict.fromkeys(member for name in names for member in find_sweeps(tracking, name)))
+    reports, page = write_reports(members, workspace, tracking, out)
+    show(reports, as_json)
+    if page and not as_json:
+        console().print(f"\n  {page} (all of them)", highlight=False, soft_wrap=True)
 
 
 @app.command()

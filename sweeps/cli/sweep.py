@@ -107,6 +107,29 @@ def resume(
     _run(loaded, data_dir, workers, outside_files(data_root, no_download, inception_weights), quiet, as_json)
 
 
+@sweep_app.command("confirm")
+def confirm(
+    name: SweepName,
+    seeds: Annotated[
+        int, typer.Option("--seeds", min=2, max=1000, help="Fresh seeds of each student; 2 or more give an interval.")
+    ] = 5,
+    data_dir: DataDir = None,
+    workers: Workers = None,
+    data_root: Data = None,
+    no_download: NoDownload = False,
+    inception_weights: Inception = None,
+    quiet: Quiet = False,
+    as_json: Json = False,
+) -> None:
+    """Judge a sweep's limit by fresh seeds: the sweep NAME-confirmed begins with its finished trials."""
+    from sweeps.results import find_sweeps, spec_of_sweep
+    from sweeps.tracking import Tracking
+
+    tracking = Tracking(existing(data_dir).store)
+    loaded = [spec_of_sweep(tracking, member).confirmed(seeds) for member in find_sweeps(tracking, name)]
+    _run(loaded, data_dir, workers, outside_files(data_root, no_download, inception_weights), quiet, as_json)
+
+
 @sweep_app.command("status")
 def status(
     name: SweepName,

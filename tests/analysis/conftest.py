@@ -2,6 +2,7 @@
 
 from typing import Any, Protocol
 
+import numpy as np
 import pyarrow as pa
 import pytest
 
@@ -73,5 +74,43 @@ def table() -> TableMaker:
 
     def make(*changes: dict[str, Any]) -> pa.Table:
         return trial_table([make_row(**{"trial": n, **change}) for n, change in enumerate(changes, start=1)])
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def sweep_rows() -> Any:
+    """Rows of a whole sweep: a search with failures, the frontier confirmed with five seeds, and baselines of these."""
+
+    def make(students: int = 60) -> list[dict[str, Any]]:
+        random = np.random.default_rng(1)
+        rows: list[dict[str, Any]] = []
+
+        def add(**changes: Any) -> None:
+            number = len(rows) + 1
+            names = {"trial": number, "trial_key": f"{number:064x}", "run_id": f"{number:032x}"}
+            rows.append(make_row(**names, **changes))
+
+        def student(width: int, weight: float, seed: int) -> dict[str, Any]:
+            parameters = 40 * width**2 + 900 * width
+            quality = 5.5 + (12_000 / parameters) ** 1.6 * (1.3 if weight == 0 else 1.0)
+            noisy = quality * float(np.exp(random.normal(0, 0.06)))
+            return {
+                "width": width, "gan_weight": weight, "seed": seed, "parameters": parameters, "fid": noisy,
+                "inception_score": 9 - noisy / 20, "sharpness": 4000.0 * (1 + weight * 20) / (1 + noisy / 60),
+                "kid": noisy / 1000, "latent_mse": 0.2 / width, "mac_g": parameters / 1e6,
+            }  # fmt: skip
+
+        for n in range(students):
+            add(**student(2 + n % 20, (0.0, 0.02)[n // 20 % 2], 0))
+        add(state="PRUNED", final=False, fid=50.0, kimg=16.0)
+        add(state="FAILED", final=False, fid=None, error="RuntimeError: <b>a & b</b>")
+        add(state="DIVERGED", final=False, fid=None)
+        for width in range(2, 22, 2):
+            for seed in range(1, 6):
+                add(phase="confirm", **student(width, 0.02, seed))
+                worse = student(width, 0.02, seed)
+                add(phase="baseline", mode="scratch", **{**worse, "fid": worse["fid"] * 1.8, "gan_weight": None})
+        return rows
 
     return make

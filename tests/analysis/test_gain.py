@@ -88,7 +88,7 @@ def test_joint_against_mse_pairs_what_is_equal_but_for_the_weight(table: Any) ->
     gain = paired_gain(rows, Scheme.JOINT, Scheme.MSE)
     assert (gain.pairs, gain.seeds, gain.left_out, gain.wins) == (2, 1, 3, 2)
     assert gain.ratio == pytest.approx(math.sqrt(2 * 4))
-    assert gain.label == "distilled, joint against distilled, MSE"
+    assert gain.label == "joint against MSE alone"
     assert "3 left out for want of a pair" in gain.sentence()
 
 

@@ -1,0 +1,124 @@
+"""All that the rows of one sweep say under its rule, worked out once; whatever shows it draws from here."""
+
+from dataclasses import dataclass
+from html import escape
+from typing import Any
+
+import pyarrow as pa
+
+from analysis.answers import Answer, five_answers
+from analysis.attainment import Attainment, attainment
+from analysis.columns import QUALITIES, Column
+from analysis.comparison import with_baselines
+from analysis.gain import GAIN_METRICS, SHARPNESS, Gain, paired_gain
+from analysis.limit import CompressionLimit
+from analysis.limit_estimate import compression_limit
+from analysis.limit_rule import LimitRule
+from analysis.paper import Scheme
+from analysis.pareto import final_students
+from analysis.progress import search_progress
+from analysis.schema import Mode, Phase, require_one_protocol, require_one_teacher, state_counts
+from analysis.students import student_frontier, with_confirmations
+
+
+@dataclass(frozen=True)
+class Findings:
+    """What one sweep found.
+
+    `frontier` has the searched students that no other dominates in parameters and the rule's metric, smallest
+    first, with their confirmations and baselines beside them. `gains` has, where there are such pairs, under
+    `scratch` how distilled students compare with the same GANs from scratch, and under `joint` the joint scheme
+    with MSE alone: in the rule's metric first, then in what else can be compared.
+    """
+
+    table: pa.Table
+    rule: LimitRule
+    limit: CompressionLimit
+    frontier: pa.Table
+    attainment: Attainment | None
+    progress: pa.Table
+    gains: dict[str, tuple[Gain, ...]]
+    answers: tuple[Answer, ...]
+
+    @property
+    def metric(self) -> Column:
+        """The quality that the rule judges, the vertical axis of every figure."""
+        return QUALITIES[self.rule.metric]
+
+    @property
+    def first(self) -> dict[str, Any]:
+        """One row, for what all rows share. There is none in an empty table."""
+        return dict(self.table.slice(0, 1).to_pylist()[0]) if len(self.table) else {}
+
+    @property
+    def is_confirmed(self) -> bool:
+        """Whether fresh seeds have finished."""
+        return any(phase == Phase.CONFIRM for phase in final_students(self.table)["phase"].unique().to_pylist())
+
+    @property
+    def counts(self) -> str:
+        """The trials by phase and state: `30 search (28 completed, 2 failed), 12 confirm (12 completed)`."""
+        parts = []
+        for phase in Phase:
+            rows = self.table.filter(
+                pa.array([value == phase for value in self.table["phase"].to_pylist()], pa.bool_())
+            )
+            if len(rows):
+                states = ", ".join(
+                    f"{count} {state.lower().replace('_', ' ')}" for state, count in state_counts(rows).items()
+                )
+                parts.append(f"{len(rows)} {phase} ({states})")
+        return ", ".join(parts) or "none"
+
+    @property
+    def break_sentence(self) -> str:
+        """Where quality begins to fall steeply, or why that cannot be said."""
+        found = self.limit.break_point
+        if found is None:
+            return self.limit.break_note
+        total = self.first["teacher_parameters"]
+        low, high = found.interval.low, found.interval.high
+        sure = "beyond every size tried" if low is None else f"1/{total / low:.1f}"
+        early = "above every size tried" if high is None else f"1/{total / high:.1f}"
+        return (
+            f"{self.metric.label} begins to fall off steeply at 1/{found.ratio:.1f} ({found.parameters:,.0f} "
+            f"parameters; 95% interval {early} to {sure}): on log-log axes the slope goes from "
+            f"{found.slope_above:.2f} to {found.slope_below:.2f} (p = {found.p_value:.2g} against a single line)."
+        )
+
+    def _repr_html_(self) -> str:
+        return f"<p><b>{escape(str(self.first.get('sweep', '')))}</b>: {escape(self.limit.sentence())}</p>"
+
+    def _repr_markdown_(self) -> str:
+        return self.limit.sentence()
+
+
+def findings_of(table: pa.Table, rule: LimitRule) -> Findings:
+    """What the trials in `table`, of one sweep, say under `rule`. A table without a finished student has findings too.
+
+    Raises AnalysisError for rows of several protocols or teachers.
+    """
+    require_one_protocol(table)
+    require_one_teacher(table)
+    metric = rule.metric
+    frontier = with_confirmations(student_frontier(table, metric), table, metric)
+    return Findings(
+        table=table,
+        rule=rule,
+        limit=compression_limit(table, rule),
+        frontier=with_baselines(frontier, table),
+        attainment=attainment(table, ("parameters", metric)),
+        progress=search_progress(table),
+        gains=_gains(table, metric),
+        answers=tuple(five_answers(table, rule)) if len(final_students(table)) else (),
+    )
+
+
+def _gains(table: pa.Table, metric: str) -> dict[str, tuple[Gain, ...]]:
+    first = metric if metric in GAIN_METRICS else "fid"
+    metrics = (first, *(name for name in ("fid", "inception_score", SHARPNESS) if name != first))
+    found = {
+        "scratch": [paired_gain(table, Mode.DISTILLED, Mode.SCRATCH, name) for name in metrics],
+        "joint": [paired_gain(table, Scheme.JOINT, Scheme.MSE, name) for name in metrics],
+    }
+    return {key: tuple(gain for gain in gains if gain.pairs) for key, gains in found.items() if gains[0].pairs}

@@ -1,0 +1,58 @@
+"""What the page shows of one sweep beyond its table: images, importances, and how it was made."""
+
+import base64
+import io
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from analysis.findings import Findings
+
+
+@dataclass(frozen=True)
+class Strip:
+    """Images of one generator side by side, uint8 NCHW with 1 or 3 channels.
+
+    `trial` is that of a student, None for the teacher.
+    """
+
+    label: str  # such as `1/27.6`
+    about: str  # such as `trial 14, FID 9.5`
+    images_NCHW: npt.NDArray[np.uint8]
+    parameters: int
+    trial: int | None = None
+
+    @property
+    def columns(self) -> int:
+        return len(self.images_NCHW)
+
+    def data_uri(self) -> str:
+        """The images in a row, as a PNG inside an address."""
+        row_HWC = np.concatenate(list(self.images_NCHW.transpose(0, 2, 3, 1)), axis=1)
+        picture = Image.fromarray(row_HWC[..., 0] if row_HWC.shape[2] == 1 else row_HWC)
+        buffer = io.BytesIO()
+        picture.save(buffer, format="PNG", optimize=True)
+        return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")
+
+
+@dataclass(frozen=True)
+class Chapter:
+    """One sweep on the page.
+
+    `samples` are the teacher and ever smaller students at the same latents, `interpolations` the same along
+    lines between latents. `importances` says how much of the metric's variation each searched parameter
+    explains. `run_url` is the address of a trial's run with `{run_id}` in it.
+    """
+
+    findings: Findings
+    name: str
+    samples: tuple[Strip, ...] = ()
+    interpolations: tuple[Strip, ...] = ()
+    importances: Mapping[str, float] = field(default_factory=dict)
+    specification: str = ""
+    versions: Mapping[str, str] = field(default_factory=dict)
+    commands: tuple[str, ...] = ()
+    run_url: str | None = None

@@ -1,0 +1,54 @@
+"""From chapters to one HTML file, with its style, its script and plotly inside."""
+
+import json
+from collections.abc import Sequence
+from importlib.resources import files
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
+from markupsafe import Markup
+
+from analysis.errors import AnalysisError
+from analysis.page.chapter import Chapter
+from analysis.page.charts import chart_data
+from analysis.page.text import chapter_text, overview
+
+
+def render_page(chapters: Sequence[Chapter]) -> str:
+    """The page of one sweep, or of several with an overview of their limits first.
+
+    Raises AnalysisError for no chapter, and for two of one name.
+    """
+    from plotly.offline import get_plotlyjs  # seconds to import, and only the page needs it
+
+    names = [chapter.name for chapter in chapters]
+    if not chapters or len(set(names)) < len(names):
+        raise AnalysisError(
+            "A page has a chapter for each of some sweeps", ", ".join(names) or "none", "Name them once."
+        )
+    environment = Environment(
+        loader=PackageLoader("analysis.page", "templates"),
+        autoescape=select_autoescape(default=True),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    return environment.get_template("page.html.j2").render(
+        title=f"{', '.join(names)}: how small can it get?",
+        overview=overview(chapters),
+        chapters=[chapter_text(chapter) for chapter in chapters],
+        data=_script_json([chart_data(chapter) for chapter in chapters]),
+        style=_asset("page.css"),
+        script=_asset("page.js"),
+        plotly=Markup(get_plotlyjs()),
+    )
+
+
+def _asset(name: str) -> Markup:
+    return Markup((files("analysis.page") / "templates" / name).read_text("utf-8"))
+
+
+def _script_json(value: Any) -> Markup:
+    """JSON that cannot end the script element it stands in."""
+    text = json.dumps(value, allow_nan=False, separators=(",", ":"), ensure_ascii=True)
+    return Markup(text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026"))

@@ -1,0 +1,147 @@
+"""What the page says in words and tables, as plain strings for its template."""
+
+import textwrap
+from collections.abc import Sequence
+from typing import Any
+
+from analysis.comparison import budget_note
+from analysis.findings import Findings
+from analysis.frontier_rows import frontier_rows
+from analysis.limit import LimitStatus
+from analysis.page.chapter import Chapter, Strip
+from analysis.pareto_figure import caption, ratio_range
+
+Cells = dict[str, Any]
+
+
+def overview(chapters: Sequence[Chapter]) -> list[Cells]:
+    """The limits of several sweeps in one table; empty for a single one."""
+    if len(chapters) < 2:
+        return []
+    return [
+        {
+            "name": chapter.name,
+            "dataset": chapter.findings.first.get("dataset", ""),
+            "limit": big_answer(chapter.findings),
+            "range": ratio_range(chapter.findings).removeprefix(", 95%: "),
+            "parameters": _count(chapter.findings.limit.parameters),
+            "rule": rule_text(chapter.findings),
+            "provisional": chapter.findings.limit.provisional,
+            "break_point": _break(chapter.findings),
+        }
+        for chapter in chapters
+    ]
+
+
+def chapter_text(chapter: Chapter) -> Cells:
+    """All that the template writes of one sweep."""
+    findings = chapter.findings
+    return {
+        "name": chapter.name,
+        "dataset": findings.first.get("dataset", ""),
+        "answer": big_answer(findings),
+        "range": ratio_range(findings).removeprefix(", 95%: "),
+        "sentence": findings.limit.sentence(),
+        "provisional": findings.limit.provisional,
+        "reason": findings.limit.reason,
+        "confirm_command": findings.limit.confirm_command,
+        "break_point": findings.break_sentence,
+        "caption": caption(findings) if len(findings.frontier) else "",
+        "counts": findings.counts,
+        "frontier": frontier_rows(findings),
+        "confirmed": findings.is_confirmed,
+        "metric": findings.metric.label,
+        "budget_note": budget_note(findings.frontier),
+        "samples": _strips(chapter.samples, findings),
+        "interpolations": _strips(chapter.interpolations, findings),
+        "gains": {key: [gain.sentence() for gain in gains] for key, gains in findings.gains.items()},
+        "answers": findings.answers,
+        "made": made_of(chapter),
+        "specification": chapter.specification,
+        "commands": chapter.commands,
+        "has_importances": bool(chapter.importances),
+        "has_progress": len(findings.progress) > 0,
+        "trials": len(findings.table),
+    }
+
+
+def big_answer(findings: Findings) -> str:
+    """The limit in three words at most."""
+    limit = findings.limit
+    if limit.status == LimitStatus.FOUND:
+        return f"1/{limit.ratio:.1f}"
+    if limit.status == LimitStatus.NOT_REACHED:
+        return f"beyond 1/{limit.ratio:.1f}"
+    return "none within" if limit.status == LimitStatus.NONE_WITHIN else "no result yet"
+
+
+def rule_text(findings: Findings) -> str:
+    """The rule in words; empty while there is no teacher's value to judge by."""
+    threshold = findings.limit.threshold
+    return "" if threshold is None else findings.rule.describe(threshold)
+
+
+def made_of(chapter: Chapter) -> list[tuple[str, str]]:
+    """How the sweep was made: models, protocol, seeds, cost and versions."""
+    findings = chapter.findings
+    first, table = findings.first, findings.table
+    if not first:
+        return []
+    seeds = {phase: sorted(set(rows)) for phase, rows in _seeds_by_phase(table).items()}
+    hours = sum(table["wall_s"].to_pylist()) / 3600
+    last = first["teacher_last_fid"]
+    return [
+        ("trials", findings.counts),
+        ("teacher", f"{first['teacher_version']}, {_count(first['teacher_parameters'])} parameters, "
+                    f"{first['teacher_kimg']:g} kimg, FID {first['teacher_fid']:.1f}"
+                    + (f" ({last:.1f} at the end of its training)" if last is not None else "")),
+        ("teacher's weights", first["teacher_digest"]),
+        ("protocol", first["protocol_digest"]),
+        ("extractor", f"{first['extractor']}, {first['num_samples']:,} samples an evaluation"),
+        ("real held-out images", f"FID {first['real_fid']:.1f}, IS {first['real_inception_score']:.2f}, the floor"),
+        ("seeds", "; ".join(f"{phase}: {_listed(values)}" for phase, values in seeds.items())),
+        ("cost", f"{sum(table['kimg'].to_pylist()):,.0f} kimg in {hours:.2f} hours of trials, without the teacher's"),
+        *((f"version of {name}", version) for name, version in chapter.versions.items()),
+    ]  # fmt: skip
+
+
+def _strips(strips: Sequence[Strip], findings: Findings) -> list[Cells]:
+    """The strips with their images, and where among them the limit lies."""
+    limit, rows, passed = findings.limit.parameters, [], findings.limit.status != LimitStatus.FOUND
+    for strip in strips:
+        is_first_beyond = not passed and limit is not None and strip.parameters < limit
+        passed = passed or is_first_beyond
+        rows.append(
+            {
+                "label": strip.label,
+                "about": strip.about,
+                "parameters": _count(strip.parameters),
+                "trial": strip.trial,
+                "source": strip.data_uri(),
+                "width": strip.images_NCHW.shape[3] * strip.columns,
+                "height": strip.images_NCHW.shape[2],
+                "columns": strip.columns,
+                "limit_before": is_first_beyond,
+            }
+        )
+    return rows
+
+
+def _seeds_by_phase(table: Any) -> dict[str, list[int]]:
+    seeds: dict[str, list[int]] = {}
+    for phase, seed in zip(table["phase"].to_pylist(), table["seed"].to_pylist(), strict=True):
+        seeds.setdefault(phase, []).append(seed)
+    return seeds
+
+
+def _listed(values: Sequence[int]) -> str:
+    return textwrap.shorten(", ".join(str(value) for value in values), 80, placeholder=" and more")
+
+
+def _break(findings: Findings) -> str:
+    found = findings.limit.break_point
+    return f"1/{found.ratio:.1f}" if found else ""
+
+
+def _count(value: float | None) -> str:
+    return "" if value is None else f"{value:,.0f}"

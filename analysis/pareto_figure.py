@@ -1,0 +1,205 @@
+"""The figure of a sweep: parameters against quality, with frontier, confirmations, references and the limit."""
+
+import textwrap
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from analysis.errors import AnalysisError
+from analysis.findings import Findings
+from analysis.limit import LimitStatus
+from analysis.pareto import final_students
+from analysis.schema import Mode
+from analysis.students import confirmed_students
+from analysis.style import (
+    BLUE,
+    COLUMN_INCHES,
+    GREEN,
+    GREY,
+    ORANGE,
+    SKY,
+    SMALL,
+    STYLE,
+    VERMILION,
+    log_axis,
+    plain_axis,
+    ratio_axis,
+)
+
+
+def pareto_figure(findings: Findings) -> Figure:
+    """Generator parameters against the rule's metric: frontier, fresh seeds, teacher, baselines and limit.
+
+    Raises AnalysisError where no trial has finished.
+    """
+    students = final_students(findings.table)
+    if not len(students):
+        raise AnalysisError("A Pareto figure needs a finished trial", "none", "Let the sweep run on.")
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=(COLUMN_INCHES, 4.05), layout="constrained")
+        axes, below = figure.subplots(2, 1, height_ratios=[5, 1.75])
+        axes.set(xscale="log", xlabel="generator parameters", ylabel=findings.metric.axis)
+        if findings.metric.log:
+            axes.set_yscale("log")
+        _draw_trials(axes, findings, students)
+        _draw_references(axes, findings)
+        _scale_axes(axes, findings)
+        _draw_limit(axes, findings)
+        below.set_axis_off()
+        below.legend(*axes.get_legend_handles_labels(), loc="upper center", ncols=2, frameon=False,
+                     columnspacing=1.0, handlelength=1.5, handletextpad=0.5, borderaxespad=0)  # fmt: skip
+        below.text(0.5, -0.12, textwrap.fill(caption(findings), 88), transform=below.transAxes, ha="center", va="top",
+                   fontsize=SMALL - 0.8, color="#555555", linespacing=1.3)  # fmt: skip
+        axes.set_title(headline(findings), pad=22)
+    return figure
+
+
+def headline(findings: Findings) -> str:
+    """The answer in the length of a title."""
+    limit, dataset = findings.limit, findings.first["dataset"]
+    remark = " (provisional)" if limit.provisional else ""
+    if limit.status == LimitStatus.FOUND:
+        return f"{dataset}: compression limit 1/{limit.ratio:.1f}{remark}"
+    if limit.status == LimitStatus.NOT_REACHED:
+        return f"{dataset}: limit beyond 1/{limit.ratio:.1f}{remark}"
+    return f"{dataset}: no size tried holds the rule{remark}"
+
+
+def caption(findings: Findings) -> str:
+    """What a figure of the sweep rests on: how many, of which budget, and the protocol."""
+    students, first = final_students(findings.table), findings.first
+    seeds = f", {findings.limit.seeds} fresh seeds each where confirmed" if findings.is_confirmed else ""
+    unfinished = pc.sum(pc.invert(findings.table["final"])).as_py() or 0
+    parts = [
+        f"{len(findings.frontier)} students on the frontier of {len(students)} finished trials{seeds}",
+        f"distilled with {_range(students['kimg'])} kimg, teacher trained with {first['teacher_kimg']:g} kimg",
+        f"{findings.metric.label} of {first['num_samples']:,} samples, {first['extractor']}",
+        f"protocol {first['protocol_digest'][:8]}",
+    ]
+    if unfinished:
+        parts.append(f"{unfinished} trial{'s' * (unfinished != 1)} without a final value not shown")
+    return "; ".join(parts)
+
+
+def _draw_trials(axes: Axes, findings: Findings, students: pa.Table) -> None:
+    metric, frontier = findings.metric.name, findings.frontier
+    axes.scatter(*_xy(students, metric), s=6, color=GREY, alpha=0.5, lw=0, label="finished trial", zorder=2)
+    scratch = findings.table.filter(pc.and_(findings.table["final"], pc.equal(findings.table["mode"], Mode.SCRATCH)))
+    if len(scratch):
+        label = f"from scratch ({_range(scratch['kimg'])} kimg)"
+        axes.plot(*_xy(scratch, metric), "x", ms=3.5, mew=0.9, color=ORANGE, label=label, zorder=3)
+    _draw_attainment(axes, findings)
+    x, y = _xy(frontier, metric)
+    # Between two points of the frontier nothing is known to be better than the smaller one.
+    if findings.is_confirmed:
+        axes.step(x, y, where="post", color=GREY, lw=0.8, ls=(0, (3, 1.5)), label="frontier as searched", zorder=3)
+        _draw_confirmed(axes, findings)
+    else:
+        axes.step(x, y, where="post", color=BLUE, lw=1.1, zorder=3)
+        axes.plot(x, y, "o", ms=3.6, color=BLUE, mec="white", mew=0.5, label="Pareto frontier", zorder=4)
+
+
+def _draw_confirmed(axes: Axes, findings: Findings) -> None:
+    rows = confirmed_students(findings.table, findings.metric.name).to_pylist()
+    x, y = [row["parameters"] for row in rows], np.array([row["confirmed"] for row in rows])
+    low, high = (np.array([row[f"confirmed_{end}"] for row in rows]) for end in ("low", "high"))
+    axes.errorbar(x, y, (y - low, high - y), fmt="o", ms=3.6, color=BLUE, mec="white", mew=0.5, elinewidth=0.9,
+                  label="fresh seeds: median, range", zorder=5)  # fmt: skip
+
+
+def _draw_attainment(axes: Axes, findings: Findings) -> None:
+    surfaces = findings.attainment.surfaces if findings.attainment else {}
+    if not all(surfaces.values()) or not surfaces:
+        return
+    levels = sorted(surfaces)
+    best, middle, worst = (np.array(surfaces[level]).T for level in (levels[0], levels[len(levels) // 2], levels[-1]))
+    x = np.unique(np.concatenate([best[0], worst[0]]))
+    low, high = _step_at(best, x), _step_at(worst, x)
+    known = np.isfinite(low) & np.isfinite(high)
+    axes.fill_between(x[known], low[known], high[known], step="post", color=SKY, alpha=0.3, lw=0,
+                      label="attained by 5 to 95% of seeds", zorder=2)  # fmt: skip
+    axes.step(middle[0], middle[1], where="post", color=BLUE, lw=1.1, label="attained by half of them", zorder=4)
+
+
+def _step_at(surface_2P: Any, x: Any) -> Any:
+    """The value that a step function has at `x`; NaN before its first point."""
+    place = np.searchsorted(surface_2P[0], x, side="right") - 1
+    return np.where(place >= 0, surface_2P[1][np.maximum(place, 0)], np.nan)
+
+
+def _draw_references(axes: Axes, findings: Findings) -> None:
+    metric, first = findings.metric, findings.first
+    teacher, real = first.get(f"teacher_{metric.name}"), first.get(f"real_{metric.name}")
+    if teacher is not None:
+        axes.plot(first["teacher_parameters"], teacher, "*", ms=9, color=VERMILION, mec="white", mew=0.5,
+                  label=f"teacher ({metric.label} {metric.text(teacher)})", zorder=6)  # fmt: skip
+    if real is not None:
+        label = f"real held-out images ({metric.label} {metric.text(real)})"
+        axes.axhline(real, color=GREEN, lw=0.9, ls=(0, (1, 1.5)), label=label)
+
+
+def _draw_limit(axes: Axes, findings: Findings) -> None:
+    limit = findings.limit
+    if limit.threshold is not None:
+        axes.axhline(limit.threshold, color="#444444", lw=0.8, ls="--", label=f"rule: {_rule(findings)}", zorder=1)
+    if limit.parameters is None:
+        return
+    left, right = axes.get_xlim()
+    low, high = axes.get_ylim()
+    # In a strip of its own above every point, on the side of the line that has more room.
+    axes.set_ylim(low, high * (high / low) ** 0.1 if findings.metric.log else high + 0.1 * (high - low))
+    if limit.interval:
+        axes.axvspan(limit.interval.low or left, limit.interval.high or right, color="black", alpha=0.08, lw=0)
+        axes.set_xlim(left, right)
+    axes.axvline(limit.parameters, color="black", lw=0.9, zorder=1)
+    on_the_left = limit.parameters**2 > left * right  # right of the middle of a logarithmic axis
+    axes.text(
+        limit.parameters, 0.985, f" {_limit_label(findings)} ", transform=axes.get_xaxis_transform(),
+        ha="right" if on_the_left else "left", va="top", fontsize=7,
+    )  # fmt: skip
+
+
+def _limit_label(findings: Findings) -> str:
+    limit = findings.limit
+    if limit.status == LimitStatus.NOT_REACHED:
+        return f"limit not reached at 1/{limit.ratio:.1f}"
+    return f"limit 1/{limit.ratio:.1f}{ratio_range(findings)}"
+
+
+def ratio_range(findings: Findings) -> str:
+    """The interval of the limit in a few words, `, 95%: 1/24.1 to 1/31.0`; empty where there is none."""
+    ends = findings.limit.ratio_interval
+    if ends is None:
+        return ""
+    low, high = ends
+    return f", 95%: {'below' if low is None else f'1/{low:.1f}'} to {'beyond' if high is None else f'1/{high:.1f}'}"
+
+
+def _rule(findings: Findings) -> str:
+    threshold = findings.limit.threshold
+    assert threshold is not None
+    return findings.rule.describe(threshold).split(" (")[0]
+
+
+def _scale_axes(axes: Axes, findings: Findings) -> None:
+    log_axis(axes.xaxis)
+    if findings.metric.log:
+        log_axis(axes.yaxis)
+    else:
+        plain_axis(axes.yaxis)
+    axes.grid()
+    ratio_axis(axes, findings.first["teacher_parameters"])
+
+
+def _range(column: pa.ChunkedArray) -> str:
+    ends = pc.min_max(column).as_py()
+    return f"{ends['min']:g}" if ends["min"] == ends["max"] else f"{ends['min']:g} to {ends['max']:g}"
+
+
+def _xy(table: pa.Table, metric: str) -> tuple[list[float], list[float]]:
+    return table["parameters"].to_pylist(), table[metric].to_pylist()

@@ -1,0 +1,108 @@
+"""The look of every figure: one column of a two-column paper wide, readable at that size, the same bytes each time."""
+
+import io
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.axis import Axis
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter, ScalarFormatter
+
+from analysis.errors import AnalysisError
+
+# Okabe and Ito's palette, told apart by people of every colour vision.
+BLUE, SKY, ORANGE, GREEN = "#0072B2", "#56B4E9", "#E69F00", "#009E73"
+VERMILION, PURPLE, GREY = "#D55E00", "#CC79A7", "#8A8A8A"
+
+COLUMN_INCHES = 3.5  # of a two-column page
+DPI = 350
+FORMATS = ("png", "svg", "pdf")
+SMALL = 6.5  # points, for legends and captions
+
+STYLE: Any = {
+    "font.family": "DejaVu Sans",
+    "font.size": 7.5,
+    "axes.labelsize": 7.5,
+    "xtick.labelsize": 7,
+    "ytick.labelsize": 7,
+    "legend.fontsize": SMALL,
+    "axes.spines.right": False,
+    "axes.spines.top": False,
+    "axes.linewidth": 0.7,
+    "axes.axisbelow": True,
+    "axes.titlesize": 8.5,
+    "axes.titleweight": "bold",
+    "axes.titlelocation": "left",
+    "grid.color": "#E6E6E6",
+    "grid.linewidth": 0.5,
+    "svg.hashsalt": "ganlimit",  # else the SVG's identifiers are random
+    "svg.fonttype": "path",
+    "pdf.fonttype": 42,  # TrueType: publishers refuse Type 3
+}
+_METADATA: dict[str, dict[str, None]] = {
+    "png": {"Software": None},
+    "svg": {"Date": None, "Creator": None},
+    "pdf": {"CreationDate": None, "ModDate": None, "Creator": None, "Producer": None},
+}
+
+
+def save_figure(figure: Figure, stem: Path, formats: Sequence[str] = FORMATS) -> tuple[Path, ...]:
+    """Write STEM.png (DPI), STEM.svg and STEM.pdf, without dates, so that equal figures are equal files.
+
+    Raises AnalysisError where they cannot be written.
+    """
+    paths = tuple(stem.with_suffix(f".{form}") for form in formats)
+    with mpl.rc_context(STYLE):
+        for path, form in zip(paths, formats, strict=True):
+            buffer = io.BytesIO()
+            figure.savefig(buffer, format=form, dpi=DPI, metadata=_METADATA[form])
+            try:
+                path.write_bytes(buffer.getvalue())
+            except OSError as error:
+                raise AnalysisError(
+                    "A figure is written to a writable folder", f"{path} ({error.strerror})", "Choose another."
+                ) from error
+    return paths
+
+
+def log_axis(axis: Axis, steps: Sequence[float] = (1, 2, 5)) -> None:
+    """A logarithmic axis with round numbers at `steps` of each decade, written out."""
+    axis.set_major_locator(LogLocator(subs=steps))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: shortened(value)))
+    axis.set_minor_formatter(NullFormatter())
+
+
+def plain_axis(axis: Axis) -> None:
+    """A linear axis without offsets."""
+    formatter = ScalarFormatter(useOffset=False)
+    formatter.set_scientific(False)
+    axis.set_major_formatter(formatter)
+
+
+def shortened(value: float) -> str:
+    """1500 as `1.5 k`, 2e6 as `2 M`."""
+    for size, suffix in ((1e6, " M"), (1e3, " k")):
+        if value >= size:
+            return f"{value / size:g}{suffix}"
+    return f"{value:g}"
+
+
+def caption_below(figure: Figure, text: str) -> None:
+    """What the figure rests on, in small print under everything; wrapped by its writer."""
+    figure.supxlabel(text, fontsize=SMALL - 0.7, color="#555555")
+
+
+def ratio_axis(axes: Axes, total: float) -> None:
+    """The compression ratio above a logarithmic axis of parameters."""
+
+    def inverse(value: Any) -> Any:
+        return total / np.maximum(value, 1e-9)
+
+    ratio = axes.secondary_xaxis("top", functions=(inverse, inverse))
+    ratio.set_xlabel("compression ratio", labelpad=2)
+    ratio.tick_params(pad=1)
+    log_axis(ratio.xaxis)

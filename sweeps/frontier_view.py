@@ -1,0 +1,41 @@
+"""The frontier as a table for the terminal."""
+
+from typing import Any
+
+from rich.table import Table
+
+import analysis
+
+_VERDICTS = {True: "[green]✓[/]", False: "[red]✗[/]", None: " "}
+
+
+def frontier_table(findings: analysis.Findings) -> Table:
+    """Real images, teacher, then the frontier's students, largest first; ✓ holds the rule, ✗ breaks it.
+
+    With what fresh seeds say of each beside the search's value, no wider than 80 characters.
+    """
+    label, confirmed = findings.metric.label, findings.is_confirmed
+    shown = Table(box=None, header_style="bold", padding=(0, 1, 0, 0), pad_edge=False)
+    shown.add_column("", no_wrap=True)
+    headings = ["params", "ratio", "size", "GAN", f"{label} in\nsearch" if confirmed else label]
+    headings += [f"fresh seeds'\n{label}"] if confirmed else []
+    for heading in [*headings, "IS", "sharp", "scratch\nFID"]:
+        shown.add_column(heading, justify="right", vertical="bottom", no_wrap=True)
+    blank = [""] if confirmed else []
+    if first := findings.first:
+        real, teacher = (_reference(findings, first, prefix) for prefix in ("real_", "teacher_"))
+        shown.add_row("  real", "", "", "", "", real[0], *blank, *real[1:], "", style="dim")
+        parameters = f"{first['teacher_parameters']:,}"
+        shown.add_row("  teacher", parameters, "1", "", "", teacher[0], *blank, *teacher[1:], "", style="bold")
+    for row in analysis.frontier_rows(findings):
+        shown.add_row(
+            *(f"{_VERDICTS[row.holds]} trial {row.trial}", row.parameters, row.ratio, f"{row.width}x{row.depth}"),
+            *(row.gan_weight, row.searched, *([row.confirmed_short] if confirmed else [])),
+            *(row.inception_score, row.sharpness, row.scratch),
+        )
+    return shown
+
+
+def _reference(findings: analysis.Findings, first: dict[str, Any], prefix: str) -> tuple[str, str, str]:
+    quality = findings.metric.text(first.get(prefix + findings.metric.name))
+    return quality, f"{first[f'{prefix}inception_score']:.2f}", f"{first[f'{prefix}sharpness']:,.0f}"

@@ -1,0 +1,78 @@
+"""What generators of a sweep make: the teacher and ever smaller students at the same latents, and between them."""
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from analysis import Findings, Strip
+from gan import AnyGenerator, evaluation_latents, generate, load_any_generator
+from gan.seeds import generator_at
+from sweeps.errors import SweepError
+from sweeps.spec import SweepSpec
+from sweeps.tracking import Tracking
+
+COLUMNS = 12  # images in a strip
+MOST_STUDENTS = 24  # of a long frontier
+
+
+def sample_strips(tracking: Tracking, spec: SweepSpec, findings: Findings) -> tuple[Strip, ...]:
+    """The teacher, then the frontier's students, largest first, each at the first latents of the evaluation."""
+    latents_NL = evaluation_latents(spec.evaluation.num_samples, spec.teacher.latent_size, spec.evaluation.latent_seed)
+    students = _along(list(reversed(findings.frontier.to_pylist())), MOST_STUDENTS)
+    return _strips(tracking, findings, students, latents_NL[:COLUMNS])
+
+
+def interpolation_strips(tracking: Tracking, spec: SweepSpec, findings: Findings) -> tuple[Strip, ...]:
+    """The teacher, the student just above the limit and the smallest one, along a line between two latents."""
+    random = generator_at(spec.evaluation.latent_seed, "interpolation")
+    ends_2L = torch.randn(2, spec.teacher.latent_size, generator=random)
+    line_NL = torch.lerp(ends_2L[:1], ends_2L[1:], torch.linspace(0, 1, COLUMNS)[:, None])
+    rows = findings.frontier.to_pylist()
+    holding = [row for row in rows if row["parameters"] >= (findings.limit.parameters or np.inf)]
+    chosen = {row["trial"]: row for row in (*holding[:1], *rows[:1])}
+    return _strips(tracking, findings, sorted(chosen.values(), key=lambda row: -row["parameters"]), line_NL)
+
+
+def _strips(
+    tracking: Tracking, findings: Findings, students: Iterable[Mapping[str, Any]], latents_NL: Tensor
+) -> tuple[Strip, ...]:
+    first, metric = findings.first, findings.metric
+    if not first:
+        return ()
+    teacher, _ = load_any_generator(_teacher_folder(tracking, first["teacher_version"]))
+    quality = first.get(f"teacher_{metric.name}")
+    about = f"{metric.label} {metric.text(quality)}" if quality else ""
+    strips = [Strip("teacher", about, _images(teacher, latents_NL), first["teacher_parameters"])]
+    for row in students:
+        folder = tracking.model_folder(row["run_id"])
+        if folder is None:
+            continue  # its weights were removed from the store
+        generator, _ = load_any_generator(folder)
+        about = f"trial {row['trial']}, {metric.label} {metric.text(row[metric.name])}"
+        label, images_NCHW = f"1/{row['compression_ratio']:.1f}", _images(generator, latents_NL)
+        strips.append(Strip(label, about, images_NCHW, row["parameters"], row["trial"]))
+    return tuple(strips)
+
+
+def _images(generator: AnyGenerator, latents_NL: Tensor) -> np.ndarray:
+    images_NCHW: np.ndarray = generate(generator, latents_NL).numpy()
+    return images_NCHW
+
+
+def _teacher_folder(tracking: Tracking, teacher_version: str) -> Path:
+    model, _, number = teacher_version.partition("/")
+    version = tracking.version(model, number)
+    if version is None:
+        raise SweepError("A sweep's teacher is in the registry", teacher_version, "Restore it; it is never replaced.")
+    return tracking.fetch(version)
+
+
+def _along(rows: list[dict[str, Any]], most: int) -> list[dict[str, Any]]:
+    """At most `most` of the rows, evenly along them, both ends among them."""
+    if len(rows) <= most:
+        return rows
+    return [rows[round(place)] for place in np.linspace(0, len(rows) - 1, most)]
