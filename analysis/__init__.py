@@ -39,9 +39,16 @@ from analysis.schema import (
     write_table,
 )
 from analysis.selection import Candidate, choose_teacher, selection_figure
+from analysis.steps import Segment
+from analysis.versus import Comparison, Contender, ShareDifference, compare
+from analysis.versus_figure import versus_figure
+from analysis.versus_words import HEADINGS as COMPARISON_HEADINGS
+from analysis.versus_words import comparison_markdown, segment_rows
+from analysis.versus_words import note as frontier_note
 
 __all__ = [
     "AGREEMENT",
+    "COMPARISON_HEADINGS",
     "GAIN_METRICS",
     "PAPER_HEADINGS",
     "QUESTIONS",
@@ -50,7 +57,9 @@ __all__ = [
     "Answer",
     "Attainment",
     "Candidate",
+    "Comparison",
     "CompressionLimit",
+    "Contender",
     "Gain",
     "LimitRule",
     "LimitStatus",
@@ -58,17 +67,22 @@ __all__ = [
     "PaperRow",
     "Phase",
     "Scheme",
+    "Segment",
+    "ShareDifference",
     "Spread",
     "TrialState",
     "attainment",
     "baseline_text",
     "budget_note",
     "choose_teacher",
+    "compare",
+    "comparison_markdown",
     "compression_limit",
     "dominated_share",
     "final_students",
     "five_answers",
     "front_of",
+    "frontier_note",
     "gain_by_student",
     "gain_over_scratch",
     "hypervolume",
@@ -88,12 +102,14 @@ __all__ = [
     "sample_grid_figure",
     "save_figure",
     "search_progress",
+    "segment_rows",
     "selection_figure",
     "settings_of",
     "state_counts",
     "student_of",
     "trial_table",
     "validate",
+    "versus_figure",
     "why_no_attainment",
     "with_baselines",
     "write_table",
