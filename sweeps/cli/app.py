@@ -103,6 +103,35 @@ def paper(
 
 
 @app.command()
+def compare(
+    a: Annotated[str, typer.Argument(metavar="A", help="The first sweep's name.")],
+    b: Annotated[str, typer.Argument(metavar="B", help="The second sweep's name.")],
+    cost: Annotated[str, typer.Option("--cost", help="parameters, mac_g or latency_ms.")] = "parameters",
+    metric: Annotated[str, typer.Option("--metric", help="fid, kid, inception_score or latent_mse.")] = "fid",
+    out: Annotated[
+        Path | None, typer.Option("--out", help="A folder to write compare.md, compare.json and the figure to.")
+    ] = None,
+    data_dir: DataDir = None,
+    as_json: Json = False,
+) -> None:
+    """Two sweeps side by side: whose frontier is better at which sizes, and the difference of what they dominate.
+
+    Sweeps measured under different protocols are compared relative to each one's own teacher.
+    """
+    from sweeps.comparing import versus_of
+    from sweeps.tracking import Tracking
+
+    found = versus_of(Tracking(existing(data_dir).store), a, b, (cost, metric))
+    files = found.write(out) if out else []
+    if as_json:
+        print_json(found.as_dict())
+        return
+    found.print_to(console())
+    for path in files:
+        console().print(f"  {path}", highlight=False, soft_wrap=True)
+
+
+@app.command()
 def sample(
     artifact: Annotated[
         str,

@@ -39,7 +39,7 @@ def test_help_names_the_commands() -> None:
         [Path(sys.executable).with_name("ganlimit"), "--help"], capture_output=True, text=True, check=False
     )
     assert result.returncode == 0
-    for word in ("demo", "teacher", "sweep", "report", "sample", "ui"):
+    for word in ("demo", "teacher", "sweep", "report", "compare", "sample", "ui"):
         assert word in result.stdout
 
 
@@ -156,6 +156,34 @@ class TestPaper:
         answer = ganlimit("paper", "other", "--data-dir", finished.data_dir)
         assert answer.code == 2
         assert "known: tiny" in answer.stderr
+
+
+class TestCompare:
+    def test_the_terminal_shows_ranges_shares_and_files(self, ganlimit: Any, finished: Any, tmp_path: Path) -> None:
+        out = tmp_path / "made" / "here"
+        answer = ganlimit("compare", "tiny", "tiny", "--out", out, "--data-dir", finished.data_dir)
+        assert answer.code == 0, answer.stderr
+        shown = answer.stdout.replace("\n", " ")
+        for words in ("better", "parameters on", "both have the same FID", "dominated share", str(out / "compare.md")):
+            assert words in shown, words
+        assert {"compare.md", "compare.json", "compare.png", "compare.svg"} <= {path.name for path in out.iterdir()}
+        assert cv2.imread(str(out / "compare.png")) is not None
+
+    def test_json_is_for_scripts(self, ganlimit: Any, finished: Any, tmp_path: Path) -> None:
+        arguments = ("--metric", "inception_score", "--cost", "latency_ms", "--data-dir", finished.data_dir)
+        answer = ganlimit("compare", "tiny", "tiny", "--json", "--out", tmp_path, *arguments)
+        found = json.loads(answer.stdout)
+        assert found == json.loads((tmp_path / "compare.json").read_text())
+        assert found["objectives"] == ["latency_ms", "inception_score"]
+        assert found["segments"][0]["better"] == "equal"
+
+    def test_a_mistake_is_one_error(self, ganlimit: Any, finished: Any, tmp_path: Path) -> None:
+        place = ("--data-dir", finished.data_dir)
+        check(ganlimit, "'nope' (known: tiny)", "compare", "tiny", "nope", *place)
+        check(ganlimit, "'nope' (known: tiny)", "compare", "nope", "tiny", *place)
+        check(ganlimit, "parameters, mac_g, latency_ms", "compare", "tiny", "tiny", "--cost", "size", *place)
+        (tmp_path / "file").write_text("here first")
+        check(ganlimit, "writable folder", "compare", "tiny", "tiny", "--out", tmp_path / "file", *place)
 
 
 def test_inceptions_weights_are_asked_for_by_name(

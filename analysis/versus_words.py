@@ -1,0 +1,171 @@
+"""A comparison of two sweeps in words: a sentence, a table's rows, Markdown and HTML."""
+
+from __future__ import annotations
+
+import html as markup
+from typing import TYPE_CHECKING
+
+from analysis.columns import COLUMNS
+from analysis.pareto import WORST
+from analysis.steps import Segment
+
+if TYPE_CHECKING:
+    from analysis.versus import Comparison
+
+HEADINGS = ("range", "better", "by (median)")
+TOLD = 4  # with more ranges a sentence tells how often the frontiers cross instead
+_NOUNS = {"parameters": " parameters", "mac_g": "e9 multiply-accumulates", "latency_ms": " ms"}
+
+
+def sentence(comparison: Comparison) -> str:
+    """What is compared how, which is better where, and the difference of the dominated shares."""
+    return f"{_preamble(comparison)}: {_where(comparison)}. {share_sentence(comparison)}"
+
+
+def share_sentence(comparison: Comparison) -> str:
+    """The dominated shares and their difference, with its interval or why there is none."""
+    a, b, share = comparison.a, comparison.b, comparison.share
+    if comparison.relative:
+        box = f"each one's teacher's size and {WORST} times its FID"
+    elif a.teacher_digest == b.teacher_digest:
+        box = f"the teacher's size and {WORST} times its FID"
+    else:
+        box = f"the larger teacher's size and {WORST} times the higher of their FIDs"
+    if share.low is None:
+        basis = f"all finished students; {share.reason}"
+    else:
+        seeds = f"{share.seeds_a}" if share.seeds_a == share.seeds_b else f"{share.seeds_a} and {share.seeds_b}"
+        basis = f"95% interval {share.low:+.3f} to {share.high:+.3f}; means over {seeds} seeds, {share.phase}"
+    return (
+        f"The dominated share of the box up to {box} is {share.a:.3f} for {a.name} and {share.b:.3f} for {b.name}, "
+        f"a difference of {share.difference:+.3f} ({basis})."
+    )
+
+
+def quality_name(comparison: Comparison) -> str:
+    """The compared quality, as in `FID` or `FID relative to its own teacher's`."""
+    label = COLUMNS[comparison.objectives[1]].label
+    return f"{label} relative to its own teacher's" if comparison.relative else label
+
+
+def cost_text(comparison: Comparison, cost: float) -> str:
+    """One cost with its unit, such as `9,500 parameters`; `1/11.4 of the teacher` where relative."""
+    if comparison.relative:
+        return f"1/{1 / cost:.1f} of the teacher"
+    name = comparison.objectives[0]
+    return COLUMNS[name].text(cost) + _NOUNS[name]
+
+
+def segment_rows(comparison: Comparison) -> list[tuple[str, str, str]]:
+    """For each range in ascending order of cost what HEADINGS say."""
+    return [
+        (_range(comparison, segment), _name(comparison, segment), _by(comparison, segment))
+        for segment in comparison.segments
+    ]
+
+
+def comparison_markdown(comparison: Comparison, figure: str = "compare.png") -> str:
+    """The comparison as a page of Markdown; `figure` is the path of its picture beside it."""
+    a, b = comparison.a, comparison.b
+    lines = [f"# {a.name} against {b.name}", "", sentence(comparison), ""]
+    lines += [f"![The frontiers of {a.name} and {b.name}]({figure})", ""]
+    lines += ["| " + " | ".join(HEADINGS) + " |", "|---|---|---:|"]
+    lines += ["| " + " | ".join(row) + " |" for row in segment_rows(comparison)]
+    lines += ["", note(), "", "## How it was made", ""]
+    for side in (a, b):
+        lines.append(
+            f"- {side.name}: {side.students} finished students on {side.dataset}, {len(side.front)} on the frontier; "
+            f"teacher {side.teacher_version} of {side.teacher_parameters:,} parameters, FID {side.teacher_fid:.1f}; "
+            f"{side.num_samples:,} samples an evaluation, {side.extractor}, protocol {side.protocol_digest[:16]}"
+        )
+    return "\n".join([*lines, ""])
+
+
+def html(comparison: Comparison) -> str:
+    """The sentence and the ranges as HTML, for a notebook."""
+    head = "".join(f"<th>{name}</th>" for name in HEADINGS)
+    body = "".join(
+        "<tr>" + "".join(f"<td>{markup.escape(cell)}</td>" for cell in row) + "</tr>"
+        for row in segment_rows(comparison)
+    )
+    return (
+        f"<p>{markup.escape(sentence(comparison))}</p>"
+        f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table><p>{note()}</p>"
+    )
+
+
+def note() -> str:
+    """What a frontier is, for those who compare two."""
+    return (
+        "A frontier is the best of noisy results: the more students a sweep tried, the more it flatters. Between two "
+        "of its students the cheaper one stands for all that lies between."
+    )
+
+
+def _preamble(comparison: Comparison) -> str:
+    a, b = comparison.a, comparison.b
+    if comparison.relative:
+        return (
+            f"{a.name} ({a.dataset}) and {b.name} ({b.dataset}) were measured under different protocols, so each is "
+            "taken relative to its own teacher"
+        )
+    if a.teacher_digest == b.teacher_digest:
+        return f"On {a.dataset}, under one protocol and with one teacher ({a.teacher_version})"
+    return f"On {a.dataset}, under one protocol, with two teachers ({a.teacher_version} and {b.teacher_version})"
+
+
+def _where(comparison: Comparison) -> str:
+    found = comparison.segments
+    if len(found) > TOLD:
+        return _crossings(comparison)
+    parts = [f"{_range(comparison, segment)} {_verdict(comparison, segment)}" for segment in found]
+    return "; ".join(parts)
+
+
+def _verdict(comparison: Comparison, segment: Segment) -> str:
+    if segment.better == "equal":
+        return f"both have the same {quality_name(comparison)}"
+    name = _name(comparison, segment)
+    if segment.alone:
+        return f"only {name} has students"
+    better = "higher" if COLUMNS[comparison.objectives[1]].higher_is_better else "lower"
+    return f"{name} has the {better} {quality_name(comparison)}, by {_by(comparison, segment)} (median)"
+
+
+def _crossings(comparison: Comparison) -> str:
+    common = [segment for segment in comparison.segments if not segment.alone]
+    better = "higher" if COLUMNS[comparison.objectives[1]].higher_is_better else "lower"
+    counts = []
+    for key in ("a", "b"):
+        won = [segment for segment in common if segment.better == key]
+        factors = [segment.factor for segment in won if segment.factor is not None]
+        counts.append(f"in {len(won)}" + (f" (by up to {max(factors):.2f} times)" if factors else ""))
+    equal = sum(segment.better == "equal" for segment in common)
+    return (
+        f"of {len(common)} ranges from {cost_text(comparison, common[0].low)} on, {comparison.a.name} has the {better} "
+        f"{quality_name(comparison)} {counts[0]}, {comparison.b.name} {counts[1]}"
+        + (f", and they are equal in {equal}" if equal else "")
+    )
+
+
+def _range(comparison: Comparison, segment: Segment) -> str:
+    if segment.high is None:
+        return f"from {cost_text(comparison, segment.low)} on"
+    if comparison.relative:
+        return f"from 1/{1 / segment.low:.1f} to {cost_text(comparison, segment.high)}"
+    low = COLUMNS[comparison.objectives[0]].text(segment.low)
+    return f"from {low} to {cost_text(comparison, segment.high)}"
+
+
+def _name(comparison: Comparison, segment: Segment) -> str:
+    return {"a": comparison.a.name, "b": comparison.b.name, "equal": "equal"}[segment.better]
+
+
+def _by(comparison: Comparison, segment: Segment) -> str:
+    if segment.alone:
+        return "no other student"
+    if segment.better == "equal":
+        return ""
+    if segment.factor is not None:
+        return f"{segment.factor:.2f} times"
+    return COLUMNS[comparison.objectives[1]].text(segment.difference)
