@@ -9,11 +9,16 @@ Needs Arrow tables and nothing else: no network, no search, no tracking server.
 """
 
 from analysis.answers import QUESTIONS, Answer, five_answers
+from analysis.break_point import BreakPoint
 from analysis.candidates import limit_candidates
 from analysis.comparison import gain_by_student, gain_over_scratch, with_baselines
+from analysis.crossing import Interval
 from analysis.errors import AnalysisError
 from analysis.figures import pareto_figure, sample_grid_figure, save_figure
-from analysis.limit import CompressionLimit, LimitRule, LimitStatus, compression_limit
+from analysis.limit import CompressionLimit, CurvePoint, LimitStatus
+from analysis.limit_estimate import compression_limit
+from analysis.limit_rule import LimitRule
+from analysis.limits_table import limits_table
 from analysis.paper import PaperRow, Scheme, Spread, paper_rows
 from analysis.paper_formats import HEADINGS as PAPER_HEADINGS
 from analysis.paper_formats import paper_cells, paper_csv, paper_latex, paper_markdown
@@ -44,8 +49,11 @@ __all__ = [
     "TRIAL_SCHEMA",
     "AnalysisError",
     "Answer",
+    "BreakPoint",
     "Candidate",
     "CompressionLimit",
+    "CurvePoint",
+    "Interval",
     "LimitRule",
     "LimitStatus",
     "Mode",
@@ -66,6 +74,7 @@ __all__ = [
     "gain_over_scratch",
     "hypervolume",
     "limit_candidates",
+    "limits_table",
     "markdown_report",
     "paper_cells",
     "paper_csv",
