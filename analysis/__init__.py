@@ -9,15 +9,23 @@
 Needs Arrow tables and nothing else: no network, no search, no tracking server.
 """
 
-from analysis.answers import Answer, QUESTIONS, five_answers
+from analysis.answers import QUESTIONS, Answer, five_answers
 from analysis.attainment import Attainment, attainment, why_no_attainment
 from analysis.break_point import BreakPoint
 from analysis.candidates import limit_candidates
-from analysis.columns import COLUMNS, COSTS, Column, QUALITIES
+from analysis.columns import COLUMNS, COSTS, QUALITIES, Column
 from analysis.comparison import baseline_text, budget_note, gain_by_student, gain_over_scratch, with_baselines
 from analysis.crossing import Interval
 from analysis.errors import AnalysisError
-from analysis.figures import gain_figure, importance_figure, progress_figure, sample_grid_figure, sharpness_figure
+from analysis.figures import (
+    gain_figure,
+    importance_figure,
+    pareto_figure,
+    progress_figure,
+    sample_grid_figure,
+    save_figure,
+    sharpness_figure,
+)
 from analysis.findings import Findings, findings_of
 from analysis.frontier_rows import FrontierRow, frontier_rows
 from analysis.gain import GAIN_METRICS, Gain, paired_gain
@@ -27,19 +35,37 @@ from analysis.limit_rule import LimitRule
 from analysis.limits_table import limits_table
 from analysis.page import Chapter, Strip, render_page
 from analysis.paper import PaperRow, Scheme, Spread, paper_rows
-from analysis.paper_formats import HEADINGS as PAPER_HEADINGS, paper_cells, paper_csv, paper_latex, paper_markdown
+from analysis.paper_formats import HEADINGS as PAPER_HEADINGS
+from analysis.paper_formats import paper_cells, paper_csv, paper_latex, paper_markdown
 from analysis.pareto import dominated_share, final_students, front_of, hypervolume, pareto_frontier
 from analysis.pareto_figure import pareto_figure
 from analysis.progress import search_progress
 from analysis.report import markdown_report
-from analysis.schema import AGREEMENT, Mode, Phase, TRIAL_SCHEMA, TrialState, read_table, require_one_protocol, require_one_teacher, settings_of, state_counts, student_of, trial_table, validate, write_table
+from analysis.schema import (
+    AGREEMENT,
+    TRIAL_SCHEMA,
+    Mode,
+    Phase,
+    TrialState,
+    read_table,
+    require_one_protocol,
+    require_one_teacher,
+    settings_of,
+    state_counts,
+    student_of,
+    trial_table,
+    validate,
+    write_table,
+)
 from analysis.selection import Candidate, choose_teacher, selection_figure
 from analysis.steps import Segment
 from analysis.students import searched_students, student_frontier, with_confirmations
 from analysis.style import FORMATS, save_figure
 from analysis.versus import Comparison, Contender, ShareDifference, compare
 from analysis.versus_figure import versus_figure
-from analysis.versus_words import HEADINGS as COMPARISON_HEADINGS, comparison_markdown, note as frontier_note, segment_rows
+from analysis.versus_words import HEADINGS as COMPARISON_HEADINGS
+from analysis.versus_words import comparison_markdown, segment_rows
+from analysis.versus_words import note as frontier_note
 
 __all__ = [
     "AGREEMENT",

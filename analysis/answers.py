@@ -8,7 +8,7 @@ from typing import Any
 import pyarrow as pa
 from scipy.stats import binomtest
 
-from analysis.limit import LimitRule
+from analysis.limit_rule import LimitRule
 from analysis.paper import Row, Scheme, Spread, comparable_rows, scheme_of, size_of
 
 QUESTIONS = (
@@ -78,7 +78,7 @@ def _reproduction(rows: list[Row]) -> str:
 
 def _reachable(rows: list[Row], rule: LimitRule) -> str:
     judged = _judged(rows, rule)
-    threshold = rule.threshold(rows[0][f"teacher_{rule.metric}"])
+    threshold = rule.threshold_for(rows[0])
     holding = [(size, held) for size, held in judged if held == len(size)]
     if not holding:
         return f"None of the sizes tried: no student has {rule.describe(threshold)} in every seed."
@@ -96,7 +96,7 @@ def _where(rows: list[Row], rule: LimitRule) -> str:
     if len(judged) < 2:
         return _missing("one size alone", "Run a sweep over several widths.")
     shown = ", ".join(f"{_ratio(size)}: {held} of {len(size)}" for size, held in reversed(judged))
-    threshold = rule.threshold(rows[0][f"teacher_{rule.metric}"])
+    threshold = rule.threshold_for(rows[0])
     sure = max((size[0]["compression_ratio"] for size, held in judged if held == len(size)), default=None)
     lost = min((size[0]["compression_ratio"] for size, held in judged if held == 0), default=None)
     if sure is None:
@@ -203,7 +203,7 @@ def _size_ends(rows: list[Row]) -> list[list[Row]]:
 
 def _judged(rows: list[Row], rule: LimitRule) -> list[tuple[list[Row], int]]:
     """By size, smallest first: the rows of its best scheme, and how many of them hold the rule."""
-    threshold = rule.threshold(rows[0][f"teacher_{rule.metric}"])
+    threshold = rule.threshold_for(rows[0])
     students = [row for row in rows if scheme_of(row) != Scheme.SCRATCH]
     judged = []
     for size in reversed(_size_ends(students)):

@@ -5,7 +5,9 @@ from typing import Any
 
 import pyarrow as pa
 
-from analysis.limit import LimitRule
+from analysis.columns import Column
+from analysis.judging import turn
+from analysis.limit_rule import LimitRule
 from analysis.pareto import final_students, pareto_frontier
 from analysis.schema import Phase, student_of
 
@@ -13,13 +15,14 @@ from analysis.schema import Phase, student_of
 def limit_candidates(table: pa.Table, rule: LimitRule, around: int, whole_frontier: bool) -> pa.Table:
     """Searched final students to confirm, each once whatever its seeds, smallest first.
 
-    The `around` students on each side of the rule's threshold whose metric is nearest to it (as a ratio),
-    and with `whole_frontier` those on the frontier as well. A sweep's best row is the luckiest of many;
-    fresh seeds of its neighbours tell how lucky. Raises AnalysisError for rows of several protocols.
+    The `around` students on each side of the rule's threshold whose metric is nearest to it (as a ratio, where the
+    metric is averaged by logarithm), and with `whole_frontier` those on the frontier as well. A sweep's best row is
+    the luckiest of many; fresh seeds of its neighbours tell how lucky. Raises AnalysisError for rows of several
+    protocols.
     """
     searched = final_students(table)
     searched = searched.filter(pa.array([phase == Phase.SEARCH for phase in searched["phase"].to_pylist()], pa.bool_()))
-    rows = [row for row in searched.to_pylist() if _is_positive(row[rule.metric])]
+    rows = [row for row in searched.to_pylist() if _is_usable(row[rule.metric], rule.column)]
     chosen: list[dict[str, Any]] = pareto_frontier(searched).to_pylist() if whole_frontier else []
     for holding in (True, False):
         side = [row for row in rows if rule.holds(row[rule.metric], _threshold(row, rule)) == holding]
@@ -37,12 +40,12 @@ def _distinct(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def _threshold(row: dict[str, Any], rule: LimitRule) -> float:
-    return rule.threshold(row[f"teacher_{rule.metric}"])
+    return rule.threshold_for(row)
 
 
 def _distance(row: dict[str, Any], rule: LimitRule) -> float:
-    return abs(math.log(row[rule.metric] / _threshold(row, rule)))
+    return abs(turn(row[rule.metric], rule.column) - turn(_threshold(row, rule), rule.column))
 
 
-def _is_positive(value: float | None) -> bool:
-    return value is not None and math.isfinite(value) and value > 0
+def _is_usable(value: float | None, column: Column) -> bool:
+    return value is not None and math.isfinite(value) and (value > 0 or not column.log)

@@ -1,160 +1,163 @@
-"""The compression limit: how small a student may be and still hold the quality rule."""
+"""The compression limit: how small a student may be and still hold the quality rule, and how sure that is."""
 
-import math
-import statistics
-from dataclasses import asdict, dataclass, replace
+import html
+from dataclasses import asdict, dataclass
 from enum import StrEnum
-from typing import Annotated, Any, Literal
+from typing import Any
 
-import pyarrow as pa
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from analysis.break_point import BreakPoint
+from analysis.crossing import Interval
+from analysis.limit_rule import LimitRule
 
-from analysis.pareto import DIRECTIONS, final_students
-from analysis.schema import Phase, require_one_protocol, require_one_teacher, student_of
-
-
-class LimitRule(BaseModel):
-    """A student holds the rule while its metric is within `tolerance`, a share of the teacher's value.
-
-    fid with 0.5: at most 1.5 times the teacher's. inception_score with 0.17: at least 83% of it.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
-
-    metric: Literal["fid", "inception_score"] = "fid"
-    tolerance: Annotated[float, Field(ge=0, le=100)] = 0.5
-
-    @model_validator(mode="after")
-    def _leaves_something_to_hold(self) -> "LimitRule":
-        if DIRECTIONS[self.metric] and self.tolerance >= 1:
-            raise ValueError(f"the tolerance of {self.metric} lies below 1, got {self.tolerance}; all would hold it")
-        return self
-
-    def threshold(self, teacher_value: float) -> float:
-        """The worst value that still holds the rule."""
-        return teacher_value * (1 - self.tolerance if DIRECTIONS[self.metric] else 1 + self.tolerance)
-
-    def holds(self, value: float | None, threshold: float) -> bool:
-        """Whether a value is at least as good as the threshold. Missing and NaN values are not."""
-        if value is None or math.isnan(value):
-            return False
-        return value >= threshold if DIRECTIONS[self.metric] else value <= threshold
-
-    def describe(self, threshold: float) -> str:
-        """The rule in words, such as `FID at most 10.2 (1.5 times the teacher's)`."""
-        if DIRECTIONS[self.metric]:
-            return f"IS at least {threshold:.2f} ({1 - self.tolerance:.0%} of the teacher's)"
-        return f"FID at most {threshold:.1f} ({1 + self.tolerance:g} times the teacher's)"
+# Why a limit is provisional.
+SEARCH_ALONE = "the search alone measured these students, and the best of many noisy results flatters"
+ONE_SEED = "one fresh seed at a size tells nothing of the noise"
 
 
 class LimitStatus(StrEnum):
     """Where the limit lies with respect to the sizes that were tried."""
 
     FOUND = "FOUND"  # inside the searched range
-    NOT_REACHED = "NOT_REACHED"  # the smallest student tried still holds the rule
-    NONE_WITHIN = "NONE_WITHIN"  # no student tried holds the rule
+    NOT_REACHED = "NOT_REACHED"  # the smallest size tried still holds the rule
+    NONE_WITHIN = "NONE_WITHIN"  # no size tried holds the rule
     NO_FINAL_ROWS = "NO_FINAL_ROWS"  # nothing to judge yet
 
 
 @dataclass(frozen=True)
-class CompressionLimit:
-    """The largest compression ratio whose student holds the rule, and how sure that is.
+class CurvePoint:
+    """A size of the curve: the student that stands for it, over its seeds.
 
-    `provisional`: the rows come from the search alone, whose best of many noisy results flatters.
+    `value` is the mean (by logarithm where the metric is averaged so), a failed seed counting as the worst;
+    `low` and `high` are the range of the measured seeds (of `value` itself where none measured anything);
+    `fitted` is the curve that never gets worse with size.
+    """
+
+    parameters: int
+    compression_ratio: float
+    trial: int
+    value: float
+    low: float
+    high: float
+    seeds: int
+    failed_seeds: int
+    fitted: float
+    student: dict[str, Any]  # width, depth, block, gan_weight, settings
+
+
+@dataclass(frozen=True)
+class CompressionLimit:
+    """Where the curve of quality over size crosses the rule's threshold, with its interval and the curve.
+
+    `parameters` and `ratio` are the crossing; where the smallest size still holds they are that size's, and the
+    limit lies beyond. `trial`, `value` and `student_parameters` are the smallest student whose median holds.
     """
 
     rule: LimitRule
     status: LimitStatus
+    sweep: str
     dataset: str
     num_samples: int
-    students: int
+    students: int  # judged
     threshold: float | None  # None where nothing has finished
     provisional: bool
+    reason: str = ""  # why it is provisional
+    confirm_command: str = ""
     ratio: float | None = None
     parameters: int | None = None
-    value: float | None = None  # of a confirmed student the median over its seeds
-    trial: int | None = None  # of several seeds the one nearest to the median
-    seeds: int = 1
+    teacher_parameters: int | None = None
+    interval: Interval | None = None  # in parameters
+    interval_note: str = ""  # why there is none
+    curve: tuple[CurvePoint, ...] = ()
+    seeds: int = 0  # the fewest of a size of the curve
+    trial: int | None = None
+    value: float | None = None
+    student_parameters: int | None = None
+    student_seeds: int = 0
+    break_point: BreakPoint | None = None
+    break_note: str = ""  # why there is none
+
+    @property
+    def ratio_interval(self) -> tuple[float | None, float | None] | None:
+        """The interval as compression ratios, the smaller first; None for an open end, or where there is none."""
+        if self.interval is None or self.teacher_parameters is None:
+            return None
+        low, high = self.interval.low, self.interval.high
+        return high and self.teacher_parameters / high, low and self.teacher_parameters / low
 
     def sentence(self) -> str:
-        """The answer in one sentence (two where it is provisional)."""
-        if self.threshold is None:
+        """The answer in a few short sentences, on one line."""
+        if self.threshold is None and not self.dataset:
             return "No student has reached its full budget yet, so there is no limit to state."
-        rule = self.rule.describe(self.threshold)
-        judged = f"{self.students} student{'s' * (self.students != 1)}, {self.num_samples:,} samples each"
-        if self.status == LimitStatus.NONE_WITHIN:
-            return f"On {self.dataset} no student within the searched range has {rule}; {judged}."
-        name, digits = ("IS", 2) if self.rule.metric == "inception_score" else ("FID", 1)
-        seeds = f" (median of {self.seeds} fresh seeds)" if self.seeds > 1 else ""
-        found = (
-            f"at {self.parameters:,} parameters, 1/{self.ratio:.1f} of the teacher, "
-            f"with {name} {self.value:.{digits}f}{seeds}; the rule is {rule}; {judged}"
-        )
-        if self.status == LimitStatus.NOT_REACHED:
-            answer = f"On {self.dataset} the limit was not reached: the smallest student still holds, {found}."
-        else:
-            answer = f"On {self.dataset} the compression limit lies {found}."
-        return answer + (
-            " Provisional: it is the best of many noisy search results, which flatters it." if self.provisional else ""
-        )
+        if self.threshold is None:
+            label = self.rule.column.label
+            return f"No finished student on {self.dataset} has a value of {label}, so there is no limit to state."
+        parts = [self._answer(self.rule.describe(self.threshold)), self._smallest_student()]
+        if self.provisional:
+            parts.append(f"Provisional: {self.reason}. To confirm: {self.confirm_command}")
+        return " ".join(part for part in parts if part)
 
     def as_dict(self) -> dict[str, Any]:
         """The same for a script. Every value is JSON."""
-        return {**asdict(self), "rule": self.rule.model_dump(), "sentence": self.sentence()}
+        plain = {**asdict(self), "rule": self.rule.model_dump(), "curve": [asdict(point) for point in self.curve]}
+        return {**plain, "ratio_interval": self.ratio_interval and [*self.ratio_interval], "sentence": self.sentence()}
+
+    def _repr_markdown_(self) -> str:
+        return self.sentence()
+
+    def _repr_html_(self) -> str:
+        return f"<p>{html.escape(self.sentence())}</p>"
+
+    # --- the sentence's parts -----------------------------------------------------------------
+
+    def _answer(self, rule: str) -> str:
+        place, basis = f"1/{self.ratio or 0:.1f} of the teacher", self._basis()
+        size = f"{self.parameters or 0:,} parameters"
+        if self.status == LimitStatus.NONE_WITHIN:
+            return f"On {self.dataset} no size within the searched range holds the rule, {rule} ({basis})."
+        if self.status == LimitStatus.NOT_REACHED:
+            return (
+                f"On {self.dataset} the limit was not reached: the smallest size still holds the rule, {rule}, at "
+                f"{place}, {size} ({basis})."
+            )
+        if self.parameters == self.curve[0].parameters:
+            return (
+                f"On {self.dataset} the compression limit is at least {place}, {size}, the smallest size with fresh "
+                f"seeds ({basis}); smaller ones failed in the search. The rule is {rule}."
+            )
+        return f"On {self.dataset} the compression limit is {place} ({basis}): {size}. The rule is {rule}."
+
+    def _basis(self) -> str:
+        """The interval, or why there is none, and how many seeds and sizes that rests on."""
+        if not self.curve:
+            return f"{_counted(self.students, 'student')}, none with a finite value"
+        most = max(point.seeds for point in self.curve)
+        fresh = "" if self.reason == SEARCH_ALONE else "fresh "
+        seeds = _counted(most, f"{fresh}seed") if self.seeds == most else f"{self.seeds} to {most} {fresh}seeds"
+        sizes = "one size" if len(self.curve) == 1 else f"each of {len(self.curve)} sizes"
+        failed = sum(point.failed_seeds for point in self.curve)
+        basis = f"{seeds} at {sizes}" + f", {_counted(failed, 'seed')} failed" * (failed > 0)
+        return f"{self._interval_text() if self.interval else self.interval_note}; {basis}"
+
+    def _interval_text(self) -> str:
+        assert self.interval is not None
+        low, high = self.ratio_interval or (None, None)
+        level = f"{self.interval.level:.0%} interval"
+        if low is None and high is None:
+            return f"{level} the whole range tried"
+        if low is None or high is None:
+            return f"{level} 1/{low:.1f} and beyond" if low else f"{level} up to 1/{high:.1f}"
+        return f"{level} 1/{low:.1f} to 1/{high:.1f}"
+
+    def _smallest_student(self) -> str:
+        if self.trial is None:
+            return "No student tried holds it." if self.status != LimitStatus.NONE_WITHIN else ""
+        column = self.rule.column
+        median = f" (median of {self.student_seeds})" if self.student_seeds > 1 else ""
+        return (
+            f"The smallest student tried that holds it is trial {self.trial} with {self.student_parameters:,} "
+            f"parameters, {column.label} {column.text(self.value)}{median}."
+        )
 
 
-def compression_limit(table: pa.Table, rule: LimitRule) -> CompressionLimit:
-    """The largest compression ratio among final students that hold `rule`.
-
-    Where there are confirmed rows they alone are judged, each student by the median over its seeds.
-    Raises AnalysisError for rows of several protocols or several teachers.
-    """
-    table = final_students(table)
-    require_one_protocol(table)
-    require_one_teacher(table)
-    tried = table.to_pylist()
-    confirmed = [row for row in tried if row["phase"] == Phase.CONFIRM]
-    rows = _medians(confirmed, rule) if confirmed else tried
-    if not rows:
-        return CompressionLimit(rule, LimitStatus.NO_FINAL_ROWS, "", 0, 0, None, provisional=True)
-    first = rows[0]
-    threshold = rule.threshold(first[f"teacher_{rule.metric}"])
-    base = CompressionLimit(
-        rule=rule,
-        status=LimitStatus.NONE_WITHIN,
-        dataset=first["dataset"],
-        num_samples=first["num_samples"],
-        students=len(rows),
-        threshold=threshold,
-        provisional=not confirmed,
-    )
-    holding = [row for row in rows if rule.holds(row[rule.metric], threshold)]
-    if not holding:
-        return base
-    best = max(holding, key=lambda row: (row["compression_ratio"], -row["trial"]))
-    # Only candidates are confirmed: whether a smaller student was tried is known from the search as well.
-    smallest = min(row["parameters"] for row in tried)
-    status = LimitStatus.NOT_REACHED if best["parameters"] == smallest else LimitStatus.FOUND
-    return replace(
-        base,
-        status=status,
-        ratio=best["compression_ratio"],
-        parameters=best["parameters"],
-        value=best[rule.metric],
-        trial=best["trial"],
-        seeds=best.get("seeds", 1),
-    )
-
-
-def _medians(rows: list[dict[str, Any]], rule: LimitRule) -> list[dict[str, Any]]:
-    """One row per student: that of the seed nearest to the median, with the median as its metric."""
-    groups: dict[tuple[Any, ...], list[dict[str, Any]]] = {}
-    for row in rows:
-        groups.setdefault(student_of(row), []).append(row)
-    found = []
-    for group in groups.values():
-        values = [row[rule.metric] for row in group if row[rule.metric] is not None]
-        median = statistics.median(values) if values else math.nan
-        nearest = min(group, key=lambda row: abs((row[rule.metric] or math.inf) - median))
-        found.append({**nearest, rule.metric: median, "seeds": len(values)})
-    return found
+def _counted(number: int, noun: str) -> str:
+    return f"{number} {noun}{'s' * (number != 1)}"

@@ -65,10 +65,12 @@ def test_one_lucky_seed_is_not_the_limit(table: Any) -> None:
     lucky = {"width": 2, "parameters": 2000, "fid": 9.0}
     rows = table(lucky, *confirmed(2, 12.0, 9.5, 13.0, 11.0, 14.0), *confirmed(4, 8.0, 10.5, 9.0, 7.0, 9.9))
     limit = compression_limit(rows, RULE)
-    assert (limit.parameters, limit.value, limit.seeds, limit.students) == (4000, 9.0, 5, 2)
+    assert (limit.student_parameters, limit.value, limit.seeds, limit.students) == (4000, 9.0, 5, 2)
+    assert limit.parameters is not None
+    assert 2000 < limit.parameters < 4000, "between the size whose fresh seeds fail and the one whose hold"
     assert limit.status == LimitStatus.FOUND
     assert not limit.provisional
-    assert "median of 5 fresh seeds" in limit.sentence()
+    assert "FID 9.0 (median of 5)" in limit.sentence()
     assert rows.to_pylist()[limit.trial - 1]["fid"] == 9.0, "the trial at the median"
 
 

@@ -51,4 +51,4 @@ def test_the_champion_among_students_is_the_one_at_the_limit(finished: Any) -> N
     if limit.trial is None:
         assert champion is None
     else:
-        assert champion.tags["parameters"] == str(limit.parameters)
+        assert champion.tags["parameters"] == str(limit.student_parameters)

@@ -1,0 +1,153 @@
+"""Which rows a limit rests on: the students that are judged, and those of them that make the curve."""
+
+import math
+import statistics
+import sys
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from analysis.columns import Column
+from analysis.crossing import Floats
+from analysis.pareto import front_of
+from analysis.schema import Mode, Phase, TrialState, require_one_protocol, require_one_teacher, student_of
+
+Row = dict[str, Any]
+# Of a worker, a machine or a person, and no evidence about the student: OUT_OF_MEMORY, LOST, INTERRUPTED.
+FAILURES = (TrialState.DIVERGED, TrialState.FAILED)
+
+
+@dataclass(frozen=True)
+class Student:
+    """A student with what its seeds measured.
+
+    `failed` seeds diverged, ended with an error, or measured nothing finite. In the median they count as worse
+    than any other, so that a student holds a rule only where most of its seeds do.
+    """
+
+    row: Row  # of the seed nearest to the median
+    values: tuple[float, ...]
+    failed: int
+    median: float
+
+    @property
+    def parameters(self) -> int:
+        return int(self.row["parameters"])
+
+    @property
+    def seeds(self) -> int:
+        return len(self.values) + self.failed
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """The students that a limit is judged by, smallest first, and those of one size each that make its curve.
+
+    `smaller` are students below all of these that the search alone has tried.
+    """
+
+    students: tuple[Student, ...]
+    curve: tuple[Student, ...]
+    smaller: tuple[Student, ...]
+    confirmed: bool
+
+
+def judge(table: pa.Table, column: Column) -> Judgement:
+    """The confirmed students where there are any, else the searched ones.
+
+    The curve's students are those on the frontier of parameters and quality. Confirmed students are chosen by the
+    medians of their search rows, so that the seeds that then measure the curve have not chosen it; by their own
+    medians where one of them was never searched. Raises AnalysisError for rows of several protocols or teachers.
+    """
+    rows = [row for row in table.to_pylist() if _is_result(row)]
+    judged = pa.Table.from_pylist(rows, table.schema)
+    require_one_protocol(judged)
+    require_one_teacher(judged)
+    searched = list(_students((row for row in rows if row["phase"] == Phase.SEARCH), column))
+    confirmed = list(_students((row for row in rows if row["phase"] == Phase.CONFIRM), column))
+    if not confirmed:
+        measured = [student for student in searched if student.values]  # an error of a search is no size's failure
+        return Judgement(tuple(measured), _frontier(measured, measured, column), (), False)
+    smaller = [student for student in searched if student.parameters < confirmed[0].parameters]
+    return Judgement(tuple(confirmed), _frontier(confirmed, searched, column), tuple(smaller), True)
+
+
+def curve_values(curve: Iterable[Student], column: Column, threshold: float) -> tuple[list[Floats], Floats]:
+    """Each student's seeds as values of which lower is better (`turn`), and the degrees of freedom of each.
+
+    A failed seed counts as the worst value that any of them measured, and as no better than twice the threshold
+    (half of it, where higher is better). A student without a measured seed says nothing of the noise.
+    """
+    curve = list(curve)
+    turned = [[turn(value, column) for value in student.values] for student in curve]
+    rule = turn(threshold, column)
+    worst = max((value for values in turned for value in values), default=rule)
+    worst = max(worst, rule + (math.log(2) if column.log else abs(rule)))
+    values = [np.array([*of_size, *[worst] * student.failed]) for of_size, student in zip(turned, curve, strict=True)]
+    degrees_K = np.array([student.seeds - 1 if student.values else 0 for student in curve], dtype=np.float64)
+    return values, degrees_K
+
+
+def turn(value: float, column: Column) -> float:
+    """A value so that lower is better, by its logarithm where the column is averaged so."""
+    scaled = math.log(value) if column.log else value
+    return -scaled if column.higher_is_better else scaled
+
+
+def turn_back(value: float, column: Column) -> float:
+    """The inverse of `turn`."""
+    scaled = -value if column.higher_is_better else value
+    return math.exp(scaled) if column.log else scaled
+
+
+def _is_result(row: Row) -> bool:
+    """Whether a row is evidence about a student: it reached the full budget, or failed on the way."""
+    if row["mode"] != Mode.DISTILLED or row["phase"] not in (Phase.SEARCH, Phase.CONFIRM):
+        return False
+    return bool(row["final"] and row["state"] == TrialState.COMPLETED) or row["state"] in FAILURES
+
+
+def _students(rows: Iterable[Row], column: Column) -> Iterator[Student]:
+    """The students of `rows`, smallest first, each seed once: the finished row of it, where there is one."""
+    groups: dict[tuple[Any, ...], dict[int, Row]] = {}
+    for row in sorted(rows, key=lambda row: (row["parameters"], row["trial"])):
+        seeds = groups.setdefault(student_of(row), {})
+        if row["seed"] not in seeds or not _is_measured(seeds[row["seed"]], column):
+            seeds[row["seed"]] = row
+    for group in groups.values():
+        rows_of_one = list(group.values())
+        values = tuple(row[column.name] for row in rows_of_one if _is_measured(row, column))
+        failed = len(rows_of_one) - len(values)
+        worst = -math.inf if column.higher_is_better else math.inf
+        median = statistics.median([*values, *[worst] * failed])
+        yield Student(_nearest(rows_of_one, median, column), values, failed, median)
+
+
+def _nearest(rows: list[Row], median: float, column: Column) -> Row:
+    measured = [row for row in rows if _is_measured(row, column)]
+    return min(measured, key=lambda row: abs(row[column.name] - median), default=rows[0])
+
+
+def _is_measured(row: Row, column: Column) -> bool:
+    value = row[column.name]
+    finished = row["final"] and row["state"] == TrialState.COMPLETED
+    return bool(finished and value is not None and math.isfinite(value) and (value > 0 or not column.log))
+
+
+def _frontier(students: list[Student], searched: list[Student], column: Column) -> tuple[Student, ...]:
+    """Of `students` those that none of the others dominates by the medians of `searched`, smallest first.
+
+    One that failed in half of its seeds or more is the worst of all: on the frontier where none is smaller.
+    """
+    known = {student_of(student.row): student.median for student in searched}
+    if any(student_of(student.row) not in known for student in students):
+        known = {student_of(student.row): student.median for student in students}
+    sign = -1.0 if column.higher_is_better else 1.0
+    points: dict[tuple[float, float], Student] = {}
+    for student in students:
+        quality = min(sign * known[student_of(student.row)], sys.float_info.max)
+        points.setdefault((float(student.parameters), quality), student)  # of equal ones the first
+    return tuple(points[point] for point in front_of(list(points)))

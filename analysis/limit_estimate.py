@@ -1,0 +1,183 @@
+"""From the table of trials to the compression limit."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from analysis.break_point import BreakPoint, find_corner
+from analysis.columns import Column
+from analysis.crossing import Floats, Interval, crossing, crossing_interval, falling_curve
+from analysis.judging import Judgement, Student, curve_values, judge, turn, turn_back
+from analysis.limit import ONE_SEED, SEARCH_ALONE, CompressionLimit, CurvePoint, LimitStatus
+from analysis.limit_rule import LimitRule
+from analysis.pareto import final_students
+from analysis.schema import settings_of
+
+FRESH_SEEDS = 5  # that the remedy advises
+
+
+def compression_limit(table: pa.Table, rule: LimitRule) -> CompressionLimit:
+    """The size at which quality crosses the threshold of `rule`, its 95% interval, and the break of the curve.
+
+    Confirmed rows alone are judged where there are any (`judging.judge`). The curve is the isotonic regression of
+    the seeds' mean (log) quality over the logarithm of the parameters; the interval is `crossing.crossing_interval`
+    and needs two seeds at each size. Raises AnalysisError for rows of several protocols or several teachers.
+    """
+    column, judgement = rule.column, judge(table, rule.column)
+    finished = final_students(table).to_pylist()
+    measured = any(row[rule.metric] is not None for row in finished)
+    if not measured or not (judgement.students or finished):
+        first = finished[0] if finished else None
+        return _nothing_to_judge(rule, first, len(judgement.students))
+    first = judgement.students[0].row if judgement.students else finished[0]
+    threshold = rule.threshold_for(first)
+    base = CompressionLimit(
+        rule=rule,
+        status=LimitStatus.NONE_WITHIN,
+        sweep=first["sweep"],
+        dataset=first["dataset"],
+        num_samples=first["num_samples"],
+        students=max(len(judgement.students), 1),
+        threshold=threshold,
+        provisional=False,
+        teacher_parameters=first["teacher_parameters"],
+        seeds=min((student.seeds for student in judgement.curve), default=0),
+        interval_note="no interval: no student has a finite value",
+        break_note="no student has a finite value",
+    )
+    limit = _with_remarks(_with_student(base, judgement), judgement)
+    if not judgement.curve:
+        return limit
+    values, degrees_K = curve_values(judgement.curve, column, threshold)
+    sizes_K = np.log([student.parameters for student in judgement.curve])
+    fitted_K = falling_curve(np.array([each.mean() for each in values]), np.array([len(each) for each in values]))
+    points = zip(judgement.curve, values, fitted_K, strict=True)
+    curve = tuple(_point(student, each, float(fitted), column) for student, each, fitted in points)
+    limit = _with_crossing(replace(limit, curve=curve), sizes_K, fitted_K, judgement)
+    limit = _with_interval(limit, sizes_K, values, degrees_K)
+    return _with_break(limit, judgement.curve)
+
+
+def _nothing_to_judge(rule: LimitRule, row: dict[str, Any] | None, students: int) -> CompressionLimit:
+    why = "no finished student has the rule's metric" if row else "no student has reached its full budget"
+    return CompressionLimit(
+        rule=rule,
+        status=LimitStatus.NO_FINAL_ROWS,
+        sweep=row["sweep"] if row else "",
+        dataset=row["dataset"] if row else "",
+        num_samples=row["num_samples"] if row else 0,
+        students=students,
+        threshold=None,
+        provisional=True,
+        reason=why,
+        interval_note=f"no interval: {why}",
+        break_note=why,
+    )
+
+
+def _with_student(limit: CompressionLimit, judgement: Judgement) -> CompressionLimit:
+    """With the smallest student whose median holds; of one size the best."""
+    assert limit.threshold is not None
+    holding = [student for student in judgement.students if limit.rule.holds(student.median, limit.threshold)]
+    if not holding:
+        return limit
+    column = limit.rule.column
+    best = min(holding, key=lambda each: (each.parameters, turn(each.median, column), each.row["trial"]))
+    return replace(
+        limit,
+        trial=best.row["trial"],
+        value=best.median,
+        student_parameters=best.parameters,
+        student_seeds=best.seeds,
+    )
+
+
+def _with_remarks(limit: CompressionLimit, judgement: Judgement) -> CompressionLimit:
+    """With why it is provisional, and the command that makes it sure."""
+    if judgement.confirmed and limit.seeds > 1:
+        return limit
+    # A sweep's name stands for one specification, so that other phases or seeds need another; what both have in
+    # common is not run again. A name has at most 63 characters.
+    command = f"ganlimit sweep run FILE --name {limit.sweep.removesuffix('-confirmed')[:47]}-confirmed"
+    if not judgement.confirmed:
+        reason = SEARCH_ALONE
+        command += "  # FILE with the phases search and confirm"
+    else:
+        reason = ONE_SEED
+        command += f"{'-again' * limit.sweep.endswith('-confirmed')}  # FILE with confirm.seeds: {FRESH_SEEDS}"
+    return replace(limit, provisional=True, reason=reason, confirm_command=command)
+
+
+def _point(student: Student, values: Floats, fitted: float, column: Column) -> CurvePoint:
+    value, row = turn_back(float(values.mean()), column), student.row
+    names = ("width", "depth", "block", "gan_weight")
+    return CurvePoint(
+        parameters=student.parameters,
+        compression_ratio=row["compression_ratio"],
+        trial=row["trial"],
+        value=value,
+        low=min(student.values, default=value),
+        high=max(student.values, default=value),
+        seeds=student.seeds,
+        failed_seeds=student.failed,
+        fitted=turn_back(fitted, column),
+        student={**{name: row[name] for name in names}, "settings": settings_of(row)},
+    )
+
+
+def _with_crossing(
+    limit: CompressionLimit, sizes_K: Floats, fitted_K: Floats, judgement: Judgement
+) -> CompressionLimit:
+    assert limit.threshold is not None
+    assert limit.teacher_parameters is not None
+    size = crossing(sizes_K, fitted_K, turn(limit.threshold, limit.rule.column))
+    if size is None:
+        return limit
+    bracketed = size > sizes_K[0]
+    smaller_fail = judgement.smaller and not any(
+        limit.rule.holds(student.median, limit.threshold) for student in judgement.smaller
+    )
+    status = LimitStatus.FOUND if bracketed or smaller_fail else LimitStatus.NOT_REACHED
+    parameters = round(math.exp(size)) if bracketed else limit.curve[0].parameters
+    return replace(limit, status=status, parameters=parameters, ratio=limit.teacher_parameters / parameters)
+
+
+def _with_interval(
+    limit: CompressionLimit, sizes_K: Floats, values: Sequence[Floats], degrees_K: Floats
+) -> CompressionLimit:
+    if len(values) < 2:
+        return replace(limit, interval_note="no interval: one size")
+    if limit.seeds < 2:
+        some = " at some sizes" if max(point.seeds for point in limit.curve) > 1 else ""
+        return replace(limit, interval_note=f"no interval: one seed{some}")
+    assert limit.threshold is not None
+    found = crossing_interval(sizes_K, values, turn(limit.threshold, limit.rule.column), degrees_K)
+    if found is None:
+        return replace(limit, interval_note="no interval: no size has two measured seeds")
+    low, high = (None if end is None else math.exp(end) for end in found)
+    return replace(limit, interval=Interval(low, high), interval_note="")
+
+
+def _with_break(limit: CompressionLimit, curve: Sequence[Student]) -> CompressionLimit:
+    column = limit.rule.column
+    sizes_N = np.log([student.parameters for student in curve for _ in student.values])
+    found = find_corner(sizes_N, np.array([turn(value, column) for student in curve for value in student.values]))
+    if isinstance(found, str):
+        return replace(limit, break_note=found)
+    assert limit.teacher_parameters is not None
+    low, high = (None if end is None else math.exp(end) for end in (found.low, found.high))
+    sign = -1.0 if column.higher_is_better else 1.0
+    parameters = math.exp(found.size)
+    corner = BreakPoint(
+        parameters=parameters,
+        ratio=limit.teacher_parameters / parameters,
+        interval=Interval(low, high),
+        slope_above=sign * found.slope_above,
+        slope_below=sign * found.slope_below,
+        p_value=found.p_value,
+    )
+    return replace(limit, break_point=corner, break_note="")
