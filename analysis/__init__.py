@@ -14,16 +14,14 @@ from analysis.attainment import Attainment, attainment, why_no_attainment
 from analysis.break_point import BreakPoint
 from analysis.candidates import limit_candidates
 from analysis.columns import COLUMNS, COSTS, QUALITIES, Column
-from analysis.comparison import baseline_text, budget_note, gain_by_student, gain_over_scratch, with_baselines
+from analysis.comparison import baseline_text, budget_note, with_baselines
 from analysis.crossing import Interval
 from analysis.errors import AnalysisError
 from analysis.figures import (
     gain_figure,
     importance_figure,
-    pareto_figure,
     progress_figure,
     sample_grid_figure,
-    save_figure,
     sharpness_figure,
 )
 from analysis.findings import Findings, findings_of
@@ -118,9 +116,7 @@ __all__ = [
     "front_of",
     "frontier_note",
     "frontier_rows",
-    "gain_by_student",
     "gain_figure",
-    "gain_over_scratch",
     "hypervolume",
     "importance_figure",
     "limit_candidates",

@@ -1,13 +1,10 @@
 """Students beside their baselines: the same architecture and seed, trained from scratch."""
 
-import math
-import statistics
 from collections.abc import Iterable
 from typing import Any
 
 import pyarrow as pa
 
-from analysis.pareto import final_students
 from analysis.schema import Mode, TrialState, require_one_protocol
 
 _BASELINE_COLUMNS = {
@@ -17,25 +14,6 @@ _BASELINE_COLUMNS = {
     "baseline_kimg": pa.float64(),
     "baseline_state": pa.string(),
 }
-_PAIR_SCHEMA = pa.schema(
-    [
-        ("trial", pa.int64()),
-        ("width", pa.int64()),
-        ("depth", pa.int64()),
-        ("block", pa.string()),
-        ("gan_weight", pa.float64()),
-        ("seed", pa.int64()),
-        ("parameters", pa.int64()),
-        ("compression_ratio", pa.float64()),
-        ("distilled_fid", pa.float64()),
-        ("scratch_fid", pa.float64()),
-        ("distilled_kimg", pa.float64()),
-        ("scratch_kimg", pa.float64()),
-        ("fid_ratio", pa.float64()),
-    ]
-)
-
-_STUDENT = ("parameters", "compression_ratio", "width", "depth", "block", "gan_weight")
 _Twin = tuple[str, int, int, str, int]
 
 
@@ -68,50 +46,6 @@ def with_baselines(students: pa.Table, table: pa.Table) -> pa.Table:
     return students
 
 
-def gain_over_scratch(table: pa.Table) -> pa.Table:
-    """Every final student paired with its finished baseline; fid_ratio is scratch / distilled.
-
-    Above 1 the distilled student is better. The budgets of both stand beside it.
-    """
-    pairs = [
-        {
-            **{name: row[name] for name in _PAIR_SCHEMA.names if name in row},
-            "distilled_fid": row["fid"],
-            "scratch_fid": row["baseline_fid"],
-            "distilled_kimg": row["kimg"],
-            "scratch_kimg": row["baseline_kimg"],
-            "fid_ratio": row["baseline_fid"] / row["fid"],
-        }
-        for row in with_baselines(_with_a_twin(table), table).to_pylist()
-        if _is_positive(row["baseline_fid"]) and _is_positive(row["fid"])
-    ]
-    return pa.Table.from_pylist(pairs, _PAIR_SCHEMA)
-
-
-def gain_by_student(table: pa.Table) -> list[dict[str, Any]]:
-    """`gain_over_scratch` over the seeds of each student: one row per architecture and gan_weight.
-
-    distilled_fid and scratch_fid are medians over `seeds` pairs, fid_ratio the median of the pairs'
-    ratios, and `wins` how many pairs the distilled student has won. Smallest first.
-    """
-    groups: dict[tuple[Any, ...], list[dict[str, Any]]] = {}
-    for pair in gain_over_scratch(table).to_pylist():
-        student = tuple(pair[name] for name in _STUDENT)
-        groups.setdefault(student, []).append(pair)
-    return [
-        {
-            **{name: pairs[0][name] for name in _STUDENT},
-            **{
-                name: statistics.median(pair[name] for pair in pairs)
-                for name in ("distilled_fid", "scratch_fid", "fid_ratio")
-            },
-            "seeds": len(pairs),
-            "wins": sum(pair["fid_ratio"] > 1 for pair in pairs),
-        }
-        for _, pairs in sorted(groups.items())
-    ]
-
-
 def baseline_text(row: dict[str, Any]) -> str:
     """The baseline's FID of a row of `with_baselines`; how it ended where it has none; else nothing."""
     if row["baseline_fid"] is not None:
@@ -141,12 +75,6 @@ def _baselines(table: pa.Table) -> dict[_Twin, dict[str, Any]]:
     return {_twin(row): row for row in sorted(scratch, key=lambda row: (_finished(row), row["kimg"]))}
 
 
-def _with_a_twin(table: pa.Table) -> pa.Table:
-    """The final students of which a baseline has the architecture and the seed."""
-    students, twins = final_students(table), _baselines(table)
-    return students.filter(pa.array([_twin(row) in twins for row in students.to_pylist()], pa.bool_()))
-
-
 def _of_median_fid(student: dict[str, Any], twins: dict[_Twin, dict[str, Any]]) -> dict[str, Any] | None:
     same = [row for twin, row in twins.items() if twin[:-1] == _twin(student)[:-1] and _finished(row)]
     return sorted(same, key=lambda row: row["fid"])[(len(same) - 1) // 2] if same else None
@@ -154,10 +82,6 @@ def _of_median_fid(student: dict[str, Any], twins: dict[_Twin, dict[str, Any]]) 
 
 def _finished(row: dict[str, Any]) -> bool:
     return bool(row["final"]) and row["state"] == TrialState.COMPLETED
-
-
-def _is_positive(value: float | None) -> bool:
-    return value is not None and math.isfinite(value) and value > 0
 
 
 def _twin(row: dict[str, Any]) -> _Twin:

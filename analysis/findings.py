@@ -10,6 +10,7 @@ from analysis.answers import Answer, five_answers
 from analysis.attainment import Attainment, attainment
 from analysis.columns import QUALITIES, Column
 from analysis.comparison import with_baselines
+from analysis.errors import AnalysisError
 from analysis.gain import GAIN_METRICS, SHARPNESS, Gain, paired_gain
 from analysis.limit import CompressionLimit
 from analysis.limit_estimate import compression_limit
@@ -110,8 +111,15 @@ def findings_of(table: pa.Table, rule: LimitRule) -> Findings:
         attainment=attainment(table, ("parameters", metric)),
         progress=search_progress(table),
         gains=_gains(table, metric),
-        answers=tuple(five_answers(table, rule)) if len(final_students(table)) else (),
+        answers=_answers(table, rule),
     )
+
+
+def _answers(table: pa.Table, rule: LimitRule) -> tuple[Answer, ...]:
+    try:
+        return tuple(five_answers(table, rule))
+    except AnalysisError:
+        return ()  # no finished student was measured whole
 
 
 def _gains(table: pa.Table, metric: str) -> dict[str, tuple[Gain, ...]]:

@@ -7,7 +7,7 @@ from matplotlib.patches import Rectangle
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from analysis.columns import COLUMNS
-from analysis.figures import BLUE, GREY, ORANGE, STYLE, VERMILION
+from analysis.style import BLUE, GREY, ORANGE, STYLE, VERMILION
 from analysis.versus import Comparison, Contender
 
 COLOURS = {"a": BLUE, "b": ORANGE, "equal": GREY}

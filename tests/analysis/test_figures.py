@@ -8,18 +8,27 @@ import numpy as np
 import pytest
 
 from analysis import (
+    COLUMNS,
     AnalysisError,
     LimitRule,
-    compression_limit,
+    findings_of,
+    gain_figure,
+    importance_figure,
     markdown_report,
     pareto_figure,
+    progress_figure,
     sample_grid_figure,
     save_figure,
+    sharpness_figure,
+    trial_table,
 )
+
+RULE = LimitRule(metric="fid", tolerance=1.0)
 
 
 @pytest.fixture
 def sweep(table: Any) -> Any:
+    """Four students on the frontier, one above it, a baseline and a failure."""
     students = [
         {"parameters": p, "fid": f, "width": w}
         for w, (p, f) in enumerate([(4_268, 44.0), (8_792, 18.0), (9_000, 30.0), (18_608, 9.5), (41_312, 8.0)])
@@ -28,44 +37,68 @@ def sweep(table: Any) -> Any:
     return table(*students, baseline, {"state": "FAILED", "final": False, "fid": None})
 
 
+@pytest.fixture
+def confirmed(sweep_rows: Any) -> Any:
+    return findings_of(trial_table(sweep_rows()), RULE)
+
+
 def figure_of(sweep: Any) -> Any:
-    return pareto_figure(sweep, compression_limit(sweep, LimitRule(metric="fid", tolerance=1.0)))
+    return pareto_figure(findings_of(sweep, RULE))
 
 
 def texts(figure: Any) -> str:
     return "\n".join(text.get_text() for text in figure.findobj(mpl.text.Text))
 
 
+def line_of(figure: Any, label: str) -> Any:
+    (line,) = [line for line in figure.axes[0].lines if line.get_label() == label]
+    return line
+
+
 def test_axes_are_logarithmic_labelled_and_captioned(sweep: Any) -> None:
     figure = figure_of(sweep)
-    axes, _ = figure.axes
+    axes = figure.axes[0]
     assert (axes.get_xscale(), axes.get_yscale()) == ("log", "log")
     assert axes.get_xlabel() == "generator parameters"
     assert axes.get_ylabel() == "FID (lower is better)"
-    shown = texts(figure)
+    shown = " ".join(texts(figure).split())
     for expected in (
-        "digits: compressed 6:1 within the rule (provisional)",
+        "digits: compression limit 1/5.7 (provisional)",
         "compression ratio",
-        "5 students distilled with 64 kimg",
+        "4 students on the frontier of 5 finished trials",
+        "distilled with 64 kimg, teacher trained with 256 kimg",
         "FID of 2,048 samples",
         "protocol pppppppp",
-        "1 trials without a final value not shown",
+        "1 trial without a final value not shown",
         "from scratch (64 kimg)",
         "teacher (FID 5.0)",
         "real held-out images (FID 4.0)",
-        "limit: 1/5.7, 17,521 parameters",
+        "rule: FID at most 10.0",
     ):
         assert expected in shown, expected
 
 
+def test_another_rule_has_its_own_axis(table: Any) -> None:
+    rows = table({"inception_score": 8.0}, {"parameters": 5_000, "inception_score": 6.0})
+    figure = pareto_figure(findings_of(rows, LimitRule(metric="inception_score", tolerance=0.17)))
+    assert figure.axes[0].get_ylabel() == "IS (higher is better)"
+    assert "rule: IS at least 7.47" in texts(figure)
+
+
 def test_the_frontier_drawn_is_the_frontier(sweep: Any) -> None:
-    axes, _ = figure_of(sweep).axes
-    (frontier,) = [line for line in axes.lines if line.get_label() == "Pareto frontier"]
+    frontier = line_of(figure_of(sweep), "Pareto frontier")
     assert list(frontier.get_xdata()) == [4_268, 8_792, 18_608, 41_312]
 
 
-def test_confirmed_rows_are_not_called_provisional(table: Any) -> None:
-    assert "provisional" not in texts(figure_of(table({"phase": "confirm"}, {"phase": "confirm", "seed": 1})))
+def test_fresh_seeds_are_drawn_by_median_and_range_beside_the_searched_frontier(confirmed: Any) -> None:
+    figure = pareto_figure(confirmed)
+    assert "provisional" not in texts(figure)
+    line_of(figure, "frontier as searched")
+    (bars,) = [found for found in figure.axes[0].containers if found.get_label() == "fresh seeds: median, range"]
+    shown = dict(zip(*(data.tolist() for data in bars[0].get_data()), strict=True))
+    rows = [row for row in confirmed.table.to_pylist() if row["phase"] == "confirm"]
+    for size in {row["parameters"] for row in rows}:
+        assert shown[size] == pytest.approx(np.median([row["fid"] for row in rows if row["parameters"] == size]))
 
 
 def test_the_same_table_gives_the_same_bytes(sweep: Any, tmp_path: Path) -> None:
@@ -73,23 +106,40 @@ def test_the_same_table_gives_the_same_bytes(sweep: Any, tmp_path: Path) -> None
     second = save_figure(figure_of(sweep), tmp_path / "two")
     for one, two in zip(first, second, strict=True):
         assert one.read_bytes() == two.read_bytes(), one.suffix
-    assert [path.suffix for path in first] == [".png", ".svg"]
+    assert [path.suffix for path in first] == [".png", ".svg", ".pdf"]
     ElementTree.parse(first[1])
+    assert first[2].read_bytes().startswith(b"%PDF")
     assert cv2.imread(str(first[0])).shape[1] > 1000
 
 
-def test_the_svg_says_provisional_only_while_it_is(table: Any, tmp_path: Path) -> None:
-    for phase, expected in (("search", True), ("confirm", False)):
-        rows = table({"phase": phase}, {"phase": phase, "seed": 1})
-        _, svg = save_figure(figure_of(rows), tmp_path / phase)
-        assert ("provisional" in svg.read_text()) == expected
+def test_figures_are_as_wide_as_a_column_with_letters_of_five_points_or_more(confirmed: Any) -> None:
+    figures = [
+        pareto_figure(confirmed),
+        *(gain_figure(confirmed, gains[0]) for gains in confirmed.gains.values()),
+        sharpness_figure(confirmed),
+        progress_figure(confirmed),
+        importance_figure({"width": 0.8, "depth": 0.2}, COLUMNS["fid"]),
+    ]
+    for figure in figures:
+        assert figure.get_figwidth() == pytest.approx(3.5)
+        sizes = [text.get_fontsize() for text in figure.findobj(mpl.text.Text) if text.get_text().strip()]
+        assert min(sizes) >= 5.5
+
+
+def test_a_gain_is_drawn_against_the_line_where_neither_is_better(confirmed: Any) -> None:
+    gain = confirmed.gains["scratch"][0]
+    figure = gain_figure(confirmed, gain)
+    heights = [line.get_ydata()[0] for line in figure.axes[0].lines if len(line.get_ydata()) == 2]
+    assert gain.ratio in heights
+    assert 1 in heights
+    assert figure.axes[0].get_yscale() == "log"
 
 
 @pytest.mark.parametrize("smallest", [300, 4_268, 60_000])
 def test_nothing_is_drawn_over_the_limit_or_off_the_page(table: Any, smallest: int) -> None:
     figure = figure_of(table({"parameters": smallest, "fid": 9.0}, {"parameters": 70_000, "fid": 400.0}))
     figure.canvas.draw()
-    axes, below = figure.axes
+    axes, below = figure.axes[:2]
     (label,) = [text for text in axes.texts if text.get_text().strip().startswith("limit")]
     box = label.get_window_extent()
     assert axes.bbox.x0 <= box.x0
@@ -107,11 +157,15 @@ def test_no_finished_trial_is_a_clear_error(table: Any) -> None:
 
 
 @pytest.mark.parametrize("channels", [1, 3])
-def test_a_sample_grid_has_a_row_per_generator_and_a_column_per_latent(channels: int) -> None:
-    images = np.zeros((6, channels, 16, 16), dtype=np.uint8)
-    figure = sample_grid_figure([("teacher\n1 k", images), ("1/9", images), ("1/20", images)])
-    assert len(figure.axes) == 18
-    assert "teacher\n1 k" in texts(figure)
+def test_a_sample_grid_shows_every_image_in_its_place(channels: int) -> None:
+    images = np.random.default_rng(0).integers(0, 255, (6, channels, 16, 16), dtype=np.uint8)
+    figure = sample_grid_figure([("teacher", images), ("1/9", images[::-1])])
+    assert texts(figure).split() == ["teacher", "1/9"]
+    (shown,) = figure.axes[0].images
+    mosaic_HWC = np.asarray(shown.get_array())
+    assert mosaic_HWC.shape == (2 * 18, 6 * 18, 3)
+    np.testing.assert_array_equal(mosaic_HWC[1:17, 19:35], np.broadcast_to(images[1].transpose(1, 2, 0), (16, 16, 3)))
+    np.testing.assert_array_equal(mosaic_HWC[19:35, 1:17], np.broadcast_to(images[5].transpose(1, 2, 0), (16, 16, 3)))
 
 
 @pytest.mark.parametrize(
@@ -129,23 +183,40 @@ def test_samples_of_another_form_are_refused_by_name(wrong: Any) -> None:
         sample_grid_figure([("teacher", np.zeros((6, 1, 16, 16), np.uint8)), ("odd", wrong)])
 
 
+def test_a_figure_that_cannot_be_written_is_one_clear_error(sweep: Any, tmp_path: Path) -> None:
+    with pytest.raises(AnalysisError, match="writable folder"):
+        save_figure(figure_of(sweep), tmp_path / "missing" / "pareto")
+
+
+# --- the Markdown ------------------------------------------------------------------------------
+
+
 def test_a_metric_that_was_not_measured_is_left_blank(table: Any) -> None:
     rows = table({"inception_score": None, "sharpness": None, "gan_weight": None})
-    assert "| 4 | 1 |  | 10.0 |  |  |" in markdown_report(rows, compression_limit(rows, LimitRule()))
+    assert "| 4 | 1 |  | 10.0 |  |  |" in markdown_report(findings_of(rows, RULE), {})
 
 
 def test_the_markdown_report_answers_first_and_keeps_the_budgets_beside_the_comparison(sweep: Any) -> None:
-    limit = compression_limit(sweep, LimitRule(metric="fid", tolerance=1.0))
-    text = markdown_report(sweep, limit)
-    assert text.splitlines()[2] == limit.sentence()
-    assert "| trial 2 | 8,792 | 11.4 | 1 | 1 | 0 | 18.0 | 8.00 | 4,000 | 60.0 |" in text.replace("student", "trial")
+    findings = findings_of(sweep, RULE)
+    text = markdown_report(findings, {"pareto": "figures/pareto.png"})
+    assert text.splitlines()[2] == findings.limit.sentence()
+    assert "| student 2 | 8,792 | 11.4 | 1 | 1 | 0 | 18.0 | 8.00 | 4,000 | 60.0 | breaks |" in text
     assert "ordinary GAN of 64 kimg (students 64, teacher 256)" in text
     assert "1 failed" in text
-    assert markdown_report(sweep.slice(0, 0), limit) == "No trial has begun.\n"
+    assert "](figures/pareto.png)" in text
+    assert markdown_report(findings_of(sweep.slice(0, 0), RULE), {}) == "No trial has begun.\n"
+
+
+def test_where_fresh_seeds_finished_the_table_says_what_they_say(confirmed: Any) -> None:
+    text = markdown_report(confirmed, {})
+    assert "FID of fresh seeds" in text
+    row = next(row for row in reversed(confirmed.frontier.to_pylist()) if row["confirmed"] is not None)
+    (line,) = [line for line in text.splitlines() if line.startswith(f"| student {row['trial']} |")]
+    assert f"{row['fid']:.1f} | {row['confirmed']:.1f} (" in line
+    assert ("holds" in line) == (row["confirmed"] <= confirmed.limit.threshold), "judged by the fresh seeds"
 
 
 def test_a_sweep_without_a_finished_trial_still_has_a_report(table: Any) -> None:
-    rows = table({"state": "DIVERGED", "final": False, "fid": None})
-    text = markdown_report(rows, compression_limit(rows, LimitRule()))
+    text = markdown_report(findings_of(table({"state": "DIVERGED", "final": False, "fid": None}), RULE), {})
     assert "no limit to state" in text
     assert "1 diverged" in text
