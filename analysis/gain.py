@@ -29,7 +29,8 @@ class Gain:
     `ratio` is the geometric mean over architectures of each one's geometric mean over its seeds, and with a seed
     over its pairs: an architecture counts once, however many seeds it has. `low` and `high` are a 95% t-interval on
     the logarithms, over the architectures where there are several and else over the seeds; None where there is one
-    of these. `wins` of the `pairs` are better; `p_value` is the two-sided sign test's, which leaves ties out.
+    of these. `wins` of the `pairs` are better; `p_value` is the two-sided sign test's, which leaves ties out
+    and takes pairs for independent, which those of one architecture are not quite.
     `left_out` rows of ours have no partner, or one of the two has no positive number.
     """
 
@@ -63,8 +64,8 @@ class Gain:
         sizes = f" of {paired} architectures" if paired > 1 else ""
         chance = "" if self.p_value is None else f" (sign test p {_chance(self.p_value)})"
         return (
-            f"{self.label}: {self.metric_name} better by a factor of {ratio} ({spread}), in {self.wins} of "
-            f"{self.pairs} pairs{sizes}{chance}{left_out}."
+            f"{self.label}: {self.metric_name} {ratio} times as good ({spread}), better in {self.wins} "
+            f"of {self.pairs} pairs{sizes}{chance}{left_out}."
         )
 
     def as_dict(self) -> dict[str, Any]:

@@ -96,6 +96,10 @@ def test_where_no_baseline_has_the_seed_there_is_no_pair(table: Any) -> None:
     rows = table({"seed": 0}, {"seed": 1}, {"seed": 0, **SCRATCH, "fid": 40.0}, {"seed": 2, **SCRATCH})
     gain = paired_gain(rows, Mode.DISTILLED, Mode.SCRATCH)
     assert (gain.pairs, gain.left_out, gain.ratio) == (1, 1, pytest.approx(4.0))
+    alone = [*pairs(2, [10.0], [20.0]), *pairs(4, [10.0], [20.0]), *pairs(8, [10.0], [])]
+    sentence = paired_gain(table(*alone), Mode.DISTILLED, Mode.SCRATCH).sentence()
+    assert "FID 2.00 times as good" in sentence
+    assert "in 2 of 2 pairs of 2 architectures" in sentence, "the third has no pair"
 
 
 def test_of_several_baselines_the_largest_budget_counts_and_of_equal_students_the_first(table: Any) -> None:
