@@ -12,7 +12,7 @@ from scipy.stats import f as f_distribution
 
 from analysis.crossing import LEVEL, Floats, Interval
 
-CORNERS = 161  # tried between the second smallest and the second largest size
+CORNERS = 241  # tried between the second smallest and the second largest size
 REPETITIONS = 1999  # of the straight line, for the p-value
 SIGNIFICANT = 0.05
 FEWEST_SIZES = 5
@@ -72,13 +72,12 @@ def find_corner(sizes_N: Floats, values_N: Floats, level: float = LEVEL) -> Corn
     if p_value > SIGNIFICANT:
         return f"no significant break: two lines fit no better than one (p = {p_value:.2g})"
     noise = (total - gains_T[best]) / free
-    inside = np.flatnonzero(gains_T[best] - gains_T <= noise * f_distribution.ppf(level, 1, free) + 1e-12 * total)
-    low, high = int(inside[0]), int(inside[-1])
+    excess_T = gains_T[best] - gains_T - noise * f_distribution.ppf(level, 1, free)
     above, below = _slopes(sizes_N, values_N, float(corners_T[best]))
     return Corner(
         size=float(corners_T[best]),
-        low=float(corners_T[low]) if low > 0 else None,
-        high=float(corners_T[high]) if high < CORNERS - 1 else None,
+        low=_outermost(corners_T, excess_T),
+        high=_outermost(corners_T[::-1], excess_T[::-1]),
         slope_above=above,
         slope_below=below,
         p_value=p_value,
@@ -97,6 +96,15 @@ def _without_line(sizes_N: Floats, values: Floats) -> Floats:
     """`values`, of which the first axis is N, without their best straight line."""
     basis, _ = np.linalg.qr(np.stack([np.ones_like(sizes_N), sizes_N], axis=1))
     return np.asarray(values - basis @ (basis.T @ values), dtype=np.float64)
+
+
+def _outermost(corners_T: Floats, excess_T: Floats) -> float | None:
+    """Where along the corners the excess is first zero or less; None where it begins so."""
+    first = int(np.argmax(excess_T <= 0))
+    if first == 0:
+        return None
+    before, after = excess_T[first - 1], excess_T[first]
+    return float(corners_T[first - 1] + before / (before - after) * (corners_T[first] - corners_T[first - 1]))
 
 
 def _p_value(share: float, sizes_N: Floats) -> float:

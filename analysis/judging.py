@@ -60,7 +60,8 @@ def judge(table: pa.Table, column: Column) -> Judgement:
 
     The curve's students are those on the frontier of parameters and quality. Confirmed students are chosen by the
     medians of their search rows, so that the seeds that then measure the curve have not chosen it; by their own
-    medians where one of them was never searched. Raises AnalysisError for rows of several protocols or teachers.
+    medians where one of them was never searched. A student that never finished counts only among confirmed ones: an
+    error in a search says nothing of its size. Raises AnalysisError for rows of several protocols or teachers.
     """
     rows = [row for row in table.to_pylist() if _is_result(row)]
     judged = pa.Table.from_pylist(rows, table.schema)
@@ -69,8 +70,9 @@ def judge(table: pa.Table, column: Column) -> Judgement:
     searched = list(_students((row for row in rows if row["phase"] == Phase.SEARCH), column))
     confirmed = list(_students((row for row in rows if row["phase"] == Phase.CONFIRM), column))
     if not confirmed:
-        measured = [student for student in searched if student.values]  # an error of a search is no size's failure
-        return Judgement(tuple(measured), _frontier(measured, measured, column), (), False)
+        finished = [student for student in searched if student.row["final"]]
+        measured = [student for student in finished if student.values]
+        return Judgement(tuple(finished), _frontier(measured, measured, column), (), False)
     smaller = [student for student in searched if student.parameters < confirmed[0].parameters]
     return Judgement(tuple(confirmed), _frontier(confirmed, searched, column), tuple(smaller), True)
 

@@ -132,10 +132,11 @@ class CompressionLimit:
             return f"{_counted(self.students, 'student')}, none with a finite value"
         most = max(point.seeds for point in self.curve)
         fresh = "" if self.reason == SEARCH_ALONE else "fresh "
+        if self.interval is None and most == 1:
+            return f"no interval: one {fresh}seed at {_sizes(len(self.curve))}"
         seeds = _counted(most, f"{fresh}seed") if self.seeds == most else f"{self.seeds} to {most} {fresh}seeds"
-        sizes = "one size" if len(self.curve) == 1 else f"each of {len(self.curve)} sizes"
         failed = sum(point.failed_seeds for point in self.curve)
-        basis = f"{seeds} at {sizes}" + f", {_counted(failed, 'seed')} failed" * (failed > 0)
+        basis = f"{seeds} at {_sizes(len(self.curve))}" + f", {_counted(failed, 'seed')} failed" * (failed > 0)
         return f"{self._interval_text() if self.interval else self.interval_note}; {basis}"
 
     def _interval_text(self) -> str:
@@ -161,3 +162,7 @@ class CompressionLimit:
 
 def _counted(number: int, noun: str) -> str:
     return f"{number} {noun}{'s' * (number != 1)}"
+
+
+def _sizes(number: int) -> str:
+    return "one size" if number == 1 else f"each of {number} sizes"

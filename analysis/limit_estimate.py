@@ -29,11 +29,9 @@ def compression_limit(table: pa.Table, rule: LimitRule) -> CompressionLimit:
     """
     column, judgement = rule.column, judge(table, rule.column)
     finished = final_students(table).to_pylist()
-    measured = any(row[rule.metric] is not None for row in finished)
-    if not measured or not (judgement.students or finished):
-        first = finished[0] if finished else None
-        return _nothing_to_judge(rule, first, len(judgement.students))
-    first = judgement.students[0].row if judgement.students else finished[0]
+    if all(row[rule.metric] is None for row in finished):
+        return _nothing_to_judge(rule, finished[0] if finished else None, len(judgement.students))
+    first = finished[0]
     threshold = rule.threshold_for(first)
     base = CompressionLimit(
         rule=rule,
@@ -41,7 +39,7 @@ def compression_limit(table: pa.Table, rule: LimitRule) -> CompressionLimit:
         sweep=first["sweep"],
         dataset=first["dataset"],
         num_samples=first["num_samples"],
-        students=max(len(judgement.students), 1),
+        students=len(judgement.students),
         threshold=threshold,
         provisional=False,
         teacher_parameters=first["teacher_parameters"],

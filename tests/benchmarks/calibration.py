@@ -7,7 +7,8 @@ The limit lies at random in the middle of the range, unless the scenario says ot
 of repetitions whose nominal 95% interval holds the true limit, and the interval's median width (its largest size /
 its smallest, an open end counting as the end of the range), for the interval that `compression_limit` states and for
 two rivals: Fieller's interval on a line through the four sizes nearest the threshold, and the bootstrap over seeds of
-the isotonic crossing. Below that the break point: coverage of its interval, and how often a straight line gets one.
+the isotonic crossing. "whole" is `compression_limit` on tables with a search whose noise chooses the sizes. Below that
+the break point: coverage of its interval, and how often a straight line gets one.
 """
 
 import argparse
@@ -15,6 +16,7 @@ import json
 import math
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,12 +24,14 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import matplotlib as mpl
 import numpy as np
+import pyarrow as pa
 from matplotlib.figure import Figure
 from rich.console import Console
 from rich.table import Table
 from rivals import bootstrap_interval, fieller_interval
-from surfaces import BELOW_THE_KNOT, RANGE, Floats, Scenario, scenarios
+from surfaces import BELOW_THE_KNOT, RANGE, SHAPES, Floats, Scenario, scenarios
 
+from analysis import LimitRule, compression_limit, read_table, trial_table
 from analysis.break_point import Corner, find_corner
 from analysis.crossing import crossing_interval
 
@@ -35,6 +39,8 @@ Ends = tuple[float | None, float | None]
 
 METHODS = ("ours", "Fieller, local line", "bootstrap, isotonic")
 COLOURS = {"ours": "#0072B2", "Fieller, local line": "#E69F00", "bootstrap, isotonic": "#CC79A7"}
+PATTERN = Path(__file__).parents[1] / "data" / "digits" / "trials.parquet"  # of whose first row all others are copies
+RULE, SMALLEST = LimitRule(threshold=10.0), 1e5
 PROMISED = (0.92, 0.98)
 
 
@@ -69,6 +75,33 @@ def _width(widths: list[float]) -> float:
     return math.exp(float(np.median(widths)))
 
 
+def measure_whole(scenario: Scenario, repetitions: int, seed: int) -> dict[str, Any]:
+    """The same of `compression_limit` on tables: one noisy search row a size decides which sizes make the curve."""
+    rng = np.random.default_rng([seed, 2_000_000 + list(SHAPES).index(scenario.shape)])
+    pattern, hits, widths = read_table(PATTERN).slice(0, 1).to_pylist()[0], 0, []
+    for _ in range(repetitions):
+        limit, values_SK = replace(scenario, seeds=scenario.seeds + 1).draw(rng)
+        interval = compression_limit(_table(pattern, scenario.log_sizes, values_SK), RULE).interval
+        assert interval is not None
+        low, high = (None if end is None else math.log(end / SMALLEST) for end in (interval.low, interval.high))
+        hits += (low is None or low <= limit) and (high is None or limit <= high)
+        widths.append((RANGE if high is None else high) - (0.0 if low is None else low))
+    asked = {"name": f"{scenario.name}, whole", "noise": scenario.noise, "seeds": scenario.seeds}
+    found = {"coverage": hits / repetitions, "width": _width(widths)}
+    return {**asked, "sizes": scenario.sizes, "methods": {METHODS[0]: found}}
+
+
+def _table(pattern: dict[str, Any], log_sizes: Floats, values_SK: Floats) -> pa.Table:
+    """Rows of a sweep: the first seed is the search's, the others confirm."""
+    rows = []
+    for number, log_size in enumerate(log_sizes, start=1):
+        for seed, value in enumerate(values_SK[:, number - 1]):
+            phase = "confirm" if seed else "search"
+            student = {"width": number, "parameters": round(SMALLEST * math.exp(log_size)), "seed": seed}
+            rows.append({**pattern, **student, "phase": phase, "trial": len(rows) + 1, "fid": 10 * math.exp(value)})
+    return trial_table(rows)
+
+
 def measure_breaks(repetitions: int, seed: int) -> list[dict[str, Any]]:
     """The break point on cliffs whose corner is known, and the false alarms on straight lines."""
     found = []
@@ -92,7 +125,7 @@ def measure_breaks(repetitions: int, seed: int) -> list[dict[str, Any]]:
 def table_of(rows: list[dict[str, Any]]) -> Table:
     table = Table(box=None, header_style="bold", title="coverage of the nominal 95% interval, and median width")
     for heading in ("curve", "noise", "seeds", "sizes", *METHODS):
-        table.add_column(heading, justify="left" if heading == "curve" else "right")
+        table.add_column(heading, justify="left" if heading == "curve" else "right", no_wrap=True)
     for row in rows:
         cells = [f"{each['coverage']:.1%} {each['width']:.2f}" for each in row["methods"].values()]
         outside = not PROMISED[0] <= row["methods"]["ours"]["coverage"] <= PROMISED[1]
@@ -117,12 +150,13 @@ def figure_of(rows: list[dict[str, Any]]) -> Figure:
         axes = figure.subplots()
         axes.axhspan(*PROMISED, color="#E6E6E6", zorder=0, label="92 to 98%")
         axes.axhline(0.95, color="#8A8A8A", lw=0.8)
-        for name in METHODS:
+        for name in reversed(METHODS):
             found = [row["methods"][name] for row in rows]
             widths, coverages = [each["width"] for each in found], [each["coverage"] for each in found]
             axes.plot(widths, coverages, "o", ms=4, alpha=0.7, mew=0, color=COLOURS[name], label=name)
         axes.set(xscale="log", xlabel="median width (largest size / smallest)", ylabel="coverage")
-        axes.set_xticks([1.1, 1.2, 1.5, 2, 3, 5, 10, 30], ["1.1", "1.2", "1.5", "2", "3", "5", "10", "30"], minor=False)
+        ticks = (1.1, 1.3, 1.6, 2, 3, 5, 10, 30)
+        axes.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
         axes.minorticks_off()
         axes.set_title(f"{len(rows)} scenarios, nominal 95%", loc="left", fontsize=10, weight="bold")
         axes.legend(frameon=False, loc="lower right")
@@ -135,10 +169,11 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path, help="where the figures are kept as JSON")
     parser.add_argument("--figure", type=Path, help="where to write the picture")
-    arguments, console = parser.parse_args(), Console()
+    arguments, console = parser.parse_args(), Console(width=max(110, Console().width))
     rows = [measure(scenario, arguments.repetitions, arguments.seed) for scenario in scenarios()]
+    whole = [measure_whole(Scenario(shape, 0.15, 5, 9), arguments.repetitions, arguments.seed) for shape in SHAPES]
     breaks = measure_breaks(arguments.repetitions, arguments.seed)
-    console.print(table_of(rows))
+    console.print(table_of(rows + whole))
     console.print()
     console.print(break_table(breaks))
     for name in METHODS:
@@ -147,7 +182,13 @@ def main() -> None:
         span = f"{min(coverages):.1%} to {max(coverages):.1%}"
         console.print(f"{name}: {within} of {len(rows)} scenarios within 92 to 98%; {span}", highlight=False)
     if arguments.out:
-        found = {"repetitions": arguments.repetitions, "seed": arguments.seed, "limit": rows, "break": breaks}
+        found = {
+            "repetitions": arguments.repetitions,
+            "seed": arguments.seed,
+            "limit": rows,
+            "whole": whole,
+            "break": breaks,
+        }
         arguments.out.write_text(json.dumps(found, indent=1) + "\n")
     if arguments.figure:
         figure_of(rows).savefig(arguments.figure, dpi=150)

@@ -51,16 +51,19 @@ class Scenario:
     tails: int | None = None  # degrees of freedom of Student's t in place of the normal
     place: tuple[float, float] = (0.3, 0.7)  # of the limit, as shares of the range
     at_a_size: bool = False  # the limit is one of the sizes
+    uneven: bool = False  # the sizes lie closer together the larger they are, as those of widths in equal steps
 
     @property
     def name(self) -> str:
         remarks = ["noise grows"] * bool(self.growth) + [f"t{self.tails}"] * bool(self.tails)
-        remarks += ["at a size"] * self.at_a_size + ["near an end"] * (self.place[1] < 0.3)
+        remarks += (
+            ["uneven sizes"] * self.uneven + ["at a size"] * self.at_a_size + ["near an end"] * (self.place[1] < 0.3)
+        )
         return ", ".join([self.shape, *remarks])
 
     @property
     def log_sizes(self) -> Floats:
-        return np.linspace(0, RANGE, self.sizes)
+        return RANGE * np.linspace(0, 1, self.sizes) ** (0.6 if self.uneven else 1.0)
 
     def draw(self, rng: np.random.Generator) -> tuple[float, Floats]:
         """The true limit, and values seeds x sizes; the threshold is 0."""
@@ -92,6 +95,7 @@ def scenarios() -> list[Scenario]:
         {"place": (0.03, 0.12)},
         {"growth": 1.5, "place": (0.03, 0.12)},
         {"at_a_size": True},
+        {"uneven": True},
     )
     found += [Scenario(shape, 0.15, seeds, 9, **case) for case in hard for shape in SHAPES for seeds in (3, 5, 10)]
     return found
