@@ -12,6 +12,7 @@ from analysis.answers import QUESTIONS, Answer, five_answers
 from analysis.candidates import limit_candidates
 from analysis.comparison import gain_by_student, gain_over_scratch, with_baselines
 from analysis.errors import AnalysisError
+from analysis.exporting import join_tables, write_csv
 from analysis.figures import pareto_figure, sample_grid_figure, save_figure
 from analysis.limit import CompressionLimit, LimitRule, LimitStatus, compression_limit
 from analysis.paper import PaperRow, Scheme, Spread, paper_rows
@@ -21,6 +22,7 @@ from analysis.pareto import dominated_share, final_students, front_of, hypervolu
 from analysis.report import baseline_text, budget_note, markdown_report
 from analysis.schema import (
     AGREEMENT,
+    SCHEMA_VERSION,
     TRIAL_SCHEMA,
     Mode,
     Phase,
@@ -36,11 +38,13 @@ from analysis.schema import (
     write_table,
 )
 from analysis.selection import Candidate, choose_teacher, selection_figure
+from analysis.writing import written_whole
 
 __all__ = [
     "AGREEMENT",
     "PAPER_HEADINGS",
     "QUESTIONS",
+    "SCHEMA_VERSION",
     "TRIAL_SCHEMA",
     "AnalysisError",
     "Answer",
@@ -65,6 +69,7 @@ __all__ = [
     "gain_by_student",
     "gain_over_scratch",
     "hypervolume",
+    "join_tables",
     "limit_candidates",
     "markdown_report",
     "paper_cells",
@@ -86,5 +91,7 @@ __all__ = [
     "trial_table",
     "validate",
     "with_baselines",
+    "write_csv",
     "write_table",
+    "written_whole",
 ]
