@@ -12,7 +12,8 @@ from rich.table import Table
 import analysis
 from gan import evaluation_latents, generate, load_any_generator, load_generator
 from sweeps.errors import SweepError
-from sweeps.results import find_sweep, spec_of_sweep, sweep_table
+from sweeps.reading import read_trials
+from sweeps.results import find_sweep, spec_of_sweep
 from sweeps.spec import SweepSpec
 from sweeps.tracking import Tracking
 from sweeps.workspace import Workspace
@@ -77,7 +78,7 @@ def write_report(name: str, workspace: Workspace, tracking: Tracking, out: Path 
     spec = spec_of_sweep(tracking, name)
     folder = out or workspace.sweep(name) / "report"
     folder.mkdir(parents=True, exist_ok=True)
-    table = sweep_table(tracking, name)
+    table = read_trials(tracking, workspace, name).table
     frontier = analysis.with_baselines(analysis.pareto_frontier(table), table)
     limit = analysis.compression_limit(table, spec.limit)
     parquet, markdown = folder / "trials.parquet", folder / "report.md"
