@@ -95,9 +95,10 @@ class Life:
             self.sweep.open(folder, int(folder.events()[0].tags[TRIAL]))
 
     def begin_and_end_again(self) -> None:
-        self.begin_again()
-        self.report()
-        self.end()
+        if folder := self._folder(*self.sweep.endings):
+            self.sweep.open(folder, int(folder.events()[0].tags[TRIAL]))
+            self.sweep.report(folder, float(len(folder.events())), self.rng.uniform(1, 100))
+            self.sweep.end(folder, self.rng.choice(self.sweep.endings))
 
     def deliver(self) -> None:
         self.sweep.deliver_all()
@@ -185,6 +186,16 @@ class TestWhatIsFetched:
         read(sweep, slack_s=600.0)
         read(sweep, slack_s=600.0)
         assert set(fetched) == set(ids)
+
+    def test_a_settled_run_that_began_again_and_ended_in_between(self, sweep: Any) -> None:
+        ids = sweep.finished(4)
+        for again in (0, 3, 0):
+            read(sweep)
+            sweep.open(sweep.folders[again], again + 1)
+            sweep.report(sweep.folders[again], 4.0, 2.5)
+            sweep.end(sweep.folders[again])
+            row = check(sweep).table.slice(again, 1).to_pylist()[0]
+            assert (row["run_id"], row["fid"], row["state"]) == (ids[again], 2.5, "COMPLETED")
 
     def test_a_deleted_run_goes_and_the_others_are_not_fetched_for_it(self, sweep: Any, fetched: list[str]) -> None:
         ids = sweep.finished(4)
