@@ -14,7 +14,7 @@ def test_help_names_the_commands() -> None:
         [Path(sys.executable).with_name("ganlimit"), "--help"], capture_output=True, text=True, check=False
     )
     assert result.returncode == 0
-    for word in ("demo", "teacher", "sweep", "report", "sample", "ui"):
+    for word in ("demo", "teacher", "sweep", "report", "export", "sample", "ui"):
         assert word in result.stdout
 
 
