@@ -17,6 +17,7 @@ from analysis.columns import COLUMNS, COSTS, QUALITIES, Column
 from analysis.comparison import baseline_text, budget_note, with_baselines
 from analysis.crossing import Interval
 from analysis.errors import AnalysisError
+from analysis.exporting import join_tables, write_csv
 from analysis.figures import (
     gain_figure,
     importance_figure,
@@ -41,6 +42,7 @@ from analysis.progress import search_progress
 from analysis.report import markdown_report
 from analysis.schema import (
     AGREEMENT,
+    SCHEMA_VERSION,
     TRIAL_SCHEMA,
     Mode,
     Phase,
@@ -64,6 +66,7 @@ from analysis.versus_figure import versus_figure
 from analysis.versus_words import HEADINGS as COMPARISON_HEADINGS
 from analysis.versus_words import comparison_markdown, segment_rows
 from analysis.versus_words import note as frontier_note
+from analysis.writing import written_whole
 
 __all__ = [
     "AGREEMENT",
@@ -75,6 +78,7 @@ __all__ = [
     "PAPER_HEADINGS",
     "QUALITIES",
     "QUESTIONS",
+    "SCHEMA_VERSION",
     "TRIAL_SCHEMA",
     "AnalysisError",
     "Answer",
@@ -119,6 +123,7 @@ __all__ = [
     "gain_figure",
     "hypervolume",
     "importance_figure",
+    "join_tables",
     "limit_candidates",
     "limits_table",
     "markdown_report",
@@ -152,5 +157,7 @@ __all__ = [
     "why_no_attainment",
     "with_baselines",
     "with_confirmations",
+    "write_csv",
     "write_table",
+    "written_whole",
 ]

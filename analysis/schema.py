@@ -1,7 +1,6 @@
 """The table that everything here reads: one row per trial, units and meaning in the fields' metadata."""
 
 import json
-import os
 from collections.abc import Iterable, Mapping
 from enum import StrEnum
 from pathlib import Path
@@ -11,6 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from analysis.errors import AnalysisError
+from analysis.writing import written_whole
 
 SCHEMA_VERSION = 4
 _VERSION_KEY = b"ganlimit.schema_version"
@@ -145,14 +145,9 @@ def validate(table: pa.Table) -> pa.Table:
 
 def write_table(table: pa.Table, path: Path) -> None:
     """Write a trial table as Parquet with a checksum per page; the file appears when it is complete."""
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        pq.write_table(validate(table), unfinished, write_page_checksum=True)
-        unfinished.replace(path)
-    except OSError as error:
-        raise AnalysisError("A table is written to a writable path", f"{path} ({error})", "Choose another.") from error
-    finally:
-        unfinished.unlink(missing_ok=True)
+    table = validate(table)
+    with written_whole(path) as unfinished:
+        pq.write_table(table, unfinished, write_page_checksum=True)
 
 
 def read_table(path: Path) -> pa.Table:

@@ -28,6 +28,8 @@ os.environ.setdefault("TUNE_DISABLE_AUTO_CALLBACK_LOGGERS", "1")
 
 if TYPE_CHECKING:
     from sweeps.errors import SpecError, SweepError, UndeliveredError
+    from sweeps.export import Export, export_sweeps
+    from sweeps.reading import StoredTrials, read_trials
     from sweeps.reporting import Report, write_report
     from sweeps.results import sweep_table
     from sweeps.runner import SweepResult, run_sweep, run_sweeps, train_teacher
@@ -40,6 +42,10 @@ _HOMES = {
     "SpecError": "sweeps.errors",
     "SweepError": "sweeps.errors",
     "UndeliveredError": "sweeps.errors",
+    "Export": "sweeps.export",
+    "export_sweeps": "sweeps.export",
+    "StoredTrials": "sweeps.reading",
+    "read_trials": "sweeps.reading",
     "Report": "sweeps.reporting",
     "write_report": "sweeps.reporting",
     "sweep_table": "sweeps.results",
@@ -56,16 +62,20 @@ _HOMES = {
 }
 
 __all__ = [
+    "Export",
     "Report",
     "SpecError",
+    "StoredTrials",
     "SweepError",
     "SweepResult",
     "SweepSpec",
     "UndeliveredError",
     "Workspace",
+    "export_sweeps",
     "load_spec",
     "load_specs",
     "preset_names",
+    "read_trials",
     "run_sweep",
     "run_sweeps",
     "sample_to_file",

@@ -16,8 +16,7 @@ from mlflow.protos.databricks_pb2 import (
 
 from sweeps.errors import SweepError
 from sweeps.journal import Event, TrialFolder, trial_folders
-from sweeps.ledger import SETTLED
-from sweeps.tracking import ERROR, PHASE, REUSED, STATE, TRIAL, Tracking, TrackingStore
+from sweeps.tracking import ERROR, PHASE, REUSED, SETTLED, STATE, TRIAL, Tracking, TrackingStore
 
 PAUSE_S = 5.0  # between two tries to reach a store that is away
 _AWAY_CODES = (

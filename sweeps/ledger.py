@@ -15,11 +15,7 @@ from mlflow.entities import Run
 
 from analysis import TrialState
 from sweeps.journal import Record, trial_folders
-from sweeps.tracking import PHASE, POINT, REUSED, TRIAL, TRIAL_KEY, Tracking
-
-# A trial in one of these states would end the same way again; any other is run again. Whether memory suffices
-# depends on how many run at once.
-SETTLED = frozenset({TrialState.COMPLETED, TrialState.PRUNED, TrialState.DIVERGED})
+from sweeps.tracking import PHASE, POINT, REUSED, SETTLED, TRIAL, TRIAL_KEY, Tracking
 
 Objectives = tuple[float, float]  # of the search: (cost, quality), as they were measured
 

@@ -9,8 +9,10 @@ from rich.table import Table
 
 import analysis
 from sweeps.errors import SweepError
-from sweeps.results import spec_of_sweep, sweep_table
+from sweeps.reading import read_trials
+from sweeps.results import spec_of_sweep
 from sweeps.tracking import Tracking
+from sweeps.workspace import Workspace
 
 
 @dataclass(frozen=True)
@@ -59,10 +61,10 @@ class Paper:
         }
 
 
-def paper_of(tracking: Tracking, name: str) -> Paper:
+def paper_of(tracking: Tracking, workspace: Workspace, name: str) -> Paper:
     """The paper's table of the sweep `name`. Raises SweepError when there is none, AnalysisError before any result."""
     spec = spec_of_sweep(tracking, name)
-    table = sweep_table(tracking, name)
+    table = read_trials(tracking, workspace, name).table
     return Paper(name, tuple(analysis.paper_rows(table)), tuple(analysis.five_answers(table, spec.limit)))
 
 

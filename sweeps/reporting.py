@@ -16,7 +16,8 @@ from sweeps.errors import SweepError
 from sweeps.frontier_view import frontier_table
 from sweeps.importance import importances
 from sweeps.pictures import interpolation_strips, sample_strips
-from sweeps.results import find_sweep, spec_of_sweep, sweep_table
+from sweeps.reading import read_trials
+from sweeps.results import find_sweep, spec_of_sweep
 from sweeps.spec import SweepSpec
 from sweeps.spec_file import preset_names
 from sweeps.tracking import VERSION, Tracking
@@ -113,7 +114,7 @@ def _write(
 ) -> tuple[Report, analysis.Chapter]:
     parent, spec = find_sweep(tracking, name), spec_of_sweep(tracking, name)
     folder = out or workspace.sweep(name) / "report"
-    findings = analysis.findings_of(sweep_table(tracking, name), spec.limit)
+    findings = analysis.findings_of(read_trials(tracking, workspace, name).table, spec.limit)
     chapter = _chapter(parent, spec, tracking, findings)
     try:
         (folder / "figures").mkdir(parents=True, exist_ok=True)

@@ -10,7 +10,8 @@ from rich.text import Text
 import analysis
 from sweeps.driver import Driver, current_driver
 from sweeps.journal import Record
-from sweeps.ledger import all_records
+from sweeps.ledger import journaled_records
+from sweeps.reading import read_trials, with_newer_rows
 from sweeps.results import find_sweep, spec_of_sweep, table_of
 from sweeps.spec import SweepSpec
 from sweeps.study import planned_trials
@@ -126,15 +127,19 @@ def sweep_status(tracking: Tracking, workspace: Workspace, name: str) -> SweepSt
     parent = find_sweep(tracking, name)
     folder = workspace.sweep(name)
     driver = current_driver(folder)
-    records = all_records(tracking, parent.info.run_id, folder / "trials")
-    table = table_of(name, parent.data.tags, records.items())
+    # The journals first: what is delivered in between is then told twice rather than not at all.
+    pending = journaled_records(folder / "trials", undelivered=True)
+    stored = read_trials(tracking, workspace, name)
+    table = with_newer_rows(stored.table, table_of(name, parent.data.tags, pending.items()))
+    running = {**stored.running, **pending}
     counts: dict[str, dict[str, int]] = {}
     for row in table.select(["phase", "state"]).to_pylist():
         states = counts.setdefault(row["phase"], {})
         states[row["state"]] = states.get(row["state"], 0) + 1
     frontier = analysis.pareto_frontier(table).to_pylist()
     spec = spec_of_sweep(tracking, name)
-    taken = sum(record.tags[PHASE] == "search" and REUSED in record.tags for record in records.values())
+    reused = stored.taken | {key for key, record in pending.items() if REUSED in record.tags}
+    taken = sum(row["phase"] == "search" and row["trial_key"] in reused for row in table.to_pylist())
     return SweepStatus(
         name=name,
         status="CUT OFF"
@@ -143,7 +148,7 @@ def sweep_status(tracking: Tracking, workspace: Workspace, name: str) -> SweepSt
         driver=driver,
         spec=spec,
         counts=counts,
-        running=[_running(record) for record in records.values() if record.state == analysis.TrialState.RUNNING],
+        running=[_running(record) for record in running.values() if record.state == analysis.TrialState.RUNNING],
         front=[(float(row["parameters"]), row["fid"]) for row in frontier],
         teacher_parameters=int(parent.data.tags["ganlimit.shared.teacher_parameters"]),
         trial_hours=sum(table["wall_s"].to_pylist()) / 3600,

@@ -13,7 +13,6 @@ from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 from urllib.parse import urlparse
 from urllib.request import url2pathname
 
@@ -23,12 +22,13 @@ from mlflow.entities import Metric, Param, Run, RunTag
 from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
 
+from analysis import TrialState
 from sweeps.errors import SweepError
+from sweeps.run_search import OLDEST_FIRST, PAGE, are_as_many, has_tags, search
 
 SWEEPS_EXPERIMENT = "ganlimit"
 MODELS_EXPERIMENT = "ganlimit-models"
 CHAMPION = "champion"
-PAGE = 1000
 
 TAG = "ganlimit."
 KIND, SWEEP, SPEC = TAG + "kind", TAG + "sweep", TAG + "spec"
@@ -41,9 +41,14 @@ WORKER = TAG + "worker"  # host:pid
 VERSION = TAG + "version."  # of a package, when the sweep began
 GROUP = TAG + "group"  # of sweeps that one file began
 REUSED = TAG + "reused"  # the run of another sweep that a row is of
+REOPENED = TAG + "reopened"  # of a run that was begun again after it had settled
 PARENT = "mlflow.parentRunId"
 
 LOCAL_UI = "http://127.0.0.1:5000"
+
+# A trial in one of these states would end the same way again; any other is run again. Whether memory suffices
+# depends on how many run at once.
+SETTLED = frozenset({TrialState.COMPLETED, TrialState.PRUNED, TrialState.DIVERGED})
 
 TAG_LENGTH = 5000  # of a value; MLflow cuts a longer one
 
@@ -127,7 +132,18 @@ class Tracking:
 
     def trials(self, parent_run_id: str) -> list[Run]:
         """All trials of a sweep, in the order in which they began."""
-        return self._search(SWEEPS_EXPERIMENT, {PARENT: parent_run_id, KIND: "trial"}, "attributes.start_time ASC")
+        return list(self.each_trial(parent_run_id))
+
+    def each_trial(self, parent_run_id: str, where: str = "", deleted: bool = False) -> Iterator[Run]:
+        """The trials of a sweep that MLflow's filter `where` is true of, in the order in which they began.
+
+        A page of them is in memory at once. With `deleted`, those that were deleted, instead of those that were not.
+        """
+        return search(self.client, *self._of_sweep(parent_run_id, where), OLDEST_FIRST, deleted)
+
+    def has_trials(self, parent_run_id: str, where: str, count: int) -> bool:
+        """Whether MLflow's filter `where` is true of `count` trials of a sweep."""
+        return are_as_many(self.client, *self._of_sweep(parent_run_id, where), count)
 
     def completed(self, tags: Mapping[str, str]) -> list[Run]:
         """All completed trials with these tags, of any sweep."""
@@ -141,7 +157,7 @@ class Tracking:
     def shared(self, parent_run_id: str) -> list[tuple[Run, dict[str, str]]]:
         """The finished trials that a sweep has from others, each with the tags it has here."""
         name = f"{REUSED}.{parent_run_id}"
-        runs = self._matching(SWEEPS_EXPERIMENT, f"tags.`{name}` LIKE '%'", "attributes.start_time ASC")
+        runs = search(self.client, self._experiments[SWEEPS_EXPERIMENT], f"tags.`{name}` LIKE '%'", OLDEST_FIRST)
         return [(run, json.loads(run.data.tags[name])) for run in runs]
 
     @contextmanager
@@ -267,6 +283,8 @@ class Tracking:
         found = self._first(experiment, identity)
         if found is None:
             return self.client.create_run(self._experiments[experiment], run_name=name, tags=dict(tags))
+        if found.data.tags.get(STATE) in SETTLED:
+            self.log(found.info.run_id, tags={REOPENED: int(time.time() * 1000)})  # first: no cache may miss it
         if found.info.status != "RUNNING":
             self.client.update_run(found.info.run_id, status="RUNNING")
         if ERROR in found.data.tags:
@@ -278,20 +296,10 @@ class Tracking:
         found = self._search(experiment, tags)
         return found[0] if found else None
 
-    def _search(self, experiment: str, tags: Mapping[str, str], order: str = "attributes.start_time DESC") -> list[Run]:
-        if any("'" in value for value in tags.values()):
-            return []  # no name or digest of ours has a quote, and a filter cannot hold one
-        where = " and ".join(f"tags.`{name}` = '{value}'" for name, value in tags.items())
-        return self._matching(experiment, where, order)
+    def _search(self, experiment: str, tags: Mapping[str, str]) -> list[Run]:
+        return list(search(self.client, self._experiments[experiment], has_tags(tags)))
 
-    def _matching(self, experiment: str, where: str, order: str) -> list[Run]:
-        runs: list[Run] = []
-        token: Any = None
-        while True:
-            page = self.client.search_runs(
-                [self._experiments[experiment]], where, max_results=PAGE, order_by=[order], page_token=token
-            )
-            runs += page
-            token = page.token
-            if not token:
-                return runs
+    def _of_sweep(self, parent_run_id: str, where: str) -> tuple[str, str]:
+        trials = has_tags({PARENT: parent_run_id, KIND: "trial"})
+        assert trials, "MLflow's run ids have no quotes"
+        return self._experiments[SWEEPS_EXPERIMENT], f"{trials} and {where}" if where else trials

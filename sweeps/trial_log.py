@@ -17,9 +17,8 @@ from gan import Compute, DataRoot, DatasetConfig, GeneratorConfig, Protocol, cou
 from sweeps.delivery import Delivery
 from sweeps.extractors import ExtractorFiles
 from sweeps.journal import Event, Record, TrialFolder, trial_folders
-from sweeps.ledger import SETTLED
 from sweeps.requests import Job
-from sweeps.tracking import ERROR, PHASE, POINT, PROTOCOL, STATE, TEACHER_DIGEST, TRIAL, WORKER, TrackingStore
+from sweeps.tracking import ERROR, PHASE, POINT, PROTOCOL, SETTLED, STATE, TEACHER_DIGEST, TRIAL, WORKER, TrackingStore
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,8 @@ class Workspace:
     mlflow.db, artifacts/   the tracking store, unless there is a tracking server
     pools/                  teachers' images, one Arrow file per pool
     references/             the real images as extractors see them
-    sweeps/NAME/            a sweep's study, its trials' journals and checkpoints, its report
+    sweeps/NAME/            a sweep's study, its trials' journals and checkpoints, its report, and what was read of
+                            its settled runs, which can be deleted at any time
     """
 
     root: Path

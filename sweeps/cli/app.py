@@ -20,6 +20,7 @@ from sweeps.cli.options import (
     Seed,
     SweepName,
     SweepNameOption,
+    SweepNames,
     Trials,
     Workers,
 )
@@ -90,7 +91,8 @@ def paper(
     from sweeps.paper import paper_of
     from sweeps.tracking import Tracking
 
-    found = paper_of(Tracking(existing(data_dir).store), name)
+    workspace = existing(data_dir)
+    found = paper_of(Tracking(workspace.store), workspace, name)
     files = found.write(out) if out else []
     if as_json:
         print_json(found.as_dict())
@@ -129,6 +131,22 @@ def compare(
     found.print_to(console())
     for path in files:
         console().print(f"  {path}", highlight=False, soft_wrap=True)
+
+
+@app.command()
+def export(
+    names: SweepNames,
+    out: Annotated[Path, typer.Option("--out", help="The table to write: .parquet or .csv.")],
+    data_dir: DataDir = None,
+    as_json: Json = False,
+) -> None:
+    """Write the trials of one or several sweeps as one table, a row per trial."""
+    from sweeps.export import export_sweeps, require_table_suffix
+    from sweeps.tracking import Tracking
+
+    require_table_suffix(out)
+    workspace = existing(data_dir)
+    show([export_sweeps(Tracking(workspace.store), workspace, names, out)], as_json)
 
 
 @app.command()

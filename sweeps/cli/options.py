@@ -54,3 +54,7 @@ Inception = Annotated[
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress, only the result.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for a script instead of a table.")]
 SweepName = Annotated[str, typer.Argument(metavar="NAME", help="The sweep's name.")]
+SweepNames = Annotated[
+    list[str],
+    typer.Argument(metavar="NAME...", help="Names of sweeps, or of what one file began on several data sets."),
+]

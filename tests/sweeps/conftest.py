@@ -1,13 +1,20 @@
-"""A sweep so small that it runs for real in half a minute, and one finished run of it that many tests read."""
+"""A sweep so small that it runs for real in half a minute, one finished run of it that many tests read, sweeps
+that have runs in a store and never trained, and the command line as a person types it.
+"""
 
+import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 import yaml
 
 import sweeps
-from sweeps.tracking import Tracking
+from sweeps.cli import main
+from sweeps.delivery import Delivery
+from sweeps.journal import Event, TrialFolder
+from sweeps.results import SHARED_FLOAT, SHARED_INT, SHARED_PREFIX, SHARED_TEXT
+from sweeps.tracking import ERROR, PHASE, POINT, STATE, TRIAL, Tracking
 from sweeps.workspace import Workspace
 
 TINY = """
@@ -73,3 +80,101 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Finished:
     data_dir = tmp_path_factory.mktemp("data")
     spec = sweeps.load_spec(path)
     return Finished(spec, data_dir, sweeps.run_sweep(spec, data_dir, workers=2))
+
+
+class Answer(NamedTuple):
+    """What a person sees of a command."""
+
+    code: int
+    stdout: str
+    stderr: str
+
+
+@pytest.fixture
+def ganlimit(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Runs the command line's entry point in this process."""
+    monkeypatch.setenv("COLUMNS", "120")
+
+    def run(*arguments: object) -> Answer:
+        monkeypatch.setattr(sys, "argv", ["ganlimit", *map(str, arguments)])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        return Answer(int(ended.value.code or 0), *capsys.readouterr())
+
+    return run
+
+
+SHARED: dict[str, Any] = {**dict.fromkeys(SHARED_TEXT, "x"), **dict.fromkeys(SHARED_INT, 9000)}
+SHARED |= dict.fromkeys(SHARED_FLOAT, 1 / 3)
+
+
+class StoredSweep:
+    """A sweep in a real SQLite store, with trials whose whole life can be had in a line."""
+
+    endings = ("COMPLETED", "COMPLETED", "PRUNED", "DIVERGED", "FAILED", "LOST")
+
+    def __init__(self, workspace: Workspace, tracking: Tracking, name: str, **shared: Any) -> None:
+        self.workspace, self.tracking, self.name = workspace, tracking, name
+        tags = {SHARED_PREFIX + column: str(value) for column, value in {**SHARED, **shared}.items()}
+        self.parent_run_id: str = tracking.open_sweep(name, tags).info.run_id
+        self.delivery = Delivery(tracking.store, self.parent_run_id)
+        self.folders: list[TrialFolder] = []
+
+    def begin(self, deliver: bool = True) -> TrialFolder:
+        number = len(self.folders) + 1
+        folder = TrialFolder(self.workspace.sweep(self.name) / "trials" / f"{self.name}-{number}")
+        self.folders.append(folder)
+        self.open(folder, number, deliver)
+        return folder
+
+    def open(self, folder: TrialFolder, number: int, deliver: bool = True) -> None:
+        costs = {"parameters": 100.0 + number, "mac_g": 0.01, "compression_ratio": 9000 / (100 + number)}
+        params = {"width": "8", "depth": "1", "seed": "0", "mode": "distilled", "budget_kimg": "4.0"}
+        tags = {"mlflow.runName": str(number), TRIAL: str(number), PHASE: "search", STATE: "RUNNING", POINT: "{}"}
+        tags |= {"ganlimit.mode": "distilled", "ganlimit.sweep": self.name}
+        self.tell(folder, Event("opened", 0.0, costs, params | {"gan_weight": "0.05"}, tags), deliver)
+
+    def report(self, folder: TrialFolder, kimg: float, fid: float, deliver: bool = True) -> None:
+        metrics = {"fid": fid, "best_fid": fid, "kimg": kimg, "wall_s": kimg}
+        self.tell(folder, Event("reported", kimg, metrics), deliver)
+
+    def tell(self, folder: TrialFolder, event: Event, deliver: bool = True) -> None:
+        folder.append(event)
+        if deliver:
+            assert self.delivery.deliver(folder)
+
+    def end(self, folder: TrialFolder, state: str = "COMPLETED", deliver: bool = True) -> None:
+        tags = {STATE: state, **({ERROR: "it went wrong"} if state == "FAILED" else {})}
+        self.tell(folder, Event("closed", 4.0, {"wall_s": 1 / 3}, tags=tags), deliver)
+
+    def finished(self, count: int) -> list[str]:
+        """The run ids of that many new trials that ended as trials do."""
+        for number in range(count):
+            folder = self.begin(deliver=False)
+            self.report(folder, 2.0, 10 / 3 + number, deliver=False)
+            self.end(folder, self.endings[number % len(self.endings)])
+        return [str(folder.delivered()[1]) for folder in self.folders[-count:]]
+
+    def deliver_all(self) -> None:
+        self.delivery.deliver_all(self.workspace.sweep(self.name) / "trials")
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
+    """A data directory with an SQLite store."""
+    return Workspace(tmp_path_factory.mktemp("data"), tracking_uri="")
+
+
+@pytest.fixture(scope="module")
+def store_tracking(store: Workspace) -> Tracking:
+    return Tracking(store.store)
+
+
+@pytest.fixture
+def new_sweep(store: Workspace, store_tracking: Tracking) -> Any:
+    """Makes a StoredSweep of a name of its own in the store; keywords replace what its rows share."""
+
+    def make(**shared: Any) -> StoredSweep:
+        return StoredSweep(store, store_tracking, f"sweep-{len(store_tracking.sweeps())}", **shared)
+
+    return make

@@ -4,34 +4,9 @@ import json
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import cv2
-import pytest
-
-from sweeps.cli import main
-
-
-class Answer(NamedTuple):
-    """What a person sees of a command."""
-
-    code: int
-    stdout: str
-    stderr: str
-
-
-@pytest.fixture
-def ganlimit(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Any:
-    """Runs the command line's entry point in this process."""
-    monkeypatch.setenv("COLUMNS", "120")
-
-    def run(*arguments: object) -> Answer:
-        monkeypatch.setattr(sys, "argv", ["ganlimit", *map(str, arguments)])
-        with pytest.raises(SystemExit) as ended:
-            main()
-        return Answer(int(ended.value.code or 0), *capsys.readouterr())
-
-    return run
 
 
 def test_help_names_the_commands() -> None:
@@ -39,7 +14,7 @@ def test_help_names_the_commands() -> None:
         [Path(sys.executable).with_name("ganlimit"), "--help"], capture_output=True, text=True, check=False
     )
     assert result.returncode == 0
-    for word in ("demo", "teacher", "sweep", "report", "compare", "sample", "ui"):
+    for word in ("demo", "teacher", "sweep", "report", "compare", "export", "sample", "ui"):
         assert word in result.stdout
 
 

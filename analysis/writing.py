@@ -1,0 +1,25 @@
+"""Files that are there whole or not at all."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from analysis.errors import AnalysisError
+
+
+@contextmanager
+def written_whole(path: Path) -> Iterator[Path]:
+    """Gives a path beside `path` to write to; the file becomes `path` when the block ends, replacing what was there.
+
+    After an error `path` is what it was. Raises AnalysisError where it cannot be written.
+    """
+    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        yield unfinished
+        unfinished.replace(path)
+    except OSError as error:
+        raise AnalysisError("A table is written to a writable path", f"{path} ({error})", "Choose another.") from error
+    finally:
+        with suppress(OSError):  # where there is no such folder
+            unfinished.unlink()

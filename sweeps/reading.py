@@ -1,0 +1,186 @@
+"""Reading a sweep's trials from the tracking store again: only what may have changed since the last time.
+
+MLflow keeps no time of a run's last change, so what may have changed is known otherwise. A settled run stays as it
+is, unless it is deleted, or begun again, which leaves a tag (tracking.REOPENED). The cache therefore holds the rows
+of the settled runs that had begun before a moment `since_ms`, and the ids of all others from before it. A reading
+fetches
+
+1. the deleted runs, to drop their rows,
+2. of the runs from before that moment those that are not settled, and those that were reopened,
+3. all runs from after it,
+4. by their ids, those of which the cache has only the id and that neither 1 nor 2 found: they have ended meanwhile,
+   or were restored,
+5. the trials that other sweeps share with this one, each time.
+
+Then the store is asked whether the number of older runs is the known one. Where it is not, everything is read
+anew: `mlflow gc` removed a run for good, or a node's clock is further off than `slack_s`.
+
+Not noticed is what a person changes by hand in a settled run. Whoever does that deletes the cache.
+"""
+
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+from mlflow.entities import Run
+
+from analysis import TrialState, trial_table, validate
+from sweeps.journal import Record
+from sweeps.ledger import record_of
+from sweeps.results import find_sweep, row_of, shared_columns
+from sweeps.run_cache import START_MS, RunCache, source_of, with_start
+from sweeps.tracking import REOPENED, SETTLED, STATE, TRIAL_KEY, Tracking
+from sweeps.workspace import Workspace
+
+# By how much a run may begin, by its node's clock, before others that the store heard of earlier: for clocks that
+# differ, and for tries to reach a store that is away.
+SLACK_S = 600.0
+IDS_AT_ONCE = 200
+
+
+@dataclass(frozen=True)
+class StoredTrials:
+    """A sweep's trials as the tracking store has them.
+
+    `table` has a row for each, ordered by ordinal, and is what `results.sweep_table` gives. `running` are the records
+    of those that run, `taken` those that are other sweeps' runs, both by identity.
+    """
+
+    table: pa.Table
+    running: Mapping[str, Record]
+    taken: frozenset[str]
+
+
+@dataclass(frozen=True)
+class _Fetched:
+    """A run that was fetched now."""
+
+    start_ms: int
+    row: dict[str, Any] | None
+    record: Record | None  # of one that runs
+    is_done: bool  # whether it stays as it is
+
+
+def read_trials(tracking: Tracking, workspace: Workspace, name: str, slack_s: float = SLACK_S) -> StoredTrials:
+    """The trials of the sweep called `name`, from the cache in its folder as far as they cannot have changed.
+
+    Raises SweepError when there is no such sweep.
+    """
+    parent = find_sweep(tracking, name)
+    parent_run_id: str = parent.info.run_id
+    folder, shared = workspace.sweep(name), shared_columns(name, parent.data.tags)
+    source = source_of(tracking.store.uri, parent_run_id, shared)
+    cache = RunCache.load(folder, source)
+    before_ms = int((time.time() - slack_s) * 1000)  # every run that begins from now on begins after this
+    deleted = {run.info.run_id for run in tracking.each_trial(parent_run_id, deleted=True)}
+    fetched = _fetch(tracking, parent_run_id, cache, deleted, shared)
+    kept = _kept(cache, {*fetched, *deleted})
+    older = len(kept) + sum(run.start_ms < cache.since_ms for run in fetched.values())
+    if not tracking.has_trials(parent_run_id, _before(cache), older):
+        fetched = _fetch(tracking, parent_run_id, RunCache.empty(), deleted, shared)
+        kept = RunCache.empty().table
+    own = _ordered(pa.concat_tables([kept, _table(fetched)]))
+    renewed = _renewed(own, fetched, deleted - fetched.keys(), before_ms)
+    if not renewed.equals(cache):
+        renewed.save(folder, source)
+    taken = _taken(tracking, parent_run_id, shared)
+    table = with_newer_rows(own.drop_columns([START_MS]), taken)
+    return StoredTrials(table, _running(table, fetched), frozenset(taken["trial_key"].to_pylist()))
+
+
+def with_newer_rows(table: pa.Table, newer: pa.Table) -> pa.Table:
+    """A trial table with the rows of both, the later one where both have a trial, ordered by ordinal."""
+    both = pa.concat_tables([table, newer])
+    last = {key: number for number, key in enumerate(both["trial_key"].to_pylist())}
+    rows = both.take(pa.array(last.values(), pa.int64()))
+    return validate(rows.take(pc.sort_indices(rows["trial"])))  # which keeps the order of equals
+
+
+# --- what the store is asked ----------------------------------------------------------------------
+
+
+def _fetch(
+    tracking: Tracking, parent_run_id: str, cache: RunCache, deleted: set[str], shared: Mapping[str, Any]
+) -> dict[str, _Fetched]:
+    """All runs that may not be what the cache says of them, by run id."""
+    before, since = _before(cache), f"attributes.start_time >= {cache.since_ms}"
+    conditions = [since]
+    if cache.since_ms:
+        unsettled = f"{before} and attributes.status != 'FINISHED' and tags.`{STATE}` != '{TrialState.DIVERGED}'"
+        conditions = [unsettled, f"{before} and tags.`{REOPENED}` LIKE '%'", since]
+    found = {
+        run.info.run_id: _fetched(run, shared)
+        for where in conditions
+        for run in tracking.each_trial(parent_run_id, where)
+    }
+    missing = sorted(cache.watched - found.keys() - deleted)
+    for first in range(0, len(missing), IDS_AT_ONCE):
+        ids = ", ".join(f"'{run_id}'" for run_id in missing[first : first + IDS_AT_ONCE])
+        for run in tracking.each_trial(parent_run_id, f"attributes.run_id IN ({ids})"):
+            found[run.info.run_id] = _fetched(run, shared)
+    return found
+
+
+def _before(cache: RunCache) -> str:
+    return f"attributes.start_time < {cache.since_ms}"
+
+
+def _fetched(run: Run, shared: Mapping[str, Any]) -> _Fetched:
+    record = record_of(run)
+    row = row_of(shared, run.data.tags[TRIAL_KEY], record)
+    ended = run.info.status != "RUNNING" and record.state in SETTLED
+    return _Fetched(
+        start_ms=run.info.start_time,
+        row=row,
+        record=record if record.state == TrialState.RUNNING else None,
+        is_done=row is not None and ended and REOPENED not in record.tags,
+    )
+
+
+def _taken(tracking: Tracking, parent_run_id: str, shared: Mapping[str, Any]) -> pa.Table:
+    rows = []
+    for run, place in tracking.shared(parent_run_id):
+        record = record_of(run)
+        key = run.data.tags[TRIAL_KEY]
+        rows.append(row_of(shared, key, replace(record, tags={**record.tags, **place})))
+    return trial_table(row for row in rows if row)
+
+
+# --- what becomes of it ---------------------------------------------------------------------------
+
+
+def _kept(cache: RunCache, otherwise_known: set[str]) -> pa.Table:
+    """The cache's rows of all but the runs `otherwise_known`."""
+    return cache.table.filter(pc.invert(_are_in(cache.table, otherwise_known)))
+
+
+def _table(fetched: Mapping[str, _Fetched]) -> pa.Table:
+    runs = [run for run in fetched.values() if run.row]
+    return with_start(trial_table(run.row for run in runs if run.row), [run.start_ms for run in runs])
+
+
+def _ordered(table: pa.Table) -> pa.Table:
+    return table.sort_by([(START_MS, "ascending"), ("run_id", "ascending")])  # as the store orders them
+
+
+def _renewed(own: pa.Table, fetched: Mapping[str, _Fetched], deleted: set[str], before_ms: int) -> RunCache:
+    """What the next reading need not fetch, of the rows `own`."""
+    newest_ms = max([*own[START_MS].to_pylist(), *(run.start_ms for run in fetched.values())], default=0)
+    since_ms = min(newest_ms, before_ms)
+    open_runs = {run_id: run.start_ms for run_id, run in fetched.items() if not run.is_done}
+    done = pc.and_(pc.less(own[START_MS], since_ms), pc.invert(_are_in(own, open_runs.keys())))
+    watched = {run_id for run_id, start_ms in open_runs.items() if start_ms < since_ms}
+    return RunCache(own.filter(done), since_ms, frozenset(watched | deleted))
+
+
+def _are_in(table: pa.Table, run_ids: Iterable[str]) -> pa.ChunkedArray:
+    return pc.is_in(table["run_id"], value_set=pa.array(run_ids, pa.string()))
+
+
+def _running(table: pa.Table, fetched: Mapping[str, _Fetched]) -> dict[str, Record]:
+    rows = table.filter(pc.equal(table["state"], str(TrialState.RUNNING))).select(["trial_key", "run_id"])
+    records = {row["trial_key"]: fetched[row["run_id"]].record for row in rows.to_pylist()}
+    return {key: record for key, record in records.items() if record}
