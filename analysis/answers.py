@@ -8,8 +8,11 @@ from typing import Any
 import pyarrow as pa
 from scipy.stats import binomtest
 
+from analysis.limit import CompressionLimit
+from analysis.limit_estimate import compression_limit
 from analysis.limit_rule import LimitRule
 from analysis.paper import Row, Scheme, Spread, comparable_rows, scheme_of, size_of
+from analysis.schema import Phase, student_of
 
 QUESTIONS = (
     "Does a student with far fewer parameters reproduce the teacher's function across the latent space?",
@@ -35,12 +38,12 @@ class Answer:
 
 def five_answers(table: pa.Table, rule: LimitRule) -> list[Answer]:
     """An answer to each of QUESTIONS. Raises AnalysisError as `paper_rows` does."""
-    rows = comparable_rows(table)
+    rows, limit = comparable_rows(table), compression_limit(table, rule)
     answers = (
         _reproduction(rows),
-        _reachable(rows, rule),
+        _reachable(rows, limit),
         _against_scratch(rows),
-        _where(rows, rule),
+        _where(rows, limit),
         _joint_against_mse(rows),
     )
     return [
@@ -76,38 +79,34 @@ def _reproduction(rows: list[Row]) -> str:
     )
 
 
-def _reachable(rows: list[Row], rule: LimitRule) -> str:
-    judged = _judged(rows, rule)
-    threshold = rule.threshold_for(rows[0])
-    holding = [(size, held) for size, held in judged if held == len(size)]
-    if not holding:
-        return f"None of the sizes tried: no student has {rule.describe(threshold)} in every seed."
-    size, _ = max(holding, key=lambda found: found[0][0]["compression_ratio"])
-    retained = _median(size, "inception_score") / size[0]["teacher_inception_score"]
+def _reachable(rows: list[Row], limit: CompressionLimit) -> str:
+    """The smallest student that was seen to hold the rule, in each of its seeds that the limit is judged by."""
+    assert limit.threshold is not None
+    rule = limit.rule.describe(limit.threshold)
+    chosen = [row for row in rows if row["trial"] == limit.trial]
+    if not chosen:
+        return f"None of the sizes tried: no student has {rule} in most of its seeds."
+    first = chosen[0]
+    seeds = [row for row in rows if student_of(row) == student_of(first) and row["phase"] == first["phase"]]
+    retained = _median(seeds, "inception_score") / first["teacher_inception_score"]
+    remark = " Provisional, as the search alone measured it." if limit.provisional else ""
     return (
-        f"{_ratio(size)} ({size[0]['parameters']:,} parameters): {_in_every_seed(len(size))} FID "
-        f"{Spread.of(row['fid'] for row in size).text('.1f')} against the teacher's {size[0]['teacher_fid']:.1f}, "
-        f"{retained:.0%} of its IS; the rule is {rule.describe(threshold)}."
+        f"{_ratio(seeds)} ({first['parameters']:,} parameters), the smallest student whose median holds the rule, "
+        f"{rule}: over {_counted(len(seeds), 'seed')} FID {Spread.of(row['fid'] for row in seeds).text('.1f')} against the "
+        f"teacher's {first['teacher_fid']:.1f}, {retained:.0%} of its IS.{remark}"
     )
 
 
-def _where(rows: list[Row], rule: LimitRule) -> str:
-    judged = _judged(rows, rule)
+def _where(rows: list[Row], limit: CompressionLimit) -> str:
+    fresh = [row for row in rows if row["phase"] == Phase.CONFIRM]
+    judged = _judged(fresh or rows, limit.rule)
     if len(judged) < 2:
         return _missing("one size alone", "Run a sweep over several widths.")
     shown = ", ".join(f"{_ratio(size)}: {held} of {len(size)}" for size, held in reversed(judged))
-    threshold = rule.threshold_for(rows[0])
-    sure = max((size[0]["compression_ratio"] for size, held in judged if held == len(size)), default=None)
-    lost = min((size[0]["compression_ratio"] for size, held in judged if held == 0), default=None)
-    if sure is None:
-        where = f"above every size tried (the largest student is {_ratio(judged[-1][0])} of the teacher)"
-    elif lost is None or lost < sure:
-        where = f"beyond 1/{sure:.1f}: no size failed in every seed" if lost is None else f"near 1/{sure:.1f}"
-    else:
-        where = f"between 1/{sure:.1f}, where every seed holds the rule, and 1/{lost:.1f}, where none does"
+    seeds = "fresh seeds" if fresh else "seeds"
     return (
-        f"On {rows[0]['dataset']} {where}; the best scheme of each size has {rule.describe(threshold)} in this share "
-        f"of seeds: {shown}. The sample grid shows the same sizes side by side."
+        f"{limit.sentence()} The best scheme of each size holds the rule in this share of {seeds}: {shown}. The sample "
+        f"grid shows the same sizes side by side."
     )
 
 
@@ -221,10 +220,6 @@ def _median(rows: Iterable[Row], name: str) -> float:
 
 def _ratio(rows: list[Row]) -> str:
     return f"1/{rows[0]['compression_ratio']:.1f}"
-
-
-def _in_every_seed(seeds: int) -> str:
-    return "in its one seed" if seeds == 1 else f"in each of {seeds} seeds"
 
 
 def _counted(number: int, noun: str) -> str:

@@ -32,10 +32,9 @@ class FrontierRow:
 
 def frontier_rows(findings: Findings) -> list[FrontierRow]:
     """The frontier's table, largest student first. Where fresh seeds finished, they alone say what holds the rule."""
-    metric, threshold = findings.metric, findings.limit.threshold
+    metric = findings.metric
     rows = []
     for row in reversed(findings.frontier.to_pylist()):
-        judged = row["confirmed"] if findings.is_confirmed else row[metric.name]
         rows.append(
             FrontierRow(
                 trial=row["trial"],
@@ -52,7 +51,7 @@ def frontier_rows(findings: Findings) -> list[FrontierRow]:
                 inception_score=_shown(row["inception_score"], ".2f"),
                 sharpness=_shown(row["sharpness"], ",.0f"),
                 scratch=baseline_text(row),
-                holds=None if judged is None or threshold is None else findings.rule.holds(judged, threshold),
+                holds=_holds(row, findings),
             )
         )
     return rows
@@ -72,13 +71,24 @@ def confirmed_text(row: Mapping[str, Any], findings: Findings) -> str:
         return ""
     failed = f", {row['confirmed_failed']} failed" if row["confirmed_failed"] else ""
     if row["confirmed"] is None:
-        return failed.removeprefix(", ")
+        return f"{row['confirmed_failed']} of {row['confirmed_seeds'] + row['confirmed_failed']} failed"
     seeds = row["confirmed_seeds"]
     return f"{_range(row, findings)}, {seeds} seed{'s' * (seeds != 1)}{failed}"
 
 
+def _holds(row: Mapping[str, Any], findings: Findings) -> bool | None:
+    """By the fresh seeds alone where there are some; None where this student has none, or there is no threshold."""
+    value = row["confirmed"] if findings.is_confirmed else row[findings.metric.name]
+    threshold = findings.limit.threshold
+    if value is None or threshold is None:
+        return False if row["confirmed_failed"] else None
+    return findings.rule.holds(value, threshold)
+
+
 def _range(row: Mapping[str, Any], findings: Findings) -> str:
     form = findings.metric.text
+    if row["confirmed"] is None:
+        return "failed" if row["confirmed_failed"] else ""
     low, high = form(row["confirmed_low"]), form(row["confirmed_high"])
     return form(row["confirmed"]) + ("" if low == high else f" ({low} to {high})")
 

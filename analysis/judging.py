@@ -63,12 +63,12 @@ def judge(table: pa.Table, column: Column) -> Judgement:
     medians where one of them was never searched. A student that never finished counts only among confirmed ones: an
     error in a search says nothing of its size. Raises AnalysisError for rows of several protocols or teachers.
     """
-    rows = [row for row in table.to_pylist() if _is_result(row)]
+    rows = [row for row in table.to_pylist() if is_result(row)]
     judged = pa.Table.from_pylist(rows, table.schema)
     require_one_protocol(judged)
     require_one_teacher(judged)
-    searched = list(_students((row for row in rows if row["phase"] == Phase.SEARCH), column))
-    confirmed = list(_students((row for row in rows if row["phase"] == Phase.CONFIRM), column))
+    searched = list(students_of((row for row in rows if row["phase"] == Phase.SEARCH), column))
+    confirmed = list(students_of((row for row in rows if row["phase"] == Phase.CONFIRM), column))
     if not confirmed:
         finished = [student for student in searched if student.row["final"]]
         measured = [student for student in finished if student.values]
@@ -105,14 +105,14 @@ def turn_back(value: float, column: Column) -> float:
     return math.exp(scaled) if column.log else scaled
 
 
-def _is_result(row: Row) -> bool:
+def is_result(row: Row) -> bool:
     """Whether a row is evidence about a student: it reached the full budget, or failed on the way."""
     if row["mode"] != Mode.DISTILLED or row["phase"] not in (Phase.SEARCH, Phase.CONFIRM):
         return False
     return bool(row["final"] and row["state"] == TrialState.COMPLETED) or row["state"] in FAILURES
 
 
-def _students(rows: Iterable[Row], column: Column) -> Iterator[Student]:
+def students_of(rows: Iterable[Row], column: Column) -> Iterator[Student]:
     """The students of `rows`, smallest first, each seed once: the finished row of it, where there is one."""
     groups: dict[tuple[Any, ...], dict[int, Row]] = {}
     for row in sorted(rows, key=lambda row: (row["parameters"], row["trial"])):

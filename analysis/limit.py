@@ -91,10 +91,20 @@ class CompressionLimit:
         if self.threshold is None:
             label = self.rule.column.label
             return f"No finished student on {self.dataset} has a value of {label}, so there is no limit to state."
-        parts = [self._answer(self.rule.describe(self.threshold)), self._smallest_student()]
-        if self.provisional:
-            parts.append(f"Provisional: {self.reason}. To confirm: {self.confirm_command}")
+        return f"{self.answer} {self.remark}".strip()
+
+    @property
+    def answer(self) -> str:
+        """The sentence without the remark that it is provisional."""
+        if self.threshold is None:
+            return self.sentence()
+        parts = (self._answer(self.rule.describe(self.threshold)), self._smallest_student())
         return " ".join(part for part in parts if part)
+
+    @property
+    def remark(self) -> str:
+        """Why the limit is provisional, and the command that confirms it; empty where it is confirmed."""
+        return f"Provisional: {self.reason}. To confirm: {self.confirm_command}" if self.provisional else ""
 
     def as_dict(self) -> dict[str, Any]:
         """The same for a script. Every value is JSON."""

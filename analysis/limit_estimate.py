@@ -98,15 +98,11 @@ def _with_remarks(limit: CompressionLimit, judgement: Judgement) -> CompressionL
     """With why it is provisional, and the command that makes it sure."""
     if judgement.confirmed and limit.seeds > 1:
         return limit
-    # A sweep's name stands for one specification, so that other phases or seeds need another; what both have in
-    # common is not run again. A name has at most 63 characters.
-    command = f"ganlimit sweep run FILE --name {limit.sweep.removesuffix('-confirmed')[:47]}-confirmed"
     if not judgement.confirmed:
-        reason = SEARCH_ALONE
-        command += "  # FILE with the phases search and confirm"
+        reason, command = SEARCH_ALONE, f"ganlimit sweep confirm {limit.sweep}"
     else:
-        reason = ONE_SEED
-        command += f"{'-again' * limit.sweep.endswith('-confirmed')}  # FILE with confirm.seeds: {FRESH_SEEDS}"
+        # A sweep's name stands for one specification, so that more seeds need another name.
+        reason, command = ONE_SEED, f"ganlimit sweep run FILE --name OTHER  # FILE with confirm.seeds: {FRESH_SEEDS}"
     return replace(limit, provisional=True, reason=reason, confirm_command=command)
 
 

@@ -1,16 +1,16 @@
 """Trials as students: several seeds of one student are one student, and fresh seeds stand beside searched ones."""
 
 import math
-import statistics
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from analysis.columns import column_of
+from analysis.judging import Student, is_result, students_of
 from analysis.pareto import final_students, pareto_frontier
-from analysis.schema import Mode, Phase, student_of
+from analysis.schema import Phase, student_of
 
-Rows = list[dict[str, Any]]
 _CONFIRMED = {
     "confirmed": pa.float64(),
     "confirmed_low": pa.float64(),
@@ -27,8 +27,8 @@ def searched_students(table: pa.Table, metric: str = "fid") -> pa.Table:
     """
     students = final_students(table)
     searched = students.filter(pc.equal(students["phase"], Phase.SEARCH.value))
-    groups = _by_student((searched if len(searched) else students).to_pylist())
-    return pa.Table.from_pylist([_nearest_to_median(group, metric) for group in groups.values()], table.schema)
+    rows = (searched if len(searched) else students).to_pylist()
+    return pa.Table.from_pylist([student.row for student in students_of(rows, column_of(metric))], table.schema)
 
 
 def student_frontier(table: pa.Table, metric: str = "fid", cost: str = "parameters") -> pa.Table:
@@ -39,54 +39,33 @@ def student_frontier(table: pa.Table, metric: str = "fid", cost: str = "paramete
 def confirmed_students(table: pa.Table, metric: str = "fid") -> pa.Table:
     """The searched students that fresh seeds finished for, with the columns of `with_confirmations`, smallest first."""
     students = with_confirmations(searched_students(table, metric), table, metric)
-    return students.filter(pc.is_valid(students["confirmed"])).sort_by(
-        [("parameters", "ascending"), ("trial", "ascending")]
-    )
+    students = students.filter(pc.is_valid(students["confirmed"]))
+    return students.sort_by([("parameters", "ascending"), ("trial", "ascending")])
 
 
 def with_confirmations(students: pa.Table, table: pa.Table, metric: str = "fid") -> pa.Table:
     """`students` with what fresh seeds say of each beside it.
 
-    Columns confirmed (the median of `metric`), confirmed_low and confirmed_high (its range), confirmed_seeds
-    (how many finished) and confirmed_failed (how many did not); null where nothing was confirmed.
+    Columns confirmed (the median of `metric`, a failed seed counting as worse than any; null where most failed),
+    confirmed_low and confirmed_high (the range of what was measured), confirmed_seeds (how many were measured) and
+    confirmed_failed (how many failed); all null where nothing was confirmed.
     """
-    tried = pc.and_(pc.equal(table["phase"], Phase.CONFIRM.value), pc.equal(table["mode"], Mode.DISTILLED.value))
-    groups = _by_student(table.filter(tried).to_pylist())
-    rows = [_confirmation(groups.get(student_of(student), []), metric) for student in students.to_pylist()]
-    columns = pa.Table.from_pylist(rows, pa.schema(_CONFIRMED))
+    rows = table.filter(pc.equal(table["phase"], Phase.CONFIRM.value)).to_pylist()
+    confirmed = students_of((row for row in rows if is_result(row)), column_of(metric))
+    known = {student_of(student.row): _confirmation(student) for student in confirmed}
+    nothing: dict[str, Any] = dict.fromkeys(_CONFIRMED)
+    found = [known.get(student_of(row), nothing) for row in students.to_pylist()]
+    columns = pa.Table.from_pylist(found, pa.schema(_CONFIRMED))
     for name in _CONFIRMED:
         students = students.append_column(name, columns[name])
     return students
 
 
-def _confirmation(rows: Rows, metric: str) -> dict[str, Any]:
-    values = [row[metric] for row in rows if row["final"] and _is_finite(row[metric])]
-    ended = [row for row in rows if row["state"] != "RUNNING"]
-    if not ended:
-        return dict.fromkeys(_CONFIRMED)
+def _confirmation(student: Student) -> dict[str, Any]:
     return {
-        "confirmed": statistics.median(values) if values else None,
-        "confirmed_low": min(values, default=None),
-        "confirmed_high": max(values, default=None),
-        "confirmed_seeds": len(values),
-        "confirmed_failed": len(ended) - len(values),
+        "confirmed": student.median if math.isfinite(student.median) else None,
+        "confirmed_low": min(student.values, default=None),
+        "confirmed_high": max(student.values, default=None),
+        "confirmed_seeds": len(student.values),
+        "confirmed_failed": student.failed,
     }
-
-
-def _nearest_to_median(rows: Rows, metric: str) -> dict[str, Any]:
-    values = [row[metric] for row in rows if _is_finite(row[metric])]
-    if not values:
-        return rows[0]
-    median = statistics.median_low(values)  # a value that was measured
-    return next(row for row in rows if row[metric] == median)
-
-
-def _by_student(rows: Rows) -> dict[tuple[Any, ...], Rows]:
-    groups: dict[tuple[Any, ...], Rows] = {}
-    for row in rows:
-        groups.setdefault(student_of(row), []).append(row)
-    return groups
-
-
-def _is_finite(value: float | None) -> bool:
-    return value is not None and math.isfinite(value)

@@ -41,7 +41,7 @@ def chapter_text(chapter: Chapter) -> Cells:
         "dataset": findings.first.get("dataset", ""),
         "answer": big_answer(findings),
         "range": ratio_range(findings).removeprefix(", 95%: "),
-        "sentence": findings.limit.sentence(),
+        "sentence": findings.limit.answer,
         "provisional": findings.limit.provisional,
         "reason": findings.limit.reason,
         "confirm_command": findings.limit.confirm_command,

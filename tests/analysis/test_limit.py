@@ -107,7 +107,7 @@ def test_search_rows_alone_are_provisional_and_say_how_to_confirm(table: Any) ->
     assert limit.provisional
     assert (limit.parameters, limit.interval, limit.interval_note) == (8000, None, "no interval: one seed")
     assert "flatters" in limit.reason
-    assert limit.confirm_command.startswith("ganlimit sweep run FILE --name s-confirmed ")
+    assert limit.confirm_command == "ganlimit sweep confirm s"
     assert limit.sentence().endswith(f"Provisional: {limit.reason}. To confirm: {limit.confirm_command}")
     assert "(no interval: one seed at each of 3 sizes): 8,000 parameters" in limit.sentence()
 

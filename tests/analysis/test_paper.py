@@ -8,6 +8,7 @@ from analysis import (
     AnalysisError,
     LimitRule,
     Scheme,
+    compression_limit,
     five_answers,
     paper_csv,
     paper_latex,
@@ -68,8 +69,12 @@ def test_the_five_answers_say_what_the_rows_say(table: Any) -> None:
     assert "SSIM 0.91" in function.sentence
     assert "1.50 times" in function.sentence
     # Joint at width 8: 7, 8 and 9. At width 4: 9.5, 10.5 and 11.5, of which one holds.
-    assert reachable.sentence.startswith("1/6.2 (16,000 parameters): in each of 3 seeds FID 8.0 (7.0 to 9.0)")
-    assert "between 1/6.2, where every seed holds the rule, and 1/50.0, where none does" in where.sentence
+    assert reachable.sentence.startswith("1/6.2 (16,000 parameters), the smallest student whose median holds")
+    assert "over 3 seeds FID 8.0 (7.0 to 9.0)" in reachable.sentence
+    limit = compression_limit(table(*whole_experiment()), RULE)
+    assert limit.sentence() in where.sentence, "the answers never contradict the limit"
+    assert limit.ratio is not None
+    assert 6.2 < limit.ratio < 12.5
     assert "1/12.5: 1 of 3" in where.sentence
     assert "lower FID in 9 of 9 (sign test p = 0.0039)" in scratch.sentence
     assert "6 of 6 of a tenth" in scratch.sentence
@@ -94,7 +99,7 @@ def test_questions_without_rows_name_what_to_run(table: Any) -> None:
 def test_the_limit_between_sizes_is_not_claimed_where_none_fails(table: Any) -> None:
     rows = [student(width, 9.0, seed=seed) for width in (2, 4) for seed in range(2)]
     *_, where, _ = five_answers(table(*rows), RULE)
-    assert "beyond 1/25.0: no size failed" in where.sentence
+    assert "the limit was not reached" in where.sentence
 
 
 class TestFormats:
