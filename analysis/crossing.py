@@ -16,6 +16,7 @@ Floats = npt.NDArray[np.float64]
 
 LEVEL = 0.95
 STEPS = 32  # of the grid between two sizes; the ends of the interval are interpolated between its points
+BEND = 1.25  # times what two interpolations differ by is allowed for what a curve does between two sizes
 ROUNDING = 1e-12
 
 
@@ -98,9 +99,10 @@ def crossing_interval(
 
     This is Fieller's argument for an interpolated curve in place of a line. At a size p the curve f(p) is midway
     between the two `interpolations` of the means; its reach is the root of (t s)^2 + d^2 with the standard error s
-    from `local_noise` and the difference d of the two, as what a curve does between two sizes is not known. The
-    interval goes from the crossing of the isotonic curve to where f is the first time further than its reach from
-    the threshold. tests/benchmarks/calibration.py measures its coverage, and was used to choose it.
+    from `local_noise` and an allowance d for what is not known, the curve between two sizes: a parabola that is zero
+    at both and BEND times the greatest difference of the two interpolations in the middle. The interval goes from
+    the crossing of the isotonic curve to where f is the first time further than its reach from the threshold.
+    tests/benchmarks/calibration.py measures its coverage, and was used to choose it.
     """
     counts_K = np.array([len(of_size) for of_size in values], dtype=np.float64)
     degrees_K = counts_K - 1 if degrees_K is None else degrees_K
@@ -113,7 +115,9 @@ def crossing_interval(
     variances, degrees = local_noise(squares_K, degrees_K)
     quantiles = student_t.ppf((1 + level) / 2, degrees)
     noise_G = np.repeat(quantiles * np.sqrt(variances), STEPS + 1) * np.sqrt(middle_GK**2 @ (1 / counts_K))
-    reach_G = np.hypot(noise_G, (cubic_GK - lines_GK) @ means_K)
+    apart_K1 = np.abs((cubic_GK - lines_GK) @ means_K).reshape(-1, STEPS + 1).max(axis=1, keepdims=True)
+    u = np.linspace(0, 1, STEPS + 1)
+    reach_G = np.hypot(noise_G, BEND * (apart_K1 * 4 * u * (1 - u)).reshape(-1))
     above_G = middle_GK @ means_K - threshold
     at = crossing(sizes_K, falling_curve(means_K, counts_K), threshold)
     start = float(sizes_K[-1]) if at is None else at

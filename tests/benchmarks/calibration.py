@@ -169,7 +169,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path, help="where the figures are kept as JSON")
     parser.add_argument("--figure", type=Path, help="where to write the picture")
-    arguments, console = parser.parse_args(), Console(width=max(110, Console().width))
+    arguments, console = parser.parse_args(), Console(width=max(130, Console().width))
     rows = [measure(scenario, arguments.repetitions, arguments.seed) for scenario in scenarios()]
     whole = [measure_whole(Scenario(shape, 0.15, 5, 9), arguments.repetitions, arguments.seed) for shape in SHAPES]
     breaks = measure_breaks(arguments.repetitions, arguments.seed)
