@@ -92,8 +92,8 @@ def _reachable(rows: list[Row], limit: CompressionLimit) -> str:
     remark = " Provisional, as the search alone measured it." if limit.provisional else ""
     return (
         f"{_ratio(seeds)} ({first['parameters']:,} parameters), the smallest student whose median holds the rule, "
-        f"{rule}: over {_counted(len(seeds), 'seed')} FID {Spread.of(row['fid'] for row in seeds).text('.1f')} against the "
-        f"teacher's {first['teacher_fid']:.1f}, {retained:.0%} of its IS.{remark}"
+        f"{rule}: over {_counted(len(seeds), 'seed')} FID {Spread.of(row['fid'] for row in seeds).text('.1f')} against "
+        f"the teacher's {first['teacher_fid']:.1f}, {retained:.0%} of its IS.{remark}"
     )
 
 

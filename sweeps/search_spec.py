@@ -98,11 +98,13 @@ def _pruning(value: Any) -> Any:
 class SearchSpec(Config):
     """Which students are tried. `points` are tried first; several `seeds` are a dimension of their own.
 
+    An adaptive search with 0 `trials` has the rows that other sweeps finished, and none of its own.
+
     Adaptive samplers depend on the order in which trials end; with `reproducible` they are asked and told
     in batches of `batch_size`, so that spec and seed alone decide what is asked.
     """
 
-    trials: Annotated[int, Field(ge=1, le=100_000)]
+    trials: Annotated[int, Field(ge=0, le=100_000)]
     objectives: tuple[Cost, Quality] = ("parameters", "fid")
     sampler: Literal["tpe", "nsgaii", "gp", "random", "grid"] = "nsgaii"  # by tests/benchmarks/samplers.py
     space: Space
@@ -126,6 +128,8 @@ class SearchSpec(Config):
             _require_inside(domains, point.values, number)
         if self.sampler == "grid" and any(isinstance(domain, FloatDomain) for domain in domains.values()):
             raise ValueError("a grid needs int or choice domains; use choice, or a sampler other than grid")
+        if self.trials == 0 and not self.is_adaptive:
+            raise ValueError("0 trials leave a grid or a reproducible search nothing; give 1 or more")
         if self.sampler == "gp" and self.trials > MOST_TRIALS_OF_GP:
             raise ValueError(f"gp takes seconds a suggestion beyond {MOST_TRIALS_OF_GP} trials; use tpe or nsgaii")
         if self.reproducible and self.pruning:

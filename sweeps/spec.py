@@ -3,7 +3,7 @@
 import itertools
 import json
 from collections.abc import Mapping
-from typing import Annotated, Literal, get_args
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BeforeValidator, Discriminator, Field, Tag, ValidationError, model_validator
 
@@ -242,12 +242,14 @@ class SweepSpec(Config):
         if "confirm" in self.phases:
             remedy = "Give its specification another name and more of confirm.seeds."
             raise SweepError("A sweep without the phase confirm can be confirmed", self.name, remedy)
-        changes = {
+        changes: dict[str, Any] = {
             "name": f"{self.name}-confirmed",
             "group": f"{self.group}-confirmed" if self.group else None,
             "phases": [name for name in PHASES if name in (*self.phases, "confirm")],
             "confirm": {"seeds": seeds},
         }
+        if self.search.is_adaptive:
+            changes["search"] = self.search.model_dump(mode="json") | {"trials": 0}  # what was searched is enough
         try:
             return SweepSpec.model_validate_json(json.dumps(self.model_dump(mode="json") | changes))
         except ValidationError as error:

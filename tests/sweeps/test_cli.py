@@ -80,7 +80,8 @@ class TestOnAFinishedSweep:
         shown = result.stdout
         assert "teacher" in shown
         assert finished.result.report.limit.sentence() in shown.replace("\n", "")
-        assert str(tmp_path / "out" / "pareto.png") in shown
+        assert str(tmp_path / "out" / "report.html") in shown
+        assert (tmp_path / "out" / "figures" / "pareto.pdf").is_file()
         assert (tmp_path / "out" / "trials.parquet").exists()
 
     def test_report_as_json(self, ganlimit: Any, finished: Any, tmp_path: Path) -> None:

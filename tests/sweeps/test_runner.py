@@ -49,7 +49,7 @@ class TestResult:
 
     def test_the_files_are_there_and_readable(self, finished: Any) -> None:
         files = {path.name: path for path in finished.result.report.files}
-        assert set(files) == {"report.md", "pareto.png", "pareto.svg", "samples.png", "trials.parquet"}
+        assert {"report.html", "report.md", "pareto.png", "samples.png", "trials.parquet"} <= set(files)
         assert analysis.read_table(files["trials.parquet"]).equals(finished.result.table)
         assert all(cv2.imread(str(files[name])) is not None for name in ("pareto.png", "samples.png"))
 
@@ -95,7 +95,7 @@ class TestLedger:
     def test_figures_and_table_are_artifacts_of_the_parent(self, finished: Any) -> None:
         client, parent = finished.tracking.client, finished.tracking.find_sweep("tiny")
         names = {Path(file.path).name for file in client.list_artifacts(parent.info.run_id, "report")}
-        assert {"pareto.png", "pareto.svg", "samples.png", "trials.parquet", "report.md"} <= names
+        assert {"report.html", "figures", "trials.parquet", "report.md"} <= names
 
     def test_the_teacher_is_a_registered_champion_with_a_card(self, finished: Any) -> None:
         version = finished.tracking.champion("digits-teacher")

@@ -1,0 +1,152 @@
+"""What a sweep leaves for people: its page, figures and table, of one sweep and of several."""
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import analysis
+import sweeps
+from sweeps.importance import importances
+from sweeps.reporting import write_report, write_reports
+from sweeps.tracking import Tracking, TrackingStore
+from sweeps.workspace import Workspace
+
+
+@pytest.fixture(scope="module")
+def confirmed(finished: Any, tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """The tiny sweep judged by two fresh seeds, in a data directory of its own."""
+    data_dir = tmp_path_factory.mktemp("confirmed") / "data"
+    shutil.copytree(finished.data_dir, data_dir)
+    spec = finished.spec.confirmed(2)
+    return data_dir, sweeps.run_sweep(spec, data_dir, workers=2)
+
+
+def opened(data_dir: Path) -> tuple[Workspace, Tracking]:
+    workspace = Workspace.existing(data_dir)
+    return workspace, Tracking(workspace.store)
+
+
+def test_a_sweep_is_confirmed_by_its_name_and_begins_with_its_rows(finished: Any, confirmed: Any) -> None:
+    _, result = confirmed
+    before = {row["trial_key"] for row in finished.result.table.to_pylist() if row["phase"] == "search"}
+    rows = result.table.to_pylist()
+    assert before == {row["trial_key"] for row in rows if row["phase"] == "search"}, "no search is run again"
+    fresh = [row for row in rows if row["phase"] == "confirm"]
+    assert {row["seed"] for row in fresh}.isdisjoint({row["seed"] for row in finished.result.table.to_pylist()})
+    frontier = result.report.frontier.to_pylist()
+    assert {row["confirmed_seeds"] for row in frontier} == {2}
+    assert not result.report.limit.provisional
+    assert "fresh seeds" in result.report.limit.sentence()
+
+
+def test_confirming_twice_is_refused(finished: Any) -> None:
+    once = finished.spec.confirmed(2)
+    assert once.name == "tiny-confirmed"
+    with pytest.raises(sweeps.SweepError, match="can be confirmed"):
+        once.confirmed(2)
+    long = finished.spec.model_copy(update={"name": "a" * 60})
+    with pytest.raises(sweeps.SweepError, match="shorter name"):
+        long.confirmed(2)
+
+
+def test_the_report_has_page_figures_for_a_paper_and_table(confirmed: Any, tmp_path: Path) -> None:
+    workspace, tracking = opened(confirmed[0])
+    report = write_report("tiny-confirmed", workspace, tracking, tmp_path / "out")
+    names = {str(path.relative_to(tmp_path / "out")) for path in report.files}
+    for stem in ("pareto", "samples", "interpolations", "gain-scratch", "sharpness", "progress"):
+        assert {f"figures/{stem}.{form}" for form in ("png", "svg", "pdf")} <= names, stem
+    assert {"report.html", "report.md", "trials.parquet"} <= names
+    text = (tmp_path / "out" / "report.html").read_text()
+    for part in (
+        report.limit.answer,
+        "http://127.0.0.1:5000/#/experiments/",
+        "Samples, down to where they break",
+        "Between latents",
+        "version of torch",
+        "num_samples: 256",  # of the specification
+        "ganlimit sweep run tiny-confirmed.yaml",
+    ):
+        assert part.replace("'", "&#39;") in text, part
+    markdown = (tmp_path / "out" / "report.md").read_text()
+    for line in markdown.splitlines():
+        if line.startswith("!["):
+            assert (tmp_path / "out" / line.rpartition("(")[2].rstrip(")")).is_file(), line
+
+
+def test_the_same_rows_give_the_same_files(confirmed: Any, tmp_path: Path) -> None:
+    workspace, tracking = opened(confirmed[0])
+    one, two = (write_report("tiny-confirmed", workspace, tracking, tmp_path / n, ("png",)) for n in ("one", "two"))
+    for first, second in zip(one.files, two.files, strict=True):
+        assert first.read_bytes() == second.read_bytes(), first.name
+
+
+def test_the_page_is_on_the_sweeps_run(confirmed: Any) -> None:
+    _, tracking = opened(confirmed[0])
+    parent = tracking.find_sweep("tiny-confirmed")
+    assert parent is not None
+    names = {file.path for file in tracking.client.list_artifacts(parent.info.run_id, "report")}
+    assert "report/report.html" in names
+
+
+def test_several_sweeps_have_one_page_over_all(confirmed: Any, tmp_path: Path) -> None:
+    workspace, tracking = opened(confirmed[0])
+    reports, page = write_reports(["tiny", "tiny-confirmed"], workspace, tracking, tmp_path)
+    assert page == tmp_path / "report.html"
+    text = page.read_text()
+    assert "Compression limits" in text
+    for report in reports:
+        assert f'<article id="{report.name}"' in text
+        assert (tmp_path / report.name / "report.html").is_file()
+
+
+def test_a_student_whose_weights_are_gone_is_missing_from_the_samples_alone(finished: Any, tmp_path: Path) -> None:
+    data_dir = tmp_path / "data"
+    shutil.copytree(finished.data_dir, data_dir)
+    workspace, tracking = opened(data_dir)
+    row = finished.result.report.frontier.to_pylist()[0]
+    folder = tracking.model_folder(row["run_id"])
+    assert folder is not None
+    hidden = folder.rename(folder.with_name("hidden"))
+    try:
+        report = write_report("tiny", workspace, tracking, tmp_path / "out", ("png",))
+        text = (tmp_path / "out" / "report.html").read_text()
+        assert f'data-strip="{row["trial"]}"' not in text
+        assert row["trial"] in report.frontier["trial"].to_pylist()
+    finally:
+        hidden.rename(folder)
+
+
+def test_a_report_to_a_place_that_cannot_be_written_is_one_error(finished: Any, tmp_path: Path) -> None:
+    workspace, tracking = opened(finished.data_dir)
+    (tmp_path / "file").write_text("")
+    with pytest.raises(sweeps.SweepError, match="folder can be written"):
+        write_report("tiny", workspace, tracking, tmp_path / "file" / "out")
+
+
+@pytest.mark.parametrize(
+    ("uri", "shown"),
+    [
+        ("sqlite:////data/mlflow.db", "http://127.0.0.1:5000"),
+        ("http://tracking:5000/", "http://tracking:5000"),
+        ("https://ada:secret@tracking.example/mlflow/", "https://tracking.example/mlflow"),
+    ],
+)
+def test_the_address_of_runs_never_shows_a_password(uri: str, shown: str) -> None:
+    assert TrackingStore(uri).ui_address == shown
+
+
+def test_what_drives_quality_is_the_most_important(finished: Any) -> None:
+    """Width decides and depth does nothing, over enough rows for a forest."""
+    base = finished.result.table.to_pylist()[0]
+    rows = [
+        {**base, "trial": n, "trial_key": f"{n:064x}", "width": 1 + n % 4, "depth": 1 + n // 4 % 2,
+         "gan_weight": 0.0, "fid": 100.0 / (1 + n % 4)}
+        for n in range(1, 33)
+    ]  # fmt: skip
+    shares = importances(finished.spec, analysis.trial_table(rows))
+    assert shares == importances(finished.spec, analysis.trial_table(rows)), "the same rows give the same shares"
+    assert max(shares, key=lambda name: shares[name]) == "width"
+    assert shares["width"] > 0.95
+    assert importances(finished.spec, analysis.trial_table(rows[:4])) == {}
