@@ -23,7 +23,7 @@ class FrontierRow:
     student: str  # width, depth, block, GAN weight and whatever else was searched, in a few words
     searched: str  # the rule's metric in the search
     confirmed: str  # and of fresh seeds, in full
-    confirmed_short: str  # without their number
+    confirmed_short: str  # in fewer letters, without their number
     inception_score: str
     sharpness: str
     scratch: str
@@ -47,7 +47,7 @@ def frontier_rows(findings: Findings) -> list[FrontierRow]:
                 student=student_text(row),
                 searched=metric.text(row[metric.name]),
                 confirmed=confirmed_text(row, findings),
-                confirmed_short=_range(row, findings),
+                confirmed_short=_range(row, findings, "\N{EN DASH}"),
                 inception_score=_shown(row["inception_score"], ".2f"),
                 sharpness=_shown(row["sharpness"], ",.0f"),
                 scratch=baseline_text(row),
@@ -85,12 +85,12 @@ def _holds(row: Mapping[str, Any], findings: Findings) -> bool | None:
     return findings.rule.holds(value, threshold)
 
 
-def _range(row: Mapping[str, Any], findings: Findings) -> str:
+def _range(row: Mapping[str, Any], findings: Findings, to: str = " to ") -> str:
     form = findings.metric.text
     if row["confirmed"] is None:
         return "failed" if row["confirmed_failed"] else ""
     low, high = form(row["confirmed_low"]), form(row["confirmed_high"])
-    return form(row["confirmed"]) + ("" if low == high else f" ({low} to {high})")
+    return form(row["confirmed"]) + ("" if low == high else f" ({low}{to}{high})")
 
 
 def _shown(value: float | None, form: str) -> str:
