@@ -34,8 +34,8 @@ from analysis.findings import Findings, findings_of
 from analysis.frontier.attainment import Attainment, attainment, why_no_attainment
 from analysis.frontier.pareto import dominated_share, final_students, front_of, hypervolume, pareto_frontier
 from analysis.frontier.progress import search_progress
-from analysis.frontier.rows import FrontierRow, frontier_rows
 from analysis.frontier.students import searched_students, student_frontier, with_confirmations
+from analysis.frontier_rows import FrontierRow, frontier_rows
 from analysis.limit.break_point import BreakPoint
 from analysis.limit.candidates import limit_candidates
 from analysis.limit.crossing import Interval

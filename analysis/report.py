@@ -6,7 +6,7 @@ from typing import Any
 from analysis.comparison.baselines import budget_note
 from analysis.figures.pareto import caption
 from analysis.findings import Findings
-from analysis.frontier.rows import FrontierRow, frontier_rows
+from analysis.frontier_rows import FrontierRow, frontier_rows
 
 FIGURES = {
     "pareto": "Parameters against quality: the students, their Pareto frontier and the limit",

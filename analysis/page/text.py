@@ -7,7 +7,7 @@ from typing import Any
 from analysis.comparison.baselines import budget_note
 from analysis.figures.pareto import caption, ratio_range
 from analysis.findings import Findings
-from analysis.frontier.rows import frontier_rows
+from analysis.frontier_rows import frontier_rows
 from analysis.limit.result import LimitStatus
 from analysis.page.chapter import Chapter, Strip
 
