@@ -9,36 +9,45 @@
 Needs Arrow tables and nothing else: no network, no search, no tracking server.
 """
 
-from analysis.answers import QUESTIONS, Answer, five_answers
-from analysis.attainment import Attainment, attainment, why_no_attainment
-from analysis.break_point import BreakPoint
-from analysis.candidates import limit_candidates
 from analysis.columns import COLUMNS, COSTS, QUALITIES, Column
-from analysis.comparison import baseline_text, budget_note, with_baselines
-from analysis.crossing import Interval
+from analysis.comparison.baselines import baseline_text, budget_note, with_baselines
+from analysis.comparison.gain import GAIN_METRICS, Gain, paired_gain
+from analysis.comparison.steps import Segment
+from analysis.comparison.versus import HEADINGS as COMPARISON_HEADINGS
+from analysis.comparison.versus import Comparison, Contender, ShareDifference, comparison_markdown, segment_rows
+from analysis.comparison.versus import note as frontier_note
+from analysis.comparison.versus_estimate import compare
 from analysis.errors import AnalysisError
 from analysis.exporting import join_tables, write_csv
-from analysis.figures import (
+from analysis.figures.pareto import pareto_figure
+from analysis.figures.selection import Candidate, choose_teacher, selection_figure
+from analysis.figures.style import FORMATS, save_figure
+from analysis.figures.sweep import (
     gain_figure,
     importance_figure,
     progress_figure,
     sample_grid_figure,
     sharpness_figure,
 )
+from analysis.figures.versus import versus_figure
 from analysis.findings import Findings, findings_of
+from analysis.frontier.attainment import Attainment, attainment, why_no_attainment
+from analysis.frontier.pareto import dominated_share, final_students, front_of, hypervolume, pareto_frontier
+from analysis.frontier.progress import search_progress
+from analysis.frontier.students import searched_students, student_frontier, with_confirmations
 from analysis.frontier_rows import FrontierRow, frontier_rows
-from analysis.gain import GAIN_METRICS, Gain, paired_gain
-from analysis.limit import CompressionLimit, CurvePoint, LimitStatus
-from analysis.limit_estimate import compression_limit
-from analysis.limit_rule import LimitRule
-from analysis.limits_table import limits_table
+from analysis.limit.break_point import BreakPoint
+from analysis.limit.candidates import limit_candidates
+from analysis.limit.crossing import Interval
+from analysis.limit.estimate import compression_limit
+from analysis.limit.result import CompressionLimit, CurvePoint, LimitStatus
+from analysis.limit.rule import LimitRule
+from analysis.limit.table import limits_table
 from analysis.page import Chapter, Strip, render_page
-from analysis.paper import PaperRow, Scheme, Spread, paper_rows
-from analysis.paper_formats import HEADINGS as PAPER_HEADINGS
-from analysis.paper_formats import paper_cells, paper_csv, paper_latex, paper_markdown
-from analysis.pareto import dominated_share, final_students, front_of, hypervolume, pareto_frontier
-from analysis.pareto_figure import pareto_figure
-from analysis.progress import search_progress
+from analysis.paper.answers import QUESTIONS, Answer, five_answers
+from analysis.paper.formats import HEADINGS as PAPER_HEADINGS
+from analysis.paper.formats import paper_cells, paper_csv, paper_latex, paper_markdown
+from analysis.paper.rows import PaperRow, Scheme, Spread, paper_rows
 from analysis.report import markdown_report
 from analysis.schema import (
     AGREEMENT,
@@ -57,15 +66,6 @@ from analysis.schema import (
     validate,
     write_table,
 )
-from analysis.selection import Candidate, choose_teacher, selection_figure
-from analysis.steps import Segment
-from analysis.students import searched_students, student_frontier, with_confirmations
-from analysis.style import FORMATS, save_figure
-from analysis.versus import Comparison, Contender, ShareDifference, compare
-from analysis.versus_figure import versus_figure
-from analysis.versus_words import HEADINGS as COMPARISON_HEADINGS
-from analysis.versus_words import comparison_markdown, segment_rows
-from analysis.versus_words import note as frontier_note
 from analysis.writing import written_whole
 
 __all__ = [

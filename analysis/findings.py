@@ -6,20 +6,20 @@ from typing import Any
 
 import pyarrow as pa
 
-from analysis.answers import Answer, five_answers
-from analysis.attainment import Attainment, attainment
 from analysis.columns import QUALITIES, Column
-from analysis.comparison import with_baselines
+from analysis.comparison.baselines import with_baselines
+from analysis.comparison.gain import GAIN_METRICS, SHARPNESS, Gain, paired_gain
 from analysis.errors import AnalysisError
-from analysis.gain import GAIN_METRICS, SHARPNESS, Gain, paired_gain
-from analysis.limit import CompressionLimit
-from analysis.limit_estimate import compression_limit
-from analysis.limit_rule import LimitRule
-from analysis.paper import Scheme
-from analysis.pareto import final_students
-from analysis.progress import search_progress
+from analysis.frontier.attainment import Attainment, attainment
+from analysis.frontier.pareto import final_students
+from analysis.frontier.progress import search_progress
+from analysis.frontier.students import student_frontier, with_confirmations
+from analysis.limit.estimate import compression_limit
+from analysis.limit.result import CompressionLimit
+from analysis.limit.rule import LimitRule
+from analysis.paper.answers import Answer, five_answers
+from analysis.paper.rows import Scheme
 from analysis.schema import Mode, Phase, require_one_protocol, require_one_teacher, state_counts
-from analysis.students import student_frontier, with_confirmations
 
 
 @dataclass(frozen=True)

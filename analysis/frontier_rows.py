@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from analysis.comparison import baseline_text
+from analysis.comparison.baselines import baseline_text
 from analysis.findings import Findings
 from analysis.schema import settings_of
 

@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 from typing import Any
 
-from analysis.comparison import budget_note
+from analysis.comparison.baselines import budget_note
+from analysis.figures.pareto import caption
 from analysis.findings import Findings
 from analysis.frontier_rows import FrontierRow, frontier_rows
-from analysis.pareto_figure import caption
 
 FIGURES = {
     "pareto": "Parameters against quality: the students, their Pareto frontier and the limit",

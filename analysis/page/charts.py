@@ -6,14 +6,14 @@ from typing import Any
 
 import pyarrow as pa
 
-from analysis.attainment import Attainment, attainment
 from analysis.columns import COSTS, QUALITIES, Column
+from analysis.comparison.gain import Gain
 from analysis.findings import Findings
-from analysis.gain import Gain
+from analysis.frontier.attainment import Attainment, attainment
+from analysis.frontier.pareto import final_students
+from analysis.frontier.students import confirmed_students, student_frontier
 from analysis.page.chapter import Chapter
-from analysis.paper import scheme_of
-from analysis.pareto import final_students
-from analysis.students import confirmed_students, student_frontier
+from analysis.paper.rows import scheme_of
 
 TRIAL_COLUMNS = (
     *("trial", "phase", "mode", "state", "final", "parameters", "compression_ratio", "width", "depth", "block"),

@@ -4,12 +4,12 @@ import textwrap
 from collections.abc import Sequence
 from typing import Any
 
-from analysis.comparison import budget_note
+from analysis.comparison.baselines import budget_note
+from analysis.figures.pareto import caption, ratio_range
 from analysis.findings import Findings
 from analysis.frontier_rows import frontier_rows
-from analysis.limit import LimitStatus
+from analysis.limit.result import LimitStatus
 from analysis.page.chapter import Chapter, Strip
-from analysis.pareto_figure import caption, ratio_range
 
 Cells = dict[str, Any]
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.optimize import minimize_scalar
 
-from analysis.break_point import Corner, find_corner
+from analysis.limit.break_point import Corner, find_corner
 
 SIZES = np.repeat(np.linspace(7, 11, 9), 5)
 

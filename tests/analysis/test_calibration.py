@@ -8,7 +8,7 @@ import pytest
 from scipy.stats import binom
 
 from analysis import LimitRule, compression_limit
-from analysis.crossing import crossing_interval
+from analysis.limit.crossing import crossing_interval
 from tests.benchmarks.surfaces import Scenario
 
 REPETITIONS = 300

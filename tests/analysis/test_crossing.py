@@ -7,7 +7,7 @@ import pytest
 from scipy.stats import t as student_t
 from sklearn.isotonic import IsotonicRegression
 
-from analysis.crossing import (
+from analysis.limit.crossing import (
     crossing,
     crossing_interval,
     falling_curve,

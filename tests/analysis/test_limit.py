@@ -14,7 +14,7 @@ from analysis import (
     compression_limit,
     limits_table,
 )
-from analysis.crossing import crossing_interval
+from analysis.limit.crossing import crossing_interval
 
 FID = LimitRule(metric="fid", tolerance=1.0)  # the teacher has 5, so at most 10
 

@@ -8,7 +8,7 @@ from pydantic import ValidationError
 
 from analysis import TRIAL_SCHEMA, LimitRule
 from analysis.columns import QUALITIES
-from analysis.limit_rule import RELATIVE
+from analysis.limit.rule import RELATIVE
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from analysis import AnalysisError, save_figure
-from analysis.selection import Candidate, choose_teacher, selection_figure
+from analysis.figures.selection import Candidate, choose_teacher, selection_figure
 
 
 def candidate(width: int, fid: float, error: float = 0.1, score: float = 7.0) -> Candidate:

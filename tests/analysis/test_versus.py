@@ -24,7 +24,7 @@ from analysis import (
     segment_rows,
     versus_figure,
 )
-from analysis.steps import segments, value_at
+from analysis.comparison.steps import segments, value_at
 
 Maker = Callable[..., pa.Table]
 

@@ -32,8 +32,8 @@ from rivals import bootstrap_interval, fieller_interval
 from surfaces import BELOW_THE_KNOT, RANGE, SHAPES, Floats, Scenario, scenarios
 
 from analysis import LimitRule, compression_limit, read_table, trial_table
-from analysis.break_point import Corner, find_corner
-from analysis.crossing import crossing_interval
+from analysis.limit.break_point import Corner, find_corner
+from analysis.limit.crossing import crossing_interval
 
 Ends = tuple[float | None, float | None]
 

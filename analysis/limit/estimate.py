@@ -8,13 +8,14 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from analysis.break_point import BreakPoint, find_corner
 from analysis.columns import Column
-from analysis.crossing import Floats, Interval, crossing, crossing_interval, falling_curve
-from analysis.judging import Judgement, Student, curve_values, judge, turn, turn_back
-from analysis.limit import ONE_SEED, SEARCH_ALONE, CompressionLimit, CurvePoint, LimitStatus
-from analysis.limit_rule import LimitRule
-from analysis.pareto import final_students
+from analysis.frontier.pareto import final_students
+from analysis.frontier.students import Student
+from analysis.limit.break_point import BreakPoint, find_corner
+from analysis.limit.crossing import Floats, Interval, crossing, crossing_interval, falling_curve
+from analysis.limit.judging import Judgement, curve_values, judge, turn, turn_back
+from analysis.limit.result import ONE_SEED, SEARCH_ALONE, CompressionLimit, CurvePoint, LimitStatus
+from analysis.limit.rule import LimitRule
 from analysis.schema import settings_of
 
 FRESH_SEEDS = 5  # that the remedy advises

@@ -1,89 +1,22 @@
 """Two sweeps side by side: which frontier is better over which range of cost, and what each dominates."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from analysis import versus_words
-from analysis.attainment import SeedSets, seed_sets
 from analysis.columns import COLUMNS, COSTS, QUALITIES, column_of
+from analysis.comparison.steps import Point, segments
+from analysis.comparison.versus import Comparison, Contender, ShareDifference
 from analysis.errors import AnalysisError
-from analysis.pareto import OBJECTIVES, dominated_share, final_students, objective_points, pareto_frontier
+from analysis.frontier.attainment import SeedSets, seed_sets
+from analysis.frontier.pareto import OBJECTIVES, dominated_share, final_students, objective_points, pareto_frontier
 from analysis.schema import Phase, require_one_protocol, require_one_teacher
-from analysis.steps import Point, Segment, segments
 
 RESAMPLES = 10_000
 TEACHERS_METRICS = ("fid", "inception_score")  # in every row beside the student's
-
-
-@dataclass(frozen=True)
-class Contender:
-    """One of the two sweeps. `front` has (cost, quality) in the units of the comparison, in ascending order of cost.
-
-    `teacher` is the teacher's (cost, quality) in the same units; None where the table does not have it.
-    """
-
-    name: str
-    dataset: str
-    teacher_version: str
-    teacher_digest: str
-    teacher_parameters: int
-    teacher_fid: float
-    protocol_digest: str
-    extractor: str
-    num_samples: int
-    students: int
-    front: tuple[Point, ...]
-    teacher: Point | None
-
-
-@dataclass(frozen=True)
-class ShareDifference:
-    """The dominated shares of a and b, and a's less b's with a 95% interval.
-
-    With an interval a share is the mean over seeds of each seed's own; without one it is that of all finished
-    students together, and `reason` says why.
-    """
-
-    a: float
-    b: float
-    difference: float
-    low: float | None
-    high: float | None
-    seeds_a: int | None
-    seeds_b: int | None
-    phase: str | None
-    reason: str | None
-
-
-@dataclass(frozen=True)
-class Comparison:
-    """Two sweeps' frontiers as step functions of cost. `segments` are ranges of cost, each with its better frontier.
-
-    Where `relative`, the protocols differ, and every number is a share of the sweep's own teacher's.
-    """
-
-    a: Contender
-    b: Contender
-    objectives: tuple[str, str]
-    relative: bool
-    segments: tuple[Segment, ...]
-    share: ShareDifference
-
-    def sentence(self) -> str:
-        """Which is better over which range, and the difference of the dominated shares."""
-        return versus_words.sentence(self)
-
-    def as_dict(self) -> dict[str, Any]:
-        """The same for a script. Every value is JSON."""
-        return {**asdict(self), "sentence": self.sentence()}
-
-    def _repr_html_(self) -> str:
-        return versus_words.html(self)
 
 
 def compare(table_a: pa.Table, table_b: pa.Table, objectives: Sequence[str] = OBJECTIVES) -> Comparison:

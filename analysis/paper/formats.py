@@ -4,8 +4,8 @@ import csv
 import io
 from collections.abc import Sequence
 
-from analysis.answers import Answer
-from analysis.paper import METRICS, PaperRow, Scheme
+from analysis.paper.answers import Answer
+from analysis.paper.rows import METRICS, PaperRow, Scheme
 
 HEADINGS = ("", "parameters", "ratio", "width", "depth", "block", "seeds", "kimg", "IS", "IS kept", "FID", "VoL")
 FORMS = {"inception_score": ".2f", "fid": ".1f", "sharpness": ",.0f"}

@@ -8,10 +8,10 @@ from typing import Any
 import pyarrow as pa
 from scipy.stats import binomtest
 
-from analysis.limit import CompressionLimit
-from analysis.limit_estimate import compression_limit
-from analysis.limit_rule import LimitRule
-from analysis.paper import Row, Scheme, Spread, comparable_rows, scheme_of, size_of
+from analysis.limit.estimate import compression_limit
+from analysis.limit.result import CompressionLimit
+from analysis.limit.rule import LimitRule
+from analysis.paper.rows import Row, Scheme, Spread, comparable_rows, scheme_of, size_of
 from analysis.schema import Phase, student_of
 
 QUESTIONS = (

@@ -6,9 +6,9 @@ from typing import Any
 import pyarrow as pa
 
 from analysis.columns import Column
-from analysis.judging import turn
-from analysis.limit_rule import LimitRule
-from analysis.pareto import final_students, pareto_frontier
+from analysis.frontier.pareto import final_students, pareto_frontier
+from analysis.limit.judging import turn
+from analysis.limit.rule import LimitRule
 from analysis.schema import Phase, student_of
 
 

@@ -9,12 +9,12 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from analysis.columns import Column
+from analysis.comparison.gain import Gain
 from analysis.errors import AnalysisError
+from analysis.figures.style import BLUE, COLUMN_INCHES, GREEN, ORANGE, SMALL, STYLE, VERMILION, log_axis, ratio_axis
 from analysis.findings import Findings
-from analysis.gain import Gain
-from analysis.paper import Scheme, scheme_of
-from analysis.pareto import WORST
-from analysis.style import BLUE, COLUMN_INCHES, GREEN, ORANGE, SMALL, STYLE, VERMILION, log_axis, ratio_axis
+from analysis.frontier.pareto import WORST
+from analysis.paper.rows import Scheme, scheme_of
 
 SCHEME_COLOURS = {Scheme.MSE: GREEN, Scheme.JOINT: BLUE, Scheme.SCRATCH: ORANGE}
 CELL_INCHES, LABEL_INCHES = 0.5, 1.1  # of a sample grid

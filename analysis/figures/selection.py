@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, NullFormatter
 
 from analysis.errors import AnalysisError
-from analysis.style import BLUE, GREY, ORANGE, STYLE
+from analysis.figures.style import BLUE, GREY, ORANGE, STYLE
 
 TIE_STANDARD_ERRORS = 2.0
 

@@ -5,9 +5,9 @@ from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Any
 
-from analysis.break_point import BreakPoint
-from analysis.crossing import Interval
-from analysis.limit_rule import LimitRule
+from analysis.limit.break_point import BreakPoint
+from analysis.limit.crossing import Interval
+from analysis.limit.rule import LimitRule
 
 # Why a limit is provisional.
 SEARCH_ALONE = "the search alone measured these students, and the best of many noisy results flatters"

@@ -18,7 +18,7 @@ import pyarrow.compute as pc
 
 from analysis.columns import COLUMNS
 from analysis.errors import AnalysisError
-from analysis.pareto import OBJECTIVES, final_students, objective_points
+from analysis.frontier.pareto import OBJECTIVES, final_students, objective_points
 from analysis.schema import Mode, Phase, require_one_protocol, student_of
 
 LEVELS = (0.05, 0.5, 0.95)

@@ -6,7 +6,7 @@ from itertools import accumulate
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from analysis.pareto import OBJECTIVES, final_students, objective_points, reference_of
+from analysis.frontier.pareto import OBJECTIVES, final_students, objective_points, reference_of
 from analysis.schema import Phase, require_one_protocol, require_one_teacher
 
 PROGRESS_SCHEMA = pa.schema(

@@ -1,16 +1,21 @@
 """Trials as students: several seeds of one student are one student, and fresh seeds stand beside searched ones."""
 
 import math
+import statistics
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from analysis.columns import column_of
-from analysis.judging import Student, is_result, students_of
-from analysis.pareto import final_students, pareto_frontier
-from analysis.schema import Phase, student_of
+from analysis.columns import Column, column_of
+from analysis.frontier.pareto import final_students, pareto_frontier
+from analysis.schema import Mode, Phase, TrialState, student_of
 
+Row = dict[str, Any]
+# Of a worker, a machine or a person, and no evidence about the student: OUT_OF_MEMORY, LOST, INTERRUPTED.
+FAILURES = (TrialState.DIVERGED, TrialState.FAILED)
 _CONFIRMED = {
     "confirmed": pa.float64(),
     "confirmed_low": pa.float64(),
@@ -18,6 +23,51 @@ _CONFIRMED = {
     "confirmed_seeds": pa.int64(),
     "confirmed_failed": pa.int64(),
 }
+
+
+@dataclass(frozen=True)
+class Student:
+    """A student with what its seeds measured.
+
+    `failed` seeds diverged, ended with an error, or measured nothing finite. In the median they count as worse
+    than any other, so that a student holds a rule only where most of its seeds do.
+    """
+
+    row: Row  # of the seed nearest to the median
+    values: tuple[float, ...]
+    failed: int
+    median: float
+
+    @property
+    def parameters(self) -> int:
+        return int(self.row["parameters"])
+
+    @property
+    def seeds(self) -> int:
+        return len(self.values) + self.failed
+
+
+def is_result(row: Row) -> bool:
+    """Whether a row is evidence about a student: it reached the full budget, or failed on the way."""
+    if row["mode"] != Mode.DISTILLED or row["phase"] not in (Phase.SEARCH, Phase.CONFIRM):
+        return False
+    return bool(row["final"] and row["state"] == TrialState.COMPLETED) or row["state"] in FAILURES
+
+
+def students_of(rows: Iterable[Row], column: Column) -> Iterator[Student]:
+    """The students of `rows`, smallest first, each seed once: the finished row of it, where there is one."""
+    groups: dict[tuple[Any, ...], dict[int, Row]] = {}
+    for row in sorted(rows, key=lambda row: (row["parameters"], row["trial"])):
+        seeds = groups.setdefault(student_of(row), {})
+        if row["seed"] not in seeds or not _is_measured(seeds[row["seed"]], column):
+            seeds[row["seed"]] = row
+    for group in groups.values():
+        rows_of_one = list(group.values())
+        values = tuple(row[column.name] for row in rows_of_one if _is_measured(row, column))
+        failed = len(rows_of_one) - len(values)
+        worst = -math.inf if column.higher_is_better else math.inf
+        median = statistics.median([*values, *[worst] * failed])
+        yield Student(_nearest(rows_of_one, median, column), values, failed, median)
 
 
 def searched_students(table: pa.Table, metric: str = "fid") -> pa.Table:
@@ -69,3 +119,14 @@ def _confirmation(student: Student) -> dict[str, Any]:
         "confirmed_seeds": len(student.values),
         "confirmed_failed": student.failed,
     }
+
+
+def _nearest(rows: list[Row], median: float, column: Column) -> Row:
+    measured = [row for row in rows if _is_measured(row, column)]
+    return min(measured, key=lambda row: abs(row[column.name] - median), default=rows[0])
+
+
+def _is_measured(row: Row, column: Column) -> bool:
+    value = row[column.name]
+    finished = row["final"] and row["state"] == TrialState.COMPLETED
+    return bool(finished and value is not None and math.isfinite(value) and (value > 0 or not column.log))

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import pyarrow as pa
 
-from analysis.limit import CompressionLimit
+from analysis.limit.result import CompressionLimit
 
 _LIMITS_SCHEMA = pa.schema(
     [

@@ -11,12 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from analysis.errors import AnalysisError
-from analysis.findings import Findings
-from analysis.limit import LimitStatus
-from analysis.pareto import final_students
-from analysis.schema import Mode
-from analysis.students import confirmed_students
-from analysis.style import (
+from analysis.figures.style import (
     BLUE,
     COLUMN_INCHES,
     GREEN,
@@ -30,6 +25,11 @@ from analysis.style import (
     plain_axis,
     ratio_axis,
 )
+from analysis.findings import Findings
+from analysis.frontier.pareto import final_students
+from analysis.frontier.students import confirmed_students
+from analysis.limit.result import LimitStatus
+from analysis.schema import Mode
 
 
 def pareto_figure(findings: Findings) -> Figure:

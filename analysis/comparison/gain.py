@@ -11,7 +11,7 @@ from scipy.stats import binomtest, t
 
 from analysis.columns import QUALITIES
 from analysis.errors import AnalysisError
-from analysis.paper import Scheme, scheme_of, size_of
+from analysis.paper.rows import Scheme, scheme_of, size_of
 from analysis.schema import Mode, TrialState, require_one_protocol, require_one_teacher
 
 CONFIDENCE = 0.95

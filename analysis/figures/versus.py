@@ -7,8 +7,8 @@ from matplotlib.patches import Rectangle
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from analysis.columns import COLUMNS
-from analysis.style import BLUE, GREY, ORANGE, STYLE, VERMILION
-from analysis.versus import Comparison, Contender
+from analysis.comparison.versus import Comparison, Contender
+from analysis.figures.style import BLUE, GREY, ORANGE, STYLE, VERMILION
 
 COLOURS = {"a": BLUE, "b": ORANGE, "equal": GREY}
 TITLE_LETTERS = 60  # in one line

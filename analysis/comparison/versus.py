@@ -1,23 +1,85 @@
-"""A comparison of two sweeps in words: a sentence, a table's rows, Markdown and HTML."""
-
-from __future__ import annotations
+"""What a comparison of two sweeps says: its numbers, and a sentence, a table's rows, Markdown and HTML of them."""
 
 import html as markup
-from typing import TYPE_CHECKING
+from dataclasses import asdict, dataclass
+from typing import Any
 
 from analysis.columns import COLUMNS
-from analysis.pareto import WORST
-from analysis.steps import Segment
-
-if TYPE_CHECKING:
-    from analysis.versus import Comparison
+from analysis.comparison.steps import Point, Segment
+from analysis.frontier.pareto import WORST
 
 HEADINGS = ("range", "better", "by (median)")
 TOLD = 4  # with more ranges a sentence tells how often the frontiers cross instead
 _NOUNS = {"parameters": " parameters", "mac_g": "e9 multiply-accumulates", "latency_ms": " ms"}
 
 
-def sentence(comparison: Comparison) -> str:
+@dataclass(frozen=True)
+class Contender:
+    """One of the two sweeps. `front` has (cost, quality) in the units of the comparison, in ascending order of cost.
+
+    `teacher` is the teacher's (cost, quality) in the same units; None where the table does not have it.
+    """
+
+    name: str
+    dataset: str
+    teacher_version: str
+    teacher_digest: str
+    teacher_parameters: int
+    teacher_fid: float
+    protocol_digest: str
+    extractor: str
+    num_samples: int
+    students: int
+    front: tuple[Point, ...]
+    teacher: Point | None
+
+
+@dataclass(frozen=True)
+class ShareDifference:
+    """The dominated shares of a and b, and a's less b's with a 95% interval.
+
+    With an interval a share is the mean over seeds of each seed's own; without one it is that of all finished
+    students together, and `reason` says why.
+    """
+
+    a: float
+    b: float
+    difference: float
+    low: float | None
+    high: float | None
+    seeds_a: int | None
+    seeds_b: int | None
+    phase: str | None
+    reason: str | None
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Two sweeps' frontiers as step functions of cost. `segments` are ranges of cost, each with its better frontier.
+
+    Where `relative`, the protocols differ, and every number is a share of the sweep's own teacher's.
+    """
+
+    a: Contender
+    b: Contender
+    objectives: tuple[str, str]
+    relative: bool
+    segments: tuple[Segment, ...]
+    share: ShareDifference
+
+    def sentence(self) -> str:
+        """Which is better over which range, and the difference of the dominated shares."""
+        return comparison_sentence(self)
+
+    def as_dict(self) -> dict[str, Any]:
+        """The same for a script. Every value is JSON."""
+        return {**asdict(self), "sentence": self.sentence()}
+
+    def _repr_html_(self) -> str:
+        return _html(self)
+
+
+def comparison_sentence(comparison: Comparison) -> str:
     """What is compared how, which is better where, and the difference of the dominated shares."""
     return f"{_preamble(comparison)}: {_where(comparison)}. {share_sentence(comparison)}"
 
@@ -67,7 +129,7 @@ def segment_rows(comparison: Comparison) -> list[tuple[str, str, str]]:
 def comparison_markdown(comparison: Comparison, figure: str = "compare.png") -> str:
     """The comparison as a page of Markdown; `figure` is the path of its picture beside it."""
     a, b = comparison.a, comparison.b
-    lines = [f"# {a.name} against {b.name}", "", sentence(comparison), ""]
+    lines = [f"# {a.name} against {b.name}", "", comparison_sentence(comparison), ""]
     lines += [f"![The frontiers of {a.name} and {b.name}]({figure})", ""]
     lines += ["| " + " | ".join(HEADINGS) + " |", "|---|---|---:|"]
     lines += ["| " + " | ".join(row) + " |" for row in segment_rows(comparison)]
@@ -81,7 +143,7 @@ def comparison_markdown(comparison: Comparison, figure: str = "compare.png") -> 
     return "\n".join([*lines, ""])
 
 
-def html(comparison: Comparison) -> str:
+def _html(comparison: Comparison) -> str:
     """The sentence and the ranges as HTML, for a notebook."""
     head = "".join(f"<th>{name}</th>" for name in HEADINGS)
     body = "".join(
@@ -89,7 +151,7 @@ def html(comparison: Comparison) -> str:
         for row in segment_rows(comparison)
     )
     return (
-        f"<p>{markup.escape(sentence(comparison))}</p>"
+        f"<p>{markup.escape(comparison_sentence(comparison))}</p>"
         f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table><p>{note()}</p>"
     )
 

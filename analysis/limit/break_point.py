@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.stats import f as f_distribution
 
-from analysis.crossing import LEVEL, Floats, Interval
+from analysis.limit.crossing import LEVEL, Floats, Interval
 
 CORNERS = 241  # tried between the second smallest and the second largest size
 REPETITIONS = 1999  # of the straight line, for the p-value

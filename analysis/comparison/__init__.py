@@ -1,0 +1,1 @@
+"""One way of making students against another, and one sweep against another."""

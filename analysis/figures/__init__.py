@@ -1,0 +1,1 @@
+"""Publication figures: one column wide, the same table gives the same bytes."""

@@ -1,0 +1,1 @@
+"""Which students no other dominates, over seeds and over time."""

@@ -1,0 +1,1 @@
+"""The paper's table and its five questions, from measured rows."""
