@@ -48,7 +48,7 @@ from analysis.paper.answers import QUESTIONS, Answer, five_answers
 from analysis.paper.formats import HEADINGS as PAPER_HEADINGS
 from analysis.paper.formats import paper_cells, paper_csv, paper_latex, paper_markdown
 from analysis.paper.rows import PaperRow, Scheme, Spread, paper_rows
-from analysis.report import markdown_report
+from analysis.report import REPORT_FIGURES, markdown_report
 from analysis.schema import (
     AGREEMENT,
     SCHEMA_VERSION,
@@ -78,6 +78,7 @@ __all__ = [
     "PAPER_HEADINGS",
     "QUALITIES",
     "QUESTIONS",
+    "REPORT_FIGURES",
     "SCHEMA_VERSION",
     "TRIAL_SCHEMA",
     "AnalysisError",

@@ -32,7 +32,7 @@ COSTS = {
     for column in (
         Column("parameters", "generator parameters", "", False, ",.0f"),
         Column("mac_g", "multiply-accumulates per image", "1e9", False, ".3g"),
-        Column("latency_ms", "latency of one image", "ms", False, ".3g"),
+        Column("latency_ms", "latency of one image on its machine", "ms", False, ".3g"),
     )
 }
 QUALITIES = {

@@ -109,7 +109,7 @@ def findings_of(table: pa.Table, rule: LimitRule) -> Findings:
         limit=compression_limit(table, rule),
         frontier=with_baselines(frontier, table),
         attainment=attainment(table, ("parameters", metric)),
-        progress=search_progress(table),
+        progress=_progress(table),
         gains=_gains(table, metric),
         answers=_answers(table, rule),
     )
@@ -120,6 +120,13 @@ def _answers(table: pa.Table, rule: LimitRule) -> tuple[Answer, ...]:
         return tuple(five_answers(table, rule))
     except AnalysisError:
         return ()  # no finished student was measured whole
+
+
+def _progress(table: pa.Table) -> pa.Table:
+    try:
+        return search_progress(table)
+    except AnalysisError:
+        return search_progress(table.slice(0, 0))  # a teacher without a finite FID has no box to fill
 
 
 def _gains(table: pa.Table, metric: str) -> dict[str, tuple[Gain, ...]]:

@@ -4,11 +4,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from analysis.comparison.baselines import budget_note
-from analysis.figures.pareto import caption
 from analysis.findings import Findings
 from analysis.frontier_rows import FrontierRow, frontier_rows
+from analysis.wording import caption
 
-FIGURES = {
+REPORT_FIGURES = {
     "pareto": "Parameters against quality: the students, their Pareto frontier and the limit",
     "samples": "Samples of the teacher and of the frontier's students at the same latents",
     "interpolations": "Images along lines between latents, of the teacher and of students",
@@ -21,7 +21,7 @@ FIGURES = {
 
 
 def markdown_report(findings: Findings, figures: Mapping[str, str]) -> str:
-    """The report of one sweep; `figures` are the paths beside it of those of FIGURES that were drawn."""
+    """The report of one sweep; `figures` are the paths beside it of those of REPORT_FIGURES that were drawn."""
     if not len(findings.table):
         return "No trial has begun.\n"
     first = findings.first
@@ -36,7 +36,7 @@ def markdown_report(findings: Findings, figures: Mapping[str, str]) -> str:
             "\n".join(_frontier_lines(findings)),
             budget_note(findings.frontier),
             *(gain.sentence() for gains in findings.gains.values() for gain in gains),
-            *(line for name in list(FIGURES)[1:] for line in _figure(name, figures)),
+            *(line for name in list(REPORT_FIGURES)[1:] for line in _figure(name, figures)),
         ]
     if findings.answers:
         parts += ["## The paper's five questions"]
@@ -46,7 +46,7 @@ def markdown_report(findings: Findings, figures: Mapping[str, str]) -> str:
 
 
 def _figure(name: str, figures: Mapping[str, str]) -> list[str]:
-    return [f"![{FIGURES[name]}]({figures[name]})"] if name in figures else []
+    return [f"![{REPORT_FIGURES[name]}]({figures[name]})"] if name in figures else []
 
 
 def _frontier_lines(findings: Findings) -> list[str]:

@@ -1,5 +1,6 @@
 """A sweep's result for people: page, figures, Markdown, table, and a summary for the terminal."""
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +21,7 @@ from sweeps.reading import read_trials
 from sweeps.results import find_sweep, spec_of_sweep
 from sweeps.spec import SweepSpec
 from sweeps.spec_file import preset_names
-from sweeps.tracking import VERSION, Tracking
+from sweeps.tracking import VERSION, Tracking, spec_text
 from sweeps.workspace import Workspace
 
 PAGE = "report.html"
@@ -122,6 +123,8 @@ def _write(
         raise SweepError(
             "A report's folder can be written", f"{folder} ({error.strerror})", "Choose another."
         ) from error
+    for stem, form in itertools.product(analysis.REPORT_FIGURES, set(analysis.FORMATS) - set(formats)):
+        (folder / "figures" / f"{stem}.{form}").unlink(missing_ok=True)  # of an earlier table
     figures = {
         stem: analysis.save_figure(figure, folder / "figures" / stem, formats)
         for stem, figure in _figures(chapter).items()
@@ -131,8 +134,10 @@ def _write(
     shown = {stem: f"figures/{paths[0].name}" for stem, paths in figures.items()}
     _write_text(markdown, analysis.markdown_report(findings, shown))
     analysis.write_table(findings.table, parquet)
-    tracking.client.log_artifacts(parent.info.run_id, str(folder), "report")
     files = (page, markdown, parquet, *(path for paths in figures.values() for path in paths))
+    for path in files:  # and nothing else that may lie in the folder
+        place = Path("report") / path.parent.relative_to(folder)
+        tracking.client.log_artifact(parent.info.run_id, str(path), str(place))
     return Report(findings, folder, files), chapter
 
 
@@ -141,7 +146,6 @@ def _chapter(parent: Run, spec: SweepSpec, tracking: Tracking, findings: analysi
     has_students = len(findings.frontier) > 0
     runs = f"{tracking.store.ui_address}/#/experiments/{parent.info.experiment_id}/runs/{{run_id}}"
     versions = {tag.removeprefix(VERSION): text for tag, text in parent.data.tags.items() if tag.startswith(VERSION)}
-    source = name if name in preset_names() else f"{name}.yaml"
     return analysis.Chapter(
         findings=findings,
         name=name,
@@ -150,9 +154,20 @@ def _chapter(parent: Run, spec: SweepSpec, tracking: Tracking, findings: analysi
         importances=importances(spec, findings.table),
         specification=yaml.safe_dump(spec.model_dump(mode="json", exclude_defaults=True), sort_keys=False, width=100),
         versions=dict(sorted(versions.items())),
-        commands=(f"ganlimit sweep run {source}", f"ganlimit report {name} --out report"),
+        commands=(*_commands(spec, tracking), f"ganlimit report {name} --out report"),
         run_url=runs,
     )
+
+
+def _commands(spec: SweepSpec, tracking: Tracking) -> tuple[str, ...]:
+    """What a person types to have the same sweep again."""
+    searched = spec.name.removesuffix("-confirmed")
+    if spec.search.trials == 0 and (before := tracking.find_sweep(searched)):
+        first = _commands(SweepSpec.model_validate_json(spec_text(before.data.tags)), tracking)
+        return (*first, f"ganlimit sweep confirm {searched} --seeds {spec.confirm.seeds}")
+    if spec.name in preset_names():
+        return (f"ganlimit sweep run {spec.name}",)
+    return (f"ganlimit sweep run {spec.name}.yaml  # the specification below",)
 
 
 def _figures(chapter: analysis.Chapter) -> dict[str, Figure]:
@@ -168,7 +183,7 @@ def _figures(chapter: analysis.Chapter) -> dict[str, Figure]:
     for key, gains in findings.gains.items():
         figures[f"gain-{key}"] = analysis.gain_figure(findings, gains[0])
     if chapter.importances:
-        figures["importance"] = analysis.importance_figure(chapter.importances, findings.metric)
+        figures["importance"] = analysis.importance_figure(findings, chapter.importances)
     if len(findings.progress):
         figures["progress"] = analysis.progress_figure(findings)
     return figures

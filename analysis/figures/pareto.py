@@ -1,7 +1,6 @@
 """The figure of a sweep: parameters against quality, with frontier, confirmations, references and the limit."""
 
 import textwrap
-from typing import Any
 
 import matplotlib as mpl
 import numpy as np
@@ -26,10 +25,11 @@ from analysis.figures.style import (
     ratio_axis,
 )
 from analysis.findings import Findings
+from analysis.frontier.band import band_of
 from analysis.frontier.pareto import final_students
 from analysis.frontier.students import confirmed_students
-from analysis.limit.result import LimitStatus
 from analysis.schema import Mode
+from analysis.wording import caption, headline, limit_label, number_range
 
 
 def pareto_figure(findings: Findings) -> Figure:
@@ -54,36 +54,9 @@ def pareto_figure(findings: Findings) -> Figure:
         below.legend(*axes.get_legend_handles_labels(), loc="upper center", ncols=2, frameon=False,
                      columnspacing=1.0, handlelength=1.5, handletextpad=0.5, borderaxespad=0)  # fmt: skip
         below.text(0.5, -0.12, textwrap.fill(caption(findings), 88), transform=below.transAxes, ha="center", va="top",
-                   fontsize=SMALL - 0.8, color="#555555", linespacing=1.3)  # fmt: skip
+                   fontsize=SMALL - 0.5, color="#555555", linespacing=1.3)  # fmt: skip
         axes.set_title(headline(findings), pad=22)
     return figure
-
-
-def headline(findings: Findings) -> str:
-    """The answer in the length of a title."""
-    limit, dataset = findings.limit, findings.first["dataset"]
-    remark = " (provisional)" if limit.provisional else ""
-    if limit.status == LimitStatus.FOUND:
-        return f"{dataset}: compression limit 1/{limit.ratio:.1f}{remark}"
-    if limit.status == LimitStatus.NOT_REACHED:
-        return f"{dataset}: limit beyond 1/{limit.ratio:.1f}{remark}"
-    return f"{dataset}: no size tried holds the rule{remark}"
-
-
-def caption(findings: Findings) -> str:
-    """What a figure of the sweep rests on: how many, of which budget, and the protocol."""
-    students, first = final_students(findings.table), findings.first
-    seeds = f", {findings.limit.seeds} fresh seeds each where confirmed" if findings.is_confirmed else ""
-    unfinished = pc.sum(pc.invert(findings.table["final"])).as_py() or 0
-    parts = [
-        f"{len(findings.frontier)} students on the frontier of {len(students)} finished trials{seeds}",
-        f"distilled with {_range(students['kimg'])} kimg, teacher trained with {first['teacher_kimg']:g} kimg",
-        f"{findings.metric.label} of {first['num_samples']:,} samples, {first['extractor']}",
-        f"protocol {first['protocol_digest'][:8]}",
-    ]
-    if unfinished:
-        parts.append(f"{unfinished} trial{'s' * (unfinished != 1)} without a final value not shown")
-    return "; ".join(parts)
 
 
 def _draw_trials(axes: Axes, findings: Findings, students: pa.Table) -> None:
@@ -91,7 +64,7 @@ def _draw_trials(axes: Axes, findings: Findings, students: pa.Table) -> None:
     axes.scatter(*_xy(students, metric), s=6, color=GREY, alpha=0.5, lw=0, label="finished trial", zorder=2)
     scratch = findings.table.filter(pc.and_(findings.table["final"], pc.equal(findings.table["mode"], Mode.SCRATCH)))
     if len(scratch):
-        label = f"from scratch ({_range(scratch['kimg'])} kimg)"
+        label = f"from scratch ({number_range(scratch['kimg'])} kimg)"
         axes.plot(*_xy(scratch, metric), "x", ms=3.5, mew=0.9, color=ORANGE, label=label, zorder=3)
     _draw_attainment(axes, findings)
     x, y = _xy(frontier, metric)
@@ -113,23 +86,13 @@ def _draw_confirmed(axes: Axes, findings: Findings) -> None:
 
 
 def _draw_attainment(axes: Axes, findings: Findings) -> None:
-    surfaces = findings.attainment.surfaces if findings.attainment else {}
-    if not all(surfaces.values()) or not surfaces:
+    band = band_of(findings.attainment)
+    if band is None:
         return
-    levels = sorted(surfaces)
-    best, middle, worst = (np.array(surfaces[level]).T for level in (levels[0], levels[len(levels) // 2], levels[-1]))
-    x = np.unique(np.concatenate([best[0], worst[0]]))
-    low, high = _step_at(best, x), _step_at(worst, x)
-    known = np.isfinite(low) & np.isfinite(high)
-    axes.fill_between(x[known], low[known], high[known], step="post", color=SKY, alpha=0.3, lw=0,
-                      label="attained by 5 to 95% of seeds", zorder=2)  # fmt: skip
-    axes.step(middle[0], middle[1], where="post", color=BLUE, lw=1.1, label="attained by half of them", zorder=4)
-
-
-def _step_at(surface_2P: Any, x: Any) -> Any:
-    """The value that a step function has at `x`; NaN before its first point."""
-    place = np.searchsorted(surface_2P[0], x, side="right") - 1
-    return np.where(place >= 0, surface_2P[1][np.maximum(place, 0)], np.nan)
+    axes.fill_between(band.x_P, band.best_P, band.worst_P, step="post", color=SKY, alpha=0.3, lw=0,
+                      label=band.words, zorder=2)  # fmt: skip
+    x, y = zip(*band.middle, strict=True)
+    axes.step(x, y, where="post", color=BLUE, lw=1.1, label=band.middle_words, zorder=4)
 
 
 def _draw_references(axes: Axes, findings: Findings) -> None:
@@ -159,25 +122,9 @@ def _draw_limit(axes: Axes, findings: Findings) -> None:
     axes.axvline(limit.parameters, color="black", lw=0.9, zorder=1)
     on_the_left = limit.parameters**2 > left * right  # right of the middle of a logarithmic axis
     axes.text(
-        limit.parameters, 0.985, f" {_limit_label(findings)} ", transform=axes.get_xaxis_transform(),
+        limit.parameters, 0.985, f" {limit_label(limit)} ", transform=axes.get_xaxis_transform(),
         ha="right" if on_the_left else "left", va="top", fontsize=7,
     )  # fmt: skip
-
-
-def _limit_label(findings: Findings) -> str:
-    limit = findings.limit
-    if limit.status == LimitStatus.NOT_REACHED:
-        return f"limit not reached at 1/{limit.ratio:.1f}"
-    return f"limit 1/{limit.ratio:.1f}{ratio_range(findings)}"
-
-
-def ratio_range(findings: Findings) -> str:
-    """The interval of the limit in a few words, `, 95%: 1/24.1 to 1/31.0`; empty where there is none."""
-    ends = findings.limit.ratio_interval
-    if ends is None:
-        return ""
-    low, high = ends
-    return f", 95%: {'below' if low is None else f'1/{low:.1f}'} to {'beyond' if high is None else f'1/{high:.1f}'}"
 
 
 def _rule(findings: Findings) -> str:
@@ -194,11 +141,6 @@ def _scale_axes(axes: Axes, findings: Findings) -> None:
         plain_axis(axes.yaxis)
     axes.grid()
     ratio_axis(axes, findings.first["teacher_parameters"])
-
-
-def _range(column: pa.ChunkedArray) -> str:
-    ends = pc.min_max(column).as_py()
-    return f"{ends['min']:g}" if ends["min"] == ends["max"] else f"{ends['min']:g} to {ends['max']:g}"
 
 
 def _xy(table: pa.Table, metric: str) -> tuple[list[float], list[float]]:

@@ -16,7 +16,7 @@ from analysis.errors import AnalysisError
 
 # Okabe and Ito's palette, told apart by people of every colour vision.
 BLUE, SKY, ORANGE, GREEN = "#0072B2", "#56B4E9", "#E69F00", "#009E73"
-VERMILION, PURPLE, GREY = "#D55E00", "#CC79A7", "#8A8A8A"
+VERMILION, GREY = "#D55E00", "#8A8A8A"
 
 COLUMN_INCHES = 3.5  # of a two-column page
 DPI = 350
@@ -93,7 +93,7 @@ def shortened(value: float) -> str:
 
 def caption_below(figure: Figure, text: str) -> None:
     """What the figure rests on, in small print under everything; wrapped by its writer."""
-    figure.supxlabel(text, fontsize=SMALL - 0.7, color="#555555")
+    figure.supxlabel(text, fontsize=SMALL - 0.5, color="#555555")
 
 
 def ratio_axis(axes: Axes, total: float) -> None:

@@ -1,6 +1,7 @@
 """The figures beside the frontier: images, gains, sharpness, progress and importance. Same table, same bytes."""
 
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import matplotlib as mpl
 import numpy as np
@@ -8,13 +9,24 @@ import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from analysis.columns import Column
 from analysis.comparison.gain import Gain
 from analysis.errors import AnalysisError
-from analysis.figures.style import BLUE, COLUMN_INCHES, GREEN, ORANGE, SMALL, STYLE, VERMILION, log_axis, ratio_axis
+from analysis.figures.style import (
+    BLUE,
+    COLUMN_INCHES,
+    GREEN,
+    ORANGE,
+    SMALL,
+    STYLE,
+    VERMILION,
+    caption_below,
+    log_axis,
+    ratio_axis,
+)
 from analysis.findings import Findings
 from analysis.frontier.pareto import WORST
 from analysis.paper.rows import Scheme, scheme_of
+from analysis.wording import short_caption
 
 SCHEME_COLOURS = {Scheme.MSE: GREEN, Scheme.JOINT: BLUE, Scheme.SCRATCH: ORANGE}
 CELL_INCHES, LABEL_INCHES = 0.5, 1.1  # of a sample grid
@@ -91,12 +103,18 @@ def gain_figure(findings: Findings, gain: Gain) -> Figure:
 
 
 def sharpness_figure(findings: Findings) -> Figure:
-    """Variance of Laplacian against the teacher's, for MSE, joint and from scratch. 1 is the teacher's, and best."""
+    """Variance of Laplacian against the teacher's, for MSE, joint and from scratch. 1 is the teacher's, and best.
+
+    Raises AnalysisError where no trial has finished with one.
+    """
+    rows_of = {scheme: [row for row in findings.table.to_pylist() if _is_of(row, scheme)] for scheme in SCHEME_COLOURS}
+    if not any(rows_of.values()) or not findings.first["teacher_sharpness"] > 0:
+        raise AnalysisError("A figure of sharpness needs a finished trial and its teacher's", "none", "Let it run on.")
 
     def draw(axes: Axes) -> None:
         first = findings.first
         for scheme, colour in SCHEME_COLOURS.items():
-            rows = [row for row in findings.table.to_pylist() if _has_sharpness(row) and scheme_of(row) == scheme]
+            rows = rows_of[scheme]
             shares = [row["sharpness"] / first["teacher_sharpness"] for row in rows]
             if rows:
                 axes.plot([row["parameters"] for row in rows], shares, SCHEME_MARKERS[scheme], ms=3.2, mew=0.8,
@@ -115,27 +133,30 @@ def progress_figure(findings: Findings) -> Figure:
     """How much of the quality-size plane the search dominated after so many images."""
     progress = findings.progress
     with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(COLUMN_INCHES, 2.1), layout="constrained")
-        axes = figure.subplots()
-        axes.step(progress["kimg"].to_pylist(), progress["share"].to_pylist(), where="post", color=BLUE, lw=1.1)
-        axes.set(
-            xlabel="images seen by all students of the search [kimg]", ylabel=f"dominated share, FID up to {WORST}x"
-        )
-        axes.set_ylim(bottom=0)
-        axes.grid()
+        figure = Figure(figsize=(COLUMN_INCHES, 2.2), layout="constrained")
+        trials, kimg = figure.subplots(1, 2, sharey=True)
+        for axes, name in ((trials, "trials"), (kimg, "kimg")):
+            axes.step(progress[name].to_pylist(), progress["share"].to_pylist(), where="post", color=BLUE, lw=1.1)
+            axes.grid()
+        trials.set(xlabel="trials of the search", ylabel=f"dominated share, FID up to {WORST}x", ylim=(0, None))
+        kimg.set(xlabel="images seen by them [kimg]")
+        caption_below(figure, short_caption(findings))
     return figure
 
 
-def importance_figure(importances: Mapping[str, float], metric: Column) -> Figure:
+def importance_figure(findings: Findings, importances: Mapping[str, float]) -> Figure:
     """How much of the variation of the metric each searched parameter explains (fANOVA, Hutter et al., 2014)."""
     ordered = sorted(importances.items(), key=lambda item: (item[1], item[0]))
     with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(COLUMN_INCHES, 0.6 + 0.28 * len(ordered)), layout="constrained")
+        figure = Figure(figsize=(COLUMN_INCHES, 0.75 + 0.28 * len(ordered)), layout="constrained")
         axes = figure.subplots()
         bars = axes.barh([name for name, _ in ordered], [share for _, share in ordered], color=BLUE, height=0.6)
         axes.bar_label(bars, [f"{share:.0%}" for _, share in ordered], padding=2, fontsize=SMALL)
-        axes.set_xlabel(f"share of the variation of {'log ' * metric.log}{metric.label} in the search")
+        axes.set_xlabel(
+            f"share of the variation of {'log ' * findings.metric.log}{findings.metric.label} in the search"
+        )
         axes.margins(x=0.12)
+        caption_below(figure, short_caption(findings))
     return figure
 
 
@@ -148,9 +169,10 @@ def _over_parameters(findings: Findings, draw: Callable[[Axes], None]) -> Figure
         log_axis(axes.xaxis)
         axes.grid()
         ratio_axis(axes, findings.first["teacher_parameters"])
+        caption_below(figure, short_caption(findings))
         figure.legend(loc="outside lower center", ncols=3, frameon=False, columnspacing=1.0, handlelength=1.5)
     return figure
 
 
-def _has_sharpness(row: Mapping[str, object]) -> bool:
-    return bool(row["final"]) and row["sharpness"] is not None
+def _is_of(row: Mapping[str, Any], scheme: Scheme) -> bool:
+    return bool(row["final"]) and (row["sharpness"] or 0) > 0 and scheme_of(dict(row)) == scheme

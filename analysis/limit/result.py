@@ -18,6 +18,7 @@ class LimitStatus(StrEnum):
     """Where the limit lies with respect to the sizes that were tried."""
 
     FOUND = "FOUND"  # inside the searched range
+    AT_LEAST = "AT_LEAST"  # the smallest confirmed size holds it; smaller ones failed in the search alone
     NOT_REACHED = "NOT_REACHED"  # the smallest size tried still holds the rule
     NONE_WITHIN = "NONE_WITHIN"  # no size tried holds the rule
     NO_FINAL_ROWS = "NO_FINAL_ROWS"  # nothing to judge yet

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from analysis.errors import AnalysisError
 from analysis.findings import Findings
 
 
@@ -56,3 +57,7 @@ class Chapter:
     versions: Mapping[str, str] = field(default_factory=dict)
     commands: tuple[str, ...] = ()
     run_url: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.run_url is not None and not self.run_url.startswith(("http://", "https://")):
+            raise AnalysisError("A run's address begins with http:// or https://", self.run_url, "Give another.")

@@ -9,11 +9,13 @@ import pyarrow as pa
 from analysis.columns import COSTS, QUALITIES, Column
 from analysis.comparison.gain import Gain
 from analysis.findings import Findings
-from analysis.frontier.attainment import Attainment, attainment
+from analysis.frontier.attainment import attainment
+from analysis.frontier.band import Band, band_of
 from analysis.frontier.pareto import final_students
 from analysis.frontier.students import confirmed_students, student_frontier
 from analysis.page.chapter import Chapter
 from analysis.paper.rows import scheme_of
+from analysis.wording import limit_label
 
 TRIAL_COLUMNS = (
     *("trial", "phase", "mode", "state", "final", "parameters", "compression_ratio", "width", "depth", "block"),
@@ -36,7 +38,7 @@ def chart_data(chapter: Chapter) -> dict[str, Any]:
         "limit": _limit(findings),
         "gains": {key: _gain(gains[0]) for key, gains in findings.gains.items()},
         "sharpness": _sharpness(findings),
-        "progress": {name: findings.progress[name].to_pylist() for name in ("kimg", "trials", "share")},
+        "progress": {n: [finite(v) for v in findings.progress[n].to_pylist()] for n in ("kimg", "trials", "share")},
         "importances": sorted(chapter.importances.items(), key=lambda item: (item[1], item[0])),
         "teacher_parameters": findings.first.get("teacher_parameters"),
     }
@@ -62,28 +64,28 @@ def _views(findings: Findings) -> dict[str, dict[str, Any]]:
 def _view(findings: Findings, cost: str, quality: str) -> dict[str, Any]:
     table, first = findings.table, findings.first
     frontier, confirmed = student_frontier(table, quality, cost), confirmed_students(table, quality)
-    attained = attainment(table, (cost, quality))
     return {
         "frontier": frontier["trial"].to_pylist(),
         "confirmed": [_confirmed(row, cost) for row in confirmed.to_pylist() if row[cost] is not None],
-        "attained": _surfaces(attained) if attained else [],
-        "attained_seeds": attained.seeds if attained else 0,
-        "teacher": [first.get(f"teacher_{name}") for name in (cost, quality)],
-        "real": first.get(f"real_{quality}"),
+        "band": _band(band_of(attainment(table, (cost, quality)))),
+        "teacher": [finite(first.get(f"teacher_{name}")) for name in (cost, quality)],
+        "real": finite(first.get(f"real_{quality}")),
         "threshold": findings.limit.threshold if quality == findings.rule.metric else None,
         "shows_limit": cost == "parameters" and quality == findings.rule.metric,
     }
 
 
-def _surfaces(attained: Attainment) -> list[list[list[float]]]:
-    """What ever more seeds attain; none where some surface is empty, as too many seeds failed."""
-    surfaces = [[list(point) for point in attained.surfaces[level]] for level in sorted(attained.surfaces)]
-    return surfaces if all(surfaces) else []
+def _band(band: Band | None) -> dict[str, Any] | None:
+    if band is None:
+        return None
+    ends = {"x": band.x_P.tolist(), "best": band.best_P.tolist(), "worst": band.worst_P.tolist()}
+    middle = [list(point) for point in band.middle]
+    return {**ends, "middle": middle, "words": band.words, "middle_words": band.middle_words}
 
 
 def _confirmed(row: Mapping[str, Any], cost: str) -> dict[str, Any]:
     names = ("trial", "confirmed", "confirmed_low", "confirmed_high", "confirmed_seeds", "confirmed_failed")
-    return {**{name: finite(row[name]) for name in names}, "cost": row[cost]}
+    return {**{name: finite(row[name]) for name in names}, "cost": finite(row[cost])}
 
 
 def _column(column: Column) -> dict[str, Any]:
@@ -93,7 +95,7 @@ def _column(column: Column) -> dict[str, Any]:
 def _limit(findings: Findings) -> dict[str, Any]:
     limit = findings.limit
     interval = [limit.interval.low, limit.interval.high] if limit.interval else None
-    return {"parameters": limit.parameters, "ratio": limit.ratio, "interval": interval, "status": str(limit.status)}
+    return {"parameters": limit.parameters, "interval": interval, "label": limit_label(limit)}
 
 
 def _gain(gain: Gain) -> dict[str, Any]:
@@ -110,14 +112,20 @@ def _sharpness(findings: Findings) -> dict[str, Any]:
     """Sharpness as a share of the teacher's, by scheme."""
     schemes: dict[str, dict[str, list[Any]]] = {}
     first, rows = findings.first, _finished(findings.table)
+    if not rows or not _is_positive(first["teacher_sharpness"]):
+        return {"schemes": {}, "real": None}
     for row in rows:
         points = schemes.setdefault(str(scheme_of(row)), {"parameters": [], "share": [], "trial": []})
         points["parameters"].append(row["parameters"])
         points["share"].append(row["sharpness"] / first["teacher_sharpness"])
         points["trial"].append(row["trial"])
-    real = first["real_sharpness"] / first["teacher_sharpness"] if rows else None
-    return {"schemes": dict(sorted(schemes.items())), "real": real}
+    real = first["real_sharpness"] / first["teacher_sharpness"]
+    return {"schemes": dict(sorted(schemes.items())), "real": real if _is_positive(real) else None}
 
 
 def _finished(table: pa.Table) -> list[dict[str, Any]]:
-    return [row for row in table.to_pylist() if row["final"] and finite(row["sharpness"]) is not None]
+    return [row for row in table.to_pylist() if row["final"] and _is_positive(row["sharpness"])]
+
+
+def _is_positive(value: float | None) -> bool:
+    return value is not None and math.isfinite(value) and value > 0

@@ -4,12 +4,15 @@ import textwrap
 from collections.abc import Sequence
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.compute as pc
+
 from analysis.comparison.baselines import budget_note
-from analysis.figures.pareto import caption, ratio_range
 from analysis.findings import Findings
 from analysis.frontier_rows import frontier_rows
 from analysis.limit.result import LimitStatus
 from analysis.page.chapter import Chapter, Strip
+from analysis.wording import caption, interval_words, short_answer
 
 Cells = dict[str, Any]
 
@@ -22,8 +25,8 @@ def overview(chapters: Sequence[Chapter]) -> list[Cells]:
         {
             "name": chapter.name,
             "dataset": chapter.findings.first.get("dataset", ""),
-            "limit": big_answer(chapter.findings),
-            "range": ratio_range(chapter.findings).removeprefix(", 95%: "),
+            "limit": short_answer(chapter.findings.limit),
+            "range": interval_words(chapter.findings.limit),
             "parameters": _count(chapter.findings.limit.parameters),
             "rule": rule_text(chapter.findings),
             "provisional": chapter.findings.limit.provisional,
@@ -39,8 +42,8 @@ def chapter_text(chapter: Chapter) -> Cells:
     return {
         "name": chapter.name,
         "dataset": findings.first.get("dataset", ""),
-        "answer": big_answer(findings),
-        "range": ratio_range(findings).removeprefix(", 95%: "),
+        "answer": short_answer(findings.limit),
+        "range": interval_words(findings.limit),
         "sentence": findings.limit.answer,
         "provisional": findings.limit.provisional,
         "reason": findings.limit.reason,
@@ -59,20 +62,11 @@ def chapter_text(chapter: Chapter) -> Cells:
         "made": made_of(chapter),
         "specification": chapter.specification,
         "commands": chapter.commands,
+        "has_runs": chapter.run_url is not None,
         "has_importances": bool(chapter.importances),
         "has_progress": len(findings.progress) > 0,
         "trials": len(findings.table),
     }
-
-
-def big_answer(findings: Findings) -> str:
-    """The limit in three words at most."""
-    limit = findings.limit
-    if limit.status == LimitStatus.FOUND:
-        return f"1/{limit.ratio:.1f}"
-    if limit.status == LimitStatus.NOT_REACHED:
-        return f"beyond 1/{limit.ratio:.1f}"
-    return "none within" if limit.status == LimitStatus.NONE_WITHIN else "no result yet"
 
 
 def rule_text(findings: Findings) -> str:
@@ -88,7 +82,6 @@ def made_of(chapter: Chapter) -> list[tuple[str, str]]:
     if not first:
         return []
     seeds = {phase: sorted(set(rows)) for phase, rows in _seeds_by_phase(table).items()}
-    hours = sum(table["wall_s"].to_pylist()) / 3600
     last = first["teacher_last_fid"]
     return [
         ("trials", findings.counts),
@@ -100,9 +93,18 @@ def made_of(chapter: Chapter) -> list[tuple[str, str]]:
         ("extractor", f"{first['extractor']}, {first['num_samples']:,} samples an evaluation"),
         ("real held-out images", f"FID {first['real_fid']:.1f}, IS {first['real_inception_score']:.2f}, the floor"),
         ("seeds", "; ".join(f"{phase}: {_listed(values)}" for phase, values in seeds.items())),
-        ("cost", f"{sum(table['kimg'].to_pylist()):,.0f} kimg in {hours:.2f} hours of trials, without the teacher's"),
+        ("cost", _cost(table)),
         *((f"version of {name}", version) for name, version in chapter.versions.items()),
     ]  # fmt: skip
+
+
+def _cost(table: pa.Table) -> str:
+    """Of the trials that this sweep itself ran: one taken from another sweep cost it nothing."""
+    own = table.filter(pc.greater(table["wall_s"], 0))
+    others = len(table) - len(own)
+    taken = f"; {others} trials of no cost, taken from other sweeps or never begun" if others else ""
+    kimg, hours = sum(own["kimg"].to_pylist()), sum(own["wall_s"].to_pylist()) / 3600
+    return f"{kimg:,.0f} kimg in {hours:.2f} hours of trials, without the teacher's{taken}"
 
 
 def _strips(strips: Sequence[Strip], findings: Findings) -> list[Cells]:

@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 
 from analysis import (
-    COLUMNS,
     AnalysisError,
     LimitRule,
     findings_of,
@@ -118,7 +117,7 @@ def test_figures_are_as_wide_as_a_column_with_letters_of_five_points_or_more(con
         *(gain_figure(confirmed, gains[0]) for gains in confirmed.gains.values()),
         sharpness_figure(confirmed),
         progress_figure(confirmed),
-        importance_figure({"width": 0.8, "depth": 0.2}, COLUMNS["fid"]),
+        importance_figure(confirmed, {"width": 0.8, "depth": 0.2}),
     ]
     for figure in figures:
         assert figure.get_figwidth() == pytest.approx(3.5)

@@ -66,7 +66,7 @@ def test_the_report_has_page_figures_for_a_paper_and_table(confirmed: Any, tmp_p
         "Between latents",
         "version of torch",
         "num_samples: 256",  # of the specification
-        "ganlimit sweep run tiny-confirmed.yaml",
+        "ganlimit sweep confirm tiny --seeds 2",
     ):
         assert part.replace("'", "&#39;") in text, part
     markdown = (tmp_path / "out" / "report.md").read_text()

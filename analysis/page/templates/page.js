@@ -1,6 +1,6 @@
 "use strict";
 // Draws what the page's data says; what is optimal, confirmed or attained was worked out before.
-const chapters = JSON.parse(document.getElementById("data").textContent);
+const chapters = JSON.parse(document.getElementById("page-data").textContent);
 const number = (value, digits = 3) =>
   value === null || value === undefined ? "" :
   Math.abs(value) >= 1000 ? Math.round(value).toLocaleString("en") : String(Number(value.toPrecision(digits)));
@@ -29,6 +29,10 @@ function logAxis(title, values, extra = {}) {
       if (Math.log10(value) >= low && Math.log10(value) <= high) ticks.push(value);
     }
   return axis(title, { type: "log", range: [low, high], tickvals: ticks, ticktext: ticks.map(shortened), ...extra });
+}
+function linearAxis(title, values) {
+  const known = values.filter((value) => typeof value === "number"), low = Math.min(...known), high = Math.max(...known), room = 0.06 * (high - low || 1);
+  return axis(title, { range: [low - room, high + room] });
 }
 // Some five round numbers between two ends that are near each other.
 function evenTicks(low, high) {
@@ -66,14 +70,11 @@ function frontierTraces(chapter, view, cost, quality) {
   const scratch = pick(chapter, (i) => trials.mode[i] === "scratch");
   const frontier = view.frontier.map((trial) => rowOf(chapter, trial));
   const confirmed = view.confirmed.length > 0, traces = [];
-  if (view.attained.length >= 3) {
-    const [best, middle, worst] = [view.attained[0], view.attained[Math.floor(view.attained.length / 2)], view.attained.at(-1)];
-    const step = (surface, extra) => ({
-      x: surface.map((p) => p[0]), y: surface.map((p) => p[1]), mode: "lines", line: { shape: "hv", width: 0, color: colour("sky") }, hoverinfo: "skip", type: "scatter", ...extra,
-    });
-    traces.push(step(worst, { showlegend: false }));
-    traces.push(step(best, { fill: "tonexty", fillcolor: colour("sky") + "38", name: "attained by 5 to 95% of seeds" }));
-    traces.push(step(middle, { line: { shape: "hv", width: 2, color: colour("blue") }, name: "attained by half of " + view.attained_seeds + " seeds" }));
+  if (view.band) {
+    const band = view.band, step = (x, y, extra) => ({ x, y, mode: "lines", line: { shape: "hv", width: 0, color: colour("sky") }, hoverinfo: "skip", type: "scatter", ...extra });
+    traces.push(step(band.x, band.worst, { showlegend: false }));
+    traces.push(step(band.x, band.best, { fill: "tonexty", fillcolor: colour("sky") + "38", name: band.words }));
+    traces.push(step(band.middle.map((p) => p[0]), band.middle.map((p) => p[1]), { line: { shape: "hv", width: 2, color: colour("blue") }, name: band.middle_words }));
   }
   traces.push(points(distilled, { name: "finished trial", marker: { size: 6, color: colour("grey"), opacity: 0.5 } }));
   if (scratch.length) traces.push(points(scratch, { name: "from scratch", marker: { size: 8, symbol: "x-thin", line: { width: 1.8, color: colour("orange") } } }));
@@ -116,7 +117,7 @@ function frontierShapes(chapter, view, range) {
       shapes.push({ type: "rect", yref: "paper", y0: 0, y1: 1, x0: limit.interval[0] ?? 10 ** range[0], x1: limit.interval[1] ?? 10 ** range[1], fillcolor: colour("ink"), opacity: 0.08, line: { width: 0 }, layer: "below" });
     shapes.push(line({ yref: "paper", y0: 0, y1: 1, x0: limit.parameters, x1: limit.parameters, line: { width: 1.6, color: colour("ink") } }));
     const right = Math.log10(limit.parameters) > (range[0] + range[1]) / 2;
-    label(" limit 1/" + limit.ratio.toFixed(1) + " ", { x: Math.log10(limit.parameters), xanchor: right ? "right" : "left", yref: "paper", y: 1, yanchor: "top", font: { size: 13, color: colour("ink") } });
+    label(" " + limit.label + " ", { x: Math.log10(limit.parameters), xanchor: right ? "right" : "left", yref: "paper", y: 1, yanchor: "top", font: { size: 13, color: colour("ink") } });
   }
   return [shapes, notes];
 }
@@ -127,7 +128,7 @@ function drawFrontier(element, chapter) {
   const xs = traces.flatMap((trace) => trace.x), ys = traces.flatMap((trace) => trace.y).concat([view.real, view.threshold, teacher[1]]);
   const xaxis = logAxis(columns[cost].axis, xs), log = columns[quality].log;
   view.log = log;
-  const yaxis = log ? logAxis(columns[quality].axis, ys) : axis(columns[quality].axis);
+  const yaxis = log ? logAxis(columns[quality].axis, ys) : linearAxis(columns[quality].axis, ys);
   if (log) yaxis.range[1] += 0.06 * (yaxis.range[1] - yaxis.range[0]); // for the limit's own words
   const [shapes, annotations] = frontierShapes(chapter, view, xaxis.range);
   const shown = layout({ xaxis, yaxis, shapes, annotations, margin: { l: 60, r: 20, t: 46, b: 48 } });
@@ -174,9 +175,10 @@ function drawSharpness(element, chapter) {
   Plotly.react(element, traces, layout({ xaxis: logAxis("generator parameters", traces.flatMap((t) => t.x)), yaxis: logAxis("sharpness / the teacher's", ys), shapes, annotations }), CONFIG);
 }
 function drawProgress(element, chapter) {
-  const progress = chapter.progress;
-  const trace = { x: progress.kimg, y: progress.share, text: progress.trials, mode: "lines", type: "scatter", line: { shape: "hv", width: 2, color: colour("blue") }, hovertemplate: "after %{text} trials, %{x:,.0f} kimg: %{y:.1%}<extra></extra>" };
-  Plotly.react(element, [trace], layout({ showlegend: false, xaxis: axis("images seen by all students [kimg]", { rangemode: "tozero" }), yaxis: axis("share dominated", { tickformat: ".0%", rangemode: "tozero" }) }), CONFIG);
+  const progress = chapter.progress, select = element.closest("figure").querySelector("select");
+  select.onchange = () => drawProgress(element, chapter);
+  const trace = { x: progress[select.value], y: progress.share, text: progress.trials, mode: "lines", type: "scatter", line: { shape: "hv", width: 2, color: colour("blue") }, customdata: progress.kimg, hovertemplate: "after %{text} trials, %{customdata:,.0f} kimg: %{y:.1%}<extra></extra>" };
+  Plotly.react(element, [trace], layout({ showlegend: false, xaxis: axis(select.value === "kimg" ? "images seen by all students [kimg]" : "trials of the search", { rangemode: "tozero" }), yaxis: axis("share dominated", { tickformat: ".0%", rangemode: "tozero" }) }), CONFIG);
 }
 function drawImportance(element, chapter) {
   const rows = chapter.importances;
@@ -236,16 +238,21 @@ function listen(element, article, chapter) {
   element.on("plotly_unhover", () => { card.hidden = true; });
   element.on("plotly_click", (event) => {
     const point = event.points.find((p) => p.customdata !== undefined);
-    if (point) openRun(chapter, point.customdata);
+    if (!point) return;
+    // Without a pointer that can hover, the first touch shows the card and the second opens the run.
+    const touched = matchMedia("(hover: none)").matches && chapter.touched !== point.customdata;
+    chapter.touched = point.customdata;
+    if (touched) showCard(article, chapter, point.customdata, event.event.clientX, event.event.clientY);
+    else openRun(chapter, point.customdata);
   });
-  let at = -1;
+  chapter.at = -1;
   element.addEventListener("keydown", (event) => {
     const frontier = chapter.views[chapter.view].frontier, step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
-    if (event.key === "Enter" && at >= 0) openRun(chapter, frontier[at]);
+    if (event.key === "Enter" && chapter.at >= 0) openRun(chapter, frontier[chapter.at]);
     if (event.key === "Escape") card.hidden = true;
     if (!step || !frontier.length) return;
     event.preventDefault();
-    at = at < 0 && step < 0 ? frontier.length - 1 : Math.max(0, Math.min(frontier.length - 1, at + step));
+    const at = chapter.at = chapter.at < 0 && step < 0 ? frontier.length - 1 : Math.max(0, Math.min(frontier.length - 1, chapter.at + step));
     const [cost, quality] = chapter.view.split("|"), i = rowOf(chapter, frontier[at]), box = element.getBoundingClientRect(), frame = element._fullLayout;
     const place = (name, value, frameAxis) => frameAxis.l2p(frameAxis.type === "log" ? Math.log10(value) : value) + frameAxis._offset;
     live.textContent = showCard(article, chapter, frontier[at], box.left + place(cost, chapter.trials[cost][i], frame.xaxis), box.top + place(quality, chapter.trials[quality][i], frame.yaxis));
@@ -260,6 +267,7 @@ function chooseView(article, chapter, chart) {
     select.value = chapter.view.split("|")[place];
     select.addEventListener("change", () => {
       chapter.view = selects.cost.value + "|" + selects.quality.value;
+      chapter.at = -1;
       if (chapter.views[chapter.view]) drawFrontier(chart, chapter);
     });
   });
@@ -271,13 +279,13 @@ const SHOWN = [
   ["gan_weight", "GAN weight"], ["settings", "settings"], ["seed", "seed"], ["kimg", "kimg"], ["fid", "FID"], ["inception_score", "IS"], ["sharpness", "sharpness"], ["kid", "KID"],
   ["precision", "precision"], ["recall", "recall"], ["latent_ssim", "SSIM"], ["latency_ms", "ms an image"], ["wall_s", "seconds"], ["error", "error"],
 ];
-const PAGE = 25;
+const PAGE = 25, PRINTED = 400; // rows
 function trialTable(article, chapter) {
   const table = article.querySelector("[data-trials]"), pager = article.querySelector("[data-pager]"), trials = chapter.trials;
   const all = trials.trial.map((_, i) => i), shown = SHOWN.filter(([name]) => trials[name].some((value) => value !== null));
   const numeric = new Set(shown.map(([name]) => name).filter((name) => trials[name].every((value) => value === null || typeof value === "number")));
   const state = { sort: "trial", down: false, page: 0, text: "", phase: "", state: "" };
-  const words = all.map((i) => shown.map(([name]) => cell(name, i)).join(" ").toLowerCase());
+  const words = all.map((i) => shown.map(([name]) => cell(name, i) + " " + trials[name][i]).join(" ").toLowerCase()); // as shown, and as measured
   function cell(name, i) { const value = trials[name][i]; return typeof value === "number" && name !== "trial" && name !== "seed" ? number(value, 4) : value === null ? "" : String(value); }
   function rows() {
     const text = state.text.trim().toLowerCase();
@@ -293,12 +301,12 @@ function trialTable(article, chapter) {
     th.append(button); head.append(th);
   }
   function fill() {
-    const kept = rows(), pages = Math.max(1, Math.ceil(kept.length / PAGE));
+    const kept = rows(), size = "print" in document.documentElement.dataset ? PRINTED : PAGE, pages = Math.max(1, Math.ceil(kept.length / size));
     state.page = Math.min(state.page, pages - 1);
     for (const th of head.cells) {
       if (th.firstChild.dataset.sort === state.sort) th.setAttribute("aria-sort", state.down ? "descending" : "ascending"); else th.removeAttribute("aria-sort");
     }
-    table.tBodies[0].replaceChildren(...kept.slice(state.page * PAGE, (state.page + 1) * PAGE).map((i) => {
+    table.tBodies[0].replaceChildren(...kept.slice(state.page * size, (state.page + 1) * size).map((i) => {
       const tr = document.createElement("tr");
       for (const [name] of shown) {
         const td = document.createElement(name === "trial" ? "th" : "td"), text = cell(name, i);
@@ -323,6 +331,7 @@ function trialTable(article, chapter) {
     control.addEventListener("input", () => { state[name] = control.value; state.page = 0; fill(); });
   }
   fill();
+  return fill;
 }
 
 // --- everything ---------------------------------------------------------------------------------------
@@ -339,11 +348,12 @@ const watch = new IntersectionObserver((entries) => {
 }, { rootMargin: "400px" });
 const charts = document.querySelectorAll("[data-chart]");
 const redraw = () => { for (const element of drawn.keys()) draw(element); };
+const tables = [];
 for (const article of document.querySelectorAll("article")) {
   const chapter = chapters[Number(article.dataset.chapter)];
   const frontier = article.querySelector('[data-chart="frontier"]');
   if (frontier) chooseView(article, chapter, frontier);
-  trialTable(article, chapter);
+  tables.push(trialTable(article, chapter));
   for (const link of article.querySelectorAll("a[data-run]"))
     if (chapter.run_url) Object.assign(link, { href: runAddress(chapter, link.dataset.run), target: "_blank", rel: "noopener" });
   for (const form of article.querySelectorAll("form")) form.addEventListener("submit", (event) => event.preventDefault());
@@ -353,10 +363,13 @@ matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redraw);
 window.addEventListener("beforeprint", () => {
   document.documentElement.dataset.print = "";
   for (const element of charts) { draw(element); Plotly.relayout(element, { width: element.closest(".pair") ? 330 : 680, height: 330 }); }
-  for (const details of document.querySelectorAll("details")) details.open = true;
+  for (const fill of tables) fill();
+  for (const details of document.querySelectorAll("details:not([open])")) { details.open = true; details.dataset.opened = ""; }
 });
 window.addEventListener("afterprint", () => {
   delete document.documentElement.dataset.print;
-  for (const element of charts) { Plotly.relayout(element, { autosize: true, width: null, height: null }); }
+  for (const element of charts) Plotly.relayout(element, { autosize: true, width: null, height: null });
+  for (const details of document.querySelectorAll("details[data-opened]")) { details.open = false; delete details.dataset.opened; }
+  for (const fill of tables) fill();
   redraw();
 });

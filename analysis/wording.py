@@ -1,0 +1,84 @@
+"""A sweep's answer in few words, the same on the page, in figures, in Markdown and on the terminal."""
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from analysis.findings import Findings
+from analysis.frontier.pareto import final_students
+from analysis.limit.result import CompressionLimit, LimitStatus
+
+# How a limit's ratio is qualified; its own sentence says why.
+_BEFORE = {LimitStatus.FOUND: "", LimitStatus.AT_LEAST: "at least ", LimitStatus.NOT_REACHED: "beyond "}
+
+
+def short_answer(limit: CompressionLimit) -> str:
+    """`1/26.3`, `at least 1/25.0`, `beyond 1/61.8`, or that there is none."""
+    if limit.status in _BEFORE and limit.ratio is not None:
+        return f"{_BEFORE[limit.status]}1/{limit.ratio:.1f}"
+    return "none within" if limit.status == LimitStatus.NONE_WITHIN else "no result yet"
+
+
+def interval_words(limit: CompressionLimit) -> str:
+    """`1/24.1 to 1/31.0`, an end that is open in words; empty where there is no interval."""
+    ends = limit.ratio_interval
+    if ends is None:
+        return ""
+    low, high = ends
+    return f"{'any size tried' if low is None else f'1/{low:.1f}'} to {'beyond' if high is None else f'1/{high:.1f}'}"
+
+
+def headline(findings: Findings) -> str:
+    """The answer in the length of a title."""
+    limit, dataset = findings.limit, findings.first["dataset"]
+    remark = " (provisional)" if limit.provisional else ""
+    if limit.status in _BEFORE:
+        return f"{dataset}: compression limit {short_answer(limit)}{remark}"
+    if limit.status == LimitStatus.NONE_WITHIN:
+        return f"{dataset}: no size tried holds the rule{remark}"
+    return f"{dataset}: no result to judge yet"
+
+
+def limit_label(limit: CompressionLimit) -> str:
+    """What stands beside the limit's line in a figure."""
+    words = f"limit {short_answer(limit)}"
+    if interval := interval_words(limit):
+        words += f", 95%: {interval}"
+    return words + (" (provisional)" if limit.provisional and limit.interval is None else "")
+
+
+def caption(findings: Findings) -> str:
+    """What a figure of the sweep rests on: how many, of which budget, and the protocol."""
+    students, first = final_students(findings.table), findings.first
+    unfinished = pc.sum(pc.invert(findings.table["final"])).as_py() or 0
+    parts = [
+        f"{len(findings.frontier)} students on the frontier of {len(students)} finished trials{_seeds(findings)}",
+        f"distilled with {number_range(students['kimg'])} kimg, teacher trained with {first['teacher_kimg']:g} kimg",
+        f"{findings.metric.label} of {first['num_samples']:,} samples, {first['extractor']}",
+        f"protocol {first['protocol_digest'][:8]}",
+    ]
+    if unfinished:
+        parts.append(f"{unfinished} trial{'s' * (unfinished != 1)} without a final value not shown")
+    return "; ".join(parts)
+
+
+def short_caption(findings: Findings) -> str:
+    """The same for a small figure: how many trials, and the protocol."""
+    rows = pc.sum(findings.table["final"]).as_py() or 0
+    first = findings.first
+    return f"{rows} finished trials; {first['num_samples']:,} samples each; protocol {first['protocol_digest'][:8]}"
+
+
+def number_range(column: pa.ChunkedArray) -> str:
+    """`40`, or `40 to 256`."""
+    ends = pc.min_max(column).as_py()
+    return f"{ends['min']:g}" if ends["min"] == ends["max"] else f"{ends['min']:g} to {ends['max']:g}"
+
+
+def _seeds(findings: Findings) -> str:
+    if not findings.is_confirmed:
+        return ""
+    counts = sorted({point.seeds for point in findings.limit.curve})
+    if not counts:
+        return ""
+    many = f"{counts[0]}" if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
+    return f", {many} fresh seeds each where confirmed"

@@ -1,0 +1,91 @@
+"""Findings of tables that are strange in some way: each has a page, a Markdown report and one clear answer."""
+
+import math
+from typing import Any
+
+import pytest
+
+from analysis import (
+    AnalysisError,
+    Chapter,
+    LimitRule,
+    findings_of,
+    frontier_rows,
+    markdown_report,
+    pareto_figure,
+    render_page,
+    sharpness_figure,
+    trial_table,
+)
+
+SCRATCH = {"mode": "scratch", "phase": "baseline", "gan_weight": None}
+FAILED: dict[str, Any] = {"state": "FAILED", "final": False, "fid": None, "inception_score": None, "sharpness": None}
+STRANGE: dict[str, list[dict[str, Any]]] = {
+    "one row": [{}],
+    "all failed": [FAILED, {**FAILED, "state": "DIVERGED"}],
+    "scratch alone": [{**SCRATCH}],
+    "confirmed alone": [{"phase": "confirm", "seed": seed} for seed in (1, 2)],
+    "every confirmation failed": [{}, *({**FAILED, "phase": "confirm", "seed": seed} for seed in (1, 2, 3))],
+    "NaN and infinity": [{"fid": math.nan}, {"fid": math.inf}, {"fid": 9.0, "width": 5}],
+    "nothing measured but FID": [{"inception_score": None, "sharpness": None}],
+    "references that are NaN": [{"real_fid": math.nan, "real_sharpness": math.nan, "latency_ms": math.nan}],
+    "a teacher without sharpness": [{"teacher_sharpness": 0.0}],
+    "equal rows": [{}, {}, {}],
+    "twins of which one has no FID": [{}, {**SCRATCH, "seed": 1}, {**SCRATCH, "seed": 2, "fid": None}],
+    "a perfect student": [{"latent_ssim": 1.0, "latent_mse": 0.0, "latent_psnr": None, "path_mse": 0.0}],
+}
+RULES = {
+    "FID": LimitRule(),
+    "IS": LimitRule(metric="inception_score", tolerance=0.17),
+    "KID, not measured": LimitRule(metric="kid", threshold=0.02),
+    "MSE, not measured": LimitRule(metric="latent_mse", threshold=0.1),
+}
+
+
+@pytest.mark.parametrize("rule", RULES.values(), ids=RULES)
+@pytest.mark.parametrize("rows", STRANGE.values(), ids=STRANGE)
+def test_a_strange_table_has_an_answer_a_page_and_a_report(table: Any, rows: Any, rule: LimitRule) -> None:
+    findings = findings_of(table(*rows), rule)
+    assert findings.limit.sentence()
+    assert findings.limit.sentence() in markdown_report(findings, {})
+    assert findings.limit.answer.split(" (")[0] in render_page([Chapter(findings, "strange")])
+    if len(findings.frontier):
+        pareto_figure(findings)
+
+
+def test_no_rows_have_findings_too(table: Any) -> None:
+    findings = findings_of(table(), LimitRule())
+    assert "no limit to state" in findings.limit.sentence()
+    assert markdown_report(findings, {}) == "No trial has begun.\n"
+    render_page([Chapter(findings, "empty")])
+    with pytest.raises(AnalysisError, match="sharpness"):
+        sharpness_figure(findings)
+
+
+def test_a_negative_kid_is_a_value_like_others(table: Any) -> None:
+    rows = table({"kid": -0.001, "parameters": 9_000}, {"kid": 0.03, "parameters": 3_000, "width": 2})
+    findings = findings_of(rows, LimitRule(metric="kid", threshold=0.01))
+    assert findings.limit.trial == 1
+    assert len(findings.frontier) == 2
+    render_page([Chapter(findings, "kid")])
+
+
+def test_rows_of_two_protocols_are_refused_by_name(table: Any) -> None:
+    with pytest.raises(AnalysisError, match=f"{'p' * 64}, {'q' * 64}"):
+        findings_of(table({}, {"protocol_digest": "q" * 64}), LimitRule())
+
+
+def test_what_the_table_says_of_the_rule_is_what_the_limit_says(sweep_rows: Any) -> None:
+    findings = findings_of(trial_table(sweep_rows()), LimitRule(tolerance=1.0))
+    holding = [row for row in frontier_rows(findings) if row.holds]
+    smallest = min(int(row.parameters.replace(",", "")) for row in holding)
+    assert findings.limit.student_parameters == smallest
+    assert findings.limit.parameters is not None
+    assert findings.limit.parameters <= smallest
+
+
+def test_findings_show_themselves_in_a_notebook(sweep_rows: Any) -> None:
+    findings = findings_of(trial_table(sweep_rows()), LimitRule(tolerance=1.0))
+    for shown in (findings, findings.limit):
+        assert "compression limit" in shown._repr_html_()
+        assert "compression limit" in shown._repr_markdown_()
