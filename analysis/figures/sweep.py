@@ -169,8 +169,10 @@ def _over_parameters(findings: Findings, draw: Callable[[Axes], None]) -> Figure
         log_axis(axes.xaxis)
         axes.grid()
         ratio_axis(axes, findings.first["teacher_parameters"])
-        caption_below(figure, short_caption(findings))
-        figure.legend(loc="outside lower center", ncols=3, frameon=False, columnspacing=1.0, handlelength=1.5)
+        # The caption is the legend's title: beneath the legend it would lie over it.
+        legend = figure.legend(loc="outside lower center", ncols=3, frameon=False, columnspacing=1.0, handlelength=1.5,
+                               title=short_caption(findings), title_fontsize=SMALL - 0.5)  # fmt: skip
+        legend.get_title().set_color("#555555")
     return figure
 
 

@@ -11,6 +11,7 @@ import pytest
 
 from analysis import AnalysisError, attainment, pareto_frontier, why_no_attainment
 from analysis.columns import COLUMNS
+from analysis.frontier.band import band_of
 
 
 def student(width: int, seed: int, fid: float | None, **changes: Any) -> dict[str, Any]:
@@ -160,3 +161,25 @@ def test_other_objectives_and_several_protocols_are_refused(table: Any) -> None:
         attainment(table(), ("parameters", "colour"))
     with pytest.raises(AnalysisError, match="one protocol"):
         attainment(table({}, {"protocol_digest": "other"}))
+
+
+class TestBand:
+    def test_both_ends_are_steps_at_the_same_places_where_both_are_known(self, table: Any) -> None:
+        # Three seeds of three students; with seed 3 the smallest one failed.
+        rows = [
+            {"phase": "confirm", "seed": seed, "width": width, "parameters": 1000 * width, "fid": fid}
+            for seed, fids in ((1, (30.0, 10.0, 8.0)), (2, (40.0, 12.0, 7.0)), (3, (None, 11.0, 9.0)))
+            for width, fid in zip((1, 2, 3), fids, strict=True)
+        ]
+        rows[6] |= {"state": "DIVERGED", "final": False}
+        band = band_of(attainment(table(*rows)))
+        assert band is not None
+        assert band.x_P.tolist() == [2000.0, 3000.0], "not all seeds reach anything at 1000"
+        assert band.best_P.tolist() == [10.0, 7.0]
+        assert band.worst_P.tolist() == [12.0, 9.0]
+        assert band.middle == ((1000.0, 40.0), (2000.0, 11.0), (3000.0, 8.0))
+        assert band.words == "attained by 1 to 3 of 3 seeds"
+        assert band.middle_words == "attained by 2 of 3 seeds"
+
+    def test_without_an_attainment_there_is_none(self, table: Any) -> None:
+        assert band_of(attainment(table({}))) is None

@@ -117,7 +117,7 @@ function frontierShapes(chapter, view, range) {
       shapes.push({ type: "rect", yref: "paper", y0: 0, y1: 1, x0: limit.interval[0] ?? 10 ** range[0], x1: limit.interval[1] ?? 10 ** range[1], fillcolor: colour("ink"), opacity: 0.08, line: { width: 0 }, layer: "below" });
     shapes.push(line({ yref: "paper", y0: 0, y1: 1, x0: limit.parameters, x1: limit.parameters, line: { width: 1.6, color: colour("ink") } }));
     const right = Math.log10(limit.parameters) > (range[0] + range[1]) / 2;
-    label(" " + limit.label + " ", { x: Math.log10(limit.parameters), xanchor: right ? "right" : "left", yref: "paper", y: 1, yanchor: "top", font: { size: 13, color: colour("ink") } });
+    label(" " + (narrow() ? limit.label.split(",")[0] : limit.label) + " ", { x: Math.log10(limit.parameters), xanchor: right ? "right" : "left", yref: "paper", y: 1, yanchor: "top", font: { size: 13, color: colour("ink") } });
   }
   return [shapes, notes];
 }
