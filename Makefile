@@ -2,6 +2,8 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
+# The sweeps in one process, what needs no Ray in another.
+TOGETHER := -n 2 --dist loadgroup
 INSTALLED := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
@@ -21,10 +23,10 @@ demo: $(INSTALLED)  ## the main job on handwritten digits, about 8 minutes
 	$(BIN)/ganlimit demo
 
 test: $(INSTALLED)  ## the whole test suite
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest $(TOGETHER)
 
 check: lint  ## what to run before a commit: lint, types, architecture and the fast tests
-	$(BIN)/python -m pytest -m "not slow"
+	$(BIN)/python -m pytest $(TOGETHER) -m "not slow"
 
 lint: $(INSTALLED)  ## style, types and the walls between the packages
 	$(BIN)/ruff check .
