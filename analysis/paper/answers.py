@@ -140,7 +140,7 @@ def _judged(students: Iterable[Student], rule: LimitRule) -> list[Student]:
 
     A failed seed is one of its seeds, and does not hold.
     """
-    sizes: dict[object, list[Student]] = {}
+    sizes: dict[tuple[int, int, int, str], list[Student]] = {}
     for student in students:
         sizes.setdefault(size_of(student.row), []).append(student)
     sign = -1 if rule.column.higher_is_better else 1
