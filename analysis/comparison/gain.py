@@ -111,14 +111,20 @@ _NAMES = {name: QUALITIES[name].label for name in GAIN_METRICS if name in QUALIT
 def paired_gain(table: pa.Table, ours: Side, theirs: Side, metric: str = "fid") -> Gain:
     """The gain of `ours` over `theirs` in `metric`, one of GAIN_METRICS, by the pairs of `pair_rows`.
 
-    sharpness is compared by |log(sharpness / the teacher's)|. Raises AnalysisError for other metrics and for rows of
-    several protocols or teachers.
+    Raises AnalysisError for other metrics and for rows of several protocols or teachers.
+    """
+    return gain_of_pairs(pair_rows(table, ours, theirs), metric)
+
+
+def gain_of_pairs(pairing: Pairing, metric: str = "fid") -> Gain:
+    """The gain in `metric`, one of GAIN_METRICS, by pairs that are known. Raises AnalysisError for other metrics.
+
+    sharpness is compared by |log(sharpness / the teacher's)|.
     """
     if metric not in GAIN_METRICS:
         raise AnalysisError(
             f"A gain is a ratio of positive numbers: {', '.join(GAIN_METRICS)}", repr(metric), "Choose among these."
         )
-    pairing = pair_rows(table, ours, theirs)
     logs: Logs = {}
     left_out: dict[Any, int] = {}
     for row in pairing.unpaired:
@@ -134,7 +140,8 @@ def paired_gain(table: pa.Table, ours: Side, theirs: Side, metric: str = "fid") 
         own = {size: logs[size]} if size in logs else {}
         gain_of_size = _gain(_size_label(size), metric, own, left_out.get(size, 0), pairing)
         per_size.append(replace(gain_of_size, parameters=size[0]))
-    whole = _gain(f"{_name(ours)} against {_name(theirs)}", metric, logs, sum(left_out.values()), pairing)
+    label = f"{_name(pairing.ours)} against {_name(pairing.theirs)}"
+    whole = _gain(label, metric, logs, sum(left_out.values()), pairing)
     return replace(whole, per_size=tuple(per_size))
 
 

@@ -15,12 +15,14 @@ Side = Scheme | Mode
 
 @dataclass(frozen=True)
 class Pairing:
-    """The finished rows of ours: `pairs` of (ours, theirs), and those without a partner.
+    """The finished rows of one side: `pairs` of (ours, theirs), and those without a partner.
 
     `fresh`: ours are confirmed rows alone. `chosen`: ours are students of the search that its own results are taken
     to have chosen, which flatters them, since the same rows then stand for them.
     """
 
+    ours: Side
+    theirs: Side
     pairs: tuple[tuple[Row, Row], ...]
     unpaired: tuple[Row, ...]
     fresh: bool
@@ -54,7 +56,8 @@ def pair_rows(table: pa.Table, ours: Side, theirs: Side) -> Pairing:
             own, chosen = confirmed, False
     pairs = tuple((row, partners[key(row)]) for row in own if key(row) in partners)
     fresh = bool(own) and all(row["phase"] == Phase.CONFIRM for row in own)
-    return Pairing(pairs, tuple(row for row in own if key(row) not in partners), fresh, chosen)
+    unpaired = tuple(row for row in own if key(row) not in partners)
+    return Pairing(ours, theirs, pairs, unpaired, fresh, chosen)
 
 
 def _is_of(row: Row, side: Side) -> bool:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from analysis.comparison.gain import SHARPNESS, Gain, count_of, paired_gain
+from analysis.comparison.gain import SHARPNESS, Gain, count_of, gain_of_pairs
 from analysis.comparison.pairing import Pairing, pair_rows
 from analysis.frontier.students import Student, is_result
 from analysis.limit.estimate import compression_limit
@@ -16,7 +16,7 @@ from analysis.limit.judging import judge
 from analysis.limit.result import CompressionLimit
 from analysis.limit.rule import LimitRule
 from analysis.paper.rows import Row, Scheme, Spread, comparable_rows, scheme_of, size_of
-from analysis.schema import student_of
+from analysis.schema import TrialState, student_of
 from analysis.wording import counted
 
 QUESTIONS = (
@@ -106,13 +106,15 @@ def _reachable(table: pa.Table, limit: CompressionLimit) -> str:
         return f"None of the sizes tried: no student has {rule} in most of its seeds."
     of_student = [row for row in rows if student_of(row) == student_of(first) and row["phase"] == first["phase"]]
     seeds = list({row["seed"]: row for row in sorted(of_student, key=lambda row: bool(row["final"]))}.values())
-    fid, score = ([row[name] for row in seeds if _finite(row, name)] for name in ("fid", "inception_score"))
+    measured = [row for row in seeds if row["state"] == TrialState.COMPLETED]
+    fid, score = ([row[name] for row in measured if _finite(row, name)] for name in ("fid", "inception_score"))
+    failed = f" ({len(seeds) - len(measured)} failed)" if len(measured) < len(seeds) else ""
     shown = f"FID {Spread.of(fid).text('.1f')} against the teacher's {first['teacher_fid']:.1f}" if fid else "no FID"
     retained = f"{statistics.median(score) / first['teacher_inception_score']:.0%} of its IS" if score else "no IS"
     remark = f" Provisional: {limit.reason}." if limit.provisional else ""
     return (
         f"{_ratio(first)} ({first['parameters']:,} parameters), the smallest student whose median holds the rule, "
-        f"{rule}: over {counted(len(seeds), 'seed')} {shown}, {retained}.{remark}"
+        f"{rule}: over {counted(len(seeds), 'seed')}{failed} {shown}, {retained}.{remark}"
     )
 
 
@@ -149,47 +151,45 @@ def _judged(students: Iterable[Student], rule: LimitRule) -> list[Student]:
 
 
 def _against_scratch(table: pa.Table) -> str:
-    sides = [(scheme, paired_gain(table, scheme, Scheme.SCRATCH)) for scheme in (Scheme.JOINT, Scheme.MSE)]
-    paired = [(scheme, fid) for scheme, fid in sides if fid.ratio is not None]
+    pairings = [pair_rows(table, scheme, Scheme.SCRATCH) for scheme in (Scheme.JOINT, Scheme.MSE)]
+    paired = [(pairing, fid) for pairing in pairings if (fid := gain_of_pairs(pairing)).pairs]
     if not paired:
         return _missing(
             "no student has a baseline from scratch of its architecture and seed",
             "Run the sweep with baseline.of: all under a new --name.",
         )
-    (scheme, fid), *rest = paired
-    pairing = pair_rows(table, scheme, Scheme.SCRATCH)
-    score, sharpness = (paired_gain(table, scheme, Scheme.SCRATCH, name) for name in ("inception_score", SHARPNESS))
+    (pairing, fid), *rest = paired
+    score, sharpness = (gain_of_pairs(pairing, name) for name in ("inception_score", SHARPNESS))
     teacher = pairing.pairs[0][0]
     small = [size for size in fid.per_size if teacher["teacher_parameters"] >= SMALL * (size.parameters or math.inf)]
     among = f" ({count_of(small)} of a tenth of the teacher or less)" if small else ""
     others = "".join(f"; MSE alone has the lower FID in {other.count}{other.remark}" for _, other in rest)
     return (
-        f"{_named(scheme, pairing)} against scratch, pair by pair of one architecture and seed{_seeds_of(fid)}: FID "
+        f"{_named(pairing)} against scratch, pair by pair of one architecture and seed{_seeds_of(fid)}: FID "
         f"{fid.times}, lower in {fid.count} pairs{among}{fid.sign_test}; higher IS in {score.count}; sharpness closer "
         f"to the teacher's in {sharpness.count}{fid.remark}{others}. {_budgets(pairing)}"
     )
 
 
 def _joint_against_mse(table: pa.Table) -> str:
-    fid = paired_gain(table, Scheme.JOINT, Scheme.MSE)
-    if fid.ratio is None:
-        return _missing("no pair of the two schemes", "Run a sweep with gan_weight 0 and one above it.")
     pairing = pair_rows(table, Scheme.JOINT, Scheme.MSE)
-    sharpness = paired_gain(table, Scheme.JOINT, Scheme.MSE, SHARPNESS)
+    fid, sharpness = (gain_of_pairs(pairing, name) for name in ("fid", SHARPNESS))
+    if not fid.pairs:
+        return _missing("no pair of the two schemes", "Run a sweep with gan_weight 0 and one above it.")
     shares = [_sharpness_share(row[side] for row in pairing.pairs) for side in (0, 1)]
     shown = f" (joint {shares[0]}, MSE {shares[1]} times the teacher's)" if all(shares) else ""
     return (
-        f"{_named(Scheme.JOINT, pairing)} against MSE alone, pair by pair of one student and seed{_seeds_of(fid)}: FID "
+        f"{_named(pairing)} against MSE alone, pair by pair of one student and seed{_seeds_of(fid)}: FID "
         f"{fid.times}, lower in {fid.count} pairs{fid.sign_test}; sharpness closer to the teacher's in "
         f"{sharpness.count}{shown}."
     )
 
 
-def _named(scheme: Scheme, pairing: Pairing) -> str:
-    """The scheme, with the weights of the GAN term that the pairs have."""
-    weights = sorted({row["gan_weight"] for row, _ in pairing.pairs})
-    if scheme != Scheme.JOINT:
+def _named(pairing: Pairing) -> str:
+    """The scheme of ours, with the weights of the GAN term that the pairs have."""
+    if pairing.ours != Scheme.JOINT:
         return "MSE alone"
+    weights = sorted({row["gan_weight"] for row, _ in pairing.pairs})
     ends = f"{weights[0]:g}" if len(weights) == 1 else f"{weights[0]:g} to {weights[-1]:g}"
     return f"Joint (a = {ends})"
 

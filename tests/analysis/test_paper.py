@@ -126,6 +126,8 @@ def test_a_seed_that_failed_does_not_hold(table: Any) -> None:
     *_, where, _ = five_answers(table(*rows), RULE)
     assert "1/25.0: 2 of 3" in where.sentence
     assert "1/12.5: 2 of 3" in where.sentence, "what was lost is no evidence"
+    _, reachable, *_ = five_answers(table(*rows), RULE)
+    assert "over 3 seeds (1 failed) FID 9.0 against" in reachable.sentence
 
 
 def test_the_best_scheme_of_a_size_is_the_best_by_the_rules_metric(table: Any) -> None:
