@@ -31,7 +31,7 @@ from analysis.figures.sweep import (
 )
 from analysis.figures.versus import versus_figure
 from analysis.findings import Findings, findings_of
-from analysis.frontier.attainment import Attainment, attainment, why_no_attainment
+from analysis.frontier.attainment import Attainment, attainment
 from analysis.frontier.pareto import dominated_share, final_students, front_of, hypervolume, pareto_frontier
 from analysis.frontier.progress import search_progress
 from analysis.frontier.students import searched_students, student_frontier, with_confirmations
@@ -155,7 +155,6 @@ __all__ = [
     "trial_table",
     "validate",
     "versus_figure",
-    "why_no_attainment",
     "with_baselines",
     "with_confirmations",
     "write_csv",

@@ -8,7 +8,8 @@ import pyarrow as pa
 
 from analysis.columns import QUALITIES, Column
 from analysis.comparison.baselines import with_baselines
-from analysis.comparison.gain import GAIN_METRICS, SHARPNESS, Gain, paired_gain
+from analysis.comparison.gain import GAIN_METRICS, SHARPNESS, Gain, gain_of_pairs
+from analysis.comparison.pairing import pair_rows
 from analysis.errors import AnalysisError
 from analysis.frontier.attainment import Attainment, attainment
 from analysis.frontier.pareto import final_students
@@ -132,8 +133,9 @@ def _progress(table: pa.Table) -> pa.Table:
 def _gains(table: pa.Table, metric: str) -> dict[str, tuple[Gain, ...]]:
     first = metric if metric in GAIN_METRICS else "fid"
     metrics = (first, *(name for name in ("fid", "inception_score", SHARPNESS) if name != first))
-    found = {
-        "scratch": [paired_gain(table, Mode.DISTILLED, Mode.SCRATCH, name) for name in metrics],
-        "joint": [paired_gain(table, Scheme.JOINT, Scheme.MSE, name) for name in metrics],
+    pairings = {
+        "scratch": pair_rows(table, Mode.DISTILLED, Mode.SCRATCH),
+        "joint": pair_rows(table, Scheme.JOINT, Scheme.MSE),
     }
+    found = {key: [gain_of_pairs(pairing, name) for name in metrics] for key, pairing in pairings.items()}
     return {key: tuple(gain for gain in gains if gain.pairs) for key, gains in found.items() if gains[0].pairs}

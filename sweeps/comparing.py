@@ -10,8 +10,10 @@ from rich.table import Table
 
 import analysis
 from sweeps.errors import SweepError
-from sweeps.results import find_sweep, sweep_table
+from sweeps.reading import read_trials
+from sweeps.results import find_sweeps
 from sweeps.tracking import Tracking
+from sweeps.workspace import Workspace
 
 
 @dataclass(frozen=True)
@@ -49,11 +51,23 @@ class Versus:
         return [page, *figures, data]
 
 
-def versus_of(tracking: Tracking, a: str, b: str, objectives: tuple[str, str]) -> Versus:
-    """The sweeps called `a` and `b`. Raises SweepError where there is none of the name, AnalysisError as `compare`."""
-    for name in (a, b):
-        find_sweep(tracking, name)  # of two mistakes the first is told, before any table is read
-    return Versus(analysis.compare(sweep_table(tracking, a), sweep_table(tracking, b), objectives))
+def versus_of(tracking: Tracking, workspace: Workspace, a: str, b: str, objectives: tuple[str, str]) -> Versus:
+    """The sweeps called `a` and `b`; a name may be that of the file that began a sweep, where it began no other.
+
+    Raises SweepError where a name is of no sweep or of several, AnalysisError as `compare`.
+    """
+    sweeps = [_sweep_called(tracking, name) for name in (a, b)]  # of two mistakes the first, before a table is read
+    tables = [read_trials(tracking, workspace, sweep).table for sweep in sweeps]
+    return Versus(analysis.compare(tables[0], tables[1], objectives))
+
+
+def _sweep_called(tracking: Tracking, name: str) -> str:
+    members = [name] if tracking.find_sweep(name) else find_sweeps(tracking, name)
+    if len(members) > 1:
+        raise SweepError(
+            "A comparison is of one sweep with another", f"{name!r}, which began {', '.join(members)}", "Name one."
+        )
+    return members[0]
 
 
 def _terminal_table(comparison: analysis.Comparison) -> Table:

@@ -1,5 +1,6 @@
 """Students beside their baselines: the same architecture and seed, trained from scratch."""
 
+import math
 from collections.abc import Iterable
 from typing import Any
 
@@ -22,7 +23,7 @@ def with_baselines(students: pa.Table, table: pa.Table) -> pa.Table:
 
     The baseline is the row of `table` from scratch with the same data set, architecture and seed; of
     several the one with the largest budget. Where no baseline has the seed it is, of those with the
-    architecture, the one of the median FID. Without one, or where it did not finish, the metrics are
+    architecture and an FID, the one of the median FID. Without one, or where it did not finish, the metrics are
     null, and baseline_state says how it ended.
     """
     require_one_protocol(table)
@@ -76,8 +77,12 @@ def _baselines(table: pa.Table) -> dict[_Twin, dict[str, Any]]:
 
 
 def _of_median_fid(student: dict[str, Any], twins: dict[_Twin, dict[str, Any]]) -> dict[str, Any] | None:
-    same = [row for twin, row in twins.items() if twin[:-1] == _twin(student)[:-1] and _finished(row)]
+    same = [row for twin, row in twins.items() if twin[:-1] == _twin(student)[:-1] and _has_fid(row)]
     return sorted(same, key=lambda row: row["fid"])[(len(same) - 1) // 2] if same else None
+
+
+def _has_fid(row: dict[str, Any]) -> bool:
+    return _finished(row) and row["fid"] is not None and math.isfinite(row["fid"])
 
 
 def _finished(row: dict[str, Any]) -> bool:

@@ -2,7 +2,6 @@
 
 import math
 import statistics
-from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -10,16 +9,16 @@ import pyarrow as pa
 from scipy.stats import binomtest, t
 
 from analysis.columns import QUALITIES
+from analysis.comparison.pairing import Pairing, Row, Side, pair_rows
 from analysis.errors import AnalysisError
-from analysis.paper.rows import Scheme, scheme_of, size_of
-from analysis.schema import Mode, TrialState, require_one_protocol, require_one_teacher
+from analysis.paper.rows import Scheme, size_of
+from analysis.schema import Mode
 
 CONFIDENCE = 0.95
 SHARPNESS = "sharpness"  # as closeness to the teacher's
 GAIN_METRICS = ("fid", "inception_score", "latent_mse", SHARPNESS)  # positive ones, of which a ratio means something
 
-Row = dict[str, Any]
-Side = Scheme | Mode
+Logs = dict[Any, dict[int, list[float]]]  # by architecture and seed: log(how many times better) of each pair
 
 
 @dataclass(frozen=True)
@@ -28,10 +27,12 @@ class Gain:
 
     `ratio` is the geometric mean over architectures of each one's geometric mean over its seeds, and with a seed
     over its pairs: an architecture counts once, however many seeds it has. `low` and `high` are a 95% t-interval on
-    the logarithms, over the architectures where there are several and else over the seeds; None where there is one
-    of these. `wins` of the `pairs` are better; `p_value` is the two-sided sign test's, which leaves ties out
-    and takes pairs for independent, which those of one architecture are not quite.
-    `left_out` rows of ours have no partner, or one of the two has no positive number.
+    the logarithms, over the `clusters`: the architectures where there are several and else the seeds; None where
+    there is one of these. Of the `pairs` ours is better in `wins` and equal in `ties`, and on the average in
+    `clusters_won`. `p_value` is the two-sided sign test's over the clusters, which leaves equal ones out; pairs that
+    share an architecture, or even a partner, are not independent and would make it too small.
+    `left_out` rows of ours have no partner, or one of the two has no positive number. `fresh` and `chosen` as in
+    `Pairing`.
     """
 
     label: str
@@ -43,7 +44,13 @@ class Gain:
     low: float | None
     high: float | None
     wins: int
-    p_value: float | None  # None where every pair is a tie
+    ties: int
+    cluster: str  # "architecture" or "seed"
+    clusters: int
+    clusters_won: int
+    p_value: float | None  # None with one cluster, and where all are equal
+    fresh: bool
+    chosen: bool
     parameters: int | None = None  # of the one architecture
     per_size: tuple["Gain", ...] = ()  # the same for each architecture, smallest first
 
@@ -57,16 +64,38 @@ class Gain:
         left_out = f"; {self.left_out} left out for want of a pair" if self.left_out else ""
         if self.ratio is None:
             return f"{self.label}: no pair of one architecture and seed{left_out}."
-        form = ".3f" if abs(self.ratio - 1) < 0.1 else ".2f"
+        fresh = " of fresh seeds" if self.fresh else ""
+        return (
+            f"{self.label}: {self.metric_name} {self.times}, better in {self.count} pairs{fresh}{self.sign_test}"
+            f"{left_out}{self.remark}."
+        )
+
+    @property
+    def times(self) -> str:
+        """How many times as good with its interval: `1.50 times as good (95% interval 1.20 to 1.90)`."""
+        form = ".3f" if abs((self.ratio or 0) - 1) < 0.1 else ".2f"
         ratio, low, high = (format(value or 0, form) for value in (self.ratio, self.low, self.high))
         spread = "no interval: one seed" if self.low is None else f"95% interval {low} to {high}"
-        paired = sum(size.pairs > 0 for size in self.per_size)
-        sizes = f" of {paired} architectures" if paired > 1 else ""
-        chance = "" if self.p_value is None else f" (sign test p {_chance(self.p_value)})"
-        return (
-            f"{self.label}: {self.metric_name} {ratio} times as good ({spread}), better in {self.wins} "
-            f"of {self.pairs} pairs{sizes}{chance}{left_out}."
-        )
+        return f"{ratio} times as good ({spread})"
+
+    @property
+    def count(self) -> str:
+        """In how many of the pairs ours is better: `7 of 9`, `7 of 9 (1 equal)`."""
+        return count_of([self])
+
+    @property
+    def sign_test(self) -> str:
+        """What is tested and how it comes out, to follow a count of pairs; empty where nothing can be tested."""
+        if self.p_value is None:
+            return ""
+        won = f"{self.clusters_won} of {self.clusters} {self.cluster}s"
+        p_value = "< 0.001" if self.p_value < 0.001 else f"= {self.p_value:.2g}"
+        return f" and on average in {won} (sign test over these p {p_value})"
+
+    @property
+    def remark(self) -> str:
+        """That ours are flattered, to end a sentence; empty where they are not."""
+        return "; the search chose these students by the same rows, which flatters them" if self.chosen else ""
 
     def as_dict(self) -> dict[str, Any]:
         """The same for a script. Every value is JSON."""
@@ -80,76 +109,75 @@ _NAMES = {name: QUALITIES[name].label for name in GAIN_METRICS if name in QUALIT
 
 
 def paired_gain(table: pa.Table, ours: Side, theirs: Side, metric: str = "fid") -> Gain:
-    """The gain of `ours` over `theirs` in `metric`, one of GAIN_METRICS.
+    """The gain of `ours` over `theirs` in `metric`, one of GAIN_METRICS, by the pairs of `pair_rows`.
 
-    A side is a Scheme, or a Mode for students of all its schemes. Two distilled students pair where all but the
-    weight of the GAN term is equal; a student and one from scratch where architecture and seed are, and of several
-    from scratch the one of the largest budget counts. sharpness is compared by |log(sharpness / the teacher's)|.
     Raises AnalysisError for other metrics and for rows of several protocols or teachers.
+    """
+    return gain_of_pairs(pair_rows(table, ours, theirs), metric)
+
+
+def gain_of_pairs(pairing: Pairing, metric: str = "fid") -> Gain:
+    """The gain in `metric`, one of GAIN_METRICS, by pairs that are known. Raises AnalysisError for other metrics.
+
+    sharpness is compared by |log(sharpness / the teacher's)|.
     """
     if metric not in GAIN_METRICS:
         raise AnalysisError(
             f"A gain is a ratio of positive numbers: {', '.join(GAIN_METRICS)}", repr(metric), "Choose among these."
         )
-    require_one_protocol(table)
-    require_one_teacher(table)
-    rows = [row for row in table.to_pylist() if row["final"] and row["state"] == TrialState.COMPLETED]
-    partners = _first_of_each([row for row in rows if _is_of(row, theirs)], _partner_key(theirs))
-    own = _first_of_each([row for row in rows if _is_of(row, ours)], _own_key).values()
-    logs: dict[Any, dict[int, list[float]]] = {}
+    logs: Logs = {}
     left_out: dict[Any, int] = {}
-    for row in own:
-        gain = _log_ratio(row, partners.get(_partner_key(theirs)(row)), metric)
+    for row in pairing.unpaired:
+        left_out[size_of(row)] = left_out.get(size_of(row), 0) + 1
+    for row, partner in pairing.pairs:
+        gain = _log_ratio(row, partner, metric)
         if gain is None:
             left_out[size_of(row)] = left_out.get(size_of(row), 0) + 1
         else:
             logs.setdefault(size_of(row), {}).setdefault(row["seed"], []).append(gain)
-    label = f"{_name(ours)} against {_name(theirs)}"
-    sizes = sorted(logs.keys() | left_out.keys())
-    per_size = tuple(_of_size(size, metric, logs.get(size, {}), left_out.get(size, 0)) for size in sizes)
-    return _of_sizes(label, metric, list(logs.values()), sum(left_out.values()), per_size)
+    per_size = []
+    for size in sorted(logs.keys() | left_out.keys()):
+        own = {size: logs[size]} if size in logs else {}
+        gain_of_size = _gain(_size_label(size), metric, own, left_out.get(size, 0), pairing)
+        per_size.append(replace(gain_of_size, parameters=size[0]))
+    label = f"{_name(pairing.ours)} against {_name(pairing.theirs)}"
+    whole = _gain(label, metric, logs, sum(left_out.values()), pairing)
+    return replace(whole, per_size=tuple(per_size))
 
 
-def _of_sizes(
-    label: str, metric: str, logs: list[dict[int, list[float]]], left_out: int, per_size: tuple[Gain, ...]
-) -> Gain:
-    gains = [gain for by_seed in logs for gains in by_seed.values() for gain in gains]
-    if len(logs) > 1:
-        clusters = [statistics.mean(statistics.mean(gains) for gains in by_seed.values()) for by_seed in logs]
+def count_of(gains: list[Gain]) -> str:
+    """In how many of the pairs of several sizes together ours is better: `7 of 9`, `7 of 9 (1 equal)`."""
+    wins, pairs, ties = (sum(getattr(gain, name) for gain in gains) for name in ("wins", "pairs", "ties"))
+    return f"{wins} of {pairs}" + (f" ({ties} equal)" if ties else "")
+
+
+def _gain(label: str, metric: str, logs: Logs, left_out: int, pairing: Pairing) -> Gain:
+    by_seed = [{seed: statistics.mean(gains) for seed, gains in of_size.items()} for of_size in logs.values()]
+    if len(by_seed) > 1:
+        cluster, clusters = "architecture", [statistics.mean(means.values()) for means in by_seed]
     else:
-        clusters = [statistics.mean(gains) for by_seed in logs for gains in by_seed.values()]
-    seeds = len({seed for by_seed in logs for seed in by_seed})
-    return _gain(label, metric, gains, clusters, seeds, left_out, per_size)
-
-
-def _of_size(size: tuple[int, int, int, str], metric: str, by_seed: dict[int, list[float]], left_out: int) -> Gain:
-    gain = _of_sizes(_size_label(size), metric, [by_seed] if by_seed else [], left_out, ())
-    return replace(gain, parameters=size[0])
-
-
-def _gain(
-    label: str,
-    metric: str,
-    gains: list[float],
-    clusters: list[float],
-    seeds: int,
-    left_out: int,
-    per_size: tuple[Gain, ...],
-) -> Gain:
-    wins, losses = sum(gain > 0 for gain in gains), sum(gain < 0 for gain in gains)
+        cluster, clusters = "seed", [mean for means in by_seed for mean in means.values()]
+    gains = [gain for of_size in logs.values() for of_seed in of_size.values() for gain in of_seed]
+    signs = [round(mean, 12) for mean in clusters]  # a mean of opposite logarithms is 0 but for rounding
+    won, lost = sum(sign > 0 for sign in signs), sum(sign < 0 for sign in signs)
     low, high = _interval(clusters)
     return Gain(
         label=label,
         metric=metric,
         pairs=len(gains),
-        seeds=seeds,
+        seeds=len({seed for means in by_seed for seed in means}),
         left_out=left_out,
         ratio=math.exp(statistics.mean(clusters)) if clusters else None,
         low=low,
         high=high,
-        wins=wins,
-        p_value=float(binomtest(wins, wins + losses).pvalue) if wins + losses else None,
-        per_size=per_size,
+        wins=sum(gain > 0 for gain in gains),
+        ties=sum(gain == 0 for gain in gains),
+        cluster=cluster,
+        clusters=len(clusters),
+        clusters_won=won,
+        p_value=float(binomtest(won, won + lost).pvalue) if len(clusters) > 1 and won + lost else None,
+        fresh=pairing.fresh,
+        chosen=pairing.chosen,
     )
 
 
@@ -161,10 +189,8 @@ def _interval(logs: list[float]) -> tuple[float, float] | tuple[None, None]:
     return math.exp(mean - half), math.exp(mean + half)
 
 
-def _log_ratio(ours: Row, theirs: Row | None, metric: str) -> float | None:
+def _log_ratio(ours: Row, theirs: Row, metric: str) -> float | None:
     """log(how many times better ours is); None where one of the two has no positive number."""
-    if theirs is None:
-        return None
     values = [_positive(row, metric) for row in (ours, theirs)]
     if values[0] is None or values[1] is None:
         return None
@@ -182,32 +208,6 @@ def _positive(row: Row, metric: str) -> float | None:
     return distance if distance > 0 else None
 
 
-def _is_of(row: Row, side: Side) -> bool:
-    return side in (row["mode"], scheme_of(row))
-
-
-def _own_key(row: Row) -> tuple[Any, ...]:
-    return (*_architecture(row), row["settings"], row["gan_weight"])
-
-
-def _partner_key(theirs: Side) -> Callable[[Row], tuple[Any, ...]]:
-    if theirs in (Mode.SCRATCH, Scheme.SCRATCH):
-        return _architecture
-    return lambda row: (*_architecture(row), row["settings"])
-
-
-def _architecture(row: Row) -> tuple[Any, ...]:
-    return (*size_of(row), row["seed"])
-
-
-def _first_of_each(rows: Iterable[Row], key: Callable[[Row], tuple[Any, ...]]) -> dict[tuple[Any, ...], Row]:
-    """By key the row of the largest budget; of equal budgets the first."""
-    found: dict[tuple[Any, ...], Row] = {}
-    for row in sorted(rows, key=lambda row: (-row["kimg"], row["trial"])):
-        found.setdefault(key(row), row)
-    return found
-
-
 def _name(side: Side) -> str:
     names = {Mode.SCRATCH: "from scratch", Scheme.MSE: "MSE alone", Scheme.JOINT: "joint"}
     return names.get(side, str(side))
@@ -216,7 +216,3 @@ def _name(side: Side) -> str:
 def _size_label(size: tuple[int, int, int, str]) -> str:
     parameters, width, depth, block = size
     return f"{parameters:,} parameters (width {width}, depth {depth}, {block})"
-
-
-def _chance(p_value: float) -> str:
-    return "< 0.001" if p_value < 0.001 else f"= {p_value:.2g}"

@@ -7,6 +7,8 @@ from typing import Any
 from analysis.columns import COLUMNS
 from analysis.comparison.steps import Point, Segment
 from analysis.frontier.pareto import WORST
+from analysis.nouns import counted
+from analysis.schema import Phase
 
 HEADINGS = ("range", "better", "by (median)")
 TOLD = 4  # with more ranges a sentence tells how often the frontiers cross instead
@@ -36,10 +38,10 @@ class Contender:
 
 @dataclass(frozen=True)
 class ShareDifference:
-    """The dominated shares of a and b, and a's less b's with a 95% interval.
+    """The dominated shares of a and b, and a's less b's with Welch's 95% t-interval over seeds.
 
-    With an interval a share is the mean over seeds of each seed's own; without one it is that of all finished
-    students together, and `reason` says why.
+    With an interval a share is the mean over seeds of each seed's own; without one it is that of the students' medians
+    over seeds, and `reason` says why.
     """
 
     a: float
@@ -57,13 +59,15 @@ class ShareDifference:
 class Comparison:
     """Two sweeps' frontiers as step functions of cost. `segments` are ranges of cost, each with its better frontier.
 
-    Where `relative`, the protocols differ, and every number is a share of the sweep's own teacher's.
+    Where `relative`, the protocols differ, and every number is a share of the sweep's own teacher's. The frontiers are
+    of medians over the seeds of `phase`: search, or confirm where fresh seeds measured both.
     """
 
     a: Contender
     b: Contender
     objectives: tuple[str, str]
     relative: bool
+    phase: str
     segments: tuple[Segment, ...]
     share: ShareDifference
 
@@ -81,7 +85,7 @@ class Comparison:
 
 def comparison_sentence(comparison: Comparison) -> str:
     """What is compared how, which is better where, and the difference of the dominated shares."""
-    return f"{_preamble(comparison)}: {_where(comparison)}. {share_sentence(comparison)}"
+    return f"{_preamble(comparison)}, {_basis(comparison)}: {_where(comparison)}. {share_sentence(comparison)}"
 
 
 def share_sentence(comparison: Comparison) -> str:
@@ -94,7 +98,7 @@ def share_sentence(comparison: Comparison) -> str:
     else:
         box = f"the larger teacher's size and {WORST} times the higher of their FIDs"
     if share.low is None:
-        basis = f"all finished students; {share.reason}"
+        basis = f"medians of all finished students; {share.reason}"
     else:
         seeds = f"{share.seeds_a}" if share.seeds_a == share.seeds_b else f"{share.seeds_a} and {share.seeds_b}"
         basis = f"95% interval {share.low:+.3f} to {share.high:+.3f}; means over {seeds} seeds, {share.phase}"
@@ -135,8 +139,9 @@ def comparison_markdown(comparison: Comparison, figure: str = "compare.png") -> 
     lines += ["| " + " | ".join(row) + " |" for row in segment_rows(comparison)]
     lines += ["", note(), "", "## How it was made", ""]
     for side in (a, b):
+        students = counted(side.students, "finished student")
         lines.append(
-            f"- {side.name}: {side.students} finished students on {side.dataset}, {len(side.front)} on the frontier; "
+            f"- {side.name}: {students} on {side.dataset}, {len(side.front)} on the frontier; "
             f"teacher {side.teacher_version} of {side.teacher_parameters:,} parameters, FID {side.teacher_fid:.1f}; "
             f"{side.num_samples:,} samples an evaluation, {side.extractor}, protocol {side.protocol_digest[:16]}"
         )
@@ -159,7 +164,8 @@ def _html(comparison: Comparison) -> str:
 def note() -> str:
     """What a frontier is, for those who compare two."""
     return (
-        "A frontier is the best of noisy results: the more students a sweep tried, the more it flatters. Between two "
+        "A student counts once, at the median of its seeds. A frontier is the best of noisy results: the more students "
+        "a sweep tried, the more it flatters, unless fresh seeds measured it. Between two "
         "of its students the cheaper one stands for all that lies between."
     )
 
@@ -174,6 +180,11 @@ def _preamble(comparison: Comparison) -> str:
     if a.teacher_digest == b.teacher_digest:
         return f"On {a.dataset}, under one protocol and with one teacher ({a.teacher_version})"
     return f"On {a.dataset}, under one protocol, with two teachers ({a.teacher_version} and {b.teacher_version})"
+
+
+def _basis(comparison: Comparison) -> str:
+    seeds = "fresh seeds" if comparison.phase == Phase.CONFIRM else "the seeds of the search"
+    return f"students at the median of {seeds}"
 
 
 def _where(comparison: Comparison) -> str:

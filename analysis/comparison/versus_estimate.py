@@ -1,21 +1,24 @@
 """Two sweeps side by side: which frontier is better over which range of cost, and what each dominates."""
 
+import math
+import statistics
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from scipy.stats import t
 
-from analysis.columns import COLUMNS, COSTS, QUALITIES, column_of
+from analysis.columns import COSTS, QUALITIES, Column, column_of
 from analysis.comparison.steps import Point, segments
 from analysis.comparison.versus import Comparison, Contender, ShareDifference
 from analysis.errors import AnalysisError
 from analysis.frontier.attainment import SeedSets, seed_sets
-from analysis.frontier.pareto import OBJECTIVES, dominated_share, final_students, objective_points, pareto_frontier
-from analysis.schema import Phase, require_one_protocol, require_one_teacher
+from analysis.frontier.pareto import OBJECTIVES, dominated_share, final_students, front_of
+from analysis.frontier.students import Student, is_result, students_of
+from analysis.schema import Phase, require_one_protocol, require_one_teacher, student_of
 
-RESAMPLES = 10_000
+LEVEL = 0.95
 TEACHERS_METRICS = ("fid", "inception_score")  # in every row beside the student's
 
 
@@ -23,9 +26,16 @@ def compare(table_a: pa.Table, table_b: pa.Table, objectives: Sequence[str] = OB
     """The comparison of two sweeps in a cost and a quality, such as parameters and fid.
 
     Under one protocol in the columns' own units. Under two, or on two data sets, both as a share of each sweep's own
-    teacher: 1/compression ratio against FID / the teacher's FID, since their values share no axis. Raises
-    AnalysisError for other objectives (of two protocols: those that the table does not have of teachers), for rows
-    of several protocols or teachers within a table, and where a sweep has no finished student with both numbers.
+    teacher: 1/compression ratio against FID / the teacher's FID, since their values share no axis.
+
+    A student is one point, as in `student_frontier`: at the median of the seeds that finished in the search, so that
+    more seeds are not more chances of a lucky one. Where in both sweeps every student of this frontier has fresh
+    seeds, the frontiers are of these students at the medians of their fresh seeds, which have not chosen them, a
+    failed one counting as worse than any; in both or in neither, since a searched frontier beside a confirmed one is
+    flattered.
+
+    Raises AnalysisError for other objectives (of two protocols: those that the table does not have of teachers), for
+    rows of several protocols or teachers within a table, and where a sweep has no finished student with both numbers.
     """
     cost, quality = _cost_and_quality(objectives)
     firsts = [_first(table) for table in (table_a, table_b)]
@@ -41,9 +51,10 @@ def compare(table_a: pa.Table, table_b: pa.Table, objectives: Sequence[str] = OB
     if names[0] == names[1]:
         names = [f"{names[0]} (first)", f"{names[1]} (second)"]
     tables = (table_a, table_b)
+    phase, fronts = _fronts(tables, (cost, quality))
     a, b = (
-        _contender(name, table, first, (cost, quality), relative)
-        for name, table, first in zip(names, tables, firsts, strict=True)
+        _contender(name, table, first, front, (cost, quality), relative)
+        for name, table, first, front in zip(names, tables, firsts, fronts, strict=True)
     )
     if relative:
         end = 1.0
@@ -51,8 +62,8 @@ def compare(table_a: pa.Table, table_b: pa.Table, objectives: Sequence[str] = OB
         end = float(max(a.teacher_parameters, b.teacher_parameters))
     else:
         end = max(a.front[-1][0], b.front[-1][0])
-    found = segments(a.front, b.front, COLUMNS[quality].higher_is_better, end)
-    return Comparison(a, b, (cost, quality), relative, found, _share(a, b, tables, relative))
+    found = segments(a.front, b.front, QUALITIES[quality].higher_is_better, end)
+    return Comparison(a, b, (cost, quality), relative, str(phase), found, _share(a, b, tables, relative))
 
 
 def _cost_and_quality(objectives: Sequence[str]) -> tuple[str, str]:
@@ -74,11 +85,53 @@ def _first(table: pa.Table) -> dict[str, Any]:
     return dict(students.slice(0, 1).to_pylist()[0])
 
 
+def _fronts(tables: tuple[pa.Table, pa.Table], objectives: tuple[str, str]) -> tuple[Phase, list[list[Point]]]:
+    """The two frontiers in ascending order of cost, and the phase whose medians they are of."""
+    cost, quality = objectives[0], QUALITIES[objectives[1]]
+    chosen = [_frontier(_searched(table, quality), cost, quality) for table in tables]
+    fresh = [_confirmed(table, students, quality) for table, students in zip(tables, chosen, strict=True)]
+    if all(students and _frontier(students, cost, quality) for students in fresh):
+        chosen = [_frontier(students, cost, quality) for students in fresh]
+        phase = Phase.CONFIRM
+    else:
+        phase = Phase.SEARCH
+    return phase, [[(float(student.row[cost]), student.median) for student in students] for students in chosen]
+
+
+def _searched(table: pa.Table, quality: Column) -> list[Student]:
+    """The students of the search that were measured; of all phases where none of the search has finished."""
+    rows = final_students(table).to_pylist()
+    searched = [row for row in rows if row["phase"] == Phase.SEARCH]
+    return [student for student in students_of(searched or rows, quality) if student.values]
+
+
+def _confirmed(table: pa.Table, students: list[Student], quality: Column) -> list[Student]:
+    """The same students by their fresh seeds; none where one of them has none."""
+    rows = [row for row in table.to_pylist() if is_result(row) and row["phase"] == Phase.CONFIRM]
+    fresh = {student_of(student.row): student for student in students_of(rows, quality)}
+    keys = [student_of(student.row) for student in students]
+    return [fresh[key] for key in keys] if all(key in fresh for key in keys) else []
+
+
+def _frontier(students: list[Student], cost: str, quality: Column) -> list[Student]:
+    """Those that no other dominates in `cost` and the median, cheapest first; of equal ones the first."""
+    sign = -1.0 if quality.higher_is_better else 1.0
+    points: dict[Point, Student] = {}
+    for student in students:
+        if student.row[cost] is not None:
+            points.setdefault((float(student.row[cost]), sign * student.median), student)
+    return [points[point] for point in front_of(list(points))]
+
+
 def _contender(
-    name: str, table: pa.Table, first: dict[str, Any], objectives: tuple[str, str], relative: bool
+    name: str,
+    table: pa.Table,
+    first: dict[str, Any],
+    front: list[Point],
+    objectives: tuple[str, str],
+    relative: bool,
 ) -> Contender:
-    front_N2 = objective_points(pareto_frontier(table, objectives), objectives)
-    if not len(front_N2):
+    if not front:
         missing = f"no {' and '.join(objectives)} of {name}"
         raise AnalysisError("A comparison needs finite numbers of each sweep", missing, "Choose others.")
     cost, quality = objectives
@@ -88,11 +141,11 @@ def _contender(
         assert teacher is not None, "checked by the caller"
         if min(teacher) <= 0:
             raise AnalysisError(f"A teacher's {quality} is above 0", teacher[1], f"Check the rows of {name}.")
-        front_N2, teacher = front_N2 / teacher, (1.0, 1.0)
+        front, teacher = [(x / teacher[0], y / teacher[1]) for x, y in front], (1.0, 1.0)
     return Contender(
         name=name,
-        students=len(final_students(table)),
-        front=tuple((float(x), float(y)) for x, y in front_N2),
+        students=len(_searched(table, QUALITIES[quality])),
+        front=tuple(front),
         teacher=teacher,
         **{column: first[column] for column in _SHARED},
     )
@@ -113,16 +166,13 @@ def _share(a: Contender, b: Contender, tables: tuple[pa.Table, pa.Table], relati
         sets = [seed_sets(table, OBJECTIVES, (phase,)) for table in tables]
         if sets[0] is not None and sets[1] is not None:
             of_a, of_b = _by_seed(sets[0], boxes[0]), _by_seed(sets[1], boxes[1])
-            low, high = _interval(of_a, of_b)
-            means = float(np.mean(of_a)), float(np.mean(of_b))
+            low, high = welch_interval(of_a, of_b)
+            means = statistics.fmean(of_a), statistics.fmean(of_b)
             return ShareDifference(
                 *means, means[0] - means[1], low, high, len(of_a), len(of_b), str(phase), reason=None
             )
-    students = [objective_points(final_students(table), OBJECTIVES) for table in tables]
-    shares = [
-        dominated_share([(float(x), float(y)) for x, y in points_N2], box)
-        for points_N2, box in zip(students, boxes, strict=True)
-    ]
+    _, fronts = _fronts(tables, OBJECTIVES)
+    shares = [dominated_share(front, box) for front, box in zip(fronts, boxes, strict=True)]
     reason = _why_no_interval((a.name, b.name), tables)
     return ShareDifference(shares[0], shares[1], shares[0] - shares[1], None, None, None, None, None, reason)
 
@@ -131,16 +181,20 @@ def _by_seed(found: SeedSets, box: Point) -> list[float]:
     return [dominated_share([(float(x), float(y)) for x, y in points], box) for points in found.sets.values()]
 
 
-def _interval(of_a: Sequence[float], of_b: Sequence[float]) -> tuple[float, float]:
-    """The percentile bootstrap of the difference of means: seeds are drawn anew within each sweep.
+def welch_interval(of_a: Sequence[float], of_b: Sequence[float]) -> tuple[float, float]:
+    """The 95% t-interval of the mean of a less that of b, two seeds or more of each, whose variances may differ.
 
-    With three or four seeds it is too narrow, as every bootstrap is.
+    Welch (1947), with the degrees of freedom of Satterthwaite. It has no width where no seed differs.
     """
-    random = np.random.default_rng(0)
-    a_N, b_N = np.array(of_a), np.array(of_b)
-    means = [values[random.integers(0, len(values), (RESAMPLES, len(values)))].mean(axis=1) for values in (a_N, b_N)]
-    low, high = np.quantile(means[0] - means[1], (0.025, 0.975))
-    return float(low), float(high)
+    errors = [statistics.variance(values) / len(values) for values in (of_a, of_b)]
+    difference = statistics.fmean(of_a) - statistics.fmean(of_b)
+    if sum(errors) == 0:
+        return difference, difference
+    degrees = sum(errors) ** 2 / sum(
+        error**2 / (len(values) - 1) for error, values in zip(errors, (of_a, of_b), strict=True)
+    )
+    half = float(t.ppf((1 + LEVEL) / 2, degrees)) * math.sqrt(sum(errors))
+    return difference - half, difference + half
 
 
 def _why_no_interval(names: tuple[str, str], tables: tuple[pa.Table, pa.Table]) -> str:

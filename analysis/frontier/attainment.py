@@ -19,6 +19,8 @@ import pyarrow.compute as pc
 from analysis.columns import COLUMNS
 from analysis.errors import AnalysisError
 from analysis.frontier.pareto import OBJECTIVES, final_students, objective_points
+from analysis.frontier.students import is_result
+from analysis.nouns import counted
 from analysis.schema import Mode, Phase, require_one_protocol, student_of
 
 LEVELS = (0.05, 0.5, 0.95)
@@ -29,7 +31,7 @@ Point = tuple[float, ...]
 
 @dataclass(frozen=True)
 class SeedSets:
-    """For each seed the finished students of those that were tried with every seed.
+    """For each seed the finished students of those that every seed has a result of (`students.is_result`).
 
     `sets` has by seed float64 NK in the objectives' own units. A student that failed with a seed is absent from its
     set, which may be empty.
@@ -62,7 +64,7 @@ class Attainment:
     def note(self) -> str:
         """What the levels stand for with this number of seeds."""
         shown = "; ".join(f"{level:.0%}: {_of_seeds(self.attained_by[level], self.seeds)}" for level in self.levels)
-        students = f"{self.students} student{'s' * (self.students != 1)}"
+        students = counted(self.students, "student")
         return f"Attained by, over {self.seeds} seeds of {students} ({self.phase}): {shown}."
 
     def as_dict(self) -> dict[str, Any]:
@@ -78,12 +80,13 @@ class Attainment:
 def attainment(
     table: pa.Table, objectives: Sequence[str] = OBJECTIVES, levels: Sequence[float] = LEVELS
 ) -> Attainment | None:
-    """The surfaces that at least each of the shares `levels` of the seeds attains; None where `why_no_attainment`.
+    """The surfaces that at least each of the shares `levels` of the seeds attains; None where seeds share no student.
 
-    The confirmed students where they have several seeds, else those of the search. A level L of n seeds is the surface
-    of ceil(L * n) of them, and of at least one: the best seed below 1/n, all seeds above (n - 1)/n, and at 0.5 the
-    median of an odd number of seeds and the better of the two middle ones of an even number. Raises AnalysisError for
-    rows of several protocols, other objectives, and levels outside (0, 1].
+    The confirmed students where they have several seeds, else those of the search. A student counts as tried with a
+    seed where it finished or failed; a trial that runs, or was lost, pruned or interrupted, says nothing of it. A
+    level L of n seeds is the surface of ceil(L * n) of them, and of at least one: the best seed below 1/n, all seeds
+    above (n - 1)/n, and at 0.5 the median of an odd number of seeds and the better of the two middle ones of an even
+    number. Raises AnalysisError for rows of several protocols, other objectives, and levels outside (0, 1].
     """
     if not levels or not all(0 < level <= 1 for level in levels):
         raise AnalysisError("A level is a share of the seeds above 0 and up to 1", list(levels), "Choose others.")
@@ -110,23 +113,9 @@ def seed_sets(
     return None
 
 
-def why_no_attainment(table: pa.Table) -> str | None:
-    """In a sentence why `attainment` is None; None where it is not."""
-    if seed_sets(table) is not None:
-        return None
-    distilled = table.filter(pc.equal(table["mode"], Mode.DISTILLED.value))
-    if not len(distilled):
-        return "No attainment surface: no student was tried."
-    seeds = {
-        phase: pc.count_distinct(distilled.filter(pc.equal(distilled["phase"], phase.value))["seed"]).as_py()
-        for phase in (Phase.CONFIRM, Phase.SEARCH)
-    }
-    if max(seeds.values()) < 2:
-        return "No attainment surface: every student has one seed."
-    return "No attainment surface: no student was tried with every seed."
-
-
 def _sets_of(rows: pa.Table, phase: Phase, objectives: Sequence[str]) -> SeedSets | None:
+    evidence = [is_result(row) for row in rows.select(["mode", "phase", "final", "state"]).to_pylist()]
+    rows = rows.filter(pa.array(evidence, pa.bool_()))
     seeds = sorted(rows["seed"].unique().to_pylist())
     if len(seeds) < 2:
         return None

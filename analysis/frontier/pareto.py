@@ -12,7 +12,6 @@ from analysis.columns import COLUMNS, column_of
 from analysis.errors import AnalysisError
 from analysis.schema import Mode, TrialState, require_one_protocol
 
-DIRECTIONS = {name: column.higher_is_better for name, column in COLUMNS.items()}  # whether more is better
 WORST = 5  # times the FID of the teacher: beyond that a student is no student
 OBJECTIVES = ("parameters", "fid")
 

@@ -8,6 +8,7 @@ from typing import Any
 from analysis.limit.break_point import BreakPoint
 from analysis.limit.crossing import Interval
 from analysis.limit.rule import LimitRule
+from analysis.nouns import counted as _counted
 
 # Why a limit is provisional.
 SEARCH_ALONE = "the search alone measured these students, and the best of many noisy results flatters"
@@ -169,10 +170,6 @@ class CompressionLimit:
             f"The smallest student tried that holds it is trial {self.trial} with {self.student_parameters:,} "
             f"parameters, {column.label} {column.text(self.value)}{median}."
         )
-
-
-def _counted(number: int, noun: str) -> str:
-    return f"{number} {noun}{'s' * (number != 1)}"
 
 
 def _sizes(number: int) -> str:

@@ -1,18 +1,23 @@
 """The paper's five questions, each answered in a sentence from measured rows, or with what is missing."""
 
+import math
 import statistics
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import pyarrow as pa
-from scipy.stats import binomtest
 
+from analysis.comparison.gain import SHARPNESS, Gain, count_of, gain_of_pairs
+from analysis.comparison.pairing import Pairing, pair_rows
+from analysis.frontier.students import Student, is_result
 from analysis.limit.estimate import compression_limit
+from analysis.limit.judging import judge
 from analysis.limit.result import CompressionLimit
 from analysis.limit.rule import LimitRule
+from analysis.nouns import counted
 from analysis.paper.rows import Row, Scheme, Spread, comparable_rows, scheme_of, size_of
-from analysis.schema import Phase, student_of
+from analysis.schema import TrialState, student_of
 
 QUESTIONS = (
     "Does a student with far fewer parameters reproduce the teacher's function across the latent space?",
@@ -41,10 +46,10 @@ def five_answers(table: pa.Table, rule: LimitRule) -> list[Answer]:
     rows, limit = comparable_rows(table), compression_limit(table, rule)
     answers = (
         _reproduction(rows),
-        _reachable(rows, limit),
-        _against_scratch(rows),
-        _where(rows, limit),
-        _joint_against_mse(rows),
+        _reachable(table, limit),
+        _against_scratch(table),
+        _where(table, limit),
+        _joint_against_mse(table),
     )
     return [
         Answer(question, sentence.removeprefix(_MISSING), sentence.startswith(_MISSING))
@@ -60,129 +65,150 @@ def _missing(what: str, remedy: str) -> str:
 
 
 def _reproduction(rows: list[Row]) -> str:
-    measured = [row for row in rows if row["latent_ssim"] is not None]
+    measured = [row for row in rows if _finite(row, "latent_ssim")]
     if not measured:
         return _missing("no student was compared with its teacher image by image", "Run the sweep under a new --name.")
     parts = []
     for scheme, of_scheme in _by_scheme(measured):
-        ends = [_size_ends(of_scheme)[0], _size_ends(of_scheme)[-1]]
-        shown = " and ".join(
-            f"SSIM {_median(size, 'latent_ssim'):.2f} and PSNR {_median(size, 'latent_psnr'):.1f} dB at {_ratio(size)}"
-            for size in (ends if ends[0] is not ends[1] else ends[:1])
-        )
-        parts.append(f"{scheme}: {shown}")
-    lines = Spread.of(row["path_mse"] / row["latent_mse"] for row in measured if row["latent_mse"] > 0)
+        sizes = _by_size(of_scheme)
+        ends = [sizes[0], *sizes[1:][-1:]]
+        parts.append(f"{scheme}: {' and '.join(_agreement(size) for size in ends)}")
+    both = [
+        row for row in measured if _finite(row, "path_mse") and _finite(row, "latent_mse") and row["latent_mse"] > 0
+    ]
+    ratios = [row["path_mse"] / row["latent_mse"] for row in both]
+    lines = (
+        f"; along lines between latents the squared error is {Spread.of(ratios).text('.2f')} times that at single ones"
+        if ratios
+        else ""
+    )
     return (
-        f"At latents no student ever saw, against the teacher's own images (SSIM 1 is identical), {'; '.join(parts)}; "
-        f"along lines between latents the squared error is {lines.text('.2f')} times that at single ones "
-        f"({_counted(len(measured), 'student')}; medians over seeds)."
+        f"At latents no student ever saw, against the teacher's own images (SSIM 1 is identical), {'; '.join(parts)}"
+        f"{lines} ({counted(len(measured), 'trial')}; medians over seeds)."
     )
 
 
-def _reachable(rows: list[Row], limit: CompressionLimit) -> str:
+def _agreement(size: list[Row]) -> str:
+    """The medians of SSIM and, where it is finite, of PSNR: of equal images it is infinite."""
+    psnr = [row["latent_psnr"] for row in size if _finite(row, "latent_psnr")]
+    shown = f" and PSNR {statistics.median(psnr):.1f} dB" if psnr else ""
+    return f"SSIM {statistics.median(row['latent_ssim'] for row in size):.2f}{shown} at {_ratio(size[0])}"
+
+
+def _reachable(table: pa.Table, limit: CompressionLimit) -> str:
     """The smallest student that was seen to hold the rule, in each of its seeds that the limit is judged by."""
-    assert limit.threshold is not None
+    if limit.threshold is None:
+        return f"{_MISSING}{limit.sentence()}"
     rule = limit.rule.describe(limit.threshold)
-    chosen = [row for row in rows if row["trial"] == limit.trial]
-    if not chosen:
+    rows = [row for row in table.to_pylist() if is_result(row)]
+    first = next((row for row in rows if row["trial"] == limit.trial), None)
+    if first is None:
         return f"None of the sizes tried: no student has {rule} in most of its seeds."
-    first = chosen[0]
-    seeds = [row for row in rows if student_of(row) == student_of(first) and row["phase"] == first["phase"]]
-    retained = _median(seeds, "inception_score") / first["teacher_inception_score"]
-    remark = " Provisional, as the search alone measured it." if limit.provisional else ""
+    of_student = [row for row in rows if student_of(row) == student_of(first) and row["phase"] == first["phase"]]
+    seeds = list({row["seed"]: row for row in sorted(of_student, key=lambda row: bool(row["final"]))}.values())
+    measured = [row for row in seeds if row["state"] == TrialState.COMPLETED]
+    fid, score = ([row[name] for row in measured if _finite(row, name)] for name in ("fid", "inception_score"))
+    failed = f" ({len(seeds) - len(measured)} failed)" if len(measured) < len(seeds) else ""
+    shown = f"FID {Spread.of(fid).text('.1f')} against the teacher's {first['teacher_fid']:.1f}" if fid else "no FID"
+    retained = f"{statistics.median(score) / first['teacher_inception_score']:.0%} of its IS" if score else "no IS"
+    remark = f" Provisional: {limit.reason}." if limit.provisional else ""
     return (
-        f"{_ratio(seeds)} ({first['parameters']:,} parameters), the smallest student whose median holds the rule, "
-        f"{rule}: over {_counted(len(seeds), 'seed')} FID {Spread.of(row['fid'] for row in seeds).text('.1f')} against "
-        f"the teacher's {first['teacher_fid']:.1f}, {retained:.0%} of its IS.{remark}"
+        f"{_ratio(first)} ({first['parameters']:,} parameters), the smallest student whose median holds the rule, "
+        f"{rule}: over {counted(len(seeds), 'seed')}{failed} {shown}, {retained}.{remark}"
     )
 
 
-def _where(rows: list[Row], limit: CompressionLimit) -> str:
-    fresh = [row for row in rows if row["phase"] == Phase.CONFIRM]
-    judged = _judged(fresh or rows, limit.rule)
+def _where(table: pa.Table, limit: CompressionLimit) -> str:
+    if limit.threshold is None:
+        return f"{_MISSING}{limit.sentence()}"
+    judgement = judge(table, limit.rule.column)
+    judged = _judged(judgement.students, limit.rule)
     if len(judged) < 2:
         return _missing("one size alone", "Run a sweep over several widths.")
-    shown = ", ".join(f"{_ratio(size)}: {held} of {len(size)}" for size, held in reversed(judged))
-    seeds = "fresh seeds" if fresh else "seeds"
+    shown = ", ".join(
+        f"{_ratio(student.row)}: {sum(limit.rule.holds(value, limit.threshold) for value in student.values)} of "
+        f"{student.seeds}"
+        for student in judged
+    )
+    seeds = "fresh seeds" if judgement.confirmed else "seeds"
     return (
         f"{limit.sentence()} The best scheme of each size holds the rule in this share of {seeds}: {shown}. The sample "
         f"grid shows the same sizes side by side."
     )
 
 
-def _against_scratch(rows: list[Row]) -> str:
-    pairs = list(_pairs(rows, Scheme.JOINT, Scheme.SCRATCH)) or list(_pairs(rows, Scheme.MSE, Scheme.SCRATCH))
-    if not pairs:
-        return _missing("no baseline from scratch", "Run the sweep with baseline.of: all under a new --name.")
-    scheme, ours, theirs = scheme_of(pairs[0][0]), pairs[0][0], pairs[0][1]
-    gain = Spread.of(scratch["fid"] / student["fid"] for student, scratch in pairs)
-    small = [pair for pair in pairs if pair[0]["compression_ratio"] >= SMALL]
-    others = _mse_against_scratch(rows) if scheme == Scheme.JOINT else ""
+def _judged(students: Iterable[Student], rule: LimitRule) -> list[Student]:
+    """Of each size, largest first, the student of most seeds; of equal ones the best by the rule's median.
+
+    A failed seed is one of its seeds, and does not hold.
+    """
+    sizes: dict[tuple[int, int, int, str], list[Student]] = {}
+    for student in students:
+        sizes.setdefault(size_of(student.row), []).append(student)
+    sign = -1 if rule.column.higher_is_better else 1
+    best = {size: min(tried, key=lambda one: (-one.seeds, sign * one.median)) for size, tried in sizes.items()}
+    return [best[size] for size in sorted(best, reverse=True)]
+
+
+def _against_scratch(table: pa.Table) -> str:
+    pairings = [pair_rows(table, scheme, Scheme.SCRATCH) for scheme in (Scheme.JOINT, Scheme.MSE)]
+    paired = [(pairing, fid) for pairing in pairings if (fid := gain_of_pairs(pairing)).pairs]
+    if not paired:
+        return _missing(
+            "no student has a baseline from scratch of its architecture and seed",
+            "Run the sweep with baseline.of: all under a new --name.",
+        )
+    (pairing, fid), *rest = paired
+    score, sharpness = (gain_of_pairs(pairing, name) for name in ("inception_score", SHARPNESS))
+    teacher = pairing.pairs[0][0]
+    small = [size for size in fid.per_size if teacher["teacher_parameters"] >= SMALL * (size.parameters or math.inf)]
+    among = f" ({count_of(small)} of a tenth of the teacher or less)" if small else ""
+    others = "".join(f"; MSE alone has the lower FID in {other.count}{other.remark}" for _, other in rest)
     return (
-        f"{str(scheme).capitalize()} against scratch, pair by pair of one size and seed: "
-        f"lower FID in {_wins(pairs, _lower('fid'))} ({_wins(small, _lower('fid'), test=False)} of a tenth of the "
-        f"teacher or less), by a factor of {gain.text('.2f')}; higher IS in {_wins(pairs, _higher_is)}; sharpness "
-        f"closer to the teacher's in {_wins(pairs, _closer_sharpness)}{others}. Budgets: students {ours['kimg']:g} "
-        f"kimg, scratch {theirs['kimg']:g}, teacher {ours['teacher_kimg']:g}."
+        f"{_named(pairing)} against scratch, pair by pair of one architecture and seed{_seeds_of(fid)}: FID "
+        f"{fid.times}, lower in {fid.count} pairs{among}{fid.sign_test}; higher IS in {score.count}; sharpness closer "
+        f"to the teacher's in {sharpness.count}{fid.remark}{others}. {_budgets(pairing)}"
     )
 
 
-def _mse_against_scratch(rows: list[Row]) -> str:
-    pairs = list(_pairs(rows, Scheme.MSE, Scheme.SCRATCH))
-    return f"; MSE alone has the lower FID in {_wins(pairs, _lower('fid'))}" if pairs else ""
-
-
-def _joint_against_mse(rows: list[Row]) -> str:
-    pairs = list(_pairs(rows, Scheme.JOINT, Scheme.MSE))
-    if not pairs:
+def _joint_against_mse(table: pa.Table) -> str:
+    pairing = pair_rows(table, Scheme.JOINT, Scheme.MSE)
+    fid, sharpness = (gain_of_pairs(pairing, name) for name in ("fid", SHARPNESS))
+    if not fid.pairs:
         return _missing("no pair of the two schemes", "Run a sweep with gan_weight 0 and one above it.")
-    gain = Spread.of(mse["fid"] / joint["fid"] for joint, mse in pairs)
-    shares = [
-        Spread.of(row["sharpness"] / row["teacher_sharpness"] for row in side) for side in zip(*pairs, strict=True)
-    ]
+    shares = [_sharpness_share(row[side] for row in pairing.pairs) for side in (0, 1)]
+    shown = f" (joint {shares[0]}, MSE {shares[1]} times the teacher's)" if all(shares) else ""
     return (
-        f"Joint against MSE, pair by pair of one size and seed: lower FID in {_wins(pairs, _lower('fid'))}, by a "
-        f"factor of {gain.text('.2f')}; sharpness closer to the teacher's in {_wins(pairs, _closer_sharpness)} "
-        f"(joint {shares[0].text('.2f')}, MSE {shares[1].text('.2f')} times the teacher's)."
+        f"{_named(pairing)} against MSE alone, pair by pair of one student and seed{_seeds_of(fid)}: FID "
+        f"{fid.times}, lower in {fid.count} pairs{fid.sign_test}; sharpness closer to the teacher's in "
+        f"{sharpness.count}{shown}."
     )
 
 
-Pair = tuple[Row, Row]
+def _named(pairing: Pairing) -> str:
+    """The scheme of ours, with the weights of the GAN term that the pairs have."""
+    if pairing.ours != Scheme.JOINT:
+        return "MSE alone"
+    weights = sorted({row["gan_weight"] for row, _ in pairing.pairs})
+    ends = f"{weights[0]:g}" if len(weights) == 1 else f"{weights[0]:g} to {weights[-1]:g}"
+    return f"Joint (a = {ends})"
 
 
-def _pairs(rows: list[Row], first: Scheme, second: Scheme) -> Iterator[Pair]:
-    """Rows of two schemes with one size and seed. Of several joint weights the middle one stands for all."""
-    chosen: dict[Scheme, dict[object, Row]] = {first: {}, second: {}}
-    weights = sorted({row["gan_weight"] for row in rows if scheme_of(row) == Scheme.JOINT})
-    weight = weights[len(weights) // 2] if weights else None
-    for row in rows:
-        scheme = scheme_of(row)
-        if scheme in chosen and (scheme != Scheme.JOINT or row["gan_weight"] == weight):
-            chosen[scheme][size_of(row), row["seed"]] = row
-    for key, row in sorted(chosen[first].items(), key=str):
-        if key in chosen[second]:
-            yield row, chosen[second][key]
+def _seeds_of(gain: Gain) -> str:
+    return ", fresh seeds alone" if gain.fresh else ""
 
 
-def _lower(name: str) -> Callable[[Row, Row], bool]:
-    return lambda ours, theirs: bool(ours[name] < theirs[name])
+def _budgets(pairing: Pairing) -> str:
+    ours, theirs = ({pair[side]["kimg"] for pair in pairing.pairs} for side in (0, 1))
+    students, scratch = (", ".join(f"{kimg:g}" for kimg in sorted(side)) for side in (ours, theirs))
+    return f"Budgets: students {students} kimg, scratch {scratch}, teacher {pairing.pairs[0][0]['teacher_kimg']:g}."
 
 
-def _higher_is(ours: Row, theirs: Row) -> bool:
-    return bool(ours["inception_score"] > theirs["inception_score"])
-
-
-def _closer_sharpness(ours: Row, theirs: Row) -> bool:
-    target = ours["teacher_sharpness"]
-    return bool(abs(ours["sharpness"] - target) < abs(theirs["sharpness"] - target))
-
-
-def _wins(pairs: list[Pair], better: Callable[[Row, Row], bool], test: bool = True) -> str:
-    won = sum(better(ours, theirs) for ours, theirs in pairs)
-    if not test or not pairs:
-        return f"{won} of {len(pairs)}"
-    chance = binomtest(won, len(pairs)).pvalue
-    return f"{won} of {len(pairs)} (sign test p {'< 0.001' if chance < 0.001 else f'= {chance:.2g}'})"
+def _sharpness_share(rows: Iterable[Row]) -> str:
+    """Sharpness over the teacher's: median and range over trials, each once; empty where none was measured."""
+    trials = {row["trial"]: row for row in rows if _finite(row, "sharpness") and row["teacher_sharpness"] > 0}
+    shares = [row["sharpness"] / row["teacher_sharpness"] for row in trials.values()]
+    return Spread.of(shares).text(".2f") if shares else ""
 
 
 def _by_scheme(rows: list[Row]) -> Iterator[tuple[Scheme, list[Row]]]:
@@ -192,7 +218,7 @@ def _by_scheme(rows: list[Row]) -> Iterator[tuple[Scheme, list[Row]]]:
             yield scheme, found
 
 
-def _size_ends(rows: list[Row]) -> list[list[Row]]:
+def _by_size(rows: list[Row]) -> list[list[Row]]:
     """The rows by size, the largest first."""
     sizes: dict[object, list[Row]] = {}
     for row in sorted(rows, key=size_of, reverse=True):
@@ -200,27 +226,9 @@ def _size_ends(rows: list[Row]) -> list[list[Row]]:
     return list(sizes.values())
 
 
-def _judged(rows: list[Row], rule: LimitRule) -> list[tuple[list[Row], int]]:
-    """By size, smallest first: the rows of its best scheme, and how many of them hold the rule."""
-    threshold = rule.threshold_for(rows[0])
-    students = [row for row in rows if scheme_of(row) != Scheme.SCRATCH]
-    judged = []
-    for size in reversed(_size_ends(students)):
-        recipes: dict[float, list[Row]] = {}
-        for row in size:
-            recipes.setdefault(row["gan_weight"], []).append(row)
-        best = min(recipes.values(), key=lambda found: (-len(found), _median(found, "fid")))
-        judged.append((best, sum(rule.holds(row[rule.metric], threshold) for row in best)))
-    return judged
+def _finite(row: Row, name: str) -> bool:
+    return row[name] is not None and math.isfinite(row[name])
 
 
-def _median(rows: Iterable[Row], name: str) -> float:
-    return float(statistics.median(row[name] for row in rows))
-
-
-def _ratio(rows: list[Row]) -> str:
-    return f"1/{rows[0]['compression_ratio']:.1f}"
-
-
-def _counted(number: int, noun: str) -> str:
-    return f"{number} {noun}{'s' * (number != 1)}"
+def _ratio(row: Row) -> str:
+    return f"1/{row['compression_ratio']:.1f}"

@@ -123,7 +123,8 @@ def compare(
     from sweeps.comparing import versus_of
     from sweeps.tracking import Tracking
 
-    found = versus_of(Tracking(existing(data_dir).store), a, b, (cost, metric))
+    workspace = existing(data_dir)
+    found = versus_of(Tracking(workspace.store), workspace, a, b, (cost, metric))
     files = found.write(out) if out else []
     if as_json:
         print_json(found.as_dict())

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from analysis import AnalysisError, attainment, pareto_frontier, why_no_attainment
+from analysis import AnalysisError, attainment, pareto_frontier
 from analysis.columns import COLUMNS
 from analysis.frontier.band import band_of
 
@@ -138,16 +138,18 @@ def test_equal_seeds_give_the_frontier_at_every_level(table: Any) -> None:
     assert set(attainment(rows).surfaces.values()) == {points}
 
 
-def test_without_surfaces_it_says_why(table: Any) -> None:
-    cases = {
-        "no student was tried": table(),
-        "every student has one seed": table(student(4, 0, 9.0), student(2, 0, 9.0)),
-        "no student was tried with every seed": table(student(4, 0, 9.0), student(2, 1, 9.0)),
-    }
-    for reason, rows in cases.items():
-        assert attainment(rows) is None
-        assert reason in (why_no_attainment(rows) or "")
-    assert why_no_attainment(table(student(4, 0, 9.0), student(4, 1, 9.0))) is None
+def test_without_a_student_of_several_seeds_there_is_none(table: Any) -> None:
+    for rows in ([], [student(4, 0, 9.0), student(2, 0, 9.0)], [student(4, 0, 9.0), student(2, 1, 9.0)]):
+        assert attainment(table(*rows)) is None
+
+
+@pytest.mark.parametrize("state", ["LOST", "RUNNING", "OUT_OF_MEMORY", "INTERRUPTED", "PRUNED"])
+def test_what_says_nothing_of_a_student_is_no_failure_of_its_seed(table: Any, state: str) -> None:
+    rows = [student(4, seed, 9.0 + seed) for seed in (0, 1)] + [student(2, 0, 20.0)]
+    found = attainment(table(*rows, student(2, 1, None, state=state, final=False)))
+    assert found == attainment(table(*rows)), "the same as before that trial began"
+    assert (found.students, found.surfaces[0.05]) == (1, ((4000.0, 9.0),))
+    assert attainment(table(student(4, 0, 9.0), student(4, 1, None, state=state, final=False))) is None
 
 
 @pytest.mark.parametrize("levels", [(), (0.0,), (1.5,), (math.nan,)])

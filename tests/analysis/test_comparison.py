@@ -1,4 +1,7 @@
+import math
 from typing import Any
+
+import pytest
 
 from analysis import pareto_frontier, with_baselines
 
@@ -34,6 +37,16 @@ def test_a_baseline_that_diverged_at_the_full_budget_gives_no_number(table: Any)
     rows = table({}, {**SCRATCH, "state": "DIVERGED", "fid": 500.0})
     (student,) = with_baselines(pareto_frontier(rows), rows).to_pylist()
     assert (student["baseline_fid"], student["baseline_state"]) == (None, "DIVERGED")
+
+
+@pytest.mark.parametrize("unmeasured", [None, math.nan])
+def test_of_twins_with_other_seeds_one_without_an_fid_is_no_median(table: Any, unmeasured: float | None) -> None:
+    rows = table({}, *({**SCRATCH, "seed": seed, "fid": fid} for seed, fid in ((1, unmeasured), (2, 30.0))))
+    (student,) = with_baselines(pareto_frontier(rows), rows).to_pylist()
+    assert student["baseline_fid"] == 30.0
+    alone = rows.slice(0, 2)
+    (student,) = with_baselines(pareto_frontier(alone), alone).to_pylist()
+    assert student["baseline_fid"] is None
 
 
 def test_without_baselines_the_columns_are_empty(table: Any) -> None:

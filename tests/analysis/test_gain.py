@@ -47,7 +47,10 @@ def test_several_architectures_are_the_t_interval_over_their_means(table: Any) -
     assert gain.low < gain.ratio < gain.high
     assert [np.log(size.ratio) for size in gain.per_size] == pytest.approx(means)
     assert sum(size.pairs for size in gain.per_size) == gain.pairs
-    assert "of 4 architectures" in gain.sentence()
+    won = sum(mean > 0 for mean in means)
+    assert (gain.cluster, gain.clusters, gain.clusters_won) == ("architecture", 4, won)
+    assert gain.p_value == pytest.approx(binomtest(won, 4).pvalue)
+    assert f"on average in {won} of 4 architectures (sign test over these" in gain.sentence()
 
 
 def test_seeds_alone_do_not_narrow_the_interval_over_architectures(table: Any) -> None:
@@ -99,7 +102,45 @@ def test_where_no_baseline_has_the_seed_there_is_no_pair(table: Any) -> None:
     alone = [*pairs(2, [10.0], [20.0]), *pairs(4, [10.0], [20.0]), *pairs(8, [10.0], [])]
     sentence = paired_gain(table(*alone), Mode.DISTILLED, Mode.SCRATCH).sentence()
     assert "FID 2.00 times as good" in sentence
-    assert "in 2 of 2 pairs of 2 architectures" in sentence, "the third has no pair"
+    assert "in 2 of 2 pairs and on average in 2 of 2 architectures" in sentence, "the third has no pair"
+
+
+def test_many_students_against_one_baseline_are_no_independent_trials(table: Any) -> None:
+    weights = [{"gan_weight": n / 100, "fid": 10.0} for n in range(1, 21)]
+    one_seed = paired_gain(table(*weights, {**SCRATCH, "fid": 20.0}), Scheme.JOINT, Scheme.SCRATCH)
+    assert (one_seed.wins, one_seed.pairs, one_seed.p_value) == (20, 20, None)
+    assert "better in 20 of 20 pairs." in one_seed.sentence()
+    seeds = [row | {"seed": seed} for row in [*weights, {**SCRATCH, "fid": 20.0}] for seed in range(3)]
+    three_seeds = paired_gain(table(*seeds), Scheme.JOINT, Scheme.SCRATCH)
+    assert (three_seeds.pairs, three_seeds.cluster, three_seeds.p_value) == (60, "seed", pytest.approx(0.25))
+
+
+SEARCHED = ({"fid": 5.0}, {"width": 8, "parameters": 20_000, "fid": 30.0})
+TWIN = {**SCRATCH, "fid": 10.0}
+
+
+class TestWhatChoseTheStudents:
+    """Searched with seed 0 and FIDs of 5 by luck; fresh seeds measure 10, as scratch does."""
+
+    def test_fresh_seeds_stand_for_students_that_the_search_chose(self, table: Any) -> None:
+        fresh = [{"phase": "confirm", "seed": seed, "fid": 10.0} for seed in (7, 8)]
+        twins = [TWIN | {"seed": seed} for seed in (0, 7, 8)]
+        gain = paired_gain(table(*SEARCHED, *fresh, *twins), Mode.DISTILLED, Mode.SCRATCH)
+        assert (gain.pairs, gain.fresh, gain.chosen) == (2, True, False)
+        assert gain.ratio == pytest.approx(1.0), "the lucky seed is no part of it"
+        assert "in 0 of 2 (2 equal) pairs of fresh seeds" in gain.sentence()
+
+    def test_without_fresh_seeds_the_sentence_says_who_chose(self, table: Any) -> None:
+        lonely = {"phase": "confirm", "seed": 7, "fid": 10.0}
+        gain = paired_gain(table(*SEARCHED, lonely, TWIN), Mode.DISTILLED, Mode.SCRATCH)
+        assert (gain.pairs, gain.left_out, gain.ratio, gain.chosen) == (1, 2, pytest.approx(2.0), True)
+        assert "the search chose these students by the same rows, which flatters them" in gain.sentence()
+
+    def test_where_every_searched_student_was_given_a_baseline_nothing_was_chosen(self, table: Any) -> None:
+        lost = {**SCRATCH, "width": 8, "parameters": 20_000, "state": "LOST", "final": False, "fid": None}
+        gain = paired_gain(table(*SEARCHED, TWIN, lost), Mode.DISTILLED, Mode.SCRATCH)
+        assert (gain.pairs, gain.left_out, gain.chosen, gain.fresh) == (1, 1, False, False)
+        assert "chose" not in gain.sentence()
 
 
 def test_of_several_baselines_the_largest_budget_counts_and_of_equal_students_the_first(table: Any) -> None:
@@ -126,7 +167,8 @@ def test_ties_are_neither_won_nor_tested(table: Any) -> None:
     tied = paired_gain(table(*pairs(4, [9.0, 9.0], [9.0, 9.0])), Mode.DISTILLED, Mode.SCRATCH)
     assert (tied.ratio, tied.low, tied.high, tied.wins, tied.p_value) == (1.0, 1.0, 1.0, 0, None)
     mixed = paired_gain(table(*pairs(4, [9.0, 9.0, 3.0], [9.0, 9.0, 9.0])), Mode.DISTILLED, Mode.SCRATCH)
-    assert (mixed.wins, mixed.p_value) == (1, 1.0)
+    assert (mixed.wins, mixed.ties, mixed.p_value) == (1, 2, 1.0)
+    assert "better in 1 of 3 (2 equal) pairs" in mixed.sentence()
 
 
 @pytest.mark.parametrize("changes", [[], [{"state": "FAILED", "final": False, "fid": None}], [SCRATCH]])

@@ -10,6 +10,7 @@ from analysis import (
     Scheme,
     compression_limit,
     five_answers,
+    paired_gain,
     paper_csv,
     paper_latex,
     paper_markdown,
@@ -76,16 +77,93 @@ def test_the_five_answers_say_what_the_rows_say(table: Any) -> None:
     assert limit.ratio is not None
     assert 6.2 < limit.ratio < 12.5
     assert "1/12.5: 1 of 3" in where.sentence
-    assert "lower FID in 9 of 9 (sign test p = 0.0039)" in scratch.sentence
-    assert "6 of 6 of a tenth" in scratch.sentence
+    assert "lower in 9 of 9 pairs (6 of 6 of a tenth of the teacher or less)" in scratch.sentence
+    assert "in 3 of 3 architectures (sign test over these p = 0.25)" in scratch.sentence
+    assert "MSE alone has the lower FID in 9 of 9" in scratch.sentence
     assert "students 64 kimg, scratch 256, teacher 256" in scratch.sentence
-    assert "lower FID in 9 of 9" in schemes.sentence
-    assert "sharpness closer to the teacher's in 9 of 9" in schemes.sentence
+    assert "lower in 9 of 9 pairs" in schemes.sentence
+    assert "sharpness closer to the teacher's in 9 of 9 (joint 0.80, MSE 0.73 times" in schemes.sentence
 
 
 def test_where_scratch_wins_the_answer_says_so(table: Any) -> None:
     _, _, scratch, *_ = five_answers(table(*whole_experiment(scratch_gain=0.5)), RULE)
-    assert "lower FID in 0 of 9" in scratch.sentence
+    assert "lower in 0 of 9" in scratch.sentence
+
+
+def test_the_answers_have_the_numbers_of_the_gains(table: Any) -> None:
+    """Two joint weights, and settings that only some students share: what pairs is decided in one place."""
+    rows = whole_experiment()
+    rows += [row | {"gan_weight": 0.1, "fid": 50.0} for row in rows if row["gan_weight"] == 0.02]
+    rows += [row | {"settings": '{"rate": 2}', "fid": 1.0} for row in rows if row["gan_weight"] == 0.02]
+    found = table(*rows)
+    _, _, scratch, _, schemes = five_answers(found, RULE)
+    for answer, theirs, weights in ((scratch, Scheme.SCRATCH, 27), (schemes, Scheme.MSE, 18)):
+        gain = paired_gain(found, Scheme.JOINT, theirs)
+        assert gain.pairs == weights
+        assert f"FID {gain.times}, lower in {gain.count} pairs" in answer.sentence
+        assert answer.sentence.startswith("Joint (a = 0.02 to 0.1) against")
+
+
+def test_equal_numbers_are_ties_and_not_lost(table: Any) -> None:
+    rows = [student(4, 9.0, seed=seed) for seed in range(3)] + [student(4, 9.0, 0.02, seed=seed) for seed in range(3)]
+    *_, schemes = five_answers(table(*rows), RULE)
+    assert "FID 1.000 times as good (95% interval 1.000 to 1.000), lower in 0 of 3 (3 equal) pairs;" in schemes.sentence
+
+
+def test_why_an_answer_is_provisional_is_the_limits_reason(table: Any) -> None:
+    rows = [student(width, 9.0, seed=7, phase="confirm") for width in (2, 4)]
+    limit = compression_limit(table(*rows), RULE)
+    _, reachable, *_ = five_answers(table(*rows), RULE)
+    assert "one fresh seed" in limit.reason
+    assert reachable.sentence.endswith(f"Provisional: {limit.reason}.")
+
+
+def test_a_seed_that_failed_does_not_hold(table: Any) -> None:
+    failed = {"phase": "confirm", "final": False, "inception_score": None}
+    rows = [student(width, 9.0, seed=seed, phase="confirm") for width in (2, 4) for seed in (7, 8)]
+    rows += [student(2, 0.0, seed=9, **failed, state="DIVERGED"), student(4, 0.0, seed=9, **failed, state="FAILED")]
+    rows += [student(4, 0.0, seed=10, **failed, state="LOST")]
+    *_, where, _ = five_answers(table(*rows), RULE)
+    assert "1/25.0: 2 of 3" in where.sentence
+    assert "1/12.5: 2 of 3" in where.sentence, "what was lost is no evidence"
+    _, reachable, *_ = five_answers(table(*rows), RULE)
+    assert "over 3 seeds (1 failed) FID 9.0 against" in reachable.sentence
+
+
+def test_the_best_scheme_of_a_size_is_the_best_by_the_rules_metric(table: Any) -> None:
+    rule = LimitRule(metric="inception_score", threshold=8.5)
+    rows = [student(width, 9.0, 0.0, inception_score=9.0) for width in (2, 4)]
+    rows += [student(width, 5.0, 0.02, inception_score=7.0) for width in (2, 4)]
+    *_, where, _ = five_answers(table(*rows), rule)
+    assert "1/12.5: 1 of 1, 1/25.0: 1 of 1" in where.sentence
+
+
+@pytest.mark.parametrize(("missing", "words"), [("inception_score", "no IS"), ("sharpness", "89% of its IS")])
+def test_the_limits_student_is_named_though_something_else_of_it_is_missing(
+    table: Any, missing: str, words: str
+) -> None:
+    _, reachable, *_ = five_answers(table(student(2, 9.0, **{missing: None}), student(4, 30.0)), RULE)
+    assert reachable.sentence.startswith("1/25.0 (4,000 parameters)")
+    assert f"over 1 seed FID 9.0 against the teacher's 5.0, {words}." in reachable.sentence
+
+
+@pytest.mark.parametrize(("metric", "label"), [("kid", "KID"), ("latent_mse", "MSE to the teacher")])
+def test_a_rule_on_what_was_not_measured_is_answered(table: Any, metric: str, label: str) -> None:
+    answers = five_answers(table(*whole_experiment()), LimitRule(metric="kid", threshold=0.1))
+    if metric == "latent_mse":
+        rows = [row | {"latent_mse": None, "path_mse": None} for row in whole_experiment()]
+        answers = five_answers(table(*rows), LimitRule(metric="latent_mse", threshold=0.1))
+    for answer in (answers[1], answers[3]):
+        assert answer.missing
+        assert f"has a value of {label}" in answer.sentence
+
+
+def test_equal_images_have_no_ratio_and_no_psnr(table: Any) -> None:
+    equal = {"latent_ssim": 1.0, "latent_mse": 0.0, "path_mse": 0.0, "latent_psnr": None}
+    function, *_ = five_answers(table(student(4, 9.0, **equal), student(8, 9.0, **equal)), RULE)
+    assert function.sentence.endswith(
+        "distilled, MSE: SSIM 1.00 at 1/6.2 and SSIM 1.00 at 1/12.5 (2 trials; medians over seeds)."
+    )
 
 
 def test_questions_without_rows_name_what_to_run(table: Any) -> None:

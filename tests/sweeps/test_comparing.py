@@ -1,0 +1,44 @@
+"""`ganlimit compare`: which sweeps a name stands for, and that they are read as every other command reads them."""
+
+import json
+from typing import Any
+
+import pytest
+
+from sweeps.comparing import versus_of
+from sweeps.run_cache import CACHE_FILE
+
+
+@pytest.fixture
+def pair(new_sweep: Any) -> list[Any]:
+    """Two sweeps that one file began, each with a finished student."""
+    found = [new_sweep(dataset="digits"), new_sweep(dataset="digits")]
+    for number, sweep in enumerate(found):
+        folder = sweep.begin(deliver=False)
+        sweep.report(folder, 4.0, 10.0 + number, deliver=False)
+        sweep.end(folder)
+        sweep.tracking.client.set_tag(sweep.parent_run_id, "ganlimit.group", f"file-of-{found[0].name}")
+    return found
+
+
+def test_a_file_that_began_several_sweeps_is_no_side_of_a_comparison(ganlimit: Any, pair: list[Any]) -> None:
+    one, two = pair
+    answer = ganlimit("compare", one.name, f"file-of-{one.name}", "--data-dir", one.workspace.root)
+    assert answer.code == 2
+    assert f"'file-of-{one.name}', which began {one.name}, {two.name}" in " ".join(answer.stderr.split())
+
+
+def test_a_file_that_began_one_sweep_stands_for_it(ganlimit: Any, pair: list[Any]) -> None:
+    one, two = pair
+    two.tracking.client.set_tag(two.parent_run_id, "ganlimit.group", f"alone-{two.name}")
+    by_file = ganlimit("compare", one.name, f"alone-{two.name}", "--json", "--data-dir", one.workspace.root)
+    by_name = ganlimit("compare", one.name, two.name, "--json", "--data-dir", one.workspace.root)
+    assert by_file.code == 0, by_file.stderr
+    assert json.loads(by_file.stdout) == json.loads(by_name.stdout)
+    assert json.loads(by_name.stdout)["b"]["name"] == two.name
+
+
+def test_settled_trials_are_kept_for_the_next_reading(pair: list[Any]) -> None:
+    one, two = pair
+    versus_of(one.tracking, one.workspace, one.name, two.name, ("parameters", "fid"))
+    assert all((sweep.workspace.sweep(sweep.name) / CACHE_FILE).is_file() for sweep in pair)
