@@ -62,7 +62,7 @@ def test_one_size_that_was_confirmed_first_is_no_answer(table: Any) -> None:
 def test_sizes_beside_the_crossing_are_no_answer(table: Any) -> None:
     limit = compression_limit(table(*searched(*SIZES), *fresh(11, 16)), FID)
     assert limit.provisional
-    assert "the student of 6,000 parameters, at which the search crosses the rule, has no fresh seeds" in limit.sentence()
+    assert "the student of 6,000 parameters, at which the search crosses the rule, has no fresh" in limit.sentence()
     limit = compression_limit(table(*searched(*SIZES), *fresh(2, 4, 16)), FID)
     assert "6,000 and 11,000 parameters, between which the search crosses the rule, have no fresh" in limit.reason
     limit = compression_limit(table(*searched(*SIZES), *fresh(6, 11)), FID)
