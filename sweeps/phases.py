@@ -187,18 +187,10 @@ class OpenSweep:
         return found
 
     def _baselines(self) -> list[tuple[dict[str, Value], TrialRequest]]:
-        """From-scratch twins of the chosen students: architectures and seeds, each once."""
-        of, table = self.spec.baseline.of, self.table()
-        if of == "none":
-            return []
-        rows = analysis.final_students(table).to_pylist()
-        if of == "confirmed" and "confirm" in self.spec.phases:
-            rows = [row for row in rows if row["phase"] == analysis.Phase.CONFIRM]
-        elif of != "all":
-            rows = analysis.student_frontier(table, self.spec.limit.metric).to_pylist()
-        names = ("width", "depth", "block", "seed")
-        twins = list({tuple(row[name] for name in names): {name: row[name] for name in names} for row in rows}.values())
-        return [(twin, self._request(twin, phase="baseline", training=self.spec.baseline.training)) for twin in twins]
+        """From-scratch twins of the chosen students."""
+        training = self.spec.baseline.training
+        twins = scratch_twins(self.table(), self.spec)
+        return [(twin, self._request(twin, phase="baseline", training=training)) for twin in twins]
 
     def _student(self, point: Mapping[str, Value], phase: PhaseName = "search") -> TrialRequest:
         """The crossing from search to domain: a point of the space as a trial."""
@@ -217,6 +209,20 @@ class OpenSweep:
             compute=spec.resources.compute,
             **what,
         )
+
+
+def scratch_twins(table: pa.Table, spec: SweepSpec) -> list[dict[str, Value]]:
+    """Which architectures and seeds are trained from scratch, each once, as `spec.baseline.of` says."""
+    of = spec.baseline.of
+    if of == "none":
+        return []
+    rows = analysis.final_students(table).to_pylist()
+    if of == "confirmed" and "confirm" in spec.phases:
+        rows = [row for row in rows if row["phase"] == analysis.Phase.CONFIRM]
+    elif of != "all":
+        rows = analysis.student_frontier(table, spec.limit.metric).to_pylist()
+    names = ("width", "depth", "block", "seed")
+    return list({tuple(row[name] for name in names): {name: row[name] for name in names} for row in rows}.values())
 
 
 def _point(row: Mapping[str, Any]) -> dict[str, Value]:

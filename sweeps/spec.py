@@ -40,8 +40,8 @@ def _by_name(value: object) -> object:
 class ConfirmSpec(Config):
     """Trying the candidates again with `seeds` fresh seeds that the search never used.
 
-    Candidates are the `around` students on each side of the limit that are nearest to it and, with
-    `of: frontier`, the whole frontier.
+    Candidates are the `around` students on each side of the limit that are nearest to it, the two of the frontier
+    between which it lies and, with `of: frontier`, the whole frontier: of parameters and the limit's metric.
     """
 
     seeds: Annotated[int, Field(ge=1, le=1000)] = 5

@@ -7,6 +7,7 @@ import pytest
 import analysis
 import sweeps
 from sweeps.confirming import confirmation_of, is_complete
+from sweeps.phases import scratch_twins
 from sweeps.templates import write_template
 from sweeps.tracking import Tracking, spec_tags
 
@@ -107,3 +108,20 @@ def test_what_is_complete(finished: Any) -> None:
     assert is_complete(analysis.trial_table([*rows, *fresh]))
     fresh[0] |= {"state": "INTERRUPTED", "final": False}
     assert not is_complete(analysis.trial_table([*rows, *fresh]))
+
+
+def test_the_frontier_that_has_twins_from_scratch_is_of_the_rules_metric(finished: Any, load: Any) -> None:
+    """Students whose Inception Score rises with width and whose FID gets worse with it."""
+    first = finished.result.table.to_pylist()[0]
+    rows = [
+        {**first, "phase": "search", "trial": n, "trial_key": f"{n:064x}", "width": n, "parameters": 1000 * n}
+        | {"fid": 10.0 * n, "inception_score": 1.0 * n}
+        for n in range(1, 5)
+    ]
+    table, baseline = analysis.trial_table(rows), {"kimg": 2, "of": "frontier"}
+
+    def widths(limit: dict[str, Any]) -> list[Any]:
+        return [twin["width"] for twin in scratch_twins(table, load(limit=limit, baseline=baseline))]
+
+    assert widths({"metric": "fid", "tolerance": 1.0}) == [1]
+    assert widths({"metric": "inception_score", "tolerance": 0.5}) == [1, 2, 3, 4]
