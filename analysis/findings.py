@@ -12,7 +12,6 @@ from analysis.comparison.gain import GAIN_METRICS, SHARPNESS, Gain, gain_of_pair
 from analysis.comparison.pairing import pair_rows
 from analysis.errors import AnalysisError
 from analysis.frontier.attainment import Attainment, attainment
-from analysis.frontier.pareto import final_students
 from analysis.frontier.progress import search_progress
 from analysis.frontier.students import student_frontier, with_confirmations
 from analysis.limit.estimate import compression_limit
@@ -54,8 +53,8 @@ class Findings:
 
     @property
     def is_confirmed(self) -> bool:
-        """Whether fresh seeds have finished."""
-        return any(phase == Phase.CONFIRM for phase in final_students(self.table)["phase"].unique().to_pylist())
+        """Whether fresh seeds are judged, and not the search."""
+        return self.limit.confirmed
 
     @property
     def counts(self) -> str:
@@ -74,19 +73,8 @@ class Findings:
 
     @property
     def break_sentence(self) -> str:
-        """Where quality begins to fall steeply, or why that cannot be said."""
-        found = self.limit.break_point
-        if found is None:
-            return self.limit.break_note
-        total = self.first["teacher_parameters"]
-        low, high = found.interval.low, found.interval.high
-        sure = "beyond every size tried" if low is None else f"1/{total / low:.1f}"
-        early = "above every size tried" if high is None else f"1/{total / high:.1f}"
-        return (
-            f"{self.metric.label} begins to fall off steeply at 1/{found.ratio:.1f} ({found.parameters:,.0f} "
-            f"parameters; 95% interval {early} to {sure}): on log-log axes the slope goes from "
-            f"{found.slope_above:.2f} to {found.slope_below:.2f} (p = {found.p_value:.2g} against a single line)."
-        )
+        """Where quality begins to worsen steeply, or why that cannot be said."""
+        return self.limit.break_sentence
 
     def _repr_html_(self) -> str:
         return f"<p><b>{escape(str(self.first.get('sweep', '')))}</b>: {escape(self.limit.sentence())}</p>"

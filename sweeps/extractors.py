@@ -33,8 +33,9 @@ from gan import (
 )
 from gan.digests import value_digest
 from sweeps.errors import SweepError
+from sweeps.model_spec import InceptionSpec
 from sweeps.progress import Display, QuietDisplay
-from sweeps.spec import InceptionSpec, SweepSpec
+from sweeps.spec import SweepSpec
 from sweeps.tracking import IDENTITY, KIND, Tracking
 from sweeps.workspace import Workspace
 

@@ -31,7 +31,7 @@ from sweeps.reuse import Reuse
 from sweeps.search import StudyQueue
 from sweeps.space import Value
 from sweeps.spec import PhaseName, SweepSpec
-from sweeps.study import open_storage, open_study, planned_trials
+from sweeps.study import has_study, open_storage, open_study, planned_trials
 from sweeps.tracking import PHASE, PROTOCOL, TEACHER_DIGEST, Tracking
 from sweeps.trial_log import TrialContext, close_running
 
@@ -145,20 +145,24 @@ class OpenSweep:
     # --- what the phases run ------------------------------------------------------------------
 
     def _search(self) -> JobQueue:
-        """The study. An adaptive one begins with all that other sweeps know of its space, beyond its own trials."""
+        """The study. An adaptive one begins with all that other sweeps know of its space, beyond its own trials.
+
+        A search that has begun is not changed by what others find meanwhile.
+        """
         spec, total = self.spec, planned_trials(self.spec)
-        if spec.search.is_adaptive:
+        storage = open_storage(self.folder)
+        if spec.search.is_adaptive and not has_study(spec, storage):
             self._take_what_is_known()
         ledger = self.ledger()
         if spec.search.is_adaptive:
             total += sum(entry.reused for entry in settled_in(ledger, "search"))
-        study = open_study(spec, open_storage(self.folder), ledger)
+        study = open_study(spec, storage, ledger)
         return StudyQueue(spec, self._student, study, ledger, total, self._reuse)
 
     def _take_what_is_known(self) -> None:
         ledger, domains = self.ledger(), self.spec.domains()
         if any(entry.phase == "search" and not entry.reused for entry in ledger.values()):
-            return  # a search that has begun is not changed by what others find meanwhile
+            return  # it has begun, and lost its study
         number = next_ordinal(ledger)
         for key, known in list(self._reuse.points()):
             point = {name: known[name] for name, domain in domains.items() if domain.holds(known.get(name))}
@@ -183,18 +187,10 @@ class OpenSweep:
         return found
 
     def _baselines(self) -> list[tuple[dict[str, Value], TrialRequest]]:
-        """From-scratch twins of the chosen students: architectures and seeds, each once."""
-        of, table = self.spec.baseline.of, self.table()
-        if of == "none":
-            return []
-        rows = analysis.final_students(table).to_pylist()
-        if of == "confirmed" and "confirm" in self.spec.phases:
-            rows = [row for row in rows if row["phase"] == analysis.Phase.CONFIRM]
-        elif of != "all":
-            rows = analysis.pareto_frontier(table).to_pylist()
-        names = ("width", "depth", "block", "seed")
-        twins = list({tuple(row[name] for name in names): {name: row[name] for name in names} for row in rows}.values())
-        return [(twin, self._request(twin, phase="baseline", training=self.spec.baseline.training)) for twin in twins]
+        """From-scratch twins of the chosen students."""
+        training = self.spec.baseline.training
+        twins = scratch_twins(self.table(), self.spec)
+        return [(twin, self._request(twin, phase="baseline", training=training)) for twin in twins]
 
     def _student(self, point: Mapping[str, Value], phase: PhaseName = "search") -> TrialRequest:
         """The crossing from search to domain: a point of the space as a trial."""
@@ -213,6 +209,20 @@ class OpenSweep:
             compute=spec.resources.compute,
             **what,
         )
+
+
+def scratch_twins(table: pa.Table, spec: SweepSpec) -> list[dict[str, Value]]:
+    """Which architectures and seeds are trained from scratch, each once, as `spec.baseline.of` says."""
+    of = spec.baseline.of
+    if of == "none":
+        return []
+    rows = analysis.final_students(table).to_pylist()
+    if of == "confirmed" and "confirm" in spec.phases:
+        rows = [row for row in rows if row["phase"] == analysis.Phase.CONFIRM]
+    elif of != "all":
+        rows = analysis.student_frontier(table, spec.limit.metric).to_pylist()
+    names = ("width", "depth", "block", "seed")
+    return list({tuple(row[name] for name in names): {name: row[name] for name in names} for row in rows}.values())
 
 
 def _point(row: Mapping[str, Any]) -> dict[str, Value]:

@@ -14,8 +14,9 @@ from rich.text import Text
 from gan import DataRoot, GeneratorConfig, ImageDataset, count_parameters, load_dataset, mac_g
 from sweeps.budget import HOUR_S
 from sweeps.calibration import Calibration, calibrate
+from sweeps.model_spec import InceptionSpec, TeacherSpec
 from sweeps.space import Value, distributions, extremes, point_of
-from sweeps.spec import InceptionSpec, SweepSpec, TeacherSpec
+from sweeps.spec import SweepSpec
 from sweeps.study import listed_points, planned_trials
 
 SAMPLED_POINTS = 300
@@ -158,9 +159,11 @@ def _phases(
         seconds = calibration.trial_s("teacher", mac_g(spec.teacher_architecture(dataset)), kimg, 10)
         found.append(PhasePlan("teacher", 0, seconds * cores))
     searched = planned_trials(spec) if points else 0
-    around, frontier = 2 * spec.confirm.around, ASSUMED_FRONTIER if spec.confirm.of == "frontier" else 0
-    confirmed = min(searched, around + frontier) * len(spec.confirm_seeds)
-    twins = {"all": searched + confirmed, "none": 0, "frontier": min(searched, ASSUMED_FRONTIER)}
+    around = 2 * spec.confirm.around
+    frontier = ASSUMED_FRONTIER if spec.confirm.of == "frontier" else 0
+    known = ASSUMED_FRONTIER + around if points and _searches_nothing(spec) else searched
+    confirmed = min(known, around + frontier) * len(spec.confirm_seeds)
+    twins = {"all": searched + confirmed, "none": 0, "frontier": min(known, ASSUMED_FRONTIER)}
     for phase in spec.phases:
         if phase == "baseline":
             trials = twins.get(spec.baseline.of, confirmed or twins["frontier"])
@@ -169,6 +172,11 @@ def _phases(
             trials = searched if phase == "search" else confirmed
             found.append(PhasePlan(phase, trials, trials * mean_s(scratch=False) * cores))
     return tuple(found)
+
+
+def _searches_nothing(spec: SweepSpec) -> bool:
+    """Whether all that the later phases start from was found by other sweeps."""
+    return spec.search.trials == 0
 
 
 def _warnings(
@@ -202,6 +210,11 @@ def _warnings(
         yield "without evaluation.rungs_kimg a trial has no checkpoint: one that is cut off begins anew"
     if isinstance(spec.extractor, InceptionSpec):
         yield "measurements are timed with a small classifier: Inception takes longer"
+    if _searches_nothing(spec):
+        yield (
+            "search.trials 0 has what other sweeps finished, and this plan does not know what that is: "
+            f"{ASSUMED_FRONTIER} students on the frontier are assumed"
+        )
     listed = listed_points(spec, spec.search.trials) if spec.search.sampler == "grid" else None
     if listed and len(listed) > spec.search.trials:
         yield f"search.trials {spec.search.trials} are the first of the grid's {len(listed)} points"

@@ -86,9 +86,10 @@ def read_trials(tracking: Tracking, workspace: Workspace, name: str, slack_s: fl
     renewed = _renewed(own, fetched, deleted - fetched.keys(), before_ms)
     if not renewed.equals(cache):
         renewed.save(folder, source)
-    taken = _taken(tracking, parent_run_id, shared)
-    table = with_newer_rows(own.drop_columns([START_MS]), taken)
-    return StoredTrials(table, _running(table, fetched), frozenset(taken["trial_key"].to_pylist()))
+    taken = _taken(tracking, parent_run_id)
+    rows = [row for key, record in taken.items() if (row := row_of(shared, key, record))]
+    table = with_newer_rows(own.drop_columns([START_MS]), trial_table(rows))
+    return StoredTrials(table, _running(table, fetched, taken), frozenset(row["trial_key"] for row in rows))
 
 
 def with_newer_rows(table: pa.Table, newer: pa.Table) -> pa.Table:
@@ -140,13 +141,13 @@ def _fetched(run: Run, shared: Mapping[str, Any]) -> _Fetched:
     )
 
 
-def _taken(tracking: Tracking, parent_run_id: str, shared: Mapping[str, Any]) -> pa.Table:
-    rows = []
+def _taken(tracking: Tracking, parent_run_id: str) -> dict[str, Record]:
+    """The trials of other sweeps, by identity."""
+    found = {}
     for run, place in tracking.shared(parent_run_id):
         record = record_of(run)
-        key = run.data.tags[TRIAL_KEY]
-        rows.append(row_of(shared, key, replace(record, tags={**record.tags, **place})))
-    return trial_table(row for row in rows if row)
+        found[run.data.tags[TRIAL_KEY]] = replace(record, tags={**record.tags, **place})
+    return found
 
 
 # --- what becomes of it ---------------------------------------------------------------------------
@@ -180,7 +181,9 @@ def _are_in(table: pa.Table, run_ids: Iterable[str]) -> pa.ChunkedArray:
     return pc.is_in(table["run_id"], value_set=pa.array(run_ids, pa.string()))
 
 
-def _running(table: pa.Table, fetched: Mapping[str, _Fetched]) -> dict[str, Record]:
+def _running(table: pa.Table, fetched: Mapping[str, _Fetched], taken: Mapping[str, Record]) -> dict[str, Record]:
     rows = table.filter(pc.equal(table["state"], str(TrialState.RUNNING))).select(["trial_key", "run_id"])
-    records = {row["trial_key"]: fetched[row["run_id"]].record for row in rows.to_pylist()}
+    # One that was taken from another sweep, and runs again there, is not among the runs of this one.
+    known = {run_id: run.record for run_id, run in fetched.items()} | {each.run_id: each for each in taken.values()}
+    records = {row["trial_key"]: known.get(row["run_id"]) for row in rows.to_pylist()}
     return {key: record for key, record in records.items() if record}

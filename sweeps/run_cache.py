@@ -70,13 +70,13 @@ class RunCache:
 def source_of(store: str, parent_run_id: str, shared: Mapping[str, Any]) -> str:
     """Everything beside the runs that rows are made from: rows of another source are not those of the sweep as it is.
 
-    `store` is its address, `shared` what all rows have alike.
+    `store` is its address, which may hold a password and is kept as its SHA-256; `shared` is what all rows have alike.
     """
     source = {
         "version": CACHE_VERSION,
         "schema": SCHEMA_VERSION,
         "columns": [*METRICS, *AGREEMENT],
-        "store": store,
+        "store_sha256": hashlib.sha256(store.encode()).hexdigest(),
         "parent_run_id": parent_run_id,
         "shared": dict(shared),
     }

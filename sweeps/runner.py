@@ -39,6 +39,7 @@ from sweeps.view import SweepView
 from sweeps.workspace import Workspace, default_data_dir
 
 VERSIONED = ("ganlimit", "torch", "torchvision", "torch-fidelity", "ray", "optuna", "mlflow")  # told by the report
+MAY_GROW = ("search.trials", "confirm.seeds")  # of what is there nothing is done again or lost
 DELIVERY_PATIENCE_S = 20.0  # for a tracking store that is away when the sweep ends
 
 
@@ -201,13 +202,13 @@ def open_sweep(
 
 
 def _refuse_other_spec(tracking: Tracking, spec: SweepSpec) -> None:
-    """A sweep's name stands for one spec; only the number of trials may grow."""
+    """A sweep's name stands for one spec; only the numbers of trials and of fresh seeds may grow."""
     parent = tracking.find_sweep(spec.name)
     if parent is None:
         return
     before = SweepSpec.model_validate_json(spec_text(parent.data.tags))
     differing = sorted(_differences(before.model_dump(mode="json"), spec.model_dump(mode="json")))
-    differing = [path for path in differing if path != "search.trials"]
+    differing = [path for path in differing if path not in MAY_GROW]
     if differing:
         raise SweepError(
             f"The sweep {spec.name} goes on with the spec it began with",

@@ -5,11 +5,10 @@ import json
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, get_args
 
-from pydantic import BeforeValidator, Discriminator, Field, Tag, ValidationError, model_validator
+from pydantic import BeforeValidator, Field, ValidationError, model_validator
 
 from analysis import LimitRule
 from gan import (
-    INCEPTION_FEATURES,
     ClassifierConfig,
     Compute,
     DatasetConfig,
@@ -17,12 +16,12 @@ from gan import (
     GanTrainingConfig,
     GeneratorConfig,
     ImageDataset,
-    ImportedConfig,
 )
 from gan.config import Config
-from gan.models import BLOCKS, BlockName, Depth, Width
+from gan.models import BLOCKS, BlockName
 from gan.seeds import seed_at
 from sweeps.errors import SweepError
+from sweeps.model_spec import AnyTeacherSpec, ExtractorSpec, InceptionSpec, TeacherSpec
 from sweeps.search_spec import SearchSpec, Seed
 from sweeps.space import AnyDomain, ChoiceDomain, Value, bounds, extremes
 
@@ -38,64 +37,11 @@ def _by_name(value: object) -> object:
     return {"name": value} if isinstance(value, str) else value
 
 
-class InceptionSpec(Config):
-    """torch-fidelity's inception-v3-compat, the extractor of published FIDs."""
-
-    kind: Literal["inception"]
-
-    @property
-    def features(self) -> int:
-        return INCEPTION_FEATURES
-
-
-def _extractor_kind(value: object) -> str:
-    kind = value.get("kind") if isinstance(value, dict) else getattr(value, "kind", None)
-    return "inception" if kind == "inception" else "classifier"
-
-
-def _by_kind(value: object) -> object:
-    return {"kind": value} if isinstance(value, str) else value
-
-
-# The data set's own classifier, given by its configuration, or `inception`.
-ExtractorSpec = Annotated[
-    Annotated[ClassifierConfig, Tag("classifier")] | Annotated[InceptionSpec, Tag("inception")],
-    Discriminator(_extractor_kind),
-]
-
-
-class TeacherSpec(Config):
-    """The large generator, how it is trained, and how many of its images the students learn from."""
-
-    width: Width
-    depth: Depth = 1
-    latent_size: Annotated[int, Field(ge=1, le=1024)] = 100
-    candidates: tuple[Width, ...] = ()  # widths that `teacher select` compares
-    training: GanTrainingConfig
-    pool_size: Annotated[int, Field(ge=64, le=10_000_000)] = 32768
-
-
-class ImportedTeacherSpec(ImportedConfig):
-    """A generator of the user's own, and how many of its images the students learn from."""
-
-    pool_size: Annotated[int, Field(ge=64, le=10_000_000)] = 32768
-
-    @property
-    def imported(self) -> ImportedConfig:
-        """The generator alone."""
-        return ImportedConfig.model_validate({name: getattr(self, name) for name in ImportedConfig.model_fields})
-
-
-def _teacher_kind(value: object) -> str:
-    own = {"file", "factory", "weights"} & set(value) if isinstance(value, dict) else None
-    return "imported" if own or isinstance(value, ImportedTeacherSpec) else "trained"
-
-
 class ConfirmSpec(Config):
     """Trying the candidates again with `seeds` fresh seeds that the search never used.
 
-    Candidates are the `around` students on each side of the limit that are nearest to it and, with
-    `of: frontier`, the whole frontier.
+    Candidates are the `around` students on each side of the limit that are nearest to it, the two of the frontier
+    between which it lies and, with `of: frontier`, the whole frontier: of parameters and the limit's metric.
     """
 
     seeds: Annotated[int, Field(ge=1, le=1000)] = 5
@@ -166,11 +112,8 @@ class SweepSpec(Config):
     group: Name | None = None  # of the sweeps that a file with several data sets began
     dataset: Annotated[DatasetConfig, BeforeValidator(_by_name)]  # a name, or a mapping with a name
     seed: Seed = 0
-    extractor: Annotated[ExtractorSpec, BeforeValidator(_by_kind)] = ClassifierConfig()
-    teacher: Annotated[
-        Annotated[TeacherSpec, Tag("trained")] | Annotated[ImportedTeacherSpec, Tag("imported")],
-        Discriminator(_teacher_kind),
-    ]
+    extractor: ExtractorSpec = ClassifierConfig()
+    teacher: AnyTeacherSpec
     student: DistillationConfig
     phases: Annotated[tuple[PhaseName, ...], Field(min_length=1)] = ("search", "confirm", "baseline")
     search: SearchSpec
@@ -238,15 +181,18 @@ class SweepSpec(Config):
         return DistillationConfig.model_validate_json(json.dumps(data))
 
     def confirmed(self, seeds: int) -> "SweepSpec":
-        """This sweep as NAME-confirmed, its frontier and limit judged by `seeds` fresh seeds. Raises SweepError."""
+        """This sweep as NAME-confirmed, its frontier and limit judged by `seeds` fresh seeds.
+
+        Raises SweepError where the sweep has the phase confirm itself, or NAME is too long.
+        """
         if "confirm" in self.phases:
-            remedy = "Give its specification another name and more of confirm.seeds."
-            raise SweepError("A sweep without the phase confirm can be confirmed", self.name, remedy)
+            remedy = f"Go on with it: ganlimit sweep confirm {self.name}."
+            raise SweepError("NAME-confirmed is of a sweep without the phase confirm", self.name, remedy)
         changes: dict[str, Any] = {
             "name": f"{self.name}-confirmed",
             "group": f"{self.group}-confirmed" if self.group else None,
             "phases": [name for name in PHASES if name in (*self.phases, "confirm")],
-            "confirm": {"seeds": seeds},
+            "confirm": {**self.confirm.model_dump(mode="json"), "seeds": seeds},
         }
         if self.search.is_adaptive:
             changes["search"] = self.search.model_dump(mode="json") | {"trials": 0}  # what was searched is enough
@@ -255,6 +201,11 @@ class SweepSpec(Config):
         except ValidationError as error:
             remedy = "Run the sweep under a shorter name."
             raise SweepError("NAME-confirmed is a sweep's name", changes["name"], remedy) from error
+
+    def with_fresh_seeds(self, seeds: int) -> "SweepSpec":
+        """This sweep with at least `seeds` fresh seeds of each candidate."""
+        most = max(seeds, self.confirm.seeds)
+        return self.model_copy(update={"confirm": self.confirm.model_copy(update={"seeds": most})})
 
     @property
     def confirm_seeds(self) -> tuple[int, ...]:

@@ -27,6 +27,11 @@ def open_storage(folder: Path) -> optuna.storages.BaseStorage:
     return optuna.storages.JournalStorage(JournalFileBackend(path, JournalFileOpenLock(path)))
 
 
+def has_study(spec: SweepSpec, storage: optuna.storages.BaseStorage) -> bool:
+    """Whether the sweep's study is there, so that its search has begun."""
+    return spec.name in optuna.get_all_study_names(storage)
+
+
 def open_study(spec: SweepSpec, storage: optuna.storages.BaseStorage, ledger: Ledger | None = None) -> optuna.Study:
     """The sweep's study, made ready to go on: whatever was asked and has no result is in line again.
 
@@ -34,7 +39,7 @@ def open_study(spec: SweepSpec, storage: optuna.storages.BaseStorage, ledger: Le
     new study the spec's points, or the whole grid, are put in line first. A reproducible one always begins anew
     and is answered from the ledger, so that it does not depend on where it was cut off.
     """
-    if spec.search.reproducible and spec.name in optuna.get_all_study_names(storage):
+    if spec.search.reproducible and has_study(spec, storage):
         optuna.delete_study(study_name=spec.name, storage=storage)
     study = optuna.create_study(
         study_name=spec.name,

@@ -42,8 +42,9 @@ from gan.seeds import seed_at
 from sweeps.errors import SweepError
 from sweeps.extractors import Extractor
 from sweeps.flavour import save_mlflow_model
+from sweeps.model_spec import ImportedTeacherSpec
 from sweeps.progress import Display, QuietDisplay, Update
-from sweeps.spec import ImportedTeacherSpec, SweepSpec
+from sweeps.spec import SweepSpec
 from sweeps.tracking import IDENTITY, KIND, Tracking
 
 TEACHER_REPORTS = 10  # evaluations over a teacher's training

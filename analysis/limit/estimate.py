@@ -14,7 +14,8 @@ from analysis.frontier.students import Student
 from analysis.limit.break_point import BreakPoint, find_corner
 from analysis.limit.crossing import Floats, Interval, crossing, crossing_interval, falling_curve
 from analysis.limit.judging import Judgement, curve_values, judge, turn, turn_back
-from analysis.limit.result import ONE_SEED, SEARCH_ALONE, CompressionLimit, CurvePoint, LimitStatus
+from analysis.limit.provisional import ONE_SEED, why_provisional
+from analysis.limit.result import CompressionLimit, CurvePoint, LimitStatus
 from analysis.limit.rule import LimitRule
 from analysis.schema import settings_of
 
@@ -31,7 +32,7 @@ def compression_limit(table: pa.Table, rule: LimitRule) -> CompressionLimit:
     column, judgement = rule.column, judge(table, rule.column)
     finished = final_students(table).to_pylist()
     if all(row[rule.metric] is None for row in finished):
-        return _nothing_to_judge(rule, finished[0] if finished else None, len(judgement.students))
+        return _nothing_to_judge(rule, finished[0] if finished else None, judgement)
     first = finished[0]
     threshold = rule.threshold_for(first)
     base = CompressionLimit(
@@ -43,6 +44,9 @@ def compression_limit(table: pa.Table, rule: LimitRule) -> CompressionLimit:
         students=len(judgement.students),
         threshold=threshold,
         provisional=False,
+        confirmed=judgement.confirmed,
+        searched_below=bool(judgement.smaller),
+        searched_above=bool(judgement.larger),
         teacher_parameters=first["teacher_parameters"],
         seeds=min((student.seeds for student in judgement.curve), default=0),
         interval_note="no interval: no student has a finite value",
@@ -61,7 +65,7 @@ def compression_limit(table: pa.Table, rule: LimitRule) -> CompressionLimit:
     return _with_break(limit, judgement.curve)
 
 
-def _nothing_to_judge(rule: LimitRule, row: dict[str, Any] | None, students: int) -> CompressionLimit:
+def _nothing_to_judge(rule: LimitRule, row: dict[str, Any] | None, judgement: Judgement) -> CompressionLimit:
     why = "no finished student has the rule's metric" if row else "no student has reached its full budget"
     return CompressionLimit(
         rule=rule,
@@ -69,9 +73,10 @@ def _nothing_to_judge(rule: LimitRule, row: dict[str, Any] | None, students: int
         sweep=row["sweep"] if row else "",
         dataset=row["dataset"] if row else "",
         num_samples=row["num_samples"] if row else 0,
-        students=students,
+        students=len(judgement.students),
         threshold=None,
         provisional=True,
+        confirmed=judgement.confirmed,
         reason=why,
         interval_note=f"no interval: {why}",
         break_note=why,
@@ -97,14 +102,14 @@ def _with_student(limit: CompressionLimit, judgement: Judgement) -> CompressionL
 
 def _with_remarks(limit: CompressionLimit, judgement: Judgement) -> CompressionLimit:
     """With why it is provisional, and the command that makes it sure."""
-    if judgement.confirmed and limit.seeds > 1:
+    assert limit.threshold is not None
+    reason = why_provisional(judgement, limit.rule, limit.threshold)
+    if not reason:
         return limit
-    if not judgement.confirmed:
-        reason, command = SEARCH_ALONE, f"ganlimit sweep confirm {limit.sweep}"
-    else:
-        # A sweep's name stands for one specification, so that more seeds need another name.
-        reason, command = ONE_SEED, f"ganlimit sweep run FILE --name OTHER  # FILE with confirm.seeds: {FRESH_SEEDS}"
-    return replace(limit, provisional=True, reason=reason, confirm_command=command)
+    more = f" --seeds {FRESH_SEEDS}" if reason == ONE_SEED else ""
+    return replace(
+        limit, provisional=True, reason=reason, confirm_command=f"ganlimit sweep confirm {limit.sweep}{more}"
+    )
 
 
 def _point(student: Student, values: Floats, fitted: float, column: Column) -> CurvePoint:
@@ -133,12 +138,20 @@ def _with_crossing(
     if size is None:
         return limit
     bracketed = size > sizes_K[0]
-    smaller_fail = judgement.smaller and not any(
-        limit.rule.holds(student.median, limit.threshold) for student in judgement.smaller
-    )
-    status = LimitStatus.FOUND if bracketed or smaller_fail else LimitStatus.NOT_REACHED
     parameters = round(math.exp(size)) if bracketed else limit.curve[0].parameters
-    return replace(limit, status=status, parameters=parameters, ratio=limit.teacher_parameters / parameters)
+    return replace(
+        limit,
+        status=LimitStatus.FOUND if bracketed else _status_beyond(limit, judgement),
+        parameters=parameters,
+        ratio=limit.teacher_parameters / parameters,
+    )
+
+
+def _status_beyond(limit: CompressionLimit, judgement: Judgement) -> LimitStatus:
+    """Of a limit below all sizes that are judged: by what the search alone says of smaller ones."""
+    assert limit.threshold is not None
+    smaller = [limit.rule.holds(student.median, limit.threshold) for student in judgement.smaller]
+    return LimitStatus.AT_LEAST if smaller and not any(smaller) else LimitStatus.NOT_REACHED
 
 
 def _with_interval(

@@ -13,7 +13,8 @@ from analysis.columns import Column
 from analysis.frontier.pareto import front_of
 from analysis.frontier.students import Student, is_result, students_of
 from analysis.limit.crossing import Floats
-from analysis.schema import Phase, require_one_protocol, require_one_teacher, student_of
+from analysis.limit.rule import LimitRule
+from analysis.schema import Mode, Phase, require_one_protocol, require_one_teacher, student_of
 
 Row = dict[str, Any]
 
@@ -22,13 +23,26 @@ Row = dict[str, Any]
 class Judgement:
     """The students that a limit is judged by, smallest first, and those of one size each that make its curve.
 
-    `smaller` are students below all of these that the search alone has tried.
+    `searched` are those that finished in the search, `frontier` those of them that none of the others dominates.
+    `unfinished` counts the fresh seeds that were begun and have no result yet.
     """
 
     students: tuple[Student, ...]
     curve: tuple[Student, ...]
-    smaller: tuple[Student, ...]
+    searched: tuple[Student, ...]
+    frontier: tuple[Student, ...]
     confirmed: bool
+    unfinished: int
+
+    @property
+    def smaller(self) -> list[Student]:
+        """Searched students below all that are judged."""
+        return [student for student in self.searched if student.parameters < self.students[0].parameters]
+
+    @property
+    def larger(self) -> list[Student]:
+        """Searched students above all that are judged."""
+        return [student for student in self.searched if student.parameters > self.students[-1].parameters]
 
 
 def judge(table: pa.Table, column: Column) -> Judgement:
@@ -39,18 +53,39 @@ def judge(table: pa.Table, column: Column) -> Judgement:
     medians where one of them was never searched. A student that never finished counts only among confirmed ones: an
     error in a search says nothing of its size. Raises AnalysisError for rows of several protocols or teachers.
     """
-    rows = [row for row in table.to_pylist() if is_result(row)]
+    all_rows = table.to_pylist()
+    rows = [row for row in all_rows if is_result(row)]
     judged = pa.Table.from_pylist(rows, table.schema)
     require_one_protocol(judged)
     require_one_teacher(judged)
     searched = list(students_of((row for row in rows if row["phase"] == Phase.SEARCH), column))
     confirmed = list(students_of((row for row in rows if row["phase"] == Phase.CONFIRM), column))
-    if not confirmed:
-        finished = [student for student in searched if student.row["final"]]
-        measured = [student for student in finished if student.values]
-        return Judgement(tuple(finished), _frontier(measured, measured, column), (), False)
-    smaller = [student for student in searched if student.parameters < confirmed[0].parameters]
-    return Judgement(tuple(confirmed), _frontier(confirmed, searched, column), tuple(smaller), True)
+    finished = tuple(student for student in searched if student.row["final"])
+    measured = [student for student in finished if student.values]
+    frontier = _frontier(measured, measured, column)
+    return Judgement(
+        students=tuple(confirmed) or finished,
+        curve=_frontier(confirmed, searched, column) if confirmed else frontier,
+        searched=finished,
+        frontier=frontier,
+        confirmed=bool(confirmed),
+        unfinished=_unfinished(all_rows),
+    )
+
+
+def around_the_crossing(frontier: Iterable[Student], rule: LimitRule, threshold: float) -> list[Student]:
+    """Of a frontier, smallest first, the largest student that fails the rule and the smallest that holds it."""
+    sides: dict[bool, list[Student]] = {True: [], False: []}
+    for student in frontier:
+        sides[rule.holds(student.median, threshold)].append(student)
+    return sides[False][-1:] + sides[True][:1]
+
+
+def _unfinished(rows: list[Row]) -> int:
+    """How many fresh seeds were begun of which no try has a result."""
+    fresh = [row for row in rows if row["phase"] == Phase.CONFIRM and row["mode"] == Mode.DISTILLED]
+    begun, ended = ({(*student_of(row), row["seed"]) for row in of} for of in (fresh, filter(is_result, fresh)))
+    return len(begun - ended)
 
 
 def curve_values(curve: Iterable[Student], column: Column, threshold: float) -> tuple[list[Floats], Floats]:

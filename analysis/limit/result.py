@@ -10,19 +10,15 @@ from analysis.limit.crossing import Interval
 from analysis.limit.rule import LimitRule
 from analysis.nouns import counted as _counted
 
-# Why a limit is provisional.
-SEARCH_ALONE = "the search alone measured these students, and the best of many noisy results flatters"
-ONE_SEED = "one fresh seed at a size tells nothing of the noise"
-
 
 class LimitStatus(StrEnum):
-    """Where the limit lies with respect to the sizes that were tried."""
+    """Where the limit lies with respect to the sizes that are judged. Stored: names are only ever added."""
 
-    FOUND = "FOUND"  # inside the searched range
-    AT_LEAST = "AT_LEAST"  # the smallest confirmed size holds it; smaller ones failed in the search alone
-    NOT_REACHED = "NOT_REACHED"  # the smallest size tried still holds the rule
-    NONE_WITHIN = "NONE_WITHIN"  # no size tried holds the rule
+    FOUND = "FOUND"  # between two of them
+    NOT_REACHED = "NOT_REACHED"  # the smallest of them still holds the rule
+    NONE_WITHIN = "NONE_WITHIN"  # none of them holds the rule
     NO_FINAL_ROWS = "NO_FINAL_ROWS"  # nothing to judge yet
+    AT_LEAST = "AT_LEAST"  # the smallest with fresh seeds still holds, and all smaller ones failed in the search
 
 
 @dataclass(frozen=True)
@@ -50,8 +46,11 @@ class CurvePoint:
 class CompressionLimit:
     """Where the curve of quality over size crosses the rule's threshold, with its interval and the curve.
 
-    `parameters` and `ratio` are the crossing; where the smallest size still holds they are that size's, and the
-    limit lies beyond. `trial`, `value` and `student_parameters` are the smallest student whose median holds.
+    `parameters` and `ratio` are the crossing; where the smallest size still holds (NOT_REACHED, AT_LEAST) they are
+    that size's, and the limit lies at it or beyond. `confirmed` says that fresh seeds are judged, and they alone;
+    `searched_below` and `searched_above`, that the search finished students smaller and larger than all of these.
+    A confirmed limit is `provisional` while `reason` names what is missing of the fresh seeds. `trial`, `value` and
+    `student_parameters` are the smallest student whose median holds.
     """
 
     rule: LimitRule
@@ -62,6 +61,9 @@ class CompressionLimit:
     students: int  # judged
     threshold: float | None  # None where nothing has finished
     provisional: bool
+    confirmed: bool = False
+    searched_below: bool = False
+    searched_above: bool = False
     reason: str = ""  # why it is provisional
     confirm_command: str = ""
     ratio: float | None = None
@@ -108,6 +110,24 @@ class CompressionLimit:
         """Why the limit is provisional, and the command that confirms it; empty where it is confirmed."""
         return f"Provisional: {self.reason}. To confirm: {self.confirm_command}" if self.provisional else ""
 
+    @property
+    def break_sentence(self) -> str:
+        """Where quality begins to worsen steeply, or why that cannot be said."""
+        found, column = self.break_point, self.rule.column
+        if found is None or self.teacher_parameters is None:
+            return self.break_note
+        low, high = found.interval.low, found.interval.high
+        sure = "beyond every size tried" if low is None else f"1/{self.teacher_parameters / low:.1f}"
+        early = "above every size tried" if high is None else f"1/{self.teacher_parameters / high:.1f}"
+        scale = f"log {column.label}" if column.log else column.label
+        remark = "" if self.confirmed else " Provisional, as the search alone measured it."
+        return (
+            f"Quality ({column.label}) begins to worsen steeply at 1/{found.ratio:.1f} ({found.parameters:,.0f} "
+            f"parameters; {found.interval.level:.0%} interval {early} to {sure}): below it the slope of {scale} over "
+            f"log parameters is {found.slope_below:.2g}, above it {found.slope_above:.2g} (p = {found.p_value:.2g} "
+            f"against a single line).{remark}"
+        )
+
     def as_dict(self) -> dict[str, Any]:
         """The same for a script. Every value is JSON."""
         plain = {**asdict(self), "rule": self.rule.model_dump(), "curve": [asdict(point) for point in self.curve]}
@@ -124,17 +144,20 @@ class CompressionLimit:
     def _answer(self, rule: str) -> str:
         place, basis = f"1/{self.ratio or 0:.1f} of the teacher", self._basis()
         size = f"{self.parameters or 0:,} parameters"
+        fresh = "with fresh seeds"
         if self.status == LimitStatus.NONE_WITHIN:
-            return f"On {self.dataset} no size within the searched range holds the rule, {rule} ({basis})."
+            where = fresh if self.searched_above else "within the searched range"
+            return f"On {self.dataset} no size {where} holds the rule, {rule} ({basis})."
         if self.status == LimitStatus.NOT_REACHED:
+            smallest = f"size {fresh}" if self.searched_below else "size"
             return (
-                f"On {self.dataset} the limit was not reached: the smallest size still holds the rule, {rule}, at "
-                f"{place}, {size} ({basis})."
+                f"On {self.dataset} the limit was not reached: the smallest {smallest} still holds the rule, {rule}, "
+                f"at {place}, {size} ({basis})."
             )
-        if self.parameters == self.curve[0].parameters:
+        if self.status == LimitStatus.AT_LEAST:
             return (
-                f"On {self.dataset} the compression limit is at least {place}, {size}, the smallest size with fresh "
-                f"seeds ({basis}); smaller ones failed in the search. The rule is {rule}."
+                f"On {self.dataset} the compression limit is at least {place}, {size}, the smallest size {fresh} "
+                f"({basis}); smaller ones failed in the search. The rule is {rule}."
             )
         return f"On {self.dataset} the compression limit is {place} ({basis}): {size}. The rule is {rule}."
 
@@ -143,7 +166,7 @@ class CompressionLimit:
         if not self.curve:
             return f"{_counted(self.students, 'student')}, none with a finite value"
         most = max(point.seeds for point in self.curve)
-        fresh = "" if self.reason == SEARCH_ALONE else "fresh "
+        fresh = "fresh " if self.confirmed else ""
         if self.interval is None and most == 1:
             return f"no interval: one {fresh}seed at {_sizes(len(self.curve))}"
         seeds = _counted(most, f"{fresh}seed") if self.seeds == most else f"{self.seeds} to {most} {fresh}seeds"

@@ -84,7 +84,7 @@ def sweep_run(
 ) -> None:
     """Run a sweep, or go on with it: the same command again is the resume."""
     loaded = sweeps.load_specs(spec, overrides(seed=seed, name=name, trials=trials))
-    _run(loaded, data_dir, workers, outside_files(data_root, no_download, inception_weights), quiet, as_json)
+    show(_run(loaded, data_dir, workers, outside_files(data_root, no_download, inception_weights), quiet), as_json)
 
 
 @sweep_app.command("resume")
@@ -104,15 +104,22 @@ def resume(
 
     tracking = Tracking(existing(data_dir).store)
     loaded = [spec_of_sweep(tracking, member) for member in find_sweeps(tracking, name)]
-    _run(loaded, data_dir, workers, outside_files(data_root, no_download, inception_weights), quiet, as_json)
+    show(_run(loaded, data_dir, workers, outside_files(data_root, no_download, inception_weights), quiet), as_json)
 
 
 @sweep_app.command("confirm")
 def confirm(
     name: SweepName,
     seeds: Annotated[
-        int, typer.Option("--seeds", min=2, max=1000, help="Fresh seeds of each student; 2 or more give an interval.")
-    ] = 5,
+        int | None,
+        typer.Option(
+            "--seeds",
+            min=2,
+            max=1000,
+            help="Fresh seeds of each student; 2 or more give an interval. Default: as the sweep's confirm.seeds says.",
+            show_default=False,
+        ),
+    ] = None,
     data_dir: DataDir = None,
     workers: Workers = None,
     data_root: Data = None,
@@ -121,13 +128,26 @@ def confirm(
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
-    """Judge a sweep's limit by fresh seeds: the sweep NAME-confirmed begins with its finished trials."""
-    from sweeps.results import find_sweeps, spec_of_sweep
+    """Judge a sweep's limit by fresh seeds, or go on with it.
+
+    A sweep with the phase confirm goes on. Of any other the sweep NAME-confirmed does it: it begins with every finished
+    trial of the same teacher and space, those of other sweeps among them, and searches no further.
+    """
+    from sweeps.confirming import confirmation_of, fresh_results, is_complete
+    from sweeps.results import find_sweeps
     from sweeps.tracking import Tracking
 
-    tracking = Tracking(existing(data_dir).store)
-    loaded = [spec_of_sweep(tracking, member).confirmed(seeds) for member in find_sweeps(tracking, name)]
-    _run(loaded, data_dir, workers, outside_files(data_root, no_download, inception_weights), quiet, as_json)
+    workspace = existing(data_dir)
+    tracking = Tracking(workspace.store)
+    specs = [confirmation_of(tracking, member, seeds) for member in find_sweeps(tracking, name)]
+    known = [spec.name for spec in specs if tracking.find_sweep(spec.name)]
+    before = {name: fresh_results(sweeps.read_trials(tracking, workspace, name).table) for name in known}
+    root = outside_files(data_root, no_download, inception_weights)
+    reports = _run(specs, data_dir, workers, root, quiet)
+    for report in reports:
+        if is_complete(report.table) and before.get(report.name) == fresh_results(report.table):
+            stderr().print(f"{report.name}: everything is confirmed already", highlight=False, soft_wrap=True)
+    show(reports, as_json)
 
 
 @sweep_app.command("status")
@@ -219,8 +239,7 @@ def _run(
     workers: int | None,
     root: Any,
     quiet: bool,
-    as_json: bool,
-) -> None:
+) -> "list[sweeps.Report]":
     from sweeps.progress import display_for
 
     if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:  # as a script starts what it puts into the background
@@ -232,7 +251,7 @@ def _run(
         again = f"so does, once a trial has begun: ganlimit sweep resume {name}"
         stderr().print(f"Stopped. The same command again goes on from here; {again}", highlight=False, soft_wrap=True)
         raise typer.Exit(130) from None
-    show([result.report for result in results], as_json)
+    return [result.report for result in results]
 
 
 def _print_each(found: Sequence[Any], as_json: bool) -> None:

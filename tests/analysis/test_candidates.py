@@ -26,9 +26,31 @@ def searched(table: Any) -> Any:
 def test_those_nearest_to_the_threshold_on_each_side(searched: Any) -> None:
     # FID 40, 20, 10, 5, ...: 10 holds exactly.
     found = limit_candidates(searched, RULE, around=1, whole_frontier=False)
-    assert sizes(found) == [3000, 3500]
+    assert sizes(found) == [2000, 3000, 3500], "and the frontier's last that fails, where the curve is to cross"
     found = limit_candidates(searched, RULE, around=2, whole_frontier=False)
     assert sizes(found) == [2000, 3000, 3500, 4000]
+
+
+def test_the_frontier_and_the_distance_are_those_of_the_rules_metric(table: Any) -> None:
+    """Inception Score rises with size, and FID falls the other way, so that its frontier is the smallest alone."""
+    rows = [{"width": n, "parameters": 1000 * n, "fid": 1.0 * n, "inception_score": 1.0 * n} for n in range(1, 9)]
+    rule = LimitRule(metric="inception_score", threshold=4.5)
+    assert sizes(limit_candidates(table(*rows), rule, around=1, whole_frontier=False)) == [4000, 5000]
+    assert sizes(limit_candidates(table(*rows), rule, around=1, whole_frontier=True)) == [1000 * n for n in range(1, 9)]
+
+
+def test_a_distance_in_kid_is_a_difference_as_it_can_be_negative(table: Any) -> None:
+    kids = (0.5, 0.021, 0.019, -0.001, -0.002)
+    rows = [{"width": n, "parameters": 1000 * n, "kid": kid} for n, kid in enumerate(kids, start=1)]
+    rule = LimitRule(metric="kid", threshold=0.01)
+    assert sizes(limit_candidates(table(*rows), rule, around=1, whole_frontier=False)) == [3000, 4000]
+    assert sizes(limit_candidates(table(*rows), rule, around=1, whole_frontier=True)) == [1000 * n for n in range(1, 6)]
+
+
+def test_a_student_is_as_near_as_the_median_of_its_seeds(table: Any) -> None:
+    lucky = [{"width": 4, "parameters": 4000, "fid": fid, "seed": seed} for seed, fid in enumerate((9.99, 2.0, 3.0))]
+    rows = table(*lucky, {"width": 5, "parameters": 5000, "fid": 8.0, "gan_weight": 0.1}, {"width": 1, "fid": 50.0})
+    assert 5000 in sizes(limit_candidates(rows, RULE, around=1, whole_frontier=False))
 
 
 def test_a_student_of_two_seeds_is_one_candidate(searched: Any) -> None:

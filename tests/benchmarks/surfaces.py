@@ -51,13 +51,17 @@ class Scenario:
     tails: int | None = None  # degrees of freedom of Student's t in place of the normal
     place: tuple[float, float] = (0.3, 0.7)  # of the limit, as shares of the range
     at_a_size: bool = False  # the limit is one of the sizes
+    failing: float = 0.0  # the share of seeds that fail, NaN, at the smallest third of the sizes
     uneven: bool = False  # the sizes lie closer together the larger they are, as those of widths in equal steps
 
     @property
     def name(self) -> str:
         remarks = ["noise grows"] * bool(self.growth) + [f"t{self.tails}"] * bool(self.tails)
         remarks += (
-            ["uneven sizes"] * self.uneven + ["at a size"] * self.at_a_size + ["near an end"] * (self.place[1] < 0.3)
+            ["uneven sizes"] * self.uneven
+            + ["at a size"] * self.at_a_size
+            + ["near an end"] * (self.place[1] < 0.3)
+            + [f"{self.failing:.0%} fail"] * bool(self.failing)
         )
         return ", ".join([self.shape, *remarks])
 
@@ -66,7 +70,7 @@ class Scenario:
         return RANGE * np.linspace(0, 1, self.sizes) ** (0.6 if self.uneven else 1.0)
 
     def draw(self, rng: np.random.Generator) -> tuple[float, Floats]:
-        """The true limit, and values seeds x sizes; the threshold is 0."""
+        """The true limit, and values seeds x sizes, NaN for a seed that failed; the threshold is 0."""
         x = self.log_sizes
         limit = rng.uniform(*self.place) * RANGE
         if self.at_a_size:
@@ -77,7 +81,12 @@ class Scenario:
         else:
             unit = rng.standard_normal(shape)
         noise = self.noise * np.exp(self.growth * (0.5 - x / RANGE))
-        return limit, SHAPES[self.shape](x - limit) + noise * unit
+        values = SHAPES[self.shape](x - limit) + noise * unit
+        if self.failing:
+            fails = (rng.random(shape) < self.failing) & (np.arange(self.sizes) < self.sizes // 3)
+            fails[0] = False  # the search's seed, which chose these students
+            values[fails] = np.nan
+        return limit, values
 
 
 def scenarios() -> list[Scenario]:

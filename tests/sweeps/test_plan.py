@@ -67,6 +67,20 @@ def test_what_speaks_against_it(planned: Callable[..., Plan]) -> None:
     assert {phase.name: phase.trials for phase in plan.phases}["search"] == 0
 
 
+def test_a_sweep_that_searches_nothing_says_what_it_assumes(
+    planned: Callable[..., Plan], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As NAME-confirmed: how many students there are to confirm is what other sweeps found."""
+    paces = tuple(Pace(mode, 0.1, 1.0, 1.0, 1.0) for mode in ("teacher", "joint", "distilled", "scratch"))
+    monkeypatch.setattr("sweeps.plan.calibrate", lambda *_: Calibration(paces, 1.0, 0))
+    phases = ["search", "confirm", "baseline"]
+    plan = planned(search__trials=0, search__points=[], phases=phases, confirm={"seeds": 2, "around": 1})
+    trials = {phase.name: phase.trials for phase in plan.phases}
+    assert trials == {"teacher": 0, "search": 0, "confirm": 2 * (8 + 2), "baseline": 2 * (8 + 2)}
+    assert plan.core_hours > 0
+    assert any("search.trials 0" in warning and "8 students" in warning for warning in plan.warnings)
+
+
 def test_an_error_of_the_calibration_arrives_as_it_was() -> None:
     error = sweeps.SweepError("Rule", "value", "Remedy.")
     again = pickle.loads(pickle.dumps(error))

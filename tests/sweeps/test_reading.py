@@ -140,6 +140,25 @@ def test_whatever_happens_a_reading_gives_what_reading_all_anew_gives(sweep: Any
         check(sweep, slack_s=rng.choice([0.0, 0.0, 0.5]))
 
 
+def test_a_trial_taken_from_another_sweep_that_runs_again_there(sweep: Any, new_sweep: Any) -> None:
+    other = new_sweep()
+    (run_id,) = other.finished(1)
+    sweep.tracking.share(run_id, sweep.parent_run_id, "7", "search")
+    assert check(sweep).table["state"].to_pylist() == ["COMPLETED"]
+    other.open(other.folders[0], 1)
+    found = check(sweep)
+    assert [record.run_id for record in found.running.values()] == [run_id]
+    assert found.table["state"].to_pylist() == ["RUNNING"]
+
+
+def test_the_cache_keeps_no_password() -> None:
+    def source(uri: str) -> str:
+        return run_cache.source_of(uri, "p" * 32, {})
+
+    assert "secret" not in source("postgresql://ada:secret@store/mlflow")
+    assert source("postgresql://ada:secret@store/mlflow") != source("postgresql://ada:other@store/mlflow")
+
+
 class TestWhatIsFetched:
     """Only the runs that may have changed since the last reading."""
 

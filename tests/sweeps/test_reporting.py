@@ -41,14 +41,43 @@ def test_a_sweep_is_confirmed_by_its_name_and_begins_with_its_rows(finished: Any
     assert "fresh seeds" in result.report.limit.sentence()
 
 
-def test_confirming_twice_is_refused(finished: Any) -> None:
-    once = finished.spec.confirmed(2)
-    assert once.name == "tiny-confirmed"
-    with pytest.raises(sweeps.SweepError, match="can be confirmed"):
-        once.confirmed(2)
-    long = finished.spec.model_copy(update={"name": "a" * 60})
-    with pytest.raises(sweeps.SweepError, match="shorter name"):
-        long.confirmed(2)
+def test_the_status_of_a_confirmation(ganlimit: Any, confirmed: Any) -> None:
+    data_dir, result = confirmed
+    shown = ganlimit("sweep", "status", "tiny-confirmed", "--data-dir", data_dir).stdout
+    fresh = sum(phase == "confirm" for phase in result.table["phase"].to_pylist())
+    assert "search: 4 of 4 trials (4 completed)" in shown
+    assert f"confirm: {fresh} trials ({fresh} completed)" in shown
+
+
+@pytest.mark.slow
+def test_confirming_again_runs_what_is_missing_and_nothing_else(
+    ganlimit: Any, confirmed: Any, tiny: dict[str, Any], spec_file: Any, tmp_path: Path
+) -> None:
+    data_dir = shutil.copytree(confirmed[0], tmp_path / "data")
+    before = rows_of(confirmed[1].table)
+    tiny |= {"name": "another", "phases": ["search"]}
+    sweeps.run_sweep(sweeps.load_spec(spec_file(tiny), {"search.trials": 2}), data_dir, workers=2)
+    again = ganlimit("sweep", "confirm", "tiny", "--workers", 2, "--quiet", "--data-dir", data_dir)
+    assert again.code == 0, again.stderr
+    assert "tiny-confirmed: everything is confirmed already" in again.stderr
+    assert "fresh seeds at each of" in again.stdout, "and the report is shown"
+    workspace, tracking = opened(data_dir)
+    assert rows_of(sweeps.read_trials(tracking, workspace, "tiny-confirmed").table) == before
+    more = ganlimit("sweep", "confirm", "tiny", "--seeds", 3, "--workers", 2, "--quiet", "--data-dir", data_dir)
+    assert more.code == 0, more.stderr
+    assert "already" not in more.stderr
+    after = rows_of(sweeps.read_trials(tracking, workspace, "tiny-confirmed").table)
+    assert before.items() <= after.items()
+    assert {before[key][0] for key in before} == {"search", "confirm", "baseline"}
+    added = [phase for key, (phase, _) in after.items() if key not in before]
+    students = {row["width"] for row in confirmed[1].table.to_pylist() if row["phase"] == "confirm"}
+    assert added.count("confirm") >= len(students)
+    assert set(added) == {"confirm", "baseline"}, "the search is not changed by what others found meanwhile"
+
+
+def rows_of(table: Any) -> dict[str, tuple[str, float]]:
+    """Phase and FID of each trial."""
+    return {row["trial_key"]: (row["phase"], row["fid"]) for row in table.to_pylist()}
 
 
 def test_the_report_has_page_figures_for_a_paper_and_table(confirmed: Any, tmp_path: Path) -> None:

@@ -50,8 +50,8 @@ baseline: {kimg: 2, of: none}
 def test_overrides_replace_values_and_are_checked(spec_file: Any, tiny: dict[str, Any]) -> None:
     path = spec_file(tiny)
     assert sweeps.load_spec(path, {"search.trials": 9}).search.trials == 9
-    with pytest.raises(sweeps.SpecError, match=r"search\.trials: .*greater than or equal to 1, got 0"):
-        sweeps.load_spec(path, {"search.trials": 0})
+    with pytest.raises(sweeps.SpecError, match=r"search\.trials: .*greater than or equal to 0, got -1"):
+        sweeps.load_spec(path, {"search.trials": -1})
 
 
 @pytest.mark.parametrize(

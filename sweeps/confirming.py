@@ -1,0 +1,38 @@
+"""Judging a sweep's limit by fresh seeds: which sweep does it, and whether anything is missing of it."""
+
+import pyarrow as pa
+
+from analysis import Phase
+from sweeps.results import spec_of_sweep
+from sweeps.spec import SweepSpec
+from sweeps.tracking import SETTLED, Tracking
+
+
+def confirmation_of(tracking: Tracking, name: str, seeds: int | None = None) -> SweepSpec:
+    """The sweep to run, or to go on with, so that the limit of the sweep `name` rests on fresh seeds.
+
+    The sweep itself where it has the phase confirm, else NAME-confirmed, which begins with the finished trials of its
+    space. `seeds` for each candidate, by default as many as its specification says; one that has begun with fewer
+    gets the others as well, and one that has more keeps them. Raises SweepError where there is no sweep `name`, or
+    NAME-confirmed would be too long a name.
+    """
+    spec = spec_of_sweep(tracking, name)
+    if "confirm" not in spec.phases:
+        confirmed = spec.confirmed(seeds or spec.confirm.seeds)
+        known = tracking.find_sweep(confirmed.name) and spec_of_sweep(tracking, confirmed.name)
+        if not known or "confirm" not in known.phases:  # a sweep of that name may be another one: its driver says so
+            return confirmed
+        spec = known
+    return spec.with_fresh_seeds(seeds or spec.confirm.seeds)
+
+
+def fresh_results(table: pa.Table) -> frozenset[str]:
+    """The identities of the fresh seeds that are done with."""
+    rows = table.select(["phase", "state", "trial_key"]).to_pylist()
+    return frozenset(row["trial_key"] for row in rows if row["phase"] == Phase.CONFIRM and row["state"] in SETTLED)
+
+
+def is_complete(table: pa.Table) -> bool:
+    """Whether there are fresh seeds, and all that were begun are done with."""
+    begun = {row["trial_key"] for row in table.to_pylist() if row["phase"] == Phase.CONFIRM}
+    return bool(begun) and begun == fresh_results(table)

@@ -1,0 +1,72 @@
+"""The models that a sweep makes before its trials, as its specification states them: extractor and teacher."""
+
+from typing import Annotated, Literal
+
+from pydantic import BeforeValidator, Discriminator, Field, Tag
+
+from gan import INCEPTION_FEATURES, ClassifierConfig, GanTrainingConfig, ImportedConfig
+from gan.config import Config
+from gan.models import Depth, Width
+
+
+class InceptionSpec(Config):
+    """torch-fidelity's inception-v3-compat, the extractor of published FIDs."""
+
+    kind: Literal["inception"]
+
+    @property
+    def features(self) -> int:
+        return INCEPTION_FEATURES
+
+
+def _extractor_kind(value: object) -> str:
+    kind = value.get("kind") if isinstance(value, dict) else getattr(value, "kind", None)
+    return "inception" if kind == "inception" else "classifier"
+
+
+def _by_kind(value: object) -> object:
+    return {"kind": value} if isinstance(value, str) else value
+
+
+# The data set's own classifier, given by its configuration, or `inception`.
+ExtractorSpec = Annotated[
+    Annotated[
+        Annotated[ClassifierConfig, Tag("classifier")] | Annotated[InceptionSpec, Tag("inception")],
+        Discriminator(_extractor_kind),
+    ],
+    BeforeValidator(_by_kind),
+]
+
+
+class TeacherSpec(Config):
+    """The large generator, how it is trained, and how many of its images the students learn from."""
+
+    width: Width
+    depth: Depth = 1
+    latent_size: Annotated[int, Field(ge=1, le=1024)] = 100
+    candidates: tuple[Width, ...] = ()  # widths that `teacher select` compares
+    training: GanTrainingConfig
+    pool_size: Annotated[int, Field(ge=64, le=10_000_000)] = 32768
+
+
+class ImportedTeacherSpec(ImportedConfig):
+    """A generator of the user's own, and how many of its images the students learn from."""
+
+    pool_size: Annotated[int, Field(ge=64, le=10_000_000)] = 32768
+
+    @property
+    def imported(self) -> ImportedConfig:
+        """The generator alone."""
+        return ImportedConfig.model_validate({name: getattr(self, name) for name in ImportedConfig.model_fields})
+
+
+def _teacher_kind(value: object) -> str:
+    own = {"file", "factory", "weights"} & set(value) if isinstance(value, dict) else None
+    return "imported" if own or isinstance(value, ImportedTeacherSpec) else "trained"
+
+
+# One to train, or a generator of the user's own.
+AnyTeacherSpec = Annotated[
+    Annotated[TeacherSpec, Tag("trained")] | Annotated[ImportedTeacherSpec, Tag("imported")],
+    Discriminator(_teacher_kind),
+]
