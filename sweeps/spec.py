@@ -194,6 +194,8 @@ class SweepSpec(Config):
             "phases": [name for name in PHASES if name in (*self.phases, "confirm")],
             "confirm": {**self.confirm.model_dump(mode="json"), "seeds": seeds},
         }
+        if self.baseline.of == "frontier":
+            changes["baseline"] = self.baseline.model_dump(mode="json") | {"of": "confirmed"}  # its students by seed
         if self.search.is_adaptive:
             changes["search"] = self.search.model_dump(mode="json") | {"trials": 0}  # what was searched is enough
         try:

@@ -209,7 +209,7 @@ def _positive(row: Row, metric: str) -> float | None:
 
 
 def _name(side: Side) -> str:
-    names = {Mode.SCRATCH: "from scratch", Scheme.MSE: "MSE alone", Scheme.JOINT: "joint"}
+    names = {Mode.SCRATCH: "scratch", Scheme.MSE: "MSE alone", Scheme.JOINT: "joint"}
     return names.get(side, str(side))
 
 

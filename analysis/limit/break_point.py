@@ -13,6 +13,7 @@ from scipy.stats import f as f_distribution
 from analysis.limit.crossing import LEVEL, Floats, Interval
 
 CORNERS = 241  # tried between the second smallest and the second largest size
+MARGIN = 0.1  # of the range of sizes at each end: a line through two sizes side by side has any slope
 REPETITIONS = 1999  # of the straight line, for the p-value
 SIGNIFICANT = 0.05
 FEWEST_SIZES = 5
@@ -85,9 +86,11 @@ def find_corner(sizes_N: Floats, values_N: Floats, level: float = LEVEL) -> Corn
 
 
 def _hinges(sizes_N: Floats) -> tuple[Floats, Floats]:
-    """The corners tried, and for each the unit vector along which two lines differ from one."""
+    """The corners tried, away from both ends, and for each the unit vector along which two lines differ from one."""
     distinct = np.unique(sizes_N)
-    corners_T = np.linspace(distinct[1], distinct[-2], CORNERS)
+    margin = MARGIN * (distinct[-1] - distinct[0])
+    low, high = max(distinct[1], distinct[0] + margin), min(distinct[-2], distinct[-1] - margin)
+    corners_T = np.linspace(low, high, CORNERS)
     hinges_NT = _without_line(sizes_N, np.maximum(corners_T[None, :] - sizes_N[:, None], 0.0))
     return corners_T, hinges_NT / np.linalg.norm(hinges_NT, axis=0)
 

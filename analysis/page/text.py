@@ -57,6 +57,7 @@ def chapter_text(chapter: Chapter) -> Cells:
         "budget_note": budget_note(findings.frontier),
         "samples": _strips(chapter.samples, findings),
         "interpolations": _strips(chapter.interpolations, findings),
+        "limit_words": "the limit" if findings.limit.status == LimitStatus.FOUND else "not confirmed below",
         "gains": {key: [gain.sentence() for gain in gains] for key, gains in findings.gains.items()},
         "answers": findings.answers,
         "made": made_of(chapter),
@@ -109,7 +110,8 @@ def _cost(table: pa.Table) -> str:
 
 def _strips(strips: Sequence[Strip], findings: Findings) -> list[Cells]:
     """The strips with their images, and where among them the limit lies."""
-    limit, rows, passed = findings.limit.parameters, [], findings.limit.status != LimitStatus.FOUND
+    limit, rows = findings.limit.parameters, []
+    passed = findings.limit.status not in (LimitStatus.FOUND, LimitStatus.AT_LEAST)
     for strip in strips:
         is_first_beyond = not passed and limit is not None and strip.parameters < limit
         passed = passed or is_first_beyond

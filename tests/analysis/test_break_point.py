@@ -68,3 +68,14 @@ def test_why_there_is_none(sizes: np.ndarray, values: np.ndarray, why: str) -> N
 def test_the_same_values_give_the_same_answer() -> None:
     values = two_lines(SIZES, 9.2) + np.random.default_rng(3).normal(0, 0.4, len(SIZES))
     assert find_corner(SIZES, values) == find_corner(SIZES, values)
+
+
+def test_two_sizes_side_by_side_make_no_break() -> None:
+    """A line through two almost equal sizes has any slope, and noise between them is no corner."""
+    sizes = np.log([4268.0, 4460.0, 6900.0, 9500.0, 15_000.0, 30_000.0, 67_000.0])
+    values = 10.0 - sizes
+    values[0] += 0.5  # one unlucky size
+    found = find_corner(np.repeat(sizes, 3), np.repeat(values, 3) + np.tile([-0.01, 0.0, 0.01], 7))
+    if not isinstance(found, str):
+        assert found.size >= sizes[0] + 0.1 * (sizes[-1] - sizes[0])
+        assert abs(found.slope_below) < 5
