@@ -2,9 +2,10 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
-# The sweeps in one process, what needs no Ray in another.
-TOGETHER := -n 2 --dist loadgroup
 INSTALLED := $(VENV)/.installed
+
+# The sweeps in one process, what needs no Ray in another, and no threads that wait for each other's cores.
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadgroup
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test check lint constraints clean
@@ -23,10 +24,10 @@ demo: $(INSTALLED)  ## the main job on handwritten digits, about 8 minutes
 	$(BIN)/ganlimit demo
 
 test: $(INSTALLED)  ## the whole test suite
-	$(BIN)/python -m pytest $(TOGETHER)
+	$(PYTEST)
 
 check: lint  ## what to run before a commit: lint, types, architecture and the fast tests
-	$(BIN)/python -m pytest $(TOGETHER) -m "not slow"
+	$(PYTEST) -m "not slow"
 
 lint: $(INSTALLED)  ## style, types and the walls between the packages
 	$(BIN)/ruff check .

@@ -126,7 +126,7 @@ def test_several_sweeps_have_one_page_over_all(confirmed: Any, tmp_path: Path) -
     text = page.read_text()
     assert "Compression limits" in text
     for report in reports:
-        assert f'<article id="{report.name}"' in text
+        assert f'<article id="sweep-{report.name}"' in text
         assert (tmp_path / report.name / "report.html").is_file()
 
 
