@@ -21,11 +21,14 @@ from gan import (
 STUDENT = GeneratorConfig(image_size=16, image_channels=1, width=4, latent_size=8)
 ADVERSARIAL = AdversarialConfig(critic=CriticConfig(width=4))
 HAS_GPU = torch.cuda.is_available()
+ROUNDING = 0.02  # sums in another order, grown over two hundred steps of a GAN
 OTHERS = [
-    pytest.param(Compute(channels_last=True), 1e-3, id="channels last"),
+    pytest.param(Compute(channels_last=True), ROUNDING, id="channels last"),
     pytest.param(Compute(precision="bfloat16"), 0.1, id="bfloat16"),
     pytest.param(Compute(precision="bfloat16", channels_last=True), 0.1, id="both"),
-    pytest.param(Compute(device="cuda"), 1e-3, id="GPU", marks=pytest.mark.skipif(not HAS_GPU, reason="needs a GPU")),
+    pytest.param(
+        Compute(device="cuda"), ROUNDING, id="GPU", marks=pytest.mark.skipif(not HAS_GPU, reason="needs a GPU")
+    ),
 ]
 
 
