@@ -86,8 +86,12 @@ class Findings:
 def findings_of(table: pa.Table, rule: LimitRule) -> Findings:
     """What the trials in `table`, of one sweep, say under `rule`. A table without a finished student has findings too.
 
-    Raises AnalysisError for rows of several protocols or teachers.
+    Raises AnalysisError for rows of several sweeps, protocols or teachers.
     """
+    sweeps = sorted(table["sweep"].unique().to_pylist())
+    if len(sweeps) > 1:
+        remedy = 'Choose one: table.filter(pyarrow.compute.equal(table["sweep"], NAME)).'
+        raise AnalysisError("Findings are of one sweep", ", ".join(sweeps), remedy)
     require_one_protocol(table)
     require_one_teacher(table)
     metric = rule.metric

@@ -51,7 +51,15 @@ def _figure(name: str, figures: Mapping[str, str]) -> list[str]:
 
 def _frontier_lines(findings: Findings) -> list[str]:
     first, metric, confirmed = findings.first, findings.metric, findings.is_confirmed
-    headings = ["", "parameters", "ratio", "width", "depth", "gan_weight", metric.label]
+    headings = [
+        "",
+        "parameters",
+        "ratio",
+        "width",
+        "depth",
+        "gan_weight",
+        f"{metric.label} in the search" if confirmed else metric.label,
+    ]
     headings += [f"{metric.label} of fresh seeds"] if confirmed else []
     headings += ["IS", "sharpness", "FID from scratch", "rule"]
     blank = [""] if confirmed else []

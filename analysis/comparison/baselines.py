@@ -61,7 +61,7 @@ def budget_note(frontier: pa.Table) -> str:
     if not budgets:
         return ""
     return (
-        "From scratch: same architecture and seed, an ordinary GAN of "
+        "From scratch: same architecture and seed (the median of several), an ordinary GAN of "
         f"{_listed(budgets)} kimg (students {_listed({row['kimg'] for row in rows})}, "
         f"teacher {rows[0]['teacher_kimg']:g})."
     )

@@ -128,6 +128,9 @@ class CompressionLimit:
             f"against a single line).{remark}"
         )
 
+    def __str__(self) -> str:
+        return self.sentence()
+
     def as_dict(self) -> dict[str, Any]:
         """The same for a script. Every value is JSON."""
         plain = {**asdict(self), "rule": self.rule.model_dump(), "curve": [asdict(point) for point in self.curve]}
@@ -190,8 +193,8 @@ class CompressionLimit:
         column = self.rule.column
         median = f" (median of {self.student_seeds})" if self.student_seeds > 1 else ""
         return (
-            f"The smallest student tried that holds it is trial {self.trial} with {self.student_parameters:,} "
-            f"parameters, {column.label} {column.text(self.value)}{median}."
+            f"The smallest student tried that holds it has {self.student_parameters:,} parameters: {column.label} "
+            f"{column.text(self.value)}{median}."
         )
 
 

@@ -130,10 +130,11 @@ def _where(table: pa.Table, limit: CompressionLimit) -> str:
         f"{student.seeds}"
         for student in judged
     )
+    remark = f" Provisional: {limit.reason}." if limit.provisional else ""
     seeds = "fresh seeds" if judgement.confirmed else "seeds"
     return (
-        f"{limit.sentence()} The best scheme of each size holds the rule in this share of {seeds}: {shown}. The sample "
-        f"grid shows the same sizes side by side."
+        f"{limit.answer}{remark} The best scheme of each size holds the rule in this share of {seeds}: {shown}. The "
+        "sample grid shows the same sizes side by side."
     )
 
 

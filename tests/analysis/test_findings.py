@@ -89,3 +89,8 @@ def test_findings_show_themselves_in_a_notebook(sweep_rows: Any) -> None:
     for shown in (findings, findings.limit):
         assert "compression limit" in shown._repr_html_()
         assert "compression limit" in shown._repr_markdown_()
+
+
+def test_rows_of_two_sweeps_are_refused_by_name(table: Any) -> None:
+    with pytest.raises(AnalysisError, match="one sweep, got one, two"):
+        findings_of(table({"sweep": "one"}, {"sweep": "two"}), LimitRule())

@@ -54,7 +54,7 @@ def test_its_sentence(table: Any) -> None:
     assert limit.sentence() == (
         f"On digits the compression limit is 1/12.5 of the teacher (95% interval 1/{low:.1f} to 1/{high:.1f}; 3 fresh "
         "seeds at each of 5 sizes): 8,000 parameters. The rule is FID at most 10.0 (2 times the teacher's). The "
-        "smallest student tried that holds it is trial 15 with 12,000 parameters, FID 6.7 (median of 3)."
+        "smallest student tried that holds it has 12,000 parameters: FID 6.7 (median of 3)."
     )
 
 

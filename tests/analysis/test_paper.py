@@ -73,7 +73,7 @@ def test_the_five_answers_say_what_the_rows_say(table: Any) -> None:
     assert reachable.sentence.startswith("1/6.2 (16,000 parameters), the smallest student whose median holds")
     assert "over 3 seeds FID 8.0 (7.0 to 9.0)" in reachable.sentence
     limit = compression_limit(table(*whole_experiment()), RULE)
-    assert limit.sentence() in where.sentence, "the answers never contradict the limit"
+    assert limit.answer in where.sentence, "the answers never contradict the limit"
     assert limit.ratio is not None
     assert 6.2 < limit.ratio < 12.5
     assert "1/12.5: 1 of 3" in where.sentence
