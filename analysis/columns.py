@@ -1,5 +1,6 @@
 """The columns that a frontier, a limit or a figure can be of: names for people, units, and which way is better."""
 
+import math
 from dataclasses import dataclass
 
 from analysis.errors import AnalysisError
@@ -52,3 +53,8 @@ def column_of(name: str, among: dict[str, Column] = COLUMNS) -> Column:
     if name not in among:
         raise AnalysisError(f"A column here is one of {', '.join(among)}", repr(name), "Choose among these.")
     return among[name]
+
+
+def is_positive(value: float | None) -> bool:
+    """Whether a value was measured, is finite and above 0, so that a ratio of it means something."""
+    return value is not None and math.isfinite(value) and value > 0

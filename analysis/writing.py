@@ -19,7 +19,8 @@ def written_whole(path: Path) -> Iterator[Path]:
         yield unfinished
         unfinished.replace(path)
     except OSError as error:
-        raise AnalysisError("A table is written to a writable path", f"{path} ({error})", "Choose another.") from error
+        reason = os.strerror(error.errno) if error.errno else str(error)  # not the unfinished file's own name
+        raise AnalysisError("A table is written to a writable path", f"{path} ({reason})", "Choose another.") from error
     finally:
         with suppress(OSError):  # where there is no such folder
             unfinished.unlink()

@@ -6,7 +6,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from analysis.columns import COSTS, QUALITIES, Column
+from analysis.columns import COSTS, QUALITIES, Column, is_positive
 from analysis.comparison.gain import Gain
 from analysis.findings import Findings
 from analysis.frontier.attainment import attainment
@@ -112,7 +112,7 @@ def _sharpness(findings: Findings) -> dict[str, Any]:
     """Sharpness as a share of the teacher's, by scheme."""
     schemes: dict[str, dict[str, list[Any]]] = {}
     first, rows = findings.first, _finished(findings.table)
-    if not rows or not _is_positive(first["teacher_sharpness"]):
+    if not rows or not is_positive(first["teacher_sharpness"]):
         return {"schemes": {}, "real": None}
     for row in rows:
         points = schemes.setdefault(str(scheme_of(row)), {"parameters": [], "share": [], "trial": []})
@@ -120,12 +120,8 @@ def _sharpness(findings: Findings) -> dict[str, Any]:
         points["share"].append(row["sharpness"] / first["teacher_sharpness"])
         points["trial"].append(row["trial"])
     real = first["real_sharpness"] / first["teacher_sharpness"]
-    return {"schemes": dict(sorted(schemes.items())), "real": real if _is_positive(real) else None}
+    return {"schemes": dict(sorted(schemes.items())), "real": real if is_positive(real) else None}
 
 
 def _finished(table: pa.Table) -> list[dict[str, Any]]:
-    return [row for row in table.to_pylist() if row["final"] and _is_positive(row["sharpness"])]
-
-
-def _is_positive(value: float | None) -> bool:
-    return value is not None and math.isfinite(value) and value > 0
+    return [row for row in table.to_pylist() if row["final"] and is_positive(row["sharpness"])]

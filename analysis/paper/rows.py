@@ -1,6 +1,5 @@
 """The paper's table: for every size the student of each scheme and the same GAN from scratch, over seeds."""
 
-import math
 import statistics
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
@@ -9,6 +8,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from analysis.columns import is_positive
 from analysis.errors import AnalysisError
 from analysis.schema import Mode, require_one_protocol, require_one_teacher
 
@@ -95,7 +95,7 @@ def comparable_rows(table: pa.Table) -> list[Row]:
     """
     require_one_protocol(table)
     require_one_teacher(table)
-    final = [row for row in table.to_pylist() if row["final"] and all(_is_positive(row[name]) for name in METRICS)]
+    final = [row for row in table.to_pylist() if row["final"] and all(is_positive(row[name]) for name in METRICS)]
     if all(row["mode"] == Mode.SCRATCH for row in final):
         rule = "The paper's table needs a finished student with IS, FID and sharpness"
         raise AnalysisError(rule, "none", "Let the sweep run on.")
@@ -105,10 +105,6 @@ def comparable_rows(table: pa.Table) -> list[Row]:
             key = (size_of(row), row["seed"])
             budgets[key] = max(budgets.get(key, 0.0), row["kimg"])
     return [row for row in final if row["mode"] != Mode.SCRATCH or row["kimg"] == budgets[size_of(row), row["seed"]]]
-
-
-def _is_positive(value: float | None) -> bool:
-    return value is not None and math.isfinite(value) and value > 0
 
 
 def paper_rows(table: pa.Table) -> list[PaperRow]:
