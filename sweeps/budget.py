@@ -3,7 +3,8 @@
 import time
 from dataclasses import dataclass, field
 
-from sweeps.spec import BudgetSpec, ResourceSpec
+from sweeps.resource_spec import ResourceSpec
+from sweeps.spec import BudgetSpec
 
 HOUR_S = 3600.0
 

@@ -144,7 +144,7 @@ def _measure(spec: SweepSpec, data_root: DataRoot, students: list[GeneratorConfi
 
 
 def _teacher_pace(spec: SweepSpec, dataset: ImageDataset, evaluator: Evaluator) -> Pace:
-    training, architecture = spec.trained_teacher.training, spec.teacher_architecture(dataset)
+    training, architecture = spec.trained_teacher.training, spec.teacher_architecture
     points = _points(training.batch_size)
     steps = train_gan(
         architecture, training.model_copy(update={"kimg": points[-1]}), dataset, 0, points, spec.resources.compute

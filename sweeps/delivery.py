@@ -1,6 +1,5 @@
 """Bringing journals to the tracking store: each event once, in order, and without waiting for a store that is away."""
 
-import shutil
 import time
 from pathlib import Path
 
@@ -15,8 +14,9 @@ from mlflow.protos.databricks_pb2 import (
 )
 
 from sweeps.errors import SweepError
-from sweeps.journal import Event, TrialFolder, trial_folders
+from sweeps.journal import Event, TrialFolder
 from sweeps.tracking import ERROR, PHASE, REUSED, SETTLED, STATE, TRIAL, Tracking, TrackingStore
+from sweeps.trial_storage import TrialStorage
 
 PAUSE_S = 5.0  # between two tries to reach a store that is away
 _AWAY_CODES = (
@@ -71,7 +71,7 @@ class Delivery:
         except MlflowException as error:
             return error.error_code in _AWAY
 
-    def deliver_all(self, trials: Path, patience_s: float = 0.0) -> int:
+    def deliver_all(self, trials: TrialStorage, patience_s: float = 0.0) -> int:
         """Deliver all journals in `trials`. Returns how many remain after `patience_s` seconds of trying."""
         deadline = time.monotonic() + patience_s
         pending = undelivered(trials)
@@ -110,20 +110,20 @@ class Delivery:
             assert run_id is not None, "a journal begins with its opening"
             if event.kind == "reported" and not (number == count + 1 and event.kimg <= latest):
                 tracking.log(run_id, event.metrics, event.kimg, time_ms=event.time_ms)
-            elif event.kind == "kept" and folder.model.is_dir():
-                self._keep(tracking, run_id, folder)
+            elif event.kind == "kept" and (student := folder.student()):
+                self._keep(tracking, run_id, student)
             elif event.kind == "closed":
                 tracking.log(run_id, event.metrics, event.kimg, time_ms=event.time_ms)
                 tracking.close(run_id, event.tags[STATE], event.tags.get(ERROR), event.time_ms)
             folder.set_delivered(number, run_id)
         if events[-1].kind == "closed":
-            shutil.rmtree(folder.model, ignore_errors=True)
+            folder.delete_student()
             if events[-1].tags[STATE] in SETTLED:  # any other goes on from there
                 folder.delete_checkpoint()
 
-    def _keep(self, tracking: Tracking, run_id: str, folder: TrialFolder) -> None:
+    def _keep(self, tracking: Tracking, run_id: str, student: Path) -> None:
         try:
-            tracking.client.log_artifacts(run_id, str(folder.model), "model")
+            tracking.client.log_artifacts(run_id, str(student), "model")
         except OSError as error:  # of the network as well: what requests raises is one
             raise _StoreIsAwayError from error
 
@@ -144,6 +144,6 @@ class Delivery:
         return self._connection
 
 
-def undelivered(trials: Path) -> list[TrialFolder]:
+def undelivered(trials: TrialStorage) -> list[TrialFolder]:
     """The trials of which the tracking store does not have everything yet."""
-    return [folder for folder in trial_folders(trials) if not folder.is_delivered]
+    return [folder for folder in trials.folders() if not folder.is_delivered]

@@ -1,48 +1,50 @@
 """What all trials of a sweep stand on: data set, extractor, teacher and pools, each found or made once."""
 
 from dataclasses import dataclass
-from pathlib import Path
 
-from gan import DataRoot, ImageDataset, TeacherPool, load_dataset
-from sweeps.extractors import Extractor, find_or_make_extractor
+from gan import DataRoot, GeneratorCard, ImportedCard, Metrics, Protocol, load_dataset
+from sweeps.extractors import find_or_make_extractor
+from sweeps.materials import MaterialFiles, MaterialSource
 from sweeps.progress import Display
 from sweeps.results import SHARED_PREFIX
 from sweeps.spec import SweepSpec
-from sweeps.teachers import Teacher, find_or_build_agreement_pool, find_or_build_pool, find_or_make_teacher
+from sweeps.teachers import find_or_build_agreement_pool, find_or_build_pool, find_or_make_teacher
 from sweeps.tracking import Tracking
 from sweeps.workspace import Workspace
 
 
 @dataclass(frozen=True)
 class Foundation:
-    """What all trials of a sweep stand on."""
+    """What is to be known of the models on which a sweep stands, and where its trials get them from."""
 
-    dataset: ImageDataset
-    extractor: Extractor
-    teacher: Teacher
-    pool_path: Path
-    pool: TeacherPool
-    agreement_path: Path
+    protocol: Protocol
+    extractor_version: str
+    real: Metrics  # of the held-out images
+    teacher_version: str
+    teacher: GeneratorCard | ImportedCard
+    teacher_metrics: Metrics
+    teacher_last_fid: float  # at the end of its training, where that is not its best
+    pool_digest: str
+    materials: MaterialSource
 
     def shared_tags(self, spec: SweepSpec) -> dict[str, str]:
         """What every row of the sweep's table repeats, as tags of its parent run."""
-        teacher, extractor = self.teacher, self.extractor
         shared = {
             "dataset": spec.dataset.name,
-            "teacher_version": teacher.version,
-            "teacher_digest": teacher.card.weights_digest,
-            "protocol_digest": extractor.protocol.digest,
-            "extractor": extractor.version,
-            "teacher_parameters": teacher.card.parameters,
-            "num_samples": extractor.protocol.num_samples,
-            "teacher_kimg": teacher.card.budget_kimg,
-            "teacher_fid": teacher.metrics.fid,
-            "teacher_last_fid": teacher.last_fid,
-            "teacher_inception_score": teacher.metrics.inception_score,
-            "teacher_sharpness": teacher.metrics.sharpness,
-            "real_fid": extractor.real.fid,
-            "real_inception_score": extractor.real.inception_score,
-            "real_sharpness": extractor.real.sharpness,
+            "teacher_version": self.teacher_version,
+            "teacher_digest": self.teacher.weights_digest,
+            "protocol_digest": self.protocol.digest,
+            "extractor": self.extractor_version,
+            "teacher_parameters": self.teacher.parameters,
+            "num_samples": self.protocol.num_samples,
+            "teacher_kimg": self.teacher.budget_kimg,
+            "teacher_fid": self.teacher_metrics.fid,
+            "teacher_last_fid": self.teacher_last_fid,
+            "teacher_inception_score": self.teacher_metrics.inception_score,
+            "teacher_sharpness": self.teacher_metrics.sharpness,
+            "real_fid": self.real.fid,
+            "real_inception_score": self.real.inception_score,
+            "real_sharpness": self.real.sharpness,
         }
         return {SHARED_PREFIX + name: str(value) for name, value in shared.items()}
 
@@ -50,7 +52,7 @@ class Foundation:
 def lay_foundation(
     spec: SweepSpec, workspace: Workspace, tracking: Tracking, display: Display, data_root: DataRoot
 ) -> Foundation:
-    """Data set, extractor, teacher and pool: found where they exist, made where they do not."""
+    """Data set, extractor, teacher and pools: found where they exist, made where they do not; files of this machine."""
     dataset = load_dataset(spec.dataset, data_root)
     extractor = find_or_make_extractor(spec, dataset, workspace, tracking, data_root, display)
     real, count = extractor.real, len(dataset.held_out_images)
@@ -65,4 +67,14 @@ def lay_foundation(
     )
     pool_path, pool = find_or_build_pool(spec, teacher, workspace.pools, display)
     agreement_path, _ = find_or_build_agreement_pool(spec, teacher, workspace.pools, display)
-    return Foundation(dataset, extractor, teacher, pool_path, pool, agreement_path)
+    return Foundation(
+        protocol=extractor.protocol,
+        extractor_version=extractor.version,
+        real=extractor.real,
+        teacher_version=teacher.version,
+        teacher=teacher.card,
+        teacher_metrics=teacher.metrics,
+        teacher_last_fid=teacher.last_fid,
+        pool_digest=pool.digest,
+        materials=MaterialFiles(spec.dataset, data_root, extractor.files, pool_path, agreement_path),
+    )

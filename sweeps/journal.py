@@ -14,9 +14,12 @@ from pathlib import Path
 from typing import Literal
 
 from analysis import TrialState
-from gan import ArtifactError, Checkpoint, load_checkpoint
+from cluster import Mirror
+from gan import ArtifactError, Checkpoint, load_checkpoint, save_checkpoint
 from gan.checkpoint import unfinished_checkpoint
 from sweeps.tracking import ERROR, REUSED, STATE
+
+JOURNAL, CURSOR = "journal.jsonl", "delivered.json"
 
 EventKind = Literal["opened", "reported", "kept", "closed", "reused"]
 
@@ -53,13 +56,17 @@ class Record:
 
 
 class TrialFolder:
-    """A trial's folder: journal, cursor of its delivery, checkpoint and, until delivered, its student."""
+    """A trial's folder: journal, cursor of its delivery, checkpoint and, until delivered, its student.
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    With a `mirror` it lives in an object store, and what is on disk here is a copy: journal and cursor as they were
+    when the folder was fetched, the rest when it is asked for.
+    """
+
+    def __init__(self, path: Path, mirror: Mirror | None = None) -> None:
+        self.path, self._mirror = path, mirror
         self.key = path.name
         self.model = path / "model"
-        self._journal, self._cursor = path / "journal.jsonl", path / "delivered.json"
+        self._journal, self._cursor = path / JOURNAL, path / CURSOR
         self._checkpoint = path / "checkpoint.safetensors"
 
     # --- events -------------------------------------------------------------------------------
@@ -78,6 +85,7 @@ class TrialFolder:
             except OSError:
                 os.truncate(file.fileno(), end)
                 raise
+        self._push(self._journal)
 
     def events(self) -> list[Event]:
         """All events; a half-written line, of a process that was killed, is none."""
@@ -107,6 +115,7 @@ class TrialFolder:
 
     def delete(self) -> None:
         """Forget the trial."""
+        self._remove("")
         shutil.rmtree(self.path)
 
     # --- delivery -----------------------------------------------------------------------------
@@ -129,6 +138,7 @@ class TrialFolder:
         unfinished = self._cursor.with_suffix(".new")
         unfinished.write_text(json.dumps({"events": events, "run_id": run_id}))
         unfinished.replace(self._cursor)
+        self._push(self._cursor)
 
     # --- checkpoint ---------------------------------------------------------------------------
 
@@ -138,16 +148,52 @@ class TrialFolder:
 
     def checkpoint(self) -> Checkpoint | None:
         """The trial's last checkpoint. A damaged one is deleted: the trial begins anew."""
+        if self._mirror and not self._checkpoint.exists():
+            self._mirror.pull(self._checkpoint.name)
         try:
             return load_checkpoint(self._checkpoint, self.key)
         except ArtifactError:
-            self._checkpoint.unlink()
+            self.delete_checkpoint()
             return None
+
+    def save_checkpoint(self, checkpoint: Checkpoint) -> None:
+        """Keep where the training stands; until that is done the one before it stays."""
+        save_checkpoint(self._checkpoint, checkpoint, self.key)
+        self._push(self._checkpoint)
 
     def delete_checkpoint(self) -> None:
         """Forget where the training stood."""
         self._checkpoint.unlink(missing_ok=True)
         unfinished_checkpoint(self._checkpoint).unlink(missing_ok=True)
+        self._remove(self._checkpoint.name)
+
+    # --- student ------------------------------------------------------------------------------
+
+    def keep(self) -> None:
+        """The student lies in `model`: to be delivered with the next event."""
+        self._push(self.model)
+        self.append(Event("kept"))
+
+    def student(self) -> Path | None:
+        """The folder of the student that waits for its delivery; None where there is none."""
+        if self._mirror and not self.model.is_dir():
+            self._mirror.pull(self.model.name)
+        return self.model if self.model.is_dir() else None
+
+    def delete_student(self) -> None:
+        """Forget the student, which is delivered."""
+        shutil.rmtree(self.model, ignore_errors=True)
+        self._remove(self.model.name)
+
+    # --- inside -------------------------------------------------------------------------------
+
+    def _push(self, path: Path) -> None:
+        if self._mirror:
+            self._mirror.push(path)
+
+    def _remove(self, name: str) -> None:
+        if self._mirror:
+            self._mirror.remove(name)
 
     def _ends_with_a_line(self) -> bool:
         with self._journal.open("rb") as file:
@@ -155,11 +201,6 @@ class TrialFolder:
                 return True
             file.seek(-1, os.SEEK_END)
             return file.read(1) == b"\n"
-
-
-def trial_folders(trials: Path) -> list[TrialFolder]:
-    """The folders of all trials that have one in `trials`."""
-    return [TrialFolder(path) for path in sorted(trials.iterdir())] if trials.is_dir() else []
 
 
 def _parse(line: str) -> Event | None:

@@ -8,14 +8,14 @@ import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 from mlflow.entities import Run
 
 from analysis import TrialState
-from sweeps.journal import Record, trial_folders
+from sweeps.journal import Record
 from sweeps.tracking import PHASE, POINT, REUSED, SETTLED, TRIAL, TRIAL_KEY, Tracking
+from sweeps.trial_storage import TrialStorage
 
 Objectives = tuple[float, float]  # of the search: (cost, quality), as they were measured
 
@@ -49,13 +49,13 @@ def stored_records(tracking: Tracking, parent_run_id: str) -> dict[str, Record]:
     return records
 
 
-def journaled_records(trials: Path, undelivered: bool = False) -> dict[str, Record]:
+def journaled_records(trials: TrialStorage, undelivered: bool = False) -> dict[str, Record]:
     """The trials that have a journal in `trials`; with `undelivered`, those of which the store lacks something."""
-    folders = [folder for folder in trial_folders(trials) if not (undelivered and folder.is_delivered)]
+    folders = [folder for folder in trials.folders() if not (undelivered and folder.is_delivered)]
     return {folder.key: record for folder in folders if (record := folder.record())}
 
 
-def all_records(tracking: Tracking, parent_run_id: str, trials: Path) -> dict[str, Record]:
+def all_records(tracking: Tracking, parent_run_id: str, trials: TrialStorage) -> dict[str, Record]:
     """What the store says, and the journals of what it does not have yet. Raises MlflowException while it is away."""
     # The journals first: what is delivered in between is then told twice rather than not at all.
     pending = journaled_records(trials, undelivered=True)

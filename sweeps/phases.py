@@ -8,10 +8,9 @@ import pyarrow as pa
 from mlflow.exceptions import MlflowException
 
 import analysis
-from gan import DataRoot
 from sweeps.delivery import Delivery
 from sweeps.foundation import Foundation
-from sweeps.journal import Record, trial_folders
+from sweeps.journal import Record
 from sweeps.ledger import (
     Ledger,
     Objectives,
@@ -34,6 +33,7 @@ from sweeps.spec import PhaseName, SweepSpec
 from sweeps.study import has_study, open_storage, open_study, planned_trials
 from sweeps.tracking import PHASE, PROTOCOL, TEACHER_DIGEST, Tracking
 from sweeps.trial_log import TrialContext, close_running
+from sweeps.trial_storage import TrialStorage
 
 
 class OpenSweep:
@@ -46,33 +46,30 @@ class OpenSweep:
         tracking: Tracking,
         foundation: Foundation,
         parent_run_id: str,
-        data_root: DataRoot,
+        trials: TrialStorage,
     ) -> None:
         self.spec, self.folder = spec, folder
         self._tracking, self._foundation, self.parent_run_id = tracking, foundation, parent_run_id
         self._delivery = Delivery(tracking.store, parent_run_id)
         shared = {
-            TEACHER_DIGEST: foundation.teacher.card.weights_digest,
-            PROTOCOL: foundation.extractor.protocol.digest,
+            TEACHER_DIGEST: foundation.teacher.weights_digest,
+            PROTOCOL: foundation.protocol.digest,
         }
         self.taken = 0  # trials of other sweeps with which the search began
-        self._reuse = Reuse.of(tracking, spec.name, parent_run_id, folder / "trials", shared)
-        self._records = all_records(tracking, parent_run_id, folder / "trials")
+        self._reuse = Reuse.of(tracking, spec.name, parent_run_id, trials, shared)
+        self._records = all_records(tracking, parent_run_id, trials)
         self.context = TrialContext(
             sweep=spec.name,
             parent_run_id=parent_run_id,
             store=tracking.store,
-            dataset=spec.dataset,
-            data_root=data_root,
+            dataset=spec.dataset.name,
             compute=spec.resources.compute,
-            protocol=foundation.extractor.protocol,
-            extractor_files=foundation.extractor.files,
-            pool_path=foundation.pool_path,
-            agreement_path=foundation.agreement_path,
-            teacher_version=foundation.teacher.version,
-            teacher_parameters=foundation.teacher.card.parameters,
+            protocol=foundation.protocol,
+            materials=foundation.materials,
+            teacher_version=foundation.teacher_version,
+            teacher_parameters=foundation.teacher.parameters,
             rungs_kimg=spec.evaluation.rungs_kimg,
-            trials=folder / "trials",
+            trials=trials,
         )
 
     def queue(self, phase: PhaseName) -> JobQueue:
@@ -96,7 +93,7 @@ class OpenSweep:
         rungs = Rungs.of(self.spec)
         if rungs is None:
             return None
-        for folder in trial_folders(self.context.trials):
+        for folder in self.context.trials.folders():
             record = folder.record()
             if record and record.tags[PHASE] == "search":
                 for event in folder.reported():
@@ -122,8 +119,7 @@ class OpenSweep:
     @property
     def teacher_objectives(self) -> Objectives:
         """The teacher's (parameters, fid)."""
-        teacher = self._foundation.teacher
-        return float(teacher.card.parameters), teacher.metrics.fid
+        return float(self._foundation.teacher.parameters), self._foundation.teacher_metrics.fid
 
     def finished_students(self) -> dict[str, Objectives]:
         """(parameters, fid) of each distilled student that reached the full budget, by identity."""
@@ -200,11 +196,11 @@ class OpenSweep:
         foundation, spec = self._foundation, self.spec
         width, depth = int(point["width"]), int(point["depth"])
         return TrialRequest(
-            architecture=spec.student_architecture(foundation.dataset, width, depth, point.get("block", "dcgan")),
+            architecture=spec.student_architecture(width, depth, point.get("block", "dcgan")),
             seed=int(point.get("seed", spec.student_seeds[0])),
-            teacher_digest=foundation.teacher.card.weights_digest,
-            pool_digest=foundation.pool.digest,
-            protocol_digest=foundation.extractor.protocol.digest,
+            teacher_digest=foundation.teacher.weights_digest,
+            pool_digest=foundation.pool_digest,
+            protocol_digest=foundation.protocol.digest,
             threads=spec.resources.cpus_per_trial,
             compute=spec.resources.compute,
             **what,

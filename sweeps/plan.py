@@ -11,7 +11,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from gan import DataRoot, GeneratorConfig, ImageDataset, count_parameters, load_dataset, mac_g
+from gan import DataRoot, GeneratorConfig, count_parameters, mac_g
 from sweeps.budget import HOUR_S
 from sweeps.calibration import Calibration, calibrate
 from sweeps.model_spec import InceptionSpec, TeacherSpec
@@ -98,12 +98,11 @@ def plan_sweep(spec: SweepSpec, data_root: DataRoot, workers: int | None = None)
 
     Raises GanError where the data set is missing.
     """
-    dataset = load_dataset(spec.dataset, data_root)
-    teacher = _teacher(spec, dataset)
-    corners = sorted(_corners(spec, dataset), key=count_parameters)
+    teacher = _teacher(spec)
+    corners = sorted(_corners(spec), key=count_parameters)
     allowed = [corner for corner in corners if spec.search.constraints.allow(corner)]
     points = _sample(spec)
-    students = [_architecture(spec, dataset, point) for point in points]
+    students = [_architecture(spec, point) for point in points]
     feasible = [n for n, student in enumerate(students) if spec.search.constraints.allow(student)]
     ends = allowed or [student for student in students if spec.search.constraints.allow(student)] or corners
     ends = sorted(ends, key=count_parameters)
@@ -111,7 +110,7 @@ def plan_sweep(spec: SweepSpec, data_root: DataRoot, workers: int | None = None)
     middle = ends[len(ends) // 2]
     timed = sorted({ends[0], middle, ends[-1]}, key=mac_g)
     calibration = calibrate(spec, data_root, timed, max(weights))
-    phases = _phases(spec, dataset, calibration, [points[n] for n in feasible], [students[n] for n in feasible])
+    phases = _phases(spec, calibration, [points[n] for n in feasible], [students[n] for n in feasible])
     at_once = workers or _at_once(spec)
     trial_hours = [phase.core_hours / spec.resources.cpus_per_trial for phase in phases]
     before = sum(hours for phase, hours in zip(phases, trial_hours, strict=True) if phase.name == "teacher")
@@ -123,7 +122,7 @@ def plan_sweep(spec: SweepSpec, data_root: DataRoot, workers: int | None = None)
         smallest=_size(ends[0], teacher),
         largest=_size(ends[-1], teacher),
         memory_gib=calibration.memory_gib,
-        disk_gib=_disk_bytes(spec, dataset, ends[-1], phases, calibration, at_once) / 2**30,
+        disk_gib=_disk_bytes(spec, ends[-1], phases, calibration, at_once) / 2**30,
         workers=at_once,
         wall_hours=before + during / at_once,
         gpu_hours=sum(trial_hours) * spec.resources.gpus_per_trial,
@@ -133,7 +132,6 @@ def plan_sweep(spec: SweepSpec, data_root: DataRoot, workers: int | None = None)
 
 def _phases(
     spec: SweepSpec,
-    dataset: ImageDataset,
     calibration: Calibration,
     points: list[dict[str, Value]],
     students: list[GeneratorConfig],
@@ -156,7 +154,7 @@ def _phases(
     found = []
     if isinstance(spec.teacher, TeacherSpec):
         kimg = spec.teacher.training.kimg
-        seconds = calibration.trial_s("teacher", mac_g(spec.teacher_architecture(dataset)), kimg, 10)
+        seconds = calibration.trial_s("teacher", mac_g(spec.teacher_architecture), kimg, 10)
         found.append(PhasePlan("teacher", 0, seconds * cores))
     searched = planned_trials(spec) if points else 0
     around = 2 * spec.confirm.around
@@ -223,19 +221,19 @@ def _warnings(
         yield f"budget.core_hours {spec.budget.core_hours:g} ends the sweep before its {spent:.1f} core-hours"
 
 
-def _teacher(spec: SweepSpec, dataset: ImageDataset) -> GeneratorConfig:
+def _teacher(spec: SweepSpec) -> GeneratorConfig:
     if isinstance(spec.teacher, TeacherSpec):
-        return spec.teacher_architecture(dataset)
+        return spec.teacher_architecture
     # Of a generator of the user's own only its file knows the size; the widest student stands in for it.
-    return max(_corners(spec, dataset), key=count_parameters)
+    return max(_corners(spec), key=count_parameters)
 
 
-def _corners(spec: SweepSpec, dataset: ImageDataset) -> list[GeneratorConfig]:
+def _corners(spec: SweepSpec) -> list[GeneratorConfig]:
     """The architectures at the ends of the space."""
     domains = {name: domain for name, domain in spec.domains().items() if name in {"width", "depth", "block"}}
     columns = [extremes(domain) for domain in domains.values()]
     points = [dict(zip(domains, row, strict=True)) for row in itertools.product(*columns)]
-    return [_architecture(spec, dataset, point) for point in points]
+    return [_architecture(spec, point) for point in points]
 
 
 def _sample(spec: SweepSpec) -> list[dict[str, Value]]:
@@ -244,9 +242,9 @@ def _sample(spec: SweepSpec) -> list[dict[str, Value]]:
     return [point_of(study.ask(distributions(domains)).params, domains) for _ in range(SAMPLED_POINTS)]
 
 
-def _architecture(spec: SweepSpec, dataset: ImageDataset, point: dict[str, Value]) -> GeneratorConfig:
+def _architecture(spec: SweepSpec, point: dict[str, Value]) -> GeneratorConfig:
     block: Any = point.get("block", "dcgan")
-    return spec.student_architecture(dataset, int(point["width"]), int(point["depth"]), block)
+    return spec.student_architecture(int(point["width"]), int(point["depth"]), block)
 
 
 def _size(generator: GeneratorConfig, teacher: GeneratorConfig) -> Size:
@@ -256,14 +254,14 @@ def _size(generator: GeneratorConfig, teacher: GeneratorConfig) -> Size:
 
 def _disk_bytes(
     spec: SweepSpec,
-    dataset: ImageDataset,
     largest: GeneratorConfig,
     phases: tuple[PhasePlan, ...],
     calibration: Calibration,
     workers: int,
 ) -> int:
     """The pool, a student for each trial at the size of the largest, and a checkpoint for each that runs."""
-    image = dataset.image_channels * dataset.image_size**2
+    channels, size = spec.dataset.image_shape
+    image = channels * size**2
     pool = spec.teacher.pool_size * (image + 4 * spec.teacher.latent_size)
     trials = sum(phase.trials for phase in phases)
     return pool + trials * (4 * count_parameters(largest) + 20_000) + workers * calibration.checkpoint_bytes

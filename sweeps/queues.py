@@ -12,6 +12,7 @@ from typing import Any
 
 from ray.tune.search import Searcher
 
+from cluster import Share
 from sweeps.requests import Job
 from sweeps.spec import PhaseName
 
@@ -110,17 +111,24 @@ class PhaseQueue(JobQueue):
 
 
 class QueueSearcher(Searcher):
-    """Ray Tune's view of several queues."""
+    """Ray Tune's view of several queues, which together take no more than their `share` of a cluster."""
 
-    def __init__(self, queues: Sequence[JobQueue], may_start: Callable[[], bool] = lambda: True) -> None:
+    def __init__(
+        self,
+        queues: Sequence[JobQueue],
+        may_start: Callable[[], bool] = lambda: True,
+        share: Share | None = None,
+    ) -> None:
         super().__init__()
-        self._queues, self._may_start = list(queues), may_start
+        self._queues, self._may_start, self._share = list(queues), may_start, share
         self._running: dict[str, tuple[JobQueue, Job]] = {}
 
     def suggest(self, trial_id: str) -> Any:
         """The next trial's configuration; None where one may come later, FINISHED where none will."""
         if not self._may_start():
             return str(Searcher.FINISHED)  # those that run come to their end
+        if self._share and not self._share.allows(len(self._running)):
+            return None
         waiting = False
         for queue in sorted(self._queues, key=self._running_of):
             job = queue.next()
@@ -128,6 +136,8 @@ class QueueSearcher(Searcher):
                 self._running[trial_id] = queue, job
                 return {"sweep": queue.sweep, "job": job.model_dump_json()}
             waiting |= job is Nothing.YET
+        if self._share:
+            self._share.is_content(len(self._running))
         return None if waiting else str(Searcher.FINISHED)
 
     def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:

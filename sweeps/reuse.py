@@ -6,24 +6,26 @@ phase, and from then on has it among its rows.
 
 import json
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 
 from analysis import TrialState
-from sweeps.journal import Event, Record, TrialFolder
+from sweeps.journal import Event, Record
 from sweeps.ledger import Objectives, finite_objectives, record_of
 from sweeps.requests import Job
 from sweeps.space import Value
 from sweeps.tracking import PARENT, PHASE, POINT, REUSED, TRIAL, TRIAL_KEY, Tracking
+from sweeps.trial_storage import TrialStorage
 
 
 class Reuse:
     """What other sweeps on the same teacher and protocol have completed, and the taking over of it."""
 
-    def __init__(self, records: Mapping[str, Record], trials: Path, sweep: str) -> None:
+    def __init__(self, records: Mapping[str, Record], trials: TrialStorage, sweep: str) -> None:
         self._records, self._trials, self._sweep = dict(records), trials, sweep
 
     @classmethod
-    def of(cls, tracking: Tracking, sweep: str, parent_run_id: str, trials: Path, shared: Mapping[str, str]) -> "Reuse":
+    def of(
+        cls, tracking: Tracking, sweep: str, parent_run_id: str, trials: TrialStorage, shared: Mapping[str, str]
+    ) -> "Reuse":
         """All completed trials beyond this sweep's own that have the tags `shared`."""
         found = [run for run in tracking.completed(shared) if run.data.tags.get(PARENT) != parent_run_id]
         return cls({run.data.tags[TRIAL_KEY]: record_of(run) for run in found}, trials, sweep)
@@ -41,7 +43,7 @@ class Reuse:
         record = self._records.pop(job.request.key)
         own = {TRIAL: str(job.trial), PHASE: job.request.phase, POINT: job.point_json, REUSED: record.run_id}
         own |= {"ganlimit.sweep": self._sweep}
-        folder = TrialFolder(self._trials / job.request.key)
+        folder = self._trials.folder(job.request.key)
         if folder.path.exists():
             folder.delete()  # an unfinished try of this sweep
         folder.append(Event("reused", 0.0, record.metrics, record.params, {**record.tags, **own}))

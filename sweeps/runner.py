@@ -15,7 +15,6 @@ import pyarrow as pa
 from mlflow.exceptions import MlflowException
 
 from analysis import TrialState
-from cluster import ray_session
 from gan import DataRoot, default_data_root, load_dataset
 from sweeps.budget import Spending
 from sweeps.delivery import Delivery, undelivered
@@ -23,17 +22,19 @@ from sweeps.driver import sole_driver
 from sweeps.errors import SweepError, UndeliveredError
 from sweeps.extractors import find_or_make_extractor
 from sweeps.flavour import register_students
-from sweeps.foundation import lay_foundation
+from sweeps.lease import Lease, holding
 from sweeps.phases import OpenSweep
 from sweeps.progress import Display, QuietDisplay
 from sweeps.pruning import RungSurvival
 from sweeps.queues import PhaseQueue
 from sweeps.reporting import Report, write_report
 from sweeps.results import SHARED_PREFIX, find_sweep
+from sweeps.site import Site, site_of
 from sweeps.spec import SweepSpec
 from sweeps.teachers import Teacher, find_or_make_teacher
 from sweeps.tracking import GROUP, VERSION, Tracking, spec_tags, spec_text
 from sweeps.trial_log import close_running
+from sweeps.trial_storage import MountedTrials
 from sweeps.tuning import run_trials
 from sweeps.view import SweepView
 from sweeps.workspace import Workspace, default_data_dir
@@ -72,14 +73,16 @@ def run_sweep(
     workers: int | None = None,
     display: Display | None = None,
     data_root: DataRoot | None = None,
+    address: str | None = None,
 ) -> SweepResult:
     """Run the sweep, or go on with it, and write its report.
 
     `workers` is the number of trials at once (as many as there are cores by default); it changes the
-    speed and, for an adaptive sampler, which points are asked, but never the row of a trial. Raises
-    SweepError and its kin for what a person must mend, before any trial starts.
+    speed and, for an adaptive sampler, which points are asked, but never the row of a trial. With the `address` of
+    a Ray cluster (host:port or "auto") the trials run there, without one on this machine. Raises SweepError and
+    its kin for what a person must mend, before any trial starts.
     """
-    (result,) = run_sweeps([spec], data_dir, workers, display, data_root)
+    (result,) = run_sweeps([spec], data_dir, workers, display, data_root, address)
     return result
 
 
@@ -89,6 +92,7 @@ def run_sweeps(
     workers: int | None = None,
     display: Display | None = None,
     data_root: DataRoot | None = None,
+    address: str | None = None,
 ) -> list[SweepResult]:
     """Run several sweeps at once, as `run_sweep` does one: each has its own study and teacher.
 
@@ -103,12 +107,16 @@ def run_sweeps(
         tracking = Tracking(workspace.store)
         for spec in specs:
             _refuse_other_spec(tracking, spec)
+        site = drivers.enter_context(site_of(specs, workspace, data_root, display, workers, address))
         sweeps = []
         for spec in specs:
             if len(specs) > 1:
                 display.say(f"{spec.name}:")
-            sweeps.append(open_sweep(spec, workspace, tracking, display, data_root))
-        missing = _run_phases(sweeps, tracking, workers, display)
+            sweeps.append(open_sweep(spec, workspace, tracking, display, site))
+        if workspace.tracking_uri is not None:  # which a driver with another data directory may use as well
+            leases = [Lease(tracking, sweep.parent_run_id, sweep.spec.name) for sweep in sweeps]
+            drivers.enter_context(holding(leases, display))
+        missing = _run_phases(sweeps, tracking, site, display)
         if missing:
             raise UndeliveredError(specs[0].group or specs[0].name, missing)
         reports = [_finish(spec.name, workspace, tracking) for spec in specs]
@@ -123,10 +131,11 @@ def sync_sweep(name: str, workspace: Workspace) -> tuple[int, Report]:
     tracking = Tracking(workspace.store)
     parent_run_id: str = find_sweep(tracking, name).info.run_id
     folder = workspace.sweep(name)
+    trials = MountedTrials(folder / "trials")
     with sole_driver(folder, name):
-        close_running(folder / "trials", TrialState.LOST)  # of a driver that was killed
-        count = len(undelivered(folder / "trials"))
-        if remaining := Delivery(tracking.store, parent_run_id).deliver_all(folder / "trials"):
+        close_running(trials, TrialState.LOST)  # of a driver that was killed
+        count = len(undelivered(trials))
+        if remaining := Delivery(tracking.store, parent_run_id).deliver_all(trials):
             raise UndeliveredError(name, remaining)
         state = _ended(folder).read_text() if _ended(folder).exists() else "FAILED"
         if count:
@@ -146,7 +155,7 @@ def _ended(folder: Path) -> Path:
     return folder / "ended"
 
 
-def _run_phases(sweeps: Sequence[OpenSweep], tracking: Tracking, workers: int | None, display: Display) -> int:
+def _run_phases(sweeps: Sequence[OpenSweep], tracking: Tracking, site: Site, display: Display) -> int:
     """Run what is missing of each phase. Returns of how many trials the tracking store lacks something."""
     state, missing = "FAILED", 0
     budget, resources = sweeps[0].spec.budget, sweeps[0].spec.resources
@@ -163,11 +172,10 @@ def _run_phases(sweeps: Sequence[OpenSweep], tracking: Tracking, workers: int | 
         if not spending.is_over and any([queue.has_jobs() for queue in queues]):  # noqa: C419
             for sweep in (sweep for sweep in sweeps if sweep.taken):
                 display.say(f"{sweep.spec.name} begins with {sweep.taken} finished trials of other sweeps")
-            num_cpus = workers and workers * resources.cpus_per_trial
             contexts = [sweep.context for sweep in sweeps]
             rungs = {sweep.spec.name: rungs for sweep in sweeps if (rungs := sweep.rungs())}
-            with ray_session(num_cpus=num_cpus), display.watch(view) as refresh:
-                run_trials(contexts, queues, resources, view, refresh, spending, RungSurvival(rungs))
+            with site.session() as share, display.watch(view) as refresh:
+                run_trials(contexts, queues, sweeps[0].spec, view, refresh, spending, RungSurvival(rungs), share=share)
         for remark in (remark for queue in queues for remark in queue.remarks):
             display.say(remark)
         if spending.exceeded:
@@ -188,17 +196,15 @@ def _run_phases(sweeps: Sequence[OpenSweep], tracking: Tracking, workers: int | 
     return missing
 
 
-def open_sweep(
-    spec: SweepSpec, workspace: Workspace, tracking: Tracking, display: Display, data_root: DataRoot
-) -> OpenSweep:
+def open_sweep(spec: SweepSpec, workspace: Workspace, tracking: Tracking, display: Display, site: Site) -> OpenSweep:
     """Lay the sweep's foundation and open its parent run."""
-    foundation = lay_foundation(spec, workspace, tracking, display, data_root)
+    foundation = site.foundation(spec, tracking, display)
     tags = foundation.shared_tags(spec)
     _refuse_other_models(tracking, spec.name, tags)
     tags |= {**spec_tags(spec.model_dump_json()), **({GROUP: spec.group} if spec.group else {})}
     tags |= {VERSION + name: version(name) for name in VERSIONED}
     parent_run_id: str = tracking.open_sweep(spec.name, tags).info.run_id
-    return OpenSweep(spec, workspace.sweep(spec.name), tracking, foundation, parent_run_id, data_root)
+    return OpenSweep(spec, workspace.sweep(spec.name), tracking, foundation, parent_run_id, site.trials(spec))
 
 
 def _refuse_other_spec(tracking: Tracking, spec: SweepSpec) -> None:
@@ -208,7 +214,7 @@ def _refuse_other_spec(tracking: Tracking, spec: SweepSpec) -> None:
         return
     before = SweepSpec.model_validate_json(spec_text(parent.data.tags))
     differing = sorted(_differences(before.model_dump(mode="json"), spec.model_dump(mode="json")))
-    differing = [path for path in differing if path not in MAY_GROW]
+    differing = [path for path in differing if path not in MAY_GROW and not path.startswith("cluster.")]
     if differing:
         raise SweepError(
             f"The sweep {spec.name} goes on with the spec it began with",

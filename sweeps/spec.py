@@ -10,18 +10,17 @@ from pydantic import BeforeValidator, Field, ValidationError, model_validator
 from analysis import LimitRule
 from gan import (
     ClassifierConfig,
-    Compute,
     DatasetConfig,
     DistillationConfig,
     GanTrainingConfig,
     GeneratorConfig,
-    ImageDataset,
 )
 from gan.config import Config
 from gan.models import BLOCKS, BlockName
 from gan.seeds import seed_at
 from sweeps.errors import SweepError
 from sweeps.model_spec import AnyTeacherSpec, ExtractorSpec, InceptionSpec, TeacherSpec
+from sweeps.resource_spec import ClusterSpec, ResourceSpec
 from sweeps.search_spec import SearchSpec, Seed
 from sweeps.space import AnyDomain, ChoiceDomain, Value, bounds, extremes
 
@@ -84,27 +83,6 @@ class EvaluationSpec(Config):
     rungs_kimg: tuple[Annotated[float, Field(gt=0)], ...] = ()
 
 
-class ResourceSpec(Config):
-    """What one trial occupies and how it computes; both change rounding, so they are part of the spec.
-
-    `gpus_per_trial` above 0 puts teacher, students and extractor on the GPU, of which a fraction lets several
-    trials share one.
-    """
-
-    cpus_per_trial: Annotated[int, Field(ge=1, le=256)] = 1
-    gpus_per_trial: Annotated[float, Field(ge=0, le=8)] = 0.0
-    precision: Literal["float32", "bfloat16"] = "float32"
-    channels_last: bool = False
-
-    @property
-    def compute(self) -> Compute:
-        """Where and how precisely networks run."""
-        device = "cuda" if self.gpus_per_trial > 0 else "cpu"
-        return Compute.model_validate(
-            {"device": device, "precision": self.precision, "channels_last": self.channels_last}
-        )
-
-
 class SweepSpec(Config):
     """A whole sweep. `seed` grows every random stream: teacher, search and students."""
 
@@ -123,6 +101,7 @@ class SweepSpec(Config):
     evaluation: EvaluationSpec = EvaluationSpec()
     limit: LimitRule = LimitRule(metric="fid", tolerance=0.5)
     resources: ResourceSpec = ResourceSpec()
+    cluster: ClusterSpec = ClusterSpec()
 
     @model_validator(mode="after")
     def _is_consistent(self) -> "SweepSpec":
@@ -232,18 +211,18 @@ class SweepSpec(Config):
             "Run the sweep: it is used as it is.",
         )
 
-    def teacher_architecture(self, dataset: ImageDataset) -> GeneratorConfig:
-        """The trained teacher's generator for the images of `dataset`."""
-        return self.student_architecture(dataset, self.trained_teacher.width, self.trained_teacher.depth)
+    @property
+    def teacher_architecture(self) -> GeneratorConfig:
+        """The trained teacher's generator."""
+        return self.student_architecture(self.trained_teacher.width, self.trained_teacher.depth)
 
-    def student_architecture(
-        self, dataset: ImageDataset, width: int, depth: int, block: BlockName = "dcgan"
-    ) -> GeneratorConfig:
-        """A generator with the teacher's latent size for the images of `dataset`."""
+    def student_architecture(self, width: int, depth: int, block: BlockName = "dcgan") -> GeneratorConfig:
+        """A generator with the teacher's latent size for the data set's images."""
+        image_channels, image_size = self.dataset.image_shape
         return GeneratorConfig.model_validate(
             {
-                "image_size": dataset.image_size,
-                "image_channels": dataset.image_channels,
+                "image_size": image_size,
+                "image_channels": image_channels,
                 "latent_size": self.teacher.latent_size,
                 "width": width,
                 "depth": depth,

@@ -16,6 +16,7 @@ from sweeps.results import find_sweep, spec_of_sweep, table_of
 from sweeps.spec import SweepSpec
 from sweeps.study import planned_trials
 from sweeps.tracking import PHASE, REUSED, TRIAL, Tracking
+from sweeps.trial_storage import MountedTrials
 from sweeps.workspace import Workspace
 
 WORDS = {"KILLED": "STOPPED"}  # MLflow's word for what a person stopped sounds like an accident
@@ -128,7 +129,7 @@ def sweep_status(tracking: Tracking, workspace: Workspace, name: str) -> SweepSt
     folder = workspace.sweep(name)
     driver = current_driver(folder)
     # The journals first: what is delivered in between is then told twice rather than not at all.
-    pending = journaled_records(folder / "trials", undelivered=True)
+    pending = journaled_records(MountedTrials(folder / "trials"), undelivered=True)
     stored = read_trials(tracking, workspace, name)
     table = with_newer_rows(stored.table, table_of(name, parent.data.tags, pending.items()))
     running = {**stored.running, **pending}

@@ -92,7 +92,7 @@ def find_or_make_teacher(
         teacher = _find_or_import(spec.teacher.imported, dataset, extractor, tracking)
         teacher.generator.to(spec.resources.compute.torch_device)
         return teacher
-    model, architecture = f"{dataset.name}-teacher", spec.teacher_architecture(dataset)
+    model, architecture = f"{dataset.name}-teacher", spec.teacher_architecture
     identity = value_digest(
         {
             "kind": "teacher",

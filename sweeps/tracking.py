@@ -41,6 +41,7 @@ WORKER = TAG + "worker"  # host:pid
 VERSION = TAG + "version."  # of a package, when the sweep began
 GROUP = TAG + "group"  # of sweeps that one file began
 REUSED = TAG + "reused"  # the run of another sweep that a row is of
+DRIVER = TAG + "driver"  # who drives the sweep now
 REOPENED = TAG + "reopened"  # of a run that was begun again after it had settled
 PARENT = "mlflow.parentRunId"
 

@@ -18,24 +18,18 @@ from gan import (
     Classifier,
     Evaluator,
     GeneratorCard,
-    ImageDataset,
     Metrics,
     Progress,
-    RealReference,
-    TeacherPool,
     agreement,
     distill,
     generate,
     latency_ms,
-    load_dataset,
-    open_pool,
-    save_checkpoint,
     save_generator,
     train_gan,
 )
 from gan.images import save_grid
 from gan.losses import Features
-from sweeps.extractors import load_network
+from sweeps.materials import Materials
 from sweeps.requests import Job
 from sweeps.search_spec import OBJECTIVES
 from sweeps.trial_log import TrialContext, TrialLog, costs_of, delivery_of
@@ -53,21 +47,17 @@ WANT_OF_MEMORY = (
 class _Shared:
     """Loaded once per worker and kept for all its trials."""
 
-    dataset: ImageDataset
+    materials: Materials
     evaluator: Evaluator
     features: Features | None  # of a classifier, for feature matching
-    pool: TeacherPool
-    agreement: TeacherPool  # the teacher's images at latents that no student learns at
 
 
 @lru_cache(maxsize=8)  # sweeps on several data sets share the workers
 def _shared(context: TrialContext) -> _Shared:
-    dataset = load_dataset(context.dataset, context.data_root)
-    network = load_network(context.protocol, context.extractor_files.model, context.compute)
-    evaluator = Evaluator(context.protocol, network, RealReference.load(context.extractor_files.reference))
+    materials = context.materials.load(context.protocol, context.compute)
+    network = materials.extractor
     features = network.features if isinstance(network, Classifier) else None
-    pools = open_pool(context.pool_path), open_pool(context.agreement_path)
-    return _Shared(dataset, evaluator, features, *pools)
+    return _Shared(materials, Evaluator(context.protocol, network, materials.reference), features)
 
 
 def run_trial(job: Job, context: TrialContext) -> None:
@@ -112,25 +102,26 @@ class _Trial:
             return
         found = {"latency_ms": latency_ms(progress.generator)}
         if self._request.distillation:
-            found |= agreement(progress.generator, self._shared.agreement).as_dict()
+            found |= agreement(progress.generator, self._shared.materials.agreement).as_dict()
         self._keep(progress, metrics)
         self._end(TrialState.COMPLETED, None, metrics, found)
 
     def _training(self) -> Iterator[Progress]:
         request, shared, rungs = self._request, self._shared, self._context.rungs_kimg
         architecture, seed, compute = request.architecture, request.seed, request.compute
+        materials = shared.materials
         resume = self._log.folder.checkpoint()
         if recipe := request.distillation:
             return distill(
-                architecture, recipe, shared.pool, shared.dataset, seed, rungs, compute, shared.features, resume
+                architecture, recipe, materials.pool, materials.dataset, seed, rungs, compute, shared.features, resume
             )
         assert request.training is not None
-        return train_gan(architecture, request.training, shared.dataset, seed, rungs, compute, resume)
+        return train_gan(architecture, request.training, materials.dataset, seed, rungs, compute, resume)
 
     def _report(self, progress: Progress, metrics: Metrics, last: bool) -> None:
         self._log.report(progress.kimg, {**metrics.as_dict(), **progress.losses})
         if not last:
-            save_checkpoint(self._log.folder.checkpoint_path, progress.checkpoint(), self._request.key)
+            self._log.folder.save_checkpoint(progress.checkpoint())
             tell_tune(TrialState.RUNNING, {**self._costs, **metrics.as_dict(), "kimg": progress.kimg})
 
     def _keep(self, progress: Progress, metrics: Metrics) -> None:
@@ -140,7 +131,7 @@ class _Trial:
         card = GeneratorCard(
             architecture=request.architecture,
             parameters=int(self._costs["parameters"]),
-            dataset=context.dataset.name,
+            dataset=context.dataset,
             dataset_digest=context.protocol.dataset_digest,
             training=recipe.model_dump(mode="json"),
             kimg=progress.kimg,

@@ -10,15 +10,15 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from pathlib import Path
 
 from analysis import TrialState
-from gan import Compute, DataRoot, DatasetConfig, GeneratorConfig, Protocol, count_parameters, mac_g
+from gan import Compute, GeneratorConfig, Protocol, count_parameters, mac_g
 from sweeps.delivery import Delivery
-from sweeps.extractors import ExtractorFiles
-from sweeps.journal import Event, Record, TrialFolder, trial_folders
+from sweeps.journal import Event, Record
+from sweeps.materials import MaterialSource
 from sweeps.requests import Job
 from sweeps.tracking import ERROR, PHASE, POINT, PROTOCOL, SETTLED, STATE, TEACHER_DIGEST, TRIAL, WORKER, TrackingStore
+from sweeps.trial_storage import TrialStorage
 
 
 @dataclass(frozen=True)
@@ -28,17 +28,14 @@ class TrialContext:
     sweep: str
     parent_run_id: str
     store: TrackingStore
-    dataset: DatasetConfig
-    data_root: DataRoot
+    dataset: str
     compute: Compute
     protocol: Protocol
-    extractor_files: ExtractorFiles
-    pool_path: Path
-    agreement_path: Path
+    materials: MaterialSource
     teacher_version: str
     teacher_parameters: int
     rungs_kimg: tuple[float, ...]
-    trials: Path  # where each trial has its folder
+    trials: TrialStorage  # where each trial has its folder
 
 
 @lru_cache(maxsize=8)
@@ -52,7 +49,7 @@ class TrialLog:
 
     def __init__(self, job: Job, context: TrialContext, delivery: Delivery) -> None:
         self._job, self._context, self._delivery = job, context, delivery
-        self.folder = TrialFolder(context.trials / job.request.key)
+        self.folder = context.trials.folder(job.request.key)
         # A trial that was cut off between two rungs does the later one again.
         self._reported_kimg, self._best_fid = 0.0, math.inf
         self._began = time.monotonic()
@@ -89,7 +86,7 @@ class TrialLog:
 
     def keep(self) -> None:
         """The trial's student lies in its folder. It is delivered with the next event."""
-        self.folder.append(Event("kept"))
+        self.folder.keep()
 
     def close(
         self, state: TrialState, error: str | None, kimg: float, metrics: Mapping[str, float] | None = None
@@ -136,7 +133,7 @@ def _tags(job: Job, context: TrialContext) -> dict[str, str]:
         TRIAL: str(job.trial),
         PHASE: request.phase,
         "ganlimit.mode": request.mode,
-        "ganlimit.dataset": context.dataset.name,
+        "ganlimit.dataset": context.dataset,
         "ganlimit.teacher_version": context.teacher_version,
         TEACHER_DIGEST: request.teacher_digest,
         PROTOCOL: request.protocol_digest,
@@ -146,9 +143,9 @@ def _tags(job: Job, context: TrialContext) -> dict[str, str]:
     }
 
 
-def close_running(trials: Path, state: TrialState) -> None:
+def close_running(trials: TrialStorage, state: TrialState) -> None:
     """End what still counts as running. To be called when no worker is there to write to a journal."""
-    for folder in trial_folders(trials):
+    for folder in trials.folders():
         record = folder.record()
         if record and record.state == TrialState.RUNNING:
             folder.append(closing(state, None, record.metrics.get("kimg", 0.0)))

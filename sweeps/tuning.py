@@ -7,18 +7,19 @@ from contextlib import contextmanager
 from typing import Any
 
 from ray import tune
-from ray.tune import FailureConfig, RunConfig, TuneConfig
+from ray.tune import FailureConfig, PlacementGroupFactory, RunConfig, TuneConfig
 from ray.tune.experiment import Trial
 from ray.tune.schedulers import TrialScheduler
 
 from analysis import TrialState
+from cluster import Share, TrialNeed
 from sweeps.budget import Spending
 from sweeps.delivery import Delivery
-from sweeps.journal import TrialFolder
 from sweeps.progress import Refresh
 from sweeps.queues import JobQueue, QueueSearcher
 from sweeps.requests import Job
-from sweeps.spec import ResourceSpec
+from sweeps.site import need_of
+from sweeps.spec import SweepSpec
 from sweeps.trial import run_trial, tells_of_memory
 from sweeps.trial_log import TrialContext, closing, opening
 from sweeps.view import SweepView
@@ -35,26 +36,29 @@ ENVIRONMENT = {"TUNE_DISABLE_SIGINT_HANDLER": "1", "RAY_AIR_NEW_OUTPUT": "0"}
 def run_trials(
     contexts: Sequence[TrialContext],
     queues: Sequence[JobQueue],
-    resources: ResourceSpec,
+    spec: SweepSpec,
     view: SweepView,
     refresh: Refresh,
     spending: Spending,
     scheduler: TrialScheduler,
     work: Work = run_trial,
+    share: Share | None = None,
 ) -> None:
     """Run what the queues have, each of them over one of `contexts`, until they have no more or the budget is spent.
 
-    `work` is what a worker does with a job.
+    `spec` is that of one of the sweeps, which have equal resources. `work` is what a worker does with a job, `share`
+    what these trials may take of a cluster that they share with others.
     """
     by_sweep = {context.sweep: context for context in contexts}
-    needs = {"cpu": float(resources.cpus_per_trial), "gpu": resources.gpus_per_trial}
-    trainable = tune.with_resources(tune.with_parameters(_run_trial, contexts=by_sweep, work=work), needs)
+    trainable = tune.with_resources(
+        tune.with_parameters(_run_trial, contexts=by_sweep, work=work), placement_of(need_of(spec))
+    )
     with tempfile.TemporaryDirectory(prefix="ganlimit-tune-") as storage, environment(ENVIRONMENT):
         tuner = tune.Tuner(
             trainable,
             tune_config=TuneConfig(
                 num_samples=-1,  # the searcher says when
-                search_alg=QueueSearcher(queues, lambda: not spending.is_over),
+                search_alg=QueueSearcher(queues, lambda: not spending.is_over, share),
                 scheduler=scheduler,
                 reuse_actors=True,
             ),
@@ -67,6 +71,12 @@ def run_trials(
             ),
         )
         tuner.fit()
+
+
+def placement_of(need: TrialNeed) -> PlacementGroupFactory:
+    """Where Ray puts a trial."""
+    selector: dict[str, Any] = {"bundle_label_selector": [dict(need.labels)]} if need.labels else {}
+    return PlacementGroupFactory([need.amounts], **selector)
 
 
 def _run_trial(config: dict[str, Any], contexts: Mapping[str, TrialContext], work: Work) -> None:
@@ -112,7 +122,7 @@ class _Bookkeeper(tune.Callback):
     def _close(self, trial: Trial, state: TrialState, error: str | None) -> None:
         job = _job(trial)
         context = self._contexts[trial.config["sweep"]]
-        folder = TrialFolder(context.trials / job.request.key)
+        folder = context.trials.folder(job.request.key)
         record = folder.record()
         if record is None:  # it died before it could say anything
             folder.append(opening(job, context))

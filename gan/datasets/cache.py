@@ -8,7 +8,6 @@ Rows: held-out part first, then the training part.
 import json
 import os
 import tempfile
-import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,11 +15,10 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-import torch
 from filelock import FileLock
 
 from gan.datasets.config import DataRoot
-from gan.datasets.images import ImageDataset, content_digest, dataset_of
+from gan.datasets.images import ImageDataset, content_digest, dataset_of, tensor_over
 from gan.digests import value_digest
 from gan.errors import ArtifactError, GanError
 
@@ -129,8 +127,5 @@ def _open(path: Path) -> ImageDataset:
             f"{path} ({error})",
             "Delete it and run the same command again.",
         ) from error
-    with warnings.catch_warnings():
-        # A map is read-only, which torch cannot express and so warns of; nothing here writes to a data set.
-        warnings.filterwarnings("ignore", message="The given NumPy array is not writable")
-        images, labels = torch.from_numpy(images_NCHW), torch.from_numpy(labels_N)
+    images, labels = tensor_over(images_NCHW), tensor_over(labels_N)
     return dataset_of(card["name"], images, labels, card["held_out"], card["num_classes"], card["digest"])

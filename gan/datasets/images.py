@@ -1,9 +1,12 @@
 """The images of a data set in memory or mapped from a file: split once, identified by their content."""
 
 import hashlib
+import warnings
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+import torch
 from torch import Tensor
 
 from gan.errors import ArtifactError, GanError
@@ -27,6 +30,11 @@ class ImageDataset:
     held_out_labels: Tensor
     num_classes: int
     digest: str
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # As arrays, which Ray and pickle 5 share between processes without a copy; tensors they would copy.
+        parts = (self.train_images, self.train_labels, self.held_out_images, self.held_out_labels)
+        return _from_arrays, (self.name, tuple(part.numpy() for part in parts), self.num_classes, self.digest)
 
     @property
     def image_channels(self) -> int:
@@ -58,6 +66,18 @@ class ImageDataset:
                 found,
                 "The decoded images are damaged: delete the cache folder in the data root and run again.",
             )
+
+
+def tensor_over(array: np.ndarray) -> Tensor:
+    """A tensor over an array, which may be read-only: torch cannot express that, so never write to it."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="The given NumPy array is not writable")
+        return torch.from_numpy(array)
+
+
+def _from_arrays(name: str, arrays: tuple[np.ndarray, ...], num_classes: int, digest: str) -> ImageDataset:
+    train_images, train_labels, held_out_images, held_out_labels = map(tensor_over, arrays)
+    return ImageDataset(name, train_images, train_labels, held_out_images, held_out_labels, num_classes, digest)
 
 
 def split_order(num_images: int) -> tuple[np.ndarray, int]:

@@ -37,6 +37,7 @@ from sweeps.queues import PhaseQueue
 from sweeps.requests import Job, TrialRequest
 from sweeps.runner import open_sweep
 from sweeps.search import StudyQueue
+from sweeps.site import ThisMachine
 from sweeps.space import distributions
 from sweeps.study import open_storage, open_study
 from sweeps.tracking import Tracking
@@ -120,7 +121,7 @@ def engine_s(sweep: OpenSweep) -> float:
     view.times = []
     queue = PhaseQueue(spec.name, spec.phases, sweep.queue, view.phase)
     with ray_session(num_cpus=WORKERS):
-        run_trials([sweep.context], [queue], spec.resources, view, lambda: None, spending, RungSurvival({}), do_nothing)
+        run_trials([sweep.context], [queue], spec, view, lambda: None, spending, RungSurvival({}), do_nothing)
     sweep.close("LOST", 0.0)
     assert len(sweep.records()) == spec.search.trials
     return max(view.times) - min(view.times)
@@ -151,7 +152,8 @@ def compare(trials: int, runs: int, console: Console) -> dict[str, Any]:
         with tempfile.TemporaryDirectory() as folder:
             workspace = Workspace.open(Path(folder))
             tracking = Tracking(workspace.store)
-            sweep = open_sweep(spec_of(trials), workspace, tracking, QuietDisplay(), default_data_root())
+            site = ThisMachine(workspace, default_data_root(), WORKERS)
+            sweep = open_sweep(spec_of(trials), workspace, tracking, QuietDisplay(), site)
             found["engine"].append(engine_s(sweep) / trials)
         few = max(1, trials // 4)  # a process for each trial takes long enough to be timed over fewer
         found["plain"].append(plain_s(few, reuse=False) / few)

@@ -21,7 +21,7 @@ from rich.console import Console
 from rich.table import Table
 
 import sweeps
-from gan import default_data_root, distill
+from gan import Evaluator, default_data_root, distill
 from sweeps.foundation import Foundation, lay_foundation
 from sweeps.progress import QuietDisplay
 from sweeps.tracking import Tracking
@@ -49,11 +49,12 @@ def bare_s(spec: sweeps.SweepSpec, foundation: Foundation) -> float:
     """Seconds of the loop that anyone would write: train, and evaluate at the rungs."""
     torch.set_num_threads(1)
     began = time.perf_counter()
-    architecture = spec.student_architecture(foundation.dataset, width=8, depth=1)
-    for progress in distill(
-        architecture, spec.student, foundation.pool, foundation.dataset, 0, spec.evaluation.rungs_kimg
-    ):
-        foundation.extractor.evaluator.evaluate(progress.generator)
+    architecture, protocol = spec.student_architecture(width=8, depth=1), foundation.protocol
+    materials = foundation.materials.load(protocol, spec.resources.compute)
+    evaluator = Evaluator(protocol, materials.extractor, materials.reference)
+    rungs_kimg = spec.evaluation.rungs_kimg
+    for progress in distill(architecture, spec.student, materials.pool, materials.dataset, 0, rungs_kimg):
+        evaluator.evaluate(progress.generator)
     return time.perf_counter() - began
 
 

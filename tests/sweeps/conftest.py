@@ -15,6 +15,7 @@ from sweeps.delivery import Delivery
 from sweeps.journal import Event, TrialFolder
 from sweeps.results import SHARED_FLOAT, SHARED_INT, SHARED_PREFIX, SHARED_TEXT
 from sweeps.tracking import ERROR, PHASE, POINT, STATE, TRIAL, Tracking
+from sweeps.trial_storage import MountedTrials
 from sweeps.workspace import Workspace
 
 TINY = """
@@ -156,7 +157,7 @@ class StoredSweep:
         return [str(folder.delivered()[1]) for folder in self.folders[-count:]]
 
     def deliver_all(self) -> None:
-        self.delivery.deliver_all(self.workspace.sweep(self.name) / "trials")
+        self.delivery.deliver_all(MountedTrials(self.workspace.sweep(self.name) / "trials"))
 
 
 @pytest.fixture(scope="module")

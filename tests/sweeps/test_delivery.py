@@ -7,6 +7,7 @@ import pytest
 from sweeps.delivery import Delivery
 from sweeps.journal import Event, TrialFolder
 from sweeps.tracking import PHASE, REUSED, STATE, TRIAL, Tracking, TrackingStore, spec_tags, spec_text
+from sweeps.trial_storage import MountedTrials
 
 OPENED = Event("opened", 0.0, {"parameters": 10.0}, {"width": "2"}, {"mlflow.runName": "x", STATE: "RUNNING"})
 CLOSED = Event("closed", 2.0, {"wall_s": 1.0}, tags={STATE: "COMPLETED"})
@@ -38,7 +39,7 @@ def test_a_run_deleted_while_its_trial_runs_is_made_again_with_all_of_it(
     tracking.client.delete_run(first)
     folder.append(reported(2))
     folder.append(CLOSED)
-    assert delivery.deliver_all(tmp_path / "trials") == 0
+    assert delivery.deliver_all(MountedTrials(tmp_path / "trials")) == 0
     count, second = folder.delivered()
     assert (count, second != first) == (4, True)
     assert second
@@ -55,7 +56,7 @@ def test_a_trial_taken_over_whose_run_was_deleted_is_nobodys(
     taken.append(Event("reused", tags={REUSED: other, TRIAL: "1", PHASE: "search", STATE: "COMPLETED"}))
     own.append(OPENED)
     own.append(CLOSED)
-    assert delivery.deliver_all(tmp_path / "trials") == 0
+    assert delivery.deliver_all(MountedTrials(tmp_path / "trials")) == 0
     assert not taken.path.exists(), "whoever asks for it trains it"
     assert own.is_delivered, "and it stops no other"
 

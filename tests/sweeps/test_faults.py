@@ -24,9 +24,10 @@ import sweeps
 from analysis import TrialState
 from cluster import tracking_server
 from gan import Checkpoint, save_checkpoint
-from sweeps.journal import Record, TrialFolder, trial_folders
+from sweeps.journal import Record, TrialFolder
 from sweeps.study import open_storage
 from sweeps.tracking import KIND, PARENT, STATE, TRIAL_KEY, WORKER, Tracking
+from sweeps.trial_storage import MountedTrials
 from sweeps.workspace import Workspace
 
 KILLS = int(os.environ.get("GANLIMIT_KILLS", "3"))  # of the driver; 20 were tried
@@ -82,7 +83,7 @@ class Sweep:
         return errors
 
     def records(self) -> dict[str, Record]:
-        return {folder.key: record for folder in trial_folders(self.trials) if (record := folder.record())}
+        return {folder.key: record for folder in MountedTrials(self.trials).folders() if (record := folder.record())}
 
     def states(self) -> Counter[str]:
         return Counter(str(record.state) for record in self.records().values())
@@ -160,7 +161,7 @@ def test_a_driver_that_is_killed_again_and_again_loses_nothing_and_repeats_nothi
         process.kill()
         process.communicate()
         completed = {run.info.run_id: run.info.end_time for run in sweep.runs() if run.data.tags[STATE] == "COMPLETED"}
-        for key in (folder.key for folder in trial_folders(sweep.trials)):
+        for key in (folder.key for folder in MountedTrials(sweep.trials).folders()):
             assert lost_kimg(sweep, key) < 1.1, "at most one rung of work"
     sweep.run()
     runs = sweep.runs()
@@ -194,7 +195,7 @@ def stopped_after(sweep: Sweep, kimg: float) -> tuple[TrialFolder, Checkpoint]:
     process.send_signal(signal.SIGINT)
     _, errors = process.communicate(timeout=60)
     assert process.returncode == 130, errors
-    (folder,) = trial_folders(sweep.trials)
+    (folder,) = MountedTrials(sweep.trials).folders()
     checkpoint = folder.checkpoint()
     assert checkpoint is not None
     assert checkpoint.kimg >= kimg
@@ -220,7 +221,7 @@ def test_a_killed_worker_goes_on_from_the_last_rung(finished: Any, tiny: dict[st
     os.kill(worker_of(record), signal.SIGKILL)
     _, errors = process.communicate(timeout=180)
     assert process.returncode == 0, errors
-    (folder,) = trial_folders(sweep.trials)
+    (folder,) = MountedTrials(sweep.trials).folders()
     events = folder.events()
     again = [number for number, event in enumerate(events) if event.kind == "opened"]
     assert len(again) == 2
@@ -337,10 +338,10 @@ def test_a_full_disk_is_one_clear_error_and_room_is_all_it_takes(tiny: dict[str,
 
 def wait_for_first_checkpoint(sweep: Sweep) -> None:
     process = sweep.start()
-    wait_until(lambda: any(folder.checkpoint_path.exists() for folder in trial_folders(sweep.trials)))
+    wait_until(lambda: any(folder.checkpoint_path.exists() for folder in MountedTrials(sweep.trials).folders()))
     process.send_signal(signal.SIGINT)
     process.communicate(timeout=60)
-    assert any(folder.checkpoint_path.exists() for folder in trial_folders(sweep.trials))
+    assert any(folder.checkpoint_path.exists() for folder in MountedTrials(sweep.trials).folders())
 
 
 class TestServer:
@@ -382,8 +383,8 @@ class TestServer:
         with self.server(sweep, port):
             process = sweep.start()
             wait_until(lambda: any(record.metrics.get("kimg", 0) >= 5 for record in running(sweep)))
-        before = sum(len(folder.reported()) for folder in trial_folders(sweep.trials))
-        wait_until(lambda: sum(len(folder.reported()) for folder in trial_folders(sweep.trials)) > before + 2)
+        before = sum(len(folder.reported()) for folder in MountedTrials(sweep.trials).folders())
+        wait_until(lambda: sum(len(folder.reported()) for folder in MountedTrials(sweep.trials).folders()) > before + 2)
         with self.server(sweep, port):
             _, errors = process.communicate(timeout=240)
             assert process.returncode == 0, errors

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 import sweeps
-from gan import count_parameters, default_data_root, load_dataset
+from gan import count_parameters, default_data_root
 from sweeps.calibration import Calibration, Pace
 from sweeps.cli import main
 from sweeps.plan import Plan, plan_sweep
@@ -29,12 +29,11 @@ def planned(tiny: dict[str, Any], spec_file: Any) -> Callable[..., Plan]:
 def test_trials_sizes_and_needs(planned: Callable[..., Plan], tiny: dict[str, Any], spec_file: Any) -> None:
     plan = planned()
     spec = sweeps.load_spec(spec_file(tiny))
-    dataset = load_dataset(spec.dataset, default_data_root())
     assert [(phase.name, phase.trials) for phase in plan.phases] == [("teacher", 0), ("search", 4), ("baseline", 4)]
-    smallest, largest = (spec.student_architecture(dataset, *size) for size in ((1, 1), (4, 2)))
+    smallest, largest = (spec.student_architecture(*size) for size in ((1, 1), (4, 2)))
     assert plan.smallest.parameters == count_parameters(smallest)
     assert plan.largest.parameters == count_parameters(largest)
-    assert plan.smallest.ratio == count_parameters(spec.teacher_architecture(dataset)) / count_parameters(smallest)
+    assert plan.smallest.ratio == count_parameters(spec.teacher_architecture) / count_parameters(smallest)
     assert all(phase.core_hours > 0 for phase in plan.phases)
     assert 0 < plan.wall_hours < plan.core_hours
     assert 0.1 < plan.memory_gib < 8

@@ -58,7 +58,7 @@ def test_overrides_replace_values_and_are_checked(spec_file: Any, tiny: dict[str
     ("path", "value", "expected"),
     [
         ("teacher.widht", 8, r"line \d+: teacher\.widht: unknown key\. Did you mean width\?"),
-        ("colour", 1, r"colour: unknown key\. Known here: baseline, "),
+        ("sound", 1, r"sound: unknown key\. Known here: baseline, "),
         ("teacher.width", "8", r"line \d+: teacher\.width: input should be a valid integer, got '8'"),
         ("teacher.width", 0, r"teacher\.width: input should be greater than or equal to 1, got 0"),
         ("search.space.width.low", 0, r"width lies between 1 and the teacher's width 8, got 0 to 4; narrow"),

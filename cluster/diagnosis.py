@@ -1,0 +1,120 @@
+"""What is right and wrong with the nodes of a cluster, each with its remedy."""
+
+import importlib.metadata
+import platform
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from cluster.errors import ClusterError
+from cluster.probing import NodeReport, Probe
+
+MOST_SKEW_S = 5.0  # a run's times are those of the clock of its node
+LEAST_DISK_BYTES = 2 * 2**30  # for checkpoints on their way and Ray's own logs
+
+
+@dataclass(frozen=True)
+class Check:
+    """One thing that was looked at: what it is of, what was found, and what to do where it is not as it should be."""
+
+    subject: str
+    name: str
+    found: str
+    remedy: str | None = None
+
+    @property
+    def is_fine(self) -> bool:
+        return self.remedy is None
+
+
+def checks_of(report: NodeReport, probe: Probe) -> list[Check]:
+    """What the node's report says, against this process's own packages."""
+    checks = [_versions(report, probe), _clock(report), _gpus(report), _disk(report)]
+    if probe.storage:
+        checks.append(_storage(report, probe.storage))
+    if probe.tracking_uri:
+        checks.append(_tracking(report, probe.tracking_uri))
+    checks += [_file(report, str(path), path in report.missing_files) for path in probe.files]
+    return checks
+
+
+def require_fine(checks: Sequence[Check]) -> None:
+    """Raise ClusterError, naming all that is wrong, unless everything is fine."""
+    wrong = [check for check in checks if not check.is_fine]
+    if wrong:
+        raise ClusterError(
+            "Every node is fit for the trials of a sweep",
+            "; ".join(f"{check.subject}: {check.name} {check.found}" for check in wrong),
+            " ".join(dict.fromkeys(check.remedy for check in wrong if check.remedy)),
+        )
+
+
+def own_versions(packages: Sequence[str]) -> dict[str, str]:
+    """The versions of this process."""
+    return {"python": platform.python_version(), **{name: importlib.metadata.version(name) for name in packages}}
+
+
+def _versions(report: NodeReport, probe: Probe) -> Check:
+    expected = own_versions(probe.packages)
+    differing = [
+        f"{name} {report.versions.get(name) or 'missing'} instead of {version}"
+        for name, version in expected.items()
+        if _series(name, report.versions.get(name)) != _series(name, version)
+    ]
+    if differing:
+        remedy = "Install the versions of constraints.txt on all nodes."
+        return Check(_node(report), "packages", ", ".join(differing), remedy)
+    return Check(
+        _node(report), "packages", f"python {report.versions['python']} and {len(probe.packages)} others agree"
+    )
+
+
+def _series(name: str, version: str | None) -> str | None:
+    """What must agree: of Python the minor version, of others the whole one but for how it was built (+cu130)."""
+    if version is None:
+        return None
+    return ".".join(version.split(".")[:2]) if name == "python" else version.partition("+")[0]
+
+
+def _clock(report: NodeReport) -> Check:
+    found = f"{report.clock_skew_s:+.1f} s"
+    remedy = "Set the clocks of the nodes, for example by chrony." if abs(report.clock_skew_s) > MOST_SKEW_S else None
+    return Check(_node(report), "clock", found, remedy)
+
+
+def _gpus(report: NodeReport) -> Check:
+    offered = report.node.gpus
+    found = f"{report.gpus} seen, {offered:g} offered to Ray"
+    wrong = offered > report.gpus
+    return Check(_node(report), "GPUs", found, "See nvidia-smi there, or start the node with fewer." if wrong else None)
+
+
+def _disk(report: NodeReport) -> Check:
+    wrong = report.free_disk_bytes < LEAST_DISK_BYTES
+    remedy = "Make room where temporary files are, or set TMPDIR." if wrong else None
+    return Check(_node(report), "disk", f"{report.free_disk_bytes / 2**30:.1f} GiB free", remedy)
+
+
+def _storage(report: NodeReport, storage: str) -> Check:
+    if report.storage_problem is None:
+        return Check(_node(report), "storage", f"{storage} can be written and is seen by all")
+    remedy = "Mount it at the same place on every node, or give the nodes the store's address and keys (AWS_...)."
+    return Check(_node(report), "storage", f"{storage}: {report.storage_problem}", remedy)
+
+
+def _tracking(report: NodeReport, uri: str) -> Check:
+    if report.tracking_problem is None:
+        return Check(_node(report), "tracking server", "can be reached")
+    return Check(
+        _node(report),
+        "tracking server",
+        f"{uri}: {report.tracking_problem}",
+        "Start it (ganlimit tracking serve), or give an address that every node reaches.",
+    )
+
+
+def _file(report: NodeReport, path: str, is_missing: bool) -> Check:
+    return Check(_node(report), path, "missing" if is_missing else "is there", "Copy it there." if is_missing else None)
+
+
+def _node(report: NodeReport) -> str:
+    return f"node {report.node.address}"

@@ -1,0 +1,109 @@
+"""What a cluster has, and whether a trial can ever run on it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import ray
+
+from cluster.errors import ClusterError
+
+GIB = 2**30
+
+
+@dataclass(frozen=True)
+class Node:
+    """One machine of a cluster. `resources` are Ray's in all, CPU and GPU among them; memory is in bytes."""
+
+    id: str
+    address: str
+    resources: Mapping[str, float]
+    labels: Mapping[str, str]
+    is_head: bool = False
+
+    @property
+    def cpus(self) -> float:
+        return self.resources.get("CPU", 0.0)
+
+    @property
+    def gpus(self) -> float:
+        return self.resources.get("GPU", 0.0)
+
+
+@dataclass(frozen=True)
+class TrialNeed:
+    """What one trial occupies, and the labels of the nodes on which it may run."""
+
+    cpus: float
+    gpus: float = 0.0
+    resources: Mapping[str, float] = field(default_factory=dict)
+    labels: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def amounts(self) -> dict[str, float]:
+        """All of it by Ray's names, without what it needs none of."""
+        every = {"CPU": self.cpus, "GPU": self.gpus, **self.resources}
+        return {name: amount for name, amount in every.items() if amount}
+
+    def __str__(self) -> str:
+        amounts = [f"{amount:g} {name}" for name, amount in self.amounts.items()]
+        return ", ".join(amounts) + "".join(f", on a node with {name}={value}" for name, value in self.labels.items())
+
+    def fits(self, node: Node) -> bool:
+        """Whether the node, were it empty, has room for a trial."""
+        labelled = all(node.labels.get(name) == value for name, value in self.labels.items())
+        return labelled and all(node.resources.get(name, 0.0) >= amount for name, amount in self.amounts.items())
+
+    def places(self, nodes: Sequence[Node]) -> int:
+        """How many trials run at once on the nodes, were they empty."""
+        fitting = [node for node in nodes if self.fits(node)]
+        return sum(
+            int(min(node.resources[name] / amount for name, amount in self.amounts.items()) + 1e-9) for node in fitting
+        )
+
+
+def alive_nodes() -> list[Node]:
+    """The nodes of the cluster to which this process is connected, the head first."""
+    found = [
+        Node(
+            id=node["NodeID"],
+            address=node["NodeManagerAddress"],
+            resources={name: amount for name, amount in node["Resources"].items() if not name.startswith("node:")},
+            labels=dict(node.get("Labels") or {}),
+            is_head="node:__internal_head__" in node["Resources"],
+        )
+        for node in ray.nodes()  # type: ignore[no-untyped-call]
+        if node["Alive"]
+    ]
+    return sorted(found, key=lambda node: (not node.is_head, node.address))
+
+
+def require_schedulable(nodes: Sequence[Node], need: TrialNeed, autoscaled: Mapping[str, Any] | None = None) -> None:
+    """Raise ClusterError where no node can ever run a trial, which Ray would wait for without end.
+
+    `autoscaled` is what the cluster may grow to in all, by Ray's names, where it grows by itself.
+    """
+    if any(need.fits(node) for node in nodes):
+        return
+    if autoscaled and all(autoscaled.get(name, 0.0) >= amount for name, amount in need.amounts.items()):
+        return
+    have = "; ".join(f"{node.address} has {_describe(node)}" for node in nodes) or "no node at all"
+    raise ClusterError(
+        f"A trial occupies {need}, and some node has room for that",
+        have,
+        "Lower resources.cpus_per_trial or gpus_per_trial, change cluster.labels or cluster.resources, or add a node.",
+    )
+
+
+def autoscaled_resources() -> Mapping[str, Any] | None:
+    """What an autoscaling cluster, to which this process is connected, may grow to; None where it does not grow."""
+    from ray._private.state import state
+
+    return state.get_max_resources_from_cluster_config()
+
+
+def _describe(node: Node) -> str:
+    hidden = {"memory", "object_store_memory"}
+    amounts = [f"{amount:g} {name}" for name, amount in node.resources.items() if name not in hidden]
+    labels = [f"{name}={value}" for name, value in node.labels.items() if not name.startswith("ray.io/node-")]
+    return ", ".join([*amounts, *labels]) or "nothing for trials"

@@ -1,0 +1,179 @@
+"""Looking at every node of a cluster from inside: versions, clock, disk, storage and tracking server.
+
+A probe runs as a task on its node, so that what it sees is what a trial there would see.
+"""
+
+import base64
+import importlib.metadata
+import os
+import platform
+import secrets
+import shutil
+import socket
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import ray
+from ray.exceptions import RayError
+from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+from cluster.errors import ClusterError
+from cluster.preflight import Node
+from cluster.storage import has_mark, put_mark, take_mark
+
+PATIENCE_S = 90.0  # for a node's first worker, which imports what it needs
+REQUEST_S = 10.0
+
+
+@dataclass(frozen=True)
+class Probe:
+    """What to look for. `packages` by their names of distribution, `files` by path."""
+
+    packages: tuple[str, ...] = ()
+    storage: str | None = None
+    tracking_uri: str | None = None
+    files: tuple[Path, ...] = ()
+
+
+@dataclass(frozen=True)
+class NodeReport:
+    """What a node says of itself. Of storage and tracking server `None` is: as it should be, or not asked for."""
+
+    node: Node
+    hostname: str
+    versions: dict[str, str | None]  # python among them; None where a package is missing
+    clock_skew_s: float
+    free_disk_bytes: int  # where temporary files are
+    gpus: int  # that its driver shows
+    storage_problem: str | None
+    tracking_problem: str | None
+    missing_files: tuple[Path, ...]
+
+
+def probe_nodes(nodes: Sequence[Node], probe: Probe) -> list[NodeReport]:
+    """What each of the nodes of the connected cluster sees. Raises ClusterError where one does not answer."""
+    mark = f".ganlimit-probe-{secrets.token_hex(8)}"
+    marks = [f"{mark}-{number}" for number in range(len(nodes))]
+    if probe.storage:
+        _put(probe.storage, mark)
+    try:
+        asked = [_ask(node, probe, mark, own) for node, own in zip(nodes, marks, strict=True)]
+        deadline = time.monotonic() + PATIENCE_S
+        found = [_answer(node, reference, deadline) for node, reference in zip(nodes, asked, strict=True)]
+        if probe.storage:
+            found = [_seen_from_here(report, probe.storage, own) for report, own in zip(found, marks, strict=True)]
+        return found
+    finally:
+        if probe.storage:
+            for name in (mark, *marks):
+                with suppress(OSError):
+                    take_mark(probe.storage, name)
+
+
+def tracking_problem(uri: str) -> str | None:
+    """Why runs cannot be logged to the MLflow server at `uri` from here; None where they can.
+
+    Name and password are those of the environment, MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD.
+    """
+    if not uri.startswith(("http://", "https://")):
+        return None  # a database, which MLflow itself opens
+    request = urllib.request.Request(f"{uri.rstrip('/')}/api/2.0/mlflow/experiments/search?max_results=1")
+    name, password = os.environ.get("MLFLOW_TRACKING_USERNAME"), os.environ.get("MLFLOW_TRACKING_PASSWORD")
+    if name is not None:
+        request.add_header("Authorization", "Basic " + base64.b64encode(f"{name}:{password}".encode()).decode())
+    elif token := os.environ.get("MLFLOW_TRACKING_TOKEN"):
+        request.add_header("Authorization", f"Bearer {token}")
+    try:
+        with urllib.request.urlopen(request, timeout=REQUEST_S):
+            return None
+    except urllib.error.HTTPError as error:
+        remedies = {
+            401: "give the nodes MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD",
+            403: "let the server allow this host: ganlimit tracking serve --allowed-host HOST:PORT",
+        }
+        return f"{error.code} {error.reason}" + (f"; {remedies[error.code]}" if error.code in remedies else "")
+    except OSError as error:
+        return str(getattr(error, "reason", None) or error)
+
+
+def _ask(node: Node, probe: Probe, mark: str, own: str) -> "ray.ObjectRef[NodeReport]":
+    there = NodeAffinitySchedulingStrategy(node.id, soft=False)
+    look = ray.remote(_look).options(num_cpus=0, max_retries=0, scheduling_strategy=there)
+    reference: ray.ObjectRef[NodeReport] = look.remote(node, probe, mark, own)
+    return reference
+
+
+def _look(node: Node, probe: Probe, mark: str, own: str) -> NodeReport:
+    now = time.time()
+    return NodeReport(
+        node=node,
+        hostname=socket.gethostname(),
+        versions={"python": platform.python_version(), **{name: _version(name) for name in probe.packages}},
+        clock_skew_s=now,  # made a difference by who asked
+        free_disk_bytes=shutil.disk_usage(tempfile.gettempdir()).free,
+        gpus=_gpus(),
+        storage_problem=_storage_problem(probe.storage, mark, own) if probe.storage else None,
+        tracking_problem=tracking_problem(probe.tracking_uri) if probe.tracking_uri else None,
+        missing_files=tuple(path for path in probe.files if not path.exists()),
+    )
+
+
+def _answer(node: Node, reference: "ray.ObjectRef[NodeReport]", deadline: float) -> NodeReport:
+    asked = time.time()
+    try:
+        report: NodeReport = ray.get(reference, timeout=max(0.0, deadline - time.monotonic()))
+    except RayError as error:
+        raise ClusterError(
+            f"Every node answers within {PATIENCE_S:.0f} s",
+            f"none from {node.address} ({str(error).strip().splitlines()[-1]})",
+            "See ganlimit cluster status, and that the node has the packages of ganlimit.",
+        ) from error
+    answered = time.time()
+    skew = max(0.0, report.clock_skew_s - answered) + min(0.0, report.clock_skew_s - asked)
+    return NodeReport(**{**vars(report), "clock_skew_s": skew})
+
+
+def _put(storage: str, mark: str) -> None:
+    try:
+        put_mark(storage, mark)
+    except OSError as error:
+        raise ClusterError(
+            "The storage can be written", f"{storage} ({error})", "Check path or bucket, and the rights there."
+        ) from error
+
+
+def _storage_problem(storage: str, mark: str, own: str) -> str | None:
+    try:
+        if not has_mark(storage, mark):
+            return "it is another one than the driver's: what that has just written is not there"
+        put_mark(storage, own)
+    except (OSError, ValueError) as error:
+        return str(error)
+    return None
+
+
+def _seen_from_here(report: NodeReport, storage: str, own: str) -> NodeReport:
+    if report.storage_problem is None and not has_mark(storage, own):
+        problem = "it is another one than the driver's: what the node wrote has not arrived"
+        return NodeReport(**{**vars(report), "storage_problem": problem})
+    return report
+
+
+def _version(name: str) -> str | None:
+    try:
+        return importlib.metadata.version(name)
+    except importlib.metadata.PackageNotFoundError:
+        return None
+
+
+def _gpus() -> int:
+    from ray._private.accelerators import get_accelerator_manager_for_resource
+
+    manager = get_accelerator_manager_for_resource("GPU")
+    return int(manager.get_current_node_num_accelerators()) if manager else 0

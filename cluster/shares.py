@@ -1,0 +1,110 @@
+"""Fair shares of a cluster between the drivers that run on it at the same time.
+
+Ray gives what is free to whoever asks first, and a driver that reuses its actors never lets go. So each driver says
+how many trials it runs and whether it wants more, and begins no more than its share: dominant resource fairness
+(Ghodsi et al., 2011, algorithm 1), in whole trials.
+"""
+
+import contextlib
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import ray
+from ray.exceptions import RayError
+
+NAME, NAMESPACE = "ganlimit-shares", "ganlimit"
+ASK_EVERY_S = 2.0
+FORGET_AFTER_S = 30.0  # a driver that has not been heard of
+PATIENCE_S = 10.0
+
+
+@dataclass(frozen=True)
+class Claim:
+    """What a driver runs and wants. `fraction` is what one of its trials takes of the cluster's scarcest resource."""
+
+    running: int
+    fraction: float
+    wants_more: bool
+
+
+def fair_shares(claims: Mapping[str, Claim]) -> dict[str, int]:
+    """How many trials each driver may run at once: the next one is always given to whoever has least.
+
+    A driver that wants no more gets no more than it runs, and what it leaves goes to the others.
+    """
+    shares = dict.fromkeys(claims, 0)
+    left = 1.0 + 1e-9
+    while True:
+        hungry = [
+            name
+            for name, claim in claims.items()
+            if claim.fraction <= left and (claim.wants_more or shares[name] < claim.running)
+        ]
+        if not hungry:
+            return shares
+        poorest = min(hungry, key=lambda name: (shares[name] * claims[name].fraction, name))
+        shares[poorest] += 1
+        left -= claims[poorest].fraction
+
+
+class Share:
+    """This driver's share of the cluster to which it is connected.
+
+    `fraction` says what one of its trials takes of the cluster, which changes with its nodes; `most` is how many it
+    wants at once.
+    """
+
+    def __init__(self, driver: str, fraction: Callable[[], float], most: int | None = None) -> None:
+        self._driver, self._fraction, self._most = driver, fraction, most
+        self._actor: Any = None
+        self._share, self._next_ask = 1, 0.0
+
+    def allows(self, running: int) -> bool:
+        """Whether one more trial may begin while `running` of them run. The first always may."""
+        if self._most is not None and running >= self._most:
+            self.is_content(running)
+            return False
+        if time.monotonic() >= self._next_ask:
+            self._ask(Claim(running, self._fraction(), wants_more=True))
+        return running < max(1, self._share)
+
+    def is_content(self, running: int) -> None:
+        """The driver has no more than `running` trials for now."""
+        if time.monotonic() >= self._next_ask:
+            self._ask(Claim(running, self._fraction(), wants_more=False))
+
+    def leave(self) -> None:
+        """The driver has ended: what it held is the others'."""
+        if self._actor is not None:
+            with contextlib.suppress(RayError):
+                ray.get(self._actor.leave.remote(self._driver), timeout=PATIENCE_S)
+
+    def _ask(self, claim: Claim) -> None:
+        self._next_ask = time.monotonic() + ASK_EVERY_S
+        try:
+            if self._actor is None:
+                options = {"name": NAME, "namespace": NAMESPACE, "get_if_exists": True, "num_cpus": 0}
+                self._actor = ray.remote(_Shares).options(**options).remote()
+            self._share = ray.get(self._actor.claim.remote(self._driver, claim), timeout=PATIENCE_S)
+        except RayError:
+            self._actor = None  # it ended with the driver that had begun it: the next question begins another
+
+
+class _Shares:
+    """The claims of all drivers, in an actor."""
+
+    def __init__(self) -> None:
+        self._claims: dict[str, tuple[Claim, float]] = {}
+
+    def claim(self, driver: str, claim: Claim) -> int:
+        """The driver's share, now that it claims this."""
+        now = time.monotonic()
+        self._claims[driver] = claim, now
+        self._claims = {name: known for name, known in self._claims.items() if now - known[1] < FORGET_AFTER_S}
+        return fair_shares({name: known for name, (known, _) in self._claims.items()})[driver]
+
+    def leave(self, driver: str) -> None:
+        """The driver has ended."""
+        self._claims.pop(driver, None)

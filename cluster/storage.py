@@ -1,0 +1,127 @@
+"""Storage that all nodes of a cluster reach: a path that each has mounted, or an object store.
+
+In an object store files are worked on in a local copy, which has its twin under an address. Whole files are written at
+once, so a reader of the store sees the old or the new one. The store is S3 or what speaks its language; keys and
+endpoint come from the environment (AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_ENDPOINT_URL and their kin).
+"""
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+from pyarrow import fs
+
+from cluster.errors import ClusterError
+
+SCHEME = "s3://"
+
+
+def is_object_store(storage: str) -> bool:
+    """Whether an address is one of an object store, rather than a path."""
+    return storage.startswith(SCHEME)
+
+
+def storage_address(storage: str) -> str:
+    """A storage as every node understands it. Raises ClusterError for what is neither a path from the root nor s3://."""
+    if is_object_store(storage) and "?" not in storage and "@" not in storage and storage.rstrip("/") != "s3:":
+        return storage.rstrip("/")
+    if "://" not in storage and Path(storage).expanduser().is_absolute():
+        return str(Path(storage).expanduser())
+    raise ClusterError(
+        "Storage is a path from the root that every node has mounted, or s3://BUCKET/PREFIX",
+        storage.rpartition("@")[2],  # a password stays where it is
+        "Write it out; keys and an endpoint are given by AWS_... in the nodes' environment.",
+    )
+
+
+def put_mark(storage: str, name: str) -> None:
+    """Leave the empty file `name` in the storage, for whoever else claims to see it. Raises OSError."""
+    filesystem, root = _open(storage)
+    if not is_object_store(storage):
+        filesystem.create_dir(root, recursive=True)
+    with filesystem.open_output_stream(f"{root}/{name}"):
+        pass
+
+
+def has_mark(storage: str, name: str) -> bool:
+    """Whether the storage has the file `name`. Raises OSError."""
+    filesystem, root = _open(storage)
+    return bool(filesystem.get_file_info(f"{root}/{name}").type == fs.FileType.File)
+
+
+def take_mark(storage: str, name: str) -> None:
+    """Remove what `put_mark` left. Raises OSError."""
+    filesystem, root = _open(storage)
+    filesystem.delete_file(f"{root}/{name}")
+
+
+def _open(storage: str) -> tuple[fs.FileSystem, str]:
+    return _connect(storage) if is_object_store(storage) else (fs.LocalFileSystem(), storage.rstrip("/"))
+
+
+@dataclass(frozen=True)
+class Mirror:
+    """A local folder and its twin in the store. Raises OSError where the store does not answer."""
+
+    storage: str  # s3://bucket/prefix
+    name: str  # of the twin in it
+    folder: Path
+
+    def push(self, path: Path) -> None:
+        """Bring a file, or all files of a folder, to the store."""
+        files = sorted(part for part in path.rglob("*") if part.is_file()) if path.is_dir() else [path]
+        filesystem, root = self._place()
+        for file in files:
+            with filesystem.open_output_stream(f"{root}/{file.relative_to(self.folder).as_posix()}") as out:
+                out.write(file.read_bytes())
+
+    def pull(self, name: str) -> None:
+        """Fetch a file, or all files of a folder, if the store has it. What is here is replaced."""
+        filesystem, root = self._place()
+        found = filesystem.get_file_info(f"{root}/{name}")
+        if found.type == fs.FileType.File:
+            self._fetch(filesystem, root, found)
+        elif found.type == fs.FileType.Directory:
+            for info in filesystem.get_file_info(fs.FileSelector(f"{root}/{name}", recursive=True)):
+                if info.type == fs.FileType.File:
+                    self._fetch(filesystem, root, info)
+
+    def remove(self, name: str = "") -> None:
+        """Delete a file or a folder, here and in the store, or the whole of both. Nothing where there is none."""
+        filesystem, root = self._place()
+        place = f"{root}/{name}".rstrip("/")
+        found = filesystem.get_file_info(place)
+        if found.type == fs.FileType.File:
+            filesystem.delete_file(place)
+        elif found.type == fs.FileType.Directory:
+            filesystem.delete_dir(place)
+
+    def files(self) -> Iterator[tuple[str, tuple[int, object]]]:
+        """(name, its size and time) of every file in the store."""
+        filesystem, root = self._place()
+        for info in filesystem.get_file_info(fs.FileSelector(root, recursive=True, allow_not_found=True)):
+            if info.type == fs.FileType.File:
+                yield info.path.removeprefix(f"{root}/"), (info.size, info.mtime)
+
+    def _place(self) -> tuple[fs.FileSystem, str]:
+        filesystem, root = _connect(self.storage)
+        return filesystem, f"{root}/{self.name}"
+
+    def _fetch(self, filesystem: fs.FileSystem, root: str, info: fs.FileInfo) -> None:
+        path = self.folder / info.path.removeprefix(f"{root}/")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        unfinished = path.with_name(f".{path.name}.{os.getpid()}")
+        with filesystem.open_input_stream(info.path) as source:
+            unfinished.write_bytes(source.read())
+        unfinished.replace(path)
+
+
+@lru_cache(maxsize=8)
+def _connect(storage: str) -> tuple[fs.FileSystem, str]:
+    try:
+        filesystem, root = fs.FileSystem.from_uri(f"{storage}?allow_delayed_open=true")  # one request for a small file
+    except (ValueError, OSError) as error:
+        raise ClusterError("Storage is s3://BUCKET/PREFIX or a path", storage, f"Check it ({error}).") from error
+    return filesystem, root.rstrip("/")

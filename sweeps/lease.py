@@ -1,0 +1,152 @@
+"""One driver at a time, wherever it runs: who drives a sweep says so in its parent run, again and again.
+
+A data directory's lock holds on one machine alone. The lease holds between machines that share a tracking server:
+clocks are not compared, whoever finds a lease watches whether it is renewed.
+"""
+
+import json
+import os
+import signal
+import socket
+import threading
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from mlflow.exceptions import MlflowException
+
+from sweeps.errors import SweepError
+from sweeps.progress import Display
+from sweeps.tracking import DRIVER, Tracking
+
+BEAT_S = 10.0
+LAPSE_S = 35.0  # without a beat: the driver is gone
+
+
+@dataclass(frozen=True)
+class _Holder:
+    """Who holds a lease. `machine` tells whether its process can be looked up here."""
+
+    id: str
+    host: str
+    pid: int
+    machine: str
+    began: float  # of the process, in ticks since the machine started
+    beat: int = 0
+
+    @classmethod
+    def me(cls) -> "_Holder":
+        return cls(uuid.uuid4().hex, socket.gethostname(), os.getpid(), _machine(), _began(os.getpid()))
+
+    @property
+    def is_known_to_live(self) -> bool | None:
+        """Whether its process lives; None where that cannot be seen from here."""
+        if self.machine != _machine():
+            return None
+        with suppress(OSError):
+            return _began(self.pid) == self.began
+        return False
+
+    def __str__(self) -> str:
+        return f"process {self.pid} on {self.host}"
+
+
+class Lease:
+    """The lease of one sweep's parent run."""
+
+    def __init__(self, tracking: Tracking, parent_run_id: str, name: str) -> None:
+        self._tracking, self._run_id, self._name = tracking, parent_run_id, name
+        self._me = _Holder.me()
+        self.taken_by: str | None = None  # another driver, which thought that this one was gone
+
+    def take(self, display: Display) -> None:
+        """Take it. Raises SweepError where another driver holds it."""
+        holder = self._holder()
+        if holder and holder.is_known_to_live is not False:
+            if holder.is_known_to_live is None:
+                display.say(f"{self._name} was driven by {holder}: looking for {LAPSE_S:.0f} s whether it still is")
+            if holder.is_known_to_live or self._is_renewed(holder):
+                raise SweepError(
+                    f"The sweep {self._name} has one driver at a time",
+                    holder,
+                    f"Wait for it, or stop it there: ganlimit sweep stop {self._name}.",
+                )
+        self.renew()
+
+    def renew(self) -> None:
+        """Say that this driver lives. Raises MlflowException while the store is away."""
+        holder = self._holder()
+        if self._me.beat and holder and holder.id != self._me.id:
+            self.taken_by = str(holder)
+            return
+        self._me = _Holder(**{**asdict(self._me), "beat": self._me.beat + 1})
+        self._tracking.client.set_tag(self._run_id, DRIVER, json.dumps(asdict(self._me)))
+
+    def release(self) -> None:
+        """Let go of it, unless another driver has it."""
+        with suppress(MlflowException):
+            holder = self._holder()
+            if holder and holder.id == self._me.id:
+                self._tracking.client.delete_tag(self._run_id, DRIVER)
+
+    def _holder(self) -> _Holder | None:
+        text = self._tracking.client.get_run(self._run_id).data.tags.get(DRIVER)
+        try:
+            return _Holder(**json.loads(text)) if text else None
+        except (ValueError, TypeError):
+            return None
+
+    def _is_renewed(self, before: _Holder) -> bool:
+        deadline = time.monotonic() + LAPSE_S
+        while time.monotonic() < deadline:
+            time.sleep(1.0)
+            now = self._holder()
+            if now is None:
+                return False
+            if now != before:
+                return True
+        return False
+
+
+@contextmanager
+def holding(leases: list[Lease], display: Display) -> Iterator[None]:
+    """Hold leases for the length of a `with` block. One that is lost interrupts the block and raises SweepError."""
+    for lease in leases:
+        lease.take(display)
+    over = threading.Event()
+    beats = threading.Thread(target=_beat, args=(leases, over), daemon=True)
+    beats.start()
+    try:
+        yield
+    except KeyboardInterrupt:
+        for taker in (lease.taken_by for lease in leases if lease.taken_by):
+            raise SweepError("A driver goes on while the sweep is its own", taker, "Let that one go on.") from None
+        raise
+    finally:
+        over.set()
+        beats.join()
+        for lease in leases:
+            lease.release()
+
+
+def _beat(leases: list[Lease], over: threading.Event) -> None:
+    while not over.wait(BEAT_S):
+        for lease in leases:
+            with suppress(MlflowException):  # the store is away: trials go on without it, too
+                lease.renew()
+            if lease.taken_by:
+                os.kill(os.getpid(), signal.SIGINT)
+                return
+
+
+def _machine() -> str:
+    boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    return f"{boot} {Path('/proc/self/ns/pid').readlink()}"
+
+
+def _began(pid: int) -> float:
+    # The 22nd field of stat(5); the second, a name in brackets, may hold blanks.
+    return float(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19])

@@ -1,0 +1,110 @@
+"""What every trial of a sweep reads and none writes: data set, extractor, real images' statistics, teacher's pools.
+
+On one machine they are files, which its processes map. On a cluster, whose nodes may share no disk, they go to
+Ray's object store once, and all trials of a node read one copy of them there.
+"""
+
+import tempfile
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from pathlib import Path
+
+import ray
+
+from gan import (
+    Compute,
+    DataRoot,
+    DatasetConfig,
+    FeatureExtractor,
+    ImageDataset,
+    Protocol,
+    RealReference,
+    TeacherPool,
+    load_dataset,
+    open_pool,
+)
+from sweeps.extractors import ExtractorFiles, load_network
+
+
+@dataclass(frozen=True)
+class Materials:
+    """Loaded once per worker and kept for all its trials. Large arrays may be read-only views: never write to them."""
+
+    dataset: ImageDataset
+    extractor: FeatureExtractor
+    reference: RealReference
+    pool: TeacherPool
+    agreement: TeacherPool  # the teacher's images at latents that no student learns at
+
+
+class MaterialSource(ABC):
+    """Where a worker gets the materials from. Small, hashable and picklable."""
+
+    @abstractmethod
+    def load(self, protocol: Protocol, compute: Compute) -> Materials:
+        """Load them. Raises ArtifactError for damaged ones, GanError for missing ones."""
+
+
+@dataclass(frozen=True)
+class MaterialFiles(MaterialSource):
+    """Files of the machine on which the trials run."""
+
+    dataset: DatasetConfig
+    data_root: DataRoot
+    extractor: ExtractorFiles
+    pool: Path
+    agreement: Path
+
+    def load(self, protocol: Protocol, compute: Compute) -> Materials:
+        return Materials(
+            load_dataset(self.dataset, self.data_root),
+            load_network(protocol, self.extractor.model, compute),
+            RealReference.load(self.extractor.reference),
+            open_pool(self.pool),
+            open_pool(self.agreement),
+        )
+
+
+@dataclass(frozen=True)
+class PackedMaterials:
+    """The content of the files, to be put into Ray's object store: NumPy arrays are views of it when they come out."""
+
+    dataset: ImageDataset
+    extractor: dict[str, bytes]  # its files by name
+    reference: RealReference
+    pool: TeacherPool
+    agreement: TeacherPool
+
+    @classmethod
+    def of(cls, files: MaterialFiles) -> "PackedMaterials":
+        """Of files of this machine."""
+        model = files.extractor.model
+        parts = [model] if model.is_file() else sorted(part for part in model.iterdir() if part.is_file())
+        return cls(
+            load_dataset(files.dataset, files.data_root),
+            {part.name: part.read_bytes() for part in parts},
+            RealReference.load(files.extractor.reference),
+            open_pool(files.pool),
+            open_pool(files.agreement),
+        )
+
+    def unpack(self, protocol: Protocol, compute: Compute) -> Materials:
+        """As a worker uses them."""
+        with tempfile.TemporaryDirectory(prefix="ganlimit-extractor-") as name:
+            folder = Path(name)
+            for part, content in self.extractor.items():
+                (folder / part).write_bytes(content)
+            is_file = protocol.extractor == "inception"
+            network = load_network(protocol, folder / next(iter(self.extractor)) if is_file else folder, compute)
+        return Materials(self.dataset, network, self.reference, self.pool, self.agreement)
+
+
+@dataclass(frozen=True)
+class StoredMaterials(MaterialSource):
+    """Packed materials in Ray's object store."""
+
+    reference: "ray.ObjectRef[PackedMaterials]"
+
+    def load(self, protocol: Protocol, compute: Compute) -> Materials:
+        packed: PackedMaterials = ray.get(self.reference)
+        return packed.unpack(protocol, compute)

@@ -1,0 +1,156 @@
+"""Laying a sweep's foundation on a node of the cluster, where a trial could run, rather than beside the driver.
+
+The driver may sit on a head without cores or a GPU. The node trains or finds the models, tells the driver how far it
+is, and gives the materials back through Ray's object store, where the driver owns them.
+"""
+
+import queue
+import threading
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, replace
+from typing import Any
+
+import ray
+from ray.exceptions import RayError, RayTaskError
+from ray.util.placement_group import PlacementGroup, placement_group, remove_placement_group
+from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy
+
+from cluster import TrialNeed
+from gan import DataRoot
+from sweeps.errors import SweepError
+from sweeps.foundation import Foundation, lay_foundation
+from sweeps.materials import MaterialFiles, PackedMaterials, StoredMaterials
+from sweeps.progress import Display, Refresh, Update, View
+from sweeps.spec import SweepSpec
+from sweeps.tracking import Tracking
+from sweeps.workspace import Workspace
+
+
+@dataclass(frozen=True)
+class _Say:
+    message: str
+
+
+@dataclass(frozen=True)
+class _Step:
+    """A piece of work and how far it is; `done` is None where it has just begun, and equals `total` at its end."""
+
+    name: str
+    total: float
+    done: float | None = None
+    note: str = ""
+
+
+def lay_foundation_on_cluster(
+    spec: SweepSpec, workspace: Workspace, display: Display, data_root: DataRoot, need: TrialNeed
+) -> Foundation:
+    """As `lay_foundation`, on some node that has what a trial needs. Raises what that raises, and SweepError.
+
+    `workspace` and `data_root` are places on that node; what is trained there is kept by the tracking server.
+    """
+    group = placement_group([need.amounts], bundle_label_selector=[dict(need.labels)] if need.labels else None)
+    try:
+        return _follow(_begin(group, spec, workspace, data_root, need), display)
+    except RayTaskError as error:
+        if isinstance(error.cause, ValueError):  # a mistake that a person can mend
+            raise error.cause from None
+        raise
+    except RayError as error:
+        raise SweepError(
+            "The node that makes the models stays until they are made",
+            str(error).strip().splitlines()[0],
+            "The same command again goes on from what is made.",
+        ) from error
+    finally:
+        remove_placement_group(group)
+
+
+def _begin(
+    group: PlacementGroup, spec: SweepSpec, workspace: Workspace, data_root: DataRoot, need: TrialNeed
+) -> Iterator[Any]:
+    task = ray.remote(_lay).options(
+        num_returns="streaming",
+        num_cpus=need.cpus,
+        num_gpus=need.gpus,
+        resources=dict(need.resources),
+        max_retries=2,  # of a node that is lost: what is made by then is found again
+        scheduling_strategy=PlacementGroupSchedulingStrategy(group),
+    )
+    stream: Any = task.remote(spec.model_dump_json(), workspace, data_root)
+    return iter(stream)
+
+
+def _follow(stream: Iterator[Any], display: Display) -> Foundation:
+    """Show what the node says, up to the foundation; what comes after it are the materials."""
+    steps: list[tuple[AbstractContextManager[Update], Update]] = []
+    for reference in stream:
+        event = ray.get(reference)
+        if isinstance(event, Foundation):
+            return replace(event, materials=StoredMaterials(next(stream)))
+        if isinstance(event, _Say):
+            display.say(event.message)
+        elif event.done is None:
+            step = display.step(event.name, event.total)
+            steps.append((step, step.__enter__()))
+        else:
+            step, update = steps[-1]
+            update(event.done, event.note)
+            if event.done >= event.total:
+                steps.pop()
+                step.__exit__(None, None, None)
+    raise AssertionError("the foundation is the last but one")
+
+
+def _lay(spec_json: str, workspace: Workspace, data_root: DataRoot) -> Iterator[object]:
+    """On the node: what happens, then the foundation, then its materials."""
+    spec = SweepSpec.model_validate_json(spec_json)
+    events: queue.Queue[object] = queue.Queue()
+    outcome: list[Foundation | BaseException] = []
+
+    def lay() -> None:
+        try:
+            Workspace.open(workspace.root)
+            outcome.append(lay_foundation(spec, workspace, Tracking(workspace.store), _Events(events), data_root))
+        except BaseException as error:
+            outcome.append(error)
+        finally:
+            events.put(None)
+
+    threading.Thread(target=lay, daemon=True).start()
+    while (event := events.get()) is not None:
+        yield event
+    (laid,) = outcome
+    if isinstance(laid, BaseException):
+        raise laid
+    assert isinstance(laid.materials, MaterialFiles)
+    yield laid
+    yield PackedMaterials.of(laid.materials)
+
+
+class _Events:
+    """A display whose every word becomes an event."""
+
+    def __init__(self, events: "queue.Queue[object]") -> None:
+        self._events = events
+
+    def say(self, message: str) -> None:
+        self._events.put(_Say(message))
+
+    @contextmanager
+    def step(self, name: str, total: float) -> Iterator[Update]:
+        self._events.put(_Step(name, total))
+        note = ""
+
+        def update(done: float, remark: str) -> None:
+            nonlocal note
+            note = remark
+            if done < total:
+                self._events.put(_Step(name, total, done, remark))
+
+        yield update
+        self._events.put(_Step(name, total, total, note))
+
+    @contextmanager
+    def watch(self, view: View) -> Iterator[Refresh]:
+        yield lambda: None

@@ -1,0 +1,141 @@
+"""Where a sweep's work is done: on this machine, in a Ray of its own, or on the nodes of a cluster."""
+
+import uuid
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+
+from cluster import (
+    Probe,
+    Share,
+    TrialNeed,
+    alive_nodes,
+    autoscaled_resources,
+    checks_of,
+    probe_nodes,
+    ray_session,
+    require_fine,
+    require_schedulable,
+)
+from gan import DataRoot
+from sweeps.errors import SweepError
+from sweeps.foundation import Foundation, lay_foundation
+from sweeps.progress import Display
+from sweeps.remote_foundation import lay_foundation_on_cluster
+from sweeps.spec import SweepSpec
+from sweeps.tracking import Tracking
+from sweeps.trial_storage import MountedTrials, TrialStorage, trials_of
+from sweeps.workspace import Workspace
+
+PACKAGES = ("ray", "torch", "mlflow", "optuna", "torch-fidelity", "pyarrow", "safetensors")  # the same on all nodes
+NODE_CACHE = "~/.cache/ganlimit/cluster"  # of a node, for pools and statistics on their way to the object store
+
+
+class Site(ABC):
+    """Where trials run, where their folders are, and where the models they stand on are made."""
+
+    @abstractmethod
+    def foundation(self, spec: SweepSpec, tracking: Tracking, display: Display) -> Foundation:
+        """The sweep's foundation, laid."""
+
+    @abstractmethod
+    def trials(self, spec: SweepSpec) -> TrialStorage:
+        """Where the sweep's trials have their folders."""
+
+    @abstractmethod
+    def session(self) -> AbstractContextManager[Share | None]:
+        """Ray for the length of a `with` block, and this driver's share of it where there may be others."""
+
+
+class ThisMachine(Site):
+    """A Ray of its own, as long as trials run."""
+
+    def __init__(self, workspace: Workspace, data_root: DataRoot, num_cpus: int | None) -> None:
+        self._workspace, self._data_root, self._num_cpus = workspace, data_root, num_cpus
+
+    def foundation(self, spec: SweepSpec, tracking: Tracking, display: Display) -> Foundation:
+        return lay_foundation(spec, self._workspace, tracking, display, self._data_root)
+
+    def trials(self, spec: SweepSpec) -> TrialStorage:
+        return MountedTrials(self._workspace.sweep(spec.name) / "trials")
+
+    @contextmanager
+    def session(self) -> Iterator[Share | None]:
+        with ray_session(num_cpus=self._num_cpus):
+            yield None
+
+
+class RayCluster(Site):
+    """A cluster to which this process is connected."""
+
+    def __init__(self, workspace: Workspace, data_root: DataRoot, need: TrialNeed, storage: str, share: Share) -> None:
+        self._workspace, self._data_root, self._need, self._storage = workspace, data_root, need, storage
+        self._share = share
+
+    def foundation(self, spec: SweepSpec, tracking: Tracking, display: Display) -> Foundation:
+        there = self._workspace
+        if self._storage != str(there.root):
+            there = Workspace(Path(NODE_CACHE).expanduser(), there.tracking_uri)
+        return lay_foundation_on_cluster(spec, there, display, self._data_root, self._need)
+
+    def trials(self, spec: SweepSpec) -> TrialStorage:
+        return trials_of(spec.name, self._storage)
+
+    @contextmanager
+    def session(self) -> Iterator[Share | None]:
+        try:
+            yield self._share
+        finally:
+            self._share.leave()
+
+
+@contextmanager
+def site_of(
+    specs: Sequence[SweepSpec],
+    workspace: Workspace,
+    data_root: DataRoot,
+    display: Display,
+    workers: int | None,
+    address: str | None,
+) -> Iterator[Site]:
+    """Where the sweeps run: this machine, or the cluster at `address` once every node of it was looked at.
+
+    Raises ClusterError and SweepError where something speaks against it.
+    """
+    if address is None:
+        yield ThisMachine(workspace, data_root, workers and workers * specs[0].resources.cpus_per_trial)
+        return
+    with ray_session(address) as session:
+        need, nodes = need_of(specs[0]), alive_nodes()
+        require_schedulable(nodes, need, autoscaled_resources())
+        storage = specs[0].cluster.storage or str(workspace.root)
+        if len(nodes) > 1:
+            _require_shared(specs[0], workspace, len(nodes))
+        probe = Probe(PACKAGES, storage, workspace.store.uri)
+        require_fine([check for report in probe_nodes(nodes, probe) for check in checks_of(report, probe)])
+        places = f"{len(nodes)} node{'s' * (len(nodes) != 1)}, {need.places(nodes)} trials at once"
+        display.say(f"cluster {session.address}: {places}; trials' files in {storage}")
+        share = Share(uuid.uuid4().hex, lambda: 1 / max(1, need.places(alive_nodes())), workers)
+        yield RayCluster(workspace, data_root, need, storage, share)
+
+
+def need_of(spec: SweepSpec) -> TrialNeed:
+    """What one of the sweep's trials occupies."""
+    resources, cluster = spec.resources, spec.cluster
+    return TrialNeed(float(resources.cpus_per_trial), resources.gpus_per_trial, cluster.resources, cluster.labels)
+
+
+def _require_shared(spec: SweepSpec, workspace: Workspace, nodes: int) -> None:
+    if spec.cluster.storage is None:
+        raise SweepError(
+            "On several nodes the trials' files are in storage that all nodes reach",
+            f"none, on {nodes} nodes",
+            "Give --storage, or cluster.storage in the spec: a path that every node has mounted, or s3://BUCKET/PREFIX.",
+        )
+    if workspace.store.uri.startswith(("sqlite:", "file:")):
+        raise SweepError(
+            "On several nodes runs go to a tracking server that all nodes reach",
+            workspace.store.uri,
+            "Start one (ganlimit tracking serve), and give --tracking-uri http://HOST:PORT.",
+        )

@@ -1,0 +1,87 @@
+"""Where the folders of a sweep's trials are: on a disk that all who need them see, or in an object store."""
+
+import tempfile
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+from cluster import Mirror, is_object_store
+from sweeps.journal import CURSOR, JOURNAL, TrialFolder
+
+
+class TrialStorage(ABC):
+    """The trials of one sweep. Small, hashable and picklable: it travels to the workers."""
+
+    @abstractmethod
+    def folder(self, key: str) -> TrialFolder:
+        """The folder of the trial `key` as it is now, whether there is anything in it or not."""
+
+    @abstractmethod
+    def folders(self) -> list[TrialFolder]:
+        """The folders of all trials that have one, as they are now."""
+
+
+@dataclass(frozen=True)
+class MountedTrials(TrialStorage):
+    """In a folder: of this machine, or one that every node has mounted at the same place."""
+
+    path: Path
+
+    def folder(self, key: str) -> TrialFolder:
+        return TrialFolder(self.path / key)
+
+    def folders(self) -> list[TrialFolder]:
+        return [TrialFolder(path) for path in sorted(self.path.iterdir())] if self.path.is_dir() else []
+
+
+@dataclass(frozen=True)
+class ObjectStoreTrials(TrialStorage):
+    """Under an address such as s3://bucket/prefix; each process works on a copy of its own."""
+
+    storage: str
+    prefix: str
+
+    def folder(self, key: str) -> TrialFolder:
+        mirror = self._mirror(key)
+        for name in (JOURNAL, CURSOR):
+            (mirror.folder / name).unlink(missing_ok=True)  # of a trial that was deleted meanwhile
+            mirror.pull(name)
+        return TrialFolder(mirror.folder, mirror)
+
+    def folders(self) -> list[TrialFolder]:
+        copy, seen = _copy_of(self), _seen(self)
+        keys = set()
+        for path, stamp in Mirror(self.storage, self.prefix, copy).files():
+            key, _, name = path.partition("/")
+            if name not in (JOURNAL, CURSOR):
+                continue
+            keys.add(key)
+            if seen.get(path) != stamp:
+                self._mirror(key).pull(name)
+                seen[path] = stamp
+        return [TrialFolder(copy / key, self._mirror(key)) for key in sorted(keys)]
+
+    def _mirror(self, key: str) -> Mirror:
+        return Mirror(self.storage, f"{self.prefix}/{key}", _copy_of(self) / key)
+
+
+def trials_of(sweep: str, storage: str) -> TrialStorage:
+    """The trials of the sweep called `sweep` in `storage`, a path or an address."""
+    prefix = f"sweeps/{sweep}/trials"
+    return ObjectStoreTrials(storage, prefix) if is_object_store(storage) else MountedTrials(Path(storage) / prefix)
+
+
+@lru_cache(maxsize=8)
+def _temporary(trials: ObjectStoreTrials) -> "tempfile.TemporaryDirectory[str]":
+    return tempfile.TemporaryDirectory(prefix="ganlimit-trials-")  # gone with the process
+
+
+def _copy_of(trials: ObjectStoreTrials) -> Path:
+    return Path(_temporary(trials).name)
+
+
+@lru_cache(maxsize=8)
+def _seen(trials: ObjectStoreTrials) -> dict[str, object]:
+    """The stamp with which each file was fetched last."""
+    return {}
