@@ -50,6 +50,7 @@ class TrialLog:
     def __init__(self, job: Job, context: TrialContext, delivery: Delivery) -> None:
         self._job, self._context, self._delivery = job, context, delivery
         self.folder = context.trials.folder(job.request.key)
+        self._worker = f"{socket.gethostname()}:{os.getpid()}"
         # A trial that was cut off between two rungs does the later one again.
         self._reported_kimg, self._best_fid = 0.0, math.inf
         self._began = time.monotonic()
@@ -95,8 +96,20 @@ class TrialLog:
         self._tell(closing(state, error, kimg, {**(metrics or {}), "wall_s": self.elapsed_s}))
 
     def _tell(self, event: Event) -> None:
+        if event.kind != "opened":
+            self._require_own()
         self.folder.append(event)
         self._delivery.deliver(self.folder)
+
+    def _require_own(self) -> None:
+        # A node that is cut off goes on for a while, when its trials run elsewhere already.
+        record = self._context.trials.folder(self.folder.key).record()
+        if record and record.tags.get(WORKER) != self._worker:
+            raise TakenOverError(f"the trial goes on at {record.tags.get(WORKER)}")
+
+
+class TakenOverError(RuntimeError):
+    """Another worker goes on with the trial: this one was thought to be lost, and has no more to say."""
 
 
 def opening(job: Job, context: TrialContext) -> Event:
