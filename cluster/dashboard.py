@@ -9,6 +9,7 @@ import urllib.request
 from pathlib import Path
 from typing import Any
 
+from cluster.addresses import is_own_address
 from cluster.errors import ClusterError
 from cluster.tokens import TOKEN, TOKEN_PATH, read_token
 
@@ -25,16 +26,25 @@ def require_reachable(address: str) -> None:
     The token is that of use_token. Raises ClusterError when nothing answers there, what answers is no Ray, or it
     refuses the token.
     """
-    version = get_json(address, "/api/version")
+    version = get_json(address, "/api/version", environment_token())
     if not isinstance(version, dict) or "ray_version" not in version:
         raise ClusterError("ADDRESS is a Ray cluster's dashboard", address, NO_DASHBOARD)
 
 
-def get_json(address: str, path: str) -> Any:
-    """What a cluster's dashboard answers to GET `path`, with this process's token. Raises ClusterError."""
-    request = urllib.request.Request(_checked(address) + path, headers=_authorization())
+def environment_token() -> str | None:
+    """The token that Ray would show for this process, if any. Raises ClusterError for an unfit token file."""
+    if token := os.environ.get(TOKEN):
+        return token
+    path = os.environ.get(TOKEN_PATH)
+    return read_token(Path(path)) if path else None
+
+
+def get_json(address: str, path: str, token: str | None) -> Any:
+    """What a cluster's dashboard answers to GET `path` of those who show `token`. Raises ClusterError."""
+    headers = {"Authorization": f"Bearer {token}"} if token else {}
+    request = urllib.request.Request(_checked(address) + path, headers=headers)
     try:
-        with _opener(request.host).open(request, timeout=TIMEOUT_S) as answer:
+        with opener(urllib.parse.urlsplit(request.full_url).hostname or "").open(request, timeout=TIMEOUT_S) as answer:
             return json.load(answer)
     except urllib.error.HTTPError as error:
         if error.code in (401, 403):
@@ -56,19 +66,9 @@ def _checked(address: str) -> str:
     return address.rstrip("/")
 
 
-def _authorization() -> dict[str, str]:
-    # The variables in the order in which Ray looks at them.
-    if token := os.environ.get(TOKEN):
-        return {"Authorization": f"Bearer {token}"}
-    if path := os.environ.get(TOKEN_PATH):
-        return {"Authorization": f"Bearer {read_token(Path(path))}"}
-    return {}
-
-
-def _opener(host: str) -> urllib.request.OpenerDirector:
-    # No proxy stands between this machine and itself.
-    is_loopback = host.startswith(("127.", "localhost", "[::1]"))
-    return urllib.request.build_opener(*([urllib.request.ProxyHandler({})] if is_loopback else []))
+def opener(host: str) -> urllib.request.OpenerDirector:
+    """What opens URLs of `host`: through the environment's proxy, unless that is this machine itself."""
+    return urllib.request.build_opener(*([urllib.request.ProxyHandler({})] if is_own_address(host) else []))
 
 
 def _refused(address: str, code: int) -> ClusterError:
