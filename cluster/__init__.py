@@ -1,21 +1,36 @@
-"""The machines: Ray sessions and clusters, and the MLflow server as a process. Knows no network and no search."""
+"""The machines: Ray sessions, clusters of several machines, and the MLflow server as a process.
 
+Knows no network and no search.
+"""
+
+from cluster.dashboard import require_reachable
 from cluster.diagnosis import Check, checks_of, own_versions, require_fine
 from cluster.errors import ClusterError
+from cluster.node_options import NodeOptions
+from cluster.node_state import NodeState, node_folder, read_state
+from cluster.nodes import HeadOptions, join, start_head, stop_node
+from cluster.overview import ClusterOverview, JobOverview, NodeOverview, cluster_overview
 from cluster.preflight import Node, TrialNeed, alive_nodes, autoscaled_resources, require_schedulable
 from cluster.probing import NodeReport, Probe, probe_nodes, tracking_problem
 from cluster.session import RaySession, ray_session
 from cluster.shares import Claim, Share, fair_shares
 from cluster.storage import Mirror, is_object_store, storage_address
+from cluster.tokens import use_token
 from cluster.tracking_server import serve_command, serve_ui, tracking_server
 
 __all__ = [
     "Check",
     "Claim",
     "ClusterError",
+    "ClusterOverview",
+    "HeadOptions",
+    "JobOverview",
     "Mirror",
     "Node",
+    "NodeOptions",
+    "NodeOverview",
     "NodeReport",
+    "NodeState",
     "Probe",
     "RaySession",
     "Share",
@@ -23,16 +38,24 @@ __all__ = [
     "alive_nodes",
     "autoscaled_resources",
     "checks_of",
+    "cluster_overview",
     "fair_shares",
     "is_object_store",
+    "join",
+    "node_folder",
     "own_versions",
     "probe_nodes",
     "ray_session",
+    "read_state",
     "require_fine",
+    "require_reachable",
     "require_schedulable",
     "serve_command",
     "serve_ui",
+    "start_head",
+    "stop_node",
     "storage_address",
     "tracking_problem",
     "tracking_server",
+    "use_token",
 ]

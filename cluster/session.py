@@ -67,7 +67,7 @@ def ray_session(address: str | None = None, *, num_cpus: int | None = None) -> I
 
 @contextmanager
 def _embedded(num_cpus: int | None) -> Iterator[RaySession]:
-    folder = _own_folder()
+    folder = own_folder()
     # Ray would write a token into the home directory, readable by all, and keep it there.
     wants_token = os.environ.get("RAY_AUTH_MODE", "token").lower() == "token"
     if wants_token and not {"RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH"} & os.environ.keys():
@@ -91,7 +91,8 @@ def _embedded(num_cpus: int | None) -> Iterator[RaySession]:
             shutil.rmtree(folder, ignore_errors=True)
 
 
-def _own_folder() -> str:
+def own_folder() -> str:
+    """A new temporary folder, short enough for Ray's sockets. Raises ClusterError where TMPDIR is too long."""
     folder = tempfile.mkdtemp(prefix="gl-")
     if len(os.fsencode(folder)) > FOLDER_LIMIT_BYTES:
         Path(folder).rmdir()

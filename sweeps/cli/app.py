@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 import sweeps
+from sweeps.cli.cluster import cluster_app
 from sweeps.cli.common import console, existing, print_json, show, stderr
 from sweeps.cli.options import (
     DataDir,
@@ -37,6 +38,7 @@ app = typer.Typer(
 )
 app.add_typer(teacher_app, name="teacher")
 app.add_typer(sweep_app, name="sweep")
+app.add_typer(cluster_app, name="cluster")
 
 
 @app.command()

@@ -1,0 +1,28 @@
+"""Ray's own `ray start --block`, on the addresses it is told and no other: python -P node_process.py ARGUMENTS.
+
+The first argument is --node-ip-address=ADDRESS, and the others those of `ray start`.
+"""
+
+import sys
+
+from ray._private import ray_constants, services
+from ray.scripts import scripts
+
+LOOPBACK = "127.0.0.1"
+
+
+def run(arguments: list[str]) -> None:
+    """Start the node and stay until it ends."""
+    # Ray Client's server is one more port, always 10001, which two heads on a machine would both want.
+    scripts.get_ray_client_dependency_error = lambda: ImportError("not served")  # type: ignore[attr-defined]
+    if arguments[0] == f"--node-ip-address={LOOPBACK}":
+        # Ray replaces 127.0.0.1 by the machine's outward address, and then listens on all of them, unless a
+        # variable says that this node is no part of a cluster (see cluster.session): it is set for our child
+        # processes, but `ray start` itself would refuse to join a cluster with it.
+        ray_constants.ENABLE_RAY_CLUSTER = True
+        services.get_node_ip_address = lambda address=None: LOOPBACK
+    scripts.cli.main(["start", "--block", "--log-style=record", "--log-color=false", *arguments])
+
+
+if __name__ == "__main__":
+    run(sys.argv[1:])

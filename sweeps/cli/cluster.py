@@ -1,0 +1,227 @@
+"""`ganlimit cluster`: several machines that share the trials of a sweep."""
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.table import Table
+
+from sweeps.cli.common import console, print_json
+from sweeps.cli.options import DataDir, Json
+
+if TYPE_CHECKING:
+    from cluster import ClusterOverview, NodeOverview, NodeState
+
+cluster_app = typer.Typer(help="Machines that share the trials of a sweep.", no_args_is_help=True)
+
+Cpus = Annotated[
+    int | None, typer.Option("--num-cpus", min=0, help="Cores it offers. Default: all.", show_default=False)
+]
+Gpus = Annotated[
+    int | None, typer.Option("--num-gpus", min=0, help="GPUs it offers. Default: all.", show_default=False)
+]
+Labels = Annotated[
+    list[str] | None,
+    typer.Option("--label", metavar="KEY=VALUE", help="A word about it; give it several times.", show_default=False),
+]
+Resources = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--resource", metavar="NAME=AMOUNT", help="What else it offers; give it several times.", show_default=False
+    ),
+]
+ObjectStore = Annotated[
+    int | None,
+    typer.Option(
+        "--object-store-memory",
+        metavar="BYTES",
+        help="Memory for what trials share. Default: 30% of it.",
+        show_default=False,
+    ),
+]
+TokenFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--token-file",
+        help="The cluster's secret, a file of mode 0600. Default: cluster/token in the data directory.",
+        show_default=False,
+    ),
+]
+EnvFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--env-file",
+        help="KEY=VALUE lines for all trials and jobs here, a file of mode 0600: the place for credentials.",
+        show_default=False,
+    ),
+]
+
+
+@cluster_app.command("up")
+def cluster_up(
+    host: Annotated[
+        str, typer.Option("--host", help="This machine's address, at which the others find it.")
+    ] = "127.0.0.1",
+    port: Annotated[int, typer.Option("--port", help="Port of Ray's head, for joining.")] = 6379,
+    dashboard_port: Annotated[
+        int, typer.Option("--dashboard-port", help="Port of Ray's dashboard, for submitting.")
+    ] = 8265,
+    tracking_port: Annotated[int, typer.Option("--tracking-port", help="Port of the MLflow server.")] = 5000,
+    no_tracking: Annotated[bool, typer.Option("--no-tracking", help="No MLflow server.")] = False,
+    num_cpus: Cpus = None,
+    num_gpus: Gpus = None,
+    label: Labels = None,
+    resource: Resources = None,
+    object_store_memory: ObjectStore = None,
+    token_file: TokenFile = None,
+    no_token: Annotated[
+        bool, typer.Option("--no-token", help="Let everyone on this machine use it; on 127.0.0.1 alone.")
+    ] = False,
+    env_file: EnvFile = None,
+    data_dir: DataDir = None,
+) -> None:
+    """Start a cluster's first machine in the background, and a tracking server beside it."""
+    from cluster import HeadOptions, NodeOptions, start_head
+
+    options = NodeOptions(num_cpus, num_gpus, object_store_memory, tuple(label or ()), tuple(resource or ()))
+    head = HeadOptions(host, port, dashboard_port, None if no_tracking else tracking_port)
+    folder = _data_dir(data_dir)
+    state = start_head(folder, head, options, token_file=token_file, open_to_all=no_token, env_file=env_file)
+    _explain(state, data_dir)
+
+
+@cluster_app.command("join")
+def cluster_join(
+    address: Annotated[str, typer.Argument(metavar="ADDRESS", help="The head's HOST:PORT.")],
+    host: Annotated[
+        str | None,
+        typer.Option(
+            "--host", help="This machine's address. Default: the one on the way to the head.", show_default=False
+        ),
+    ] = None,
+    token_file: TokenFile = None,
+    num_cpus: Cpus = None,
+    num_gpus: Gpus = None,
+    label: Labels = None,
+    resource: Resources = None,
+    object_store_memory: ObjectStore = None,
+    env_file: EnvFile = None,
+    data_dir: DataDir = None,
+) -> None:
+    """Make this machine a node of a cluster, in the background."""
+    from cluster import NodeOptions, join
+
+    options = NodeOptions(num_cpus, num_gpus, object_store_memory, tuple(label or ()), tuple(resource or ()))
+    state = join(address, _data_dir(data_dir), options, host=host, token_file=token_file, env_file=env_file)
+    _line(f"{state.host} is a node of the cluster at {state.address}.")
+    _line(f"To leave it: ganlimit cluster down{_at(data_dir)}")
+
+
+@cluster_app.command("status")
+def cluster_status(
+    address: Annotated[
+        str | None,
+        typer.Option(
+            "--address", help="The dashboard, http://HOST:8265. Default: this machine's cluster.", show_default=False
+        ),
+    ] = None,
+    token_file: TokenFile = None,
+    data_dir: DataDir = None,
+    as_json: Json = False,
+) -> None:
+    """The machines of a cluster, what is free on them, and what runs."""
+    from cluster import ClusterError, cluster_overview, node_folder, read_state
+
+    state = read_state(node_folder(_data_dir(data_dir)))
+    if state is None and address is None:
+        raise ClusterError(
+            "A cluster's status needs its address where none was started",
+            f"none, and none in {node_folder(_data_dir(data_dir))}",
+            "Give --address http://HOST:8265, or check --data-dir.",
+        )
+    if state and address in (None, state.dashboard_url):
+        address = state.dashboard_url
+        token_file = token_file or (Path(state.token_file) if state.token_file else None)
+    overview = cluster_overview(str(address), token_file)
+    if as_json:
+        print_json(asdict(overview))
+    else:
+        _print_overview(overview)
+
+
+@cluster_app.command("down")
+def cluster_down(data_dir: DataDir = None) -> None:
+    """End what `up` or `join` started on this machine, and nothing else."""
+    from cluster import stop_node
+
+    state = stop_node(_data_dir(data_dir))
+    if state is None:
+        _line(f"Nothing to end: no node was started in {_data_dir(data_dir)}.")
+        return
+    what = {"head": "Ray's head", "node": "the node", "tracking": "the tracking server"}
+    _line("Ended " + " and ".join(what[record.kind] for record in reversed(state.processes)) + ".")
+    if state.kind == "head":
+        _line("Nodes on other machines end by themselves within minutes; there: ganlimit cluster down")
+
+
+def _data_dir(data_dir: Path | None) -> Path:
+    from sweeps.workspace import default_data_dir
+
+    return data_dir or default_data_dir()
+
+
+def _at(data_dir: Path | None) -> str:
+    return f" --data-dir {data_dir}" if data_dir else ""
+
+
+def _line(text: str) -> None:
+    console().print(text, highlight=False, markup=False, soft_wrap=True)
+
+
+def _explain(state: "NodeState", data_dir: Path | None) -> None:
+    host = state.host
+    token = " --token-file FILE" if state.token_file else ""
+    tracking = f" --tracking-uri {state.tracking_url}" if state.tracking_url else ""
+    _line(f"The cluster is up at {state.address}.\n")
+    if host == "127.0.0.1":
+        _line("It listens on this machine alone; for others: --host with this machine's address.")
+    if state.token_file:
+        _line(f"FILE is a copy of {state.token_file}, of mode 0600.")
+    _line("\nOn each other machine:")
+    _line(f"  ganlimit cluster join {state.address}{token}")
+    _line("\nTo submit a sweep, from any machine that reaches it:")
+    _line(f"  ganlimit sweep submit digits --address {state.dashboard_url}{token}{tracking}\n")
+    _line(f"Dashboard: {state.dashboard_url}" + (" (asks for the token)" if state.token_file else ""))
+    if state.tracking_url:
+        _line(f"MLflow:    {state.tracking_url}")
+    _line(f"Status:    ganlimit cluster status{_at(data_dir)}")
+    _line(f"The end:   ganlimit cluster down{_at(data_dir)}")
+
+
+def _print_overview(overview: "ClusterOverview") -> None:
+    table = Table(title=f"Ray {overview.ray_version} at {overview.address}", title_justify="left", box=None)
+    for header in ("node", "state", "cores free", "GPUs free", "object store", "trials", "labels"):
+        table.add_column(header, justify="left" if header in ("node", "state", "labels") else "right")
+    for node in overview.nodes:
+        table.add_row(*_cells(node))
+    console().print(table)
+    for job in overview.jobs:
+        _line(f"  job {job.name}: {job.status.lower()}, {job.entrypoint}")
+    if not overview.jobs:
+        _line("  no job runs")
+
+
+def _cells(node: "NodeOverview") -> list[str]:
+    state = "alive" if node.alive else f"dead: {node.message}"
+    labels = ", ".join(f"{key}={value}" for key, value in (*node.labels.items(), *node.resources.items()))
+    store = f"{node.object_store_used_bytes / 1e9:.1f} of {node.object_store_total_bytes / 1e9:.1f} GB"
+    return [
+        f"{node.address} (head)" if node.is_head else node.address,
+        state,
+        f"{node.cpus_free:g} of {node.cpus_total:g}",
+        f"{node.gpus_free:g} of {node.gpus_total:g}",
+        store,
+        str(node.trials),
+        labels,
+    ]
