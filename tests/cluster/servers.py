@@ -55,11 +55,23 @@ class PostgresServer:
 
     def execute(self, statement: str, database: str = "postgres") -> None:
         """Run one statement, outside a transaction. Only where this process can reach the server."""
+        with self._cursor(database) as cursor:
+            cursor.execute(statement)
+
+    def rows(self, query: str, database: str = "postgres") -> list[tuple[Any, ...]]:
+        """The answer to a query. Only where this process can reach the server."""
+        with self._cursor(database) as cursor:
+            cursor.execute(query)
+            found: list[tuple[Any, ...]] = cursor.fetchall()
+            return found
+
+    @contextmanager
+    def _cursor(self, database: str) -> Iterator[Any]:
         connection = psycopg2.connect(self.uri_of(database))
         try:
             connection.autocommit = True
             with connection.cursor() as cursor:
-                cursor.execute(statement)
+                yield cursor
         finally:
             connection.close()
 
