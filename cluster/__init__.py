@@ -3,7 +3,9 @@
 Knows no network and no search.
 """
 
+from cluster.basic_auth import BasicAuth, basic_auth
 from cluster.dashboard import require_reachable
+from cluster.database import passwords_of
 from cluster.diagnosis import Check, checks_of, own_versions, require_fine
 from cluster.errors import ClusterError
 from cluster.node_options import NodeOptions
@@ -15,10 +17,12 @@ from cluster.probing import NodeReport, Probe, probe_nodes, tracking_problem
 from cluster.session import RaySession, ray_session
 from cluster.shares import Claim, Share, fair_shares
 from cluster.storage import Mirror, is_object_store, storage_address
+from cluster.team_server import TeamServer, serve_team, team_server
 from cluster.tokens import use_token
 from cluster.tracking_server import serve_command, serve_ui, tracking_server
 
 __all__ = [
+    "BasicAuth",
     "Check",
     "Claim",
     "ClusterError",
@@ -34,9 +38,11 @@ __all__ = [
     "Probe",
     "RaySession",
     "Share",
+    "TeamServer",
     "TrialNeed",
     "alive_nodes",
     "autoscaled_resources",
+    "basic_auth",
     "checks_of",
     "cluster_overview",
     "fair_shares",
@@ -44,6 +50,7 @@ __all__ = [
     "join",
     "node_folder",
     "own_versions",
+    "passwords_of",
     "probe_nodes",
     "ray_session",
     "read_state",
@@ -51,10 +58,12 @@ __all__ = [
     "require_reachable",
     "require_schedulable",
     "serve_command",
+    "serve_team",
     "serve_ui",
     "start_head",
     "stop_node",
     "storage_address",
+    "team_server",
     "tracking_problem",
     "tracking_server",
     "use_token",

@@ -9,10 +9,11 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, suppress
 from typing import IO, NoReturn
 
+from cluster.database import passwords_of, with_driver
 from cluster.errors import ClusterError
 
 START_TIMEOUT_S = 90.0
@@ -22,18 +23,32 @@ STOP_TIMEOUT_S = 10.0
 # server is 2 processes instead of 10 (0.5 GB instead of 2.1), and leaves nothing in /dev/shm.
 SETTINGS = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "MLFLOW_DISABLE_TELEMETRY": "true"}
 
+# Whatever the user's own: no model that a client uploaded is ever unpickled in the server's process.
+NO_PICKLES = {"MLFLOW_ALLOW_PICKLE_DESERIALIZATION": "false"}
+
+STORE_URI = "MLFLOW_BACKEND_STORE_URI"  # of the environment, which other users cannot see, unlike a command
+
+
+Served = tuple[str, subprocess.Popen[bytes]]  # a server's URL and its process
+
 
 def serve_command(store_uri: str, artifact_root: str | None, host: str, port: int) -> list[str]:
     """The command that serves a tracking store on `host`:`port`.
 
-    One worker: more of them made MLflow slower, not faster. Hosts are allowed by name with the port,
-    which keeps pages of other sites from reaching the server through the browser.
+    A store's address with a password is left out, since every user of the machine can read a command: it is for
+    the environment, as STORE_URI. Hosts are allowed by name with the port, which keeps pages of other sites from
+    reaching the server through the browser.
     """
-    allowed = ",".join(f"{name}:{port}" for name in sorted({"localhost", "127.0.0.1", host}))
-    command = [sys.executable, "-m", "mlflow", "server", "--backend-store-uri", store_uri]
-    if artifact_root:
-        command += ["--default-artifact-root", artifact_root]
-    return [*command, "--host", host, "--port", str(port), "--workers", "1", "--allowed-hosts", allowed]
+    allowed = {f"{name}:{port}" for name in ("localhost", "127.0.0.1", bracketed(host))}
+    store = [] if passwords_of(store_uri) else ["--backend-store-uri", store_uri]
+    root = ["--default-artifact-root", artifact_root] if artifact_root else []
+    return [*server_command(host, port, sorted(allowed)), *store, *root]
+
+
+def server_command(host: str, port: int, allowed_hosts: Sequence[str]) -> list[str]:
+    """What every MLflow server of ours has. One worker: more of them made MLflow slower, not faster."""
+    listening = ["--host", host, "--port", str(port), "--workers", "1", "--allowed-hosts", ",".join(allowed_hosts)]
+    return [sys.executable, "-m", "mlflow", "server", *listening]
 
 
 @contextmanager
@@ -45,7 +60,7 @@ def tracking_server(
     Raises ClusterError when the port is taken, or the server ends or stays silent; then the message
     holds the last lines of its log.
     """
-    with _running(store_uri, artifact_root, host, port) as (url, _):
+    with _served(store_uri, artifact_root, host, port) as (url, _):
         yield url
 
 
@@ -54,73 +69,112 @@ def serve_ui(store_uri: str, artifact_root: str | None, *, host: str = "127.0.0.
 
     Raises ClusterError when the port is taken, the server does not start, or it ends by itself.
     """
+    until_stopped(
+        lambda: _served(store_uri, artifact_root, host, port),
+        lambda url: print(f"MLflow: {url} (Ctrl-C ends it)", flush=True),
+    )
+
+
+def until_stopped(
+    served: Callable[[], AbstractContextManager[Served]], announce: Callable[[str], None], log: str = ""
+) -> None:
+    """Keep a server until Ctrl-C or SIGTERM, and `announce` its URL. Raises ClusterError when it ends by itself."""
     before = signal.signal(signal.SIGTERM, _interrupt)  # else a plain kill leaves the server behind
     try:
-        with _running(store_uri, artifact_root, host, port) as (url, process):
-            print(f"MLflow: {url} (Ctrl-C ends it)", flush=True)
+        with served() as (url, process):
+            announce(url)
             code = process.wait()
-            raise ClusterError("The tracking server runs until Ctrl-C", f"exit code {code}", "Run the command again.")
+            remedy = "Run the command again." + (f" Its log: {log}" if log else "")
+            raise ClusterError("The tracking server runs until Ctrl-C", f"exit code {code}", remedy)
     except KeyboardInterrupt:
         print()
     finally:
         signal.signal(signal.SIGTERM, before)
 
 
+@contextmanager
+def running(
+    command: Sequence[str],
+    environment: Mapping[str, str],
+    host: str,
+    port: int,
+    log: IO[bytes],
+    secrets: Sequence[str] = (),
+) -> Iterator[Served]:
+    """The URL and the process of a server that `command` starts on `host`:`port`, once it answers.
+
+    Its output goes to `log`. Raises ClusterError as `tracking_server` does, with `secrets` as *** in the message.
+    """
+    _require_free(host, port)
+    begins = log.tell()
+    process = subprocess.Popen(
+        command,
+        stdout=log,
+        stderr=subprocess.STDOUT,
+        env=environment,
+        start_new_session=True,  # Ctrl-C in the terminal is for us, who then end it in order
+    )
+    try:
+        url = f"http://{bracketed(host)}:{port}"
+        if not _becomes_healthy(process, url):
+            log.seek(begins)
+            tail = log.read()[-2000:].decode(errors="replace")
+            for secret in secrets:
+                tail = tail.replace(secret, "***")
+            raise ClusterError(
+                f"The tracking server answers within {START_TIMEOUT_S:.0f} s",
+                f"no answer at {url}",
+                f"Its log ends:\n{tail}",
+            )
+        yield url, process
+    finally:
+        _end(process)
+
+
+def bracketed(host: str) -> str:
+    """The host as a URL has it: an IPv6 address in brackets."""
+    return f"[{host}]" if ":" in host else host
+
+
+@contextmanager
+def _served(store_uri: str, artifact_root: str | None, host: str, port: int) -> Iterator[Served]:
+    uri = with_driver(store_uri)
+    environment = {**SETTINGS, **os.environ, **NO_PICKLES, STORE_URI: uri}
+    with tempfile.TemporaryFile() as log:
+        command = serve_command(uri, artifact_root, host, port)
+        with running(command, environment, host, port, log, passwords_of(uri)) as served:
+            yield served
+
+
 def _interrupt(signum: int, frame: object) -> NoReturn:
     raise KeyboardInterrupt
 
 
-@contextmanager
-def _running(
-    store_uri: str, artifact_root: str | None, host: str, port: int
-) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
-    _require_free(host, port)
-    with tempfile.TemporaryFile() as log:
-        process = subprocess.Popen(
-            serve_command(store_uri, artifact_root, host, port),
-            stdout=log,
-            stderr=subprocess.STDOUT,
-            env={**SETTINGS, **os.environ},
-            start_new_session=True,  # Ctrl-C in the terminal is for us, who then end it in order
-        )
-        try:
-            url = f"http://{host}:{port}"
-            _wait_until_healthy(process, url, log)
-            yield url, process
-        finally:
-            _end(process)
-
-
 def _require_free(host: str, port: int) -> None:
-    with socket.socket() as probe:
-        # A port that a server has just left is free, though the system still holds old connections.
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((host, port))
-        except (OSError, OverflowError) as error:
-            raise ClusterError(
-                "The tracking server listens on a free port of this machine",
-                f"{host}:{port} ({getattr(error, 'strerror', None) or error})",
-                "Choose another with --port.",
-            ) from error
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        with socket.socket(family, kind, protocol) as probe:
+            # A port that a server has just left is free, though the system still holds old connections.
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind((address[0], port, *address[2:]))  # getaddrinfo lets a port wrap around
+    except (OSError, OverflowError) as error:
+        raise ClusterError(
+            "The tracking server listens on a free port of this machine",
+            f"{bracketed(host)}:{port} ({getattr(error, 'strerror', None) or error})",
+            "Choose another with --port.",
+        ) from error
 
 
-def _wait_until_healthy(process: subprocess.Popen[bytes], url: str, log: IO[bytes]) -> None:
+def _becomes_healthy(process: subprocess.Popen[bytes], url: str) -> bool:
     direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # our own server is behind no proxy
     deadline = time.monotonic() + START_TIMEOUT_S
-    while time.monotonic() < deadline:
-        if process.poll() is not None:
-            break
+    while time.monotonic() < deadline and process.poll() is None:
         try:
             with direct.open(f"{url}/health", timeout=2):
-                return
+                return True
         except (urllib.error.URLError, OSError):
             time.sleep(0.2)
-    log.seek(0)
-    tail = log.read()[-2000:].decode(errors="replace")
-    raise ClusterError(
-        f"The tracking server answers within {START_TIMEOUT_S:.0f} s", f"no answer at {url}", f"Its log ends:\n{tail}"
-    )
+    return False
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

@@ -276,9 +276,20 @@ class Tracking:
     def _experiment(self, name: str) -> str:
         found = self.client.get_experiment_by_name(name)
         if found is not None:
+            self._require_reachable(str(found.artifact_location))
             return str(found.experiment_id)
         root = self.store.artifact_root
         return str(self.client.create_experiment(name, f"{root}/{name}" if root else None))
+
+    def _require_reachable(self, artifacts: str) -> None:
+        """Artifacts behind a tracking server have no meaning to who opens its database without it."""
+        if artifacts.startswith("mlflow-artifacts:") and urlparse(self.store.uri).scheme not in {"http", "https"}:
+            raise SweepError(
+                "A store that a tracking server made is used through the server",
+                f"its database alone ({self.store.uri.rpartition('@')[2]})",
+                "Run `ganlimit tracking serve` on it and set MLFLOW_TRACKING_URI to the server's address, or choose "
+                "another --data-dir.",
+            )
 
     def _open(self, experiment: str, identity: Mapping[str, str], name: str, tags: Mapping[str, str]) -> Run:
         found = self._first(experiment, identity)

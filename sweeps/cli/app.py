@@ -27,6 +27,7 @@ from sweeps.cli.options import (
 )
 from sweeps.cli.sweep import sweep_app, sweep_run
 from sweeps.cli.teacher import teacher_app
+from sweeps.cli.tracking import tracking_app
 
 app = typer.Typer(
     name="ganlimit",
@@ -39,6 +40,7 @@ app = typer.Typer(
 app.add_typer(teacher_app, name="teacher")
 app.add_typer(sweep_app, name="sweep")
 app.add_typer(cluster_app, name="cluster")
+app.add_typer(tracking_app, name="tracking")
 
 
 @app.command()
