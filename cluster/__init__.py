@@ -8,6 +8,7 @@ from cluster.dashboard import require_reachable
 from cluster.database import passwords_of
 from cluster.diagnosis import Check, checks_of, own_versions, require_fine
 from cluster.errors import ClusterError
+from cluster.jobs import Job, Jobs
 from cluster.node_options import NodeOptions
 from cluster.node_state import NodeState, node_folder, read_state
 from cluster.nodes import HeadOptions, join, start_head, stop_node
@@ -28,7 +29,9 @@ __all__ = [
     "ClusterError",
     "ClusterOverview",
     "HeadOptions",
+    "Job",
     "JobOverview",
+    "Jobs",
     "Mirror",
     "Node",
     "NodeOptions",

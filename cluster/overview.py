@@ -12,7 +12,7 @@ from cluster.tokens import read_token
 
 MOST = 10_000  # the most that Ray lists at once
 TUNE_ACTOR = "ImplicitFunc"  # the class of Ray Tune's actor around a trial function
-RAYS_LABELS = "ray.io/"
+RAYS_LABELS = "ray.io/node-"
 RAYS_RESOURCES = re.compile(r"CPU|GPU|memory|object_store_memory|node:.*|.*_group_.*")
 
 

@@ -21,6 +21,7 @@ from ray._private import ray_constants, services
 from cluster.errors import ClusterError
 
 LOOPBACK = "127.0.0.1"
+JOB = "RAY_JOB_CONFIG_JSON_ENV_VAR"  # set by Ray in the environment of a job
 REACH_TIMEOUT_S = 5.0
 # What remains of the 107 bytes of a Unix socket's path after Ray's own part of it:
 # /session_2026-01-31_23-59-59_999999_4194304/sockets/plasma_store
@@ -38,13 +39,16 @@ class RaySession:
 
 
 @contextmanager
-def ray_session(address: str | None = None, *, num_cpus: int | None = None) -> Iterator[RaySession]:
+def ray_session(
+    address: str | None = None, *, num_cpus: int | None = None, code: Path | None = None
+) -> Iterator[RaySession]:
     """Connect to Ray for the length of a `with` block.
 
     Without an `address`, or with "local", a Ray of its own is started on this machine with `num_cpus`
     cores (all, by default): reachable from loopback alone, behind a token that is kept nowhere, and ended
     with the block however it ends; other Rays of the machine are neither joined nor touched. With an
-    address (host:port or "auto") the block attaches to that cluster and only disconnects.
+    address (host:port or "auto") the block attaches to that cluster and only disconnects; `code` is then a folder
+    of packages that the nodes use, unless this process is a job of the cluster and has brought its own.
 
     Ctrl-C in the block raises KeyboardInterrupt there and nowhere else: Ray's processes block SIGINT, so
     the workers go on until the block ends. While Ray starts or stops a first Ctrl-C waits for that, and
@@ -61,7 +65,7 @@ def ray_session(address: str | None = None, *, num_cpus: int | None = None) -> I
         with _embedded(num_cpus) as session:
             yield session
     else:
-        with _attached(address) as session:
+        with _attached(address, code) as session:
             yield session
 
 
@@ -146,10 +150,11 @@ def _loopback_only() -> Iterator[None]:
 
 
 @contextmanager
-def _attached(address: str) -> Iterator[RaySession]:
+def _attached(address: str, code: Path | None) -> Iterator[RaySession]:
     try:
         _require_listener(address)
-        ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
+        runtime_env = {"working_dir": str(code)} if code and JOB not in os.environ else None
+        ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR, runtime_env=runtime_env)
     except (OSError, OverflowError, RuntimeError, ValueError) as error:
         raise ClusterError(
             "ADDRESS is a Ray cluster that can be reached", f"{address} ({error})", "Check address and token."

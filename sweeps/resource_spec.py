@@ -36,11 +36,13 @@ class ClusterSpec(Config):
     storage: a path that every node has mounted, or s3://bucket/prefix.
     labels: of the nodes on which trials may run, such as {ray.io/accelerator-type: H100}.
     resources: custom resources of Ray that a trial occupies beside cores and GPUs, such as {licence: 1}.
+    grows: nodes may come, so a trial for which no node has room now is waited for instead of refused.
     """
 
     storage: str | None = None
     labels: dict[str, str] = Field(default_factory=dict)
     resources: dict[str, Annotated[float, Field(gt=0)]] = Field(default_factory=dict)
+    grows: bool = False
 
     @field_validator("storage")
     @classmethod

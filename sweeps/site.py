@@ -1,5 +1,6 @@
 """Where a sweep's work is done: on this machine, in a Ray of its own, or on the nodes of a cluster."""
 
+import tempfile
 import uuid
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
@@ -21,6 +22,7 @@ from cluster import (
 from gan import DataRoot
 from sweeps.errors import SweepError
 from sweeps.foundation import Foundation, lay_foundation
+from sweeps.packaging import pack_code
 from sweeps.progress import Display
 from sweeps.remote_foundation import lay_foundation_on_cluster
 from sweeps.spec import SweepSpec
@@ -106,9 +108,10 @@ def site_of(
     if address is None:
         yield ThisMachine(workspace, data_root, workers and workers * specs[0].resources.cpus_per_trial)
         return
-    with ray_session(address) as session:
+    with _code() as code, ray_session(address, code=code) as session:
         need, nodes = need_of(specs[0]), alive_nodes()
-        require_schedulable(nodes, need, autoscaled_resources())
+        if not specs[0].cluster.grows:
+            require_schedulable(nodes, need, autoscaled_resources())
         storage = specs[0].cluster.storage or str(workspace.root)
         if len(nodes) > 1:
             _require_shared(specs[0], workspace, len(nodes))
@@ -118,6 +121,13 @@ def site_of(
         display.say(f"cluster {session.address}: {places}; trials' files in {storage}")
         share = Share(uuid.uuid4().hex, lambda: 1 / max(1, need.places(alive_nodes())), workers)
         yield RayCluster(workspace, data_root, need, storage, share)
+
+
+@contextmanager
+def _code() -> Iterator[Path]:
+    with tempfile.TemporaryDirectory(prefix="ganlimit-code-") as name:
+        pack_code(Path(name))
+        yield Path(name)
 
 
 def need_of(spec: SweepSpec) -> TrialNeed:

@@ -22,10 +22,12 @@ from sweeps.cli.options import (
     SweepName,
     SweepNameOption,
     SweepNames,
+    TrackingUri,
     Trials,
     Workers,
 )
-from sweeps.cli.sweep import sweep_app, sweep_run
+from sweeps.cli.sweep import sweep_run
+from sweeps.cli.sweep_app import sweep_app
 from sweeps.cli.teacher import teacher_app
 from sweeps.cli.tracking import tracking_app
 
@@ -46,6 +48,7 @@ app.add_typer(tracking_app, name="tracking")
 @app.command()
 def demo(
     data_dir: DataDir = None,
+    tracking_uri: TrackingUri = None,
     seed: Seed = None,
     trials: Trials = None,
     name: SweepNameOption = None,
@@ -53,7 +56,7 @@ def demo(
     quiet: Quiet = False,
 ) -> None:
     """The whole main job on handwritten digits: `ganlimit sweep run digits`. About 8 minutes."""
-    sweep_run("digits", data_dir, seed, trials, name, workers, quiet=quiet)
+    sweep_run("digits", data_dir, seed=seed, trials=trials, name=name, workers=workers, quiet=quiet)
 
 
 @app.command()
@@ -63,6 +66,7 @@ def report(
         Path | None, typer.Option("--out", help="Folder of the report. Default: inside the data directory.")
     ] = None,
     data_dir: DataDir = None,
+    tracking_uri: TrackingUri = None,
     as_json: Json = False,
 ) -> None:
     """Write a sweep's page, figures and table again, and print its frontier and limit. Several: one page over all."""
@@ -89,6 +93,7 @@ def paper(
         Path | None, typer.Option("--out", help="A folder to write paper.md, paper.csv and paper.tex to.")
     ] = None,
     data_dir: DataDir = None,
+    tracking_uri: TrackingUri = None,
     as_json: Json = False,
 ) -> None:
     """The paper's table of a sweep, and its five questions answered from the measured rows."""
@@ -118,6 +123,7 @@ def compare(
         Path | None, typer.Option("--out", help="A folder to write compare.md, compare.json and the figure to.")
     ] = None,
     data_dir: DataDir = None,
+    tracking_uri: TrackingUri = None,
     as_json: Json = False,
 ) -> None:
     """Two sweeps side by side: whose frontier is better at which sizes, and the difference of what they dominate.
@@ -143,6 +149,7 @@ def export(
     names: SweepNames,
     out: Annotated[Path, typer.Option("--out", help="The table to write: .parquet or .csv.")],
     data_dir: DataDir = None,
+    tracking_uri: TrackingUri = None,
     as_json: Json = False,
 ) -> None:
     """Write the trials of one or several sweeps as one table, a row per trial."""
@@ -167,6 +174,7 @@ def sample(
     out: Annotated[Path, typer.Option("--out", help="The PNG to write.")] = Path("grid.png"),
     seed: Annotated[int, typer.Option("--seed", min=0, help="Seed of the latents.")] = 0,
     data_dir: DataDir = None,
+    tracking_uri: TrackingUri = None,
 ) -> None:
     """Images of a teacher or a student as one PNG."""
     from sweeps.sampling import sample_to_file
@@ -178,6 +186,7 @@ def sample(
 @app.command()
 def ui(
     data_dir: DataDir = None,
+    tracking_uri: TrackingUri = None,
     host: Annotated[str, typer.Option("--host", help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option("--port", min=1, max=65535, help="Port to listen on.")] = 5000,
 ) -> None:

@@ -16,9 +16,11 @@ def outside_files(root: Path | None, no_download: bool, inception_weights: Path 
     return DataRoot(folder, not no_download, inception_weights.expanduser() if inception_weights else None)
 
 
-def overrides(seed: int | None = None, name: str | None = None, trials: int | None = None) -> dict[str, Any]:
+def overrides(
+    seed: int | None = None, name: str | None = None, trials: int | None = None, storage: str | None = None
+) -> dict[str, Any]:
     """What options replace in a spec, by dotted path."""
-    given = {"seed": seed, "name": name, "search.trials": trials}
+    given = {"seed": seed, "name": name, "search.trials": trials, "cluster.storage": storage}
     return {path: value for path, value in given.items() if value is not None}
 
 

@@ -1,5 +1,6 @@
 """The options of the command line that several commands share."""
 
+import os
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -25,6 +26,51 @@ DataDir = Annotated[
         show_default=False,
     ),
 ]
+
+
+def _set_tracking_uri(uri: str | None) -> str | None:
+    if uri:
+        os.environ["MLFLOW_TRACKING_URI"] = uri  # where every workspace, and MLflow itself, looks
+    return uri
+
+
+TrackingUri = Annotated[
+    str | None,
+    typer.Option(
+        "--tracking-uri",
+        help="Where runs and models are: http://HOST:PORT of a tracking server. Default: $MLFLOW_TRACKING_URI or the "
+        "data directory",
+        show_default=False,
+        callback=_set_tracking_uri,
+    ),
+]
+Storage = Annotated[
+    str | None,
+    typer.Option(
+        "--storage",
+        help="Where trials keep their files: a path that all nodes have mounted, or s3://BUCKET/PREFIX. Replaces the "
+        "spec's cluster.storage.",
+        show_default=False,
+    ),
+]
+Dashboard = Annotated[
+    str | None,
+    typer.Option("--address", metavar="URL", help="A cluster's dashboard, http://HOST:8265.", show_default=False),
+]
+RayAddress = Annotated[
+    str | None,
+    typer.Option(
+        "--address",
+        metavar="HOST:PORT",
+        help='Run the trials on this Ray cluster; "auto" for the one that this machine is a node of.',
+        show_default=False,
+    ),
+]
+TokenFile = Annotated[
+    Path | None,
+    typer.Option("--token-file", help="The cluster's secret, a file of mode 0600.", show_default=False),
+]
+Follow = Annotated[bool, typer.Option("--follow", "-f", help="Go on until it has ended.")]
 Seed = Annotated[int | None, typer.Option("--seed", help="Replace the spec's seed.", show_default=False)]
 Trials = Annotated[
     int | None, typer.Option("--trials", help="Replace the spec's number of trials.", show_default=False)

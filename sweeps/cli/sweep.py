@@ -11,21 +11,28 @@ import typer
 import sweeps
 from sweeps.cli.common import console, existing, one_or_all, outside_files, overrides, print_json, show, stderr
 from sweeps.cli.options import (
+    Dashboard,
     Data,
     DataDir,
+    Follow,
     Inception,
     Json,
     NoDownload,
     Quiet,
+    RayAddress,
     Seed,
     Spec,
+    Storage,
     SweepName,
     SweepNameOption,
+    TokenFile,
+    TrackingUri,
     Trials,
     Workers,
 )
+from sweeps.cli.remote import job_line, stop_job
+from sweeps.cli.sweep_app import sweep_app
 
-sweep_app = typer.Typer(help="Searches over students.", no_args_is_help=True)
 FOLLOW_EVERY_S = 2.0
 
 
@@ -72,10 +79,14 @@ def plan(
 def sweep_run(
     spec: Spec,
     data_dir: DataDir = None,
+    tracking_uri: TrackingUri = None,
     seed: Seed = None,
     trials: Trials = None,
     name: SweepNameOption = None,
     workers: Workers = None,
+    address: RayAddress = None,
+    token_file: TokenFile = None,
+    storage: Storage = None,
     data_root: Data = None,
     no_download: NoDownload = False,
     inception_weights: Inception = None,
@@ -83,14 +94,16 @@ def sweep_run(
     as_json: Json = False,
 ) -> None:
     """Run a sweep, or go on with it: the same command again is the resume."""
-    loaded = sweeps.load_specs(spec, overrides(seed=seed, name=name, trials=trials))
-    show(_run(loaded, data_dir, workers, outside_files(data_root, no_download, inception_weights), quiet), as_json)
+    loaded = sweeps.load_specs(spec, overrides(seed=seed, name=name, trials=trials, storage=storage))
+    root = outside_files(data_root, no_download, inception_weights)
+    show(_run(loaded, data_dir, workers, root, quiet, address, token_file), as_json)
 
 
 @sweep_app.command("resume")
 def resume(
     name: SweepName,
     data_dir: DataDir = None,
+    tracking_uri: TrackingUri = None,
     workers: Workers = None,
     data_root: Data = None,
     no_download: NoDownload = False,
@@ -121,6 +134,7 @@ def confirm(
         ),
     ] = None,
     data_dir: DataDir = None,
+    tracking_uri: TrackingUri = None,
     workers: Workers = None,
     data_root: Data = None,
     no_download: NoDownload = False,
@@ -154,10 +168,19 @@ def confirm(
 def status(
     name: SweepName,
     data_dir: DataDir = None,
-    follow: Annotated[bool, typer.Option("--follow", "-f", help="Look again until the sweep has ended.")] = False,
+    tracking_uri: TrackingUri = None,
+    address: Dashboard = None,
+    token_file: TokenFile = None,
+    follow: Follow = False,
     as_json: Json = False,
 ) -> None:
-    """How many trials of a sweep are in which state, what runs now, and its best results so far."""
+    """How many trials of a sweep are in which state, what runs now, and its best results so far.
+
+    With the address of the cluster to which it was submitted, that of its job as well.
+    """
+    if address:
+        job = job_line(address, token_file, name)
+        stderr().print(f"job {job.id} on {address}: {job.status.lower()}", highlight=False, soft_wrap=True)
     from sweeps.results import find_sweeps
     from sweeps.status import sweep_status
     from sweeps.tracking import Tracking
@@ -173,7 +196,7 @@ def status(
 
 
 @sweep_app.command("list")
-def list_sweeps(data_dir: DataDir = None, as_json: Json = False) -> None:
+def list_sweeps(data_dir: DataDir = None, tracking_uri: TrackingUri = None, as_json: Json = False) -> None:
     """All sweeps of the data directory, newest first."""
     from sweeps.status import sweep_status, sweeps_table
     from sweeps.tracking import Tracking
@@ -189,8 +212,20 @@ def list_sweeps(data_dir: DataDir = None, as_json: Json = False) -> None:
 
 
 @sweep_app.command("stop")
-def stop(name: SweepName, data_dir: DataDir = None) -> None:
-    """Stop the driver of a sweep as Ctrl-C does; `sweep resume` goes on from there."""
+def stop(
+    name: SweepName,
+    data_dir: DataDir = None,
+    tracking_uri: TrackingUri = None,
+    address: Dashboard = None,
+    token_file: TokenFile = None,
+) -> None:
+    """Stop the driver of a sweep as Ctrl-C does; `sweep resume` goes on from there.
+
+    With the address of the cluster to which it was submitted, the driver there.
+    """
+    if address:
+        stop_job(address, token_file, name)
+        return
     from sweeps.driver import stop_driver
     from sweeps.results import find_sweeps
     from sweeps.tracking import Tracking
@@ -207,7 +242,7 @@ def stop(name: SweepName, data_dir: DataDir = None) -> None:
 
 
 @sweep_app.command("sync")
-def sync(name: SweepName, data_dir: DataDir = None) -> None:
+def sync(name: SweepName, data_dir: DataDir = None, tracking_uri: TrackingUri = None) -> None:
     """Bring to the tracking store what it missed while it was away, and write the report."""
     from sweeps.results import find_sweeps
     from sweeps.runner import sync_sweep
@@ -239,13 +274,20 @@ def _run(
     workers: int | None,
     root: Any,
     quiet: bool,
+    address: str | None = None,
+    token_file: Path | None = None,
 ) -> "list[sweeps.Report]":
     from sweeps.progress import display_for
+
+    if address:
+        from cluster import use_token
+
+        use_token(token_file)
 
     if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:  # as a script starts what it puts into the background
         signal.signal(signal.SIGINT, signal.default_int_handler)  # `sweep stop` sends it
     try:
-        results = sweeps.run_sweeps(specs, data_dir, workers, display_for(stderr(), quiet), root)
+        results = sweeps.run_sweeps(specs, data_dir, workers, display_for(stderr(), quiet), root, address)
     except KeyboardInterrupt:
         name = specs[0].group or specs[0].name
         again = f"so does, once a trial has begun: ganlimit sweep resume {name}"

@@ -6,7 +6,7 @@ import typer
 
 import sweeps
 from sweeps.cli.common import console, existing, outside_files, overrides, print_json, stderr
-from sweeps.cli.options import Data, DataDir, Inception, Json, NoDownload, Quiet, Seed, Spec, Workers
+from sweeps.cli.options import Data, DataDir, Inception, Json, NoDownload, Quiet, Seed, Spec, TrackingUri, Workers
 
 teacher_app = typer.Typer(help="The large GAN that the students learn from.", no_args_is_help=True)
 
@@ -15,6 +15,7 @@ teacher_app = typer.Typer(help="The large GAN that the students learn from.", no
 def teacher_train(
     spec: Spec,
     data_dir: DataDir = None,
+    tracking_uri: TrackingUri = None,
     seed: Seed = None,
     again: Annotated[
         bool, typer.Option("--again", help="Train a new version even if the registry has this teacher.")
@@ -45,6 +46,7 @@ def teacher_select(
         list[int] | None, typer.Option("--width", help="A candidate; give it several times.", show_default=False)
     ] = None,
     data_dir: DataDir = None,
+    tracking_uri: TrackingUri = None,
     seed: Seed = None,
     workers: Workers = None,
     data_root: Data = None,
@@ -86,6 +88,7 @@ def teacher_list(data_dir: DataDir = None, as_json: Json = False) -> None:
 def teacher_show(
     version: Annotated[str, typer.Argument(metavar="TEACHER", help="NAME, its champion, or NAME/VERSION.")],
     data_dir: DataDir = None,
+    tracking_uri: TrackingUri = None,
 ) -> None:
     """A teacher's card: architecture, training, metrics, digests. Its weights are checked."""
     from sweeps.sampling import load_artifact

@@ -1,0 +1,138 @@
+"""Work handed to a cluster through Ray's jobs server, from any machine that reaches it over HTTP."""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NoReturn
+
+import requests
+from ray.job_submission import JobStatus, JobSubmissionClient
+
+from cluster.dashboard import require_reachable
+from cluster.errors import ClusterError
+
+STOP_WAIT_S = 60  # for a driver that is stopped to write down what it knows
+SILENCE_S = 10.0  # of a log, after which the cluster is asked whether it is still there
+DELETED_WITHIN_S = 30.0
+
+
+@dataclass(frozen=True)
+class Job:
+    """A job as the cluster knows it. `exit_code` is that of its command; None where it runs, or has not begun."""
+
+    id: str
+    status: str
+    message: str
+    metadata: Mapping[str, str]
+    exit_code: int | None = None
+
+    @property
+    def is_over(self) -> bool:
+        return JobStatus(self.status).is_terminal()
+
+
+class Jobs:
+    """The jobs server at `address`, http://HOST:PORT. Raises ClusterError where it is away or refuses the token."""
+
+    def __init__(self, address: str) -> None:
+        require_reachable(address)
+        self._address = address
+        self._client = JobSubmissionClient(address)
+
+    def find(self, job_id: str) -> Job | None:
+        """The job; None where the cluster knows none of that id."""
+        with self._errors():
+            for found in self._client.list_jobs():
+                if found.submission_id == job_id:
+                    code = found.driver_exit_code
+                    return Job(job_id, str(found.status.value), found.message or "", found.metadata or {}, code)
+        return None
+
+    def submit(
+        self, job_id: str, command: str, folder: Path, environment: Mapping[str, str], metadata: Mapping[str, str]
+    ) -> None:
+        """Run the shell command in a copy of `folder` on the cluster. It is stopped as Ctrl-C does.
+
+        `environment` is shown to all who may see the job: no place for credentials.
+        """
+        stopping = {"RAY_JOB_STOP_SIGNAL": "SIGINT", "RAY_JOB_STOP_WAIT_TIME_S": str(STOP_WAIT_S)}
+        runtime_env = {"working_dir": str(folder), "env_vars": {**stopping, **environment}}
+        with self._errors():
+            self._client.submit_job(
+                entrypoint=command, submission_id=job_id, runtime_env=runtime_env, metadata=dict(metadata)
+            )
+
+    def logs(self, job_id: str) -> str:
+        """What the job has said so far."""
+        with self._errors():
+            return self._client.get_job_logs(job_id)
+
+    def follow(self, job_id: str) -> Iterator[str]:
+        """What the job says, from its beginning to its end, as it comes."""
+        with contextlib.closing(asyncio.new_event_loop()) as loop:
+            pieces = self._client.tail_job_logs(job_id).__aiter__()
+            while True:
+                piece = loop.create_task(_next(pieces))
+                while not loop.run_until_complete(asyncio.wait({piece}, timeout=SILENCE_S))[0]:
+                    self._require_there()
+                try:
+                    text = piece.result()
+                except Exception as error:  # of the connection, whichever library's
+                    self._require_there()
+                    raise self._lost(error) from error
+                if text is None:
+                    return
+                yield text
+
+    def stop(self, job_id: str) -> None:
+        """Ask the job to stop, and return at once."""
+        with self._errors():
+            self._client.stop_job(job_id)
+
+    def delete(self, job_id: str) -> None:
+        """Forget a job that is over."""
+        with self._errors():
+            self._client.delete_job(job_id)
+        deadline = time.monotonic() + DELETED_WITHIN_S
+        while self.find(job_id) is not None and time.monotonic() < deadline:
+            time.sleep(0.2)
+
+    def _require_there(self) -> None:
+        try:
+            require_reachable(self._address)
+        except ClusterError as error:
+            raise self._lost(error) from error
+
+    @contextlib.contextmanager
+    def _errors(self) -> Iterator[None]:
+        try:
+            yield
+        except (RuntimeError, ConnectionError, requests.RequestException) as error:
+            self._require_there()
+            self._refused(error)
+
+    def _refused(self, error: Exception) -> NoReturn:
+        reason = str(error).strip().splitlines()
+        raise ClusterError(
+            "The jobs server does what it is asked",
+            f"{self._address} ({reason[-1] if reason else error})",
+            "See ganlimit cluster status, and the logs of the cluster's head.",
+        ) from error
+
+    def _lost(self, error: Exception) -> ClusterError:
+        return ClusterError(
+            "The cluster is there until the job is over",
+            f"no answer from {self._address} ({error})",
+            "When it is back, or on a new head, the same command goes on.",
+        )
+
+
+async def _next(pieces: Any) -> str | None:
+    try:
+        piece: str = await anext(pieces)
+    except StopAsyncIteration:
+        return None
+    return piece

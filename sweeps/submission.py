@@ -1,0 +1,157 @@
+"""Handing a sweep to a cluster from outside: what is checked before, what is sent, and how to find it again."""
+
+import shlex
+import shutil
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from cluster import ClusterError, Job, Jobs, Node, cluster_overview, is_object_store, require_schedulable
+from gan.digests import value_digest
+from sweeps.errors import SweepError
+from sweeps.packaging import pack_code
+from sweeps.site import need_of
+from sweeps.spec import SweepSpec
+from sweeps.spec_file import preset_names
+
+SPEC_FILE = "sweep.yaml"
+SPEC_DIGEST, TRACKING_URI = "ganlimit.spec", "ganlimit.tracking_uri"  # of a job's metadata
+DATA_DIR = '"${GANLIMIT_DATA_DIR:-$HOME/ganlimit-data}"'  # on the node where the driver runs
+
+
+@dataclass(frozen=True)
+class Submission:
+    """What is asked of the cluster: a specification with what replaces parts of it, and where things are kept.
+
+    `source` is a file here or a preset's name. `options` are those of `ganlimit sweep run`.
+    """
+
+    source: str
+    specs: tuple[SweepSpec, ...]
+    options: tuple[str, ...]
+    tracking_uri: str
+    data_dir: str | None = None
+
+    @property
+    def name(self) -> str:
+        """The sweep's name, or what those of one file have in common: it names the job as well."""
+        return self.specs[0].group or self.specs[0].name
+
+    @property
+    def digest(self) -> str:
+        """Of what is to be done: two submissions that differ in it are not the same."""
+        return value_digest([[spec.model_dump(mode="json") for spec in self.specs], self.options, self.tracking_uri])
+
+    @property
+    def command(self) -> str:
+        """What the driver is started with, in a shell of the cluster."""
+        spec = self.source if self.is_preset else SPEC_FILE
+        words = ["python", "-m", "sweeps.cli", "sweep", "run", spec, "--address", "auto", *self.options]
+        storage = self.specs[0].cluster.storage
+        if self.data_dir or (storage and not is_object_store(storage)):
+            return shlex.join([*words, "--data-dir", self.data_dir or storage or ""])
+        return f"{shlex.join(words)} --data-dir {DATA_DIR}"
+
+    @property
+    def is_preset(self) -> bool:
+        return self.source in preset_names()
+
+
+def submit(submission: Submission, jobs: Jobs, address: str) -> tuple[Job, bool]:
+    """Hand the sweep to the cluster. Returns its job, and whether it is a new one.
+
+    The same submission again is the first one, while it runs and when it has succeeded; one that failed or was
+    stopped goes on. Raises SweepError where another specification runs under the name, ClusterError where the
+    cluster could never run it.
+    """
+    _require_public(submission.tracking_uri)
+    before = jobs.find(submission.name)
+    if before is not None:
+        is_same = before.metadata.get(SPEC_DIGEST) == submission.digest
+        if is_same and (not before.is_over or before.status == "SUCCEEDED"):
+            return before, False
+        if not before.is_over:
+            raise SweepError(
+                f"The cluster has one job called {submission.name} at a time",
+                "another specification, or other options, than the running one's",
+                f"Wait for it, stop it (ganlimit sweep stop {submission.name} --address {address}), or give --name.",
+            )
+    _preflight(submission.specs, address)
+    if before is not None:
+        jobs.delete(submission.name)
+    with tempfile.TemporaryDirectory(prefix="ganlimit-submission-") as name:
+        folder = Path(name)
+        pack_code(folder)
+        if not submission.is_preset:
+            shutil.copyfile(submission.source, folder / SPEC_FILE)
+        environment = {"MLFLOW_TRACKING_URI": submission.tracking_uri, "PYTHONUNBUFFERED": "1"}
+        metadata = {SPEC_DIGEST: submission.digest, TRACKING_URI: submission.tracking_uri}
+        jobs.submit(submission.name, submission.command, folder, environment, metadata)
+    job = jobs.find(submission.name)
+    assert job is not None, "it was submitted just now"
+    return job, True
+
+
+def job_of(jobs: Jobs, name: str, address: str) -> Job:
+    """The job of the sweep called `name`. Raises SweepError where the cluster knows none."""
+    job = jobs.find(name)
+    if job is None:
+        raise SweepError(
+            f"The cluster at {address} has a job of the sweep",
+            f"none called {name}",
+            "Check the name; a cluster that was started anew knows no job of before: submit the sweep again.",
+        )
+    return job
+
+
+def job_as_dict(job: Job) -> dict[str, Any]:
+    """For a script."""
+    return {"job": job.id, "status": job.status, "message": job.message, "exit_code": job.exit_code}
+
+
+def require_tracking_uri(uri: str | None) -> str:
+    """The tracking server of a submission. Raises SweepError where none is given."""
+    if not uri:
+        raise SweepError(
+            "A submitted sweep logs to a tracking server that all nodes reach",
+            "none",
+            "Give --tracking-uri http://HOST:PORT, or set MLFLOW_TRACKING_URI.",
+        )
+    return uri
+
+
+def _preflight(specs: Sequence[SweepSpec], address: str) -> None:
+    overview = cluster_overview(address)
+    if overview.ray_version != version("ray"):
+        raise ClusterError(
+            f"Both sides have one version of Ray, here {version('ray')}",
+            f"{overview.ray_version} at {address}",
+            f"pip install ray=={overview.ray_version}, or submit from a machine that has it.",
+        )
+    nodes = [
+        Node(
+            node.node_id,
+            node.address,
+            {"CPU": node.cpus_total, "GPU": node.gpus_total, **node.resources},
+            node.labels,
+            node.is_head,
+        )
+        for node in overview.alive
+    ]
+    for spec in specs:
+        if not spec.cluster.grows:
+            require_schedulable(nodes, need_of(spec))
+
+
+def _require_public(tracking_uri: str) -> None:
+    parts = urlsplit(tracking_uri)
+    if parts.password is not None:
+        raise SweepError(
+            "The tracking server's address says no password, as all may see it who see the job",
+            f"{parts.scheme}://{parts.username}:...@{parts.hostname}",
+            "Give the nodes MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD (ganlimit cluster up --env-file).",
+        )
