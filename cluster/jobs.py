@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import logging
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from ray.job_submission import JobStatus, JobSubmissionClient
 from cluster.dashboard import require_reachable
 from cluster.errors import ClusterError
 
+CHATTY = ("ray._private.runtime_env.packaging", "ray.dashboard.modules.dashboard_sdk", "ray.dashboard.modules.job.sdk")
 STOP_WAIT_S = 60  # for a driver that is stopped to write down what it knows
 SILENCE_S = 10.0  # of a log, after which the cluster is asked whether it is still there
 DELETED_WITHIN_S = 30.0
@@ -39,6 +41,8 @@ class Jobs:
 
     def __init__(self, address: str) -> None:
         require_reachable(address)
+        for name in CHATTY:
+            logging.getLogger(name).setLevel(logging.WARNING)
         self._address = address
         self._client = JobSubmissionClient(address)
 

@@ -106,12 +106,13 @@ def _lay(spec_json: str, workspace: Workspace, data_root: DataRoot) -> Iterator[
     """On the node: what happens, then the foundation, then its materials."""
     spec = SweepSpec.model_validate_json(spec_json)
     events: queue.Queue[object] = queue.Queue()
+    tracking = Tracking(workspace.store)  # which keeps what it downloads as long as it lives
     outcome: list[Foundation | BaseException] = []
 
     def lay() -> None:
         try:
             Workspace.open(workspace.root)
-            outcome.append(lay_foundation(spec, workspace, Tracking(workspace.store), _Events(events), data_root))
+            outcome.append(lay_foundation(spec, workspace, tracking, _Events(events), data_root))
         except BaseException as error:
             outcome.append(error)
         finally:
@@ -124,8 +125,9 @@ def _lay(spec_json: str, workspace: Workspace, data_root: DataRoot) -> Iterator[
     if isinstance(laid, BaseException):
         raise laid
     assert isinstance(laid.materials, MaterialFiles)
+    materials = PackedMaterials.of(laid.materials)
     yield laid
-    yield PackedMaterials.of(laid.materials)
+    yield materials
 
 
 class _Events:

@@ -53,7 +53,10 @@ SETTLED = frozenset({TrialState.COMPLETED, TrialState.PRUNED, TrialState.DIVERGE
 
 TAG_LENGTH = 5000  # of a value; MLflow cuts a longer one
 
-for _noisy in ("alembic", "mlflow.store.db.utils", "mlflow.tracking.registry", "mlflow.utils.git_utils"):
+for _noisy in (
+    *("alembic", "mlflow.store.db.utils", "mlflow.tracking.registry", "mlflow.utils.git_utils"),
+    "mlflow.store.model_registry.abstract_store",
+):
     logging.getLogger(_noisy).setLevel(logging.ERROR)
 
 
@@ -186,7 +189,9 @@ class Tracking:
             if artifacts.scheme == "file":
                 folder = Path(url2pathname(artifacts.path)) / "model"
                 return folder if folder.is_dir() else None
-            return Path(self.client.download_artifacts(run_id, "model", self._downloads.name))
+            own = Path(self._downloads.name) / run_id  # or the next model would be written over this one
+            own.mkdir(exist_ok=True)
+            return Path(self.client.download_artifacts(run_id, "model", str(own)))
         except (MlflowException, OSError):
             return None
 
