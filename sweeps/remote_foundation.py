@@ -87,7 +87,10 @@ def _follow(stream: Iterator[Any], display: Display) -> Foundation:
     for reference in stream:
         event = ray.get(reference)
         if isinstance(event, Foundation):
-            return replace(event, materials=StoredMaterials(next(stream)))
+            materials = ray.get(next(stream))
+            list(stream)  # the node has ended before its place is taken away
+            # Put again, they are the driver's own: they stay when that node is lost.
+            return replace(event, materials=StoredMaterials(ray.put(materials)))
         if isinstance(event, _Say):
             display.say(event.message)
         elif event.done is None:

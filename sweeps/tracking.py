@@ -38,6 +38,7 @@ POINT = TAG + "point"
 TRIAL, PHASE = TAG + "trial", TAG + "phase"
 TEACHER_DIGEST, PROTOCOL = TAG + "teacher_digest", TAG + "protocol"
 WORKER = TAG + "worker"  # host:pid
+NODE = TAG + "node"  # the address of the worker's node in its cluster
 VERSION = TAG + "version."  # of a package, when the sweep began
 GROUP = TAG + "group"  # of sweeps that one file began
 REUSED = TAG + "reused"  # the run of another sweep that a row is of

@@ -11,13 +11,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
+from ray.util import get_node_ip_address
+
 from analysis import TrialState
 from gan import Compute, GeneratorConfig, Protocol, count_parameters, mac_g
 from sweeps.delivery import Delivery
 from sweeps.journal import Event, Record
 from sweeps.materials import MaterialSource
 from sweeps.requests import Job
-from sweeps.tracking import ERROR, PHASE, POINT, PROTOCOL, SETTLED, STATE, TEACHER_DIGEST, TRIAL, WORKER, TrackingStore
+from sweeps.tracking import ERROR, NODE, PHASE, POINT, PROTOCOL, SETTLED, STATE, TEACHER_DIGEST, TRIAL, WORKER, TrackingStore
 from sweeps.trial_storage import TrialStorage
 
 
@@ -50,7 +52,6 @@ class TrialLog:
     def __init__(self, job: Job, context: TrialContext, delivery: Delivery) -> None:
         self._job, self._context, self._delivery = job, context, delivery
         self.folder = context.trials.folder(job.request.key)
-        self._worker = f"{socket.gethostname()}:{os.getpid()}"
         # A trial that was cut off between two rungs does the later one again.
         self._reported_kimg, self._best_fid = 0.0, math.inf
         self._began = time.monotonic()
@@ -104,7 +105,7 @@ class TrialLog:
     def _require_own(self) -> None:
         # A node that is cut off goes on for a while, when its trials run elsewhere already.
         record = self._context.trials.folder(self.folder.key).record()
-        if record and record.tags.get(WORKER) != self._worker:
+        if record and record.tags.get(WORKER) != _worker():
             raise TakenOverError(f"the trial goes on at {record.tags.get(WORKER)}")
 
 
@@ -151,9 +152,15 @@ def _tags(job: Job, context: TrialContext) -> dict[str, str]:
         TEACHER_DIGEST: request.teacher_digest,
         PROTOCOL: request.protocol_digest,
         POINT: job.point_json,
-        WORKER: f"{socket.gethostname()}:{os.getpid()}",
+        WORKER: _worker(),
+        NODE: get_node_ip_address(),
         STATE: str(TrialState.RUNNING),
     }
+
+
+def _worker() -> str:
+    # Hosts in containers may have one name, so the address is part of it.
+    return f"{socket.gethostname()}/{get_node_ip_address()}:{os.getpid()}"
 
 
 def close_running(trials: TrialStorage, state: TrialState) -> None:
