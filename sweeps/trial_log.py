@@ -18,7 +18,8 @@ from sweeps.delivery import Delivery
 from sweeps.extractors import ExtractorFiles
 from sweeps.journal import Event, Record, TrialFolder, trial_folders
 from sweeps.requests import Job
-from sweeps.tracking import ERROR, PHASE, POINT, PROTOCOL, SETTLED, STATE, TEACHER_DIGEST, TRIAL, WORKER, TrackingStore
+from sweeps.tracking import ERROR, PHASE, POINT, PROTOCOL, SETTLED, STATE, TEACHER_DIGEST, TRIAL, WORKER
+from sweeps.tracking_store import TrackingStore
 
 
 @dataclass(frozen=True)

@@ -69,15 +69,16 @@ def tracking_serve(
 
     Artifacts go through the server, so clients need its address alone: MLFLOW_TRACKING_URI.
     """
-    from cluster import ClusterError, TeamServer, basic_auth, serve_team
-    from sweeps.tracking import MODELS_EXPERIMENT, SWEEPS_EXPERIMENT
-    from sweeps.workspace import Workspace, default_data_dir
+    _hide_passwords({STORE: (STORE_ENV, store_uri), ARTIFACTS: (ARTIFACTS_ENV, artifacts)})  # before all else
 
-    _hide_passwords({STORE: (STORE_ENV, store_uri), ARTIFACTS: (ARTIFACTS_ENV, artifacts)})
+    from cluster import ClusterError, TeamServer, basic_auth, serve_team
+    from sweeps.data_dir import default_data_dir, local_store, writable
+    from sweeps.tracking_store import MODELS_EXPERIMENT, SWEEPS_EXPERIMENT
+
     if admin_password_file and not with_accounts:
         raise ClusterError("An admin's password is for --basic-auth", "none", "Add --basic-auth.")
-    root = Workspace.open(data_dir or default_data_dir()).root
-    own = Workspace(root, tracking_uri=None).store
+    root = writable(data_dir or default_data_dir())
+    own = local_store(root)
     password_file = admin_password_file.expanduser() if admin_password_file else None
     server = TeamServer(
         store_uri or own.uri,
