@@ -1,4 +1,4 @@
-"""The machines: Ray sessions and the MLflow server as a process. Knows no network and no search."""
+"""The machines: Ray sessions, and the MLflow server as a process, for one or for a team. No network, no search."""
 
 from cluster.basic_auth import BasicAuth, basic_auth
 from cluster.database import passwords_of
