@@ -55,7 +55,8 @@ def require_database(uri: str, proxied: Sequence[str] = ()) -> None:
     `proxied` are the experiments whose artifacts clients on other machines write. Made by a client without a
     server, they have their artifacts in a folder of that machine, where no other machine's client can write.
     """
-    if uri.startswith("sqlite:///") and not Path(uri.removeprefix("sqlite:///")).exists():
+    address = _parsed(uri)
+    if address.get_backend_name() == "sqlite" and not Path(address.database or "").is_file():
         return
     with _connected(uri) as connection:
         _require_schema(connection, without_password(uri))

@@ -18,6 +18,7 @@ from cluster.database import passwords_of, require_database, with_driver, withou
 from cluster.errors import ClusterError
 from cluster.object_store import require_object_store
 from cluster.tracking_server import (
+    ARTIFACTS,
     NO_PICKLES,
     SETTINGS,
     STORE_URI,
@@ -78,7 +79,7 @@ class TeamServer:
 
     def environment(self) -> dict[str, str]:
         """Its environment, with the passwords."""
-        own = {STORE_URI: with_driver(self.store_uri), "MLFLOW_ARTIFACTS_DESTINATION": self.artifacts_destination}
+        own = {STORE_URI: with_driver(self.store_uri), ARTIFACTS: self.artifacts_destination}
         inherited = {name: value for name, value in os.environ.items() if name not in CLIENTS_OWN}
         return {**SETTINGS, **inherited, **NO_PICKLES, **own, **(self.auth.environment if self.auth else {})}
 

@@ -26,7 +26,8 @@ SETTINGS = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "MLFLOW_DISABLE_TELEM
 # Whatever the user's own: no model that a client uploaded is ever unpickled in the server's process.
 NO_PICKLES = {"MLFLOW_ALLOW_PICKLE_DESERIALIZATION": "false"}
 
-STORE_URI = "MLFLOW_BACKEND_STORE_URI"  # of the environment, which other users cannot see, unlike a command
+# Of the environment, which other users cannot see, unlike a command.
+STORE_URI, ARTIFACTS = "MLFLOW_BACKEND_STORE_URI", "MLFLOW_ARTIFACTS_DESTINATION"
 
 
 Served = tuple[str, subprocess.Popen[bytes]]  # a server's URL and its process
@@ -139,7 +140,8 @@ def bracketed(host: str) -> str:
 @contextmanager
 def _served(store_uri: str, artifact_root: str | None, host: str, port: int) -> Iterator[Served]:
     uri = with_driver(store_uri)
-    environment = {**SETTINGS, **os.environ, **NO_PICKLES, STORE_URI: uri}
+    served_before = {ARTIFACTS: artifact_root} if artifact_root else {}  # to other machines, and looked at here
+    environment = {**SETTINGS, **served_before, **os.environ, **NO_PICKLES, STORE_URI: uri}
     with tempfile.TemporaryFile() as log:
         command = serve_command(uri, artifact_root, host, port)
         with running(command, environment, host, port, log, passwords_of(uri)) as served:

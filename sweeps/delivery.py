@@ -15,7 +15,8 @@ from mlflow.protos.databricks_pb2 import (
 
 from sweeps.errors import SweepError
 from sweeps.journal import Event, TrialFolder
-from sweeps.tracking import ERROR, PHASE, REUSED, SETTLED, STATE, TRIAL, Tracking, TrackingStore
+from sweeps.tracking import ERROR, PHASE, REUSED, SETTLED, STATE, TRIAL, Tracking
+from sweeps.tracking_store import TrackingStore
 from sweeps.trial_storage import TrialStorage
 
 PAUSE_S = 5.0  # between two tries to reach a store that is away

@@ -10,13 +10,11 @@ import logging
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import dataclass
+from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlparse
 from urllib.request import url2pathname
 
-from filelock import FileLock
 from mlflow import MlflowClient
 from mlflow.entities import Metric, Param, Run, RunTag
 from mlflow.entities.model_registry import ModelVersion
@@ -25,9 +23,8 @@ from mlflow.exceptions import MlflowException
 from analysis import TrialState
 from sweeps.errors import SweepError
 from sweeps.run_search import OLDEST_FIRST, PAGE, are_as_many, has_tags, search
+from sweeps.tracking_store import MODELS_EXPERIMENT, SWEEPS_EXPERIMENT, TrackingStore
 
-SWEEPS_EXPERIMENT = "ganlimit"
-MODELS_EXPERIMENT = "ganlimit-models"
 CHAMPION = "champion"
 
 TAG = "ganlimit."
@@ -45,8 +42,6 @@ REUSED = TAG + "reused"  # the run of another sweep that a row is of
 DRIVER = TAG + "driver"  # who drives the sweep now
 REOPENED = TAG + "reopened"  # of a run that was begun again after it had settled
 PARENT = "mlflow.parentRunId"
-
-LOCAL_UI = "http://127.0.0.1:5000"
 
 # A trial in one of these states would end the same way again; any other is run again. Whether memory suffices
 # depends on how many run at once.
@@ -71,34 +66,6 @@ def spec_text(tags: Mapping[str, str]) -> str:
     """The specification that `spec_tags` cut into pieces."""
     rest = itertools.takewhile(tags.__contains__, (f"{SPEC}.{number}" for number in itertools.count(1)))
     return "".join(tags[name] for name in (SPEC, *rest))
-
-
-@dataclass(frozen=True)
-class TrackingStore:
-    """Where runs and artifacts are kept. Small and picklable: it travels to the workers."""
-
-    uri: str
-    artifact_root: str | None = None  # None leaves the choice to a tracking server
-
-    @classmethod
-    def local(cls, database: Path, artifacts: Path) -> "TrackingStore":
-        """An SQLite file and a folder of artifacts."""
-        return cls(f"sqlite:///{database}", artifacts.as_uri())
-
-    @property
-    def ui_address(self) -> str:
-        """Where a browser sees the runs: the tracking server, or where `ganlimit ui` serves a local store."""
-        parts = urlparse(self.uri)
-        if parts.scheme not in {"http", "https"}:
-            return LOCAL_UI
-        host = parts.netloc.rpartition("@")[2]  # a password stays where it is
-        return f"{parts.scheme}://{host}{parts.path.rstrip('/')}"
-
-    def opening(self) -> AbstractContextManager[object]:
-        """Held while the store is opened: two processes that both make a new database would break it."""
-        if not self.uri.startswith("sqlite:///"):
-            return nullcontext()
-        return FileLock(f"{self.uri.removeprefix('sqlite:///')}.lock")
 
 
 class Tracking:
@@ -282,20 +249,10 @@ class Tracking:
     def _experiment(self, name: str) -> str:
         found = self.client.get_experiment_by_name(name)
         if found is not None:
-            self._require_reachable(str(found.artifact_location))
+            self.store.require_reachable(str(found.artifact_location))
             return str(found.experiment_id)
         root = self.store.artifact_root
         return str(self.client.create_experiment(name, f"{root}/{name}" if root else None))
-
-    def _require_reachable(self, artifacts: str) -> None:
-        """Artifacts behind a tracking server have no meaning to who opens its database without it."""
-        if artifacts.startswith("mlflow-artifacts:") and urlparse(self.store.uri).scheme not in {"http", "https"}:
-            raise SweepError(
-                "A store that a tracking server made is used through the server",
-                f"its database alone ({self.store.uri.rpartition('@')[2]})",
-                "Run `ganlimit tracking serve` on it and set MLFLOW_TRACKING_URI to the server's address, or choose "
-                "another --data-dir.",
-            )
 
     def _open(self, experiment: str, identity: Mapping[str, str], name: str, tags: Mapping[str, str]) -> Run:
         found = self._first(experiment, identity)

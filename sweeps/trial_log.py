@@ -19,7 +19,8 @@ from sweeps.delivery import Delivery
 from sweeps.journal import Event, Record
 from sweeps.materials import MaterialSource
 from sweeps.requests import Job
-from sweeps.tracking import ERROR, NODE, PHASE, POINT, PROTOCOL, SETTLED, STATE, TEACHER_DIGEST, TRIAL, WORKER, TrackingStore
+from sweeps.tracking import ERROR, NODE, PHASE, POINT, PROTOCOL, SETTLED, STATE, TEACHER_DIGEST, TRIAL, WORKER
+from sweeps.tracking_store import TrackingStore
 from sweeps.trial_storage import TrialStorage
 
 
@@ -153,14 +154,18 @@ def _tags(job: Job, context: TrialContext) -> dict[str, str]:
         PROTOCOL: request.protocol_digest,
         POINT: job.point_json,
         WORKER: _worker(),
-        NODE: get_node_ip_address(),
+        NODE: _node(),
         STATE: str(TrialState.RUNNING),
     }
 
 
+def _node() -> str:
+    return str(get_node_ip_address())  # type: ignore[no-untyped-call]
+
+
 def _worker() -> str:
     # Hosts in containers may have one name, so the address is part of it.
-    return f"{socket.gethostname()}/{get_node_ip_address()}:{os.getpid()}"
+    return f"{socket.gethostname()}/{_node()}:{os.getpid()}"
 
 
 def close_running(trials: TrialStorage, state: TrialState) -> None:

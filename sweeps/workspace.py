@@ -2,17 +2,14 @@
 
 import os
 import re
-import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from sweeps.data_dir import DATABASE, local_store, writable
 from sweeps.driver import current_driver
 from sweeps.errors import SweepError
 from sweeps.spec import NAME_PATTERN
-from sweeps.tracking import TrackingStore
-
-DATABASE = "mlflow.db"
-DEFAULT_DATA_DIR = Path("ganlimit-data")
+from sweeps.tracking_store import TrackingStore
 
 
 @dataclass(frozen=True)
@@ -35,18 +32,7 @@ class Workspace:
     @classmethod
     def open(cls, data_dir: Path) -> "Workspace":
         """The workspace in `data_dir`, made if missing. Raises SweepError when it cannot be written."""
-        root = data_dir.expanduser().resolve()
-        try:
-            root.mkdir(parents=True, exist_ok=True)
-            with tempfile.TemporaryFile(dir=root):
-                pass
-        except OSError as error:
-            raise SweepError(
-                "The data directory is a folder that can be written",
-                f"{root} ({error.strerror})",
-                "Choose another with --data-dir.",
-            ) from error
-        return cls(root)
+        return cls(writable(data_dir))
 
     @classmethod
     def existing(cls, data_dir: Path) -> "Workspace":
@@ -64,7 +50,7 @@ class Workspace:
     def store(self) -> TrackingStore:
         if self.tracking_uri:
             return TrackingStore(self.tracking_uri)
-        return TrackingStore.local(self.root / DATABASE, self.root / "artifacts")
+        return local_store(self.root)
 
     @property
     def pools(self) -> Path:
@@ -87,8 +73,3 @@ class Workspace:
         folder = self.root / "sweeps" / name
         folder.mkdir(parents=True, exist_ok=True)
         return folder
-
-
-def default_data_dir() -> Path:
-    """GANLIMIT_DATA_DIR, or ./ganlimit-data."""
-    return Path(os.environ.get("GANLIMIT_DATA_DIR", DEFAULT_DATA_DIR))

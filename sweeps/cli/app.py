@@ -237,8 +237,11 @@ def _is_full_disk(error: BaseException | None) -> bool:
 
 
 def _is_for_people(error: ValueError) -> bool:
-    from analysis import AnalysisError
     from cluster import ClusterError
+
+    if isinstance(error, ClusterError | sweeps.SweepError):
+        return True  # without seconds of torch, for an error that comes before it
+    from analysis import AnalysisError
     from gan import GanError
 
-    return isinstance(error, GanError | AnalysisError | ClusterError | sweeps.SweepError)
+    return isinstance(error, GanError | AnalysisError)

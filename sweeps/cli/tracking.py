@@ -15,6 +15,48 @@ ARTIFACTS, ARTIFACTS_ENV = "--artifacts-destination", "MLFLOW_ARTIFACTS_DESTINAT
 
 tracking_app = typer.Typer(help="The MLflow server that several machines share.", no_args_is_help=True)
 
+Host = Annotated[str, typer.Option("--host", help="Address to listen on; 0.0.0.0 for all.")]
+Port = Annotated[int, typer.Option("--port", min=1, max=65535, help="Port to listen on.")]
+StoreUri = Annotated[
+    str | None,
+    typer.Option(
+        STORE,
+        envvar=STORE_ENV,
+        help="The database, such as postgresql://user@host/name; one with a password better in the variable. "
+        "Default: in the data directory.",
+        show_default=False,
+    ),
+]
+Artifacts = Annotated[
+    str | None,
+    typer.Option(
+        ARTIFACTS,
+        envvar=ARTIFACTS_ENV,
+        help="Where the server keeps artifacts, such as s3://bucket/prefix. Default: in the data directory.",
+        show_default=False,
+    ),
+]
+AllowedHosts = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--allowed-host",
+        metavar="NAME[:PORT]",
+        help="A further name by which clients reach the server; give it several times.",
+        show_default=False,
+    ),
+]
+WithAccounts = Annotated[
+    bool, typer.Option("--basic-auth", help="Ask for name and password; the user admin makes accounts.")
+]
+AdminPasswordFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--admin-password-file",
+        help="The admin's first password, mode 0600. Default: generated in the data directory.",
+        show_default=False,
+    ),
+]
+
 
 @tracking_app.callback()
 def tracking() -> None:
@@ -23,61 +65,29 @@ def tracking() -> None:
 
 @tracking_app.command("serve")
 def tracking_serve(
-    host: Annotated[str, typer.Option("--host", help="Address to listen on; 0.0.0.0 for all.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option("--port", min=1, max=65535, help="Port to listen on.")] = 5000,
-    store_uri: Annotated[
-        str | None,
-        typer.Option(
-            STORE,
-            envvar=STORE_ENV,
-            help="The database, such as postgresql://user:password@host/database. Default: in the data directory.",
-            show_default=False,
-        ),
-    ] = None,
-    artifacts: Annotated[
-        str | None,
-        typer.Option(
-            ARTIFACTS,
-            envvar=ARTIFACTS_ENV,
-            help="Where the server keeps artifacts, such as s3://bucket/prefix. Default: in the data directory.",
-            show_default=False,
-        ),
-    ] = None,
-    allowed_hosts: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--allowed-host",
-            metavar="NAME[:PORT]",
-            help="A further name by which clients reach the server; give it several times.",
-            show_default=False,
-        ),
-    ] = None,
-    with_accounts: Annotated[
-        bool, typer.Option("--basic-auth", help="Ask for name and password; the user admin makes accounts.")
-    ] = False,
-    admin_password_file: Annotated[
-        Path | None,
-        typer.Option(
-            "--admin-password-file",
-            help="The admin's first password, mode 0600. Default: generated in the data directory.",
-            show_default=False,
-        ),
-    ] = None,
+    host: Host = "127.0.0.1",
+    port: Port = 5000,
+    store_uri: StoreUri = None,
+    artifacts: Artifacts = None,
+    allowed_hosts: AllowedHosts = None,
+    with_accounts: WithAccounts = False,
+    admin_password_file: AdminPasswordFile = None,
     data_dir: DataDir = None,
 ) -> None:
     """Serve runs, models and artifacts to clients on other machines until Ctrl-C.
 
     Artifacts go through the server, so clients need its address alone: MLFLOW_TRACKING_URI.
     """
-    from cluster import ClusterError, TeamServer, basic_auth, serve_team
-    from sweeps.tracking import MODELS_EXPERIMENT, SWEEPS_EXPERIMENT
-    from sweeps.workspace import Workspace, default_data_dir
+    _hide_passwords({STORE: (STORE_ENV, store_uri), ARTIFACTS: (ARTIFACTS_ENV, artifacts)})  # before all else
 
-    _hide_passwords({STORE: (STORE_ENV, store_uri), ARTIFACTS: (ARTIFACTS_ENV, artifacts)})
+    from cluster import ClusterError, TeamServer, basic_auth, serve_team
+    from sweeps.data_dir import default_data_dir, local_store, writable
+    from sweeps.tracking_store import MODELS_EXPERIMENT, SWEEPS_EXPERIMENT
+
     if admin_password_file and not with_accounts:
         raise ClusterError("An admin's password is for --basic-auth", "none", "Add --basic-auth.")
-    root = Workspace.open(data_dir or default_data_dir()).root
-    own = Workspace(root, tracking_uri=None).store
+    root = writable(data_dir or default_data_dir())
+    own = local_store(root)
     password_file = admin_password_file.expanduser() if admin_password_file else None
     server = TeamServer(
         store_uri or own.uri,

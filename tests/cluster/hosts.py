@@ -84,7 +84,7 @@ class Network:
 
 @contextmanager
 def network(folder: Path, *names: str) -> Iterator[Network]:
-    """Hosts with these names; the test skips where namespaces are not allowed. `folder` has a short path, for sockets."""
+    """Hosts with these names; the test skips where namespaces are not allowed. `folder` is short, for sockets."""
     if os.geteuid() != 0 or shutil.which("ip") is None:
         pytest.skip("network namespaces need root and iproute2")
     # One that no other test of this machine has at the same time.

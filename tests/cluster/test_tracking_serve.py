@@ -182,6 +182,7 @@ def test_a_client_loses_nothing_when_the_database_restarts(shared: Team, databas
     assert sorted((m.step, m.value) for m in client.get_metric_history(run_id, "fid")) == [(s, s / 2) for s in steps]
 
 
+@pytest.mark.slow
 def test_accounts_are_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("flask_wtf")
     secret = tmp_path / "secret"

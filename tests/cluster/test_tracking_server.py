@@ -35,8 +35,13 @@ def test_the_server_shows_what_was_written_to_the_store_and_ends_with_the_block(
     run_id = client.create_run(experiment).info.run_id
     (tmp_path / "note.txt").write_text("kept")
     client.log_artifact(run_id, str(tmp_path / "note.txt"))
+    served = client.create_experiment("served", "mlflow-artifacts:/served")  # by a team's server, as its clients see it
+    served_run = client.create_run(served).info.run_id
+    (tmp_path / f"artifacts/served/{served_run}/artifacts").mkdir(parents=True)
+    (tmp_path / f"artifacts/served/{served_run}/artifacts/note.txt").write_text("shared")
     port = free_port()
     with tracking_server(uri, root, port=port) as url:
+        assert get(f"{url}/get-artifact?path=note.txt&run_uuid={served_run}") == "shared"
         assert get(f"{url}/health") == "OK"
         assert "<html" in get(url)
         listed = json.loads(get(f"{url}/api/2.0/mlflow/artifacts/list?run_id={run_id}"))

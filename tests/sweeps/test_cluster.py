@@ -4,7 +4,6 @@ The hosts are network namespaces. Trials keep their files in an S3 store, runs g
 PostgreSQL, and the submission comes from a host that is no part of the cluster.
 """
 
-import json
 import subprocess
 import sys
 import tempfile
@@ -22,7 +21,7 @@ from mlflow.entities import Run
 
 from sweeps.tracking import KIND, NODE, STATE, TRIAL_KEY
 from tests.cluster.hosts import Host, Network, network
-from tests.cluster.servers import PASSWORD, PostgresServer, S3Server, postgres, s3_server
+from tests.cluster.servers import PostgresServer, S3Server, postgres, s3_server
 
 ADMIN_PASSWORD = "a-long-enough-canary"
 RUNGS = [10.048, 20.032, 30.016, 40.0]  # whole batches of 64
@@ -81,7 +80,7 @@ class Lab:
         options += ["--admin-password-file", self.password_file, "--data-dir", self.store.home / "data"]
         secret = {"MLFLOW_BACKEND_STORE_URI": self.database.uri, **self.s3.environment}
         self.server = self.store.start(*command, *options, **secret)
-        wait_until(lambda: self._answers(), 60)
+        wait_until(self._answers)
 
     def stop_tracking(self) -> None:
         assert self.server is not None

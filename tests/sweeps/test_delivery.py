@@ -6,7 +6,8 @@ import pytest
 
 from sweeps.delivery import Delivery
 from sweeps.journal import Event, TrialFolder
-from sweeps.tracking import PHASE, REUSED, STATE, TRIAL, Tracking, TrackingStore, spec_tags, spec_text
+from sweeps.tracking import PHASE, REUSED, STATE, TRIAL, Tracking, spec_tags, spec_text
+from sweeps.tracking_store import TrackingStore
 from sweeps.trial_storage import MountedTrials
 
 OPENED = Event("opened", 0.0, {"parameters": 10.0}, {"width": "2"}, {"mlflow.runName": "x", STATE: "RUNNING"})

@@ -10,7 +10,8 @@ import analysis
 import sweeps
 from sweeps.importance import importances
 from sweeps.reporting import write_report, write_reports
-from sweeps.tracking import Tracking, TrackingStore
+from sweeps.tracking import Tracking
+from sweeps.tracking_store import TrackingStore
 from sweeps.workspace import Workspace
 
 

@@ -1,0 +1,37 @@
+"""The data directory as a folder: which one, can it be written, and the tracking store in it."""
+
+import os
+import tempfile
+from pathlib import Path
+
+from sweeps.errors import SweepError
+from sweeps.tracking_store import TrackingStore
+
+DATABASE = "mlflow.db"
+DEFAULT_DATA_DIR = Path("ganlimit-data")
+
+
+def default_data_dir() -> Path:
+    """GANLIMIT_DATA_DIR, or ./ganlimit-data."""
+    return Path(os.environ.get("GANLIMIT_DATA_DIR", DEFAULT_DATA_DIR))
+
+
+def writable(data_dir: Path) -> Path:
+    """The absolute path of `data_dir`, made if missing. Raises SweepError when it cannot be written."""
+    root = data_dir.expanduser().resolve()
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=root):
+            pass
+    except OSError as error:
+        raise SweepError(
+            "The data directory is a folder that can be written",
+            f"{root} ({error.strerror})",
+            "Choose another with --data-dir.",
+        ) from error
+    return root
+
+
+def local_store(root: Path) -> TrackingStore:
+    """The SQLite file and the folder of artifacts of a data directory."""
+    return TrackingStore.local(root / DATABASE, root / "artifacts")

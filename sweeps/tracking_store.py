@@ -1,0 +1,53 @@
+"""Where runs are tracked: an address, and names in it. Loads no MLflow, so that a server's parent stays small."""
+
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlparse
+
+from filelock import FileLock
+
+from sweeps.errors import SweepError
+
+SWEEPS_EXPERIMENT = "ganlimit"
+MODELS_EXPERIMENT = "ganlimit-models"
+
+LOCAL_UI = "http://127.0.0.1:5000"
+
+
+@dataclass(frozen=True)
+class TrackingStore:
+    """Where runs and artifacts are kept. Small and picklable: it travels to the workers."""
+
+    uri: str
+    artifact_root: str | None = None  # None leaves the choice to a tracking server
+
+    @classmethod
+    def local(cls, database: Path, artifacts: Path) -> "TrackingStore":
+        """An SQLite file and a folder of artifacts."""
+        return cls(f"sqlite:///{database}", artifacts.as_uri())
+
+    @property
+    def ui_address(self) -> str:
+        """Where a browser sees the runs: the tracking server, or where `ganlimit ui` serves a local store."""
+        parts = urlparse(self.uri)
+        if parts.scheme not in {"http", "https"}:
+            return LOCAL_UI
+        host = parts.netloc.rpartition("@")[2]  # a password stays where it is
+        return f"{parts.scheme}://{host}{parts.path.rstrip('/')}"
+
+    def opening(self) -> AbstractContextManager[object]:
+        """Held while the store is opened: two processes that both make a new database would break it."""
+        if not self.uri.startswith("sqlite:///"):
+            return nullcontext()
+        return FileLock(f"{self.uri.removeprefix('sqlite:///')}.lock")
+
+    def require_reachable(self, artifacts: str) -> None:
+        """Raise SweepError for artifacts behind a server that this store is opened without."""
+        if artifacts.startswith("mlflow-artifacts:") and urlparse(self.uri).scheme not in {"http", "https"}:
+            raise SweepError(
+                "A store that a tracking server made is used through the server",
+                "its database alone",
+                "Run `ganlimit tracking serve` on it and set MLFLOW_TRACKING_URI to the server's address, or choose "
+                "another --data-dir.",
+            )
