@@ -21,6 +21,7 @@ from cluster.storage import Mirror, is_object_store, storage_address
 from cluster.team_server import TeamServer, serve_team, team_server
 from cluster.tokens import use_token
 from cluster.tracking_server import serve_command, serve_ui, tracking_server
+from cluster.watch import ending_with
 
 __all__ = [
     "BasicAuth",
@@ -48,6 +49,7 @@ __all__ = [
     "basic_auth",
     "checks_of",
     "cluster_overview",
+    "ending_with",
     "fair_shares",
     "is_object_store",
     "join",

@@ -14,6 +14,7 @@ from cluster import (
     alive_nodes,
     autoscaled_resources,
     checks_of,
+    ending_with,
     probe_nodes,
     ray_session,
     require_fine,
@@ -108,7 +109,12 @@ def site_of(
     if address is None:
         yield ThisMachine(workspace, data_root, workers and workers * specs[0].resources.cpus_per_trial)
         return
-    with _code() as code, ray_session(address, code=code) as session:
+    name = specs[0].group or specs[0].name
+    farewell = (
+        f"error: The cluster is there until the sweep has ended, got no answer from its head for a while. On a new head "
+        f"the same command, or the same submission of {name}, goes on: no finished trial runs twice."
+    )
+    with _code() as code, ray_session(address, code=code) as session, ending_with(session.address, farewell):
         need, nodes = need_of(specs[0]), alive_nodes()
         if not specs[0].cluster.grows:
             require_schedulable(nodes, need, autoscaled_resources())

@@ -200,7 +200,7 @@ def ui(
 def main() -> None:
     """Entry point: a person's mistake is one line on stderr and exit code 2, Ctrl-C is 130.
 
-    3 is a sweep that ran to its end while the tracking store was away.
+    3 is a sweep that ran to its end while the tracking store was away, 4 one whose cluster went away.
     """
     try:
         app(standalone_mode=True)

@@ -1,0 +1,40 @@
+"""Whether a trial can ever be scheduled."""
+
+import pytest
+
+from cluster import ClusterError, Node, TrialNeed, require_schedulable
+
+HEAD = Node("1", "10.0.0.1", {"CPU": 0.0}, {}, is_head=True)
+CORES = Node("2", "10.0.0.2", {"CPU": 8.0}, {})
+GPUS = Node("3", "10.0.0.3", {"CPU": 16.0, "GPU": 2.0, "licence": 1.0}, {"ray.io/accelerator-type": "H100"})
+
+
+@pytest.mark.parametrize(
+    ("need", "places"),
+    [
+        (TrialNeed(1), 24),
+        (TrialNeed(3), 7),
+        (TrialNeed(1, gpus=0.1), 16),  # of 20 places on the GPUs, as far as there are cores
+        (TrialNeed(1, gpus=0.3), 6),
+        (TrialNeed(1, resources={"licence": 1}), 1),
+        (TrialNeed(1, labels={"ray.io/accelerator-type": "H100"}), 16),
+        (TrialNeed(9), 1),
+        (TrialNeed(17), 0),
+        (TrialNeed(1, gpus=3), 0),
+        (TrialNeed(1, labels={"ray.io/accelerator-type": "A100"}), 0),
+    ],
+)
+def test_places(need: TrialNeed, places: int) -> None:
+    nodes = [HEAD, CORES, GPUS]
+    assert need.places(nodes) == places
+    if places:
+        require_schedulable(nodes, need)
+    else:
+        with pytest.raises(ClusterError, match=r"some node has room for that, got .*10\.0\.0\.3 has 16 CPU, 2 GPU"):
+            require_schedulable(nodes, need)
+
+
+def test_a_cluster_that_grows_is_trusted_with_what_it_may_grow_to() -> None:
+    require_schedulable([HEAD], TrialNeed(4, gpus=1), {"CPU": 64, "GPU": 8})
+    with pytest.raises(ClusterError, match="A trial occupies 4 CPU, 9 GPU"):
+        require_schedulable([HEAD], TrialNeed(4, gpus=9), {"CPU": 64, "GPU": 8})

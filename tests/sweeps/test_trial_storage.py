@@ -1,0 +1,97 @@
+"""Trials' folders on a disk and in an S3 store: one suite for both, as two machines see them."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import torch
+
+from gan import Checkpoint
+from sweeps.journal import Event
+from sweeps.tracking import STATE
+from sweeps.trial_storage import MountedTrials, ObjectStoreTrials, TrialStorage, _seen, _temporary, trials_of
+from tests.cluster.servers import S3Server, s3_server
+
+OPENED = Event("opened", 0.0, {"parameters": 10.0}, {"width": "2"}, {STATE: "RUNNING"})
+CLOSED = Event("closed", 2.0, {"wall_s": 1.0}, tags={STATE: "COMPLETED"})
+Machines = Callable[[], TrialStorage]
+
+
+@pytest.fixture(scope="module")
+def s3() -> Iterator[S3Server]:
+    with s3_server() as server, pytest.MonkeyPatch.context() as patch:
+        for name, value in server.environment.items():
+            patch.setenv(name, value)
+        yield server
+
+
+@pytest.fixture(params=["mounted", "object store"])
+def machine(request: pytest.FixtureRequest, tmp_path: Path) -> Machines:
+    """The trials as one more machine sees them, which has nothing of its own yet."""
+    if request.param == "mounted":
+        return lambda: MountedTrials(tmp_path / "trials")
+    server = request.getfixturevalue("s3")
+
+    def fresh() -> TrialStorage:
+        _temporary.cache_clear()  # each process has a copy of its own
+        _seen.cache_clear()
+        return ObjectStoreTrials(server.uri, f"{tmp_path.name}/trials")
+
+    return fresh
+
+
+def test_what_one_machine_writes_another_goes_on_with(machine: Machines) -> None:
+    there = machine().folder("key")
+    there.append(OPENED)
+    there.save_checkpoint(Checkpoint(2000, {"weight": torch.arange(3.0)}))
+    there.append(Event("reported", 2.0, {"fid": 5.0}))
+    there.set_delivered(1, "run")
+    here = machine().folder("key")
+    assert [event.kind for event in here.events()] == ["opened", "reported"]
+    assert here.delivered() == (1, "run")
+    checkpoint = here.checkpoint()
+    assert checkpoint is not None
+    assert checkpoint.images_seen == 2000
+    assert checkpoint.state["weight"].tolist() == [0, 1, 2]
+
+
+def test_a_student_waits_for_its_delivery_until_it_is_forgotten(machine: Machines) -> None:
+    there = machine().folder("key")
+    (there.model / "last").mkdir(parents=True)
+    (there.model / "last" / "card.json").write_text("{}")
+    there.keep()
+    here = machine().folder("key")
+    student = here.student()
+    assert student is not None
+    assert (student / "last" / "card.json").read_text() == "{}"
+    here.delete_student()
+    assert machine().folder("key").student() is None
+
+
+def test_a_driver_sees_all_trials_as_they_are_now(machine: Machines) -> None:
+    driver = worker = machine()
+    assert driver.folders() == []
+    worker.folder("a").append(OPENED)
+    worker.folder("b").append(OPENED)
+    assert [folder.key for folder in driver.folders()] == ["a", "b"]
+    worker.folder("b").append(CLOSED)
+    worker.folder("a").delete()
+    (left,) = driver.folders()
+    record = left.record()
+    assert record is not None
+    assert (left.key, record.tags[STATE]) == ("b", "COMPLETED")
+
+
+def test_a_damaged_checkpoint_is_forgotten_everywhere(machine: Machines) -> None:
+    there = machine().folder("key")
+    there.append(OPENED)
+    there.save_checkpoint(Checkpoint(2000, {"weight": torch.zeros(3)}))
+    there.checkpoint_path.write_bytes(b"cut off")
+    there._push(there.checkpoint_path)
+    assert machine().folder("key").checkpoint() is None
+    assert machine().folder("key").checkpoint() is None, "it does not come back"
+
+
+def test_the_place_follows_from_the_address(tmp_path: Path) -> None:
+    assert trials_of("s", str(tmp_path)) == MountedTrials(tmp_path / "sweeps" / "s" / "trials")
+    assert trials_of("s", "s3://bucket/x") == ObjectStoreTrials("s3://bucket/x", "sweeps/s/trials")
