@@ -21,7 +21,7 @@ from cluster.tracking_server import SETTINGS, serve_command
 
 NODE_PROCESS = Path(__file__).with_name("node_process.py")
 START_TIMEOUT_S = 90.0
-PROBE_TIMEOUT_S = 20.0
+PROBE_TIMEOUT_S = 10.0
 HEALTH_TIMEOUT_S = 2.0
 POLL_S = 0.2
 JOINED = "Ray runtime started."  # what `ray start` writes once the cluster knows the node
@@ -30,7 +30,7 @@ JOINED = "Ray runtime started."  # what `ray start` writes once the cluster know
 PROBE = """
 import sys
 from ray._raylet import GcsClient
-print((GcsClient(address=sys.argv[1]).internal_kv_get(b"webui:url", b"dashboard", timeout=10) or b"").decode())
+print((GcsClient(address=sys.argv[1]).internal_kv_get(b"webui:url", b"dashboard", timeout=8) or b"").decode())
 """
 
 
@@ -82,6 +82,7 @@ def _environment(state: NodeState, extra: Mapping[str, str]) -> dict[str, str]:
         "PATH": os.pathsep.join([str(Path(sys.executable).parent), inherited.get("PATH", os.defpath)]),
         MODE: "token" if state.token_file else "disabled",
         processes.MARK: state.mark,
+        "TMPDIR": state.temp_dir,  # which is removed with all that Ray's processes and jobs left there
     }
     if state.token_file:
         own[TOKEN_PATH] = state.token_file

@@ -18,6 +18,7 @@ from analysis import TrialState
 from cluster import ray_session
 from gan import DataRoot, default_data_root, load_dataset
 from sweeps.budget import Spending
+from sweeps.data_dir import default_data_dir
 from sweeps.delivery import Delivery, undelivered
 from sweeps.driver import sole_driver
 from sweeps.errors import SweepError, UndeliveredError
@@ -36,7 +37,7 @@ from sweeps.tracking import GROUP, VERSION, Tracking, spec_tags, spec_text
 from sweeps.trial_log import close_running
 from sweeps.tuning import run_trials
 from sweeps.view import SweepView
-from sweeps.workspace import Workspace, default_data_dir
+from sweeps.workspace import Workspace
 
 VERSIONED = ("ganlimit", "torch", "torchvision", "torch-fidelity", "ray", "optuna", "mlflow")  # told by the report
 MAY_GROW = ("search.trials", "confirm.seeds")  # of what is there nothing is done again or lost

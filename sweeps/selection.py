@@ -14,6 +14,7 @@ import analysis
 from cluster import ray_session
 from gan import AnyGenerator, DataRoot, default_data_root, load_dataset
 from gan.seeds import seed_at
+from sweeps.data_dir import default_data_dir
 from sweeps.errors import SweepError
 from sweeps.extractors import Extractor, find_or_make_extractor
 from sweeps.progress import Display, QuietDisplay
@@ -21,7 +22,7 @@ from sweeps.spec import SweepSpec
 from sweeps.teachers import find_or_make_teacher
 from sweeps.tracking import KIND, Tracking
 from sweeps.tuning import ENVIRONMENT, environment
-from sweeps.workspace import Workspace, default_data_dir
+from sweeps.workspace import Workspace
 
 REPEATS = 5  # evaluations at fresh latents, whose spread is a FID's uncertainty
 

@@ -12,7 +12,6 @@ from sweeps.spec import NAME_PATTERN
 from sweeps.tracking import TrackingStore
 
 DATABASE = "mlflow.db"
-DEFAULT_DATA_DIR = Path("ganlimit-data")
 
 
 @dataclass(frozen=True)
@@ -87,8 +86,3 @@ class Workspace:
         folder = self.root / "sweeps" / name
         folder.mkdir(parents=True, exist_ok=True)
         return folder
-
-
-def default_data_dir() -> Path:
-    """GANLIMIT_DATA_DIR, or ./ganlimit-data."""
-    return Path(os.environ.get("GANLIMIT_DATA_DIR", DEFAULT_DATA_DIR))

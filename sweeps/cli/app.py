@@ -228,6 +228,9 @@ def _is_full_disk(error: BaseException | None) -> bool:
 def _is_for_people(error: ValueError) -> bool:
     from analysis import AnalysisError
     from cluster import ClusterError
-    from gan import GanError
 
-    return isinstance(error, GanError | AnalysisError | ClusterError | sweeps.SweepError)
+    if isinstance(error, AnalysisError | ClusterError | sweeps.SweepError):
+        return True
+    from gan import GanError  # last: it brings torch, which takes seconds
+
+    return isinstance(error, GanError)

@@ -24,7 +24,8 @@ def overrides(seed: int | None = None, name: str | None = None, trials: int | No
 
 def existing(data_dir: Path | None) -> Any:
     """The sweeps.workspace.Workspace of an existing data directory."""
-    from sweeps.workspace import Workspace, default_data_dir
+    from sweeps.data_dir import default_data_dir
+    from sweeps.workspace import Workspace
 
     return Workspace.existing(data_dir or default_data_dir())
 
