@@ -19,9 +19,11 @@ from cluster.session import own_folder
 from cluster.tokens import MODE, TOKEN, TOKEN_PATH, read_token
 from cluster.tracking_server import SETTINGS, serve_command
 
+# A node whose head is gone ends, and its workers with it, after so many seconds; Ray's own default is 60.
+HEAD_IS_GONE = {"RAY_gcs_rpc_server_reconnect_timeout_s": "30"}
 NODE_PROCESS = Path(__file__).with_name("node_process.py")
 START_TIMEOUT_S = 90.0
-PROBE_TIMEOUT_S = 20.0
+PROBE_TIMEOUT_S = 10.0
 HEALTH_TIMEOUT_S = 2.0
 POLL_S = 0.2
 JOINED = "Ray runtime started."  # what `ray start` writes once the cluster knows the node
@@ -30,7 +32,7 @@ JOINED = "Ray runtime started."  # what `ray start` writes once the cluster know
 PROBE = """
 import sys
 from ray._raylet import GcsClient
-print((GcsClient(address=sys.argv[1]).internal_kv_get(b"webui:url", b"dashboard", timeout=10) or b"").decode())
+print((GcsClient(address=sys.argv[1]).internal_kv_get(b"webui:url", b"dashboard", timeout=8) or b"").decode())
 """
 
 
@@ -59,6 +61,7 @@ def start_head(folder: Path, state: NodeState, arguments: list[str], extra: Mapp
     if url:
         state = _add(folder, state, "tracking", _tracking_command(folder, url), {**SETTINGS, **environment})
         environment = {**environment, "MLFLOW_TRACKING_URI": url, **extra}
+    environment = {"GANLIMIT_DATA_DIR": str(folder.parent), **environment}  # of the drivers that are submitted
     state = _add(folder, state, "head", _ray_command(state, arguments), environment)
     _wait(folder, state, lambda: _head_answers(state) and (not url or _is_healthy(url)))
     return state
@@ -77,11 +80,12 @@ def _environment(state: NodeState, extra: Mapping[str, str]) -> dict[str, str]:
     """The environment of a node, and thereby of all its workers and jobs."""
     kept = {name: value for name, value in os.environ.items() if name not in ("RAY_ADDRESS", TOKEN, TOKEN_PATH)}
     # Ray's metrics would be on two more ports that are the same for all heads of a machine.
-    inherited = {"DASHBOARD_METRIC_PORT": "0", "AUTOSCALER_METRIC_PORT": "0", **kept, **extra}
+    inherited = {"DASHBOARD_METRIC_PORT": "0", "AUTOSCALER_METRIC_PORT": "0", **HEAD_IS_GONE, **kept, **extra}
     own: dict[str, str] = {
         "PATH": os.pathsep.join([str(Path(sys.executable).parent), inherited.get("PATH", os.defpath)]),
         MODE: "token" if state.token_file else "disabled",
         processes.MARK: state.mark,
+        "TMPDIR": state.temp_dir,  # which is removed with all that Ray's processes and jobs left there
     }
     if state.token_file:
         own[TOKEN_PATH] = state.token_file

@@ -15,6 +15,7 @@ MARK = "GANLIMIT_NODE"  # in the environment of all that a node started
 CLOCK_TOLERANCE_S = 2.0
 POLL_S = 0.1
 TERM_TIMEOUT_S = 20.0
+LEAVE_TIMEOUT_S = 3.0  # a worker in the middle of a trial does not leave by itself when its node has gone
 KILL_TIMEOUT_S = 10.0
 LOG_TAIL_BYTES = 2000
 
@@ -76,13 +77,13 @@ def end(records: Iterable[ProcessRecord], mark: str) -> None:
 
     def left() -> list[psutil.Process]:
         members.update(marked(mark))
-        _, alive = psutil.wait_procs(members, timeout=0)
-        return [process for process in alive if _runs(process)]
+        return [process for process in members if _runs(process)]
 
     # Ray's and MLflow's own shutdown, which tells the cluster that this node leaves.
     for process in roots or members:
         _send(process.terminate)
-    _until_none(left, TERM_TIMEOUT_S)
+    _until_none(lambda: [root for root in roots if _runs(root)], TERM_TIMEOUT_S)
+    _until_none(left, LEAVE_TIMEOUT_S)
     # multiprocessing's tracker removes what the others left in /dev/shm, and then ends by itself.
     for process in [process for process in left() if not _is_tracker(process)]:
         _send(process.kill)

@@ -111,8 +111,8 @@ def site_of(
         return
     name = specs[0].group or specs[0].name
     farewell = (
-        f"error: The cluster is there until the sweep has ended, got no answer from its head for a while. On a new head "
-        f"the same command, or the same submission of {name}, goes on: no finished trial runs twice."
+        "error: The cluster is there until the sweep has ended, got no answer from its head for a while. On a new "
+        f"head the same command, or the same submission of {name}, goes on: no finished trial runs twice."
     )
     with _code() as code, ray_session(address, code=code) as session, ending_with(session.address, farewell):
         need, nodes = need_of(specs[0]), alive_nodes()

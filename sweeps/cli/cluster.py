@@ -162,7 +162,7 @@ def cluster_down(data_dir: DataDir = None) -> None:
     what = {"head": "Ray's head", "node": "the node", "tracking": "the tracking server"}
     _line("Ended " + " and ".join(what[record.kind] for record in reversed(state.processes)) + ".")
     if state.kind == "head":
-        _line("Nodes on other machines end by themselves within minutes; there: ganlimit cluster down")
+        _line("On each machine that had joined: ganlimit cluster down")
 
 
 def _data_dir(data_dir: Path | None) -> Path:
@@ -201,11 +201,16 @@ def _explain(state: "NodeState", data_dir: Path | None) -> None:
 
 def _print_overview(overview: "ClusterOverview") -> None:
     table = Table(title=f"Ray {overview.ray_version} at {overview.address}", title_justify="left", box=None)
-    for header in ("node", "state", "cores free", "GPUs free", "object store", "trials", "labels"):
-        table.add_column(header, justify="left" if header in ("node", "state", "labels") else "right")
+    for number, header in enumerate(("node", "state", "cores free", "GPUs free", "object store", "trials", "labels")):
+        table.add_column(
+            header, justify="right" if number in range(2, 6) else "left", no_wrap=header != "labels", overflow="fold"
+        )
     for node in overview.nodes:
         table.add_row(*_cells(node))
     console().print(table)
+    for node in overview.nodes:
+        if not node.alive:
+            _line(f"  {node.address} is dead: {node.message}")
     for job in overview.jobs:
         _line(f"  job {job.name}: {job.status.lower()}, {job.entrypoint}")
     if not overview.jobs:
@@ -213,15 +218,13 @@ def _print_overview(overview: "ClusterOverview") -> None:
 
 
 def _cells(node: "NodeOverview") -> list[str]:
-    state = "alive" if node.alive else f"dead: {node.message}"
-    labels = ", ".join(f"{key}={value}" for key, value in (*node.labels.items(), *node.resources.items()))
-    store = f"{node.object_store_used_bytes / 1e9:.1f} of {node.object_store_total_bytes / 1e9:.1f} GB"
+    labels = [*node.labels.items(), *((name, f"{amount:g}") for name, amount in node.resources.items())]
     return [
         f"{node.address} (head)" if node.is_head else node.address,
-        state,
+        "alive" if node.alive else "dead",
         f"{node.cpus_free:g} of {node.cpus_total:g}",
         f"{node.gpus_free:g} of {node.gpus_total:g}",
-        store,
+        f"{node.object_store_used_bytes / 1e9:.1f} of {node.object_store_total_bytes / 1e9:.1f} GB",
         str(node.trials),
-        labels,
+        ", ".join(f"{key}={value}" for key, value in labels),
     ]

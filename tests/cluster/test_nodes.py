@@ -1,0 +1,352 @@
+"""A cluster of two nodes for real, on loopback, started and ended by the commands that people type."""
+
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import textwrap
+import time
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import ray  # noqa: F401  # it brings psutil
+from mlflow import MlflowClient
+
+from cluster import ClusterError, ClusterOverview, HeadOptions, NodeState, cluster_overview, node_folder, read_state
+from cluster import processes as own_processes
+from cluster.nodes import start_head
+
+import psutil  # isort: skip
+
+SECRET = "hush-hush-7391"
+SMALL = ("--num-cpus", "1", "--object-store-memory", "100000000")
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+@dataclass(frozen=True)
+class Machine:
+    """A data directory of this machine, and the commands in it."""
+
+    data_dir: Path
+    environment: dict[str, str]
+
+    def ganlimit(self, *arguments: object) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "sweeps.cli", "cluster", *map(str, arguments), "--data-dir", self.data_dir]
+        return subprocess.run(command, env=self.environment, capture_output=True, text=True, check=False, timeout=120)
+
+    @property
+    def state(self) -> NodeState:
+        state = read_state(node_folder(self.data_dir))
+        assert state
+        return state
+
+    @property
+    def token(self) -> Path:
+        return self.data_dir / "cluster" / "token"
+
+    def overview(self) -> ClusterOverview:
+        return cluster_overview(self.state.dashboard_url, Path(str(self.state.token_file)))
+
+    def ask(self, path: str, body: dict[str, Any] | None = None) -> Any:
+        headers = {"Authorization": f"Bearer {self.token.read_text()}", "Content-Type": "application/json"}
+        content = json.dumps(body).encode() if body else None
+        request = urllib.request.Request(self.state.dashboard_url + path, content, headers)
+        with urllib.request.urlopen(request, timeout=20) as answer:
+            return json.load(answer)
+
+
+@pytest.fixture(scope="module")
+def temporary() -> Iterator[Path]:
+    # Not tmp_path, which is too long for Ray's sockets.
+    folder = Path(tempfile.mkdtemp(prefix="t-", dir="/tmp"))
+    yield folder
+    shutil.rmtree(folder)
+
+
+@pytest.fixture(scope="module")
+def environment(temporary: Path) -> dict[str, str]:
+    (temporary / "tmp").mkdir()
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("RAY_", "MLFLOW_"))}
+    outside = os.pathsep.join(path for path in kept["PATH"].split(os.pathsep) if ".venv" not in path)
+    root = str(Path(__file__).parents[2])
+    return {
+        **kept,
+        "PATH": outside,
+        "PYTHONPATH": root,
+        "HOME": str(temporary),
+        "TMPDIR": str(temporary / "tmp"),
+        "COLUMNS": "150",
+    }
+
+
+@pytest.fixture(scope="module")
+def head(temporary: Path, environment: dict[str, str]) -> Iterator[Machine]:
+    machine = Machine(temporary / "head", environment)
+    secret_file = temporary / "secrets.env"
+    secret_file.write_text(f"# of the artifact store\n\nAWS_SECRET_ACCESS_KEY={SECRET}\n")
+    secret_file.chmod(0o600)
+    ports = ("--port", free_port(), "--dashboard-port", free_port(), "--tracking-port", free_port())
+    up = machine.ganlimit("up", *ports, *SMALL, "--label", "zone=a", "--env-file", secret_file)
+    assert up.returncode == 0, up.stderr
+    state = machine.state
+    token = f"--token-file FILE --tracking-uri {state.tracking_url}"
+    assert f"ganlimit cluster join {state.address} --token-file FILE\n" in up.stdout
+    assert f"ganlimit sweep submit digits --address {state.dashboard_url} {token}\n" in up.stdout
+    assert f"FILE is a copy of {machine.token}" in up.stdout
+    yield machine
+    machine.ganlimit("down")
+
+
+@pytest.fixture(scope="module")
+def node(head: Machine, temporary: Path, environment: dict[str, str]) -> Iterator[Machine]:
+    machine = Machine(temporary / "node", environment)
+    offers = ("--label", "zone=b", "--label", "gpu=", "--resource", "fast_disk=2")
+    join = machine.ganlimit("join", head.state.address, *SMALL, *offers, "--token-file", head.token)
+    assert join.returncode == 0, join.stderr
+    yield machine
+    machine.ganlimit("down")
+
+
+def test_the_head_starts_with_a_token_of_its_own_and_both_nodes_show_what_they_offer(
+    head: Machine, node: Machine
+) -> None:
+    assert head.token.stat().st_mode & 0o777 == 0o600
+    assert len(head.token.read_text()) == 64
+    first, second = node.overview().nodes  # asked with what the node knows of the head
+    assert (first.is_head, first.alive, first.address, dict(first.labels)) == (True, True, "127.0.0.1", {"zone": "a"})
+    assert (second.is_head, second.alive, dict(second.labels)) == (False, True, {"zone": "b", "gpu": ""})
+    assert dict(second.resources) == {"fast_disk": 2.0}
+    assert (second.cpus_free, second.cpus_total, second.gpus_total) == (1, 1, 0)
+    assert second.object_store_total_bytes == 100_000_000
+    shown = node.ganlimit("status").stdout
+    assert "127.0.0.1 (head)" in shown
+    assert "fast_disk=2" in shown
+    assert json.loads(node.ganlimit("status", "--json").stdout)["nodes"][1]["resources"] == {"fast_disk": 2.0}
+
+
+def test_everything_listens_on_loopback_alone(head: Machine, node: Machine) -> None:
+    listening = {
+        (connection.laddr.ip, connection.laddr.port)
+        for machine in (head, node)
+        for process in own_processes.marked(machine.state.mark)
+        for connection in process.net_connections("tcp")
+        if connection.status == psutil.CONN_LISTEN
+    }
+    ports = {int(url.rpartition(":")[2]) for url in (head.state.address, head.state.dashboard_url)}
+    assert ports <= {port for _, port in listening}
+    assert {ip for ip, _ in listening} <= {"127.0.0.1", "::ffff:127.0.0.1"}, listening
+
+
+TUNE = """
+import os, pathlib, shutil, sys, time
+import ray
+from ray import tune
+
+go = pathlib.Path(sys.argv[1])
+
+def trial(config):
+    while not go.exists():
+        time.sleep(0.1)
+    tune.report({"python": shutil.which("python"), "node": ray.get_runtime_context().get_node_id()})
+
+bound = tune.with_resources(trial, {"cpu": 1, "fast_disk": 1})
+[result] = tune.Tuner(bound, run_config=tune.RunConfig(storage_path=sys.argv[2])).fit()
+print("RESULT", result.metrics["node"], shutil.which("python"), os.environ["MLFLOW_TRACKING_URI"])
+print("SECRET", len(os.environ["AWS_SECRET_ACCESS_KEY"]))
+"""
+
+
+def test_a_job_finds_our_python_its_credentials_and_the_other_node_and_its_trial_is_seen(
+    head: Machine, node: Machine, temporary: Path
+) -> None:
+    script, go = temporary / "job.py", temporary / "go"
+    script.write_text(TUNE)
+    entrypoint = f"python {script} {go} {temporary / 'results'}"
+    head.ask("/api/jobs/", {"entrypoint": entrypoint, "submission_id": "tuned"})
+    deadline = time.monotonic() + 120
+    while (seen := head.overview()).trials == 0 or seen.nodes[1].cpus_free:
+        assert time.monotonic() < deadline, (seen, head.ask("/api/jobs/tuned/logs")["logs"])
+        time.sleep(0.2)
+    assert [node.trials for node in seen.nodes] == [0, 1]
+    assert [(job.name, job.status, job.entrypoint) for job in seen.jobs] == [("tuned", "RUNNING", entrypoint)]
+    go.touch()
+    while head.ask("/api/jobs/tuned")["status"] == "RUNNING":
+        assert time.monotonic() < deadline, head.ask("/api/jobs/tuned/logs")["logs"]
+        time.sleep(0.2)
+    said = head.ask("/api/jobs/tuned/logs")["logs"]
+    python = Path(sys.executable).parent / "python"
+    assert f"RESULT {seen.nodes[1].node_id} {python} {head.state.tracking_url}\n" in said, said
+    assert f"SECRET {len(SECRET)}\n" in said
+    assert head.overview().jobs == ()
+
+
+def test_artifacts_travel_through_the_tracking_server(head: Machine, temporary: Path) -> None:
+    client = MlflowClient(head.state.tracking_url)
+    run = client.create_run(client.create_experiment("e")).info
+    assert run.artifact_uri.startswith("mlflow-artifacts:/")
+    client.log_text(run.run_id, "kept", "note.txt")
+    [note] = (head.data_dir / "tracking" / "artifacts").rglob("note.txt")
+    assert note.read_text() == "kept"
+
+
+def test_secrets_are_on_no_command_line_and_in_no_file_of_ours(head: Machine, node: Machine) -> None:
+    secrets = {SECRET, head.token.read_text()}
+    lines = [" ".join(process.cmdline()) for process in own_processes.marked(head.state.mark)]
+    files = [path.read_text() for path in (head.data_dir / "cluster").glob("*") if path != head.token]
+    assert len(lines) > 5
+    assert len(files) >= 4
+    assert not [text for text in lines + files for secret in secrets if secret in text]
+
+
+@pytest.mark.parametrize(("content", "which"), [("wrong", "another one"), (None, "none")])
+def test_a_machine_without_the_token_is_refused_and_keeps_nothing(
+    head: Machine, temporary: Path, content: str | None, which: str
+) -> None:
+    stranger, token = Machine(temporary / "stranger", head.environment), temporary / "wrong"
+    if content:
+        token.write_text(content)
+        token.chmod(0o600)
+    shown = ("--token-file", token) if content else ()
+    before = set((temporary / "tmp").iterdir())
+    join = stranger.ganlimit("join", head.state.address, *SMALL, *shown)
+    assert join.returncode == 2, join
+    assert f"A node shows the token of its cluster, got {which} for {head.state.address}" in join.stderr
+    assert "Traceback" not in join.stderr
+    assert read_state(node_folder(stranger.data_dir)) is None
+    assert set((temporary / "tmp").iterdir()) == before
+    status = stranger.ganlimit("status", "--address", head.state.dashboard_url, *shown)
+    assert status.returncode == 2
+    assert f"got {which} for {head.state.dashboard_url} ({403 if content else 401})" in status.stderr
+
+
+def test_a_second_node_in_the_same_place_is_refused(head: Machine) -> None:
+    for arguments in (("up",), ("join", head.state.address, "--token-file", head.token)):
+        again = head.ganlimit(*arguments)
+        assert again.returncode == 2, again
+        assert "one node at a time, got one whose head is at 127.0.0.1" in again.stderr
+    assert head.overview().nodes[0].alive
+
+
+def test_what_listens_but_is_no_head_is_a_clear_error(head: Machine, temporary: Path) -> None:
+    stranger = Machine(temporary / "stranger", head.environment)
+    join = stranger.ganlimit("join", str(head.state.tracking_url).removeprefix("http://"), *SMALL)
+    assert join.returncode == 2
+    assert "is the head of a Ray cluster, got" in join.stderr
+
+
+def test_down_ends_this_node_whole_and_no_other_ray(head: Machine, node: Machine, temporary: Path) -> None:
+    code = """
+        import ray, sys
+        from cluster import ray_session
+        with ray_session(num_cpus=1):
+            print("up", flush=True)
+            sys.stdin.readline()
+            print(ray.get(ray.remote(lambda: 6 * 7).remote()), flush=True)
+        """
+    other = subprocess.Popen(
+        [sys.executable, "-c", textwrap.dedent(code)],
+        env=head.environment,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    with other:
+        assert other.stdin is not None
+        assert other.stdout is not None
+        assert other.stdout.readline() == "up\n"
+        shared = set(Path("/dev/shm").iterdir())
+        states = [node.state, head.state]
+        lost = next(record for record in states[0].processes if record.kind == "node").find()
+        lost.kill()  # its children are nobody's now
+        for machine, ended in ((node, "Ended the node."), (head, "Ended Ray's head and the tracking server.")):
+            down = machine.ganlimit("down")
+            assert down.returncode == 0, down.stderr
+            assert down.stdout.startswith(ended)
+            assert machine.ganlimit("down").stdout.startswith("Nothing to end")
+        for state in states:
+            assert not state.is_running
+            assert not Path(state.temp_dir).exists()
+        assert set(Path("/dev/shm").iterdir()) <= shared
+        assert not (temporary / ".ray").exists(), "no token is kept in the home directory"
+        other.stdin.write("\n")
+        other.stdin.flush()
+        assert other.stdout.readline() == "42\n"
+    assert list((temporary / "tmp").iterdir()) == []
+
+
+def test_a_start_that_fails_half_way_leaves_nothing_running(temporary: Path, environment: dict[str, str]) -> None:
+    machine = Machine(temporary / "broken", environment)
+    (machine.data_dir / "tracking").mkdir(parents=True)
+    (machine.data_dir / "tracking" / "mlflow.db").write_text("no database" * 1000)
+    ports = ("--port", free_port(), "--dashboard-port", free_port(), "--tracking-port", free_port())
+    up = machine.ganlimit("up", *ports, *SMALL)
+    assert up.returncode == 2
+    assert "A cluster's tracking answers within 90 s, got one that ended. Its log ends:" in up.stderr
+    assert read_state(node_folder(machine.data_dir)) is None
+    assert list((temporary / "tmp").iterdir()) == []
+    inside = [process for process in psutil.process_iter() if str(temporary) in " ".join(cmdline(process))]
+    assert inside == []
+
+
+def cmdline(process: psutil.Process) -> list[str]:
+    try:
+        return list(process.cmdline())
+    except psutil.Error:
+        return []
+
+
+def test_a_taken_port_is_seen_before_anything_starts(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        taken = server.getsockname()[1]
+        with pytest.raises(ClusterError, match=rf"--dashboard-port is a free port .*:{taken} .*with --dashboard-port"):
+            start_head(tmp_path, HeadOptions(port=free_port(), dashboard_port=taken))
+    with pytest.raises(ClusterError, match="outside 10002 to 19999"):
+        start_head(tmp_path, HeadOptions(port=12345))
+    with pytest.raises(ClusterError, match="--tracking-port is a port of its own"):
+        start_head(tmp_path, HeadOptions(port=(port := free_port()), dashboard_port=free_port(), tracking_port=port))
+    assert read_state(node_folder(tmp_path)) is None
+
+
+def test_without_a_token_a_head_listens_on_loopback_alone(tmp_path: Path) -> None:
+    outward = socket.gethostbyname(socket.gethostname())
+    for host in {"0.0.0.0", "127.0.0.2", outward} - {"127.0.0.1"}:
+        with pytest.raises(ClusterError, match=r"listens on 127\.0\.0\.1 alone|the one address of this machine"):
+            start_head(tmp_path, HeadOptions(host=host), open_to_all=True)
+    with pytest.raises(ClusterError, match="the one address of this machine"):
+        start_head(tmp_path, HeadOptions(host="198.51.100.7"))
+
+
+def test_ending_takes_stubborn_and_orphaned_processes_but_no_reused_number(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(own_processes, "TERM_TIMEOUT_S", 0.5)
+    monkeypatch.setattr(own_processes, "LEAVE_TIMEOUT_S", 0.5)
+    stubborn = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(60)"
+    orphan = f"import subprocess, sys; subprocess.Popen([sys.executable, '-c', {stubborn!r}], start_new_session=True)"
+    marked = {**os.environ, own_processes.MARK: "ours"}
+    gone = own_processes.start("head", [sys.executable, "-c", orphan], marked, tmp_path / "orphan.log")
+    root = own_processes.start("head", [sys.executable, "-c", stubborn], marked, tmp_path / "root.log")
+    other = own_processes.start("head", [sys.executable, "-c", stubborn], os.environ, tmp_path / "other.log")
+    while gone.find() or len(own_processes.marked("ours")) < 2:
+        time.sleep(0.05)
+    reused = own_processes.ProcessRecord("head", other.pid, other.created - 1000)
+    own_processes.end([gone, root, reused], "ours")
+    assert own_processes.marked("ours") == []
+    found = other.find()
+    assert found, "a process that only has the number of an earlier one of ours"
+    found.send_signal(signal.SIGKILL)
+    found.wait(10)
