@@ -3,33 +3,46 @@
 Knows no network and no search.
 """
 
+from cluster.addresses import split_address
 from cluster.basic_auth import BasicAuth, basic_auth
 from cluster.dashboard import require_reachable
 from cluster.database import passwords_of
-from cluster.diagnosis import Check, checks_of, own_versions, require_fine
+from cluster.diagnosis import MOST_SKEW_S, Check, checks_of, require_fine
 from cluster.errors import ClusterError
+from cluster.inspection import (
+    Inspection,
+    inspect_cluster,
+    inspection_as_dict,
+    inspection_from_dict,
+    probe_from_json,
+    probe_to_json,
+)
 from cluster.jobs import Job, Jobs
+from cluster.machine import disk_check, shared_memory_check, temporary_folder_check, token_file_check
 from cluster.node_options import NodeOptions
 from cluster.node_state import NodeState, node_folder, read_state
 from cluster.nodes import HeadOptions, join, start_head, stop_node
 from cluster.overview import ClusterOverview, JobOverview, NodeOverview, cluster_overview
 from cluster.preflight import Node, TrialNeed, alive_nodes, autoscaled_resources, require_schedulable
 from cluster.probing import NodeReport, Probe, probe_nodes, tracking_problem
+from cluster.server_clock import server_ahead_s
 from cluster.session import RaySession, ray_session
 from cluster.shares import Claim, Share, fair_shares
-from cluster.storage import Mirror, is_object_store, storage_address
+from cluster.storage import Mirror, is_object_store, storage_address, storage_problem
 from cluster.team_server import TeamServer, serve_team, team_server
 from cluster.tokens import use_token
 from cluster.tracking_server import serve_command, serve_ui, tracking_server
 from cluster.watch import ending_with
 
 __all__ = [
+    "MOST_SKEW_S",
     "BasicAuth",
     "Check",
     "Claim",
     "ClusterError",
     "ClusterOverview",
     "HeadOptions",
+    "Inspection",
     "Job",
     "JobOverview",
     "Jobs",
@@ -49,14 +62,19 @@ __all__ = [
     "basic_auth",
     "checks_of",
     "cluster_overview",
+    "disk_check",
     "ending_with",
     "fair_shares",
+    "inspect_cluster",
+    "inspection_as_dict",
+    "inspection_from_dict",
     "is_object_store",
     "join",
     "node_folder",
-    "own_versions",
     "passwords_of",
+    "probe_from_json",
     "probe_nodes",
+    "probe_to_json",
     "ray_session",
     "read_state",
     "require_fine",
@@ -65,10 +83,16 @@ __all__ = [
     "serve_command",
     "serve_team",
     "serve_ui",
+    "server_ahead_s",
+    "shared_memory_check",
+    "split_address",
     "start_head",
     "stop_node",
     "storage_address",
+    "storage_problem",
     "team_server",
+    "temporary_folder_check",
+    "token_file_check",
     "tracking_problem",
     "tracking_server",
     "use_token",

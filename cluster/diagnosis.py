@@ -1,12 +1,10 @@
 """What is right and wrong with the nodes of a cluster, each with its remedy."""
 
-import importlib.metadata
-import platform
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from cluster.errors import ClusterError
-from cluster.probing import NodeReport, Probe
+from cluster.probing import PATIENCE_S, NodeReport, Probe, installed_versions
 
 MOST_SKEW_S = 5.0  # a run's times are those of the clock of its node
 LEAST_DISK_BYTES = 2 * 2**30  # for checkpoints on their way and Ray's own logs
@@ -26,9 +24,17 @@ class Check:
         return self.remedy is None
 
 
-def checks_of(report: NodeReport, probe: Probe) -> list[Check]:
-    """What the node's report says, against this process's own packages."""
-    checks = [_versions(report, probe), _clock(report), _gpus(report), _disk(report)]
+def checks_of(report: NodeReport, probe: Probe, driver_versions: Mapping[str, str | None] | None = None) -> list[Check]:
+    """What the node's report says, against the packages of the driver, which is this process unless told."""
+    if report.silence is not None:
+        remedy = "See ganlimit cluster status, and that the node has the packages of ganlimit."
+        return [Check(_node(report), "answer", f"none within {PATIENCE_S:.0f} s ({report.silence})", remedy)]
+    checks = [
+        _versions(report, driver_versions or installed_versions(probe.packages)),
+        _clock(report),
+        _gpus(report),
+        _disk(report),
+    ]
     if probe.storage:
         checks.append(_storage(report, probe.storage))
     if probe.tracking_uri:
@@ -48,24 +54,16 @@ def require_fine(checks: Sequence[Check]) -> None:
         )
 
 
-def own_versions(packages: Sequence[str]) -> dict[str, str]:
-    """The versions of this process."""
-    return {"python": platform.python_version(), **{name: importlib.metadata.version(name) for name in packages}}
-
-
-def _versions(report: NodeReport, probe: Probe) -> Check:
-    expected = own_versions(probe.packages)
+def _versions(report: NodeReport, expected: Mapping[str, str | None]) -> Check:
     differing = [
-        f"{name} {report.versions.get(name) or 'missing'} instead of {version}"
+        f"{name} {report.versions.get(name) or 'missing'} instead of {version or 'none on the driver'}"
         for name, version in expected.items()
-        if _series(name, report.versions.get(name)) != _series(name, version)
+        if not version or _series(name, report.versions.get(name)) != _series(name, version)
     ]
     if differing:
         remedy = "Install the versions of constraints.txt on all nodes."
         return Check(_node(report), "packages", ", ".join(differing), remedy)
-    return Check(
-        _node(report), "packages", f"python {report.versions['python']} and {len(probe.packages)} others agree"
-    )
+    return Check(_node(report), "packages", f"python {report.versions['python']} and {len(expected) - 1} others agree")
 
 
 def _series(name: str, version: str | None) -> str | None:

@@ -19,6 +19,8 @@ CHATTY = ("ray._private.runtime_env.packaging", "ray.dashboard.modules.dashboard
 STOP_WAIT_S = 60  # for a driver that is stopped to write down what it knows
 SILENCE_S = 10.0  # of a log, after which the cluster is asked whether it is still there
 DELETED_WITHIN_S = 30.0
+# Ray looks at each job every second; one that was deleted since the last look it writes down once more, as failed.
+RETURNS_WITHIN_S = 2.5
 
 
 @dataclass(frozen=True)
@@ -98,10 +100,16 @@ class Jobs:
 
     def delete(self, job_id: str) -> None:
         """Forget a job that is over."""
-        with self._errors():
-            self._client.delete_job(job_id)
-        deadline = time.monotonic() + DELETED_WITHIN_S
-        while self.find(job_id) is not None and time.monotonic() < deadline:
+        deadline, gone_since = time.monotonic() + DELETED_WITHIN_S, None
+        while time.monotonic() < deadline:
+            if self.find(job_id) is not None:
+                gone_since = None
+                with self._errors():
+                    self._client.delete_job(job_id)
+            else:
+                gone_since = gone_since or time.monotonic()
+                if time.monotonic() - gone_since > RETURNS_WITHIN_S:
+                    return
             time.sleep(0.2)
 
     def _require_there(self) -> None:

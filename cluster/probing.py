@@ -16,14 +16,13 @@ import urllib.error
 import urllib.request
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import ray
 from ray.exceptions import RayError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-from cluster.errors import ClusterError
 from cluster.preflight import Node
 from cluster.storage import has_mark, put_mark, take_mark
 
@@ -54,25 +53,32 @@ class NodeReport:
     storage_problem: str | None
     tracking_problem: str | None
     missing_files: tuple[Path, ...]
+    silence: str | None = None  # why there was no answer; nothing else is known then
+
+    @classmethod
+    def of_silent(cls, node: Node, reason: str) -> "NodeReport":
+        """Of a node that did not answer."""
+        return cls(node, "", {}, 0.0, 0, 0, None, None, (), reason)
 
 
 def probe_nodes(nodes: Sequence[Node], probe: Probe) -> list[NodeReport]:
-    """What each of the nodes of the connected cluster sees. Raises ClusterError where one does not answer."""
+    """What each of the nodes of the connected cluster sees, or that it does not answer."""
     mark = f".ganlimit-probe-{secrets.token_hex(8)}"
     marks = [f"{mark}-{number}" for number in range(len(nodes))]
-    if probe.storage:
-        _put(probe.storage, mark)
+    unwritable = _writing_problem(probe.storage, mark) if probe.storage else None
     try:
         asked = [_ask(node, probe, mark, own) for node, own in zip(nodes, marks, strict=True)]
         deadline = time.monotonic() + PATIENCE_S
         found = [_answer(node, reference, deadline) for node, reference in zip(nodes, asked, strict=True)]
+        if unwritable:
+            return [replace(report, storage_problem=unwritable) for report in found]
         if probe.storage:
             found = [_seen_from_here(report, probe.storage, own) for report, own in zip(found, marks, strict=True)]
         return found
     finally:
         if probe.storage:
             for name in (mark, *marks):
-                with suppress(OSError):
+                with suppress(OSError, ValueError):
                     take_mark(probe.storage, name)
 
 
@@ -114,7 +120,7 @@ def _look(node: Node, probe: Probe, mark: str, own: str) -> NodeReport:
     return NodeReport(
         node=node,
         hostname=socket.gethostname(),
-        versions={"python": platform.python_version(), **{name: _version(name) for name in probe.packages}},
+        versions=installed_versions(probe.packages),
         clock_skew_s=now,  # made a difference by who asked
         free_disk_bytes=shutil.disk_usage(tempfile.gettempdir()).free,
         gpus=_gpus(),
@@ -129,23 +135,18 @@ def _answer(node: Node, reference: "ray.ObjectRef[NodeReport]", deadline: float)
     try:
         report: NodeReport = ray.get(reference, timeout=max(0.0, deadline - time.monotonic()))
     except RayError as error:
-        raise ClusterError(
-            f"Every node answers within {PATIENCE_S:.0f} s",
-            f"none from {node.address} ({str(error).strip().splitlines()[-1]})",
-            "See ganlimit cluster status, and that the node has the packages of ganlimit.",
-        ) from error
+        return NodeReport.of_silent(node, str(error).strip().splitlines()[-1])
     answered = time.time()
     skew = max(0.0, report.clock_skew_s - answered) + min(0.0, report.clock_skew_s - asked)
-    return NodeReport(**{**vars(report), "clock_skew_s": skew})
+    return replace(report, clock_skew_s=skew)
 
 
-def _put(storage: str, mark: str) -> None:
+def _writing_problem(storage: str, mark: str) -> str | None:
     try:
         put_mark(storage, mark)
-    except OSError as error:
-        raise ClusterError(
-            "The storage can be written", f"{storage} ({error})", "Check path or bucket, and the rights there."
-        ) from error
+    except (OSError, ValueError) as error:
+        return f"the driver cannot write it ({error})"
+    return None
 
 
 def _storage_problem(storage: str, mark: str, own: str) -> str | None:
@@ -159,10 +160,15 @@ def _storage_problem(storage: str, mark: str, own: str) -> str | None:
 
 
 def _seen_from_here(report: NodeReport, storage: str, own: str) -> NodeReport:
-    if report.storage_problem is None and not has_mark(storage, own):
+    if report.silence is None and report.storage_problem is None and not has_mark(storage, own):
         problem = "it is another one than the driver's: what the node wrote has not arrived"
-        return NodeReport(**{**vars(report), "storage_problem": problem})
+        return replace(report, storage_problem=problem)
     return report
+
+
+def installed_versions(packages: Sequence[str]) -> dict[str, str | None]:
+    """The versions of Python and of packages here; None where one is missing."""
+    return {"python": platform.python_version(), **{name: _version(name) for name in packages}}
 
 
 def _version(name: str) -> str | None:

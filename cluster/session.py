@@ -9,7 +9,7 @@ import socket
 import tempfile
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -151,10 +151,12 @@ def _loopback_only() -> Iterator[None]:
 
 @contextmanager
 def _attached(address: str, code: Path | None) -> Iterator[RaySession]:
+    runtime_env = {"working_dir": str(code)} if code and JOB not in os.environ else None
+    is_loopback = address.rpartition(":")[0] == LOOPBACK
     try:
-        _require_listener(address)
-        runtime_env = {"working_dir": str(code)} if code and JOB not in os.environ else None
-        ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR, runtime_env=runtime_env)
+        with _loopback_only() if is_loopback else nullcontext():
+            _require_listener(address)
+            ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR, runtime_env=runtime_env)
     except (OSError, OverflowError, RuntimeError, ValueError) as error:
         raise ClusterError(
             "ADDRESS is a Ray cluster that can be reached", f"{address} ({error})", "Check address and token."

@@ -6,6 +6,7 @@ endpoint come from the environment (AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AW
 """
 
 import os
+import secrets
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
@@ -55,6 +56,18 @@ def take_mark(storage: str, name: str) -> None:
     """Remove what `put_mark` left. Raises OSError."""
     filesystem, root = _open(storage)
     filesystem.delete_file(f"{root}/{name}")
+
+
+def storage_problem(storage: str) -> str | None:
+    """Why a file cannot be put into the storage from here and be seen there again; None where it can."""
+    name = f".ganlimit-probe-{secrets.token_hex(8)}"
+    try:
+        put_mark(storage, name)
+        seen = has_mark(storage, name)
+        take_mark(storage, name)
+    except (OSError, ValueError) as error:
+        return str(error)
+    return None if seen else "what was just written is not there"
 
 
 def _open(storage: str) -> tuple[fs.FileSystem, str]:

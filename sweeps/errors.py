@@ -13,11 +13,16 @@ from typing import Any
 class SweepError(ValueError):
     """A mistake in what was asked for: the rule it breaks, the value given, and what to do."""
 
+    rule: str
+    value: str
+    remedy: str
+
     def __init__(self, rule: str, value: object, remedy: str) -> None:
+        self.rule, self.value, self.remedy = rule, str(value), remedy
         super().__init__(f"{rule}, got {value}. {remedy}")
 
-    def __reduce__(self) -> tuple[Callable[..., Any], tuple[object, ...]]:
-        return _restored, (type(self), str(self))  # it crosses from one process to another
+    def __reduce__(self) -> tuple[Callable[..., Any], tuple[object, ...], dict[str, Any]]:
+        return _restored, (type(self), str(self)), self.__dict__  # it crosses from one process to another
 
 
 def _restored(kind: type[SweepError], message: str) -> SweepError:

@@ -68,7 +68,7 @@ def submit(submission: Submission, jobs: Jobs, address: str) -> tuple[Job, bool]
     stopped goes on. Raises SweepError where another specification runs under the name, ClusterError where the
     cluster could never run it.
     """
-    _require_public(submission.tracking_uri)
+    require_public(submission.tracking_uri)
     before = jobs.find(submission.name)
     if before is not None:
         is_same = before.metadata.get(SPEC_DIGEST) == submission.digest
@@ -147,7 +147,8 @@ def _preflight(specs: Sequence[SweepSpec], address: str) -> None:
             require_schedulable(nodes, need_of(spec))
 
 
-def _require_public(tracking_uri: str) -> None:
+def require_public(tracking_uri: str) -> None:
+    """Raise SweepError where the address of a tracking server holds a password."""
     parts = urlsplit(tracking_uri)
     if parts.password is not None:
         raise SweepError(

@@ -36,7 +36,7 @@ from gan import (
     save_imported,
     train_gan,
 )
-from gan.digests import array_digest, file_digest, value_digest
+from gan.digests import array_digest, value_digest
 from gan.images import save_grid
 from gan.seeds import seed_at
 from sweeps.errors import SweepError
@@ -45,6 +45,7 @@ from sweeps.flavour import save_mlflow_model
 from sweeps.model_spec import ImportedTeacherSpec
 from sweeps.progress import Display, QuietDisplay, Update
 from sweeps.spec import SweepSpec
+from sweeps.teacher_identity import imported_identity, stated, trained_identity
 from sweeps.tracking import IDENTITY, KIND, Tracking
 
 TEACHER_REPORTS = 10  # evaluations over a teacher's training
@@ -92,22 +93,10 @@ def find_or_make_teacher(
         teacher = _find_or_import(spec.teacher.imported, dataset, extractor, tracking)
         teacher.generator.to(spec.resources.compute.torch_device)
         return teacher
-    model, architecture = f"{dataset.name}-teacher", spec.teacher_architecture
-    identity = value_digest(
-        {
-            "kind": "teacher",
-            "architecture": architecture.model_dump(),
-            "training": spec.trained_teacher.training.model_dump(mode="json"),
-            "dataset": dataset.digest,
-            "seed": spec.seed,
-            "compute": spec.resources.compute.model_dump(),
-        }
-    )
+    model, identity = trained_identity(spec, dataset)
     version = None if again else tracking.find_version(model, identity)
     if version is None:
-        version = _train_teacher(
-            spec, dataset, architecture, extractor, tracking, display or QuietDisplay(), model, identity
-        )
+        version = _train_teacher(spec, dataset, extractor, tracking, display or QuietDisplay(), model, identity)
     folder = tracking.fetch(version)
     generator, card = load_generator(folder)
     generator.to(spec.resources.compute.torch_device)
@@ -121,8 +110,7 @@ def _find_or_import(
 ) -> Teacher:
     generator = load_imported(imported)
     dataset.require_shape(generator.config.image_channels, generator.config.image_size)
-    model, stated = f"{dataset.name}-imported-teacher", imported.model_dump(exclude={"file", "weights"})
-    identity = value_digest({"kind": "imported", **stated, "content": file_digest(imported.path)})
+    model, identity = imported_identity(imported, dataset)
     version = tracking.find_version(model, identity)
     if version is None:
         card = ImportedCard(
@@ -135,7 +123,7 @@ def _find_or_import(
             protocol_digest=extractor.protocol.digest,
         )
         with tracking.model_run(model, {KIND: "teacher", IDENTITY: identity}) as run_id:
-            tracking.log(run_id, card.metrics, params={**stated, "parameters": card.parameters})
+            tracking.log(run_id, card.metrics, params={**stated(imported), "parameters": card.parameters})
             with tempfile.TemporaryDirectory() as name:
                 folder = Path(name)
                 stored = save_imported(folder, imported, card)
@@ -198,14 +186,13 @@ class _Snapshot:
 def _train_teacher(
     spec: SweepSpec,
     dataset: ImageDataset,
-    architecture: GeneratorConfig,
     extractor: Extractor,
     tracking: Tracking,
     display: Display,
     model: str,
     identity: str,
 ) -> ModelVersion:
-    training = spec.trained_teacher.training
+    architecture, training = spec.teacher_architecture, spec.trained_teacher.training
     with tracking.model_run(model, {KIND: "teacher", IDENTITY: identity}) as run_id:
         tracking.log(run_id, params={**architecture.model_dump(), "kimg": training.kimg, "seed": spec.seed})
         began = time.monotonic()

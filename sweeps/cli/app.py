@@ -13,6 +13,7 @@ import typer
 import sweeps
 from sweeps.cli.cluster import cluster_app
 from sweeps.cli.common import console, existing, print_json, show, stderr
+from sweeps.cli.doctor import doctor
 from sweeps.cli.options import (
     DataDir,
     Json,
@@ -43,6 +44,7 @@ app.add_typer(teacher_app, name="teacher")
 app.add_typer(sweep_app, name="sweep")
 app.add_typer(cluster_app, name="cluster")
 app.add_typer(tracking_app, name="tracking")
+app.command("doctor")(doctor)
 
 
 @app.command()

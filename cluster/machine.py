@@ -1,0 +1,60 @@
+"""What Ray needs of the machine on which it starts: a short temporary folder, disk and shared memory."""
+
+import shutil
+from pathlib import Path
+
+from cluster.diagnosis import LEAST_DISK_BYTES, Check
+from cluster.errors import ClusterError
+from cluster.session import own_folder
+from cluster.tokens import read_token
+
+GIB = 2**30
+
+
+def temporary_folder_check(subject: str) -> Check:
+    """Whether Ray's sockets find room in the names of the temporary folder."""
+    name = "temporary folder"
+    try:
+        folder = Path(own_folder())
+    except ClusterError as error:
+        return Check(subject, name, f"{error.value} is too long for Ray's sockets", error.remedy)
+    except OSError as error:
+        return Check(subject, name, f"it cannot be written ({error})", "Set TMPDIR to a folder that can be written.")
+    folder.rmdir()
+    return Check(subject, name, f"{folder.parent} is short enough for Ray's sockets")
+
+
+def disk_check(subject: str, folder: Path, remedy: str) -> Check:
+    """Whether a folder's disk has room for checkpoints and logs."""
+    free = shutil.disk_usage(folder).free
+    return Check(subject, "disk", f"{free / GIB:.1f} GiB free in {folder}", remedy if free < LEAST_DISK_BYTES else None)
+
+
+def shared_memory_check(subject: str) -> Check:
+    """Whether /dev/shm holds the object store that Ray would make here."""
+    from ray._private.utils import estimate_available_memory, resolve_object_store_memory
+
+    wanted = resolve_object_store_memory(estimate_available_memory())  # type: ignore[no-untyped-call]
+    return shared_memory_verdict(subject, free=_shared_memory_bytes(), wanted=wanted)
+
+
+def shared_memory_verdict(subject: str, *, free: int, wanted: int) -> Check:
+    """Ray puts an object store for which /dev/shm has no room into the temporary folder, where it is slow."""
+    found = f"/dev/shm has {free / GIB:.1f} GiB free for Ray's object store of {wanted / GIB:.1f} GiB"
+    remedy = f"Enlarge it; a container's by --shm-size={-(-wanted // GIB)}g, or --ipc=host."
+    return Check(subject, "shared memory", found, remedy if free < wanted else None)
+
+
+def token_file_check(subject: str, token_file: Path) -> Check:
+    """Whether a file holds a token and is its owner's alone."""
+    try:
+        read_token(token_file.expanduser())
+    except ClusterError as error:
+        return Check(subject, "token file", f"{error.rule}, got {error.value}", error.remedy)
+    return Check(subject, "token file", f"{token_file} is its owner's alone")
+
+
+def _shared_memory_bytes() -> int:
+    from ray._private.utils import get_shared_memory_bytes  # of Linux, where /dev/shm is
+
+    return int(get_shared_memory_bytes())  # type: ignore[no-untyped-call]

@@ -1,0 +1,109 @@
+"""`ganlimit doctor`: each thing that was looked at in a line, and what to do where it is not as it should be."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.table import Table
+from rich.text import Text
+
+import sweeps
+from sweeps.cli.common import console, overrides, print_json
+from sweeps.cli.options import DataDir, Inception, Json, Storage, TokenFile, TrackingUri
+
+if TYPE_CHECKING:
+    from cluster import Check
+
+TICK, CROSS = "✓", "✗"
+MOST_COLUMNS = 4  # of nodes beside each other
+NODE = "node "  # how the subject of a node's check begins
+
+
+def doctor(
+    address: Annotated[
+        str | None,
+        typer.Option(
+            "--address",
+            metavar="ADDRESS",
+            help='A cluster: its dashboard, http://HOST:8265, or Ray\'s own HOST:PORT or "auto". Default: this machine '
+            "alone.",
+            show_default=False,
+        ),
+    ] = None,
+    token_file: TokenFile = None,
+    tracking_uri: TrackingUri = None,
+    storage: Storage = None,
+    inception_weights: Inception = None,
+    spec: Annotated[
+        str | None,
+        typer.Option("--spec", metavar="SPEC", help="Also whether this sweep can run there.", show_default=False),
+    ] = None,
+    data_dir: DataDir = None,
+    as_json: Json = False,
+) -> None:
+    """Look at what a sweep stands on: packages, clocks, disks, storage, tracking server, on every node.
+
+    Exit code 1 where something is wrong.
+    """
+    from sweeps.data_dir import default_data_dir
+    from sweeps.doctor import Question, diagnose
+
+    specs = sweeps.load_specs(spec, overrides(storage=storage)) if spec else ()
+    folder = data_dir or default_data_dir()
+    found = diagnose(Question(folder, specs, address, token_file, storage, inception_weights))
+    if as_json:
+        print_json(found.as_dict())
+    else:
+        _print(found.checks)
+    raise typer.Exit(0 if found.is_fine else 1)
+
+
+def _print(checks: Sequence["Check"]) -> None:
+    others = [check for check in checks if not check.subject.startswith(NODE)]
+    of_nodes = [check for check in checks if check.subject.startswith(NODE)]
+    for subject in dict.fromkeys(check.subject for check in others):
+        _say(subject)
+        for check in others:
+            if check.subject == subject:
+                _say(f"  {line(check)}")
+    if of_nodes:
+        _print_nodes(of_nodes)
+    _say(f"{sum(check.is_fine for check in checks)} of {len(checks)} checks are fine.")
+
+
+def _print_nodes(checks: Sequence["Check"]) -> None:
+    """A column for each of a few nodes; then, and of many nodes alone, a line for each thing that is wrong."""
+    nodes = list(dict.fromkeys(check.subject for check in checks))
+    wrong = [check for check in checks if not check.is_fine]
+    if len(nodes) <= MOST_COLUMNS:
+        console().print(_table(checks, nodes))
+    else:
+        ill = len({check.subject for check in wrong})
+        _say(f"{len(nodes)} nodes: {len(nodes) - ill} as they should be, {ill} not")
+    for check in wrong:
+        _say(f"  {check.subject}: {line(check)}")
+
+
+def line(check: "Check") -> str:
+    """A check in one line: tick or cross, what was found, and the remedy."""
+    found = f"{_mark(check)} {check.name}: {check.found}"
+    return found if check.remedy is None else f"{found}. {check.remedy}"
+
+
+def _mark(check: "Check") -> str:
+    return TICK if check.is_fine else CROSS
+
+
+def _table(checks: Sequence["Check"], nodes: Sequence[str]) -> Table:
+    table = Table(box=None, title_justify="left")
+    table.add_column("nodes", no_wrap=True)
+    for node in nodes:
+        table.add_column(node.removeprefix(NODE), overflow="fold")
+    cells = {(check.name, check.subject): Text(f"{_mark(check)} {check.found}") for check in checks}
+    for name in dict.fromkeys(check.name for check in checks):
+        table.add_row(name, *(cells.get((name, node), "") for node in nodes))
+    return table
+
+
+def _say(text: str) -> None:
+    console().print(text, highlight=False, markup=False, soft_wrap=True)

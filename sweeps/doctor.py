@@ -1,0 +1,177 @@
+"""`ganlimit doctor`: what a sweep stands on, here or on every node of a cluster, looked at before it runs."""
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from cluster import (
+    Check,
+    ClusterError,
+    Inspection,
+    Probe,
+    cluster_overview,
+    require_reachable,
+    require_schedulable,
+    split_address,
+    storage_address,
+    token_file_check,
+    tracking_problem,
+    use_token,
+)
+from sweeps.errors import SweepError
+from sweeps.inspecting import DRIVER, inspect_by_job, inspect_directly
+from sweeps.model_spec import ImportedTeacherSpec
+from sweeps.own_checks import HERE, checks_of_this_machine, packages_check, teacher_checks
+from sweeps.site import PACKAGES, need_of
+from sweeps.spec import SweepSpec
+from sweeps.submission import require_public
+from sweeps.workspace import Workspace
+
+TRACKING = "tracking server"
+
+
+@dataclass(frozen=True)
+class Question:
+    """What is to be looked at: this machine, or the cluster at `address`, http://HOST:PORT, HOST:PORT or "auto".
+
+    Raises SweepError and ClusterError for an address, a storage or a tracking server that is none.
+    """
+
+    data_dir: Path
+    specs: tuple[SweepSpec, ...] = ()
+    address: str | None = None
+    token_file: Path | None = None
+    storage: str | None = None
+    inception_weights: Path | None = None
+
+    def __post_init__(self) -> None:
+        if self.storage:
+            object.__setattr__(self, "storage", storage_address(self.storage))
+        if self.address is None:
+            return
+        require_public(os.environ.get("MLFLOW_TRACKING_URI", ""))
+        if not self.by_job and self.address != "auto":
+            if "://" in self.address:
+                raise SweepError(
+                    "ADDRESS is a cluster's", self.address, 'Write http://HOST:8265, Ray\'s own HOST:PORT, or "auto".'
+                )
+            split_address(self.address)
+
+    @property
+    def by_job(self) -> bool:
+        """Whether the cluster is reached through its jobs server."""
+        return self.address is not None and self.address.startswith(("http://", "https://"))
+
+    @property
+    def shared_storage(self) -> str | None:
+        """The storage that is named, or that of the specification."""
+        return self.storage or next((spec.cluster.storage for spec in self.specs if spec.cluster.storage), None)
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """What the specification and the options name on the nodes."""
+        named = [spec.dataset.path for spec in self.specs if spec.dataset.path]
+        own = [spec.teacher.path for spec in self.specs if isinstance(spec.teacher, ImportedTeacherSpec)]
+        weights = [self.inception_weights] if self.inception_weights else []
+        return tuple(dict.fromkeys([*map(Path, named), *own, *weights]))
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """All that was looked at."""
+
+    checks: tuple[Check, ...]
+
+    @property
+    def is_fine(self) -> bool:
+        return all(check.is_fine for check in self.checks)
+
+    def as_dict(self) -> dict[str, Any]:
+        """For a script."""
+        checks = [{**vars(check), "is_fine": check.is_fine} for check in self.checks]
+        return {"is_fine": self.is_fine, "checks": checks}
+
+
+def diagnose(question: Question) -> Diagnosis:
+    """Look at this machine, or at the cluster; what cannot be reached is a check that is not fine."""
+    token = [token_file_check(HERE, question.token_file)] if question.token_file else []
+    if question.address is None:
+        own = checks_of_this_machine(
+            question.data_dir, question.specs, question.shared_storage, question.inception_weights
+        )
+        return Diagnosis((*token, *own))
+    checks = [packages_check(), *token]
+    if all(check.is_fine for check in token):
+        use_token(question.token_file)
+        try:
+            checks += _cluster(question, question.address)
+        except ClusterError as error:
+            checks.append(_refused(error))
+    return Diagnosis(tuple(dict.fromkeys(checks)))
+
+
+def _cluster(question: Question, address: str) -> list[Check]:
+    workspace = Workspace(question.data_dir.expanduser().resolve())
+    uri = workspace.tracking_uri or (None if question.by_job else workspace.store.uri)
+    probe = Probe(PACKAGES, question.shared_storage, uri, question.files)
+    checks = _dashboard(address) if question.by_job else []
+    if not all(check.is_fine for check in checks):
+        return checks
+    try:
+        inspection, of_driver = (inspect_by_job if question.by_job else inspect_directly)(address, probe)
+    except ClusterError as error:
+        return [*checks, _refused(error)]
+    checks += [*_places(question, inspection), *_shared(question, inspection, uri)]
+    checks += [*of_driver, *inspection.checks(probe)]
+    if question.specs and uri and uri.startswith("http") and tracking_problem(uri) is None:
+        checks += teacher_checks(question.specs, workspace)
+    return checks
+
+
+def _dashboard(address: str) -> list[Check]:
+    """Whether the jobs server answers, takes the token, and has this machine's version of Ray. Raises ClusterError."""
+    require_reachable(address)
+    overview, own = cluster_overview(address), version("ray")
+    alive = len(overview.alive)
+    checks = [
+        Check(DRIVER, "dashboard", f"{address} answers and takes the token; {alive} node{'s' * (alive != 1)} alive")
+    ]
+    if overview.ray_version != own:
+        found, remedy = f"{overview.ray_version}, here {own}", f"pip install ray=={overview.ray_version}"
+        return [*checks, Check(DRIVER, "Ray", found, f"{remedy}, or ask from a machine that has it.")]
+    return [*checks, Check(DRIVER, "Ray", f"{own} on both sides")]
+
+
+def _places(question: Question, inspection: Inspection) -> list[Check]:
+    return [_room(spec, inspection) for spec in question.specs]
+
+
+def _room(spec: SweepSpec, inspection: Inspection) -> Check:
+    need, name = need_of(spec), "room for a trial"
+    places = need.places(inspection.nodes)
+    if not spec.cluster.grows:
+        try:
+            require_schedulable(inspection.nodes, need, inspection.autoscaled)
+        except ClusterError as error:
+            return Check(DRIVER, name, f"one occupies {need}; {error.value}", error.remedy)
+    grows = ", once it has grown" if not places else ""
+    return Check(DRIVER, name, f"{places} at once of {need}{grows}")
+
+
+def _shared(question: Question, inspection: Inspection, uri: str | None) -> Sequence[Check]:
+    """What several nodes must have in common, and a submitted sweep always."""
+    checks, nodes = [], len(inspection.nodes)
+    if nodes > 1 and question.shared_storage is None:
+        remedy = "Give --storage, or cluster.storage in the spec: a path that every node has mounted, or s3://."
+        checks.append(Check(DRIVER, "storage", f"none named for {nodes} nodes", remedy))
+    if uri is None or (nodes > 1 and not uri.startswith("http")):
+        remedy = "Start one (ganlimit tracking serve), and give --tracking-uri http://HOST:PORT."
+        checks.append(Check(DRIVER, TRACKING, "none named that all nodes reach", remedy))
+    return checks
+
+
+def _refused(error: ClusterError) -> Check:
+    return Check(DRIVER, "connection", f"{error.rule}, got {error.value}", error.remedy)

@@ -1,0 +1,175 @@
+"""What is right and wrong with this machine: packages, GPUs, folders, storage and the models of a spec."""
+
+import importlib.metadata
+import os
+import platform
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
+
+from cluster import (
+    Check,
+    ClusterError,
+    Node,
+    disk_check,
+    require_schedulable,
+    shared_memory_check,
+    storage_problem,
+    temporary_folder_check,
+)
+from gan import GanError, default_data_root, find_inception_weights, load_any_generator, load_dataset
+from sweeps.errors import SweepError
+from sweeps.model_spec import InceptionSpec
+from sweeps.site import need_of
+from sweeps.spec import SweepSpec
+from sweeps.teacher_identity import registered_teacher
+from sweeps.tracking import Tracking
+from sweeps.tracking_checks import tracking_checks
+from sweeps.workspace import DATABASE, Workspace
+
+HERE, INCEPTION = "this machine", "Inception's weights"
+INSTALL = "Run: pip install ganlimit -c constraints.txt"
+
+
+def checks_of_this_machine(
+    data_dir: Path, specs: Sequence[SweepSpec], storage: str | None, inception_weights: Path | None
+) -> list[Check]:
+    """Everything that a sweep on this machine stands on."""
+    root = data_dir.expanduser().resolve()
+    nearest = next(folder for folder in (root, *root.parents) if folder.exists())
+    checks = [
+        packages_check(),
+        _gpus(),
+        _data_dir(root, nearest),
+        disk_check(HERE, nearest, "Make room, or choose another folder with --data-dir."),
+        temporary_folder_check(HERE),
+        shared_memory_check(HERE),
+    ]
+    if storage:
+        checks.append(_storage(storage))
+    workspace = Workspace(root)
+    if workspace.tracking_uri or (root / DATABASE).is_file():
+        kept = tracking_checks(HERE, workspace.store)
+        checks += kept
+        teachers = teacher_checks(specs, workspace) if all(check.is_fine for check in kept) else []
+    else:
+        checks.append(Check(HERE, "tracking store", f"none yet in {root}: the first sweep makes it"))
+        teachers = [_untrained(spec) for spec in specs]
+    return [*checks, *inception_checks(specs, inception_weights), *teachers, *map(_room, specs)]
+
+
+def packages_check() -> Check:
+    """Whether Python and the packages here are those that ganlimit requires."""
+    try:
+        about, requirements = importlib.metadata.metadata("ganlimit"), importlib.metadata.requires("ganlimit") or []
+    except importlib.metadata.PackageNotFoundError:
+        return Check(HERE, "packages", "ganlimit is not installed", INSTALL)
+    wanted = [Requirement(text) for text in requirements]
+    needed = [
+        requirement for requirement in wanted if not requirement.marker or requirement.marker.evaluate({"extra": ""})
+    ]
+    wrong = [problem for problem in map(_unmet, needed) if problem]
+    python, expected = platform.python_version(), about["Requires-Python"] or ""
+    if python not in SpecifierSet(expected):
+        wrong = [f"python {python} instead of {expected}", *wrong]
+    found = ", ".join(wrong) or f"python {python} and the {len(needed)} packages that ganlimit requires"
+    return Check(HERE, "packages", found, INSTALL if wrong else None)
+
+
+def inception_checks(specs: Sequence[SweepSpec], path: Path | None) -> list[Check]:
+    """Inception's weights, where a spec or a path asks for them."""
+    if not path and not any(isinstance(spec.extractor, InceptionSpec) for spec in specs):
+        return []
+    try:
+        weights = find_inception_weights(path.expanduser() if path else None, download=False)
+    except GanError as error:
+        return [Check(HERE, INCEPTION, str(error.value), error.remedy)]
+    kind = "the customary weights" if weights.customary else "other weights than the customary ones"
+    return [Check(HERE, INCEPTION, f"{kind}, in {weights.path}")]
+
+
+def teacher_checks(specs: Sequence[SweepSpec], workspace: Workspace) -> list[Check]:
+    """The teachers of the specs as the registry has them. To be asked where that can be reached."""
+    return [_teacher(spec, workspace) for spec in specs]
+
+
+def _unmet(requirement: Requirement) -> str | None:
+    try:
+        version = importlib.metadata.version(requirement.name)
+    except importlib.metadata.PackageNotFoundError:
+        return f"{requirement.name} missing"
+    if requirement.specifier.contains(version, prereleases=True):
+        return None
+    return f"{requirement.name} {version} instead of {requirement.specifier}"
+
+
+def _gpus() -> Check:
+    import torch
+
+    names = [torch.cuda.get_device_name(number) for number in range(torch.cuda.device_count())]
+    return Check(HERE, "GPUs", ", ".join(names) or "none: trials compute on the CPU")
+
+
+def _data_dir(root: Path, nearest: Path) -> Check:
+    if not nearest.is_dir() or not os.access(nearest, os.W_OK | os.X_OK):
+        return Check(HERE, "data directory", f"{nearest} cannot be written", "Choose another with --data-dir.")
+    found = f"{root} can be written" if root == nearest else f"{root} is not there yet, and can be made"
+    if root == nearest:
+        try:
+            Workspace.open(root)
+        except SweepError as error:
+            return Check(HERE, "data directory", f"{error.value} cannot be written", error.remedy)
+    return Check(HERE, "data directory", found)
+
+
+def _storage(storage: str) -> Check:
+    if problem := storage_problem(storage):
+        remedy = "Check path or bucket, the rights there, and the store's keys (AWS_...)."
+        return Check(HERE, "storage", f"{storage}: {problem}", remedy)
+    return Check(HERE, "storage", f"{storage} can be written")
+
+
+def _room(spec: SweepSpec) -> Check:
+    import torch
+
+    resources = {"CPU": float(os.cpu_count() or 1), "GPU": float(torch.cuda.device_count())}
+    node, need = Node(HERE, HERE, resources, {}), need_of(spec)
+    try:
+        require_schedulable([node], need)
+    except ClusterError as error:
+        remedy = f"{error.remedy} Or run it on a cluster that has it."
+        return Check(HERE, "room for a trial", f"one occupies {need}; {error.value}", remedy)
+    places = need.places([node])
+    return Check(HERE, "room for a trial", f"{places} at once of {need}")
+
+
+def _teacher(spec: SweepSpec, workspace: Workspace) -> Check:
+    name = _teacher_of(spec)
+    try:
+        dataset = load_dataset(spec.dataset, replace(default_data_root(), download=False))
+    except GanError as error:
+        remedy = error.remedy if spec.dataset.name == "folder" else None  # others are fetched
+        return Check(HERE, name, f"not known, as the data set is not here ({error.value})", remedy)
+    try:
+        tracking = Tracking(workspace.store)
+        version = registered_teacher(spec, dataset, tracking)
+        if version is None:
+            return _untrained(spec)
+        _, card = load_any_generator(tracking.fetch(version))
+    except (GanError, SweepError) as error:
+        return Check(HERE, name, f"{error.rule}, got {error.value}", error.remedy)
+    except OSError as error:
+        return Check(HERE, name, f"{error.filename}: {error.strerror}", "Check the path in the spec's teacher.")
+    digest = card.weights_digest[:8]
+    return Check(HERE, name, f"{version.name}/{version.version}, its weights with the digest {digest} of its card")
+
+
+def _untrained(spec: SweepSpec) -> Check:
+    return Check(HERE, _teacher_of(spec), "not trained yet: a sweep trains it")
+
+
+def _teacher_of(spec: SweepSpec) -> str:
+    return f"teacher of {spec.name}"

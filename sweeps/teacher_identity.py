@@ -1,0 +1,41 @@
+"""By what a teacher is found in the registry: a digest of everything that it is made from."""
+
+from mlflow.entities.model_registry import ModelVersion
+
+from gan import ImageDataset, ImportedConfig
+from gan.digests import file_digest, value_digest
+from sweeps.model_spec import ImportedTeacherSpec
+from sweeps.spec import SweepSpec
+from sweeps.tracking import Tracking
+
+
+def registered_teacher(spec: SweepSpec, dataset: ImageDataset, tracking: Tracking) -> ModelVersion | None:
+    """The version of the spec's teacher, if the registry has one. Raises OSError for an own one that is missing."""
+    if isinstance(spec.teacher, ImportedTeacherSpec):
+        return tracking.find_version(*imported_identity(spec.teacher.imported, dataset))
+    return tracking.find_version(*trained_identity(spec, dataset))
+
+
+def trained_identity(spec: SweepSpec, dataset: ImageDataset) -> tuple[str, str]:
+    """Model's name and identity of the teacher that the spec has trained."""
+    return f"{dataset.name}-teacher", value_digest(
+        {
+            "kind": "teacher",
+            "architecture": spec.teacher_architecture.model_dump(),
+            "training": spec.trained_teacher.training.model_dump(mode="json"),
+            "dataset": dataset.digest,
+            "seed": spec.seed,
+            "compute": spec.resources.compute.model_dump(),
+        }
+    )
+
+
+def imported_identity(imported: ImportedConfig, dataset: ImageDataset) -> tuple[str, str]:
+    """Model's name and identity of a generator of the user's own. Raises OSError where its file is missing."""
+    content = {"kind": "imported", **stated(imported), "content": file_digest(imported.path)}
+    return f"{dataset.name}-imported-teacher", value_digest(content)
+
+
+def stated(imported: ImportedConfig) -> dict[str, object]:
+    """What is said of a generator of the user's own, without where it lies."""
+    return imported.model_dump(exclude={"file", "weights"})

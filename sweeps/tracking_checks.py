@@ -1,0 +1,102 @@
+"""Whether runs and artifacts can be kept in a tracking store: by doing it once, and taking it back."""
+
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.parse import urlparse
+
+from mlflow.artifacts import download_artifacts
+from mlflow.exceptions import MlflowException
+from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
+
+from cluster import MOST_SKEW_S, Check, server_ahead_s, tracking_problem
+from sweeps.errors import SweepError
+from sweeps.tracking import KIND, Tracking, TrackingStore
+
+FILE = "doctor.txt"
+STORE, ARTIFACTS, CLOCK = "tracking store", "artifacts", "clock"
+IMPATIENCE = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1", "MLFLOW_HTTP_REQUEST_TIMEOUT": "20"}
+START = "Start it (ganlimit tracking serve), or check its address."
+KEYS = "See the tracking server's log, and where it keeps artifacts: its bucket, keys (AWS_...) or folder."
+
+
+def tracking_checks(subject: str, store: TrackingStore) -> list[Check]:
+    """Whether a run and an artifact can be kept there from here, and whether the server's clock is as ours."""
+    shown = store.uri.rpartition("@")[2]  # a password stays where it is
+    problem = tracking_problem(store.uri)
+    if problem:
+        return [Check(subject, STORE, f"{shown}: {problem}", START)]
+    try:
+        with _impatient():
+            tracking = Tracking(store)
+            checks = [Check(subject, STORE, f"{shown} can be written"), _artifacts(subject, tracking)]
+    except SweepError as error:
+        return [Check(subject, STORE, f"{error.rule}, got {error.value}", error.remedy)]
+    except MlflowException as error:
+        return [Check(subject, STORE, f"{shown}: {_first_line(error)}", "Let this account write there.")]
+    return [*checks, *_clock(subject, store.uri)]
+
+
+def _artifacts(subject: str, tracking: Tracking) -> Check:
+    """A file that goes there and comes back, in a run that is deleted. Raises MlflowException where no run can be."""
+    with tracking.model_run("ganlimit-doctor", {KIND: "doctor"}) as run_id:
+        try:
+            came_back = _round_trip(tracking, run_id)
+        except Exception as error:  # of whichever store's library
+            came_back = None
+            found = f"they cannot be kept ({_first_line(error)})"
+        else:
+            found = "a file went there and came back" if came_back else "another file came back than went there"
+    tracking.client.delete_run(run_id)
+    return Check(subject, ARTIFACTS, found, None if came_back else KEYS)
+
+
+def _round_trip(tracking: Tracking, run_id: str) -> bool:
+    """Whether a file that the run keeps comes back as it was; it is deleted then."""
+    content, uri = run_id.encode(), tracking.store.uri
+    with tempfile.TemporaryDirectory(prefix="ganlimit-doctor-") as name:
+        source, target = Path(name) / FILE, Path(name) / "back"
+        source.write_bytes(content)
+        target.mkdir()
+        tracking.client.log_artifact(run_id, str(source))
+        path = download_artifacts(run_id=run_id, artifact_path=FILE, dst_path=str(target), tracking_uri=uri)
+        came_back = Path(path).read_bytes() == content
+    kept = get_artifact_repository(tracking.client.get_run(run_id).info.artifact_uri, uri)
+    kept.delete_artifacts(FILE)  # type: ignore[no-untyped-call]
+    return came_back
+
+
+def _clock(subject: str, uri: str) -> list[Check]:
+    if urlparse(uri).scheme not in {"http", "https"}:
+        return []
+    try:
+        ahead = server_ahead_s(f"{uri.rstrip('/')}/health")
+    except OSError as error:
+        return [Check(subject, CLOCK, f"the tracking server's cannot be read ({error})", START)]
+    if ahead is None:
+        return []
+    wrong = abs(ahead) > MOST_SKEW_S
+    remedy = "Set both clocks, for example by chrony." if wrong else None
+    return [Check(subject, CLOCK, f"the tracking server's is {round(ahead) + 0:+d} s from this one", remedy)]
+
+
+def _first_line(error: Exception) -> str:
+    lines = str(error).strip().splitlines()
+    return lines[0] if lines else type(error).__name__
+
+
+@contextmanager
+def _impatient() -> Iterator[None]:
+    """MLflow tries for minutes, which is for a sweep and not for one who waits for an answer."""
+    before = {name: os.environ.get(name) for name in IMPATIENCE}
+    os.environ.update(IMPATIENCE)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name)
+            else:
+                os.environ[name] = value
