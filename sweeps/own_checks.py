@@ -21,6 +21,7 @@ from cluster import (
     temporary_folder_check,
 )
 from gan import GanError, default_data_root, find_inception_weights, load_any_generator, load_dataset
+from sweeps.data_dir import DATABASE
 from sweeps.errors import SweepError
 from sweeps.model_spec import InceptionSpec
 from sweeps.site import need_of
@@ -28,7 +29,7 @@ from sweeps.spec import SweepSpec
 from sweeps.teacher_identity import registered_teacher
 from sweeps.tracking import Tracking
 from sweeps.tracking_checks import tracking_checks
-from sweeps.workspace import DATABASE, Workspace
+from sweeps.workspace import Workspace
 
 HERE, INCEPTION = "this machine", "Inception's weights"
 INSTALL = "Run: pip install ganlimit -c constraints.txt"

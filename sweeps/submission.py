@@ -16,7 +16,6 @@ from sweeps.errors import SweepError
 from sweeps.packaging import pack_code
 from sweeps.site import need_of
 from sweeps.spec import SweepSpec
-from sweeps.spec_file import preset_names
 
 SPEC_FILE = "sweep.yaml"
 SPEC_DIGEST, TRACKING_URI = "ganlimit.spec", "ganlimit.tracking_uri"  # of a job's metadata
@@ -25,16 +24,16 @@ DATA_DIR = '"${GANLIMIT_DATA_DIR:-$HOME/ganlimit-data}"'  # on the node where th
 
 @dataclass(frozen=True)
 class Submission:
-    """What is asked of the cluster: a specification with what replaces parts of it, and where things are kept.
+    """What is asked of the cluster: a command of `ganlimit sweep`, the sweeps it is about, and where runs go.
 
-    `source` is a file here or a preset's name. `options` are those of `ganlimit sweep run`.
+    `words` are the command's, without where it runs; `spec_file` is the file here that they call SPEC_FILE.
     """
 
-    source: str
+    words: tuple[str, ...]
     specs: tuple[SweepSpec, ...]
-    options: tuple[str, ...]
     tracking_uri: str
     data_dir: str | None = None
+    spec_file: Path | None = None
 
     @property
     def name(self) -> str:
@@ -44,21 +43,16 @@ class Submission:
     @property
     def digest(self) -> str:
         """Of what is to be done: two submissions that differ in it are not the same."""
-        return value_digest([[spec.model_dump(mode="json") for spec in self.specs], self.options, self.tracking_uri])
+        return value_digest([[spec.model_dump(mode="json") for spec in self.specs], self.words, self.tracking_uri])
 
     @property
     def command(self) -> str:
         """What the driver is started with, in a shell of the cluster."""
-        spec = self.source if self.is_preset else SPEC_FILE
-        words = ["python", "-m", "sweeps.cli", "sweep", "run", spec, "--address", "auto", *self.options]
+        words = ["python", "-m", "sweeps.cli", "sweep", *self.words, "--address", "auto"]
         storage = self.specs[0].cluster.storage
         if self.data_dir or (storage and not is_object_store(storage)):
             return shlex.join([*words, "--data-dir", self.data_dir or storage or ""])
         return f"{shlex.join(words)} --data-dir {DATA_DIR}"
-
-    @property
-    def is_preset(self) -> bool:
-        return self.source in preset_names()
 
 
 def submit(submission: Submission, jobs: Jobs, address: str) -> tuple[Job, bool]:
@@ -86,8 +80,8 @@ def submit(submission: Submission, jobs: Jobs, address: str) -> tuple[Job, bool]
     with tempfile.TemporaryDirectory(prefix="ganlimit-submission-") as name:
         folder = Path(name)
         pack_code(folder)
-        if not submission.is_preset:
-            shutil.copyfile(submission.source, folder / SPEC_FILE)
+        if submission.spec_file:
+            shutil.copyfile(submission.spec_file, folder / SPEC_FILE)
         environment = {"MLFLOW_TRACKING_URI": submission.tracking_uri, "PYTHONUNBUFFERED": "1"}
         metadata = {SPEC_DIGEST: submission.digest, TRACKING_URI: submission.tracking_uri}
         jobs.submit(submission.name, submission.command, folder, environment, metadata)

@@ -13,7 +13,8 @@ from mlflow.store.artifact.artifact_repository_registry import get_artifact_repo
 
 from cluster import MOST_SKEW_S, Check, server_ahead_s, tracking_problem
 from sweeps.errors import SweepError
-from sweeps.tracking import KIND, Tracking, TrackingStore
+from sweeps.tracking import KIND, Tracking
+from sweeps.tracking_store import TrackingStore
 
 FILE = "doctor.txt"
 STORE, ARTIFACTS, CLOCK = "tracking store", "artifacts", "clock"

@@ -64,6 +64,7 @@ def run_trial(job: Job, context: TrialContext) -> None:
     """Do the job inside a Ray Tune trial, from its last checkpoint on."""
     # A matter of this thread: how a sum is split over threads decides its last bits.
     torch.set_num_threads(job.request.threads)
+    context.trials.require_here()
     shared = _shared(context)
     log = TrialLog(job, context, delivery_of(context))
     if record := log.finished():

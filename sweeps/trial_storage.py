@@ -1,5 +1,6 @@
 """Where the folders of a sweep's trials are: on a disk that all who need them see, or in an object store."""
 
+import socket
 import tempfile
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
@@ -7,11 +8,18 @@ from functools import lru_cache
 from pathlib import Path
 
 from cluster import Mirror, is_object_store
+from sweeps.errors import SweepError
 from sweeps.journal import CURSOR, JOURNAL, TrialFolder
+
+MARK = ".ganlimit"  # tells mounted storage from a folder of the same name
 
 
 class TrialStorage(ABC):
     """The trials of one sweep. Small, hashable and picklable: it travels to the workers."""
+
+    @abstractmethod
+    def require_here(self) -> None:
+        """Raise SweepError where this machine, which may have joined late, does not see the storage."""
 
     @abstractmethod
     def folder(self, key: str) -> TrialFolder:
@@ -27,6 +35,15 @@ class MountedTrials(TrialStorage):
     """In a folder: of this machine, or one that every node has mounted at the same place."""
 
     path: Path
+    mark: Path | None = None  # a file beside it, which is there on every node that has it mounted
+
+    def require_here(self) -> None:
+        if self.mark and not self.mark.is_file():
+            raise SweepError(
+                "The trials' files are in storage that every node has mounted at the same place",
+                f"none at {self.mark.parent} on {socket.gethostname()}",
+                "Mount it there, or take the node out of the cluster.",
+            )
 
     def folder(self, key: str) -> TrialFolder:
         return TrialFolder(self.path / key)
@@ -41,6 +58,9 @@ class ObjectStoreTrials(TrialStorage):
 
     storage: str
     prefix: str
+
+    def require_here(self) -> None:
+        pass  # every access is one over the network, which says what is wrong
 
     def folder(self, key: str) -> TrialFolder:
         mirror = self._mirror(key)
@@ -67,9 +87,13 @@ class ObjectStoreTrials(TrialStorage):
 
 
 def trials_of(sweep: str, storage: str) -> TrialStorage:
-    """The trials of the sweep called `sweep` in `storage`, a path or an address."""
+    """The trials of the sweep called `sweep` in `storage`, a path that is there or an address."""
     prefix = f"sweeps/{sweep}/trials"
-    return ObjectStoreTrials(storage, prefix) if is_object_store(storage) else MountedTrials(Path(storage) / prefix)
+    if is_object_store(storage):
+        return ObjectStoreTrials(storage, prefix)
+    mark = Path(storage) / MARK
+    mark.touch()
+    return MountedTrials(Path(storage) / prefix, mark)
 
 
 @lru_cache(maxsize=8)

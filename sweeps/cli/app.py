@@ -27,8 +27,8 @@ from sweeps.cli.options import (
     Trials,
     Workers,
 )
+from sweeps.cli.standing import sweep_app
 from sweeps.cli.sweep import sweep_run
-from sweeps.cli.sweep_app import sweep_app
 from sweeps.cli.teacher import teacher_app
 from sweeps.cli.tracking import tracking_app
 

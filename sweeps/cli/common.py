@@ -1,6 +1,7 @@
 """What the commands share: consoles, the data directory, overrides of a spec."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -59,3 +60,12 @@ def show(reports: list[Any], as_json: bool) -> None:
     else:
         for report in reports:
             report.print_to(console())
+
+
+def print_each(found: Sequence[Any], as_json: bool) -> None:
+    """Things that render themselves, one below the other; one of them is one JSON object, several a list."""
+    if as_json:
+        print_json(one_or_all([each.as_dict() for each in found]))
+    else:
+        for number, each in enumerate(found):
+            console().print(*[""] * bool(number), each.render(), sep="\n")

@@ -53,6 +53,15 @@ Storage = Annotated[
         show_default=False,
     ),
 ]
+Anywhere = Annotated[
+    str | None,
+    typer.Option(
+        "--address",
+        metavar="ADDRESS",
+        help="Run on a cluster: its dashboard's URL to submit it there, or its HOST:PORT to drive it from here.",
+        show_default=False,
+    ),
+]
 Dashboard = Annotated[
     str | None,
     typer.Option("--address", metavar="URL", help="A cluster's dashboard, http://HOST:8265.", show_default=False),
@@ -62,7 +71,7 @@ RayAddress = Annotated[
     typer.Option(
         "--address",
         metavar="HOST:PORT",
-        help='Run the trials on this Ray cluster; "auto" for the one that this machine is a node of.',
+        help='Run the trials on this Ray cluster: its HOST:PORT, or "auto" on one of its nodes.',
         show_default=False,
     ),
 ]

@@ -1,6 +1,7 @@
 """`ganlimit sweep submit` and `logs`, and what `status` and `stop` say of a sweep on a cluster."""
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -9,7 +10,7 @@ import typer
 import sweeps
 from sweeps.cli.common import console, overrides, print_json, stderr
 from sweeps.cli.options import Follow, Json, Seed, Spec, Storage, SweepName, SweepNameOption, TokenFile, Trials
-from sweeps.cli.sweep_app import sweep_app
+from sweeps.cli.sweep import sweep_app
 
 if TYPE_CHECKING:
     from cluster import Job, Jobs
@@ -59,27 +60,42 @@ def submit(
 
     The driver runs on the cluster; this machine may leave. Paths in the spec are places on the nodes.
     """
-    from sweeps.submission import Submission, job_as_dict, require_tracking_uri
-    from sweeps.submission import submit as hand_over
+    from sweeps.submission import SPEC_FILE
 
     replaced = {"--seed": seed, "--trials": trials, "--name": name, "--storage": storage, "--workers": workers}
     replaced |= {"--data-root": data_root}
     options = [word for option, value in replaced.items() if value is not None for word in (option, str(value))]
-    submission = Submission(
-        spec,
-        sweeps.load_specs(spec, overrides(seed=seed, name=name, trials=trials, storage=storage)),
-        (*options, *(["--no-download"] if no_download else [])),
-        require_tracking_uri(tracking_uri or os.environ.get("MLFLOW_TRACKING_URI")),
-        data_dir,
-    )
+    loaded = sweeps.load_specs(spec, overrides(seed=seed, name=name, trials=trials, storage=storage))
+    file = None if spec in sweeps.preset_names() else Path(spec)
+    words = ["run", SPEC_FILE if file else spec, *options, *(["--no-download"] if no_download else [])]
+    hand_over(words, loaded, address, token_file, tracking_uri, data_dir, file, follow, as_json)
+
+
+def hand_over(
+    words: Sequence[str],
+    specs: "Sequence[sweeps.SweepSpec]",
+    address: str,
+    token_file: Path | None,
+    tracking_uri: str | None = None,
+    data_dir: str | None = None,
+    spec_file: Path | None = None,
+    follow: bool = False,
+    as_json: bool = False,
+) -> None:
+    """Submit a command of `ganlimit sweep`, and say how to go on."""
+    from sweeps.submission import Submission, job_as_dict, require_tracking_uri
+    from sweeps.submission import submit as submit_to
+
+    uri = require_tracking_uri(tracking_uri or os.environ.get("MLFLOW_TRACKING_URI"))
+    submission = Submission(tuple(words), tuple(specs), uri, data_dir, spec_file)
     jobs = _jobs(address, token_file)
-    job, is_new = hand_over(submission, jobs, address)
+    job, is_new = submit_to(submission, jobs, address)
     if as_json:
         print_json(job_as_dict(job))
     else:
-        _explain(job, is_new, address, token_file, submission.tracking_uri)
+        _explain(job, is_new, address, token_file, uri)
     if follow:
-        _follow(jobs, job.id, address)
+        _follow(jobs, job.id)
 
 
 @sweep_app.command("logs")
@@ -90,9 +106,14 @@ def logs(name: SweepName, address: Address, token_file: TokenFile = None, follow
     jobs = _jobs(address, token_file)
     job = job_of(jobs, name, address)
     if follow:
-        _follow(jobs, job.id, address)
+        _follow(jobs, job.id)
     else:
         typer.echo(jobs.logs(job.id), nl=False)
+
+
+def is_dashboard(address: str) -> bool:
+    """Whether an address is one to submit to, rather than Ray's own."""
+    return address.startswith(("http://", "https://"))
 
 
 def job_line(address: str, token_file: Path | None, name: str) -> "Job":
@@ -137,7 +158,7 @@ def _explain(job: "Job", is_new: bool, address: str, token_file: Path | None, tr
     _say(f"  report  ganlimit report {job.id} --tracking-uri {tracking_uri} --out report")
 
 
-def _follow(jobs: "Jobs", job_id: str, address: str) -> None:
+def _follow(jobs: "Jobs", job_id: str) -> None:
     for text in jobs.follow(job_id):
         typer.echo(text, nl=False)
     job = jobs.find(job_id)

@@ -6,10 +6,11 @@ from pathlib import Path
 import pytest
 import torch
 
+import sweeps
 from gan import Checkpoint
 from sweeps.journal import Event
 from sweeps.tracking import STATE
-from sweeps.trial_storage import MountedTrials, ObjectStoreTrials, TrialStorage, _seen, _temporary, trials_of
+from sweeps.trial_storage import MARK, MountedTrials, ObjectStoreTrials, TrialStorage, _seen, _temporary, trials_of
 from tests.cluster.servers import S3Server, s3_server
 
 OPENED = Event("opened", 0.0, {"parameters": 10.0}, {"width": "2"}, {STATE: "RUNNING"})
@@ -93,5 +94,13 @@ def test_a_damaged_checkpoint_is_forgotten_everywhere(machine: Machines) -> None
 
 
 def test_the_place_follows_from_the_address(tmp_path: Path) -> None:
-    assert trials_of("s", str(tmp_path)) == MountedTrials(tmp_path / "sweeps" / "s" / "trials")
+    assert trials_of("s", str(tmp_path)) == MountedTrials(tmp_path / "sweeps" / "s" / "trials", tmp_path / MARK)
+    trials_of("s", str(tmp_path)).require_here()
     assert trials_of("s", "s3://bucket/x") == ObjectStoreTrials("s3://bucket/x", "sweeps/s/trials")
+
+
+def test_a_node_that_has_not_mounted_the_storage_says_so_instead_of_making_a_folder_of_its_name(tmp_path: Path) -> None:
+    trials = trials_of("s", str(tmp_path))
+    (tmp_path / MARK).unlink()  # as it is where nothing is mounted
+    with pytest.raises(sweeps.SweepError, match=r"every node has mounted at the same place, got none at .*Mount it"):
+        trials.require_here()

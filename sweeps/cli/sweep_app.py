@@ -1,5 +1,0 @@
-"""`ganlimit sweep`, to which several files add commands."""
-
-import typer
-
-sweep_app = typer.Typer(help="Searches over students, here or on a cluster.", no_args_is_help=True)
