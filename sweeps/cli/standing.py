@@ -13,6 +13,8 @@ from sweeps.cli.options import Dashboard, DataDir, Follow, Json, SweepName, Toke
 from sweeps.cli.remote import job_line, stop_job
 from sweeps.cli.sweep import sweep_app
 
+__all__ = ["sweep_app"]  # now that all its commands are there
+
 FOLLOW_EVERY_S = 2.0
 
 
