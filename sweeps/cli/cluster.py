@@ -1,5 +1,6 @@
 """`ganlimit cluster`: several machines that share the trials of a sweep."""
 
+import os
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -181,22 +182,27 @@ def _line(text: str) -> None:
 
 def _explain(state: "NodeState", data_dir: Path | None) -> None:
     host = state.host
-    token = " --token-file FILE" if state.token_file else ""
+    token = f" --token-file {_short(state.token_file)}" if state.token_file else ""
     tracking = f" --tracking-uri {state.tracking_url}" if state.tracking_url else ""
     _line(f"The cluster is up at {state.address}.\n")
     if host == "127.0.0.1":
-        _line("It listens on this machine alone; for others: --host with this machine's address.")
-    if state.token_file:
-        _line(f"FILE is a copy of {state.token_file}, of mode 0600.")
-    _line("\nOn each other machine:")
-    _line(f"  ganlimit cluster join {state.address}{token}")
-    _line("\nTo submit a sweep, from any machine that reaches it:")
+        _line("It listens on this machine alone; for others: --host with this machine's address.\n")
+    else:
+        _line("On each other machine" + (", with a copy of the token file, of mode 0600:" if token else ":"))
+        _line(f"  ganlimit cluster join {state.address}{token}\n")
+    _line("To submit a sweep, here or from any machine that reaches it" + (" and has the token:" if token else ":"))
     _line(f"  ganlimit sweep submit digits --address {state.dashboard_url}{token}{tracking}\n")
     _line(f"Dashboard: {state.dashboard_url}" + (" (asks for the token)" if state.token_file else ""))
     if state.tracking_url:
         _line(f"MLflow:    {state.tracking_url}")
     _line(f"Status:    ganlimit cluster status{_at(data_dir)}")
     _line(f"The end:   ganlimit cluster down{_at(data_dir)}")
+
+
+def _short(path: str) -> str:
+    """A path from here, where that is shorter."""
+    relative = os.path.relpath(path)
+    return relative if len(relative) < len(path) else path
 
 
 def _print_overview(overview: "ClusterOverview") -> None:

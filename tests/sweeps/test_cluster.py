@@ -4,6 +4,7 @@ The hosts are network namespaces. Trials keep their files in an S3 store, runs g
 PostgreSQL, and the submission comes from a host that is no part of the cluster.
 """
 
+import json
 import subprocess
 import sys
 import tempfile
@@ -19,9 +20,10 @@ import yaml
 from mlflow import MlflowClient
 from mlflow.entities import Run
 
+import analysis
 from sweeps.tracking import KIND, NODE, STATE, TRIAL_KEY
 from tests.cluster.hosts import Host, Network, network
-from tests.cluster.servers import PostgresServer, S3Server, postgres, s3_server
+from tests.cluster.servers import PASSWORD, PostgresServer, S3Server, postgres, s3_server
 
 ADMIN_PASSWORD = "a-long-enough-canary"
 RUNGS = [10.048, 20.032, 30.016, 40.0]  # whole batches of 64
@@ -103,13 +105,16 @@ class Lab:
         options = ("--token-file", self.token_file, "--env-file", self.env_file, "--num-cpus", 1)
         host.ganlimit("cluster", "join", f"{self.head.address}:6379", *options, "--data-dir", host.home / "data")
 
+    @property
+    def where(self) -> tuple[object, ...]:
+        return ("--address", self.address, "--token-file", self.token_file)
+
     def submit(self, spec: Path, *options: object, expect: int = 0) -> str:
-        where = ("--address", self.address, "--token-file", self.token_file, "--tracking-uri", self.tracking_uri)
-        return self.desk.ganlimit("sweep", "submit", spec, *where, *options, expect=expect)
+        words = (*self.where, "--tracking-uri", self.tracking_uri, *options)
+        return self.desk.ganlimit("sweep", "submit", spec, *words, expect=expect)
 
     def job(self, word: str, name: str, *options: object, expect: int = 0) -> str:
-        where = ("--address", self.address, "--token-file", self.token_file)
-        return self.desk.ganlimit("sweep", word, name, *where, *options, expect=expect)
+        return self.desk.ganlimit("sweep", word, name, *self.where, *options, expect=expect)
 
     # --- what the tracking server knows -------------------------------------------------------
 
@@ -163,14 +168,35 @@ def lab() -> Iterator[Lab]:
         yield made
 
 
-def spec_of(tiny: dict[str, Any], name: str, storage: str, folder: Path) -> Path:
-    tiny |= {"name": name, "phases": ["search"], "cluster": {"storage": storage}}
+def spec_of(tiny: dict[str, Any], name: str, storage: object, folder: Path) -> Path:
+    tiny |= {"name": name, "phases": ["search"], "cluster": {"storage": str(storage)}}
     tiny["student"] = {"kimg": RUNGS[-1]}
     tiny["evaluation"]["rungs_kimg"] = [10, 20, 30]
-    tiny["search"] |= {"sampler": "grid", "trials": TRIALS, "points": [], "space": GRID}
+    tiny["search"] |= {"sampler": "grid", "trials": TRIALS, "points": [], "space": dict(GRID)}
+    # A trial of another sweep is not done again: each has its own.
+    weights = [0.0, 0.05 + len(name) / 1000]
+    tiny["search"]["space"]["gan_weight"] = {"type": "choice", "values": weights}
     path = folder / f"{name}.yaml"
     path.write_text(yaml.safe_dump(tiny))
     return path
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("token", [None, "another-token"])
+def test_without_the_token_nothing_is_had(lab: Lab, tiny: dict[str, Any], token: str | None) -> None:
+    spec = spec_of(tiny, "refused", f"{lab.s3.uri}/trials", lab.folder)
+    options = ["--token-file", lab._secret("wrong-token", token)] if token else []
+    where = ["--address", lab.address, *options]
+    for words in (["submit", spec, "--tracking-uri", lab.tracking_uri], ["logs", "x"], ["stop", "x"], ["status", "x"]):
+        said = lab.desk.ganlimit("sweep", *words, *where, expect=2)
+        assert "401" in said or "403" in said, said
+        assert "Traceback" not in said
+    joining = ["cluster", "join", f"{lab.head.address}:6379", *options, "--data-dir", lab.late.home / "refused"]
+    assert "shows the token of its cluster" in lab.late.ganlimit(*joining, expect=2)
+    assert lab.late.processes() == []
+    assert lab.runs("refused") == []
+    overview = json.loads(lab.desk.ganlimit("cluster", "status", *lab.where, "--json"))
+    assert overview["jobs"] == []
 
 
 @pytest.mark.slow
@@ -199,3 +225,77 @@ def test_a_sweep_outlives_a_node_its_servers_and_takes_in_a_late_node(lab: Lab, 
     assert {run.data.tags[NODE] for run in runs} >= {lab.head.address, lab.late.address}
     after = {run.data.tags[TRIAL_KEY]: lab.kimg_of(run) for run in runs}
     assert all(after[key][: len(kimg)] == kimg for key, kimg in before.items()), "nothing measured was lost"
+
+
+@pytest.mark.slow
+def test_two_sweeps_share_the_cluster_whoever_came_first(lab: Lab, tiny: dict[str, Any]) -> None:
+    first = spec_of(dict(tiny), "first", f"{lab.s3.uri}/trials", lab.folder)
+    second = spec_of(dict(tiny), "second-one", f"{lab.s3.uri}/trials", lab.folder)
+    lab.submit(first)
+    wait_until(lambda: len(lab.reported("first", lab.head)) and len(lab.reported("first", lab.late)))
+    lab.submit(second, "--trials", 3)
+    wait_until(lambda: lab.finished("second-one") == 3)
+    assert lab.finished("first") < TRIALS, "the second one did not wait for the first one's end"
+    lab.job("logs", "first", "--follow")
+    assert lab.finished("first") == TRIALS
+
+
+@pytest.mark.slow
+def test_on_a_new_head_the_same_submission_goes_on(lab: Lab, tiny: dict[str, Any]) -> None:
+    shared = lab.folder / "shared"  # a mounted path, this time
+    shared.mkdir()
+    spec = spec_of(tiny, "beheaded", shared, lab.folder)
+    lab.submit(spec)
+    follower = lab.desk.start(sys.executable, "-m", "sweeps.cli", "sweep", "logs", "beheaded", *lab.where, "--follow")
+    wait_until(lambda: 2 <= lab.finished("beheaded") < TRIALS - 2 and lab.is_between_rungs("beheaded", lab.late))
+    lost = time.monotonic()
+    lab.head.kill()
+    before = {run.info.run_id: run.info.end_time for run in lab.runs("beheaded") if run.info.status == "FINISHED"}
+    said, _ = follower.communicate(timeout=90)
+    assert "on a new head, the same command goes on" in said
+    wait_until(lambda: not lab.late.processes(), 90)
+    assert time.monotonic() - lost < 90
+
+    lab.late.ganlimit("cluster", "down", "--data-dir", lab.late.home / "data")
+    lab.head = lab.one  # another machine
+    lab.up()
+    lab.join(lab.late)
+    lab.submit(spec)
+    said = lab.job("logs", "beheaded", "--follow")
+    assert "search: 12 of 12 trials" in said, said
+    runs = lab.runs("beheaded")
+    assert Counter(run.data.tags[STATE] for run in runs) == {"COMPLETED": TRIALS}
+    assert {tuple(lab.kimg_of(run)) for run in runs} == {tuple(RUNGS)}, "each rung once, in order"
+    after = {run.info.run_id: run.info.end_time for run in runs}
+    assert before.items() <= after.items(), "what was finished did not run again"
+
+
+@pytest.mark.slow
+def test_the_report_is_made_from_the_tracking_server_alone(lab: Lab) -> None:
+    out = lab.desk.home / "report"
+    lab.desk.ganlimit("report", "hosts", "--tracking-uri", lab.tracking_uri, "--out", out)
+    assert (out / "report.html").stat().st_size > 100_000
+    table = analysis.read_table(out / "trials.parquet")
+    assert table.num_rows == TRIALS
+
+
+@pytest.mark.slow
+def test_secrets_are_where_they_belong_and_nowhere_else(lab: Lab) -> None:
+    canaries = [ADMIN_PASSWORD.encode(), PASSWORD.encode(), lab.s3.environment["AWS_SECRET_ACCESS_KEY"].encode()]
+    homes = {lab.password_file, lab.env_file}
+    for path in lab.folder.rglob("*"):
+        belongs = path in homes or "accounts" in path.parts
+        if path.is_file() and not path.is_symlink() and not belongs:
+            content = path.read_bytes()
+            assert not any(canary in content for canary in canaries), path
+    for table in ("params", "tags", "experiment_tags", "model_version_tags"):
+        content = str(lab.database.rows(f"SELECT * FROM {table}")).encode()
+        assert not any(canary in content for canary in canaries), table
+    objects = lab.s3.keys()
+    for key in objects:
+        body = lab.s3.client().get_object(Bucket=lab.s3.bucket, Key=key)["Body"].read()
+        assert not any(canary in body for canary in canaries), key
+    for host in (lab.head, lab.late, lab.desk, lab.store):
+        for pid in host.processes():
+            command = Path(f"/proc/{pid}/cmdline").read_bytes()
+            assert not any(canary in command for canary in canaries), command

@@ -1,0 +1,83 @@
+"""One driver at a time between machines that share a tracking server."""
+
+import dataclasses
+import json
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+import sweeps
+from sweeps import lease as leases
+from sweeps.lease import Lease, holding
+from sweeps.progress import QuietDisplay
+from sweeps.tracking import DRIVER, Tracking
+from sweeps.tracking_store import TrackingStore
+
+QUIET = QuietDisplay()
+
+
+@pytest.fixture
+def tracking(tmp_path: Path) -> Tracking:
+    return Tracking(TrackingStore.local(tmp_path / "mlflow.db", tmp_path / "artifacts"))
+
+
+@pytest.fixture
+def run_id(tracking: Tracking, monkeypatch: pytest.MonkeyPatch) -> str:
+    monkeypatch.setattr(leases, "BEAT_S", 0.2)
+    monkeypatch.setattr(leases, "LAPSE_S", 2.5)
+    found: str = tracking.open_sweep("s", {}).info.run_id
+    return found
+
+
+def hold(tracking: Tracking, run_id: str, **changes: object) -> None:
+    """Leave the lease of a driver of which `changes` are different."""
+    holder = {**dataclasses.asdict(leases._Holder.me()), "host": "elsewhere", "beat": 1, **changes}
+    tracking.client.set_tag(run_id, DRIVER, json.dumps(holder))
+
+
+def test_a_second_driver_is_refused_by_name_and_may_begin_after_the_first(tracking: Tracking, run_id: str) -> None:
+    with (
+        holding([Lease(tracking, run_id, "s")], QUIET),
+        pytest.raises(sweeps.SweepError, match=r"process .*Wait"),
+    ):
+        Lease(tracking, run_id, "s").take(QUIET)
+    assert DRIVER not in tracking.client.get_run(run_id).data.tags
+    with holding([Lease(tracking, run_id, "s")], QUIET):
+        pass
+
+
+def test_nobody_waits_for_a_driver_that_was_killed_on_this_machine(tracking: Tracking, run_id: str) -> None:
+    hold(tracking, run_id, began=1.0)  # its number has been given to another process since
+    began = time.monotonic()
+    Lease(tracking, run_id, "s").take(QUIET)
+    assert time.monotonic() - began < 1
+
+
+def test_a_lease_from_elsewhere_lapses_when_it_is_not_renewed(tracking: Tracking, run_id: str) -> None:
+    hold(tracking, run_id, machine="another")
+    began = time.monotonic()
+    Lease(tracking, run_id, "s").take(QUIET)
+    assert time.monotonic() - began > 2
+
+
+def test_a_lease_from_elsewhere_that_is_renewed_holds(tracking: Tracking, run_id: str) -> None:
+    hold(tracking, run_id, machine="another")
+    beat = threading.Timer(0.5, hold, (tracking, run_id), {"machine": "another", "beat": 2})
+    beat.start()
+    with pytest.raises(sweeps.SweepError, match=r"process .* on elsewhere"):
+        Lease(tracking, run_id, "s").take(QUIET)
+    beat.join()
+
+
+def test_a_driver_that_was_thought_to_be_gone_ends(tracking: Tracking, run_id: str) -> None:
+    def drive() -> None:
+        with holding([Lease(tracking, run_id, "s")], QUIET):
+            hold(tracking, run_id, id="another", machine="another")
+            time.sleep(5)
+
+    with pytest.raises(sweeps.SweepError, match=r"while the sweep is its own, got process .* on elsewhere"):
+        drive()
+    held = json.loads(tracking.client.get_run(run_id).data.tags[DRIVER])
+    assert held["id"] == "another", "it is left to the other one"

@@ -1,0 +1,81 @@
+"""What is sent to a cluster, and what is refused before."""
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import sweeps
+from sweeps.packaging import pack_code
+from sweeps.submission import Submission, require_public, require_tracking_uri
+
+
+def submission(spec: sweeps.SweepSpec, *words: str, **changes: Any) -> Submission:
+    return Submission(("run", "sweep.yaml", *words), (spec,), **{"tracking_uri": "http://t:5000", **changes})
+
+
+def test_the_code_that_is_sent_runs_by_itself_and_is_small(tmp_path: Path) -> None:
+    pack_code(tmp_path)
+    files = [path for path in tmp_path.rglob("*") if path.is_file()]
+    assert sum(path.stat().st_size for path in files) < 2 * 2**20
+    suffixes = {path.suffix for path in files if "dist-info" not in path.parts[-2]}
+    assert suffixes <= {".py", ".yaml", ".j2", ".css", ".js"}
+    assert not [path for path in files if "tests" in path.parts or "deploy" in path.parts]
+    code = "import sweeps, gan, importlib.metadata as m; print(sweeps.__file__, gan.__file__, m.version('ganlimit'))"
+    command = [sys.executable, "-c", f"import sys; sys.path.insert(0, {str(tmp_path)!r}); {code}"]
+    said = subprocess.run(command, capture_output=True, text=True, check=True, cwd=tmp_path).stdout
+    assert said.count(str(tmp_path)) == 2
+    presets = subprocess.run(
+        [sys.executable, "-m", "sweeps.cli", "sweep", "schema"],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=tmp_path,
+    )
+    assert '"properties"' in presets.stdout
+
+
+def test_the_driver_keeps_its_files_in_the_storage_where_that_is_a_path(tiny: dict[str, Any], spec_file: Any) -> None:
+    spec = sweeps.load_spec(spec_file({**tiny, "cluster": {"storage": "/mnt/my sweeps"}}))
+    command = submission(spec, "--trials", "3").command
+    assert command == (
+        "python -m sweeps.cli sweep run sweep.yaml --trials 3 --address auto --data-dir '/mnt/my sweeps'"
+    )
+    spec = sweeps.load_spec(spec_file({**tiny, "cluster": {"storage": "s3://bucket/x"}}))
+    assert submission(spec).command.endswith('--data-dir "${GANLIMIT_DATA_DIR:-$HOME/ganlimit-data}"')
+    assert submission(spec, data_dir="/data").command.endswith("--data-dir /data")
+
+
+def test_two_submissions_are_the_same_when_they_ask_the_same(tiny: dict[str, Any], spec_file: Any) -> None:
+    spec = sweeps.load_spec(spec_file(tiny))
+    assert submission(spec).digest == submission(spec).digest
+    others = [submission(spec, "--workers", "2"), submission(spec, tracking_uri="http://u:5000")]
+    others.append(submission(spec.model_copy(update={"seed": 1})))
+    assert len({submission(spec).digest, *(other.digest for other in others)}) == 4
+
+
+def test_a_password_in_an_address_is_refused_and_not_repeated() -> None:
+    with pytest.raises(sweeps.SweepError, match="says no password") as refused:
+        require_public("http://me:canary@host:5000")
+    assert "canary" not in str(refused.value)
+    assert "MLFLOW_TRACKING_PASSWORD" in str(refused.value)
+    require_public("http://host:5000")
+
+
+def test_a_submission_names_its_tracking_server() -> None:
+    with pytest.raises(sweeps.SweepError, match=r"got none\. Give --tracking-uri"):
+        require_tracking_uri(None)
+    assert require_tracking_uri("http://t:1") == "http://t:1"
+
+
+@pytest.mark.parametrize(
+    "storage", ["relative/path", "gs://bucket/x", "s3://", "s3://key:secret@bucket/x", "s3://b/x?y"]
+)
+def test_storage_that_not_every_node_would_understand_is_refused(
+    storage: str, tiny: dict[str, Any], spec_file: Any
+) -> None:
+    with pytest.raises(sweeps.SpecError, match=r"storage: Storage is a path from the root .*AWS_") as refused:
+        sweeps.load_spec(spec_file({**tiny, "cluster": {"storage": storage}}))
+    assert "secret" not in str(refused.value)
