@@ -13,11 +13,14 @@ import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime
 from pathlib import Path
 
+from mlflow.entities import Run
 from mlflow.exceptions import MlflowException
 
+from sweeps.driver import Driver
 from sweeps.errors import SweepError
 from sweeps.progress import Display
 from sweeps.tracking import DRIVER, Tracking
@@ -36,6 +39,7 @@ class _Holder:
     machine: str
     began: float  # of the process, in ticks since the machine started
     beat: int = 0
+    time_s: float = 0.0  # of the beat, by the driver's clock: for people, nothing is decided by it
 
     @classmethod
     def me(cls) -> "_Holder":
@@ -82,7 +86,7 @@ class Lease:
         if self._me.beat and holder and holder.id != self._me.id:
             self.taken_by = str(holder)
             return
-        self._me = _Holder(**{**asdict(self._me), "beat": self._me.beat + 1})
+        self._me = replace(self._me, beat=self._me.beat + 1, time_s=time.time())
         self._tracking.client.set_tag(self._run_id, DRIVER, json.dumps(asdict(self._me)))
 
     def release(self) -> None:
@@ -93,11 +97,7 @@ class Lease:
                 self._tracking.client.delete_tag(self._run_id, DRIVER)
 
     def _holder(self) -> _Holder | None:
-        text = self._tracking.client.get_run(self._run_id).data.tags.get(DRIVER)
-        try:
-            return _Holder(**json.loads(text)) if text else None
-        except (ValueError, TypeError):
-            return None
+        return _holder_of(self._tracking.client.get_run(self._run_id))
 
     def _is_renewed(self, before: _Holder) -> bool:
         deadline = time.monotonic() + LAPSE_S
@@ -140,6 +140,23 @@ def _beat(leases: list[Lease], over: threading.Event) -> None:
             if lease.taken_by:
                 os.kill(os.getpid(), signal.SIGINT)
                 return
+
+
+def driver_elsewhere(parent: Run) -> Driver | None:
+    """Who drives the sweep of this parent run, as far as its last beat and this machine's clock tell."""
+    holder = _holder_of(parent)
+    if holder is None or holder.is_known_to_live is False or time.time() - holder.time_s > 2 * LAPSE_S:
+        return None
+    began = datetime.fromtimestamp(parent.info.start_time / 1000).isoformat(timespec="seconds")
+    return Driver(holder.pid, holder.host, began)
+
+
+def _holder_of(parent: Run) -> _Holder | None:
+    text = parent.data.tags.get(DRIVER)
+    try:
+        return _Holder(**json.loads(text)) if text else None
+    except (ValueError, TypeError):
+        return None
 
 
 def _machine() -> str:

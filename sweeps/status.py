@@ -10,6 +10,7 @@ from rich.text import Text
 import analysis
 from sweeps.driver import Driver, current_driver
 from sweeps.journal import Record
+from sweeps.lease import driver_elsewhere
 from sweeps.ledger import journaled_records
 from sweeps.reading import read_trials, with_newer_rows
 from sweeps.results import find_sweep, spec_of_sweep, table_of
@@ -127,7 +128,7 @@ def sweep_status(tracking: Tracking, workspace: Workspace, name: str) -> SweepSt
     """Where the sweep called `name` stands. Raises SweepError when there is none."""
     parent = find_sweep(tracking, name)
     folder = workspace.sweep(name)
-    driver = current_driver(folder)
+    driver = current_driver(folder) or driver_elsewhere(parent)
     # The journals first: what is delivered in between is then told twice rather than not at all.
     pending = journaled_records(MountedTrials(folder / "trials"), undelivered=True)
     stored = read_trials(tracking, workspace, name)

@@ -236,6 +236,11 @@ def test_two_sweeps_share_the_cluster_whoever_came_first(lab: Lab, tiny: dict[st
     lab.submit(second, "--trials", 3)
     wait_until(lambda: lab.finished("second-one") == 3)
     assert lab.finished("first") < TRIALS, "the second one did not wait for the first one's end"
+    assert "running, process" in lab.job("status", "first")
+    lab.job("stop", "first")
+    wait_until(lambda: "The same command again goes on" in lab.job("logs", "first"))
+    wait_until(lambda: "job first on" in (said := lab.job("status", "first")) and "stopped" in said)
+    assert "Submitted first" in lab.submit(first), "what was stopped goes on"
     lab.job("logs", "first", "--follow")
     assert lab.finished("first") == TRIALS
 
