@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.request import ProxyHandler, build_opener
 
 import pytest
 import yaml
@@ -92,8 +93,11 @@ class Lab:
     def _answers(self) -> bool:
         assert self.server is not None
         assert self.server.poll() is None, self.server.communicate()[0]
-        probe = ("curl", "-sf", "-m", "2", f"{self.tracking_uri}/health")
-        return subprocess.run(probe, capture_output=True, check=False).returncode == 0
+        try:
+            build_opener(ProxyHandler({})).open(f"{self.tracking_uri}/health", timeout=2).close()
+        except OSError:
+            return False
+        return True
 
     # --- cluster ------------------------------------------------------------------------------
 
