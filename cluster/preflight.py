@@ -1,14 +1,12 @@
 """What a cluster has, and whether a trial can ever run on it."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import ray
 
 from cluster.errors import ClusterError
-
-GIB = 2**30
 
 
 @dataclass(frozen=True)
@@ -54,6 +52,10 @@ class TrialNeed:
         labelled = all(node.labels.get(name) == value for name, value in self.labels.items())
         return labelled and all(node.resources.get(name, 0.0) >= amount for name, amount in self.amounts.items())
 
+    def on(self, node: Node) -> "TrialNeed":
+        """The same, on that node alone."""
+        return replace(self, resources={**self.resources, f"node:{node.address}": 0.001})
+
     def places(self, nodes: Sequence[Node]) -> int:
         """How many trials run at once on the nodes, were they empty."""
         fitting = [node for node in nodes if self.fits(node)]
@@ -68,7 +70,7 @@ def alive_nodes() -> list[Node]:
         Node(
             id=node["NodeID"],
             address=node["NodeManagerAddress"],
-            resources={name: amount for name, amount in node["Resources"].items() if not name.startswith("node:")},
+            resources=dict(node["Resources"]),
             labels=dict(node.get("Labels") or {}),
             is_head="node:__internal_head__" in node["Resources"],
         )
@@ -91,7 +93,8 @@ def require_schedulable(nodes: Sequence[Node], need: TrialNeed, autoscaled: Mapp
     raise ClusterError(
         f"A trial occupies {need}, and some node has room for that",
         have,
-        "Lower resources.cpus_per_trial or gpus_per_trial, change cluster.labels or cluster.resources, or add a node.",
+        "Lower resources.cpus_per_trial or gpus_per_trial, change cluster.labels or cluster.resources, add a node, or, "
+        "where nodes come by themselves, set cluster.grows: true.",
     )
 
 
@@ -103,7 +106,7 @@ def autoscaled_resources() -> Mapping[str, Any] | None:
 
 
 def _describe(node: Node) -> str:
-    hidden = {"memory", "object_store_memory"}
-    amounts = [f"{amount:g} {name}" for name, amount in node.resources.items() if name not in hidden]
+    rays_own = ("memory", "object_store_memory", "node:")
+    amounts = [f"{amount:g} {name}" for name, amount in node.resources.items() if not name.startswith(rays_own)]
     labels = [f"{name}={value}" for name, value in node.labels.items() if not name.startswith("ray.io/node-")]
     return ", ".join([*amounts, *labels]) or "nothing for trials"

@@ -67,9 +67,10 @@ def probe_nodes(nodes: Sequence[Node], probe: Probe) -> list[NodeReport]:
     marks = [f"{mark}-{number}" for number in range(len(nodes))]
     unwritable = _writing_problem(probe.storage, mark) if probe.storage else None
     try:
+        asked_s = time.time()
         asked = [_ask(node, probe, mark, own) for node, own in zip(nodes, marks, strict=True)]
         deadline = time.monotonic() + PATIENCE_S
-        found = [_answer(node, reference, deadline) for node, reference in zip(nodes, asked, strict=True)]
+        found = [_answer(node, reference, asked_s, deadline) for node, reference in zip(nodes, asked, strict=True)]
         if unwritable:
             return [replace(report, storage_problem=unwritable) for report in found]
         if probe.storage:
@@ -130,15 +131,17 @@ def _look(node: Node, probe: Probe, mark: str, own: str) -> NodeReport:
     )
 
 
-def _answer(node: Node, reference: "ray.ObjectRef[NodeReport]", deadline: float) -> NodeReport:
-    asked = time.time()
+def _answer(node: Node, reference: "ray.ObjectRef[NodeReport]", asked_s: float, deadline: float) -> NodeReport:
     try:
         report: NodeReport = ray.get(reference, timeout=max(0.0, deadline - time.monotonic()))
     except RayError as error:
         return NodeReport.of_silent(node, str(error).strip().splitlines()[-1])
-    answered = time.time()
-    skew = max(0.0, report.clock_skew_s - answered) + min(0.0, report.clock_skew_s - asked)
-    return replace(report, clock_skew_s=skew)
+    return replace(report, clock_skew_s=outside(report.clock_skew_s, asked_s, time.time()))
+
+
+def outside(moment_s: float, begin_s: float, end_s: float) -> float:
+    """By how much a node's time lies before (negative) or after the span in which it was asked and had answered."""
+    return max(0.0, moment_s - end_s) + min(0.0, moment_s - begin_s)
 
 
 def _writing_problem(storage: str, mark: str) -> str | None:
@@ -160,10 +163,14 @@ def _storage_problem(storage: str, mark: str, own: str) -> str | None:
 
 
 def _seen_from_here(report: NodeReport, storage: str, own: str) -> NodeReport:
-    if report.silence is None and report.storage_problem is None and not has_mark(storage, own):
-        problem = "it is another one than the driver's: what the node wrote has not arrived"
-        return replace(report, storage_problem=problem)
-    return report
+    if report.silence is not None or report.storage_problem is not None:
+        return report
+    try:
+        arrived = has_mark(storage, own)
+    except (OSError, ValueError) as error:
+        return replace(report, storage_problem=f"the driver cannot read it ({error})")
+    problem = None if arrived else "it is another one than the driver's: what the node wrote has not arrived"
+    return replace(report, storage_problem=problem)
 
 
 def installed_versions(packages: Sequence[str]) -> dict[str, str | None]:

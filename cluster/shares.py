@@ -6,6 +6,7 @@ how many trials it runs and whether it wants more, and begins no more than its s
 """
 
 import contextlib
+import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ import ray
 from ray.exceptions import RayError
 
 NAME, NAMESPACE = "ganlimit-shares", "ganlimit"
-ASK_EVERY_S = 2.0
+CLAIM_EVERY_S = 2.0
 FORGET_AFTER_S = 30.0  # a driver that has not been heard of
 PATIENCE_S = 10.0
 
@@ -50,46 +51,83 @@ def fair_shares(claims: Mapping[str, Claim]) -> dict[str, int]:
 
 
 class Share:
-    """This driver's share of the cluster to which it is connected.
+    """This driver's share of the cluster to which it is connected, claimed anew every few seconds until it leaves.
 
     `fraction` says what one of its trials takes of the cluster, which changes with its nodes; `most` is how many it
-    wants at once.
+    wants at once. `ask` brings a claim to where all drivers' claims meet, and returns the share.
     """
 
-    def __init__(self, driver: str, fraction: Callable[[], float], most: int | None = None) -> None:
+    def __init__(
+        self,
+        driver: str,
+        fraction: Callable[[], float],
+        most: int | None = None,
+        ask: Callable[[str, Claim], int | None] | None = None,
+    ) -> None:
         self._driver, self._fraction, self._most = driver, fraction, most
-        self._actor: Any = None
-        self._share, self._next_ask = 1, 0.0
+        self._meeting = _Meeting()
+        self._ask = ask or self._meeting.claim
+        self._running, self._wants_more, self._share = 0, True, 1
+        self._over = threading.Event()
+        self._claiming = threading.Thread(target=self._claim_again, daemon=True)
+
+    def enter(self) -> None:
+        """Make the first claim, so that others make room, and go on making it.
+
+        In a thread of its own: Tune asks for no trial while one waits for a place.
+        """
+        self.claim()
+        self._claiming.start()
 
     def allows(self, running: int) -> bool:
         """Whether one more trial may begin while `running` of them run. The first always may."""
-        if self._most is not None and running >= self._most:
-            self.is_content(running)
-            return False
-        if time.monotonic() >= self._next_ask:
-            self._ask(Claim(running, self._fraction(), wants_more=True))
-        return running < max(1, self._share)
+        self._running = running
+        return running < max(1, self._share if self._most is None else min(self._share, self._most))
 
-    def is_content(self, running: int) -> None:
-        """The driver has no more than `running` trials for now."""
-        if time.monotonic() >= self._next_ask:
-            self._ask(Claim(running, self._fraction(), wants_more=False))
+    def wants(self, more: bool) -> None:
+        """Whether the driver would begin another trial, had it the place."""
+        self._wants_more = more
+
+    def claim(self) -> None:
+        """Say what runs and is wanted, and learn the share."""
+        content = not self._wants_more or (self._most is not None and self._running >= self._most)
+        share = self._ask(self._driver, Claim(self._running, self._fraction(), not content))
+        self._share = self._share if share is None else share
 
     def leave(self) -> None:
         """The driver has ended: what it held is the others'."""
-        if self._actor is not None:
-            with contextlib.suppress(RayError):
-                ray.get(self._actor.leave.remote(self._driver), timeout=PATIENCE_S)
+        self._over.set()
+        if self._claiming.is_alive():
+            self._claiming.join(PATIENCE_S)
+        self._meeting.leave(self._driver)
 
-    def _ask(self, claim: Claim) -> None:
-        self._next_ask = time.monotonic() + ASK_EVERY_S
+    def _claim_again(self) -> None:
+        while not self._over.wait(CLAIM_EVERY_S):
+            with contextlib.suppress(Exception):  # the cluster is on its way to an end, of which others tell
+                self.claim()
+
+
+class _Meeting:
+    """The actor in which all drivers' claims meet, as one driver sees it."""
+
+    def __init__(self) -> None:
+        self._actor: Any = None
+
+    def claim(self, driver: str, claim: Claim) -> int | None:
         try:
             if self._actor is None:
                 options = {"name": NAME, "namespace": NAMESPACE, "get_if_exists": True, "num_cpus": 0}
                 self._actor = ray.remote(_Shares).options(**options).remote()
-            self._share = ray.get(self._actor.claim.remote(self._driver, claim), timeout=PATIENCE_S)
+            share: int = ray.get(self._actor.claim.remote(driver, claim), timeout=PATIENCE_S)
         except RayError:
-            self._actor = None  # it ended with the driver that had begun it: the next question begins another
+            self._actor = None  # it ended with the driver that had begun it: the next claim begins another
+            return None
+        return share
+
+    def leave(self, driver: str) -> None:
+        if self._actor is not None:
+            with contextlib.suppress(RayError):
+                ray.get(self._actor.leave.remote(driver), timeout=PATIENCE_S)
 
 
 class _Shares:

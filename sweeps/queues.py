@@ -133,11 +133,13 @@ class QueueSearcher(Searcher):
         for queue in sorted(self._queues, key=self._running_of):
             job = queue.next()
             if isinstance(job, Job):
+                if self._share:
+                    self._share.wants(more=True)
                 self._running[trial_id] = queue, job
                 return {"sweep": queue.sweep, "job": job.model_dump_json()}
             waiting |= job is Nothing.YET
         if self._share:
-            self._share.is_content(len(self._running))
+            self._share.wants(more=False)
         return None if waiting else str(Searcher.FINISHED)
 
     def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:

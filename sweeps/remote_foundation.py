@@ -7,7 +7,7 @@ is, and gives the materials back through Ray's object store, where the driver ow
 import queue
 import threading
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -18,6 +18,7 @@ from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy
 
 from cluster import TrialNeed
 from gan import DataRoot
+from sweeps.data_dir import writable
 from sweeps.errors import SweepError
 from sweeps.foundation import Foundation, lay_foundation
 from sweeps.materials import MaterialFiles, PackedMaterials, StoredMaterials
@@ -25,6 +26,9 @@ from sweeps.progress import Display, Refresh, Update, View
 from sweeps.spec import SweepSpec
 from sweeps.tracking import Tracking
 from sweeps.workspace import Workspace
+
+TRIES = 3  # of nodes that are lost on the way; what one has made is found by the next
+SILENCE_S = 10.0
 
 
 @dataclass(frozen=True)
@@ -49,21 +53,28 @@ def lay_foundation_on_cluster(
 
     `workspace` and `data_root` are places on that node; what is trained there is kept by the tracking server.
     """
-    group = placement_group([need.amounts], bundle_label_selector=[dict(need.labels)] if need.labels else None)
-    try:
-        return _follow(_begin(group, spec, workspace, data_root, need), display)
-    except RayTaskError as error:
-        if isinstance(error.cause, ValueError):  # a mistake that a person can mend
-            raise error.cause from None
-        raise
-    except RayError as error:
-        raise SweepError(
-            "The node that makes the models stays until they are made",
-            str(error).strip().splitlines()[0],
-            "The same command again goes on from what is made.",
-        ) from error
-    finally:
-        remove_placement_group(group)
+    for remaining in reversed(range(TRIES)):
+        group = placement_group([need.amounts], bundle_label_selector=[dict(need.labels)] if need.labels else None)
+        try:
+            if not ray.wait([group.ready()], timeout=SILENCE_S)[0]:
+                display.say(f"waiting for a node that has {need} free, to make the models")
+            return _follow(_begin(group, spec, workspace, data_root, need), display)
+        except RayTaskError as error:
+            if isinstance(error.cause, ValueError):  # a mistake that a person can mend
+                raise error.cause from None
+            raise
+        except RayError as error:
+            # Not by Ray: it would leave out of the second stream as many events as were read of the first.
+            if not remaining:
+                raise SweepError(
+                    "The node that makes the models stays until they are made",
+                    str(error).strip().splitlines()[0],
+                    "The same command again goes on from what is made.",
+                ) from error
+            display.say("the node that made the models was lost: another one goes on")
+        finally:
+            remove_placement_group(group)
+    raise AssertionError("the last try returns or raises")
 
 
 def _begin(
@@ -74,7 +85,7 @@ def _begin(
         num_cpus=need.cpus,
         num_gpus=need.gpus,
         resources=dict(need.resources),
-        max_retries=2,  # of a node that is lost: what is made by then is found again
+        max_retries=0,
         scheduling_strategy=PlacementGroupSchedulingStrategy(group),
     )
     stream: Any = task.remote(spec.model_dump_json(), workspace, data_root)
@@ -83,7 +94,12 @@ def _begin(
 
 def _follow(stream: Iterator[Any], display: Display) -> Foundation:
     """Show what the node says, up to the foundation; what comes after it are the materials."""
-    steps: list[tuple[AbstractContextManager[Update], Update]] = []
+    with ExitStack() as steps:
+        return _follow_steps(stream, display, steps)
+
+
+def _follow_steps(stream: Iterator[Any], display: Display, steps: ExitStack) -> Foundation:
+    update: Update
     for reference in stream:
         event = ray.get(reference)
         if isinstance(event, Foundation):
@@ -94,14 +110,11 @@ def _follow(stream: Iterator[Any], display: Display) -> Foundation:
         if isinstance(event, _Say):
             display.say(event.message)
         elif event.done is None:
-            step = display.step(event.name, event.total)
-            steps.append((step, step.__enter__()))
+            update = steps.enter_context(display.step(event.name, event.total))
         else:
-            step, update = steps[-1]
             update(event.done, event.note)
             if event.done >= event.total:
-                steps.pop()
-                step.__exit__(None, None, None)
+                steps.close()
     raise AssertionError("the foundation is the last but one")
 
 
@@ -114,8 +127,8 @@ def _lay(spec_json: str, workspace: Workspace, data_root: DataRoot) -> Iterator[
 
     def lay() -> None:
         try:
-            Workspace.open(workspace.root)
-            outcome.append(lay_foundation(spec, workspace, tracking, _Events(events), data_root))
+            own = Workspace(writable(workspace.root), workspace.tracking_uri)
+            outcome.append(lay_foundation(spec, own, tracking, _Events(events), data_root))
         except BaseException as error:
             outcome.append(error)
         finally:

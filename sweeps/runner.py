@@ -176,7 +176,16 @@ def _run_phases(sweeps: Sequence[OpenSweep], tracking: Tracking, site: Site, dis
             contexts = [sweep.context for sweep in sweeps]
             rungs = {sweep.spec.name: rungs for sweep in sweeps if (rungs := sweep.rungs())}
             with site.session() as share, display.watch(view) as refresh:
-                run_trials(contexts, queues, sweeps[0].spec, view, refresh, spending, RungSurvival(rungs), share=share)
+                run_trials(
+                    contexts,
+                    queues,
+                    site.need(sweeps[0].spec),
+                    view,
+                    refresh,
+                    spending,
+                    RungSurvival(rungs),
+                    share=share,
+                )
         for remark in (remark for queue in queues for remark in queue.remarks):
             display.say(remark)
         if spending.exceeded:

@@ -7,6 +7,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
+import ray
+
 from cluster import (
     Probe,
     Share,
@@ -47,6 +49,10 @@ class Site(ABC):
         """Where the sweep's trials have their folders."""
 
     @abstractmethod
+    def need(self, spec: SweepSpec) -> TrialNeed:
+        """What one of the sweep's trials occupies there."""
+
+    @abstractmethod
     def session(self) -> AbstractContextManager[Share | None]:
         """Ray for the length of a `with` block, and this driver's share of it where there may be others."""
 
@@ -63,6 +69,9 @@ class ThisMachine(Site):
     def trials(self, spec: SweepSpec) -> TrialStorage:
         return MountedTrials(self._workspace.sweep(spec.name) / "trials")
 
+    def need(self, spec: SweepSpec) -> TrialNeed:
+        return TrialNeed(float(spec.resources.cpus_per_trial), spec.resources.gpus_per_trial)
+
     @contextmanager
     def session(self) -> Iterator[Share | None]:
         with ray_session(num_cpus=self._num_cpus):
@@ -78,12 +87,15 @@ class RayCluster(Site):
 
     def foundation(self, spec: SweepSpec, tracking: Tracking, display: Display) -> Foundation:
         there = self._workspace
-        if self._storage != str(there.root):
-            there = Workspace(Path(NODE_CACHE).expanduser(), there.tracking_uri)
+        if self._storage != str(there.root) and there.tracking_uri:
+            there = Workspace(Path(NODE_CACHE), there.tracking_uri)
         return lay_foundation_on_cluster(spec, there, display, self._data_root, self._need)
 
     def trials(self, spec: SweepSpec) -> TrialStorage:
         return trials_of(spec.name, self._storage)
+
+    def need(self, spec: SweepSpec) -> TrialNeed:
+        return self._need
 
     @contextmanager
     def session(self) -> Iterator[Share | None]:
@@ -91,6 +103,7 @@ class RayCluster(Site):
             yield self._share
         finally:
             self._share.leave()
+            ray.shutdown()  # which ends the trials: from here on nobody else speaks for them
 
 
 @contextmanager
@@ -115,17 +128,23 @@ def site_of(
         f"head the same command, or the same submission of {name}, goes on: no finished trial runs twice."
     )
     with _code() as code, ray_session(address, code=code) as session, ending_with(session.address, farewell):
-        need, nodes = need_of(specs[0]), alive_nodes()
+        nodes, grows = alive_nodes(), specs[0].cluster.grows or autoscaled_resources() is not None
+        need = need_of(specs[0])
         if not specs[0].cluster.grows:
             require_schedulable(nodes, need, autoscaled_resources())
-        storage = specs[0].cluster.storage or str(workspace.root)
-        if len(nodes) > 1:
+        storage = specs[0].cluster.storage
+        if len(nodes) > 1 or grows:
             _require_shared(specs[0], workspace, len(nodes))
+        elif storage is None:
+            need = need.on(nodes[0])  # others that join do not see its disk
+        storage = storage or str(workspace.root)
         probe = Probe(PACKAGES, storage, workspace.store.uri)
         require_fine([check for report in probe_nodes(nodes, probe) for check in checks_of(report, probe)])
         places = f"{len(nodes)} node{'s' * (len(nodes) != 1)}, {need.places(nodes)} trials at once"
         display.say(f"cluster {session.address}: {places}; trials' files in {storage}")
-        share = Share(uuid.uuid4().hex, lambda: 1 / max(1, need.places(alive_nodes())), workers)
+        # Where nodes may come, one trial more than there are places: what waits is what an autoscaler goes by.
+        share = Share(uuid.uuid4().hex, lambda: 1 / max(1, need.places(alive_nodes()) + grows), workers)
+        share.enter()
         yield RayCluster(workspace, data_root, need, storage, share)
 
 
@@ -137,7 +156,7 @@ def _code() -> Iterator[Path]:
 
 
 def need_of(spec: SweepSpec) -> TrialNeed:
-    """What one of the sweep's trials occupies."""
+    """What one of the sweep's trials occupies on a cluster."""
     resources, cluster = spec.resources, spec.cluster
     return TrialNeed(float(resources.cpus_per_trial), resources.gpus_per_trial, cluster.resources, cluster.labels)
 
@@ -145,8 +164,8 @@ def need_of(spec: SweepSpec) -> TrialNeed:
 def _require_shared(spec: SweepSpec, workspace: Workspace, nodes: int) -> None:
     if spec.cluster.storage is None:
         raise SweepError(
-            "On several nodes the trials' files are in storage that all nodes reach",
-            f"none, on {nodes} nodes",
+            "On several nodes, or where more may come, the trials' files are in storage that all nodes reach",
+            f"none, on {nodes} node{'s' * (nodes != 1)}",
             "Give --storage, or cluster.storage in the spec: a path that every node has mounted, or s3://BUCKET/PREFIX.",
         )
     if workspace.store.uri.startswith(("sqlite:", "file:")):

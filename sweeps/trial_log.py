@@ -8,7 +8,7 @@ import os
 import socket
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from ray.util import get_node_ip_address
@@ -173,7 +173,9 @@ def close_running(trials: TrialStorage, state: TrialState) -> None:
     for folder in trials.folders():
         record = folder.record()
         if record and record.state == TrialState.RUNNING:
-            folder.append(closing(state, None, record.metrics.get("kimg", 0.0)))
+            event = closing(state, None, record.metrics.get("kimg", 0.0))
+            # A worker that is still on its way finds that it no longer speaks for the trial.
+            folder.append(replace(event, tags={**event.tags, WORKER: _worker()}))
 
 
 def closing(

@@ -2,6 +2,7 @@
 
 import socket
 import tempfile
+import time
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from functools import lru_cache
@@ -11,6 +12,7 @@ from cluster import Mirror, is_object_store
 from sweeps.errors import SweepError
 from sweeps.journal import CURSOR, JOURNAL, TrialFolder
 
+MOUNT_PATIENCE_S = 60.0
 MARK = ".ganlimit"  # tells mounted storage from a folder of the same name
 
 
@@ -38,7 +40,11 @@ class MountedTrials(TrialStorage):
     mark: Path | None = None  # a file beside it, which is there on every node that has it mounted
 
     def require_here(self) -> None:
-        if self.mark and not self.mark.is_file():
+        deadline = time.monotonic() + MOUNT_PATIENCE_S  # else such a node would take trial after trial from the others
+        while self.mark and not self.mark.is_file():
+            if time.monotonic() < deadline:
+                time.sleep(1.0)
+                continue
             raise SweepError(
                 "The trials' files are in storage that every node has mounted at the same place",
                 f"none at {self.mark.parent} on {socket.gethostname()}",

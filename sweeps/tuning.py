@@ -18,8 +18,6 @@ from sweeps.delivery import Delivery
 from sweeps.progress import Refresh
 from sweeps.queues import JobQueue, QueueSearcher
 from sweeps.requests import Job
-from sweeps.site import need_of
-from sweeps.spec import SweepSpec
 from sweeps.trial import run_trial, tells_of_memory
 from sweeps.trial_log import TrialContext, closing, opening
 from sweeps.view import SweepView
@@ -36,7 +34,7 @@ ENVIRONMENT = {"TUNE_DISABLE_SIGINT_HANDLER": "1", "RAY_AIR_NEW_OUTPUT": "0"}
 def run_trials(
     contexts: Sequence[TrialContext],
     queues: Sequence[JobQueue],
-    spec: SweepSpec,
+    need: TrialNeed,
     view: SweepView,
     refresh: Refresh,
     spending: Spending,
@@ -46,13 +44,11 @@ def run_trials(
 ) -> None:
     """Run what the queues have, each of them over one of `contexts`, until they have no more or the budget is spent.
 
-    `spec` is that of one of the sweeps, which have equal resources. `work` is what a worker does with a job, `share`
-    what these trials may take of a cluster that they share with others.
+    `need` is what each trial occupies. `work` is what a worker does with a job, `share` what these trials may take of
+    a cluster that they share with others.
     """
     by_sweep = {context.sweep: context for context in contexts}
-    trainable = tune.with_resources(
-        tune.with_parameters(_run_trial, contexts=by_sweep, work=work), placement_of(need_of(spec))
-    )
+    trainable = tune.with_resources(tune.with_parameters(_run_trial, contexts=by_sweep, work=work), placement_of(need))
     with tempfile.TemporaryDirectory(prefix="ganlimit-tune-") as storage, environment(ENVIRONMENT):
         tuner = tune.Tuner(
             trainable,

@@ -27,7 +27,7 @@ from rich.table import Table
 
 import sweeps
 from analysis import TrialState
-from cluster import ray_session
+from cluster import TrialNeed, ray_session
 from gan import DistillationConfig, GeneratorConfig, count_parameters, default_data_root
 from sweeps.budget import Spending
 from sweeps.phases import OpenSweep
@@ -120,8 +120,9 @@ def engine_s(sweep: OpenSweep) -> float:
     view = TimedView({spec.name: sweep.teacher_objectives}, spending)
     view.times = []
     queue = PhaseQueue(spec.name, spec.phases, sweep.queue, view.phase)
+    need = TrialNeed(float(spec.resources.cpus_per_trial))
     with ray_session(num_cpus=WORKERS):
-        run_trials([sweep.context], [queue], spec, view, lambda: None, spending, RungSurvival({}), do_nothing)
+        run_trials([sweep.context], [queue], need, view, lambda: None, spending, RungSurvival({}), do_nothing)
     sweep.close("LOST", 0.0)
     assert len(sweep.records()) == spec.search.trials
     return max(view.times) - min(view.times)

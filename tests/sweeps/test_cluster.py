@@ -120,6 +120,13 @@ class Lab:
     def job(self, word: str, name: str, *options: object, expect: int = 0) -> str:
         return self.desk.ganlimit("sweep", word, name, *self.where, *options, expect=expect)
 
+    def wait(self, name: str, condition: Callable[[], Any]) -> None:
+        """Until the condition holds; what the job has said is told where it does not."""
+        try:
+            wait_until(condition)
+        except AssertionError as error:
+            raise AssertionError(self.job("logs", name)[-6000:]) from error
+
     # --- what the tracking server knows -------------------------------------------------------
 
     def client(self) -> MlflowClient:
@@ -178,7 +185,7 @@ def spec_of(tiny: dict[str, Any], name: str, storage: object, folder: Path) -> P
     tiny["evaluation"]["rungs_kimg"] = [10, 20, 30]
     tiny["search"] |= {"sampler": "grid", "trials": TRIALS, "points": [], "space": dict(GRID)}
     # A trial of another sweep is not done again: each has its own.
-    weights = [0.0, 0.05 + len(name) / 1000]
+    weights = [len(name) / 10000, 0.05 + len(name) / 1000]
     tiny["search"]["space"]["gan_weight"] = {"type": "choice", "values": weights}
     path = folder / f"{name}.yaml"
     path.write_text(yaml.safe_dump(tiny))
@@ -208,14 +215,14 @@ def test_a_sweep_outlives_a_node_its_servers_and_takes_in_a_late_node(lab: Lab, 
     spec = spec_of(tiny, "hosts", f"{lab.s3.uri}/trials", lab.folder)
     said = lab.submit(spec)
     assert "Submitted hosts" in said
-    wait_until(lambda: lab.reported("hosts", lab.head) and lab.reported("hosts", lab.one))
+    lab.wait("hosts", lambda: lab.reported("hosts", lab.head) and lab.reported("hosts", lab.one))
     assert "nothing is done twice" in lab.submit(spec), "a second submission is the first one"
 
     lab.stop_tracking()
     lab.database.restart()
     lab.start_tracking()
 
-    wait_until(lambda: lab.is_between_rungs("hosts", lab.one))
+    lab.wait("hosts", lambda: lab.is_between_rungs("hosts", lab.one))
     before = {run.data.tags[TRIAL_KEY]: lab.kimg_of(run) for run in lab.runs("hosts")}
     lab.one.kill()
     lab.join(lab.late)
@@ -236,9 +243,9 @@ def test_two_sweeps_share_the_cluster_whoever_came_first(lab: Lab, tiny: dict[st
     first = spec_of(dict(tiny), "first", f"{lab.s3.uri}/trials", lab.folder)
     second = spec_of(dict(tiny), "second-one", f"{lab.s3.uri}/trials", lab.folder)
     lab.submit(first)
-    wait_until(lambda: len(lab.reported("first", lab.head)) and len(lab.reported("first", lab.late)))
+    lab.wait("first", lambda: len(lab.reported("first", lab.head)) and len(lab.reported("first", lab.late)))
     lab.submit(second, "--trials", 3)
-    wait_until(lambda: lab.finished("second-one") == 3)
+    lab.wait("second-one", lambda: lab.finished("second-one") == 3)
     assert lab.finished("first") < TRIALS, "the second one did not wait for the first one's end"
     assert "running, process" in lab.job("status", "first")
     lab.job("stop", "first")
@@ -256,7 +263,9 @@ def test_on_a_new_head_the_same_submission_goes_on(lab: Lab, tiny: dict[str, Any
     spec = spec_of(tiny, "beheaded", shared, lab.folder)
     lab.submit(spec)
     follower = lab.desk.start(sys.executable, "-m", "sweeps.cli", "sweep", "logs", "beheaded", *lab.where, "--follow")
-    wait_until(lambda: 2 <= lab.finished("beheaded") < TRIALS - 2 and lab.is_between_rungs("beheaded", lab.late))
+    lab.wait(
+        "beheaded", lambda: 2 <= lab.finished("beheaded") < TRIALS - 2 and lab.is_between_rungs("beheaded", lab.late)
+    )
     lost = time.monotonic()
     lab.head.kill()
     before = {run.info.run_id: run.info.end_time for run in lab.runs("beheaded") if run.info.status == "FINISHED"}

@@ -8,6 +8,7 @@ import torch
 
 import sweeps
 from gan import Checkpoint
+from sweeps import trial_storage
 from sweeps.journal import Event
 from sweeps.tracking import STATE
 from sweeps.trial_storage import MARK, MountedTrials, ObjectStoreTrials, TrialStorage, _seen, _temporary, trials_of
@@ -99,7 +100,10 @@ def test_the_place_follows_from_the_address(tmp_path: Path) -> None:
     assert trials_of("s", "s3://bucket/x") == ObjectStoreTrials("s3://bucket/x", "sweeps/s/trials")
 
 
-def test_a_node_that_has_not_mounted_the_storage_says_so_instead_of_making_a_folder_of_its_name(tmp_path: Path) -> None:
+def test_a_node_that_has_not_mounted_the_storage_says_so_instead_of_making_a_folder_of_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(trial_storage, "MOUNT_PATIENCE_S", 0.1)
     trials = trials_of("s", str(tmp_path))
     (tmp_path / MARK).unlink()  # as it is where nothing is mounted
     with pytest.raises(sweeps.SweepError, match=r"every node has mounted at the same place, got none at .*Mount it"):
