@@ -211,6 +211,24 @@ def test_without_the_token_nothing_is_had(lab: Lab, tiny: dict[str, Any], token:
 
 
 @pytest.mark.slow
+def test_two_sweeps_share_the_cluster_whoever_came_first(lab: Lab, tiny: dict[str, Any]) -> None:
+    first = spec_of(dict(tiny), "first", f"{lab.s3.uri}/trials", lab.folder)
+    second = spec_of(dict(tiny), "second-one", f"{lab.s3.uri}/trials", lab.folder)
+    lab.submit(first)
+    lab.wait("first", lambda: len(lab.reported("first", lab.head)) and len(lab.reported("first", lab.one)))
+    lab.submit(second, "--trials", 3)
+    lab.wait("second-one", lambda: lab.finished("second-one") == 3)
+    assert lab.finished("first") < TRIALS, "the second one did not wait for the first one's end"
+    assert "running, process" in lab.job("status", "first")
+    lab.job("stop", "first")
+    wait_until(lambda: "The same command again goes on" in lab.job("logs", "first"))
+    wait_until(lambda: "job first on" in (said := lab.job("status", "first")) and "stopped" in said)
+    assert "Submitted first" in lab.submit(first), "what was stopped goes on"
+    lab.job("logs", "first", "--follow")
+    assert lab.finished("first") == TRIALS
+
+
+@pytest.mark.slow
 def test_a_sweep_outlives_a_node_its_servers_and_takes_in_a_late_node(lab: Lab, tiny: dict[str, Any]) -> None:
     spec = spec_of(tiny, "hosts", f"{lab.s3.uri}/trials", lab.folder)
     said = lab.submit(spec)
@@ -236,24 +254,6 @@ def test_a_sweep_outlives_a_node_its_servers_and_takes_in_a_late_node(lab: Lab, 
     assert {run.data.tags[NODE] for run in runs} >= {lab.head.address, lab.late.address}
     after = {run.data.tags[TRIAL_KEY]: lab.kimg_of(run) for run in runs}
     assert all(after[key][: len(kimg)] == kimg for key, kimg in before.items()), "nothing measured was lost"
-
-
-@pytest.mark.slow
-def test_two_sweeps_share_the_cluster_whoever_came_first(lab: Lab, tiny: dict[str, Any]) -> None:
-    first = spec_of(dict(tiny), "first", f"{lab.s3.uri}/trials", lab.folder)
-    second = spec_of(dict(tiny), "second-one", f"{lab.s3.uri}/trials", lab.folder)
-    lab.submit(first)
-    lab.wait("first", lambda: len(lab.reported("first", lab.head)) and len(lab.reported("first", lab.late)))
-    lab.submit(second, "--trials", 3)
-    lab.wait("second-one", lambda: lab.finished("second-one") == 3)
-    assert lab.finished("first") < TRIALS, "the second one did not wait for the first one's end"
-    assert "running, process" in lab.job("status", "first")
-    lab.job("stop", "first")
-    wait_until(lambda: "The same command again goes on" in lab.job("logs", "first"))
-    wait_until(lambda: "job first on" in (said := lab.job("status", "first")) and "stopped" in said)
-    assert "Submitted first" in lab.submit(first), "what was stopped goes on"
-    lab.job("logs", "first", "--follow")
-    assert lab.finished("first") == TRIALS
 
 
 @pytest.mark.slow
