@@ -26,9 +26,15 @@ def require_reachable(address: str) -> None:
     The token is that of use_token. Raises ClusterError when nothing answers there, what answers is no Ray, or it
     refuses the token.
     """
-    version = get_json(address, "/api/version", environment_token())
+    ray_version(address, environment_token())
+
+
+def ray_version(address: str, token: str | None) -> str:
+    """The version of the Ray whose dashboard is at `address`. Raises ClusterError as `require_reachable` does."""
+    version = get_json(address, "/api/version", token)
     if not isinstance(version, dict) or "ray_version" not in version:
         raise ClusterError("ADDRESS is a Ray cluster's dashboard", address, NO_DASHBOARD)
+    return str(version["ray_version"])
 
 
 def environment_token() -> str | None:

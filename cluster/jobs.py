@@ -78,10 +78,11 @@ class Jobs:
 
     def follow(self, job_id: str) -> Iterator[str]:
         """What the job says, from its beginning to its end, as it comes."""
-        with contextlib.closing(asyncio.new_event_loop()) as loop:
+        with contextlib.closing(asyncio.new_event_loop()) as loop, contextlib.ExitStack() as ending:
             pieces = self._client.tail_job_logs(job_id).__aiter__()
             while True:
                 piece = loop.create_task(_next(pieces))
+                ending.callback(_cancel, loop, piece)
                 while not loop.run_until_complete(asyncio.wait({piece}, timeout=SILENCE_S))[0]:
                     self._require_there()
                 try:
@@ -140,6 +141,13 @@ class Jobs:
             f"no answer from {self._address} ({error})",
             "When it is back, or on a new head, the same command goes on.",
         )
+
+
+def _cancel(loop: asyncio.AbstractEventLoop, piece: "asyncio.Task[str | None]") -> None:
+    if not piece.done():
+        piece.cancel()
+        with contextlib.suppress(asyncio.CancelledError, Exception):
+            loop.run_until_complete(piece)
 
 
 async def _next(pieces: Any) -> str | None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from cluster.dashboard import environment_token, get_json
+from cluster.dashboard import environment_token, get_json, ray_version
 from cluster.tokens import read_token
 
 MOST = 10_000  # the most that Ray lists at once
@@ -74,7 +74,7 @@ def cluster_overview(address: str, token_file: Path | None = None) -> ClusterOve
     def get(path: str) -> Any:
         return get_json(address, path, token)
 
-    version = get("/api/version")["ray_version"]
+    version = ray_version(address, token)
     used = _usage(get("/api/cluster_status"))
     trials = Counter(actor["node_id"] for actor in _listed(get(_alive("actors"))) if actor["class_name"] == TUNE_ACTOR)
     found = [_node(node, used, trials) for node in _listed(get(f"/api/v0/nodes?detail=1&limit={MOST}"))]

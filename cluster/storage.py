@@ -7,16 +7,21 @@ endpoint come from the environment (AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AW
 
 import os
 import secrets
-from collections.abc import Iterator
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import Any, TypeVar
 
 from pyarrow import fs
 
 from cluster.errors import ClusterError
 
 SCHEME = "s3://"
+WAITS_S = (1.0, 2.0, 4.0, 8.0)  # between tries
+
+Result = TypeVar("Result")
 
 
 def is_object_store(storage: str) -> bool:
@@ -76,7 +81,7 @@ def _open(storage: str) -> tuple[fs.FileSystem, str]:
 
 @dataclass(frozen=True)
 class Mirror:
-    """A local folder and its twin in the store. Raises OSError where the store does not answer."""
+    """A local folder and its twin in the store. Raises ClusterError where the store does not answer for a while."""
 
     storage: str  # s3://bucket/prefix
     name: str  # of the twin in it
@@ -85,24 +90,40 @@ class Mirror:
     def push(self, path: Path) -> None:
         """Bring a file, or all files of a folder, to the store."""
         files = sorted(part for part in path.rglob("*") if part.is_file()) if path.is_dir() else [path]
-        filesystem, root = self._place()
         for file in files:
-            with filesystem.open_output_stream(f"{root}/{file.relative_to(self.folder).as_posix()}") as out:
-                out.write(file.read_bytes())
+            self._patiently(self._put, file)
 
-    def pull(self, name: str) -> None:
-        """Fetch a file, or all files of a folder, if the store has it. What is here is replaced."""
-        filesystem, root = self._place()
-        found = filesystem.get_file_info(f"{root}/{name}")
-        if found.type == fs.FileType.File:
-            self._fetch(filesystem, root, found)
-        elif found.type == fs.FileType.Directory:
-            for info in filesystem.get_file_info(fs.FileSelector(f"{root}/{name}", recursive=True)):
-                if info.type == fs.FileType.File:
-                    self._fetch(filesystem, root, info)
+    def pull(self, name: str) -> bool:
+        """Fetch a file, or all files of a folder, which replace what is here. False where the store has none."""
+        return self._patiently(self._get, name)
 
     def remove(self, name: str = "") -> None:
-        """Delete a file or a folder, here and in the store, or the whole of both. Nothing where there is none."""
+        """Delete a file, a folder, or the whole, from the store. Nothing where there is none."""
+        self._patiently(self._delete, name)
+
+    def files(self) -> list[tuple[str, tuple[int, object]]]:
+        """(name, its size and time) of every file in the store."""
+        return self._patiently(self._list)
+
+    def _put(self, file: Path) -> None:
+        filesystem, root = self._place()
+        with filesystem.open_output_stream(f"{root}/{file.relative_to(self.folder).as_posix()}") as out:
+            out.write(file.read_bytes())
+
+    def _get(self, name: str) -> bool:
+        filesystem, root = self._place()
+        found = filesystem.get_file_info(f"{root}/{name}")
+        if found.type == fs.FileType.NotFound:
+            return False
+        infos = [found]
+        if found.type == fs.FileType.Directory:
+            infos = filesystem.get_file_info(fs.FileSelector(f"{root}/{name}", recursive=True))
+        for info in infos:
+            if info.type == fs.FileType.File:
+                self._fetch(filesystem, root, info)
+        return True
+
+    def _delete(self, name: str) -> None:
         filesystem, root = self._place()
         place = f"{root}/{name}".rstrip("/")
         found = filesystem.get_file_info(place)
@@ -111,12 +132,27 @@ class Mirror:
         elif found.type == fs.FileType.Directory:
             filesystem.delete_dir(place)
 
-    def files(self) -> Iterator[tuple[str, tuple[int, object]]]:
-        """(name, its size and time) of every file in the store."""
+    def _list(self) -> list[tuple[str, tuple[int, object]]]:
         filesystem, root = self._place()
-        for info in filesystem.get_file_info(fs.FileSelector(root, recursive=True, allow_not_found=True)):
-            if info.type == fs.FileType.File:
-                yield info.path.removeprefix(f"{root}/"), (info.size, info.mtime)
+        infos = filesystem.get_file_info(fs.FileSelector(root, recursive=True, allow_not_found=True))
+        files = [info for info in infos if info.type == fs.FileType.File]
+        return [(info.path.removeprefix(f"{root}/"), (info.size, info.mtime)) for info in files]
+
+    def _patiently(self, act: Callable[..., Result], *arguments: Any) -> Result:
+        """Do it, and again after a while: a store that is away for moments stops nobody."""
+        for wait_s in WAITS_S:
+            try:
+                return act(*arguments)
+            except OSError:
+                time.sleep(wait_s)
+        try:
+            return act(*arguments)
+        except OSError as error:
+            raise ClusterError(
+                f"The storage answers within {sum(WAITS_S):.0f} s",
+                f"{self.storage} ({error})",
+                "See that it runs and can be reached; the same command again goes on from here.",
+            ) from error
 
     def _place(self) -> tuple[fs.FileSystem, str]:
         filesystem, root = _connect(self.storage)

@@ -13,6 +13,7 @@ from mlflow.protos.databricks_pb2 import (
     ErrorCode,
 )
 
+from cluster import ClusterError
 from sweeps.errors import SweepError
 from sweeps.journal import Event, TrialFolder
 from sweeps.tracking import ERROR, PHASE, REUSED, SETTLED, STATE, TRIAL, Tracking
@@ -51,7 +52,7 @@ class Delivery:
                 if error.error_code in _AWAY or self.has_run(folder):
                     raise
                 self._deliver_again(folder)  # somebody deleted its run
-        except (SweepError, _StoreIsAwayError):
+        except (SweepError, ClusterError, _StoreIsAwayError):
             pass
         except MlflowException as error:
             if error.error_code not in _AWAY:

@@ -82,10 +82,10 @@ class TrialFolder:
                 file.write(start + json.dumps(asdict(event)).encode() + b"\n")
                 file.flush()
                 os.fsync(file.fileno())
-            except OSError:
+                self._push(self._journal)
+            except (OSError, ValueError):
                 os.truncate(file.fileno(), end)
                 raise
-        self._push(self._journal)
 
     def events(self) -> list[Event]:
         """All events; a half-written line, of a process that was killed, is none."""

@@ -11,8 +11,7 @@ import socket
 import threading
 import time
 import uuid
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -27,6 +26,7 @@ from sweeps.tracking import DRIVER, Tracking
 
 BEAT_S = 10.0
 LAPSE_S = 35.0  # without a beat: the driver is gone
+CONFIRM_S = 1.5  # after which a driver that began at the same moment is seen
 
 
 @dataclass(frozen=True)
@@ -38,12 +38,13 @@ class _Holder:
     pid: int
     machine: str
     began: float  # of the process, in ticks since the machine started
+    since_s: float  # when the driver began, by its own clock, as is time_s: for people, nothing is decided by them
     beat: int = 0
-    time_s: float = 0.0  # of the beat, by the driver's clock: for people, nothing is decided by it
+    time_s: float = 0.0
 
     @classmethod
     def me(cls) -> "_Holder":
-        return cls(uuid.uuid4().hex, socket.gethostname(), os.getpid(), _machine(), _began(os.getpid()))
+        return cls(uuid.uuid4().hex, socket.gethostname(), os.getpid(), _machine(), _began(os.getpid()), time.time())
 
     @property
     def is_known_to_live(self) -> bool | None:
@@ -73,12 +74,12 @@ class Lease:
             if holder.is_known_to_live is None:
                 display.say(f"{self._name} was driven by {holder}: looking for {LAPSE_S:.0f} s whether it still is")
             if holder.is_known_to_live or self._is_renewed(holder):
-                raise SweepError(
-                    f"The sweep {self._name} has one driver at a time",
-                    holder,
-                    f"Wait for it, or stop it there: ganlimit sweep stop {self._name}.",
-                )
+                raise self._refusal(holder)
         self.renew()
+        time.sleep(CONFIRM_S)
+        holder = self._holder()
+        if holder and holder.id != self._me.id:
+            raise self._refusal(holder)  # it began at the same moment
 
     def renew(self) -> None:
         """Say that this driver lives. Raises MlflowException while the store is away."""
@@ -96,6 +97,13 @@ class Lease:
             if holder and holder.id == self._me.id:
                 self._tracking.client.delete_tag(self._run_id, DRIVER)
 
+    def _refusal(self, holder: _Holder) -> SweepError:
+        return SweepError(
+            f"The sweep {self._name} has one driver at a time",
+            holder,
+            f"Wait for it, or stop it there: ganlimit sweep stop {self._name}.",
+        )
+
     def _holder(self) -> _Holder | None:
         return _holder_of(self._tracking.client.get_run(self._run_id))
 
@@ -111,33 +119,47 @@ class Lease:
         return False
 
 
-@contextmanager
-def holding(leases: list[Lease], display: Display) -> Iterator[None]:
-    """Hold leases for the length of a `with` block. One that is lost interrupts the block and raises SweepError."""
-    for lease in leases:
-        lease.take(display)
-    over = threading.Event()
-    beats = threading.Thread(target=_beat, args=(leases, over), daemon=True)
-    beats.start()
-    try:
-        yield
-    except KeyboardInterrupt:
-        for taker in (lease.taken_by for lease in leases if lease.taken_by):
-            raise SweepError("A driver goes on while the sweep is its own", taker, "Let that one go on.") from None
-        raise
-    finally:
-        over.set()
-        beats.join()
-        for lease in leases:
+class Leases:
+    """The leases of one driver, renewed for the length of a `with` block.
+
+    One that is lost interrupts the block, which then raises SweepError: whoever took it goes on.
+    """
+
+    def __init__(self, display: Display) -> None:
+        self._display, self._held = display, list[Lease]()
+        self._over = threading.Event()
+        self._beats = threading.Thread(target=self._beat, daemon=True)
+
+    def hold(self, lease: Lease) -> None:
+        """Take one more. Raises SweepError where another driver holds it."""
+        lease.take(self._display)
+        self._held.append(lease)
+
+    @property
+    def taken_by(self) -> str | None:
+        """Who has taken one of them, because this driver was thought to be gone."""
+        return next((lease.taken_by for lease in self._held if lease.taken_by), None)
+
+    def __enter__(self) -> "Leases":
+        self._beats.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *error: object) -> None:
+        self._over.set()
+        self._beats.join()
+        for lease in self._held:
             lease.release()
+        if kind is KeyboardInterrupt and self.taken_by:
+            raise SweepError(
+                "A driver goes on while the sweep is its own", self.taken_by, "Let that one go on."
+            ) from None
 
-
-def _beat(leases: list[Lease], over: threading.Event) -> None:
-    while not over.wait(BEAT_S):
-        for lease in leases:
-            with suppress(MlflowException):  # the store is away: trials go on without it, too
-                lease.renew()
-            if lease.taken_by:
+    def _beat(self) -> None:
+        while not self._over.wait(BEAT_S):
+            for lease in list(self._held):
+                with suppress(MlflowException):  # the store is away: trials go on without it, too
+                    lease.renew()
+            if self.taken_by:
                 os.kill(os.getpid(), signal.SIGINT)
                 return
 
@@ -147,8 +169,7 @@ def driver_elsewhere(parent: Run) -> Driver | None:
     holder = _holder_of(parent)
     if holder is None or holder.is_known_to_live is False or time.time() - holder.time_s > 2 * LAPSE_S:
         return None
-    began = datetime.fromtimestamp(parent.info.start_time / 1000).isoformat(timespec="seconds")
-    return Driver(holder.pid, holder.host, began)
+    return Driver(holder.pid, holder.host, datetime.fromtimestamp(holder.since_s).isoformat(timespec="seconds"))
 
 
 def _holder_of(parent: Run) -> _Holder | None:

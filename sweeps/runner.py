@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+from mlflow.entities import Run
 from mlflow.exceptions import MlflowException
 
 from analysis import TrialState
@@ -23,19 +24,19 @@ from sweeps.driver import sole_driver
 from sweeps.errors import SweepError, UndeliveredError
 from sweeps.extractors import find_or_make_extractor
 from sweeps.flavour import register_students
-from sweeps.lease import Lease, holding
+from sweeps.lease import Lease, Leases
 from sweeps.phases import OpenSweep
 from sweeps.progress import Display, QuietDisplay
 from sweeps.pruning import RungSurvival
 from sweeps.queues import PhaseQueue
 from sweeps.reporting import Report, write_report
-from sweeps.results import SHARED_PREFIX, find_sweep
+from sweeps.results import SHARED_PREFIX, find_sweep, spec_of_sweep
 from sweeps.site import Site, site_of
 from sweeps.spec import SweepSpec
 from sweeps.teachers import Teacher, find_or_make_teacher
 from sweeps.tracking import GROUP, VERSION, Tracking, spec_tags, spec_text
 from sweeps.trial_log import close_running
-from sweeps.trial_storage import MountedTrials
+from sweeps.trial_storage import MountedTrials, trials_of
 from sweeps.tuning import run_trials
 from sweeps.view import SweepView
 from sweeps.workspace import Workspace
@@ -106,18 +107,22 @@ def run_sweeps(
         for spec in specs:
             drivers.enter_context(sole_driver(workspace.sweep(spec.name), spec.name))
         tracking = Tracking(workspace.store)
+        leases = drivers.enter_context(Leases(display))
+        known = {spec.name: parent for spec in specs if (parent := tracking.find_sweep(spec.name))}
         for spec in specs:
-            _refuse_other_spec(tracking, spec)
+            _refuse_other_spec(known.get(spec.name), spec)
+        if workspace.tracking_uri is not None:  # which a driver with another data directory may use as well
+            for name, parent in known.items():
+                leases.hold(Lease(tracking, parent.info.run_id, name))
         site = drivers.enter_context(site_of(specs, workspace, data_root, display, workers, address))
         sweeps = []
         for spec in specs:
             if len(specs) > 1:
                 display.say(f"{spec.name}:")
             sweeps.append(open_sweep(spec, workspace, tracking, display, site))
-        if workspace.tracking_uri is not None:  # which a driver with another data directory may use as well
-            leases = [Lease(tracking, sweep.parent_run_id, sweep.spec.name) for sweep in sweeps]
-            drivers.enter_context(holding(leases, display))
-        missing = _run_phases(sweeps, tracking, site, display)
+            if workspace.tracking_uri is not None and spec.name not in known:
+                leases.hold(Lease(tracking, sweeps[-1].parent_run_id, spec.name))
+        missing = _run_phases(sweeps, tracking, site, display, leases)
         if missing:
             raise UndeliveredError(specs[0].group or specs[0].name, missing)
         reports = [_finish(spec.name, workspace, tracking) for spec in specs]
@@ -131,9 +136,11 @@ def sync_sweep(name: str, workspace: Workspace) -> tuple[int, Report]:
     """
     tracking = Tracking(workspace.store)
     parent_run_id: str = find_sweep(tracking, name).info.run_id
-    folder = workspace.sweep(name)
-    trials = MountedTrials(folder / "trials")
-    with sole_driver(folder, name):
+    folder, storage = workspace.sweep(name), spec_of_sweep(tracking, name).cluster.storage
+    trials = trials_of(name, storage) if storage else MountedTrials(folder / "trials")
+    with sole_driver(folder, name), Leases(QuietDisplay()) as leases:
+        if workspace.tracking_uri is not None:
+            leases.hold(Lease(tracking, parent_run_id, name))
         close_running(trials, TrialState.LOST)  # of a driver that was killed
         count = len(undelivered(trials))
         if remaining := Delivery(tracking.store, parent_run_id).deliver_all(trials):
@@ -156,7 +163,7 @@ def _ended(folder: Path) -> Path:
     return folder / "ended"
 
 
-def _run_phases(sweeps: Sequence[OpenSweep], tracking: Tracking, site: Site, display: Display) -> int:
+def _run_phases(sweeps: Sequence[OpenSweep], tracking: Tracking, site: Site, display: Display, leases: Leases) -> int:
     """Run what is missing of each phase. Returns of how many trials the tracking store lacks something."""
     state, missing = "FAILED", 0
     budget, resources = sweeps[0].spec.budget, sweeps[0].spec.resources
@@ -195,8 +202,8 @@ def _run_phases(sweeps: Sequence[OpenSweep], tracking: Tracking, site: Site, dis
         state = "INTERRUPTED"
         raise
     finally:
-        # The workers are gone now, so nothing can write to these trials any more.
-        for sweep in sweeps:
+        # The workers are gone now, so nothing can write to these trials any more, but for a driver that took over.
+        for sweep in sweeps if leases.taken_by is None else ():
             patience_s = DELIVERY_PATIENCE_S if state == "COMPLETED" else 0.0
             _ended(sweep.folder).write_text(state)
             missing += sweep.close("INTERRUPTED" if state == "INTERRUPTED" else "LOST", patience_s)
@@ -217,9 +224,8 @@ def open_sweep(spec: SweepSpec, workspace: Workspace, tracking: Tracking, displa
     return OpenSweep(spec, workspace.sweep(spec.name), tracking, foundation, parent_run_id, site.trials(spec))
 
 
-def _refuse_other_spec(tracking: Tracking, spec: SweepSpec) -> None:
+def _refuse_other_spec(parent: Run | None, spec: SweepSpec) -> None:
     """A sweep's name stands for one spec; only the numbers of trials and of fresh seeds may grow."""
-    parent = tracking.find_sweep(spec.name)
     if parent is None:
         return
     before = SweepSpec.model_validate_json(spec_text(parent.data.tags))

@@ -75,8 +75,6 @@ def submit(submission: Submission, jobs: Jobs, address: str) -> tuple[Job, bool]
                 f"Wait for it, stop it (ganlimit sweep stop {submission.name} --address {address}), or give --name.",
             )
     _preflight(submission.specs, address)
-    if before is not None:
-        jobs.delete(submission.name)
     with tempfile.TemporaryDirectory(prefix="ganlimit-submission-") as name:
         folder = Path(name)
         pack_code(folder)
@@ -84,6 +82,8 @@ def submit(submission: Submission, jobs: Jobs, address: str) -> tuple[Job, bool]
             shutil.copyfile(submission.spec_file, folder / SPEC_FILE)
         environment = {"MLFLOW_TRACKING_URI": submission.tracking_uri, "PYTHONUNBUFFERED": "1"}
         metadata = {SPEC_DIGEST: submission.digest, TRACKING_URI: submission.tracking_uri}
+        if before is not None:
+            jobs.delete(submission.name)
         jobs.submit(submission.name, submission.command, folder, environment, metadata)
     job = jobs.find(submission.name)
     assert job is not None, "it was submitted just now"

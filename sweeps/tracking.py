@@ -95,7 +95,13 @@ class Tracking:
 
     def open_sweep(self, name: str, tags: Mapping[str, str]) -> Run:
         """The parent run of the sweep `name`, created if there is none, running."""
-        return self._open(SWEEPS_EXPERIMENT, {KIND: "sweep", SWEEP: name}, name, {**tags, KIND: "sweep", SWEEP: name})
+        identity = {KIND: "sweep", SWEEP: name}
+        opened = self._open(SWEEPS_EXPERIMENT, identity, name, {**tags, **identity})
+        *_, oldest = self._search(SWEEPS_EXPERIMENT, identity)
+        if oldest.info.run_id == opened.info.run_id:
+            return opened
+        self.client.delete_run(opened.info.run_id)  # two drivers began at the same moment
+        return oldest
 
     def open_trial(self, parent_run_id: str, trial_key: str, name: str, tags: Mapping[str, str]) -> Run:
         """The run of the trial with this identity under a sweep, created if there is none, running."""

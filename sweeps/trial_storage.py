@@ -71,8 +71,8 @@ class ObjectStoreTrials(TrialStorage):
     def folder(self, key: str) -> TrialFolder:
         mirror = self._mirror(key)
         for name in (JOURNAL, CURSOR):
-            (mirror.folder / name).unlink(missing_ok=True)  # of a trial that was deleted meanwhile
-            mirror.pull(name)
+            if not mirror.pull(name):
+                (mirror.folder / name).unlink(missing_ok=True)  # of a trial that was deleted meanwhile
         return TrialFolder(mirror.folder, mirror)
 
     def folders(self) -> list[TrialFolder]:

@@ -9,7 +9,18 @@ import typer
 
 import sweeps
 from sweeps.cli.common import console, overrides, print_json, stderr
-from sweeps.cli.options import Follow, Json, Seed, Spec, Storage, SweepName, SweepNameOption, TokenFile, Trials
+from sweeps.cli.options import (
+    Follow,
+    Json,
+    NoDownload,
+    Seed,
+    Spec,
+    Storage,
+    SweepName,
+    SweepNameOption,
+    TokenFile,
+    Trials,
+)
 from sweeps.cli.sweep import sweep_app
 
 if TYPE_CHECKING:
@@ -52,7 +63,11 @@ def submit(
         str | None,
         typer.Option("--data-root", help="Where data sets are, on the nodes.", show_default=False),
     ] = None,
-    no_download: Annotated[bool, typer.Option("--no-download", help="Never download a data set.")] = False,
+    no_download: NoDownload = False,
+    inception_weights: Annotated[
+        str | None,
+        typer.Option("--inception-weights", help="Where Inception's weights are, on the nodes.", show_default=False),
+    ] = None,
     follow: Follow = False,
     as_json: Json = False,
 ) -> None:
@@ -62,12 +77,11 @@ def submit(
     """
     from sweeps.submission import SPEC_FILE
 
-    replaced = {"--seed": seed, "--trials": trials, "--name": name, "--storage": storage, "--workers": workers}
-    replaced |= {"--data-root": data_root}
-    options = [word for option, value in replaced.items() if value is not None for word in (option, str(value))]
+    options = given(workers, data_root, no_download, inception_weights, seed=seed, trials=trials, name=name)
+    options += ["--storage", storage] if storage else []
     loaded = sweeps.load_specs(spec, overrides(seed=seed, name=name, trials=trials, storage=storage))
     file = None if spec in sweeps.preset_names() else Path(spec)
-    words = ["run", SPEC_FILE if file else spec, *options, *(["--no-download"] if no_download else [])]
+    words = ["run", SPEC_FILE if file else spec, *options]
     hand_over(words, loaded, address, token_file, tracking_uri, data_dir, file, follow, as_json)
 
 
@@ -111,6 +125,15 @@ def logs(name: SweepName, address: Address, token_file: TokenFile = None, follow
         typer.echo(jobs.logs(job.id), nl=False)
 
 
+def given(
+    workers: int | None, data_root: object, no_download: bool, inception_weights: object, **others: object
+) -> list[str]:
+    """Options as words of a command, those that were given. Paths are places on the nodes."""
+    named = {"workers": workers, "data_root": data_root, "inception_weights": inception_weights, **others}
+    present = {f"--{name.replace('_', '-')}": str(value) for name, value in named.items() if value is not None}
+    return [word for pair in present.items() for word in pair] + ["--no-download"] * no_download
+
+
 def is_dashboard(address: str) -> bool:
     """Whether an address is one to submit to, rather than Ray's own."""
     return address.startswith(("http://", "https://"))
@@ -121,7 +144,8 @@ def job_line(address: str, token_file: Path | None, name: str) -> "Job":
     from sweeps.submission import TRACKING_URI, job_of
 
     job = job_of(_jobs(address, token_file), name, address)
-    os.environ.setdefault("MLFLOW_TRACKING_URI", job.metadata.get(TRACKING_URI, ""))
+    if uri := job.metadata.get(TRACKING_URI):
+        os.environ.setdefault("MLFLOW_TRACKING_URI", uri)
     return job
 
 

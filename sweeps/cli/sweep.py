@@ -110,14 +110,15 @@ def resume(
     as_json: Json = False,
 ) -> None:
     """Go on with a sweep by its name alone, with the specification it began with."""
-    from sweeps.cli.remote import hand_over, is_dashboard
+    from sweeps.cli.remote import given, hand_over, is_dashboard
     from sweeps.results import find_sweeps, spec_of_sweep
     from sweeps.tracking import Tracking
 
     tracking = Tracking(existing(data_dir).store)
     loaded = [spec_of_sweep(tracking, member) for member in find_sweeps(tracking, name)]
     if address and is_dashboard(address):
-        hand_over(["resume", name], loaded, address, token_file, as_json=as_json)
+        words = ["resume", name, *given(workers, data_root, no_download, inception_weights)]
+        hand_over(words, loaded, address, token_file, data_dir=str(data_dir) if data_dir else None, as_json=as_json)
         return
     root = outside_files(data_root, no_download, inception_weights)
     show(_run(loaded, data_dir, workers, root, quiet, address, token_file), as_json)
@@ -152,7 +153,7 @@ def confirm(
     A sweep with the phase confirm goes on. Of any other the sweep NAME-confirmed does it: it begins with every finished
     trial of the same teacher and space, those of other sweeps among them, and searches no further.
     """
-    from sweeps.cli.remote import hand_over, is_dashboard
+    from sweeps.cli.remote import given, hand_over, is_dashboard
     from sweeps.confirming import confirmation_of, fresh_results, is_complete
     from sweeps.results import find_sweeps
     from sweeps.tracking import Tracking
@@ -162,7 +163,8 @@ def confirm(
     specs = [confirmation_of(tracking, member, seeds) for member in find_sweeps(tracking, name)]
     if address and is_dashboard(address):
         words = ["confirm", name, *(["--seeds", str(seeds)] if seeds else [])]
-        hand_over(words, specs, address, token_file, as_json=as_json)
+        words += given(workers, data_root, no_download, inception_weights)
+        hand_over(words, specs, address, token_file, data_dir=str(data_dir) if data_dir else None, as_json=as_json)
         return
     known = [spec.name for spec in specs if tracking.find_sweep(spec.name)]
     before = {name: fresh_results(sweeps.read_trials(tracking, workspace, name).table) for name in known}
