@@ -117,6 +117,7 @@ def test_the_same_command_again_runs_nothing_twice(finished: Any) -> None:
     assert len(finished.tracking.versions("digits-classifier")) == 1
 
 
+@pytest.mark.slow
 def test_a_new_sweep_stops_dominated_trials_at_a_rung(tiny: dict[str, Any], finished: Any, tmp_path: Path) -> None:
     """Students of one architecture: at the rung only one that is better than all before it goes on."""
     data_dir = shutil.copytree(finished.data_dir, tmp_path / "data")  # with its teacher
