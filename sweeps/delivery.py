@@ -100,8 +100,10 @@ class Delivery:
         if count >= len(events):
             return
         tracking = self._tracking()
-        # The cursor may be one event behind the store, where another process was killed between the two.
-        latest = 0.0 if folder.key in self._own else self._latest_kimg(tracking, run_id)
+        # The cursor may be one event behind the store, where another process was killed between the two. Only of a
+        # measurement is that asked: the driver, whose loop waits for the answer, does no more than close.
+        is_told = folder.key in self._own or events[count].kind != "reported"
+        latest = 0.0 if is_told else self._latest_kimg(tracking, run_id)
         self._own.add(folder.key)
         for number, event in enumerate(events[count:], start=count + 1):
             if event.kind == "opened":

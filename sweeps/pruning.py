@@ -69,14 +69,16 @@ class Rungs:
         others = [other for name, other in results.items() if name != key]
         return goes_on(result, others, self._rule)
 
-    def __len__(self) -> int:
+    @property
+    def count(self) -> int:
+        """How many results there are, at all rungs together."""
         return sum(map(len, self._results))
 
 
 class RungSurvival(FIFOScheduler):
-    """Ray Tune's scheduler over the rungs of each sweep. Only trials of the search are judged."""
+    """Ray Tune's scheduler over the rungs of each sweep, None where it prunes nothing. Only the search is judged."""
 
-    def __init__(self, rungs: Mapping[str, Rungs]) -> None:
+    def __init__(self, rungs: Mapping[str, Rungs | None]) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self._rungs = rungs
 
@@ -90,4 +92,4 @@ class RungSurvival(FIFOScheduler):
         return str(TrialScheduler.CONTINUE if survives else TrialScheduler.STOP)
 
     def debug_string(self) -> str:
-        return f"{sum(map(len, self._rungs.values()))} results at the rungs"
+        return f"{sum(rungs.count for rungs in self._rungs.values() if rungs is not None)} results at the rungs"

@@ -181,7 +181,7 @@ def _run_phases(sweeps: Sequence[OpenSweep], tracking: Tracking, site: Site, dis
             for sweep in (sweep for sweep in sweeps if sweep.taken):
                 display.say(f"{sweep.spec.name} begins with {sweep.taken} finished trials of other sweeps")
             contexts = [sweep.context for sweep in sweeps]
-            rungs = {sweep.spec.name: rungs for sweep in sweeps if (rungs := sweep.rungs())}
+            rungs = {sweep.spec.name: sweep.rungs() for sweep in sweeps}
             with site.session() as share, display.watch(view) as refresh:
                 run_trials(
                     contexts,

@@ -30,6 +30,11 @@ RETRIES = 2  # of a trial whose worker was lost
 # handler would wait for each worker's next report and then return as if all were well.
 ENVIRONMENT = {"TUNE_DISABLE_SIGINT_HANDLER": "1", "RAY_AIR_NEW_OUTPUT": "0"}
 
+# Tune lets one trial at a time wait for a worker, and gives it the worker of whichever trial ends meanwhile, so that
+# the one on its way is thrown away: where a trial ends more often than a worker starts, a cluster never fills. With a
+# share no more trials are asked than there are places, and all of them may wait.
+ALL_AT_ONCE = {"TUNE_MAX_PENDING_TRIALS_PG": "100000"}
+
 
 def run_trials(
     contexts: Sequence[TrialContext],
@@ -49,7 +54,8 @@ def run_trials(
     """
     by_sweep = {context.sweep: context for context in contexts}
     trainable = tune.with_resources(tune.with_parameters(_run_trial, contexts=by_sweep, work=work), placement_of(need))
-    with tempfile.TemporaryDirectory(prefix="ganlimit-tune-") as storage, environment(ENVIRONMENT):
+    settings = {**ENVIRONMENT, **(ALL_AT_ONCE if share else {})}
+    with tempfile.TemporaryDirectory(prefix="ganlimit-tune-") as storage, environment(settings):
         tuner = tune.Tuner(
             trainable,
             tune_config=TuneConfig(

@@ -3,6 +3,7 @@
 import pytest
 
 from cluster import ClusterError, Node, TrialNeed, require_schedulable
+from cluster.probing import outside
 
 HEAD = Node("1", "10.0.0.1", {"CPU": 0.0}, {}, is_head=True)
 CORES = Node("2", "10.0.0.2", {"CPU": 8.0}, {})
@@ -38,3 +39,17 @@ def test_a_cluster_that_grows_is_trusted_with_what_it_may_grow_to() -> None:
     require_schedulable([HEAD], TrialNeed(4, gpus=1), {"CPU": 64, "GPU": 8})
     with pytest.raises(ClusterError, match="A trial occupies 4 CPU, 9 GPU"):
         require_schedulable([HEAD], TrialNeed(4, gpus=9), {"CPU": 64, "GPU": 8})
+
+
+def test_a_trial_whose_files_are_on_one_node_alone_stays_there() -> None:
+    here = Node("1", "10.0.0.1", {"CPU": 4.0, "node:10.0.0.1": 1.0}, {})
+    late = Node("2", "10.0.0.2", {"CPU": 4.0, "node:10.0.0.2": 1.0}, {})
+    need = TrialNeed(1).on(here)
+    assert [need.fits(node) for node in (here, late)] == [True, False]
+    assert need.places([here, late]) == 4
+
+
+def test_the_clock_of_a_node_is_judged_by_when_it_was_asked_and_had_answered() -> None:
+    assert outside(105.0, 100.0, 110.0) == 0.0, "a node may take its time"
+    assert outside(97.0, 100.0, 110.0) == -3.0
+    assert outside(112.5, 100.0, 110.0) == 2.5

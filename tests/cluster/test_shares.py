@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cluster import Claim, fair_shares
+from cluster import Claim, Share, fair_shares
 
 
 def hungry(running: int = 0, fraction: float = 0.25) -> Claim:
@@ -46,3 +46,63 @@ def test_shares_fit_into_the_cluster_and_nobody_who_has_less_could_have_one_more
             assert shares[name] <= claim.running
         elif claim.fraction <= left - 1e-6:
             raise AssertionError(f"{name} wants more, and there is room")
+
+
+class Meeting:
+    """Where the claims of several drivers meet, without Ray."""
+
+    def __init__(self) -> None:
+        self.claims: dict[str, Claim] = {}
+
+    def ask(self, driver: str, claim: Claim) -> int:
+        self.claims[driver] = claim
+        return fair_shares(self.claims)[driver]
+
+    def share(self, driver: str, most: int | None = None) -> Share:
+        share = Share(driver, lambda: 0.25, most, self.ask)
+        share.claim()
+        return share
+
+
+def test_a_driver_makes_room_for_one_that_comes_later_and_waits() -> None:
+    meeting = Meeting()
+    first = meeting.share("first")
+    assert [first.allows(running) for running in (0, 3, 4)] == [True, True, False]
+    second = meeting.share("second")
+    first.claim()  # as it does every few seconds
+    assert [first.allows(running) for running in (1, 2, 3)] == [True, False, False]
+    assert second.allows(1)
+
+
+def test_a_driver_that_waits_for_its_batch_leaves_its_places_to_the_others() -> None:
+    meeting = Meeting()
+    first, second = meeting.share("first"), meeting.share("second")
+    first.allows(1)
+    first.wants(more=False)
+    first.claim()
+    second.claim()
+    assert second.allows(2)
+    assert not second.allows(3)
+    first.wants(more=True)
+    first.claim()
+    second.claim()
+    assert not second.allows(2)
+
+
+def test_a_driver_with_a_limit_of_its_own_claims_no_more() -> None:
+    meeting = Meeting()
+    limited, other = meeting.share("limited", most=1), meeting.share("other")
+    limited.allows(1)
+    limited.claim()
+    other.claim()
+    assert not limited.allows(1)
+    assert other.allows(2)
+
+
+def test_a_cluster_that_does_not_answer_leaves_the_share_as_it_was() -> None:
+    share = Share("a", lambda: 0.25, ask=lambda driver, claim: 3)
+    share.claim()
+    share._ask = lambda driver, claim: None
+    share.claim()
+    assert share.allows(2)
+    assert not share.allows(3)

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from mlflow import MlflowClient
 
 from sweeps.delivery import Delivery
 from sweeps.journal import Event, TrialFolder
@@ -60,6 +61,24 @@ def test_a_trial_taken_over_whose_run_was_deleted_is_nobodys(
     assert delivery.deliver_all(MountedTrials(tmp_path / "trials")) == 0
     assert not taken.path.exists(), "whoever asks for it trains it"
     assert own.is_delivered, "and it stops no other"
+
+
+def test_who_does_no_more_than_close_a_trial_asks_nothing_about_its_run(
+    tracking: Tracking, delivery: Delivery, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The driver closes what it has stopped, and waits for the store meanwhile."""
+    folder = TrialFolder(tmp_path / "trials" / "key")
+    for event in (OPENED, reported(1)):
+        folder.append(event)
+        assert delivery.deliver(folder)
+    folder.append(CLOSED)
+    driver = Delivery(tracking.store, tracking.open_sweep("s", {}).info.run_id)
+    with monkeypatch.context() as patch:
+        patch.delattr(MlflowClient, "get_run")
+        assert driver.deliver(folder)
+    run_id = folder.delivered()[1]
+    assert run_id is not None
+    assert tracking.client.get_run(run_id).data.tags[STATE] == "COMPLETED"
 
 
 @pytest.mark.parametrize(("state", "stays"), [("INTERRUPTED", True), ("FAILED", True), ("COMPLETED", False)])

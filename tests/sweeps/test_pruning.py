@@ -91,7 +91,7 @@ class TestRungs:
         rungs = Rungs(self.RULE, [10], self.NAMES)
         assert learn(rungs, "odd", 10, 1, fid)
         assert learn(rungs, "plain", 10, 100, 50.0), "nothing dominates it"
-        assert len(rungs) == 1
+        assert rungs.count == 1
 
     def test_a_result_that_is_reported_again_counts_once(self) -> None:
         rungs = Rungs(PruningSpec(eta=2.0, min_trials=3), [10], self.NAMES)

@@ -7,12 +7,14 @@ import signal
 import subprocess
 import sys
 import time
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import cv2
 import pyarrow as pa
 import pytest
+import yaml
 
 import analysis
 import sweeps
@@ -113,6 +115,24 @@ def test_the_same_command_again_runs_nothing_twice(finished: Any) -> None:
     assert {run.info.run_id: run.info.end_time for run in all_trials(finished)} == ended
     assert len(finished.tracking.versions("digits-teacher")) == 1
     assert len(finished.tracking.versions("digits-classifier")) == 1
+
+
+@pytest.mark.slow
+def test_a_new_sweep_stops_dominated_trials_at_a_rung(tiny: dict[str, Any], finished: Any, tmp_path: Path) -> None:
+    """Students of one architecture: at the rung only one that is better than all before it goes on."""
+    data_dir = shutil.copytree(finished.data_dir, tmp_path / "data")  # with its teacher
+    weights = [0.1, 0.02, 0.0]  # of so short a training each is better than the next
+    tiny |= {"name": "pruned", "phases": ["search"], "student": {"kimg": 3}}
+    tiny["search"] |= {
+        "trials": len(weights),
+        "pruning": {"eta": 16, "min_trials": 1, "grace": 0},
+        "points": [{"width": 3, "depth": 1, "gan_weight": weight} for weight in weights],
+    }
+    tiny["search"]["space"]["gan_weight"] = {"type": "float", "low": 0.0, "high": 0.5}
+    path = tmp_path / "pruned.yaml"
+    path.write_text(yaml.safe_dump(tiny))
+    table = sweeps.run_sweep(sweeps.load_spec(path), data_dir, workers=1).table
+    assert Counter(table["state"].to_pylist()) == {"COMPLETED": 1, "PRUNED": 2}
 
 
 def test_a_name_stands_for_one_spec(finished: Any) -> None:

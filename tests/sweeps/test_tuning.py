@@ -1,0 +1,84 @@
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+
+import sweeps
+from analysis import TrialState
+from cluster import Share, TrialNeed, ray_session
+from gan import Compute, DistillationConfig, GeneratorConfig, Protocol
+from sweeps.budget import Spending
+from sweeps.pruning import RungSurvival
+from sweeps.queues import ListQueue, Nothing
+from sweeps.requests import Job, TrialRequest
+from sweeps.tracking import TrackingStore
+from sweeps.trial import tell_tune
+from sweeps.trial_log import TrialContext
+from sweeps.trial_storage import MountedTrials
+from sweeps.tuning import run_trials
+from sweeps.view import SweepView
+
+PLACES = 3
+
+
+@pytest.mark.slow
+def test_all_places_of_a_cluster_are_given_away_before_the_first_worker_has_started(
+    tiny: dict[str, Any], spec_file: Any, tmp_path: Path
+) -> None:
+    happened: list[str] = []
+
+    class Queue(ListQueue):
+        def next(self) -> Job | Nothing:
+            found = super().next()
+            happened.extend(["asked"] if isinstance(found, Job) else [])
+            return found
+
+    class View(SweepView):
+        def began(self, trial_id: str, job: Job) -> None:
+            super().began(trial_id, job)
+            happened.append("began")
+
+    def work(job: Job, context: TrialContext) -> None:
+        tell_tune(TrialState.COMPLETED, {"kimg": 1.0, "parameters": 10.0, "fid": 1.0})
+
+    spec = sweeps.load_spec(spec_file(tiny))
+    spending = Spending(spec.budget, spec.resources)
+    view = View({spec.name: (100.0, 1.0)}, spending)
+    queue = Queue(spec.name, [_job(number) for number in range(1, PLACES + 1)], done=0)
+    with ray_session(num_cpus=PLACES):
+        contexts, scheduler = [_context(spec.name, tmp_path)], RungSurvival({})
+        share = Share("alone", lambda: 1 / PLACES, ask=lambda driver, claim: PLACES)
+        share.claim()
+        run_trials(contexts, [queue], TrialNeed(1.0), view, lambda: None, spending, scheduler, work, share)
+    assert view.counts == {"COMPLETED": PLACES}
+    assert happened[: PLACES + 1] == ["asked"] * PLACES + ["began"]
+
+
+def _job(number: int) -> Job:
+    request = TrialRequest(
+        phase="search",
+        architecture=GeneratorConfig(image_size=16, image_channels=1, width=2),
+        distillation=DistillationConfig(kimg=1.0),
+        seed=number,
+        teacher_digest="none",
+        pool_digest="none",
+        protocol_digest="none",
+        threads=1,
+    )
+    return Job(request=request, trial=number, point={})
+
+
+def _context(sweep: str, folder: Path) -> TrialContext:
+    return TrialContext(
+        sweep=sweep,
+        parent_run_id="none",
+        store=TrackingStore(f"sqlite:///{folder / 'never-opened.db'}"),
+        dataset="digits",
+        compute=Compute(),
+        protocol=Protocol(dataset_digest="d", extractor="classifier", extractor_digest="e", num_samples=100),
+        materials=cast(Any, None),  # nothing is trained
+        teacher_version="1",
+        teacher_parameters=100,
+        rungs_kimg=(),
+        trials=MountedTrials(folder / "trials"),
+    )
