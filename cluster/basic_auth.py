@@ -8,7 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from cluster.errors import ClusterError
+from cluster.tokens import read_secret
 
+SECRET_KEY = "MLFLOW_FLASK_SERVER_SECRET_KEY"
 ADMIN = "admin"
 SHORTEST_PASSWORD = 12  # characters; MLflow takes no shorter one
 ENTROPY_BYTES = 24
@@ -42,7 +44,7 @@ class BasicAuth:
     @property
     def secrets(self) -> list[str]:
         """What no log or message may show."""
-        return [self.password, self.environment["MLFLOW_FLASK_SERVER_SECRET_KEY"]]
+        return [self.password, self.environment[SECRET_KEY]]
 
 
 def basic_auth(folder: Path, password_file: Path | None = None) -> BasicAuth:
@@ -64,7 +66,7 @@ def basic_auth(folder: Path, password_file: Path | None = None) -> BasicAuth:
         "MLFLOW_AUTH_CONFIG_PATH": str(configuration),
         "MLFLOW_AUTH_ADMIN_USERNAME": ADMIN,
         "MLFLOW_AUTH_ADMIN_PASSWORD": _password_in(place),
-        "MLFLOW_FLASK_SERVER_SECRET_KEY": _read_private(folder / "secret-key"),
+        SECRET_KEY: os.environ.get(SECRET_KEY) or _read_private(folder / "secret-key"),
     }
     return BasicAuth(place, was_generated, environment)
 
@@ -88,18 +90,7 @@ def _write_private(path: Path, text: str | None) -> None:
 
 
 def _read_private(path: Path) -> str:
-    try:
-        mode = path.stat().st_mode
-        if mode & 0o077:
-            raise ClusterError(
-                "A password's file is its owner's alone (mode 0600)",
-                f"mode {mode & 0o777:04o} of {path}",
-                f"Run chmod 600 {path}, and change the password if others could read it.",
-            )
-        return path.read_text().partition("\n")[0].strip()
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise ClusterError("The admin's password is a file's first line", f"{path} ({reason})", "Check it.") from error
+    return read_secret(path, "The admin's password").partition("\n")[0].strip()
 
 
 def _password_in(path: Path) -> str:

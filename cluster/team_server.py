@@ -172,9 +172,11 @@ def _require_admin(url: str, auth: BasicAuth) -> None:
     try:
         with direct.open(request, timeout=30):
             return
-    except urllib.error.HTTPError as error:
-        if error.code != 401:
-            raise
+    except OSError as error:
+        if not isinstance(error, urllib.error.HTTPError) or error.code != 401:
+            raise ClusterError(
+                "The tracking server answers to its admin", f"{url} ({error})", "See its log."
+            ) from error
     raise ClusterError(
         "The admin's password is the one that the account has",
         f"another in {auth.password_file}",

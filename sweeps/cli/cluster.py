@@ -194,7 +194,8 @@ def _explain(state: "NodeState", data_dir: Path | None) -> None:
     _line(f"  ganlimit sweep submit digits --address {state.dashboard_url}{token}{tracking}\n")
     _line(f"Dashboard: {state.dashboard_url}" + (" (asks for the token)" if state.token_file else ""))
     if state.tracking_url:
-        _line(f"MLflow:    {state.tracking_url}")
+        everyone = "" if host == "127.0.0.1" else " (asks nobody: whoever reaches it can change everything)"
+        _line(f"MLflow:    {state.tracking_url}{everyone}")
     _line(f"Status:    ganlimit cluster status{_at(data_dir)}")
     _line(f"The end:   ganlimit cluster down{_at(data_dir)}")
 
