@@ -179,9 +179,9 @@ def lab() -> Iterator[Lab]:
         yield made
 
 
-def spec_of(tiny: dict[str, Any], name: str, storage: object, folder: Path) -> Path:
+def spec_of(tiny: dict[str, Any], name: str, storage: object, folder: Path, kimg: float = RUNGS[-1]) -> Path:
     tiny |= {"name": name, "phases": ["search"], "cluster": {"storage": str(storage)}}
-    tiny["student"] = {"kimg": RUNGS[-1]}
+    tiny["student"] = {"kimg": kimg}
     tiny["evaluation"]["rungs_kimg"] = [10, 20, 30]
     tiny["search"] |= {"sampler": "grid", "trials": TRIALS, "points": [], "space": dict(GRID)}
     # A trial of another sweep is not done again: each has its own.
@@ -212,20 +212,22 @@ def test_without_the_token_nothing_is_had(lab: Lab, tiny: dict[str, Any], token:
 
 @pytest.mark.slow
 def test_two_sweeps_share_the_cluster_whoever_came_first(lab: Lab, tiny: dict[str, Any]) -> None:
-    first = spec_of(dict(tiny), "first", f"{lab.s3.uri}/trials", lab.folder)
-    second = spec_of(dict(tiny), "second-one", f"{lab.s3.uri}/trials", lab.folder)
+    first = spec_of(tiny, "first", f"{lab.s3.uri}/trials", lab.folder, kimg=4 * RUNGS[-1])
+    second = spec_of(tiny, "second-one", f"{lab.s3.uri}/trials", lab.folder)
     lab.submit(first)
-    lab.wait("first", lambda: len(lab.reported("first", lab.head)) and len(lab.reported("first", lab.one)))
+    lab.wait("first", lambda: lab.reported("first", lab.head) and lab.reported("first", lab.one))
     lab.submit(second, "--trials", 3)
     lab.wait("second-one", lambda: lab.finished("second-one") == 3)
-    assert lab.finished("first") < TRIALS, "the second one did not wait for the first one's end"
+    done = lab.finished("first")
+    assert done < TRIALS, "the second one did not wait for the first one's end"
     assert "running, process" in lab.job("status", "first")
+
     lab.job("stop", "first")
-    wait_until(lambda: "The same command again goes on" in lab.job("logs", "first"))
-    wait_until(lambda: "job first on" in (said := lab.job("status", "first")) and "stopped" in said)
+    lab.wait("first", lambda: "The same command again goes on" in lab.job("logs", "first"))
+    lab.wait("first", lambda: "stopped" in lab.job("status", "first"))
     assert "Submitted first" in lab.submit(first), "what was stopped goes on"
-    lab.job("logs", "first", "--follow")
-    assert lab.finished("first") == TRIALS
+    lab.wait("first", lambda: lab.finished("first") > done)
+    lab.job("stop", "first")
 
 
 @pytest.mark.slow
