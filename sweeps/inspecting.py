@@ -8,12 +8,10 @@ import json
 import secrets
 import shlex
 import sys
-import tempfile
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import asdict
-from pathlib import Path
 
 from cluster import (
     Check,
@@ -29,7 +27,7 @@ from cluster import (
     probe_to_json,
     ray_session,
 )
-from sweeps.packaging import pack_code
+from sweeps.packaging import packed_code
 
 ANSWER = "ganlimit-inspection "  # how the line begins
 DRIVER = "cluster"  # the subject of what the driver's node alone looks at
@@ -42,7 +40,7 @@ def inspect_directly(address: str, probe: Probe) -> tuple[Inspection, list[Check
 
     Raises ClusterError where it cannot be reached.
     """
-    with _code() as code, ray_session(address, code=code):
+    with packed_code() as code, ray_session(address, code=code):
         return inspect_cluster(probe), _of_driver(probe)
 
 
@@ -53,7 +51,7 @@ def inspect_by_job(address: str, probe: Probe) -> tuple[Inspection, list[Check]]
     """
     jobs, job_id = Jobs(address), f"doctor-{secrets.token_hex(4)}"
     command = shlex.join(["python", "-m", "sweeps.inspecting", probe_to_json(probe)])
-    with _code() as code:
+    with packed_code() as code:
         jobs.submit(job_id, command, code, {"PYTHONUNBUFFERED": "1"}, {})
     try:
         job = _wait(jobs, job_id)
@@ -118,13 +116,6 @@ def _answer(log: str, job: Job, job_id: str) -> tuple[Inspection, list[Check]]:
         )
     seen = json.loads(lines[-1].removeprefix(ANSWER))
     return inspection_from_dict(seen["inspection"]), [Check(**check) for check in seen["checks"]]
-
-
-@contextmanager
-def _code() -> Iterator[Path]:
-    with tempfile.TemporaryDirectory(prefix="ganlimit-doctor-") as name:
-        pack_code(Path(name))
-        yield Path(name)
 
 
 if __name__ == "__main__":

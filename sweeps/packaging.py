@@ -2,7 +2,9 @@
 
 import importlib.util
 import shutil
+import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
 
@@ -11,6 +13,14 @@ from sweeps.errors import SweepError
 CODE = ("gan", "cluster", "analysis", "sweeps")
 SUFFIXES = frozenset({".py", ".yaml", ".j2", ".css", ".js"})  # code, presets and the report's templates
 MOST_BYTES = 20 * 2**20  # a fifth of what the jobs server takes
+
+
+@contextmanager
+def packed_code() -> Iterator[Path]:
+    """A temporary folder with the code, for the length of a `with` block."""
+    with tempfile.TemporaryDirectory(prefix="ganlimit-code-") as name:
+        pack_code(Path(name))
+        yield Path(name)
 
 
 def pack_code(folder: Path) -> None:

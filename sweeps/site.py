@@ -1,6 +1,5 @@
 """Where a sweep's work is done: on this machine, in a Ray of its own, or on the nodes of a cluster."""
 
-import tempfile
 import uuid
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
@@ -25,7 +24,7 @@ from cluster import (
 from gan import DataRoot
 from sweeps.errors import SweepError
 from sweeps.foundation import Foundation, lay_foundation
-from sweeps.packaging import pack_code
+from sweeps.packaging import packed_code
 from sweeps.progress import Display
 from sweeps.remote_foundation import lay_foundation_on_cluster
 from sweeps.spec import SweepSpec
@@ -127,7 +126,7 @@ def site_of(
         "error: The cluster is there until the sweep has ended, got no answer from its head for a while. On a new "
         f"head the same command, or the same submission of {name}, goes on: no finished trial runs twice."
     )
-    with _code() as code, ray_session(address, code=code) as session, ending_with(session.address, farewell):
+    with packed_code() as code, ray_session(address, code=code) as session, ending_with(session.address, farewell):
         nodes, grows = alive_nodes(), specs[0].cluster.grows or autoscaled_resources() is not None
         need = need_of(specs[0])
         if not specs[0].cluster.grows:
@@ -146,13 +145,6 @@ def site_of(
         share = Share(uuid.uuid4().hex, lambda: 1 / max(1, need.places(alive_nodes()) + grows), workers)
         share.enter()
         yield RayCluster(workspace, data_root, need, storage, share)
-
-
-@contextmanager
-def _code() -> Iterator[Path]:
-    with tempfile.TemporaryDirectory(prefix="ganlimit-code-") as name:
-        pack_code(Path(name))
-        yield Path(name)
 
 
 def need_of(spec: SweepSpec) -> TrialNeed:

@@ -1,9 +1,6 @@
 """Whether runs and artifacts can be kept in a tracking store: by doing it once, and taking it back."""
 
-import os
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlparse
 
@@ -12,6 +9,7 @@ from mlflow.exceptions import MlflowException
 from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
 
 from cluster import MOST_SKEW_S, Check, server_ahead_s, tracking_problem
+from sweeps.environment import environment
 from sweeps.errors import SweepError
 from sweeps.tracking import KIND, Tracking
 from sweeps.tracking_store import TrackingStore
@@ -30,7 +28,7 @@ def tracking_checks(subject: str, store: TrackingStore) -> list[Check]:
     if problem:
         return [Check(subject, STORE, f"{shown}: {problem}", START)]
     try:
-        with _impatient():
+        with environment(IMPATIENCE):
             tracking = Tracking(store)
             checks = [Check(subject, STORE, f"{shown} can be written"), _artifacts(subject, tracking)]
     except SweepError as error:
@@ -86,18 +84,3 @@ def _clock(subject: str, uri: str) -> list[Check]:
 def _first_line(error: Exception) -> str:
     lines = str(error).strip().splitlines()
     return lines[0] if lines else type(error).__name__
-
-
-@contextmanager
-def _impatient() -> Iterator[None]:
-    """MLflow tries for minutes, which is for a sweep and not for one who waits for an answer."""
-    before = {name: os.environ.get(name) for name in IMPATIENCE}
-    os.environ.update(IMPATIENCE)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                os.environ.pop(name)
-            else:
-                os.environ[name] = value

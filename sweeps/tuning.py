@@ -1,9 +1,7 @@
 """Running trials with Ray Tune: as many at once as there are cores, on actors that are reused."""
 
-import os
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from ray import tune
@@ -15,6 +13,7 @@ from analysis import TrialState
 from cluster import Share, TrialNeed
 from sweeps.budget import Spending
 from sweeps.delivery import Delivery
+from sweeps.environment import environment
 from sweeps.progress import Refresh
 from sweeps.queues import JobQueue, QueueSearcher
 from sweeps.requests import Job
@@ -147,18 +146,3 @@ def _reason(trial: Trial) -> str:
     lines = [line.strip() for line in str(trial.get_error() or "its worker was lost").splitlines() if line.strip()]
     telling = [line for line in lines if "Error" in line] or [line for line in lines if "died" in line] or lines
     return f"tried {RETRIES + 1} times; {telling[-1]}"
-
-
-@contextmanager
-def environment(values: Mapping[str, str]) -> Iterator[None]:
-    """Set environment variables, and put them back."""
-    before = {name: os.environ.get(name) for name in values}
-    os.environ.update(values)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value

@@ -30,6 +30,7 @@ from analysis import TrialState
 from cluster import TrialNeed, ray_session
 from gan import DistillationConfig, GeneratorConfig, count_parameters, default_data_root
 from sweeps.budget import Spending
+from sweeps.environment import environment
 from sweeps.phases import OpenSweep
 from sweeps.progress import QuietDisplay
 from sweeps.pruning import RungSurvival
@@ -43,7 +44,7 @@ from sweeps.study import open_storage, open_study
 from sweeps.tracking import Tracking
 from sweeps.trial import tell_tune
 from sweeps.trial_log import TrialContext, TrialLog, costs_of, delivery_of
-from sweeps.tuning import ENVIRONMENT, environment, run_trials
+from sweeps.tuning import ENVIRONMENT, run_trials
 from sweeps.view import SweepView
 from sweeps.workspace import Workspace
 

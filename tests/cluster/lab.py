@@ -1,0 +1,156 @@
+"""A laboratory: hosts that are namespaces, a database, an object store, and a tracking server with accounts."""
+
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+from urllib.request import ProxyHandler, build_opener
+
+import pytest
+from mlflow import MlflowClient
+from mlflow.entities import Run
+
+from sweeps.tracking import KIND, NODE
+from tests.cluster.hosts import Host, Network, network
+from tests.cluster.servers import PostgresServer, S3Server, postgres, s3_server
+
+ADMIN_PASSWORD = "a-long-enough-canary"
+
+
+def wait_until(condition: Callable[[], Any], seconds: float = 300.0) -> Any:
+    deadline = time.monotonic() + seconds
+    while not (found := condition()):
+        assert time.monotonic() < deadline, "it did not come to pass in time"
+        time.sleep(0.3)
+    return found
+
+
+class Lab:
+    """Hosts, a database, an object store and a tracking server; and what a team's secrets are."""
+
+    def __init__(self, net: Network, database: PostgresServer, s3: S3Server, folder: Path) -> None:
+        self.head, self.one, self.late, self.desk, self.store = net.hosts
+        self.database, self.s3, self.folder = database, s3, folder
+        self.password_file = self._secret("admin-password", ADMIN_PASSWORD)
+        self.server: subprocess.Popen[str] | None = None
+        credentials = {"MLFLOW_TRACKING_USERNAME": "admin", "MLFLOW_TRACKING_PASSWORD": ADMIN_PASSWORD}
+        lines = {**credentials, **s3.environment}
+        self.env_file = self._secret("nodes.env", "".join(f"{name}={value}\n" for name, value in lines.items()))
+        self.desk.environment |= credentials
+
+    @property
+    def tracking_uri(self) -> str:
+        return f"http://{self.store.address}:5000"
+
+    @property
+    def address(self) -> str:
+        return f"http://{self.head.address}:8265"
+
+    @property
+    def token_file(self) -> Path:
+        return self.head.home / "data" / "cluster" / "token"
+
+    def _secret(self, name: str, text: str) -> Path:
+        path = self.folder / name
+        path.write_text(text)
+        path.chmod(0o600)
+        return path
+
+    # --- servers ------------------------------------------------------------------------------
+
+    def start_tracking(self) -> None:
+        command = [sys.executable, "-m", "sweeps.cli", "tracking", "serve", "--host", self.store.address]
+        options = ["--artifacts-destination", f"{self.s3.uri}/artifacts", "--basic-auth"]
+        options += ["--admin-password-file", self.password_file, "--data-dir", self.store.home / "data"]
+        secret = {"MLFLOW_BACKEND_STORE_URI": self.database.uri, **self.s3.environment}
+        self.server = self.store.start(*command, *options, **secret)
+        wait_until(self._answers)
+
+    def stop_tracking(self) -> None:
+        assert self.server is not None
+        self.server.terminate()
+        self.server.communicate(timeout=30)
+
+    def _answers(self) -> bool:
+        assert self.server is not None
+        assert self.server.poll() is None, self.server.communicate()[0]
+        try:
+            build_opener(ProxyHandler({})).open(f"{self.tracking_uri}/health", timeout=2).close()
+        except OSError:
+            return False
+        return True
+
+    # --- cluster ------------------------------------------------------------------------------
+
+    def up(self) -> None:
+        options = ("--host", self.head.address, "--no-tracking", "--num-cpus", 1, "--env-file", self.env_file)
+        self.head.ganlimit("cluster", "up", *options, "--data-dir", self.head.home / "data")
+
+    def join(self, host: Host) -> None:
+        options = ("--token-file", self.token_file, "--env-file", self.env_file, "--num-cpus", 1)
+        host.ganlimit("cluster", "join", f"{self.head.address}:6379", *options, "--data-dir", host.home / "data")
+
+    @property
+    def where(self) -> tuple[object, ...]:
+        return ("--address", self.address, "--token-file", self.token_file)
+
+    def submit(self, spec: Path, *options: object, expect: int = 0) -> str:
+        words = (*self.where, "--tracking-uri", self.tracking_uri, *options)
+        return self.desk.ganlimit("sweep", "submit", spec, *words, expect=expect)
+
+    def job(self, word: str, name: str, *options: object, expect: int = 0) -> str:
+        return self.desk.ganlimit("sweep", word, name, *self.where, *options, expect=expect)
+
+    def wait(self, name: str, condition: Callable[[], Any]) -> None:
+        """Until the condition holds; what the job has said is told where it does not."""
+        try:
+            wait_until(condition)
+        except AssertionError as error:
+            raise AssertionError(self.job("logs", name)[-6000:]) from error
+
+    # --- what the tracking server knows -------------------------------------------------------
+
+    def client(self) -> MlflowClient:
+        return MlflowClient(self.tracking_uri)
+
+    def runs(self, name: str) -> list[Run]:
+        client = self.client()
+        experiment = client.get_experiment_by_name("ganlimit")
+        if experiment is None:
+            return []
+        where = f"tags.`{KIND}` = 'trial' and tags.`ganlimit.sweep` = '{name}'"
+        return list(client.search_runs([experiment.experiment_id], where, max_results=1000))
+
+    def kimg_of(self, run: Run) -> list[float]:
+        return [metric.value for metric in self.client().get_metric_history(run.info.run_id, "kimg")]
+
+    def reported(self, name: str, host: Host) -> list[Run]:
+        """The trials that have reported on that host."""
+        return [run for run in self.runs(name) if run.data.tags[NODE] == host.address and "kimg" in run.data.metrics]
+
+    def is_between_rungs(self, name: str, host: Host) -> bool:
+        """Whether a trial on that host is on its way from one rung to the next."""
+        return any(run.info.status == "RUNNING" and self.kimg_of(run) for run in self.reported(name, host))
+
+    def finished(self, name: str) -> int:
+        return sum(run.info.status == "FINISHED" for run in self.runs(name))
+
+
+@contextmanager
+def laboratory() -> Iterator[Lab]:
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="g", dir="/tmp")))
+        net = stack.enter_context(network(folder, "head", "one", "late", "desk", "store"))
+        store = net.hosts[-1]
+        database = stack.enter_context(postgres(folder, store.address, store.inside))
+        s3 = stack.enter_context(s3_server(store.address, store.inside))
+        patch = stack.enter_context(pytest.MonkeyPatch.context())
+        patch.setenv("MLFLOW_TRACKING_USERNAME", "admin")
+        patch.setenv("MLFLOW_TRACKING_PASSWORD", ADMIN_PASSWORD)
+        lab = Lab(net, database, s3, folder)
+        lab.start_tracking()
+        yield lab
