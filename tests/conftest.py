@@ -10,8 +10,13 @@ if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+# Sweeps that bring a Ray of their own on other hosts, and so share nothing with the rest.
+APART = frozenset({"test_cluster.py", "test_doctor.py"})
+
+
 @pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Two processes share the suite: the sweeps, one after the other, in one, and what needs no Ray in the other."""
+    """Two processes share the suite: most sweeps, one after the other, in one, and file by file the rest in the other."""
     for item in items:
-        item.add_marker(pytest.mark.xdist_group("sweeps" if "sweeps" in item.path.parts else item.path.name))
+        is_sweep = "sweeps" in item.path.parts and item.path.name not in APART
+        item.add_marker(pytest.mark.xdist_group("sweeps" if is_sweep else item.path.name))
