@@ -16,7 +16,7 @@ APART = frozenset({"test_cluster.py", "test_doctor.py"})
 
 @pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Two processes share the suite: most sweeps, one after the other, in one, and file by file the rest in the other."""
+    """Two processes share the suite: most sweeps, one after the other, in one, the rest file by file in the other."""
     for item in items:
         is_sweep = "sweeps" in item.path.parts and item.path.name not in APART
         item.add_marker(pytest.mark.xdist_group("sweeps" if is_sweep else item.path.name))
