@@ -60,6 +60,8 @@ def get_json(address: str, path: str, token: str | None) -> Any:
         ) from error
     except (OSError, http.client.HTTPException, ValueError) as error:
         reason = getattr(error, "reason", None) or error
+        if isinstance(error, http.client.HTTPException):
+            reason = "no HTTP there; Ray's own port is another than its dashboard's, which is 8265 by default"
         raise ClusterError(
             "ADDRESS is the dashboard of a Ray cluster that can be reached", f"{address} ({reason})", NO_DASHBOARD
         ) from error

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import logging
+import secrets
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from cluster.dashboard import require_reachable
 from cluster.errors import ClusterError
 
 CHATTY = ("ray._private.runtime_env.packaging", "ray.dashboard.modules.dashboard_sdk", "ray.dashboard.modules.job.sdk")
+ATTEMPT = "GANLIMIT_ATTEMPT"  # tells what a job says from what an earlier one of its id said
 STOP_WAIT_S = 60  # for a driver that is stopped to write down what it knows
 SILENCE_S = 10.0  # of a log, after which the cluster is asked whether it is still there
 DELETED_WITHIN_S = 30.0
@@ -66,23 +68,43 @@ class Jobs:
         """
         stopping = {"RAY_JOB_STOP_SIGNAL": "SIGINT", "RAY_JOB_STOP_WAIT_TIME_S": str(STOP_WAIT_S)}
         runtime_env = {"working_dir": str(folder), "env_vars": {**stopping, **environment}}
+        # Ray appends what a job says to what an earlier one of its id said, after a line with the command.
+        attempt = secrets.token_hex(6)
         with self._errors():
             self._client.submit_job(
-                entrypoint=command, submission_id=job_id, runtime_env=runtime_env, metadata=dict(metadata)
+                entrypoint=f"{ATTEMPT}={attempt} {command}",
+                submission_id=job_id,
+                runtime_env=runtime_env,
+                metadata={**metadata, ATTEMPT: attempt},
             )
 
-    def logs(self, job_id: str) -> str:
+    def logs(self, job: Job) -> str:
         """What the job has said so far."""
         with self._errors():
-            return self._client.get_job_logs(job_id)
+            text = self._client.get_job_logs(job.id)
+        attempt = job.metadata.get(ATTEMPT, "")
+        if attempt not in text:
+            return text if job.is_over else ""  # it has not begun, or could not
+        return text[text.rindex(attempt) :].partition("\n")[2]
 
-    def follow(self, job_id: str) -> Iterator[str]:
+    def follow(self, job: Job) -> Iterator[str]:
         """What the job says, from its beginning to its end, as it comes."""
+        attempt: str | None = job.metadata.get(ATTEMPT, "")
+        earlier = ""
+        for text in self._pieces(job.id):
+            if attempt is None:
+                yield text
+            elif attempt in (earlier := earlier + text):
+                yield earlier[earlier.rindex(attempt) :].partition("\n")[2]
+                attempt = None
+
+    def _pieces(self, job_id: str) -> Iterator[str]:
         with contextlib.closing(asyncio.new_event_loop()) as loop, contextlib.ExitStack() as ending:
             pieces = self._client.tail_job_logs(job_id).__aiter__()
             while True:
                 piece = loop.create_task(_next(pieces))
-                ending.callback(_cancel, loop, piece)
+                ending.pop_all()
+                ending.callback(_cancel, loop, piece, pieces)
                 while not loop.run_until_complete(asyncio.wait({piece}, timeout=SILENCE_S))[0]:
                     self._require_there()
                 try:
@@ -143,11 +165,14 @@ class Jobs:
         )
 
 
-def _cancel(loop: asyncio.AbstractEventLoop, piece: "asyncio.Task[str | None]") -> None:
-    if not piece.done():
-        piece.cancel()
-        with contextlib.suppress(asyncio.CancelledError, Exception):
-            loop.run_until_complete(piece)
+def _cancel(loop: asyncio.AbstractEventLoop, piece: "asyncio.Task[str | None]", pieces: Any) -> None:
+    """End a connection of which nobody will read any more, quietly."""
+    logging.getLogger("asyncio").setLevel(logging.CRITICAL)
+    piece.cancel()
+    with contextlib.suppress(BaseException):
+        loop.run_until_complete(asyncio.wait({piece}, timeout=1.0))
+    with contextlib.suppress(BaseException):
+        loop.run_until_complete(asyncio.wait_for(pieces.aclose(), 2.0))
 
 
 async def _next(pieces: Any) -> str | None:

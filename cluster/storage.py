@@ -43,10 +43,11 @@ def storage_address(storage: str) -> str:
 
 
 def put_mark(storage: str, name: str) -> None:
-    """Leave the empty file `name` in the storage, for whoever else claims to see it. Raises OSError."""
+    """Leave the empty file `name` in the storage, for whoever else claims to see it. Raises OSError.
+
+    A folder that is not there is not made: nothing may be mounted there.
+    """
     filesystem, root = _open(storage)
-    if not is_object_store(storage):
-        filesystem.create_dir(root, recursive=True)
     with filesystem.open_output_stream(f"{root}/{name}"):
         pass
 

@@ -55,7 +55,7 @@ def inspect_by_job(address: str, probe: Probe) -> tuple[Inspection, list[Check]]
         jobs.submit(job_id, command, code, {"PYTHONUNBUFFERED": "1"}, {})
     try:
         job = _wait(jobs, job_id)
-        log = jobs.logs(job_id)
+        log = jobs.logs(job)
     finally:
         with suppress(ClusterError):
             _forget(jobs, job_id)

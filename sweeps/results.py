@@ -41,11 +41,11 @@ def find_sweep(tracking: Tracking, name: str) -> Run:
     parent = tracking.find_sweep(name)
     if parent is None:
         known = ", ".join(sorted(run.data.tags["ganlimit.sweep"] for run in tracking.sweeps())) or "none yet"
-        raise SweepError(
-            "NAME is a sweep of this data directory",
-            f"{name!r} (known: {known})",
-            "Check --data-dir, or run the sweep.",
-        )
+        if tracking.store.uri.startswith("http"):
+            place, remedy = f"the tracking server {tracking.store.ui_address}", "Check the name and --tracking-uri"
+        else:
+            place, remedy = "this data directory", "Check --data-dir; a submitted sweep is at its --tracking-uri"
+        raise SweepError(f"NAME is a sweep of {place}", f"{name!r} (known: {known})", f"{remedy}; or run the sweep.")
     return parent
 
 

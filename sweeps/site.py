@@ -132,8 +132,9 @@ def site_of(
         if not specs[0].cluster.grows:
             require_schedulable(nodes, need, autoscaled_resources())
         storage = specs[0].cluster.storage
+        require_shared_storage(specs[0], len(nodes), grows)
         if len(nodes) > 1 or grows:
-            _require_shared(specs[0], workspace, len(nodes))
+            _require_shared_tracking(workspace)
         elif storage is None:
             need = need.on(nodes[0])  # others that join do not see its disk
         storage = storage or str(workspace.root)
@@ -153,13 +154,17 @@ def need_of(spec: SweepSpec) -> TrialNeed:
     return TrialNeed(float(resources.cpus_per_trial), resources.gpus_per_trial, cluster.resources, cluster.labels)
 
 
-def _require_shared(spec: SweepSpec, workspace: Workspace, nodes: int) -> None:
-    if spec.cluster.storage is None:
+def require_shared_storage(spec: SweepSpec, nodes: int, grows: bool) -> None:
+    """Raise SweepError where trials would keep their files on one node of several, or of those that may come."""
+    if (nodes > 1 or grows) and spec.cluster.storage is None:
         raise SweepError(
             "On several nodes, or where more may come, the trials' files are in storage that all nodes reach",
             f"none, on {nodes} node{'s' * (nodes != 1)}",
             "Give --storage, or cluster.storage in the spec: a path that every node has mounted, or s3://BUCKET/PREFIX.",
         )
+
+
+def _require_shared_tracking(workspace: Workspace) -> None:
     if workspace.store.uri.startswith(("sqlite:", "file:")):
         raise SweepError(
             "On several nodes runs go to a tracking server that all nodes reach",

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal, get_args
 from pydantic import BeforeValidator, Field, ValidationError, model_validator
 
 from analysis import LimitRule
+from cluster import storage_address
 from gan import (
     ClassifierConfig,
     DatasetConfig,
@@ -182,6 +183,13 @@ class SweepSpec(Config):
         except ValidationError as error:
             remedy = "Run the sweep under a shorter name."
             raise SweepError("NAME-confirmed is a sweep's name", changes["name"], remedy) from error
+
+    def stored_in(self, storage: str | None) -> "SweepSpec":
+        """This sweep with its trials' files in another storage; the same where that is None. Raises ClusterError."""
+        if storage is None:
+            return self
+        cluster = self.cluster.model_copy(update={"storage": storage_address(storage)})
+        return self.model_copy(update={"cluster": cluster})
 
     def with_fresh_seeds(self, seeds: int) -> "SweepSpec":
         """This sweep with at least `seeds` fresh seeds of each candidate."""

@@ -14,11 +14,12 @@ from cluster import ClusterError, Job, Jobs, Node, cluster_overview, is_object_s
 from gan.digests import value_digest
 from sweeps.errors import SweepError
 from sweeps.packaging import pack_code
-from sweeps.site import need_of
+from sweeps.site import need_of, require_shared_storage
 from sweeps.spec import SweepSpec
 
 SPEC_FILE = "sweep.yaml"
 SPEC_DIGEST, TRACKING_URI = "ganlimit.spec", "ganlimit.tracking_uri"  # of a job's metadata
+ACCEPTED = "trials' files in "  # said by the driver when it has looked at every node
 DATA_DIR = '"${GANLIMIT_DATA_DIR:-$HOME/ganlimit-data}"'  # on the node where the driver runs
 
 
@@ -139,10 +140,17 @@ def _preflight(specs: Sequence[SweepSpec], address: str) -> None:
     for spec in specs:
         if not spec.cluster.grows:
             require_schedulable(nodes, need_of(spec))
+        require_shared_storage(spec, len(nodes), spec.cluster.grows)
 
 
 def require_public(tracking_uri: str) -> None:
     """Raise SweepError where the address of a tracking server holds a password."""
+    if not tracking_uri.startswith(("http://", "https://", "postgresql", "mysql")):
+        raise SweepError(
+            "A submitted sweep logs to a tracking server that all nodes reach",
+            tracking_uri,
+            "Write http://HOST:PORT (ganlimit tracking serve, or ganlimit cluster up, starts one).",
+        )
     parts = urlsplit(tracking_uri)
     if parts.password is not None:
         raise SweepError(

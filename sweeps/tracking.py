@@ -80,7 +80,9 @@ class Tracking:
                 self._experiments = {name: self._experiment(name) for name in (SWEEPS_EXPERIMENT, MODELS_EXPERIMENT)}
         except MlflowException as error:
             raise SweepError(
-                "The tracking store is reachable and writable", f"{store.uri} ({error})", "Check its address."
+                "The tracking store is reachable and writable",
+                f"{store.uri.rpartition('@')[2]} ({_reason(error)})",  # a password stays where it is
+                "Check its address, and that it runs.",
             ) from error
 
     # --- runs ---------------------------------------------------------------------------------
@@ -284,3 +286,10 @@ class Tracking:
         trials = has_tags({PARENT: parent_run_id, KIND: "trial"})
         assert trials, "MLflow's run ids have no quotes"
         return self._experiments[SWEEPS_EXPERIMENT], f"{trials} and {where}" if where else trials
+
+
+def _reason(error: Exception) -> str:
+    """Why a store cannot be reached, without the layers that said so one after the other."""
+    text = str(error)
+    known = ("Connection refused", "Name or service not known", "timed out", "401", "403", "No route to host")
+    return next((word for word in known if word in text), text[:300])

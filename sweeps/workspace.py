@@ -42,7 +42,7 @@ class Workspace:
             raise SweepError(
                 f"The data directory holds a {DATABASE} of earlier runs",
                 f"none in {root}",
-                "Check --data-dir, or run a sweep first.",
+                "Check --data-dir, run a sweep, or name the tracking server of a submitted one: --tracking-uri.",
             )
         return cls.open(root)
 

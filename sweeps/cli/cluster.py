@@ -219,7 +219,7 @@ def _print_overview(overview: "ClusterOverview") -> None:
         if not node.alive:
             _line(f"  {node.address} is dead: {node.message}")
     for job in overview.jobs:
-        _line(f"  job {job.name}: {job.status.lower()}, {job.entrypoint}")
+        _line(f"  job {job.name}: {job.status.lower()}")
     if not overview.jobs:
         _line("  no job runs")
 

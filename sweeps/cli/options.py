@@ -29,6 +29,8 @@ DataDir = Annotated[
 
 
 def _set_tracking_uri(uri: str | None) -> str | None:
+    if uri and "://" not in uri:
+        raise typer.BadParameter(f"an address begins with its scheme, got {uri}. Write http://HOST:PORT.")
     if uri:
         os.environ["MLFLOW_TRACKING_URI"] = uri  # where every workspace, and MLflow itself, looks
     return uri

@@ -1,6 +1,7 @@
 """`ganlimit sweep submit` and `logs`, and what `status` and `stop` say of a sweep on a cluster."""
 
 import os
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -25,6 +26,9 @@ from sweeps.cli.sweep import sweep_app
 
 if TYPE_CHECKING:
     from cluster import Job, Jobs
+
+ACCEPTED_WITHIN_S = 90.0
+MISTAKE = 2  # the exit code of a command that a person must mend
 
 Address = Annotated[str, typer.Option("--address", metavar="URL", help="The cluster's dashboard, http://HOST:8265.")]
 
@@ -77,8 +81,8 @@ def submit(
     """
     from sweeps.submission import SPEC_FILE
 
-    options = given(workers, data_root, no_download, inception_weights, seed=seed, trials=trials, name=name)
-    options += ["--storage", storage] if storage else []
+    replaced = {"seed": seed, "trials": trials, "name": name, "storage": storage}
+    options = given(workers, data_root, no_download, inception_weights, **replaced)
     loaded = sweeps.load_specs(spec, overrides(seed=seed, name=name, trials=trials, storage=storage))
     file = None if spec in sweeps.preset_names() else Path(spec)
     words = ["run", SPEC_FILE if file else spec, *options]
@@ -109,7 +113,9 @@ def hand_over(
     else:
         _explain(job, is_new, address, token_file, uri)
     if follow:
-        _follow(jobs, job.id)
+        _follow(jobs, job)
+    elif is_new:
+        _until_accepted(jobs, job)
 
 
 @sweep_app.command("logs")
@@ -120,9 +126,9 @@ def logs(name: SweepName, address: Address, token_file: TokenFile = None, follow
     jobs = _jobs(address, token_file)
     job = job_of(jobs, name, address)
     if follow:
-        _follow(jobs, job.id)
+        _follow(jobs, job)
     else:
-        typer.echo(jobs.logs(job.id), nl=False)
+        typer.echo(jobs.logs(job), nl=False)
 
 
 def given(
@@ -147,6 +153,19 @@ def job_line(address: str, token_file: Path | None, name: str) -> "Job":
     if uri := job.metadata.get(TRACKING_URI):
         os.environ.setdefault("MLFLOW_TRACKING_URI", uri)
     return job
+
+
+def show_beginning(address: str, token_file: Path | None, name: str, lines: int = 5) -> None:
+    """What the driver of a submitted sweep said last, for as long as the sweep has no trial."""
+    from sweeps.submission import job_of
+
+    jobs = _jobs(address, token_file)
+    job = job_of(jobs, name, address)
+    _say("No trial has begun. " + ("Its driver said last:" if job.is_over else "Its driver makes the models:"))
+    for line in jobs.logs(job).splitlines()[-lines:]:
+        _say(f"  {line}")
+    if job.is_over:
+        raise typer.Exit(1)
 
 
 def stop_job(address: str, token_file: Path | None, name: str) -> None:
@@ -182,20 +201,47 @@ def _explain(job: "Job", is_new: bool, address: str, token_file: Path | None, tr
     _say(f"  report  ganlimit report {job.id} --tracking-uri {tracking_uri} --out report")
 
 
-def _follow(jobs: "Jobs", job_id: str) -> None:
-    for text in jobs.follow(job_id):
-        typer.echo(text, nl=False)
-    job = jobs.find(job_id)
-    if job is None or job.status != "SUCCEEDED":
-        message = job.message.strip() if job else "the cluster has forgotten it"
-        stderr().print(
-            f"The job {job_id} ended as {job.status if job else 'unknown'}: {message}\n"
-            "The same submission goes on from there.",
-            highlight=False,
-            markup=False,
-            soft_wrap=True,
-        )
-        raise typer.Exit((job.exit_code if job else None) or 1)
+def _follow(jobs: "Jobs", job: "Job") -> None:
+    try:
+        for text in jobs.follow(job):
+            typer.echo(text, nl=False)
+    except KeyboardInterrupt:
+        stderr().print(f"\n{job.id} goes on; the same command watches it again.", highlight=False, soft_wrap=True)
+        raise typer.Exit(130) from None
+    _require_success(jobs, job)
+
+
+def _until_accepted(jobs: "Jobs", job: "Job") -> None:
+    """Wait until the driver has looked at nodes, storage and tracking server, and say what it found against them."""
+    from sweeps.submission import ACCEPTED
+
+    deadline = time.monotonic() + ACCEPTED_WITHIN_S
+    while time.monotonic() < deadline:
+        now = jobs.find(job.id) or job
+        said = jobs.logs(now)
+        if now.is_over:
+            typer.echo(said, nl=False, err=True)
+            _require_success(jobs, now)
+            return
+        if ACCEPTED in said:
+            return
+        time.sleep(1.0)
+
+
+def _require_success(jobs: "Jobs", job: "Job") -> None:
+    now = jobs.find(job.id)
+    if now is not None and now.status == "SUCCEEDED":
+        return
+    message = now.message.partition(", last available logs")[0].strip() if now else "the cluster has forgotten it"
+    mended = "When that is mended, the" if now and now.exit_code == MISTAKE else "The"
+    stderr().print(
+        f"The job {job.id} ended as {now.status.lower() if now else 'unknown'}: {message}\n"
+        f"{mended} same submission goes on from there.",
+        highlight=False,
+        markup=False,
+        soft_wrap=True,
+    )
+    raise typer.Exit((now.exit_code if now else None) or 1)
 
 
 def _say(text: str) -> None:

@@ -10,7 +10,7 @@ from rich.live import Live
 import sweeps
 from sweeps.cli.common import console, existing, print_each, print_json, show, stderr
 from sweeps.cli.options import Dashboard, DataDir, Follow, Json, SweepName, TokenFile, TrackingUri
-from sweeps.cli.remote import job_line, stop_job
+from sweeps.cli.remote import job_line, show_beginning, stop_job
 from sweeps.cli.sweep import sweep_app
 
 __all__ = ["sweep_app"]  # now that all its commands are there
@@ -32,13 +32,18 @@ def status(
 
     With the address of the cluster to which it was submitted, that of its job as well.
     """
+    from sweeps.data_dir import default_data_dir
+    from sweeps.results import find_sweeps, is_known
+    from sweeps.status import sweep_status
+    from sweeps.tracking import Tracking
+    from sweeps.workspace import Workspace
+
     if address:
         job = job_line(address, token_file, name)
         stderr().print(f"job {job.id} on {address}: {job.status.lower()}", highlight=False, soft_wrap=True)
-    from sweeps.results import find_sweeps
-    from sweeps.status import sweep_status
-    from sweeps.tracking import Tracking
-
+        if not is_known(Tracking(Workspace.open(data_dir or default_data_dir()).store), name):
+            show_beginning(address, token_file, name)
+            return
     workspace = existing(data_dir)
     tracking = Tracking(workspace.store)
     _require_trials(workspace, tracking, name)

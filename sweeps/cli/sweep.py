@@ -103,6 +103,7 @@ def resume(
     workers: Workers = None,
     address: Anywhere = None,
     token_file: TokenFile = None,
+    storage: Storage = None,
     data_root: Data = None,
     no_download: NoDownload = False,
     inception_weights: Inception = None,
@@ -115,9 +116,9 @@ def resume(
     from sweeps.tracking import Tracking
 
     tracking = Tracking(existing(data_dir).store)
-    loaded = [spec_of_sweep(tracking, member) for member in find_sweeps(tracking, name)]
+    loaded = [spec_of_sweep(tracking, member).stored_in(storage) for member in find_sweeps(tracking, name)]
     if address and is_dashboard(address):
-        words = ["resume", name, *given(workers, data_root, no_download, inception_weights)]
+        words = ["resume", name, *given(workers, data_root, no_download, inception_weights, storage=storage)]
         hand_over(words, loaded, address, token_file, data_dir=str(data_dir) if data_dir else None, as_json=as_json)
         return
     root = outside_files(data_root, no_download, inception_weights)
@@ -142,6 +143,7 @@ def confirm(
     workers: Workers = None,
     address: Anywhere = None,
     token_file: TokenFile = None,
+    storage: Storage = None,
     data_root: Data = None,
     no_download: NoDownload = False,
     inception_weights: Inception = None,
@@ -160,10 +162,10 @@ def confirm(
 
     workspace = existing(data_dir)
     tracking = Tracking(workspace.store)
-    specs = [confirmation_of(tracking, member, seeds) for member in find_sweeps(tracking, name)]
+    specs = [confirmation_of(tracking, member, seeds).stored_in(storage) for member in find_sweeps(tracking, name)]
     if address and is_dashboard(address):
         words = ["confirm", name, *(["--seeds", str(seeds)] if seeds else [])]
-        words += given(workers, data_root, no_download, inception_weights)
+        words += given(workers, data_root, no_download, inception_weights, storage=storage)
         hand_over(words, specs, address, token_file, data_dir=str(data_dir) if data_dir else None, as_json=as_json)
         return
     known = [spec.name for spec in specs if tracking.find_sweep(spec.name)]
