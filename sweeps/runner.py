@@ -31,7 +31,7 @@ from sweeps.pruning import RungSurvival
 from sweeps.queues import PhaseQueue
 from sweeps.reporting import Report, write_report
 from sweeps.results import SHARED_PREFIX, find_sweep, spec_of_sweep
-from sweeps.site import Site, site_of
+from sweeps.site import Site, require_mounted, site_of
 from sweeps.spec import SweepSpec
 from sweeps.teachers import Teacher, find_or_make_teacher
 from sweeps.tracking import GROUP, VERSION, Tracking, spec_tags, spec_text
@@ -101,6 +101,8 @@ def run_sweeps(
     Whichever has the fewest trials running gets the next free place. They have one budget and equal
     resources, those of the first.
     """
+    if address is not None:
+        require_mounted(specs[0])
     workspace, display = Workspace.open(data_dir or default_data_dir()), display or QuietDisplay()
     data_root = data_root or default_data_root()
     with ExitStack() as drivers:

@@ -16,6 +16,7 @@ from cluster import (
     autoscaled_resources,
     checks_of,
     ending_with,
+    is_object_store,
     probe_nodes,
     ray_session,
     require_fine,
@@ -152,6 +153,17 @@ def need_of(spec: SweepSpec) -> TrialNeed:
     """What one of the sweep's trials occupies on a cluster."""
     resources, cluster = spec.resources, spec.cluster
     return TrialNeed(float(resources.cpus_per_trial), resources.gpus_per_trial, cluster.resources, cluster.labels)
+
+
+def require_mounted(spec: SweepSpec) -> None:
+    """Raise SweepError for storage that is a path and not there. It is not made: nothing may be mounted there."""
+    storage = spec.cluster.storage
+    if storage and not is_object_store(storage) and not Path(storage).is_dir():
+        raise SweepError(
+            "Storage is a folder that every node has mounted",
+            f"{storage}, which is not there",
+            "Mount it on all nodes, or make the folder in what is mounted.",
+        )
 
 
 def require_shared_storage(spec: SweepSpec, nodes: int, grows: bool) -> None:

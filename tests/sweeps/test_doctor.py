@@ -222,6 +222,7 @@ def _ganlimit(folder: Path, *arguments: object) -> subprocess.CompletedProcess[s
 def test_a_cluster_is_looked_at_from_inside() -> None:
     with _head() as head:
         reached = ("--address", head.dashboard, "--tracking-uri", head.tracking, "--spec", "digits")
+        (head.folder / "shared").mkdir()
         fine = head.doctor(*reached, "--storage", head.folder / "shared")
         assert fine.returncode == 0, fine.stdout + fine.stderr
         assert "✗" not in fine.stdout
