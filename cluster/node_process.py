@@ -3,11 +3,16 @@
 The first argument is --node-ip-address=ADDRESS, and the others those of `ray start`.
 """
 
+import contextlib
+import os
 import sys
+from typing import NoReturn
 
+import psutil  # type: ignore[import-not-found,import-untyped,unused-ignore]
 from ray._private import ray_constants, services
 from ray.scripts import scripts
 
+EXIT = os._exit
 LOOPBACK = "127.0.0.1"
 
 
@@ -21,7 +26,17 @@ def run(arguments: list[str]) -> None:
         # processes, but `ray start` itself would refuse to join a cluster with it.
         ray_constants.ENABLE_RAY_CLUSTER = True
         services.get_node_ip_address = lambda address=None: LOOPBACK
+    os._exit = _exit  # type: ignore[assignment]  # by which `ray start` ends where the raylet has ended before
     scripts.cli.main(["start", "--block", "--log-style=record", "--log-color=false", *arguments])
+
+
+def _exit(code: int) -> NoReturn:
+    """End, and with this process what is left of Ray: its agents outlive a raylet whose head is gone by a minute."""
+    for process in psutil.process_iter(["name"]):
+        with contextlib.suppress(psutil.Error, ProcessLookupError):
+            if process.info["name"].startswith("ray") and os.getsid(process.pid) == os.getsid(0):
+                process.kill()
+    EXIT(code)
 
 
 if __name__ == "__main__":

@@ -116,6 +116,12 @@ def require_tracking_uri(uri: str | None) -> str:
             "none",
             "Give --tracking-uri http://HOST:PORT, or set MLFLOW_TRACKING_URI.",
         )
+    if not uri.startswith(("http://", "https://", "postgresql", "mysql")):
+        raise SweepError(
+            "A submitted sweep logs to a tracking server that all nodes reach",
+            uri,
+            "Write http://HOST:PORT (ganlimit tracking serve, or ganlimit cluster up, starts one).",
+        )
     return uri
 
 
@@ -145,12 +151,6 @@ def _preflight(specs: Sequence[SweepSpec], address: str) -> None:
 
 def require_public(tracking_uri: str) -> None:
     """Raise SweepError where the address of a tracking server holds a password."""
-    if not tracking_uri.startswith(("http://", "https://", "postgresql", "mysql")):
-        raise SweepError(
-            "A submitted sweep logs to a tracking server that all nodes reach",
-            tracking_uri,
-            "Write http://HOST:PORT (ganlimit tracking serve, or ganlimit cluster up, starts one).",
-        )
     parts = urlsplit(tracking_uri)
     if parts.password is not None:
         raise SweepError(
