@@ -5,6 +5,7 @@ PostgreSQL, and the submission comes from a host that is no part of the cluster.
 """
 
 import json
+import os
 import sys
 import time
 from collections import Counter
@@ -20,6 +21,8 @@ from sweeps.tracking import NODE, STATE, TRIAL_KEY
 from tests.cluster.lab import ADMIN_PASSWORD, Lab, laboratory, wait_until
 from tests.cluster.servers import PASSWORD
 
+# These three go on with what the ones before them left, and together take many minutes.
+LAST = pytest.mark.skipif("GANLIMIT_ALL_HOSTS" not in os.environ, reason="only with GANLIMIT_ALL_HOSTS=1")
 RUNGS = [10.048, 20.032, 30.016, 40.0]  # whole batches of 64
 TRIALS = 12
 GRID = {
@@ -116,6 +119,7 @@ def test_a_sweep_outlives_a_node_its_servers_and_takes_in_a_late_node(lab: Lab, 
     assert all(after[key][: len(kimg)] == kimg for key, kimg in before.items()), "nothing measured was lost"
 
 
+@LAST
 @pytest.mark.slow
 def test_on_a_new_head_the_same_submission_goes_on(lab: Lab, tiny: dict[str, Any]) -> None:
     shared = lab.folder / "shared"  # a mounted path, this time
@@ -148,6 +152,7 @@ def test_on_a_new_head_the_same_submission_goes_on(lab: Lab, tiny: dict[str, Any
     assert before.items() <= after.items(), "what was finished did not run again"
 
 
+@LAST
 @pytest.mark.slow
 def test_the_report_is_made_from_the_tracking_server_alone(lab: Lab) -> None:
     out = lab.desk.home / "report"
@@ -157,6 +162,7 @@ def test_the_report_is_made_from_the_tracking_server_alone(lab: Lab) -> None:
     assert table.num_rows == TRIALS
 
 
+@LAST
 @pytest.mark.slow
 def test_secrets_are_where_they_belong_and_nowhere_else(lab: Lab) -> None:
     canaries = [ADMIN_PASSWORD.encode(), PASSWORD.encode(), lab.s3.environment["AWS_SECRET_ACCESS_KEY"].encode()]
