@@ -75,7 +75,12 @@ class Lease:
                 display.say(f"{self._name} was driven by {holder}: looking for {LAPSE_S:.0f} s whether it still is")
             if holder.is_known_to_live or self._is_renewed(holder):
                 raise self._refusal(holder)
-        self.renew()
+        try:
+            self.renew()
+        except MlflowException:
+            # A tag that is made by two at the same moment is made by one of them: a database refuses the other.
+            if self._holder() == holder:
+                raise
         time.sleep(CONFIRM_S)
         holder = self._holder()
         if holder and holder.id != self._me.id:

@@ -11,6 +11,7 @@ import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import cached_property
 from pathlib import Path
 from urllib.parse import urlparse
 from urllib.request import url2pathname
@@ -73,7 +74,6 @@ class Tracking:
 
     def __init__(self, store: TrackingStore) -> None:
         self.store = store
-        self._downloads = tempfile.TemporaryDirectory(prefix="ganlimit-download-")
         try:
             with store.opening():
                 self.client = MlflowClient(store.uri, store.uri)
@@ -84,6 +84,11 @@ class Tracking:
                 f"{store.uri.rpartition('@')[2]} ({_reason(error)})",  # a password stays where it is
                 "Check its address, and that it runs.",
             ) from error
+
+    @cached_property
+    def _downloads(self) -> tempfile.TemporaryDirectory[str]:
+        # Made by whoever downloads: a worker that is ended from outside could not remove it.
+        return tempfile.TemporaryDirectory(prefix="ganlimit-download-")
 
     # --- runs ---------------------------------------------------------------------------------
 

@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 
 import pytest
+from mlflow.exceptions import MlflowException
 
 import sweeps
 from sweeps import lease as leases
@@ -82,6 +83,32 @@ def test_a_driver_that_was_thought_to_be_gone_ends(tracking: Tracking, run_id: s
         drive()
     held = json.loads(tracking.client.get_run(run_id).data.tags[DRIVER])
     assert held["id"] == "another", "it is left to the other one"
+
+
+def test_of_two_that_make_the_tag_at_once_the_one_whose_tag_the_database_refuses_is_refused(
+    tracking: Tracking, run_id: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lease, other = Lease(tracking, run_id, "s"), Lease(tracking, run_id, "s")
+
+    def lose(*tag: str) -> None:
+        monkeypatch.undo()
+        other.renew()
+        raise MlflowException("UNIQUE constraint failed")
+
+    monkeypatch.setattr(tracking.client, "set_tag", lose)
+    with pytest.raises(sweeps.SweepError, match="has one driver at a time"):
+        lease.take(QUIET)
+
+
+def test_a_tag_that_is_refused_for_another_reason_is_the_stores_trouble(
+    tracking: Tracking, run_id: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*tag: str) -> None:
+        raise MlflowException("disk full")
+
+    monkeypatch.setattr(tracking.client, "set_tag", refuse)
+    with pytest.raises(MlflowException, match="disk full"):
+        Lease(tracking, run_id, "s").take(QUIET)
 
 
 def test_of_two_that_begin_at_the_same_moment_one_goes_on(
