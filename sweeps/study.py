@@ -15,6 +15,7 @@ from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
 from optuna.trial import TrialState, create_trial
 
 from gan.seeds import seed_at
+from sweeps.distinct_nsgaii import DistinctNSGAII
 from sweeps.ledger import Ledger, settled_in
 from sweeps.search_spec import OBJECTIVES
 from sweeps.space import AnyDomain, distributions, every_point
@@ -153,7 +154,7 @@ def build_sampler(spec: SweepSpec) -> optuna.samplers.BaseSampler:
         # The liar keeps points that run at the same time apart.
         return optuna.samplers.TPESampler(seed=seed, constant_liar=True)
     if spec.search.sampler == "nsgaii":
-        return optuna.samplers.NSGAIISampler(seed=seed, population_size=spec.search.population_size)
+        return DistinctNSGAII(seed=seed, population_size=spec.search.population_size)
     if spec.search.sampler == "gp":
         return optuna.samplers.GPSampler(seed=seed, deterministic_objective=False)
     return optuna.samplers.RandomSampler(seed=seed)

@@ -1,0 +1,89 @@
+"""NSGA-II that does not draw the same point twice, at a cost that hardly grows with the study."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from optuna import Study
+from optuna.distributions import BaseDistribution
+from optuna.samplers import NSGAIISampler
+from optuna.trial import FrozenTrial, TrialState
+
+DRAWS = 20  # of a child, before one that is known is let through
+
+
+class DistinctNSGAII(NSGAIISampler):
+    """Optuna's NSGA-II, for a study that one process asks.
+
+    A child that is known already, as most are when a population has converged, is drawn again: no generation fills
+    with copies. Optuna reads all trials of the study for each child; here generations are counted, and parents kept,
+    as they come (`FrozenTrial`s that are complete do not change).
+    """
+
+    _known: set[frozenset[tuple[str, Any]]] | None = None
+    _sizes: Counter[int] | None = None  # of the generations, of complete trials alone
+    _parents: tuple[int, list[FrozenTrial]] = (0, [])
+
+    def sample_relative(
+        self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
+    ) -> dict[str, Any]:
+        """A child of the last generation's best, with what of it mutates; by chance in the first generation."""
+        if self._known is None:
+            self._known = {_point(each) for each in study.get_trials(deepcopy=False)}
+        for _ in range(DRAWS):
+            child = super().sample_relative(study, trial, search_space)
+            for name, distribution in search_space.items():
+                if name not in child:
+                    child[name] = self.sample_independent(study, trial, name, distribution)
+            if frozenset(child.items()) not in self._known:
+                break
+        self._known.add(frozenset(child.items()))
+        return child
+
+    def after_trial(self, study: Study, trial: FrozenTrial, state: TrialState, values: Sequence[float] | None) -> None:
+        """Learn of a trial that has ended."""
+        if self._known is not None:
+            self._known.add(_point(trial))
+        if self._sizes is not None and state == TrialState.COMPLETE:
+            self._sizes.update(self._generations([trial]))
+        super().after_trial(study, trial, state, values)
+
+    def get_trial_generation(self, study: Study, trial: FrozenTrial) -> int:
+        """The trial's generation, which is the last one until that has all its trials."""
+        if found := list(self._generations([trial])):
+            return found[0]
+        if self._sizes is None:
+            complete = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
+            self._sizes = Counter(self._generations(complete))
+        assert self.population_size is not None, "NSGA-II's own constructor sees to it"
+        last = max(self._sizes, default=0)
+        generation = last if self._sizes[last] < self.population_size else last + 1
+        key = self._get_generation_key()
+        study._storage.set_trial_system_attr(trial._trial_id, key, generation)
+        trial.system_attrs = trial.system_attrs | {key: generation}  # for the next draw
+        return generation
+
+    def get_parent_population(self, study: Study, generation: int) -> list[FrozenTrial]:
+        """The best of the generations before."""
+        if generation != self._parents[0]:
+            self._parents = generation, super().get_parent_population(study, generation)
+        return self._parents[1]
+
+    # Under Optuna's names, so that either goes on with a study of the other.
+    @classmethod
+    def _get_generation_key(cls) -> str:
+        return NSGAIISampler._get_generation_key()
+
+    @classmethod
+    def _get_parent_cache_key_prefix(cls) -> str:
+        return NSGAIISampler._get_parent_cache_key_prefix()
+
+    def _generations(self, trials: Iterable[FrozenTrial]) -> list[int]:
+        key = self._get_generation_key()
+        return [trial.system_attrs[key] for trial in trials if key in trial.system_attrs]
+
+
+def _point(trial: FrozenTrial) -> frozenset[tuple[str, Any]]:
+    # As `sample_relative` is asked for it: without what has one value.
+    several: Mapping[str, Any] = {n: v for n, v in trial.params.items() if not trial.distributions[n].single()}
+    return frozenset(several.items())
