@@ -15,14 +15,13 @@ from cluster import ray_session
 from gan import AnyGenerator, DataRoot, default_data_root, load_dataset
 from gan.seeds import seed_at
 from sweeps.data_dir import default_data_dir
-from sweeps.environment import environment
 from sweeps.errors import SweepError
 from sweeps.extractors import Extractor, find_or_make_extractor
 from sweeps.progress import Display, QuietDisplay
 from sweeps.spec import SweepSpec
 from sweeps.teachers import find_or_make_teacher
 from sweeps.tracking import KIND, Tracking
-from sweeps.tuning import ENVIRONMENT
+from sweeps.tuning import tune_environment
 from sweeps.workspace import Workspace
 
 REPEATS = 5  # evaluations at fresh latents, whose spread is a FID's uncertainty
@@ -88,7 +87,7 @@ def _train(context: _Context, spec: SweepSpec, workers: int | None, display: Dis
         ray_session(num_cpus=workers and workers * cpus),
         display.step("candidates", len(widths)) as update,
         tempfile.TemporaryDirectory(prefix="ganlimit-tune-") as storage,
-        environment(ENVIRONMENT),
+        tune_environment(),
     ):
         grid = tune.Tuner(
             trainable,

@@ -1,11 +1,13 @@
 """Running trials with Ray Tune: as many at once as there are cores, on actors that are reused."""
 
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from ray import tune
 from ray.tune import FailureConfig, PlacementGroupFactory, RunConfig, TuneConfig
+from ray.tune.execution import class_cache
 from ray.tune.experiment import Trial
 from ray.tune.schedulers import TrialScheduler
 
@@ -53,8 +55,8 @@ def run_trials(
     """
     by_sweep = {context.sweep: context for context in contexts}
     trainable = tune.with_resources(tune.with_parameters(_run_trial, contexts=by_sweep, work=work), placement_of(need))
-    settings = {**ENVIRONMENT, **(ALL_AT_ONCE if share else {})}
-    with tempfile.TemporaryDirectory(prefix="ganlimit-tune-") as storage, environment(settings):
+    settings = ALL_AT_ONCE if share else {}
+    with tempfile.TemporaryDirectory(prefix="ganlimit-tune-") as storage, tune_environment(**settings):
         tuner = tune.Tuner(
             trainable,
             tune_config=TuneConfig(
@@ -72,6 +74,18 @@ def run_trials(
             ),
         )
         tuner.fit()
+
+
+@contextmanager
+def tune_environment(**more: str) -> Iterator[None]:
+    """Ray Tune as we run it. Workers have credentials from their node, and none are handed to them.
+
+    Tune would put the driver's AWS keys into the workers' runtime environment, which Ray writes into its logs on
+    every node.
+    """
+    class_cache.ENV_VARS_TO_PROPAGATE -= {name for name in class_cache.ENV_VARS_TO_PROPAGATE if name.startswith("AWS_")}
+    with environment({**ENVIRONMENT, **more}):
+        yield
 
 
 def placement_of(need: TrialNeed) -> PlacementGroupFactory:

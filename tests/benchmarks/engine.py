@@ -30,7 +30,6 @@ from analysis import TrialState
 from cluster import TrialNeed, ray_session
 from gan import DistillationConfig, GeneratorConfig, count_parameters, default_data_root
 from sweeps.budget import Spending
-from sweeps.environment import environment
 from sweeps.phases import OpenSweep
 from sweeps.progress import QuietDisplay
 from sweeps.pruning import RungSurvival
@@ -44,7 +43,7 @@ from sweeps.study import open_storage, open_study
 from sweeps.tracking import Tracking
 from sweeps.trial import tell_tune
 from sweeps.trial_log import TrialContext, TrialLog, costs_of, delivery_of
-from sweeps.tuning import ENVIRONMENT, run_trials
+from sweeps.tuning import run_trials, tune_environment
 from sweeps.view import SweepView
 from sweeps.workspace import Workspace
 
@@ -139,7 +138,7 @@ def plain_s(trials: int, reuse: bool) -> float:
     space = distributions(spec_of(trials).domains())
     search = OptunaSearch(space, metric=["parameters", "fid"], mode=["min", "min"])
     clock = Clock()
-    with tempfile.TemporaryDirectory() as folder, environment(ENVIRONMENT), ray_session(num_cpus=WORKERS):
+    with tempfile.TemporaryDirectory() as folder, tune_environment(), ray_session(num_cpus=WORKERS):
         tune.Tuner(
             tune.with_resources(nothing, {"cpu": 1}),
             tune_config=TuneConfig(num_samples=trials, search_alg=search, reuse_actors=reuse),
