@@ -8,7 +8,7 @@ import os
 import sys
 from typing import NoReturn
 
-import psutil  # type: ignore[import-not-found,import-untyped,unused-ignore]
+import psutil
 from ray._private import ray_constants, services
 from ray.scripts import scripts
 

@@ -7,9 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import ray  # noqa: F401  # it brings psutil
-
-import psutil  # type: ignore[import-not-found,import-untyped,unused-ignore]  # isort: skip
+import psutil
 
 MARK = "GANLIMIT_NODE"  # in the environment of all that a node started
 CLOCK_TOLERANCE_S = 2.0

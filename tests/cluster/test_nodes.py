@@ -16,15 +16,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
-import ray  # noqa: F401  # it brings psutil
 from mlflow import MlflowClient
 
 from cluster import ClusterError, ClusterOverview, HeadOptions, NodeState, cluster_overview, node_folder, read_state
 from cluster import processes as own_processes
 from cluster.nodes import start_head
-
-import psutil  # isort: skip
 
 SECRET = "hush-hush-7391"
 SMALL = ("--num-cpus", "1", "--object-store-memory", "100000000")

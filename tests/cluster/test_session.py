@@ -36,7 +36,7 @@ def run_python(code: str, **environment: str) -> str:
 def test_an_embedded_ray_is_our_own_on_loopback_and_leaves_nothing_behind(tmp_path: Path, temporary: Path) -> None:
     output = run_python(
         """
-        import ray, psutil  # in this order: Ray brings psutil
+        import psutil, ray
         from cluster import ray_session
 
         @ray.remote
