@@ -3,8 +3,6 @@
 import json
 import os
 import shutil
-import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -20,19 +18,12 @@ import psutil
 import pytest
 from mlflow import MlflowClient
 
-from cluster import ClusterError, ClusterOverview, HeadOptions, NodeState, cluster_overview, node_folder, read_state
+from cluster import ClusterOverview, NodeState, cluster_overview, node_folder, read_state
 from cluster import processes as own_processes
-from cluster.nodes import start_head
+from tests.cluster.servers import free_port
 
 SECRET = "hush-hush-7391"
 SMALL = ("--num-cpus", "1", "--object-store-memory", "100000000")
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 @dataclass(frozen=True)
@@ -304,46 +295,3 @@ def cmdline(process: psutil.Process) -> list[str]:
         return list(process.cmdline())
     except psutil.Error:
         return []
-
-
-def test_a_taken_port_is_seen_before_anything_starts(tmp_path: Path) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        taken = server.getsockname()[1]
-        with pytest.raises(ClusterError, match=rf"--dashboard-port is a free port .*:{taken} .*with --dashboard-port"):
-            start_head(tmp_path, HeadOptions(port=free_port(), dashboard_port=taken))
-    with pytest.raises(ClusterError, match="outside 10002 to 19999"):
-        start_head(tmp_path, HeadOptions(port=12345))
-    with pytest.raises(ClusterError, match="--tracking-port is a port of its own"):
-        start_head(tmp_path, HeadOptions(port=(port := free_port()), dashboard_port=free_port(), tracking_port=port))
-    assert read_state(node_folder(tmp_path)) is None
-
-
-def test_without_a_token_a_head_listens_on_loopback_alone(tmp_path: Path) -> None:
-    outward = socket.gethostbyname(socket.gethostname())
-    for host in {"0.0.0.0", "127.0.0.2", outward} - {"127.0.0.1"}:
-        with pytest.raises(ClusterError, match=r"listens on 127\.0\.0\.1 alone|the one address of this machine"):
-            start_head(tmp_path, HeadOptions(host=host), open_to_all=True)
-    with pytest.raises(ClusterError, match="the one address of this machine"):
-        start_head(tmp_path, HeadOptions(host="198.51.100.7"))
-
-
-def test_ending_takes_stubborn_and_orphaned_processes_but_no_reused_number(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(own_processes, "TERM_TIMEOUT_S", 0.5)
-    monkeypatch.setattr(own_processes, "LEAVE_TIMEOUT_S", 0.5)
-    stubborn = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(60)"
-    orphan = f"import subprocess, sys; subprocess.Popen([sys.executable, '-c', {stubborn!r}], start_new_session=True)"
-    marked = {**os.environ, own_processes.MARK: "ours"}
-    gone = own_processes.start("head", [sys.executable, "-c", orphan], marked, tmp_path / "orphan.log")
-    root = own_processes.start("head", [sys.executable, "-c", stubborn], marked, tmp_path / "root.log")
-    other = own_processes.start("head", [sys.executable, "-c", stubborn], os.environ, tmp_path / "other.log")
-    while gone.find() or len(own_processes.marked("ours")) < 2:
-        time.sleep(0.05)
-    reused = own_processes.ProcessRecord("head", other.pid, other.created - 1000)
-    own_processes.end([gone, root, reused], "ours")
-    assert own_processes.marked("ours") == []
-    found = other.find()
-    assert found, "a process that only has the number of an earlier one of ours"
-    found.send_signal(signal.SIGKILL)
-    found.wait(10)
