@@ -5,7 +5,7 @@ from typing import Any
 
 from analysis.comparison.baselines import budget_note
 from analysis.findings import Findings
-from analysis.frontier_rows import FrontierRow, frontier_rows
+from analysis.frontier_table import FrontierRow, frontier_rows
 from analysis.wording import caption
 
 REPORT_FIGURES = {

@@ -11,7 +11,7 @@ from pathlib import Path
 from sweeps.errors import SweepError
 
 CODE = ("gan", "cluster", "analysis", "sweeps")
-SUFFIXES = frozenset({".py", ".yaml", ".j2", ".css", ".js"})  # code, presets and the report's templates
+SUFFIXES = frozenset({".py", ".pyi", ".yaml", ".j2", ".css", ".js"})  # code, presets, the report's templates
 MOST_BYTES = 20 * 2**20  # a fifth of what the jobs server takes
 
 

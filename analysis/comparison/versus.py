@@ -10,7 +10,7 @@ from analysis.frontier.pareto import WORST
 from analysis.nouns import counted
 from analysis.schema import Phase
 
-HEADINGS = ("range", "better", "by (median)")
+COMPARISON_HEADINGS = ("range", "better", "by (median)")
 TOLD = 4  # with more ranges a sentence tells how often the frontiers cross instead
 _NOUNS = {"parameters": " parameters", "mac_g": "e9 multiply-accumulates", "latency_ms": " ms"}
 
@@ -123,7 +123,7 @@ def cost_text(comparison: Comparison, cost: float) -> str:
 
 
 def segment_rows(comparison: Comparison) -> list[tuple[str, str, str]]:
-    """For each range in ascending order of cost what HEADINGS say."""
+    """For each range in ascending order of cost what COMPARISON_HEADINGS say."""
     return [
         (_range(comparison, segment), _name(comparison, segment), _by(comparison, segment))
         for segment in comparison.segments
@@ -135,9 +135,9 @@ def comparison_markdown(comparison: Comparison, figure: str = "compare.png") -> 
     a, b = comparison.a, comparison.b
     lines = [f"# {a.name} against {b.name}", "", comparison_sentence(comparison), ""]
     lines += [f"![The frontiers of {a.name} and {b.name}]({figure})", ""]
-    lines += ["| " + " | ".join(HEADINGS) + " |", "|---|---|---:|"]
+    lines += ["| " + " | ".join(COMPARISON_HEADINGS) + " |", "|---|---|---:|"]
     lines += ["| " + " | ".join(row) + " |" for row in segment_rows(comparison)]
-    lines += ["", note(), "", "## How it was made", ""]
+    lines += ["", frontier_note(), "", "## How it was made", ""]
     for side in (a, b):
         students = counted(side.students, "finished student")
         lines.append(
@@ -150,18 +150,18 @@ def comparison_markdown(comparison: Comparison, figure: str = "compare.png") -> 
 
 def _html(comparison: Comparison) -> str:
     """The sentence and the ranges as HTML, for a notebook."""
-    head = "".join(f"<th>{name}</th>" for name in HEADINGS)
+    head = "".join(f"<th>{name}</th>" for name in COMPARISON_HEADINGS)
     body = "".join(
         "<tr>" + "".join(f"<td>{markup.escape(cell)}</td>" for cell in row) + "</tr>"
         for row in segment_rows(comparison)
     )
     return (
         f"<p>{markup.escape(comparison_sentence(comparison))}</p>"
-        f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table><p>{note()}</p>"
+        f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table><p>{frontier_note()}</p>"
     )
 
 
-def note() -> str:
+def frontier_note() -> str:
     """What a frontier is, for those who compare two."""
     return (
         "A student counts once, at the median of its seeds. A frontier is the best of noisy results: the more students "

@@ -9,7 +9,7 @@ import pyarrow.compute as pc
 
 from analysis.comparison.baselines import budget_note
 from analysis.findings import Findings
-from analysis.frontier_rows import frontier_rows
+from analysis.frontier_table import frontier_rows
 from analysis.limit.result import LimitStatus
 from analysis.page.chapter import Chapter, Strip
 from analysis.wording import caption, interval_words, short_answer

@@ -7,13 +7,13 @@ from collections.abc import Sequence
 from analysis.paper.answers import Answer
 from analysis.paper.rows import METRICS, PaperRow, Scheme
 
-HEADINGS = ("", "parameters", "ratio", "width", "depth", "block", "seeds", "kimg", "IS", "IS kept", "FID", "VoL")
+PAPER_HEADINGS = ("", "parameters", "ratio", "width", "depth", "block", "seeds", "kimg", "IS", "IS kept", "FID", "VoL")
 FORMS = {"inception_score": ".2f", "fid": ".1f", "sharpness": ",.0f"}
 _LATEX = {"%": r"\%", "_": r"\_", "&": r"\&", "#": r"\#"}
 
 
 def paper_cells(row: PaperRow) -> tuple[str, ...]:
-    """One row as text, in the order of HEADINGS."""
+    """One row as text, in the order of PAPER_HEADINGS."""
     score, fid, sharpness = (row.metrics[name].text(FORMS[name]) for name in METRICS)
     return (
         row.label,
@@ -38,8 +38,8 @@ def paper_markdown(title: str, rows: Sequence[PaperRow], answers: Sequence[Answe
         "",
         "Medians over seeds, with the least and greatest value in brackets. VoL is the Variance of Laplacian.",
         "",
-        "| " + " | ".join(HEADINGS) + " |",
-        "|---|" + "---:|" * (len(HEADINGS) - 1),
+        "| " + " | ".join(PAPER_HEADINGS) + " |",
+        "|---|" + "---:|" * (len(PAPER_HEADINGS) - 1),
         *("| " + " | ".join(paper_cells(row)) + " |" for row in rows),
         "",
     ]
@@ -64,9 +64,9 @@ def paper_csv(rows: Sequence[PaperRow]) -> str:
 def paper_latex(rows: Sequence[PaperRow]) -> str:
     """The table for a paper that uses booktabs."""
     lines = [
-        r"\begin{tabular}{l" + "r" * (len(HEADINGS) - 1) + "}",
+        r"\begin{tabular}{l" + "r" * (len(PAPER_HEADINGS) - 1) + "}",
         r"\toprule",
-        " & ".join(HEADINGS) + r" \\",
+        " & ".join(PAPER_HEADINGS) + r" \\",
         r"\midrule",
     ]
     for row, before in zip(rows, [None, *rows], strict=False):

@@ -1,0 +1,151 @@
+from .columns import COLUMNS, COSTS, QUALITIES, Column
+from .comparison.baselines import baseline_text, budget_note, with_baselines
+from .comparison.gain import GAIN_METRICS, Gain, paired_gain
+from .comparison.steps import Segment
+from .comparison.versus import (
+    COMPARISON_HEADINGS,
+    Comparison,
+    Contender,
+    ShareDifference,
+    comparison_markdown,
+    frontier_note,
+    segment_rows,
+)
+from .comparison.versus_estimate import compare
+from .errors import AnalysisError
+from .exporting import join_tables, write_csv
+from .figures.pareto import pareto_figure
+from .figures.selection import Candidate, choose_teacher, selection_figure
+from .figures.style import FORMATS, save_figure
+from .figures.sweep import gain_figure, importance_figure, progress_figure, sample_grid_figure, sharpness_figure
+from .figures.versus import versus_figure
+from .findings import Findings, findings_of
+from .frontier.attainment import Attainment, attainment
+from .frontier.pareto import dominated_share, final_students, front_of, hypervolume, pareto_frontier
+from .frontier.progress import search_progress
+from .frontier.students import searched_students, student_frontier, with_confirmations
+from .frontier_table import FrontierRow, frontier_rows
+from .limit.break_point import BreakPoint
+from .limit.candidates import limit_candidates
+from .limit.crossing import Interval
+from .limit.estimate import compression_limit
+from .limit.result import CompressionLimit, CurvePoint, LimitStatus
+from .limit.rule import LimitRule
+from .limit.table import limits_table
+from .page import Chapter, Strip, render_page
+from .paper.answers import QUESTIONS, Answer, five_answers
+from .paper.formats import PAPER_HEADINGS, paper_cells, paper_csv, paper_latex, paper_markdown
+from .paper.rows import PaperRow, Scheme, Spread, paper_rows
+from .report import REPORT_FIGURES, markdown_report
+from .schema import (
+    AGREEMENT,
+    SCHEMA_VERSION,
+    TRIAL_SCHEMA,
+    Mode,
+    Phase,
+    TrialState,
+    read_table,
+    require_one_protocol,
+    require_one_teacher,
+    settings_of,
+    state_counts,
+    student_of,
+    trial_table,
+    validate,
+    write_table,
+)
+from .writing import written_whole
+
+__all__ = [
+    "AGREEMENT",
+    "COLUMNS",
+    "COMPARISON_HEADINGS",
+    "COSTS",
+    "FORMATS",
+    "GAIN_METRICS",
+    "PAPER_HEADINGS",
+    "QUALITIES",
+    "QUESTIONS",
+    "REPORT_FIGURES",
+    "SCHEMA_VERSION",
+    "TRIAL_SCHEMA",
+    "AnalysisError",
+    "Answer",
+    "Attainment",
+    "BreakPoint",
+    "Candidate",
+    "Chapter",
+    "Column",
+    "Comparison",
+    "CompressionLimit",
+    "Contender",
+    "CurvePoint",
+    "Findings",
+    "FrontierRow",
+    "Gain",
+    "Interval",
+    "LimitRule",
+    "LimitStatus",
+    "Mode",
+    "PaperRow",
+    "Phase",
+    "Scheme",
+    "Segment",
+    "ShareDifference",
+    "Spread",
+    "Strip",
+    "TrialState",
+    "attainment",
+    "baseline_text",
+    "budget_note",
+    "choose_teacher",
+    "compare",
+    "comparison_markdown",
+    "compression_limit",
+    "dominated_share",
+    "final_students",
+    "findings_of",
+    "five_answers",
+    "front_of",
+    "frontier_note",
+    "frontier_rows",
+    "gain_figure",
+    "hypervolume",
+    "importance_figure",
+    "join_tables",
+    "limit_candidates",
+    "limits_table",
+    "markdown_report",
+    "paired_gain",
+    "paper_cells",
+    "paper_csv",
+    "paper_latex",
+    "paper_markdown",
+    "paper_rows",
+    "pareto_figure",
+    "pareto_frontier",
+    "progress_figure",
+    "read_table",
+    "render_page",
+    "require_one_protocol",
+    "require_one_teacher",
+    "sample_grid_figure",
+    "save_figure",
+    "search_progress",
+    "searched_students",
+    "segment_rows",
+    "selection_figure",
+    "settings_of",
+    "sharpness_figure",
+    "state_counts",
+    "student_frontier",
+    "student_of",
+    "trial_table",
+    "validate",
+    "versus_figure",
+    "with_baselines",
+    "with_confirmations",
+    "write_csv",
+    "write_table",
+    "written_whole",
+]

@@ -1,0 +1,94 @@
+from .accounts import BasicAuth, basic_auth
+from .addresses import split_address
+from .dashboard import require_reachable
+from .database import passwords_of
+from .diagnosis import MOST_SKEW_S, Check, checks_of, require_fine
+from .errors import ClusterError
+from .inspection import (
+    Inspection,
+    inspect_cluster,
+    inspection_as_dict,
+    inspection_from_dict,
+    probe_from_json,
+    probe_to_json,
+)
+from .jobs import Job, Jobs
+from .machine import disk_check, shared_memory_check, temporary_folder_check, token_file_check
+from .node_options import NodeOptions
+from .node_state import NodeState, node_folder, read_state
+from .nodes import HeadOptions, join, start_head, stop_node
+from .overview import ClusterOverview, JobOverview, NodeOverview, cluster_overview
+from .preflight import Node, TrialNeed, alive_nodes, autoscaled_resources, require_schedulable
+from .probing import NodeReport, Probe, probe_nodes, tracking_problem
+from .server_clock import server_ahead_s
+from .session import RaySession, ray_session
+from .shares import Claim, Share, fair_shares
+from .storage import Mirror, is_object_store, storage_address, storage_problem
+from .team_serving import TeamServer, serve_team, team_server
+from .tokens import use_token
+from .tracking_serving import serve_command, serve_ui, tracking_server
+from .watch import ending_with
+
+__all__ = [
+    "MOST_SKEW_S",
+    "BasicAuth",
+    "Check",
+    "Claim",
+    "ClusterError",
+    "ClusterOverview",
+    "HeadOptions",
+    "Inspection",
+    "Job",
+    "JobOverview",
+    "Jobs",
+    "Mirror",
+    "Node",
+    "NodeOptions",
+    "NodeOverview",
+    "NodeReport",
+    "NodeState",
+    "Probe",
+    "RaySession",
+    "Share",
+    "TeamServer",
+    "TrialNeed",
+    "alive_nodes",
+    "autoscaled_resources",
+    "basic_auth",
+    "checks_of",
+    "cluster_overview",
+    "disk_check",
+    "ending_with",
+    "fair_shares",
+    "inspect_cluster",
+    "inspection_as_dict",
+    "inspection_from_dict",
+    "is_object_store",
+    "join",
+    "node_folder",
+    "passwords_of",
+    "probe_from_json",
+    "probe_nodes",
+    "probe_to_json",
+    "ray_session",
+    "read_state",
+    "require_fine",
+    "require_reachable",
+    "require_schedulable",
+    "serve_command",
+    "serve_team",
+    "serve_ui",
+    "server_ahead_s",
+    "shared_memory_check",
+    "split_address",
+    "start_head",
+    "stop_node",
+    "storage_address",
+    "storage_problem",
+    "team_server",
+    "temporary_folder_check",
+    "token_file_check",
+    "tracking_problem",
+    "tracking_server",
+    "use_token",
+]

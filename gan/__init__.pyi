@@ -1,0 +1,92 @@
+from .adversarial import AdversarialConfig
+from .artifacts import (
+    ClassifierCard,
+    GeneratorCard,
+    ImportedCard,
+    load_any_generator,
+    load_classifier,
+    load_generator,
+    save_classifier,
+    save_generator,
+    save_imported,
+)
+from .checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from .compute import Compute
+from .cost import count_parameters, latency_ms, mac_g
+from .datasets import DATASETS, DataRoot, DatasetConfig, ImageDataset, default_data_root, load_dataset
+from .distillation import DistillationConfig, distill
+from .errors import ArtifactError, GanError
+from .evaluation import Evaluator, Metrics, Protocol, evaluation_latents, generate
+from .features import Classifier, ClassifierConfig, FeatureExtractor, train_classifier
+from .imported import AnyGenerator, ImportedConfig, ImportedGenerator, load_imported
+from .inception import INCEPTION_FEATURES, Inception, InceptionWeights, find_inception_weights
+from .loop import Progress
+from .models import CriticConfig, Generator, GeneratorConfig, build_generator
+from .optimisation import OptimiserConfig
+from .reference import RealReference
+from .teacher_agreement import Agreement, agreement, agreement_latents
+from .teacher_pool import TeacherPool, build_pool, open_pool, pool_latents
+from .training import GanTrainingConfig, train_gan
+
+__all__ = [
+    "DATASETS",
+    "INCEPTION_FEATURES",
+    "AdversarialConfig",
+    "Agreement",
+    "AnyGenerator",
+    "ArtifactError",
+    "Checkpoint",
+    "Classifier",
+    "ClassifierCard",
+    "ClassifierConfig",
+    "Compute",
+    "CriticConfig",
+    "DataRoot",
+    "DatasetConfig",
+    "DistillationConfig",
+    "Evaluator",
+    "FeatureExtractor",
+    "GanError",
+    "GanTrainingConfig",
+    "Generator",
+    "GeneratorCard",
+    "GeneratorConfig",
+    "ImageDataset",
+    "ImportedCard",
+    "ImportedConfig",
+    "ImportedGenerator",
+    "Inception",
+    "InceptionWeights",
+    "Metrics",
+    "OptimiserConfig",
+    "Progress",
+    "Protocol",
+    "RealReference",
+    "TeacherPool",
+    "agreement",
+    "agreement_latents",
+    "build_generator",
+    "build_pool",
+    "count_parameters",
+    "default_data_root",
+    "distill",
+    "evaluation_latents",
+    "find_inception_weights",
+    "generate",
+    "latency_ms",
+    "load_any_generator",
+    "load_checkpoint",
+    "load_classifier",
+    "load_dataset",
+    "load_generator",
+    "load_imported",
+    "mac_g",
+    "open_pool",
+    "pool_latents",
+    "save_checkpoint",
+    "save_classifier",
+    "save_generator",
+    "save_imported",
+    "train_classifier",
+    "train_gan",
+]

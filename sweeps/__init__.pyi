@@ -1,0 +1,33 @@
+from .errors import SpecError, SweepError, UndeliveredError
+from .export import Export, export_sweeps
+from .reading import StoredTrials, read_trials
+from .reporting import Report, write_report
+from .results import sweep_table
+from .runner import SweepResult, run_sweep, run_sweeps, train_teacher
+from .sampling import sample_to_file
+from .spec import SweepSpec
+from .spec_file import load_spec, load_specs, preset_names
+from .workspace import Workspace
+
+__all__ = [
+    "Export",
+    "Report",
+    "SpecError",
+    "StoredTrials",
+    "SweepError",
+    "SweepResult",
+    "SweepSpec",
+    "UndeliveredError",
+    "Workspace",
+    "export_sweeps",
+    "load_spec",
+    "load_specs",
+    "preset_names",
+    "read_trials",
+    "run_sweep",
+    "run_sweeps",
+    "sample_to_file",
+    "sweep_table",
+    "train_teacher",
+    "write_report",
+]

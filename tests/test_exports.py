@@ -1,0 +1,22 @@
+"""What the four packages export, and that it costs nothing before it is used."""
+
+import importlib
+import subprocess
+import sys
+from types import ModuleType
+
+import pytest
+
+
+@pytest.mark.parametrize("package", ["gan", "cluster", "analysis", "sweeps"])
+def test_every_name_is_there_and_no_module_takes_its_place(package: str) -> None:
+    module = importlib.import_module(package)
+    for name in module.__all__:
+        assert not isinstance(getattr(module, name), ModuleType), f"the module {package}.{name} hides what it defines"
+
+
+def test_a_worker_and_a_command_that_reads_load_no_plotting_no_statistics_and_no_vision() -> None:
+    code = "import sys, sweeps.trial, sweeps.results; print(*sys.modules)"
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+    assert {"torch", "mlflow"} <= set(said)
+    assert not {"matplotlib", "scipy.stats", "torchvision", "sklearn"} & set(said)
