@@ -21,7 +21,7 @@ from sweeps.progress import Display, QuietDisplay
 from sweeps.spec import SweepSpec
 from sweeps.teachers import find_or_make_teacher
 from sweeps.tracking import KIND, Tracking
-from sweeps.tuning import tune_environment
+from sweeps.tune_environment import tune_environment
 from sweeps.workspace import Workspace
 
 REPEATS = 5  # evaluations at fresh latents, whose spread is a FID's uncertainty

@@ -1,13 +1,11 @@
 """Running trials with Ray Tune: as many at once as there are cores, on actors that are reused."""
 
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from ray import tune
 from ray.tune import FailureConfig, PlacementGroupFactory, RunConfig, TuneConfig
-from ray.tune.execution import class_cache
 from ray.tune.experiment import Trial
 from ray.tune.schedulers import TrialScheduler
 
@@ -15,21 +13,17 @@ from analysis import TrialState
 from cluster import Share, TrialNeed
 from sweeps.budget import Spending
 from sweeps.delivery import Delivery
-from sweeps.environment import environment
 from sweeps.progress import Refresh
 from sweeps.queues import JobQueue, QueueSearcher
 from sweeps.requests import Job
 from sweeps.trial import run_trial, tells_of_memory
 from sweeps.trial_log import TrialContext, closing, opening
+from sweeps.tune_environment import tune_environment
 from sweeps.view import SweepView
 
 Work = Callable[[Job, TrialContext], None]
 
 RETRIES = 2  # of a trial whose worker was lost
-
-# Ctrl-C must reach the caller as KeyboardInterrupt, who ends the workers and closes the runs; Tune's own
-# handler would wait for each worker's next report and then return as if all were well.
-ENVIRONMENT = {"TUNE_DISABLE_SIGINT_HANDLER": "1", "RAY_AIR_NEW_OUTPUT": "0"}
 
 # Tune lets one trial at a time wait for a worker, and gives it the worker of whichever trial ends meanwhile, so that
 # the one on its way is thrown away: where a trial ends more often than a worker starts, a cluster never fills. With a
@@ -74,18 +68,6 @@ def run_trials(
             ),
         )
         tuner.fit()
-
-
-@contextmanager
-def tune_environment(**more: str) -> Iterator[None]:
-    """Ray Tune as we run it. Workers have credentials from their node, and none are handed to them.
-
-    Tune would put the driver's AWS keys into the workers' runtime environment, which Ray writes into its logs on
-    every node.
-    """
-    class_cache.ENV_VARS_TO_PROPAGATE -= {name for name in class_cache.ENV_VARS_TO_PROPAGATE if name.startswith("AWS_")}
-    with environment({**ENVIRONMENT, **more}):
-        yield
 
 
 def placement_of(need: TrialNeed) -> PlacementGroupFactory:

@@ -43,7 +43,8 @@ from sweeps.study import open_storage, open_study
 from sweeps.tracking import Tracking
 from sweeps.trial import tell_tune
 from sweeps.trial_log import TrialContext, TrialLog, costs_of, delivery_of
-from sweeps.tuning import run_trials, tune_environment
+from sweeps.tune_environment import tune_environment
+from sweeps.tuning import Work, run_trials
 from sweeps.view import SweepView
 from sweeps.workspace import Workspace
 
@@ -113,8 +114,8 @@ class TimedView(SweepView):
         self.times.append(time.perf_counter())
 
 
-def engine_s(sweep: OpenSweep) -> float:
-    """Seconds of the engine for all trials of `sweep`."""
+def engine_s(sweep: OpenSweep, work: Work = do_nothing) -> float:
+    """Seconds of the engine for all trials of `sweep`, each of which does `work`."""
     spec = sweep.spec
     spending = Spending(spec.budget, spec.resources)
     view = TimedView({spec.name: sweep.teacher_objectives}, spending)
@@ -122,7 +123,7 @@ def engine_s(sweep: OpenSweep) -> float:
     queue = PhaseQueue(spec.name, spec.phases, sweep.queue, view.phase)
     need = TrialNeed(float(spec.resources.cpus_per_trial))
     with ray_session(num_cpus=WORKERS):
-        run_trials([sweep.context], [queue], need, view, lambda: None, spending, RungSurvival({}), do_nothing)
+        run_trials([sweep.context], [queue], need, view, lambda: None, spending, RungSurvival({}), work)
     sweep.close("LOST", 0.0)
     assert len(sweep.records()) == spec.search.trials
     return max(view.times) - min(view.times)

@@ -1,6 +1,9 @@
+import time
 from pathlib import Path
 from typing import Any, cast
 
+import numpy as np
+import psutil
 import pytest
 import ray
 
@@ -20,6 +23,7 @@ from sweeps.tuning import run_trials
 from sweeps.view import SweepView
 
 PLACES = 3
+GIB = 2**30
 
 
 @pytest.mark.slow
@@ -56,6 +60,28 @@ def test_all_places_are_given_away_before_the_first_worker_has_started_and_none_
         run_trials(contexts, [queue], TrialNeed(1.0), view, lambda: None, spending, scheduler, work, share)
     assert view.counts == {"COMPLETED": PLACES}
     assert happened[: PLACES + 1] == ["asked"] * PLACES + ["began"]
+
+
+@pytest.mark.slow
+def test_a_worker_that_ray_ends_for_want_of_memory_ends_its_trial_alone(
+    tiny: dict[str, Any], spec_file: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def work(job: Job, context: TrialContext) -> None:
+        kept = np.ones(4 * GIB, dtype=np.uint8)
+        time.sleep(60)
+        tell_tune(TrialState.COMPLETED, {"kimg": 1.0, "parameters": 10.0, "fid": float(kept[0])})
+
+    memory = psutil.virtual_memory()
+    share = (memory.total - memory.available + 3 * GIB) / memory.total  # the rest of the machine is not touched
+    monkeypatch.setenv("RAY_memory_usage_threshold", f"{share:.3f}")
+    spec = sweeps.load_spec(spec_file(tiny))
+    spending = Spending(spec.budget, spec.resources)
+    view = SweepView({spec.name: (100.0, 1.0)}, spending)
+    queue = ListQueue(spec.name, [_job(1)], done=0)
+    with ray_session(num_cpus=1):
+        contexts, scheduler = [_context(spec.name, tmp_path)], RungSurvival({})
+        run_trials(contexts, [queue], TrialNeed(1.0), view, lambda: None, spending, scheduler, work)
+    assert view.counts == {"OUT_OF_MEMORY": 1}
 
 
 def _job(number: int) -> Job:

@@ -1,0 +1,55 @@
+"""Ray Tune as we run it: its settings, and what of it is not as a sweep needs it."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from ray.air.execution._internal.actor_manager import RayActorManager
+from ray.exceptions import OutOfMemoryError, RayActorError
+from ray.tune.execution import class_cache, tune_controller
+
+from sweeps.environment import environment
+
+# Ctrl-C must reach the caller as KeyboardInterrupt, who ends the workers and closes the runs; Tune's own
+# handler would wait for each worker's next report and then return as if all were well.
+SETTINGS = {"TUNE_DISABLE_SIGINT_HANDLER": "1", "RAY_AIR_NEW_OUTPUT": "0"}
+
+
+class WorkerOutOfMemoryError(RayActorError):
+    """A worker that Ray has ended because its node had no memory left, in the terms of Tune."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self._text = text
+
+    def __reduce__(self) -> tuple[type, tuple[str]]:
+        return WorkerOutOfMemoryError, (self._text,)
+
+    def __str__(self) -> str:
+        return f"OutOfMemory: {self._text}"
+
+
+class _Manager(RayActorManager):
+    """Tune's own, which would end with a worker that Ray has ended for want of memory, and the whole sweep with it."""
+
+    def _actor_task_failed(self, tracked_actor_task: Any, exception: Exception) -> None:
+        if isinstance(exception, OutOfMemoryError):
+            exception = WorkerOutOfMemoryError(str(exception).partition("\n")[0])
+        super()._actor_task_failed(tracked_actor_task, exception)
+
+
+@contextmanager
+def tune_environment(**more: str) -> Iterator[None]:
+    """Ray Tune as we run it, for the length of a `with` block. `more` are further settings of its environment.
+
+    Workers have their credentials from their node. Tune would hand them the driver's AWS keys as well, in their
+    runtime environment, which Ray writes into its logs on every node.
+    """
+    class_cache.ENV_VARS_TO_PROPAGATE -= {name for name in class_cache.ENV_VARS_TO_PROPAGATE if name.startswith("AWS_")}
+    before = tune_controller.RayActorManager  # type: ignore[attr-defined]
+    tune_controller.RayActorManager = _Manager  # type: ignore[attr-defined]
+    try:
+        with environment({**SETTINGS, **more}):
+            yield
+    finally:
+        tune_controller.RayActorManager = before  # type: ignore[attr-defined]
