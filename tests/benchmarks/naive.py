@@ -1,0 +1,177 @@
+"""Trials per hour against a sweep written by hand, naive_sweep.py: same students, budget, evaluations and teacher.
+
+    python tests/benchmarks/naive.py [--teacher-widths 64 306 594] [--kimg 20] [--runs 1] [--out naive.json]
+
+Two trials at once on one thread each, in one go for each teacher: ours, the other, as often as --runs says. The time
+is from the first trial's start to the last one's end, so the first two workers' start is left out in both. What ours
+spends once beforehand on the teacher's pool is measured beside it, in trials that it takes to earn it back. Teachers
+are hardly trained: only their cost matters here, and whether both find the same FID.
+"""
+
+import argparse
+import json
+import statistics
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import torch
+from engine import WORKERS, Clock, engine_s
+from naive_sweep import sweep as naive_sweep
+from rich.console import Console
+from rich.table import Table
+
+import sweeps
+from cluster import ray_session
+from gan import build_pool, count_parameters, default_data_root, load_generator, pool_latents
+from sweeps.foundation import lay_foundation
+from sweeps.materials import MaterialFiles
+from sweeps.progress import QuietDisplay
+from sweeps.runner import open_sweep
+from sweeps.site import ThisMachine
+from sweeps.tracking import Tracking
+from sweeps.trial import run_trial
+from sweeps.tune_environment import tune_environment
+from sweeps.workspace import Workspace
+
+POOL_SAMPLE = 1024
+
+
+def spec_of(teacher_width: int, kimg: float, widths: list[int], run: int) -> sweeps.SweepSpec:
+    """The digits preset with the students that both distil, none of them pruned."""
+    return sweeps.load_spec(
+        "digits",
+        {
+            "name": f"ours-{run}",
+            "search.seeds": [run],  # another run's trials are others
+            "teacher.width": teacher_width,
+            "teacher.training.kimg": 1,
+            "phases": ["search"],
+            "search.sampler": "random",
+            "search.trials": len(widths),
+            "search.points": [{"width": width, "depth": 1, "gan_weight": 0.0} for width in widths],
+            "search.space.width": {"type": "int", "low": 2, "high": 32, "log": True},
+            "student.kimg": kimg,
+            "evaluation.rungs_kimg": [kimg / 4, kimg / 2, 3 * kimg / 4],
+        },
+    )
+
+
+def ours(spec: sweeps.SweepSpec, data_dir: Path) -> tuple[float, dict[int, float], dict[str, Any]]:
+    """Seconds of our sweep, the final FID by width, and what the other one needs to do the same."""
+    workspace, display, data_root = Workspace.open(data_dir), QuietDisplay(), default_data_root()
+    tracking = Tracking(workspace.store)
+    foundation = lay_foundation(spec, workspace, tracking, display, data_root)
+    sweep = open_sweep(spec, workspace, tracking, display, ThisMachine(workspace, data_root, WORKERS))
+    seconds = engine_s(sweep, run_trial)
+    fids = {int(e.point["width"]): e.objectives[1] for e in sweep.ledger().values() if e.objectives}
+    model, _, number = foundation.teacher_version.partition("/")
+    version = tracking.version(model, number)
+    assert version is not None, "the sweep stands on it"
+    assert isinstance(foundation.materials, MaterialFiles), "they are of this machine"
+    shared = {
+        "teacher": str(tracking.fetch(version)),
+        "classifier": str(foundation.materials.extractor.model),
+        "kimg": spec.student.kimg,
+        "rungs_kimg": spec.evaluation.rungs_kimg,
+        "num_samples": spec.evaluation.num_samples,
+        "batch_size": spec.student.batch_size,
+        "cache": str(data_dir / "torch-fidelity"),
+    }
+    return seconds, fids, shared
+
+
+def theirs(shared: dict[str, Any], widths: list[int], folder: Path) -> tuple[float, dict[int, float]]:
+    """Seconds of the sweep by hand, and the final FID by width."""
+    clock = Clock()
+    with tempfile.TemporaryDirectory() as storage, tune_environment(), ray_session(num_cpus=WORKERS):
+        fids = naive_sweep(shared, widths, f"sqlite:///{folder / 'naive.db'}", Path(storage), clock)
+    return clock.seconds, fids
+
+
+def pool_s(teacher: str, size: int) -> float:
+    """Seconds of one core to make a pool of `size` images, from a part of it."""
+    torch.set_num_threads(1)
+    generator, _ = load_generator(Path(teacher))
+    with tempfile.TemporaryDirectory() as folder:
+        latents_NL = pool_latents(POOL_SAMPLE, generator.config.latent_size, 0)
+        began = time.perf_counter()
+        for _ in build_pool(generator, "none", Path(folder) / "pool.arrow", latents_NL):
+            pass
+        return (time.perf_counter() - began) * size / POOL_SAMPLE
+
+
+def measure(teacher_width: int, kimg: float, widths: list[int], runs: int) -> dict[str, Any]:
+    """Both, `runs` times in turn, on one teacher."""
+    found: dict[str, Any] = {"ours_s": [], "naive_s": [], "ours_fid": [], "naive_fid": []}
+    with tempfile.TemporaryDirectory() as name:
+        for run in range(runs):
+            spec = spec_of(teacher_width, kimg, widths, run)
+            seconds, fids, shared = ours(spec, Path(name))
+            other_seconds, other_fids = theirs(shared, widths, Path(name))
+            found["ours_s"].append(seconds / len(widths))
+            found["naive_s"].append(other_seconds / len(widths))
+            found["ours_fid"].append([fids[width] for width in widths])
+            found["naive_fid"].append([other_fids[width] for width in widths])
+        generator, _ = load_generator(Path(shared["teacher"]))
+        found["pool_s"] = pool_s(shared["teacher"], spec.trained_teacher.pool_size)
+    ratios = [theirs / ours for theirs, ours in zip(found["naive_s"], found["ours_s"], strict=True)]
+    saved = statistics.median(found["naive_s"]) - statistics.median(found["ours_s"])
+    return {
+        "parameters": count_parameters(generator.config),
+        "ratio": statistics.median(ratios),
+        "pool_earned_after_trials": found["pool_s"] / WORKERS / saved,
+        **found,
+    }
+
+
+def table_of(found: dict[str, Any]) -> Table:
+    table = Table(box=None, header_style="bold", title="trials per hour, ours against a sweep by hand")
+    headings = (
+        "teacher",
+        "ours",
+        "by hand",
+        "ratio",
+        "pool, s of a core",
+        "earned after",
+        "FID by width, ours",
+        "by hand",
+    )
+    for heading in headings:
+        table.add_column(heading, justify="right")
+    for row in found.values():
+        per_hour = [3600 / statistics.median(row[name]) for name in ("ours_s", "naive_s")]
+        fids = [" ".join(f"{fid:.0f}" for fid in row[name][0]) for name in ("ours_fid", "naive_fid")]
+        table.add_row(
+            f"{row['parameters'] / 1e6:.2f} M",
+            *(f"{rate:,.0f}" for rate in per_hour),
+            f"{row['ratio']:.1f}",
+            f"{row['pool_s']:.0f}",
+            f"{row['pool_earned_after_trials']:.0f} trials",
+            *fids,
+        )
+    return table
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--teacher-widths", type=int, nargs="+", default=[64, 306, 594], help="0.26, 3.6 and 12.7 M")
+    parser.add_argument("--widths", type=int, nargs="+", default=[3, 4, 6, 8, 12, 16], help="of the students")
+    parser.add_argument("--kimg", type=float, default=20.0, help="budget of a student")
+    parser.add_argument("--runs", type=int, default=1)
+    parser.add_argument("--out", type=Path, help="a JSON file to which the figures are added")
+    arguments, console = parser.parse_args(), Console()
+    settings = {"kimg": arguments.kimg, "students": arguments.widths}
+    found: dict[str, Any] = {}
+    for width in arguments.teacher_widths:
+        row = measure(width, arguments.kimg, arguments.widths, arguments.runs)
+        found[f"{row['parameters']}"] = {**settings, **row}
+        if arguments.out:
+            before = json.loads(arguments.out.read_text()) if arguments.out.exists() else {}
+            arguments.out.write_text(json.dumps({**before, **found}, indent=1) + "\n")
+    console.print(table_of(found))
+
+
+if __name__ == "__main__":
+    main()

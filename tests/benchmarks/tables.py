@@ -1,0 +1,89 @@
+"""Rows per second of the analysis: read, frontier, findings with the limit, and page, of big trial tables.
+
+    python tests/benchmarks/tables.py [--rows 10000 100000 1000000] [--runs 3] [--out tables.json]
+
+The rows are those of a recorded sweep of the digits, many times over with noise, each a trial with a seed of its own.
+"""
+
+import argparse
+import json
+import statistics
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from rich.console import Console
+from rich.table import Table
+
+import analysis
+
+RECORD = Path(__file__).parent.parent / "data" / "digits" / "trials.parquet"
+STEPS = ("read", "frontier", "findings with the limit", "page")
+
+
+def many_trials(count: int) -> pa.Table:
+    """`count` rows with the columns of the record."""
+    record, random = analysis.read_table(RECORD), np.random.default_rng(0)
+    table = record.take(np.arange(count) % len(record))
+    columns = {
+        "trial": pa.array(np.arange(1, count + 1)),
+        "seed": pa.array(np.arange(count)),
+        "trial_key": pa.array([f"{number:064x}" for number in range(count)]),
+        "run_id": pa.array([f"{number:032x}" for number in range(count)]),
+        "fid": pa.array(table["fid"].to_numpy() * np.exp(random.normal(0, 0.1, count))),
+    }
+    for name, column in columns.items():
+        place = table.schema.get_field_index(name)
+        table = table.set_column(place, table.schema.field(place), column.cast(table.schema.field(place).type))
+    return table
+
+
+def measure(rows: int, runs: int) -> dict[str, list[float]]:
+    """Seconds of each step, `runs` times."""
+    rule = analysis.LimitRule(metric="fid", tolerance=1.0)
+    found: dict[str, list[float]] = {step: [] for step in STEPS}
+
+    def timed(step: str, action: Callable[[], Any]) -> Any:
+        began = time.perf_counter()
+        result = action()
+        found[step].append(time.perf_counter() - began)
+        return result
+
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "trials.parquet"
+        analysis.write_table(many_trials(rows), path)
+        for _ in range(runs):
+            table = timed("read", lambda: analysis.read_table(path))
+            timed("frontier", lambda table=table: analysis.pareto_frontier(table))
+            findings = timed("findings with the limit", lambda table=table: analysis.findings_of(table, rule))
+            chapter = analysis.Chapter(findings, "benchmark")
+            timed("page", lambda chapter=chapter: analysis.render_page([chapter]))
+    return found
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rows", type=int, nargs="+", default=[10_000, 100_000, 1_000_000])
+    parser.add_argument("--runs", type=int, default=3)
+    parser.add_argument("--out", type=Path, help="where to write the figures as JSON")
+    arguments = parser.parse_args()
+    table = Table(box=None, header_style="bold", title="seconds, median")
+    for heading in ("rows", *STEPS, "frontier and limit", "rows/s"):
+        table.add_column(heading, justify="right")
+    found = {}
+    for rows in arguments.rows:
+        seconds = found[str(rows)] = measure(rows, arguments.runs)
+        medians = [statistics.median(seconds[step]) for step in STEPS]
+        both = medians[1] + medians[2]
+        table.add_row(f"{rows:,}", *(f"{s:.2f}" for s in (*medians, both)), f"{rows / both:,.0f}")
+    Console().print(table)
+    if arguments.out:
+        arguments.out.write_text(json.dumps(found, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()
