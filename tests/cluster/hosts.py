@@ -1,6 +1,7 @@
 """Several hosts on one machine: network namespaces with addresses of their own, on a bridge of a test's own."""
 
 import os
+import random
 import shutil
 import signal
 import subprocess
@@ -14,6 +15,7 @@ from pathlib import Path
 import pytest
 
 NETWORK = "10.77.{}"  # used by nobody outside the namespaces
+BRIDGE = "glb{}"
 
 
 @dataclass
@@ -87,15 +89,10 @@ def network(folder: Path, *names: str) -> Iterator[Network]:
     """Hosts with these names; the test skips where namespaces are not allowed. `folder` is short, for sockets."""
     if os.geteuid() != 0 or shutil.which("ip") is None:
         pytest.skip("network namespaces need root and iproute2")
-    # One that no other test of this machine has at the same time.
-    number = os.getpid() % 200 + 10
-    subnet, bridge, prefix = NETWORK.format(number), f"glb{number}", f"gl{number}"
+    number = _add_bridge()
+    subnet, bridge, prefix = NETWORK.format(number), BRIDGE.format(number), f"gl{number}"
     hosts = [Host(f"{prefix}-{name}", f"{subnet}.{n}", folder / name) for n, name in enumerate(names, start=2)]
     try:
-        try:
-            _ip("link", "add", bridge, "type", "bridge")
-        except AssertionError as error:
-            pytest.skip(f"network namespaces are not allowed: {error}")
         _ip("addr", "add", f"{subnet}.1/24", "dev", bridge)
         _ip("link", "set", bridge, "up")
         for n, host in enumerate(hosts):
@@ -110,6 +107,19 @@ def network(folder: Path, *names: str) -> Iterator[Network]:
                 _ip("netns", "del", host.name)
         with suppress(AssertionError):
             _ip("link", "del", bridge)
+
+
+def _add_bridge() -> int:
+    """Make a bridge whose number no other test has. One that was cut off may have left its own."""
+    for number in random.sample(range(10, 250), 50):
+        try:
+            _ip("link", "add", BRIDGE.format(number), "type", "bridge")
+        except AssertionError as error:
+            if "exists" not in str(error):
+                pytest.skip(f"network namespaces are not allowed: {error}")
+        else:
+            return number
+    raise AssertionError("fifty bridges are there already")
 
 
 def _add(host: Host, bridge: str, link: str) -> None:
