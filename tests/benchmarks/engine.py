@@ -114,7 +114,7 @@ class TimedView(SweepView):
         self.times.append(time.perf_counter())
 
 
-def engine_s(sweep: OpenSweep, work: Work = do_nothing) -> float:
+def engine_s(sweep: OpenSweep, work: Work = do_nothing, workers: int = WORKERS) -> float:
     """Seconds of the engine for all trials of `sweep`, each of which does `work`."""
     spec = sweep.spec
     spending = Spending(spec.budget, spec.resources)
@@ -122,7 +122,7 @@ def engine_s(sweep: OpenSweep, work: Work = do_nothing) -> float:
     view.times = []
     queue = PhaseQueue(spec.name, spec.phases, sweep.queue, view.phase)
     need = TrialNeed(float(spec.resources.cpus_per_trial))
-    with ray_session(num_cpus=WORKERS):
+    with ray_session(num_cpus=workers):
         run_trials([sweep.context], [queue], need, view, lambda: None, spending, RungSurvival({}), work)
     sweep.close("LOST", 0.0)
     assert len(sweep.records()) == spec.search.trials

@@ -1,0 +1,23 @@
+"""The loop that anyone would write: train a student, and evaluate it where a sweep would."""
+
+import time
+
+import torch
+
+import sweeps
+from gan import Evaluator, agreement, distill
+from sweeps.foundation import Foundation
+
+
+def bare_s(spec: sweeps.SweepSpec, foundation: Foundation, width: int, seed: int = 0) -> float:
+    """Seconds of one student of `spec`, on one core, with a sweep's evaluations at the rungs and at the end."""
+    torch.set_num_threads(1)
+    architecture, protocol = spec.student_architecture(width=width, depth=1), foundation.protocol
+    materials = foundation.materials.load(protocol, spec.resources.compute)
+    evaluator = Evaluator(protocol, materials.extractor, materials.reference)
+    rungs_kimg = spec.evaluation.rungs_kimg
+    began = time.perf_counter()
+    for progress in distill(architecture, spec.student, materials.pool, materials.dataset, seed, rungs_kimg):
+        evaluator.evaluate(progress.generator, whole=progress.kimg >= spec.student.kimg)
+    agreement(progress.generator, materials.agreement)
+    return time.perf_counter() - began
