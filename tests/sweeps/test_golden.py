@@ -1,0 +1,26 @@
+"""A sweep finds what it found before: the tiny one against its recorded rows."""
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+GOLDEN = Path(__file__).parents[1] / "data" / "golden.json"
+IDENTITY = ("phase", "width", "depth", "gan_weight", "seed")
+EXACT = ("parameters", "mac_g", "kimg", "state")
+# Rounding that differs between processors grows in training; on one machine rows repeat to the last digit.
+TOLERANCE = 0.05
+
+
+def test_students_are_what_they_were(finished: Any) -> None:
+    rows = [{name: row[name] for name in (*IDENTITY, *EXACT, "fid")} for row in finished.result.table.to_pylist()]
+    if "GANLIMIT_RECORD_GOLDEN" in os.environ:
+        GOLDEN.write_text(json.dumps(rows, indent=1) + "\n")
+    recorded = {tuple(row[name] for name in IDENTITY): row for row in json.loads(GOLDEN.read_text())}
+    known = [(row, recorded[key]) for row in rows if (key := tuple(row[name] for name in IDENTITY)) in recorded]
+    assert len(known) >= 4, "the two given points and their baselines at least"
+    for row, before in known:
+        assert {name: row[name] for name in EXACT} == {name: before[name] for name in EXACT}
+        assert row["fid"] == pytest.approx(before["fid"], rel=TOLERANCE)
