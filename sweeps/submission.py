@@ -1,4 +1,4 @@
-"""Handing a sweep to a cluster from outside: what is checked before, what is sent, and how to find it again."""
+"""Handing a sweep to a cluster from outside: what is checked before, and what is sent."""
 
 import shlex
 import shutil
@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 from urllib.parse import urlsplit
 
 from cluster import ClusterError, Job, Jobs, Node, cluster_overview, is_object_store, require_schedulable
@@ -16,10 +15,10 @@ from sweeps.errors import SweepError
 from sweeps.packaging import pack_code
 from sweeps.site import need_of, require_shared_storage
 from sweeps.spec import SweepSpec
+from sweeps.submitted import TRACKING_URI
 
 SPEC_FILE = "sweep.yaml"
-SPEC_DIGEST, TRACKING_URI = "ganlimit.spec", "ganlimit.tracking_uri"  # of a job's metadata
-ACCEPTED = "trials' files in "  # said by the driver when it has looked at every node
+SPEC_DIGEST = "ganlimit.spec"  # of a job's metadata
 DATA_DIR = '"${GANLIMIT_DATA_DIR:-$HOME/ganlimit-data}"'  # on the node where the driver runs
 
 
@@ -89,23 +88,6 @@ def submit(submission: Submission, jobs: Jobs, address: str) -> tuple[Job, bool]
     job = jobs.find(submission.name)
     assert job is not None, "it was submitted just now"
     return job, True
-
-
-def job_of(jobs: Jobs, name: str, address: str) -> Job:
-    """The job of the sweep called `name`. Raises SweepError where the cluster knows none."""
-    job = jobs.find(name)
-    if job is None:
-        raise SweepError(
-            f"The cluster at {address} has a job of the sweep",
-            f"none called {name}",
-            "Check the name; a cluster that was started anew knows no job of before: submit the sweep again.",
-        )
-    return job
-
-
-def job_as_dict(job: Job) -> dict[str, Any]:
-    """For a script."""
-    return {"job": job.id, "status": job.status, "message": job.message, "exit_code": job.exit_code}
 
 
 def require_tracking_uri(uri: str | None) -> str:
