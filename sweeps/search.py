@@ -21,12 +21,11 @@ from sweeps.requests import Job, TrialRequest
 from sweeps.reuse import Reuse
 from sweeps.space import Value, distributions, point_of
 from sweeps.spec import SweepSpec
-from sweeps.study import listed_points
+from sweeps.study import LISTED_POINTS, listed_points
 
 PATIENCE = 2  # repeats before a sampler is led elsewhere, where all that is left can be listed
 PATIENCE_WITHOUT_LIST = 20
 REPEATS_BEFORE_END = 500  # in a space without a list
-LISTED_POINTS = 2000  # a space of at most so many is gone through by list
 
 Point = Mapping[str, Value]
 ToRequest = Callable[[Point], TrialRequest]

@@ -71,6 +71,7 @@ def open_study(spec: SweepSpec, storage: optuna.storages.BaseStorage, ledger: Le
     return study
 
 
+LISTED_POINTS = 2000  # a space of at most so many is gone through by list
 # NSGA-II takes only what has a generation for a parent.
 FIRST_GENERATION = {"NSGAIISampler:generation": 0}
 
@@ -154,7 +155,9 @@ def build_sampler(spec: SweepSpec) -> optuna.samplers.BaseSampler:
         # The liar keeps points that run at the same time apart.
         return optuna.samplers.TPESampler(seed=seed, constant_liar=True)
     if spec.search.sampler == "nsgaii":
-        return DistinctNSGAII(seed=seed, population_size=spec.search.population_size)
+        # Where all points can be listed, a search that repeats itself is led to one of those that are left.
+        kind = DistinctNSGAII if listed_points(spec, LISTED_POINTS) is None else optuna.samplers.NSGAIISampler
+        return kind(seed=seed, population_size=spec.search.population_size)
     if spec.search.sampler == "gp":
         return optuna.samplers.GPSampler(seed=seed, deterministic_objective=False)
     return optuna.samplers.RandomSampler(seed=seed)
