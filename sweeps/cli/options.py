@@ -17,6 +17,13 @@ class PaperForm(StrEnum):
     LATEX = "latex"
 
 
+def _storage(value: str | None) -> str | None:
+    # Before it is put into the spec, whose line would be named otherwise.
+    from cluster import storage_address
+
+    return None if value is None else storage_address(value)
+
+
 Spec = Annotated[str, typer.Argument(metavar="SPEC", help="A YAML file, or the name of a shipped preset.")]
 DataDir = Annotated[
     Path | None,
@@ -53,6 +60,7 @@ Storage = Annotated[
         help="Where trials keep their files: a path that all nodes have mounted, or s3://BUCKET/PREFIX. Replaces the "
         "spec's cluster.storage.",
         show_default=False,
+        callback=_storage,
     ),
 ]
 Anywhere = Annotated[

@@ -79,3 +79,9 @@ def test_storage_that_not_every_node_would_understand_is_refused(
     with pytest.raises(sweeps.SpecError, match=r"storage: Storage is a path from the root .*AWS_") as refused:
         sweeps.load_spec(spec_file({**tiny, "cluster": {"storage": storage}}))
     assert "secret" not in str(refused.value)
+
+
+def test_an_option_that_is_wrong_is_not_called_a_line_of_the_spec(ganlimit: Any) -> None:
+    answer = ganlimit("sweep", "submit", "digits", "--storage", "relative/path", "--address", "http://127.0.0.1:1")
+    assert answer.code == 2
+    assert answer.stderr.startswith("error: Storage is a path from the root")
