@@ -21,9 +21,9 @@ def test_the_code_that_is_sent_runs_by_itself_and_is_small(tmp_path: Path) -> No
     files = [path for path in tmp_path.rglob("*") if path.is_file()]
     assert sum(path.stat().st_size for path in files) < 2 * 2**20
     suffixes = {path.suffix for path in files if "dist-info" not in path.parts[-2]}
-    assert suffixes <= {".py", ".yaml", ".j2", ".css", ".js"}
+    assert suffixes <= {".py", ".pyi", ".yaml", ".j2", ".css", ".js"}
     assert not [path for path in files if "tests" in path.parts or "deploy" in path.parts]
-    code = "import sweeps, gan, importlib.metadata as m; print(sweeps.__file__, gan.__file__, m.version('ganlimit'))"
+    code = "import sweeps, gan, importlib.metadata as m; gan.CriticConfig; print(sweeps.__file__, gan.__file__, m.version('ganlimit'))"
     command = [sys.executable, "-c", f"import sys; sys.path.insert(0, {str(tmp_path)!r}); {code}"]
     said = subprocess.run(command, capture_output=True, text=True, check=True, cwd=tmp_path).stdout
     assert said.count(str(tmp_path)) == 2
