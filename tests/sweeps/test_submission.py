@@ -23,7 +23,8 @@ def test_the_code_that_is_sent_runs_by_itself_and_is_small(tmp_path: Path) -> No
     suffixes = {path.suffix for path in files if "dist-info" not in path.parts[-2]}
     assert suffixes <= {".py", ".pyi", ".yaml", ".j2", ".css", ".js"}
     assert not [path for path in files if "tests" in path.parts or "deploy" in path.parts]
-    code = "import sweeps, gan, importlib.metadata as m; gan.CriticConfig; print(sweeps.__file__, gan.__file__, m.version('ganlimit'))"
+    code = "import sweeps, gan, importlib.metadata as m; gan.CriticConfig; "
+    code += "print(sweeps.__file__, gan.__file__, m.version('ganlimit'))"
     command = [sys.executable, "-c", f"import sys; sys.path.insert(0, {str(tmp_path)!r}); {code}"]
     said = subprocess.run(command, capture_output=True, text=True, check=True, cwd=tmp_path).stdout
     assert said.count(str(tmp_path)) == 2
