@@ -22,9 +22,9 @@ from tests.cluster.lab import ADMIN_PASSWORD, Lab, laboratory, wait_until
 from tests.cluster.servers import PASSWORD
 
 RUNGS = [10.048, 20.032, 30.016, 40.0]  # whole batches of 64
-TRIALS = 12
+TRIALS = 8
 GRID = {
-    "width": {"type": "choice", "values": [4, 6, 8]},
+    "width": {"type": "choice", "values": [4, 8]},
     "depth": {"type": "choice", "values": [1, 2]},
     "gan_weight": {"type": "choice", "values": [0.0, 0.05]},
 }
@@ -107,7 +107,7 @@ def test_a_sweep_outlives_a_node_its_servers_and_takes_in_a_late_node(lab: Lab, 
     lab.join(lab.late)
 
     said = lab.job("logs", "hosts", "--follow")
-    assert "search: 12 of 12 trials" in said, said
+    assert f"search: {TRIALS} of {TRIALS} trials" in said, said
     runs = lab.runs("hosts")
     assert Counter(run.data.tags[STATE] for run in runs) == {"COMPLETED": TRIALS}
     assert len({run.data.tags[TRIAL_KEY] for run in runs}) == TRIALS
@@ -141,7 +141,7 @@ def test_on_a_new_head_the_same_submission_goes_on(lab: Lab, tiny: dict[str, Any
     lab.join(lab.late)
     lab.submit(spec)
     said = lab.job("logs", "beheaded", "--follow")
-    assert "search: 12 of 12 trials" in said, said
+    assert f"search: {TRIALS} of {TRIALS} trials" in said, said
     runs = lab.runs("beheaded")
     assert Counter(run.data.tags[STATE] for run in runs) == {"COMPLETED": TRIALS}
     assert {tuple(lab.kimg_of(run)) for run in runs} == {tuple(RUNGS)}, "each rung once, in order"
