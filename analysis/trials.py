@@ -22,6 +22,7 @@ Mask = npt.NDArray[np.bool_]
 # Of a worker, a machine or a person, and no evidence about the student: OUT_OF_MEMORY, LOST, INTERRUPTED.
 FAILURES = (TrialState.DIVERGED, TrialState.FAILED)
 _SPAN = 2**62  # of the numbers that codes are combined in
+_ROOM = 4  # times the rows may codes go up to: it is the length of tables by code
 _ODD = np.uint64(0x9E3779B97F4A7C15)  # spreads consecutive numbers, which Arrow's hash table is slow on
 
 
@@ -110,9 +111,14 @@ class Trials:
         """Equal where size and seed are."""
         return codes_of([self.size, self.seed])
 
+    @cached_property
+    def size_student_seed(self) -> Ints:
+        """Equal where size, student and seed are."""
+        return codes_of([self.size, self.student_seed])
+
 
 def codes_of(columns: Sequence[pa.ChunkedArray | Ints]) -> Ints:
-    """int64 N that are equal where all the columns are: the groups, numbered in the order of their first rows."""
+    """int64 N, not far above N, that are equal where all the columns are."""
     total, span = np.zeros(len(columns[0]), dtype=np.int64), 1
     for column in columns:
         numbers, own = _numbers(column)
@@ -121,22 +127,27 @@ def codes_of(columns: Sequence[pa.ChunkedArray | Ints]) -> Ints:
         if span * own > _SPAN:
             numbers, own = _dense(numbers), len(numbers)
         total, span = total * own + numbers, span * own
-    return _dense(total)
+    return total if span <= _ROOM * len(total) + 1_000 else _dense(total)
 
 
 def first_of_each(codes_N: Ints) -> Ints:
     """The places of the first of each code, ascending."""
     places = np.arange(len(codes_N))
-    first = np.empty(int(codes_N.max(initial=-1)) + 1, dtype=np.int64)
+    first = by_code(codes_N)
     first[codes_N[::-1]] = places[::-1]  # of equal places the last assignment stays
     return np.flatnonzero(first[codes_N] == places)
 
 
 def last_of_each(codes_N: Ints) -> Ints:
     """The places of the last of each code, in the order of the codes' first places."""
-    last = np.empty(int(codes_N.max(initial=-1)) + 1, dtype=np.int64)
+    last = by_code(codes_N)
     last[codes_N] = np.arange(len(codes_N))
     return np.asarray(last[codes_N[first_of_each(codes_N)]], dtype=np.int64)
+
+
+def by_code(codes_N: Ints) -> Ints:
+    """A table with a place for each code, -1 in all."""
+    return np.full(int(codes_N.max(initial=-1)) + 1, -1, dtype=np.int64)
 
 
 def mask_of(column: pa.ChunkedArray) -> Mask:

@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow as pa
 
 from analysis.schema import require_one_protocol
-from analysis.trials import Floats, Ints, Trials, codes_of, last_of_each
+from analysis.trials import Floats, Ints, Trials, by_code, codes_of, last_of_each
 
 _BASELINE_COLUMNS = {
     "baseline_fid": pa.float64(),
@@ -35,7 +35,7 @@ def with_baselines(students: pa.Table, table: pa.Table) -> pa.Table:
     architecture = codes_of([both[name] for name in _TWIN[:-1]])
     twin = codes_of([architecture, both["seed"]])
     best = last_of_each(twin[: len(twins)])
-    exact = np.full(len(both) + 1, -1)
+    exact = by_code(twin)
     exact[twin[best]] = best
     median = _median_fid(architecture[best], best, _fids(trials, twins[best]))
     place_S = exact[twin[len(twins) :]]

@@ -129,12 +129,14 @@ def gain_of_pairs(pairing: Pairing, metric: str = "fid") -> Gain:
     known = np.isfinite(logs_P)
     rows, logs = pairing.ours_P[known], logs_P[known]
     left_out = np.concatenate([pairing.unpaired_U, pairing.ours_P[~known]])
+    by_size = np.argsort(trials.size[rows], kind="stable")
+    rows, logs = rows[by_size], logs[by_size]
     pairs = _Pairs(trials.size[rows], trials.seed[rows], logs)
+    lacking = np.bincount(trials.size[left_out], minlength=int(trials.size.max(initial=0)) + 1)
     per_size = []
     for size in sizes_among(trials, np.concatenate([rows, left_out])):
-        code = trials.size[size]
-        own = pairs.of_size(code)
-        gain = _gain(_size_label(trials, size), metric, own, int((trials.size[left_out] == code).sum()), pairing)
+        code = int(trials.size[size])
+        gain = _gain(_size_label(trials, size), metric, pairs.of_size(code), int(lacking[code]), pairing)
         per_size.append(replace(gain, parameters=int(trials.integers("parameters")[size])))
     label = f"{_name(pairing.ours)} against {_name(pairing.theirs)}"
     return replace(_gain(label, metric, pairs, len(left_out), pairing), per_size=tuple(per_size))
@@ -142,25 +144,23 @@ def gain_of_pairs(pairing: Pairing, metric: str = "fid") -> Gain:
 
 @dataclass(frozen=True)
 class _Pairs:
-    """The pairs P that can be compared: architecture, seed, and log(how many times better ours is)."""
+    """The pairs P that can be compared, by ascending code of architecture: seed, and log(how many times better)."""
 
     size_P: Ints
     seed_P: Ints
     log_P: Floats
 
     def of_size(self, code: int) -> "_Pairs":
-        own = self.size_P == code
+        own = slice(*np.searchsorted(self.size_P, [code, code + 1]))
         return _Pairs(self.size_P[own], self.seed_P[own], self.log_P[own])
 
     def clusters(self) -> tuple[str, Floats]:
         """The mean of each architecture's seeds, where there are several architectures, else of each seed."""
         group_P = codes_of([self.size_P, self.seed_P])
-        first = first_of_each(group_P)
-        by_seed = _means(group_P, self.log_P)
-        sizes = codes_of([self.size_P[first]])
-        if sizes.max(initial=0) == 0:
+        by_seed, first = _means(group_P, self.log_P), first_of_each(group_P)
+        if len(first_of_each(self.size_P)) < 2:
             return "seed", by_seed
-        return "architecture", _means(sizes, by_seed)
+        return "architecture", _means(self.size_P[first], by_seed)
 
 
 def count_of(gains: list[Gain]) -> str:
@@ -178,7 +178,7 @@ def _gain(label: str, metric: str, pairs: _Pairs, left_out: int, pairing: Pairin
         label=label,
         metric=metric,
         pairs=len(pairs.log_P),
-        seeds=len(np.unique(pairs.seed_P)),
+        seeds=len(first_of_each(pairs.seed_P)),
         left_out=left_out,
         ratio=math.exp(_mean(clusters)) if len(clusters) else None,
         low=low,
@@ -208,8 +208,9 @@ def _mean(values: Floats) -> float:
 
 
 def _means(group_N: Ints, values_N: Floats) -> Floats:
-    """The mean of each group."""
-    return np.asarray(np.bincount(group_N, values_N) / np.bincount(group_N), dtype=np.float64)
+    """The mean of each group, in the order of their first values."""
+    sums, counts, first = np.bincount(group_N, values_N), np.bincount(group_N), group_N[first_of_each(group_N)]
+    return np.asarray(sums[first] / counts[first], dtype=np.float64)
 
 
 def _log_ratios(pairing: Pairing, metric: str) -> Floats:

@@ -6,7 +6,7 @@ import numpy as np
 
 from analysis.paper.rows import Scheme
 from analysis.schema import Mode, require_one_protocol, require_one_teacher
-from analysis.trials import Ints, Mask, Trials, codes_of, first_of_each
+from analysis.trials import Ints, Mask, Trials, by_code, codes_of, first_of_each
 
 Side = Scheme | Mode
 
@@ -50,15 +50,15 @@ def pair_rows(trials: Trials, ours: Side, theirs: Side) -> Pairing:
     scratch = theirs in (Mode.SCRATCH, Scheme.SCRATCH)
     key_N = trials.size_seed if scratch else codes_of([trials.size_seed, trials.table["settings"]])
     partners = _largest_budget(trials, np.flatnonzero(is_theirs & trials.is_finished), key_N)
-    partner_of = np.full(len(trials) + 1, -1)  # by key
+    partner_of = by_code(key_N)
     partner_of[key_N[partners]] = partners
     own = np.flatnonzero(is_ours)
-    own = _largest_budget(trials, own, codes_of([key_N, trials.student]))
+    own = _largest_budget(trials, own, trials.size_student_seed)
     chosen = False
     if scratch:
-        given = np.zeros(len(trials) + 1, dtype=np.bool_)
-        given[key_N[is_theirs]] = True  # whatever became of it
-        chosen = bool((trials.is_search[own] & ~given[key_N[own]]).any())
+        given = by_code(key_N)
+        given[key_N[is_theirs]] = 1  # whatever became of it
+        chosen = bool((trials.is_search[own] & (given[key_N[own]] < 0)).any())
         confirmed = own[trials.is_confirm[own]]
         if chosen and (partner_of[key_N[confirmed]] >= 0).any():
             own, chosen = confirmed, False

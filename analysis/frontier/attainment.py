@@ -119,15 +119,16 @@ def seed_sets(
 
 def _sets_of(trials: Trials, phase: Phase, objectives: Sequence[str]) -> SeedSets | None:
     rows = np.flatnonzero(trials.is_result & trials.where("phase", phase))
-    seed_N = trials.integers("seed")
-    seeds = np.unique(seed_N[rows])
-    if len(seeds) < 2:
+    number = len(first_of_each(trials.seed[rows]))
+    if number < 2:
         return None
     tried = first_of_each(trials.student_seed[rows])
     seeds_of_student = np.bincount(trials.student[rows[tried]])
-    shared = seeds_of_student == len(seeds)
+    shared = seeds_of_student == number
     if not shared.any():
         return None
+    seed_N = trials.integers("seed")
+    seeds = np.unique(seed_N[rows])
     final = rows[shared[trials.student[rows]] & trials.is_finished[rows]]
     points_NK = objective_points(trials.table, objectives)[final]
     final, points_NK = _where_finite(final, points_NK)

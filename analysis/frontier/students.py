@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 from analysis.columns import Column, column_of
 from analysis.frontier.pareto import nondominated_rows
 from analysis.schema import STUDENT
-from analysis.trials import Floats, Ints, Mask, Trials, codes_of, last_of_each
+from analysis.trials import Floats, Ints, Mask, Trials, by_code, codes_of, first_of_each, last_of_each
 
 Row = dict[str, Any]
 _CONFIRMED = {
@@ -103,7 +103,11 @@ def students_of(trials: Trials, which: Mask, column: Column) -> Students:
     is_measured = _measured(trials, column)
     # By student in the order of their first rows, within one by seed in the order of theirs.
     rows = rows[_row_of_each_seed(trials.student_seed[rows], is_measured[rows])]
-    group = codes_of([trials.student[rows]])
+    student = trials.student[rows]
+    number = by_code(student)
+    first = first_of_each(student)
+    number[student[first]] = np.arange(len(first))
+    group = number[student]
     order = np.argsort(group, kind="stable")
     rows, group = rows[order], group[order]
     counts_S = np.bincount(group)
@@ -182,7 +186,7 @@ def with_fresh(students: pa.Table, fresh: Students) -> pa.Table:
     known = fresh.trials.table.select(STUDENT).take(fresh.row_S)
     both = pa.concat_tables([known, students.select(STUDENT)])
     codes = codes_of([both[name] for name in STUDENT])
-    place = np.full(len(codes) + 1, -1)
+    place = by_code(codes)
     place[codes[: len(fresh)]] = np.arange(len(fresh))
     index = pa.array(place[codes[len(fresh) :]])
     index = pc.if_else(pc.less(index, 0), None, index)  # taking a null gives a null
@@ -207,7 +211,7 @@ def _confirmations(fresh: Students) -> dict[str, pa.Array]:
 def _row_of_each_seed(codes: Ints, measured: Mask) -> Ints:
     """The place of the first measured row of each code, or else of its last, by the codes' first places."""
     chosen = last_of_each(codes)
-    first_measured = np.full(int(codes.max(initial=-1)) + 1, -1)
+    first_measured = by_code(codes)
     places = np.flatnonzero(measured)[::-1]
     first_measured[codes[places]] = places
     found = first_measured[codes[chosen]]

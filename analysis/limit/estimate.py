@@ -68,7 +68,7 @@ def limit_of(judgement: Judgement, rule: LimitRule) -> CompressionLimit:
     curve = tuple(_point(student, each, float(fitted), column) for student, each, fitted in points)
     limit = _with_crossing(replace(limit, curve=curve), sizes_K, fitted_K, judgement)
     limit = _with_interval(limit, sizes_K, values, degrees_K)
-    return _with_break(limit, judgement.curve)
+    return _with_break(limit, judgement.curve, values)
 
 
 def _nothing_to_judge(rule: LimitRule, row: dict[str, Any] | None, judgement: Judgement) -> CompressionLimit:
@@ -179,11 +179,11 @@ def _with_interval(
     return replace(limit, interval=Interval(low, high), interval_note="")
 
 
-def _with_break(limit: CompressionLimit, curve: Students) -> CompressionLimit:
+def _with_break(limit: CompressionLimit, curve: Students, values: Sequence[Floats]) -> CompressionLimit:
     column = limit.rule.column
     sizes_N = np.repeat(np.log(curve.parameters_S), curve.measured_S)
-    values_N = np.concatenate([curve.values_of(index) for index in range(len(curve))])
-    found = find_corner(sizes_N, turned_values(values_N, column))
+    measured_N = np.concatenate([own[:count] for own, count in zip(values, curve.measured_S, strict=True)])
+    found = find_corner(sizes_N, measured_N)
     if isinstance(found, str):
         return replace(limit, break_note=found)
     assert limit.teacher_parameters is not None

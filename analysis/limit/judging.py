@@ -96,7 +96,8 @@ def curve_values(curve: Students, column: Column, threshold: float) -> tuple[lis
 
 def turned_values(values: Floats, column: Column) -> Floats:
     """`turn` of many values, to the last bit: NumPy's logarithm rounds otherwise on some processors."""
-    return np.array([turn(value, column) for value in values.tolist()], dtype=np.float64)
+    scaled = np.array(list(map(math.log, values.tolist())), dtype=np.float64) if column.log else values
+    return -scaled if column.higher_is_better else scaled
 
 
 def turn(value: float, column: Column) -> float:

@@ -114,7 +114,7 @@ def comparable_rows(trials: Trials) -> Ints:
         raise AnalysisError(rule, "none", "Let the sweep run on.")
     kimg, scratch = trials.numbers("kimg")[rows], np.flatnonzero(is_scratch)
     twin = codes_of([trials.size[rows[scratch]], trials.seed[rows[scratch]]])
-    largest = np.zeros(len(twin) + 1)
+    largest = np.zeros(int(twin.max(initial=-1)) + 1)
     np.maximum.at(largest, twin, kimg[scratch])
     kept = ~is_scratch
     kept[scratch] = kimg[scratch] == largest[twin]
@@ -175,7 +175,7 @@ def _over_seeds(trials: Trials, rows: Ints) -> PaperRow:
         block=first["block"],
         gan_weight=first["gan_weight"],
         kimg=first["kimg"],
-        seeds=len(np.unique(trials.seed[rows])),
+        seeds=len(first_of_each(trials.seed[rows])),
         metrics=metrics,
         is_retained=metrics["inception_score"].median / first["teacher_inception_score"],
     )
