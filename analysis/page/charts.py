@@ -161,4 +161,5 @@ def _sharpness(findings: Findings, shown: pa.Table) -> dict[str, Any]:
 
 
 def _finished(table: pa.Table) -> list[dict[str, Any]]:
-    return [row for row in table.to_pylist() if row["final"] and is_positive(row["sharpness"])]
+    needed = table.select(["trial", "mode", "gan_weight", "final", "parameters", "sharpness"])
+    return [row for row in needed.to_pylist() if row["final"] and is_positive(row["sharpness"])]

@@ -150,7 +150,8 @@ def _seeds_by_phase(table: pa.Table) -> dict[str, list[int]]:
     """Each seed of a phase once, in order."""
     phases = table["phase"].unique().to_pylist()
     of_phase = {phase: table["seed"].filter(pc.equal(table["phase"], phase)) for phase in phases}
-    return {phase: np.unique(seeds.to_numpy()).tolist() for phase, seeds in of_phase.items()}
+    ordered = {phase: np.sort(seeds.to_numpy()) for phase, seeds in of_phase.items()}
+    return {phase: seeds[np.diff(seeds, prepend=seeds[:1] - 1) != 0].tolist() for phase, seeds in ordered.items()}
 
 
 def _listed(values: Sequence[int]) -> str:
