@@ -5,21 +5,24 @@ from html import escape
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from analysis.columns import QUALITIES, Column
 from analysis.comparison.baselines import with_baselines
 from analysis.comparison.gain import GAIN_METRICS, SHARPNESS, Gain, gain_of_pairs
-from analysis.comparison.pairing import pair_rows
+from analysis.comparison.pairing import Pairing, pair_rows
 from analysis.errors import AnalysisError
-from analysis.frontier.attainment import Attainment, attainment
+from analysis.frontier.attainment import Attainment, attainment_of
 from analysis.frontier.progress import search_progress
-from analysis.frontier.students import student_frontier, with_confirmations
-from analysis.limit.estimate import compression_limit
+from analysis.frontier.students import final_searched, fresh_students, frontier_of, with_fresh
+from analysis.limit.estimate import limit_of
+from analysis.limit.judging import Judgement, judge
 from analysis.limit.result import CompressionLimit
 from analysis.limit.rule import LimitRule
-from analysis.paper.answers import Answer, five_answers
+from analysis.paper.answers import Answer, answers_of
 from analysis.paper.rows import Scheme
 from analysis.schema import Mode, Phase, require_one_protocol, require_one_teacher, state_counts
+from analysis.trials import Trials
 
 
 @dataclass(frozen=True)
@@ -61,9 +64,7 @@ class Findings:
         """The trials by phase and state: `30 search (28 completed, 2 failed), 12 confirm (12 completed)`."""
         parts = []
         for phase in Phase:
-            rows = self.table.filter(
-                pa.array([value == phase for value in self.table["phase"].to_pylist()], pa.bool_())
-            )
+            rows = self.table.select(["state"]).filter(pc.equal(self.table["phase"], phase.value))
             if len(rows):
                 states = ", ".join(
                     f"{count} {state.lower().replace('_', ' ')}" for state, count in state_counts(rows).items()
@@ -94,23 +95,27 @@ def findings_of(table: pa.Table, rule: LimitRule) -> Findings:
         raise AnalysisError("Findings are of one sweep", ", ".join(sweeps), remedy)
     require_one_protocol(table)
     require_one_teacher(table)
-    metric = rule.metric
-    frontier = with_confirmations(student_frontier(table, metric), table, metric)
+    trials, column = Trials(table), rule.column
+    judgement = judge(trials, column)
+    limit = limit_of(judgement, rule)
+    frontier = frontier_of(final_searched(trials, column), ("parameters", rule.metric))
+    fresh = fresh_students(trials, column)
+    joint_and_mse = pair_rows(trials, Scheme.JOINT, Scheme.MSE)
     return Findings(
         table=table,
         rule=rule,
-        limit=compression_limit(table, rule),
-        frontier=with_baselines(frontier, table),
-        attainment=attainment(table, ("parameters", metric)),
+        limit=limit,
+        frontier=with_baselines(with_fresh(frontier, fresh), table),
+        attainment=attainment_of(trials, ("parameters", rule.metric)),
         progress=_progress(table),
-        gains=_gains(table, metric),
-        answers=_answers(table, rule),
+        gains=_gains(pair_rows(trials, Mode.DISTILLED, Mode.SCRATCH), joint_and_mse, rule.metric),
+        answers=_answers(judgement, limit, joint_and_mse),
     )
 
 
-def _answers(table: pa.Table, rule: LimitRule) -> tuple[Answer, ...]:
+def _answers(judgement: Judgement, limit: CompressionLimit, joint_and_mse: Pairing) -> tuple[Answer, ...]:
     try:
-        return tuple(five_answers(table, rule))
+        return tuple(answers_of(judgement, limit, joint_and_mse))
     except AnalysisError:
         return ()  # no finished student was measured whole
 
@@ -122,12 +127,9 @@ def _progress(table: pa.Table) -> pa.Table:
         return search_progress(table.slice(0, 0))  # a teacher without a finite FID has no box to fill
 
 
-def _gains(table: pa.Table, metric: str) -> dict[str, tuple[Gain, ...]]:
+def _gains(with_scratch: Pairing, joint_and_mse: Pairing, metric: str) -> dict[str, tuple[Gain, ...]]:
     first = metric if metric in GAIN_METRICS else "fid"
     metrics = (first, *(name for name in ("fid", "inception_score", SHARPNESS) if name != first))
-    pairings = {
-        "scratch": pair_rows(table, Mode.DISTILLED, Mode.SCRATCH),
-        "joint": pair_rows(table, Scheme.JOINT, Scheme.MSE),
-    }
+    pairings = {"scratch": with_scratch, "joint": joint_and_mse}
     found = {key: [gain_of_pairs(pairing, name) for name in metrics] for key, pairing in pairings.items()}
     return {key: tuple(gain for gain in gains if gain.pairs) for key, gains in found.items() if gains[0].pairs}

@@ -6,13 +6,17 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from analysis.errors import AnalysisError
 from analysis.writing import written_whole
 
 SCHEMA_VERSION = 4
+Indices = npt.NDArray[np.int64]
 _VERSION_KEY = b"ganlimit.schema_version"
 
 
@@ -44,6 +48,8 @@ class Mode(StrEnum):
     SCRATCH = "scratch"
 
 
+STUDENT = ("dataset", "width", "depth", "block", "gan_weight", "settings")  # what makes two rows the same student
+SIZE = ("parameters", "width", "depth", "block")  # what makes two trials' generators the same
 AGREEMENT = ("latent_mse", "latent_psnr", "latent_ssim", "path_mse")
 _SINCE_VERSION_2 = (*AGREEMENT, "best_fid", "fid_infinity", "kid", "kid_error", "precision", "recall")
 _ENUMS: dict[str, type[StrEnum]] = {"state": TrialState, "phase": Phase, "mode": Mode}
@@ -190,26 +196,22 @@ def _from_version_3(table: pa.Table) -> pa.Table:
 _UPGRADES = {b"1": _from_version_1, b"2": _from_version_2, b"3": _from_version_3}  # in order, each to the next
 
 
-def require_one_protocol(table: pa.Table) -> None:
-    """Raise AnalysisError when rows of several protocols are about to share an axis."""
-    digests = sorted(table["protocol_digest"].unique().to_pylist())
-    if len(digests) > 1:
-        raise AnalysisError(
-            "Metrics are compared under one protocol",
-            f"{len(digests)}: {', '.join(digests)}",
-            "Choose the rows of one.",
-        )
+def require_one_protocol(table: pa.Table, rows: Indices | None = None) -> None:
+    """Raise AnalysisError when rows of several protocols, all or those at `rows`, are about to share an axis."""
+    _require_one("Metrics are compared under one protocol", table["protocol_digest"], rows)
 
 
-def require_one_teacher(table: pa.Table) -> None:
-    """Raise AnalysisError when a rule relative to the teacher is about to judge students of several."""
-    digests = sorted(table["teacher_digest"].unique().to_pylist())
+def require_one_teacher(table: pa.Table, rows: Indices | None = None) -> None:
+    """Raise AnalysisError when a rule relative to the teacher is about to judge several teachers' rows."""
+    _require_one("Students are judged against one teacher", table["teacher_digest"], rows)
+
+
+def _require_one(rule: str, column: pa.ChunkedArray, rows: Indices | None) -> None:
+    if not len(column) or pc.all(pc.equal(column, column[0])).as_py():  # of all rows, so of any
+        return
+    digests = sorted((column if rows is None else column.take(pa.array(rows))).unique().to_pylist())
     if len(digests) > 1:
-        raise AnalysisError(
-            "Students are judged against one teacher",
-            f"{len(digests)}: {', '.join(digests)}",
-            "Choose the rows of one.",
-        )
+        raise AnalysisError(rule, f"{len(digests)}: {', '.join(digests)}", "Choose the rows of one.")
 
 
 def _require_known_names(table: pa.Table) -> pa.Table:
@@ -222,8 +224,8 @@ def _require_known_names(table: pa.Table) -> pa.Table:
 
 def state_counts(table: pa.Table) -> dict[str, int]:
     """How many trials are in each state, by name of the state."""
-    states = table["state"].to_pylist()
-    return {state: states.count(state) for state in sorted(set(states))}
+    counts = {entry["values"]: entry["counts"] for entry in table["state"].value_counts().to_pylist()}
+    return {state: counts[state] for state in sorted(counts)}
 
 
 def settings_of(row: Mapping[str, Any]) -> dict[str, Any]:
@@ -233,4 +235,4 @@ def settings_of(row: Mapping[str, Any]) -> dict[str, Any]:
 
 def student_of(row: Mapping[str, Any]) -> tuple[Any, ...]:
     """What makes two rows the same student: all that was searched but the seed."""
-    return tuple(row[name] for name in ("dataset", "width", "depth", "block", "gan_weight", "settings"))
+    return tuple(row[name] for name in STUDENT)

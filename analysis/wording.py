@@ -48,7 +48,8 @@ def limit_label(limit: CompressionLimit) -> str:
 
 def caption(findings: Findings) -> str:
     """What a figure of the sweep rests on: how many, of which budget, and the protocol."""
-    students, first = final_students(findings.table), findings.first
+    students = final_students(findings.table.select(["state", "mode", "final", "kimg"]))
+    first = findings.first
     unfinished = pc.sum(pc.invert(findings.table["final"])).as_py() or 0
     parts = [
         f"{len(findings.frontier)} students on the frontier of {len(students)} finished trials{_seeds(findings)}",

@@ -1,12 +1,13 @@
 """Students beside their baselines: the same architecture and seed, trained from scratch."""
 
-import math
 from collections.abc import Iterable
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 
-from analysis.schema import Mode, TrialState, require_one_protocol
+from analysis.schema import require_one_protocol
+from analysis.trials import Floats, Ints, Trials, by_code, codes_of, last_of_each
 
 _BASELINE_COLUMNS = {
     "baseline_fid": pa.float64(),
@@ -15,7 +16,7 @@ _BASELINE_COLUMNS = {
     "baseline_kimg": pa.float64(),
     "baseline_state": pa.string(),
 }
-_Twin = tuple[str, int, int, str, int]
+_TWIN = ("dataset", "width", "depth", "block", "seed")
 
 
 def with_baselines(students: pa.Table, table: pa.Table) -> pa.Table:
@@ -27,23 +28,28 @@ def with_baselines(students: pa.Table, table: pa.Table) -> pa.Table:
     null, and baseline_state says how it ended.
     """
     require_one_protocol(table)
-    twins = _baselines(table)
-    rows = []
-    for student in students.to_pylist():
-        twin = twins.get(_twin(student)) or _of_median_fid(student, twins)
-        usable = twin if twin and _finished(twin) else {}
-        rows.append(
-            {
-                "baseline_fid": usable.get("fid"),
-                "baseline_inception_score": usable.get("inception_score"),
-                "baseline_sharpness": usable.get("sharpness"),
-                "baseline_kimg": usable.get("kimg"),
-                "baseline_state": twin["state"] if twin else None,
-            }
-        )
-    columns = pa.Table.from_pylist(rows, pa.schema(_BASELINE_COLUMNS))
+    trials = Trials(table)
+    twins = np.flatnonzero(trials.is_scratch)
+    twins = twins[np.lexsort((trials.numbers("kimg")[twins], trials.is_finished[twins]))]
+    both = pa.concat_tables([table.select(_TWIN).take(twins), students.select(_TWIN)])
+    architecture = codes_of([both[name] for name in _TWIN[:-1]])
+    twin = codes_of([architecture, both["seed"]])
+    best = last_of_each(twin[: len(twins)])
+    exact = by_code(twin)
+    exact[twin[best]] = best
+    median = _median_fid(architecture[best], best, _fids(trials, twins[best]))
+    place_S = exact[twin[len(twins) :]]
+    place_S = np.where(
+        place_S >= 0,
+        place_S,
+        np.array([median.get(code, -1) for code in architecture[len(twins) :].tolist()], dtype=np.int64),
+    )
+    rows_S = np.append(twins, -1)[place_S]
+    usable = np.append(trials.is_finished, False)[rows_S]
     for name in _BASELINE_COLUMNS:
-        students = students.append_column(name, columns[name])
+        which = (rows_S >= 0) & (usable | (name == "baseline_state"))
+        index = pa.array(rows_S, mask=~which)  # taking a null gives a null
+        students = students.append_column(name, table[name.removeprefix("baseline_")].take(index))
     return students
 
 
@@ -71,23 +77,18 @@ def _listed(budgets: Iterable[float]) -> str:
     return ", ".join(f"{kimg:g}" for kimg in sorted(budgets))
 
 
-def _baselines(table: pa.Table) -> dict[_Twin, dict[str, Any]]:
-    scratch = [row for row in table.to_pylist() if row["mode"] == Mode.SCRATCH]
-    return {_twin(row): row for row in sorted(scratch, key=lambda row: (_finished(row), row["kimg"]))}
+def _median_fid(architecture: Ints, best: Ints, fids: Floats) -> dict[int, int]:
+    """By architecture, of its twins with an FID that of the median one."""
+    found: dict[int, int] = {}
+    order = np.argsort(fids, kind="stable")
+    order = order[np.isfinite(fids[order])]
+    order = order[np.argsort(architecture[order], kind="stable")]
+    codes, starts, counts = np.unique(architecture[order], return_index=True, return_counts=True)
+    for code, start, count in zip(codes.tolist(), starts.tolist(), counts.tolist(), strict=True):
+        found[code] = int(best[order[start + (count - 1) // 2]])
+    return found
 
 
-def _of_median_fid(student: dict[str, Any], twins: dict[_Twin, dict[str, Any]]) -> dict[str, Any] | None:
-    same = [row for twin, row in twins.items() if twin[:-1] == _twin(student)[:-1] and _has_fid(row)]
-    return sorted(same, key=lambda row: row["fid"])[(len(same) - 1) // 2] if same else None
-
-
-def _has_fid(row: dict[str, Any]) -> bool:
-    return _finished(row) and row["fid"] is not None and math.isfinite(row["fid"])
-
-
-def _finished(row: dict[str, Any]) -> bool:
-    return bool(row["final"]) and row["state"] == TrialState.COMPLETED
-
-
-def _twin(row: dict[str, Any]) -> _Twin:
-    return row["dataset"], row["width"], row["depth"], row["block"], row["seed"]
+def _fids(trials: Trials, rows: Ints) -> Floats:
+    """The FID of the finished rows, NaN of others."""
+    return np.where(trials.is_finished[rows], trials.numbers("fid")[rows], np.nan)

@@ -1,24 +1,23 @@
 """What one way of making a student gains over another: pairs of equal architecture and seed, with an interval."""
 
 import math
-import statistics
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 from scipy.stats import binomtest, t
 
 from analysis.columns import QUALITIES
-from analysis.comparison.pairing import Pairing, Row, Side, pair_rows
+from analysis.comparison.pairing import Pairing, Side, pair_rows
 from analysis.errors import AnalysisError
-from analysis.paper.rows import Scheme, size_of
-from analysis.schema import Mode
+from analysis.paper.rows import Scheme, size_of, sizes_among
+from analysis.schema import SIZE, Mode
+from analysis.trials import Floats, Ints, Trials, codes_of, first_of_each
 
 CONFIDENCE = 0.95
 SHARPNESS = "sharpness"  # as closeness to the teacher's
 GAIN_METRICS = ("fid", "inception_score", "latent_mse", SHARPNESS)  # positive ones, of which a ratio means something
-
-Logs = dict[Any, dict[int, list[float]]]  # by architecture and seed: log(how many times better) of each pair
 
 
 @dataclass(frozen=True)
@@ -113,7 +112,7 @@ def paired_gain(table: pa.Table, ours: Side, theirs: Side, metric: str = "fid") 
 
     Raises AnalysisError for other metrics and for rows of several protocols or teachers.
     """
-    return gain_of_pairs(pair_rows(table, ours, theirs), metric)
+    return gain_of_pairs(pair_rows(Trials(table), ours, theirs), metric)
 
 
 def gain_of_pairs(pairing: Pairing, metric: str = "fid") -> Gain:
@@ -125,24 +124,43 @@ def gain_of_pairs(pairing: Pairing, metric: str = "fid") -> Gain:
         raise AnalysisError(
             f"A gain is a ratio of positive numbers: {', '.join(GAIN_METRICS)}", repr(metric), "Choose among these."
         )
-    logs: Logs = {}
-    left_out: dict[Any, int] = {}
-    for row in pairing.unpaired:
-        left_out[size_of(row)] = left_out.get(size_of(row), 0) + 1
-    for row, partner in pairing.pairs:
-        gain = _log_ratio(row, partner, metric)
-        if gain is None:
-            left_out[size_of(row)] = left_out.get(size_of(row), 0) + 1
-        else:
-            logs.setdefault(size_of(row), {}).setdefault(row["seed"], []).append(gain)
+    trials = pairing.trials
+    logs_P = _log_ratios(pairing, metric)
+    known = np.isfinite(logs_P)
+    rows, logs = pairing.ours_P[known], logs_P[known]
+    left_out = np.concatenate([pairing.unpaired_U, pairing.ours_P[~known]])
+    by_size = np.argsort(trials.size[rows], kind="stable")
+    rows, logs = rows[by_size], logs[by_size]
+    pairs = _Pairs(trials.size[rows], trials.seed[rows], logs)
+    lacking = np.bincount(trials.size[left_out], minlength=int(trials.size.max(initial=0)) + 1)
     per_size = []
-    for size in sorted(logs.keys() | left_out.keys()):
-        own = {size: logs[size]} if size in logs else {}
-        gain_of_size = _gain(_size_label(size), metric, own, left_out.get(size, 0), pairing)
-        per_size.append(replace(gain_of_size, parameters=size[0]))
+    for size in sizes_among(trials, np.concatenate([rows, left_out])):
+        code = int(trials.size[size])
+        gain = _gain(_size_label(trials, size), metric, pairs.of_size(code), int(lacking[code]), pairing)
+        per_size.append(replace(gain, parameters=int(trials.integers("parameters")[size])))
     label = f"{_name(pairing.ours)} against {_name(pairing.theirs)}"
-    whole = _gain(label, metric, logs, sum(left_out.values()), pairing)
-    return replace(whole, per_size=tuple(per_size))
+    return replace(_gain(label, metric, pairs, len(left_out), pairing), per_size=tuple(per_size))
+
+
+@dataclass(frozen=True)
+class _Pairs:
+    """The pairs P that can be compared, by ascending code of architecture: seed, and log(how many times better)."""
+
+    size_P: Ints
+    seed_P: Ints
+    log_P: Floats
+
+    def of_size(self, code: int) -> "_Pairs":
+        own = slice(*np.searchsorted(self.size_P, [code, code + 1]))
+        return _Pairs(self.size_P[own], self.seed_P[own], self.log_P[own])
+
+    def clusters(self) -> tuple[str, Floats]:
+        """The mean of each architecture's seeds, where there are several architectures, else of each seed."""
+        group_P = codes_of([self.size_P, self.seed_P])
+        by_seed, first = _means(group_P, self.log_P), first_of_each(group_P)
+        if len(first_of_each(self.size_P)) < 2:
+            return "seed", by_seed
+        return "architecture", _means(self.size_P[first], by_seed)
 
 
 def count_of(gains: list[Gain]) -> str:
@@ -151,27 +169,22 @@ def count_of(gains: list[Gain]) -> str:
     return f"{wins} of {pairs}" + (f" ({ties} equal)" if ties else "")
 
 
-def _gain(label: str, metric: str, logs: Logs, left_out: int, pairing: Pairing) -> Gain:
-    by_seed = [{seed: statistics.mean(gains) for seed, gains in of_size.items()} for of_size in logs.values()]
-    if len(by_seed) > 1:
-        cluster, clusters = "architecture", [statistics.mean(means.values()) for means in by_seed]
-    else:
-        cluster, clusters = "seed", [mean for means in by_seed for mean in means.values()]
-    gains = [gain for of_size in logs.values() for of_seed in of_size.values() for gain in of_seed]
-    signs = [round(mean, 12) for mean in clusters]  # a mean of opposite logarithms is 0 but for rounding
-    won, lost = sum(sign > 0 for sign in signs), sum(sign < 0 for sign in signs)
+def _gain(label: str, metric: str, pairs: _Pairs, left_out: int, pairing: Pairing) -> Gain:
+    cluster, clusters = pairs.clusters()
+    signs = np.round(clusters, 12)  # a mean of opposite logarithms is 0 but for rounding
+    won, lost = int((signs > 0).sum()), int((signs < 0).sum())
     low, high = _interval(clusters)
     return Gain(
         label=label,
         metric=metric,
-        pairs=len(gains),
-        seeds=len({seed for means in by_seed for seed in means}),
+        pairs=len(pairs.log_P),
+        seeds=len(first_of_each(pairs.seed_P)),
         left_out=left_out,
-        ratio=math.exp(statistics.mean(clusters)) if clusters else None,
+        ratio=math.exp(_mean(clusters)) if len(clusters) else None,
         low=low,
         high=high,
-        wins=sum(gain > 0 for gain in gains),
-        ties=sum(gain == 0 for gain in gains),
+        wins=int((pairs.log_P > 0).sum()),
+        ties=int((pairs.log_P == 0).sum()),
         cluster=cluster,
         clusters=len(clusters),
         clusters_won=won,
@@ -181,31 +194,41 @@ def _gain(label: str, metric: str, logs: Logs, left_out: int, pairing: Pairing) 
     )
 
 
-def _interval(logs: list[float]) -> tuple[float, float] | tuple[None, None]:
+def _interval(logs: Floats) -> tuple[float, float] | tuple[None, None]:
     if len(logs) < 2:
         return None, None
-    half = float(t.ppf((1 + CONFIDENCE) / 2, len(logs) - 1)) * statistics.stdev(logs) / math.sqrt(len(logs))
-    mean = statistics.mean(logs)
+    mean = _mean(logs)
+    deviation = math.sqrt(math.fsum((logs - mean) ** 2) / (len(logs) - 1))
+    half = float(t.ppf((1 + CONFIDENCE) / 2, len(logs) - 1)) * deviation / math.sqrt(len(logs))
     return math.exp(mean - half), math.exp(mean + half)
 
 
-def _log_ratio(ours: Row, theirs: Row, metric: str) -> float | None:
-    """log(how many times better ours is); None where one of the two has no positive number."""
-    values = [_positive(row, metric) for row in (ours, theirs)]
-    if values[0] is None or values[1] is None:
-        return None
-    gain = math.log(values[1]) - math.log(values[0])
-    return -gain if metric in QUALITIES and QUALITIES[metric].higher_is_better else gain
+def _mean(values: Floats) -> float:
+    return math.fsum(values) / len(values)
 
 
-def _positive(row: Row, metric: str) -> float | None:
-    value = row[metric]
-    if value is None or not math.isfinite(value) or value <= 0:
-        return None
+def _means(group_N: Ints, values_N: Floats) -> Floats:
+    """The mean of each group, in the order of their first values."""
+    sums, counts, first = np.bincount(group_N, values_N), np.bincount(group_N), group_N[first_of_each(group_N)]
+    return np.asarray(sums[first] / counts[first], dtype=np.float64)
+
+
+def _log_ratios(pairing: Pairing, metric: str) -> Floats:
+    """log(how many times better ours is) of each pair; not finite where one of the two has no positive number."""
+    ours_P, theirs_P = (np.log(_positive(pairing.trials, metric, rows)) for rows in (pairing.ours_P, pairing.theirs_P))
+    gains_P = theirs_P - ours_P
+    return -gains_P if metric in QUALITIES and QUALITIES[metric].higher_is_better else gains_P
+
+
+def _positive(trials: Trials, metric: str, rows: Ints) -> Floats:
+    """The metric of some rows where it is finite and above 0, else NaN; of sharpness its distance to the teacher's."""
+    values = trials.numbers(metric)[rows]
+    values = np.where(np.isfinite(values) & (values > 0), values, np.nan)
     if metric != SHARPNESS:
-        return float(value)
-    distance = abs(math.log(value / row["teacher_sharpness"])) if row["teacher_sharpness"] > 0 else 0.0
-    return distance if distance > 0 else None
+        return values
+    teacher = trials.numbers("teacher_sharpness")[rows]
+    distance = np.abs(np.log(values / np.where(teacher > 0, teacher, np.nan)))
+    return np.where(distance > 0, distance, np.nan)
 
 
 def _name(side: Side) -> str:
@@ -213,6 +236,6 @@ def _name(side: Side) -> str:
     return names.get(side, str(side))
 
 
-def _size_label(size: tuple[int, int, int, str]) -> str:
-    parameters, width, depth, block = size
+def _size_label(trials: Trials, row: int) -> str:
+    parameters, width, depth, block = size_of(trials.table.select(SIZE).slice(row, 1).to_pylist()[0])
     return f"{parameters:,} parameters (width {width}, depth {depth}, {block})"

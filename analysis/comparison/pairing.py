@@ -1,35 +1,36 @@
 """Pairs of finished trials that two ways of making a student share an architecture and a seed in."""
 
-from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any
 
-import pyarrow as pa
+import numpy as np
 
-from analysis.paper.rows import Scheme, scheme_of, size_of
-from analysis.schema import Mode, Phase, TrialState, require_one_protocol, require_one_teacher
+from analysis.paper.rows import Scheme
+from analysis.schema import Mode, require_one_protocol, require_one_teacher
+from analysis.trials import Ints, Mask, Trials, by_code, codes_of, first_of_each
 
-Row = dict[str, Any]
 Side = Scheme | Mode
 
 
 @dataclass(frozen=True)
 class Pairing:
-    """The finished rows of one side: `pairs` of (ours, theirs), and those without a partner.
+    """The finished rows of one side: places of pairs in the table, and of those without a partner.
 
-    `fresh`: ours are confirmed rows alone. `chosen`: ours are students of the search that its own results are taken
-    to have chosen, which flatters them, since the same rows then stand for them.
+    Row ours_P[p] is paired with theirs_P[p]; the rows unpaired_U of ours have no partner. `fresh`: ours are confirmed
+    rows alone. `chosen`: ours are students of the search that its own results are taken to have chosen, which flatters
+    them, since the same rows then stand for them.
     """
 
+    trials: Trials
     ours: Side
     theirs: Side
-    pairs: tuple[tuple[Row, Row], ...]
-    unpaired: tuple[Row, ...]
+    ours_P: Ints
+    theirs_P: Ints
+    unpaired_U: Ints
     fresh: bool
     chosen: bool
 
 
-def pair_rows(table: pa.Table, ours: Side, theirs: Side) -> Pairing:
+def pair_rows(trials: Trials, ours: Side, theirs: Side) -> Pairing:
     """The pairs of two sides, each a Scheme, or a Mode for students of all its schemes.
 
     Two distilled students pair where all but the weight of the GAN term is equal; a student and one from scratch
@@ -40,47 +41,42 @@ def pair_rows(table: pa.Table, ours: Side, theirs: Side) -> Pairing:
     these alone count, since their fresh seeds have chosen nothing. Raises AnalysisError for rows of several protocols
     or teachers.
     """
-    require_one_protocol(table)
-    require_one_teacher(table)
-    rows = table.to_pylist()
-    finished = [row for row in rows if row["final"] and row["state"] == TrialState.COMPLETED]
-    key = _partner_key(theirs)
-    partners = _first_of_each([row for row in finished if _is_of(row, theirs)], key)
-    own = list(_first_of_each([row for row in finished if _is_of(row, ours)], _own_key).values())
+    require_one_protocol(trials.table)
+    require_one_teacher(trials.table)
+    is_theirs, is_ours = _of_side(trials, theirs), _of_side(trials, ours) & trials.is_finished
+    if not is_ours.any():
+        nobody = np.array([], dtype=np.int64)
+        return Pairing(trials, ours, theirs, nobody, nobody, nobody, False, False)
+    scratch = theirs in (Mode.SCRATCH, Scheme.SCRATCH)
+    key_N = trials.size_seed if scratch else codes_of([trials.size_seed, trials.table["settings"]])
+    partners = _largest_budget(trials, np.flatnonzero(is_theirs & trials.is_finished), key_N)
+    partner_of = by_code(key_N)
+    partner_of[key_N[partners]] = partners
+    own = np.flatnonzero(is_ours)
+    own = _largest_budget(trials, own, trials.size_student_seed)
     chosen = False
-    if theirs in (Mode.SCRATCH, Scheme.SCRATCH):
-        given = {key(row) for row in rows if _is_of(row, theirs)}  # whatever became of it
-        chosen = any(row["phase"] == Phase.SEARCH and key(row) not in given for row in own)
-        confirmed = [row for row in own if row["phase"] == Phase.CONFIRM]
-        if chosen and any(key(row) in partners for row in confirmed):
+    if scratch:
+        given = by_code(key_N)
+        given[key_N[is_theirs]] = 1  # whatever became of it
+        chosen = bool((trials.is_search[own] & (given[key_N[own]] < 0)).any())
+        confirmed = own[trials.is_confirm[own]]
+        if chosen and (partner_of[key_N[confirmed]] >= 0).any():
             own, chosen = confirmed, False
-    pairs = tuple((row, partners[key(row)]) for row in own if key(row) in partners)
-    fresh = bool(own) and all(row["phase"] == Phase.CONFIRM for row in own)
-    unpaired = tuple(row for row in own if key(row) not in partners)
-    return Pairing(ours, theirs, pairs, unpaired, fresh, chosen)
+    theirs_O = partner_of[key_N[own]]
+    paired = theirs_O >= 0
+    fresh = bool(len(own)) and bool(trials.is_confirm[own].all())
+    return Pairing(trials, ours, theirs, own[paired], theirs_O[paired], own[~paired], fresh, chosen)
 
 
-def _is_of(row: Row, side: Side) -> bool:
-    return side in (row["mode"], scheme_of(row))
+def _of_side(trials: Trials, side: Side) -> Mask:
+    if side in (Mode.SCRATCH, Scheme.SCRATCH):
+        return trials.is_scratch
+    if side == Mode.DISTILLED:
+        return trials.is_distilled
+    return trials.is_joint if side == Scheme.JOINT else ~trials.is_scratch & ~trials.is_joint
 
 
-def _own_key(row: Row) -> tuple[Any, ...]:
-    return (*_architecture(row), row["settings"], row["gan_weight"])
-
-
-def _partner_key(theirs: Side) -> Callable[[Row], tuple[Any, ...]]:
-    if theirs in (Mode.SCRATCH, Scheme.SCRATCH):
-        return _architecture
-    return lambda row: (*_architecture(row), row["settings"])
-
-
-def _architecture(row: Row) -> tuple[Any, ...]:
-    return (*size_of(row), row["seed"])
-
-
-def _first_of_each(rows: Iterable[Row], key: Callable[[Row], tuple[Any, ...]]) -> dict[tuple[Any, ...], Row]:
-    """By key the row of the largest budget; of equal budgets the first."""
-    found: dict[tuple[Any, ...], Row] = {}
-    for row in sorted(rows, key=lambda row: (-row["kimg"], row["trial"])):
-        found.setdefault(key(row), row)
-    return found
+def _largest_budget(trials: Trials, rows: Ints, key_N: Ints) -> Ints:
+    """Of the rows of each key that of the largest budget; of equal budgets the first trial. Largest budgets first."""
+    rows = rows[np.lexsort((trials.integers("trial")[rows], -trials.numbers("kimg")[rows]))]
+    return np.asarray(rows[first_of_each(key_N[rows])], dtype=np.int64)

@@ -5,6 +5,7 @@ import statistics
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from scipy.stats import t
@@ -14,9 +15,10 @@ from analysis.comparison.steps import Point, segments
 from analysis.comparison.versus import Comparison, Contender, ShareDifference
 from analysis.errors import AnalysisError
 from analysis.frontier.attainment import SeedSets, seed_sets
-from analysis.frontier.pareto import OBJECTIVES, dominated_share, final_students, front_of
-from analysis.frontier.students import Student, is_result, students_of
-from analysis.schema import Phase, require_one_protocol, require_one_teacher, student_of
+from analysis.frontier.pareto import OBJECTIVES, dominated_share, final_students, nondominated
+from analysis.frontier.students import Students, final_searched, fresh_students
+from analysis.schema import Phase, require_one_protocol, require_one_teacher
+from analysis.trials import Floats, Trials
 
 LEVEL = 0.95
 TEACHERS_METRICS = ("fid", "inception_score")  # in every row beside the student's
@@ -89,38 +91,40 @@ def _fronts(tables: tuple[pa.Table, pa.Table], objectives: tuple[str, str]) -> t
     """The two frontiers in ascending order of cost, and the phase whose medians they are of."""
     cost, quality = objectives[0], QUALITIES[objectives[1]]
     chosen = [_frontier(_searched(table, quality), cost, quality) for table in tables]
-    fresh = [_confirmed(table, students, quality) for table, students in zip(tables, chosen, strict=True)]
-    if all(students and _frontier(students, cost, quality) for students in fresh):
+    fresh = [_confirmed(students, quality) for students in chosen]
+    if all(len(_frontier(students, cost, quality)) for students in fresh):
         chosen = [_frontier(students, cost, quality) for students in fresh]
         phase = Phase.CONFIRM
     else:
         phase = Phase.SEARCH
-    return phase, [[(float(student.row[cost]), student.median) for student in students] for students in chosen]
+    return phase, [
+        list(zip(_costs(students, cost).tolist(), students.median_S.tolist(), strict=True)) for students in chosen
+    ]
 
 
-def _searched(table: pa.Table, quality: Column) -> list[Student]:
+def _searched(table: pa.Table, quality: Column) -> Students:
     """The students of the search that were measured; of all phases where none of the search has finished."""
-    rows = final_students(table).to_pylist()
-    searched = [row for row in rows if row["phase"] == Phase.SEARCH]
-    return [student for student in students_of(searched or rows, quality) if student.values]
+    students = final_searched(Trials(table), quality)
+    return students.take(students.measured_S > 0)
 
 
-def _confirmed(table: pa.Table, students: list[Student], quality: Column) -> list[Student]:
+def _confirmed(students: Students, quality: Column) -> Students:
     """The same students by their fresh seeds; none where one of them has none."""
-    rows = [row for row in table.to_pylist() if is_result(row) and row["phase"] == Phase.CONFIRM]
-    fresh = {student_of(student.row): student for student in students_of(rows, quality)}
-    keys = [student_of(student.row) for student in students]
-    return [fresh[key] for key in keys] if all(key in fresh for key in keys) else []
+    fresh = fresh_students(students.trials, quality)
+    if not np.isin(students.code_S, fresh.code_S).all():
+        return fresh.take(np.zeros(len(fresh), dtype=np.bool_))
+    order = np.argsort(fresh.code_S)
+    return fresh.take(order[np.searchsorted(fresh.code_S[order], students.code_S)])
 
 
-def _frontier(students: list[Student], cost: str, quality: Column) -> list[Student]:
+def _frontier(students: Students, cost: str, quality: Column) -> Students:
     """Those that no other dominates in `cost` and the median, cheapest first; of equal ones the first."""
     sign = -1.0 if quality.higher_is_better else 1.0
-    points: dict[Point, Student] = {}
-    for student in students:
-        if student.row[cost] is not None:
-            points.setdefault((float(student.row[cost]), sign * student.median), student)
-    return [points[point] for point in front_of(list(points))]
+    return students.take(nondominated(np.stack([_costs(students, cost), sign * students.median_S], axis=1)))
+
+
+def _costs(students: Students, cost: str) -> Floats:
+    return students.trials.numbers(cost)[students.row_S]
 
 
 def _contender(
@@ -163,7 +167,7 @@ def _share(a: Contender, b: Contender, tables: tuple[pa.Table, pa.Table], relati
     both = max(own[0][0], own[1][0]), max(own[0][1], own[1][1])
     boxes = own if relative else [both, both]
     for phase in (Phase.SEARCH, Phase.CONFIRM):  # every student of a search is in it, only some are confirmed
-        sets = [seed_sets(table, OBJECTIVES, (phase,)) for table in tables]
+        sets = [seed_sets(Trials(table), OBJECTIVES, (phase,)) for table in tables]
         if sets[0] is not None and sets[1] is not None:
             of_a, of_b = _by_seed(sets[0], boxes[0]), _by_seed(sets[1], boxes[1])
             low, high = welch_interval(of_a, of_b)

@@ -107,7 +107,9 @@ def sharpness_figure(findings: Findings) -> Figure:
 
     Raises AnalysisError where no trial has finished with one.
     """
-    rows_of = {scheme: [row for row in findings.table.to_pylist() if _is_of(row, scheme)] for scheme in SCHEME_COLOURS}
+    shown = ["mode", "gan_weight", "final", "sharpness", "parameters"]
+    rows = findings.table.select(shown).to_pylist()
+    rows_of = {scheme: [row for row in rows if _is_of(row, scheme)] for scheme in SCHEME_COLOURS}
     if not any(rows_of.values()) or not findings.first["teacher_sharpness"] > 0:
         raise AnalysisError("A figure of sharpness needs a finished trial and its teacher's", "none", "Let it run on.")
 

@@ -14,24 +14,22 @@ import moocore
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from analysis.columns import COLUMNS
 from analysis.errors import AnalysisError
-from analysis.frontier.pareto import OBJECTIVES, final_students, objective_points
-from analysis.frontier.students import is_result
+from analysis.frontier.pareto import OBJECTIVES, objective_points
 from analysis.nouns import counted
-from analysis.schema import Mode, Phase, require_one_protocol, student_of
+from analysis.schema import Phase, require_one_protocol
+from analysis.trials import Floats, Ints, Trials, first_of_each
 
 LEVELS = (0.05, 0.5, 0.95)
-_STUDENT = ("dataset", "width", "depth", "block", "gan_weight", "settings")
 
 Point = tuple[float, ...]
 
 
 @dataclass(frozen=True)
 class SeedSets:
-    """For each seed the finished students of those that every seed has a result of (`students.is_result`).
+    """For each seed the finished students of those that every seed has a result of (`Trials.is_result`).
 
     `sets` has by seed float64 NK in the objectives' own units. A student that failed with a seed is absent from its
     set, which may be empty.
@@ -88,9 +86,16 @@ def attainment(
     above (n - 1)/n, and at 0.5 the median of an odd number of seeds and the better of the two middle ones of an even
     number. Raises AnalysisError for rows of several protocols, other objectives, and levels outside (0, 1].
     """
+    return attainment_of(Trials(table), objectives, levels)
+
+
+def attainment_of(
+    trials: Trials, objectives: Sequence[str] = OBJECTIVES, levels: Sequence[float] = LEVELS
+) -> Attainment | None:
+    """`attainment` of rows as arrays."""
     if not levels or not all(0 < level <= 1 for level in levels):
         raise AnalysisError("A level is a share of the seeds above 0 and up to 1", list(levels), "Choose others.")
-    found = seed_sets(table, objectives)
+    found = seed_sets(trials, objectives)
     if found is None:
         return None
     seeds = len(found.sets)
@@ -100,38 +105,42 @@ def attainment(
 
 
 def seed_sets(
-    table: pa.Table, objectives: Sequence[str] = OBJECTIVES, phases: Sequence[Phase] = (Phase.CONFIRM, Phase.SEARCH)
+    trials: Trials, objectives: Sequence[str] = OBJECTIVES, phases: Sequence[Phase] = (Phase.CONFIRM, Phase.SEARCH)
 ) -> SeedSets | None:
     """The sets of the first of `phases` in which several seeds share a student; None where there is none."""
-    objective_points(table.slice(0, 0), objectives)  # refuses other objectives of an empty table too
-    distilled = table.filter(pc.equal(table["mode"], Mode.DISTILLED.value))
-    require_one_protocol(distilled)
+    objective_points(trials.table.slice(0, 0), objectives)  # refuses other objectives of an empty table too
+    require_one_protocol(trials.table, np.flatnonzero(trials.is_distilled))
     for phase in phases:
-        found = _sets_of(distilled.filter(pc.equal(distilled["phase"], phase.value)), phase, objectives)
+        found = _sets_of(trials, phase, objectives)
         if found is not None:
             return found
     return None
 
 
-def _sets_of(rows: pa.Table, phase: Phase, objectives: Sequence[str]) -> SeedSets | None:
-    evidence = [is_result(row) for row in rows.select(["mode", "phase", "final", "state"]).to_pylist()]
-    rows = rows.filter(pa.array(evidence, pa.bool_()))
-    seeds = sorted(rows["seed"].unique().to_pylist())
-    if len(seeds) < 2:
+def _sets_of(trials: Trials, phase: Phase, objectives: Sequence[str]) -> SeedSets | None:
+    rows = np.flatnonzero(trials.is_result & trials.where("phase", phase))
+    number = len(first_of_each(trials.seed[rows]))
+    if number < 2:
         return None
-    students = [student_of(row) for row in rows.select(_STUDENT).to_pylist()]
-    tried: dict[tuple[Any, ...], set[int]] = {}
-    for student, seed in zip(students, rows["seed"].to_pylist(), strict=True):
-        tried.setdefault(student, set()).add(seed)
-    shared = {student for student, found in tried.items() if len(found) == len(seeds)}
-    if not shared:
+    tried = first_of_each(trials.student_seed[rows])
+    seeds_of_student = np.bincount(trials.student[rows[tried]])
+    shared = seeds_of_student == number
+    if not shared.any():
         return None
-    final = final_students(rows.filter(pa.array([student in shared for student in students])))
-    points_NK = objective_points(final, objectives)
-    seed_N = final["seed"].to_numpy()
-    finite_N = np.isfinite(points_NK).all(axis=1)
-    sets = {seed: points_NK[(seed_N == seed) & finite_N] for seed in seeds}
-    return SeedSets(tuple(objectives), str(phase), len(shared), sets)
+    seed_N = trials.integers("seed")
+    seeds = np.unique(seed_N[rows])
+    final = rows[shared[trials.student[rows]] & trials.is_finished[rows]]
+    points_NK = objective_points(trials.table, objectives)[final]
+    final, points_NK = _where_finite(final, points_NK)
+    order = np.argsort(seed_N[final], kind="stable")
+    ends = np.searchsorted(seed_N[final[order]], seeds[1:])
+    sets = dict(zip(seeds.tolist(), np.split(points_NK[order], ends), strict=True))
+    return SeedSets(tuple(objectives), str(phase), int(shared.sum()), sets)
+
+
+def _where_finite(rows: Ints, points_NK: Floats) -> tuple[Ints, Floats]:
+    finite = np.isfinite(points_NK).all(axis=1)
+    return rows[finite], points_NK[finite]
 
 
 def _surface(found: SeedSets, attained_by: int) -> tuple[Point, ...]:

@@ -28,9 +28,15 @@ def pareto_frontier(table: pa.Table, objectives: Sequence[str] = OBJECTIVES) -> 
     NaN or infinite never enter; of rows with equal objectives the first stays. Raises AnalysisError for rows of
     several protocols and for other objectives.
     """
-    is_student = _is_final_student(table)
-    rows = np.flatnonzero(is_student)
-    require_one_protocol(table.select(["protocol_digest"]).filter(is_student))
+    return table.take(nondominated_rows(table, np.flatnonzero(_is_final_student(table)), objectives))
+
+
+def nondominated_rows(table: pa.Table, rows: npt.NDArray[np.int64], objectives: Sequence[str]) -> npt.NDArray[np.int64]:
+    """Which of `rows` of the table no other of them dominates, in ascending order of the first objective.
+
+    As in `pareto_frontier`, of which they are the rows; only these need then be copied of a table of a million.
+    """
+    require_one_protocol(table, rows)
     points_NK = objective_points(table, objectives)[rows]
     finite = np.isfinite(points_NK).all(axis=1)
     rows, points_NK = rows[finite], points_NK[finite]
@@ -38,8 +44,7 @@ def pareto_frontier(table: pa.Table, objectives: Sequence[str] = OBJECTIVES) -> 
         keep = moocore.is_nondominated(points_NK, maximise=_maximise(objectives), keep_weakly=False)
         rows, points_NK = rows[keep], points_NK[keep]
     trials = table["trial"].to_numpy()[rows]
-    # Only the frontier's rows are copied, and once: a table can have a million.
-    return table.take(rows[np.lexsort((trials, points_NK[:, 0]))])
+    return np.asarray(rows[np.lexsort((trials, points_NK[:, 0]))], dtype=np.int64)
 
 
 def hypervolume(frontier: pa.Table, reference: Sequence[float], objectives: Sequence[str] = OBJECTIVES) -> float:
@@ -80,10 +85,15 @@ def front_of(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]
     Points that are not finite never enter.
     """
     points_N2 = _finite(points)
-    if not len(points_N2):
-        return []
-    keep = moocore.is_nondominated(points_N2, keep_weakly=False)
-    return sorted((float(first), float(second)) for first, second in points_N2[keep])
+    return [(float(first), float(second)) for first, second in points_N2[nondominated(points_N2)]]
+
+
+def nondominated(points_N2: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:
+    """The places of the finite points, less being better, that no other dominates, in order; of equals the first."""
+    places = np.flatnonzero(np.isfinite(points_N2).all(axis=1))
+    if len(places):
+        places = places[moocore.is_nondominated(points_N2[places], keep_weakly=False)]
+    return np.asarray(places[np.lexsort(points_N2[places].T[::-1])], dtype=np.int64)
 
 
 def dominated_share(students: Sequence[tuple[float, float]], teacher: tuple[float, float]) -> float:

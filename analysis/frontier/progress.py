@@ -1,14 +1,16 @@
 """How a search came on: what its students dominate, trial by trial and by what was spent."""
 
 from bisect import bisect_left, bisect_right
-from itertools import accumulate
 
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 
-from analysis.frontier.pareto import OBJECTIVES, final_students, objective_points, reference_of
-from analysis.schema import Phase, require_one_protocol, require_one_teacher
+from analysis.frontier.pareto import OBJECTIVES, objective_points, reference_of
+from analysis.schema import require_one_protocol, require_one_teacher
+from analysis.trials import Floats, Trials
 
+FIRST_STRETCH, LONGEST_STRETCH = 64, 65_536  # points that are tried against one frontier
 PROGRESS_SCHEMA = pa.schema(
     [
         ("trial", pa.int64()),
@@ -26,25 +28,42 @@ def search_progress(table: pa.Table, reference: tuple[float, float] | None = Non
     students so far; `reference` takes the place of the teacher's (parameters, FID). No row where there was no search.
     Raises AnalysisError for rows of several protocols, and without `reference` of several teachers.
     """
-    searched = table.filter(pc.equal(table["phase"], Phase.SEARCH.value)).sort_by("trial")
-    require_one_protocol(searched)
-    if not len(searched):
+    trials = Trials(table)
+    rows = np.flatnonzero(trials.is_search)
+    rows = rows[np.argsort(trials.integers("trial")[rows], kind="stable")]
+    require_one_protocol(table, rows)
+    if not len(rows):
         return PROGRESS_SCHEMA.empty_table()
     if reference is None:
-        require_one_teacher(searched)
-        reference = searched["teacher_parameters"][0].as_py(), searched["teacher_fid"][0].as_py()
-    corner = reference_of(reference)
-    staircase, shares = _Staircase(corner), []
-    positions = pa.array(range(len(searched)))
-    students = final_students(searched.append_column("position", positions))
-    points = dict(zip(students["position"].to_pylist(), objective_points(students, OBJECTIVES).tolist(), strict=True))
-    for position in range(len(searched)):
-        if position in points:
-            staircase.add(*points[position])
-        shares.append(staircase.area / (corner[0] * corner[1]))
-    spent = list(accumulate(searched["kimg"].to_pylist()))
-    columns = [searched["trial"].to_pylist(), list(range(1, len(searched) + 1)), spent, shares]
+        require_one_teacher(table, rows)
+        first = trials.row(int(rows[0]))
+        reference = first["teacher_parameters"], first["teacher_fid"]
+    points_N2 = objective_points(table, OBJECTIVES)[rows]
+    points_N2[~(trials.is_finished & trials.is_distilled)[rows]] = np.nan
+    columns = [
+        trials.integers("trial")[rows],
+        np.arange(1, len(rows) + 1),
+        np.cumsum(trials.numbers("kimg")[rows]),
+        _shares(points_N2, reference_of(reference)),
+    ]
     return pa.table(dict(zip(PROGRESS_SCHEMA.names, columns, strict=True)), schema=PROGRESS_SCHEMA)
+
+
+def _shares(points_N2: Floats, corner: tuple[float, float]) -> Floats:
+    """The share of the box up to `corner` that is dominated after each of the points; one with a NaN is none."""
+    staircase, areas_N, begin, size = _Staircase(corner), np.zeros(len(points_N2)), 0, FIRST_STRETCH
+    while begin < len(points_N2):
+        # Few points of a long search are beyond the frontier before them: those of a stretch at once.
+        stretch_N2 = points_N2[begin : begin + size]
+        before = staircase.area
+        at = begin
+        for place in np.flatnonzero(staircase.would_grow(stretch_N2)):
+            areas_N[at : begin + place] = before
+            staircase.add(*stretch_N2[place].tolist())
+            before, at = staircase.area, begin + int(place)
+        areas_N[at : begin + len(stretch_N2)] = before
+        begin, size = begin + len(stretch_N2), min(2 * size, LONGEST_STRETCH)
+    return areas_N / (corner[0] * corner[1])
 
 
 class _Staircase:
@@ -58,6 +77,13 @@ class _Staircase:
         self._xs: list[float] = []  # ascending
         self._ys: list[float] = []  # descending
         self.area = 0.0
+
+    def would_grow(self, points_M2: Floats) -> npt.NDArray[np.bool_]:
+        """Which of the points `add` would not leave out now."""
+        if not self._xs:
+            return np.ones(len(points_M2), dtype=np.bool_)
+        before = np.searchsorted(self._xs, points_M2[:, 0], side="right") - 1
+        return (before < 0) | (np.array(self._ys)[before] > points_M2[:, 1])
 
     def add(self, x: float, y: float) -> None:
         """Add a point. One beyond the corner, on it, or with a NaN changes nothing."""

@@ -1,21 +1,22 @@
-"""Trials as students: several seeds of one student are one student, and fresh seeds stand beside searched ones."""
+"""Trials as students: several seeds of one student are one student, and fresh seeds stand beside searched ones.
 
-import math
-import statistics
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+Shapes: N trials, S students, V values of all students' seeds.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from analysis.columns import Column, column_of
-from analysis.frontier.pareto import final_students, pareto_frontier
-from analysis.schema import Mode, Phase, TrialState, student_of
+from analysis.frontier.pareto import nondominated_rows
+from analysis.schema import STUDENT
+from analysis.trials import Floats, Ints, Mask, Trials, by_code, codes_of, first_of_each, last_of_each
 
 Row = dict[str, Any]
-# Of a worker, a machine or a person, and no evidence about the student: OUT_OF_MEMORY, LOST, INTERRUPTED.
-FAILURES = (TrialState.DIVERGED, TrialState.FAILED)
 _CONFIRMED = {
     "confirmed": pa.float64(),
     "confirmed_low": pa.float64(),
@@ -47,27 +48,86 @@ class Student:
         return len(self.values) + self.failed
 
 
-def is_result(row: Row) -> bool:
-    """Whether a row is evidence about a student: it reached the full budget, or failed on the way."""
-    if row["mode"] != Mode.DISTILLED or row["phase"] not in (Phase.SEARCH, Phase.CONFIRM):
-        return False
-    return bool(row["final"] and row["state"] == TrialState.COMPLETED) or row["state"] in FAILURES
+@dataclass(frozen=True)
+class Students:
+    """Many students, smallest first, as arrays; an index gives one as a Student.
+
+    `row_S` is the place in the table of the seed nearest to the median, `code_S` the student's in
+    `Trials.student`. The measured values of student s are those of values_V from start_S on, measured_S in number.
+    """
+
+    trials: Trials
+    row_S: Ints
+    code_S: Ints
+    parameters_S: Ints
+    median_S: Floats
+    failed_S: Ints
+    measured_S: Ints
+    start_S: Ints
+    values_V: Floats
+
+    def __len__(self) -> int:
+        return len(self.row_S)
+
+    def __getitem__(self, index: int) -> Student:
+        values = tuple(self.values_of(index).tolist())
+        row = self.trials.row(int(self.row_S[index]))
+        return Student(row, values, int(self.failed_S[index]), float(self.median_S[index]))
+
+    def __iter__(self) -> Iterator[Student]:
+        return (self[index] for index in range(len(self)))
+
+    @property
+    def seed_counts(self) -> Ints:
+        return self.measured_S + self.failed_S
+
+    def values_of(self, index: int) -> Floats:
+        """What the seeds of one student measured."""
+        start = int(self.start_S[index])
+        return self.values_V[start : start + int(self.measured_S[index])]
+
+    def take(self, which: Ints | Mask) -> "Students":
+        """Those at some places, or where a mask is true."""
+        names = ("row_S", "code_S", "parameters_S", "median_S", "failed_S", "measured_S", "start_S")
+        return replace(self, **{name: getattr(self, name)[which] for name in names})
 
 
-def students_of(rows: Iterable[Row], column: Column) -> Iterator[Student]:
-    """The students of `rows`, smallest first, each seed once: the finished row of it, where there is one."""
-    groups: dict[tuple[Any, ...], dict[int, Row]] = {}
-    for row in sorted(rows, key=lambda row: (row["parameters"], row["trial"])):
-        seeds = groups.setdefault(student_of(row), {})
-        if row["seed"] not in seeds or not _is_measured(seeds[row["seed"]], column):
-            seeds[row["seed"]] = row
-    for group in groups.values():
-        rows_of_one = list(group.values())
-        values = tuple(row[column.name] for row in rows_of_one if _is_measured(row, column))
-        failed = len(rows_of_one) - len(values)
-        worst = -math.inf if column.higher_is_better else math.inf
-        median = statistics.median([*values, *[worst] * failed])
-        yield Student(_nearest(rows_of_one, median, column), values, failed, median)
+def students_of(trials: Trials, which: Mask, column: Column) -> Students:
+    """The students of the rows that `which` marks, smallest first.
+
+    Each seed once: the finished row of it, where there is one.
+    """
+    rows = np.flatnonzero(which)
+    parameters_N = trials.integers("parameters")
+    rows = rows[np.lexsort((trials.integers("trial")[rows], parameters_N[rows]))]
+    is_measured = _measured(trials, column)
+    # By student in the order of their first rows, within one by seed in the order of theirs.
+    rows = rows[_row_of_each_seed(trials.student_seed[rows], is_measured[rows])]
+    student = trials.student[rows]
+    number = by_code(student)
+    first = first_of_each(student)
+    number[student[first]] = np.arange(len(first))
+    group = number[student]
+    order = np.argsort(group, kind="stable")
+    rows, group = rows[order], group[order]
+    counts_S = np.bincount(group)
+    starts_S = np.cumsum(counts_S) - counts_S
+    measured = is_measured[rows]
+    values = trials.numbers(column.name)[rows]
+    worst = -np.inf if column.higher_is_better else np.inf
+    median_S, nearest_S = _medians(np.where(measured, values, worst), measured, counts_S, starts_S)
+    measured_S = np.bincount(group[measured], minlength=len(counts_S))
+    return Students(
+        trials=trials,
+        row_S=rows[nearest_S],
+        code_S=trials.student[rows[starts_S]],
+        parameters_S=parameters_N[rows[nearest_S]],
+        median_S=median_S,
+        failed_S=counts_S - measured_S,
+        measured_S=measured_S,
+        start_S=np.cumsum(measured_S) - measured_S,
+        values_V=values[measured],
+    )
 
 
 def searched_students(table: pa.Table, metric: str = "fid") -> pa.Table:
@@ -75,20 +135,33 @@ def searched_students(table: pa.Table, metric: str = "fid") -> pa.Table:
 
     Of all phases where no student of the search has finished.
     """
-    students = final_students(table)
-    searched = students.filter(pc.equal(students["phase"], Phase.SEARCH.value))
-    rows = (searched if len(searched) else students).to_pylist()
-    return pa.Table.from_pylist([student.row for student in students_of(rows, column_of(metric))], table.schema)
+    return table.take(final_searched(Trials(table), column_of(metric)).row_S)
+
+
+def final_searched(trials: Trials, column: Column) -> Students:
+    """The final students of the search, and of all phases where no student of the search has finished."""
+    final = trials.is_finished & trials.is_distilled
+    searched = final & trials.is_search
+    return students_of(trials, searched if searched.any() else final, column)
 
 
 def student_frontier(table: pa.Table, metric: str = "fid", cost: str = "parameters") -> pa.Table:
     """The Pareto frontier of the searched students, smallest first, so that one lucky seed does not decide it."""
-    return pareto_frontier(searched_students(table, metric), (cost, metric))
+    return frontier_of(final_searched(Trials(table), column_of(metric)), (cost, metric))
+
+
+def frontier_of(students: Students, objectives: tuple[str, str]) -> pa.Table:
+    """The rows of those students that no other dominates, in ascending order of the first objective."""
+    table = students.trials.table
+    return table.take(nondominated_rows(table, students.row_S, objectives))
 
 
 def confirmed_students(table: pa.Table, metric: str = "fid") -> pa.Table:
     """The searched students that fresh seeds finished for, with the columns of `with_confirmations`, smallest first."""
-    students = with_confirmations(searched_students(table, metric), table, metric)
+    trials, column = Trials(table), column_of(metric)
+    searched, fresh = final_searched(trials, column), fresh_students(trials, column)
+    rows = searched.row_S[np.isin(searched.code_S, fresh.code_S)]  # copies no row that has none
+    students = with_fresh(table.take(rows), fresh)
     students = students.filter(pc.is_valid(students["confirmed"]))
     return students.sort_by([("parameters", "ascending"), ("trial", "ascending")])
 
@@ -100,33 +173,72 @@ def with_confirmations(students: pa.Table, table: pa.Table, metric: str = "fid")
     confirmed_low and confirmed_high (the range of what was measured), confirmed_seeds (how many were measured) and
     confirmed_failed (how many failed); all null where nothing was confirmed.
     """
-    rows = table.filter(pc.equal(table["phase"], Phase.CONFIRM.value)).to_pylist()
-    confirmed = students_of((row for row in rows if is_result(row)), column_of(metric))
-    known = {student_of(student.row): _confirmation(student) for student in confirmed}
-    nothing: dict[str, Any] = dict.fromkeys(_CONFIRMED)
-    found = [known.get(student_of(row), nothing) for row in students.to_pylist()]
-    columns = pa.Table.from_pylist(found, pa.schema(_CONFIRMED))
-    for name in _CONFIRMED:
-        students = students.append_column(name, columns[name])
+    return with_fresh(students, fresh_students(Trials(table), column_of(metric)))
+
+
+def fresh_students(trials: Trials, column: Column) -> Students:
+    """The students of the fresh seeds."""
+    return students_of(trials, trials.is_result & trials.is_confirm, column)
+
+
+def with_fresh(students: pa.Table, fresh: Students) -> pa.Table:
+    """`with_confirmations` by students of fresh seeds that are known."""
+    known = fresh.trials.table.select(STUDENT).take(fresh.row_S)
+    both = pa.concat_tables([known, students.select(STUDENT)])
+    codes = codes_of([both[name] for name in STUDENT])
+    place = by_code(codes)
+    place[codes[: len(fresh)]] = np.arange(len(fresh))
+    index = pa.array(place[codes[len(fresh) :]])
+    index = pc.if_else(pc.less(index, 0), None, index)  # taking a null gives a null
+    for name, values in _confirmations(fresh).items():
+        students = students.append_column(name, values.take(index))
     return students
 
 
-def _confirmation(student: Student) -> dict[str, Any]:
-    return {
-        "confirmed": student.median if math.isfinite(student.median) else None,
-        "confirmed_low": min(student.values, default=None),
-        "confirmed_high": max(student.values, default=None),
-        "confirmed_seeds": len(student.values),
-        "confirmed_failed": student.failed,
+def _confirmations(fresh: Students) -> dict[str, pa.Array]:
+    values = [fresh.values_of(index) for index in range(len(fresh))]
+    medians = [float(median) if np.isfinite(median) else None for median in fresh.median_S]
+    columns = {
+        "confirmed": medians,
+        "confirmed_low": [float(own.min()) if len(own) else None for own in values],
+        "confirmed_high": [float(own.max()) if len(own) else None for own in values],
+        "confirmed_seeds": fresh.measured_S,
+        "confirmed_failed": fresh.failed_S,
     }
+    return {name: pa.array(columns[name], kind) for name, kind in _CONFIRMED.items()}
 
 
-def _nearest(rows: list[Row], median: float, column: Column) -> Row:
-    measured = [row for row in rows if _is_measured(row, column)]
-    return min(measured, key=lambda row: abs(row[column.name] - median), default=rows[0])
+def _row_of_each_seed(codes: Ints, measured: Mask) -> Ints:
+    """The place of the first measured row of each code, or else of its last, by the codes' first places."""
+    chosen = last_of_each(codes)
+    first_measured = by_code(codes)
+    places = np.flatnonzero(measured)[::-1]
+    first_measured[codes[places]] = places
+    found = first_measured[codes[chosen]]
+    return np.where(found >= 0, found, chosen)
 
 
-def _is_measured(row: Row, column: Column) -> bool:
-    value = row[column.name]
-    finished = row["final"] and row["state"] == TrialState.COMPLETED
-    return bool(finished and value is not None and math.isfinite(value) and (value > 0 or not column.log))
+def _medians(values: Floats, measured: Mask, counts_S: Ints, starts_S: Ints) -> tuple[Floats, Ints]:
+    """Each student's median, and the place of the first measured value that is nearest to it.
+
+    A student's values lie side by side. Those with the same number of seeds are worked out together.
+    """
+    median_S, nearest_S = np.empty(len(counts_S)), np.empty(len(counts_S), dtype=np.int64)
+    for count in np.unique(counts_S):
+        of_count = np.flatnonzero(counts_S == count)
+        places = starts_S[of_count, None] + np.arange(count)
+        own = values[places]
+        middle = [(count - 1) // 2, count // 2]
+        low, high = np.partition(own, middle, axis=1)[:, middle].T
+        median = (low + high) / 2
+        # Of a student most of whose seeds failed all are as near.
+        at = np.where(np.isfinite(median), median, 0.0)[:, None]
+        apart = np.where(measured[places] & np.isfinite(median)[:, None], np.abs(own - at), 0.0)
+        apart[~measured[places]] = np.inf
+        median_S[of_count], nearest_S[of_count] = median, starts_S[of_count] + np.argmin(apart, axis=1)
+    return median_S, nearest_S
+
+
+def _measured(trials: Trials, column: Column) -> Mask:
+    values = trials.numbers(column.name)
+    return trials.is_finished & np.isfinite(values) & ((values > 0) if column.log else np.bool_(True))

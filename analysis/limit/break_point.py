@@ -1,7 +1,7 @@
 """Where quality begins to fall away faster: the corner of two lines through the curve of quality over size.
 
 Sizes are natural logarithms of parameters, one for each observation; values are turned so that lower is better.
-Shapes: N observations, T corners tried.
+Shapes: N observations, M of them or of their means, T corners tried, R repetitions.
 """
 
 import functools
@@ -16,6 +16,7 @@ CORNERS = 241  # tried between the second smallest and the second largest size
 MARGIN = 0.1  # of the range of sizes at each end: a line through two sizes side by side has any slope
 REPETITIONS = 1999  # of the straight line, for the p-value
 SIGNIFICANT = 0.05
+MOST_APART = 2_000  # observations whose noise is drawn one by one
 FEWEST_SIZES = 5
 
 
@@ -47,6 +48,20 @@ class Corner:
     p_value: float
 
 
+@dataclass(frozen=True)
+class _Sample:
+    """Observations, or the means of several: `values_M` and designs are multiplied by the roots of their numbers.
+
+    `within` is the sum of squares about these means, and `free_within` its degrees of freedom.
+    """
+
+    sizes_M: Floats
+    values_M: Floats
+    roots_M: Floats
+    within: float
+    free_within: int
+
+
 def find_corner(sizes_N: Floats, values_N: Floats, level: float = LEVEL) -> Corner | str:
     """The corner of the best two lines that meet, the steeper below it, or in words why there is none to state.
 
@@ -61,20 +76,21 @@ def find_corner(sizes_N: Floats, values_N: Floats, level: float = LEVEL) -> Corn
     free = len(sizes_N) - 4
     if free < 2:
         return "a break point needs 6 measured values"
-    corners_T, hinges_NT = _hinges(sizes_N)
-    straight = _without_line(sizes_N, values_N)
-    bends_T = straight @ hinges_NT  # above 0: the values rise faster below the corner
+    sample = _sample(sizes_N, values_N)
+    corners_T, hinges_MT = _hinges(sample)
+    straight = _without_line(sample, sample.values_M)
+    bends_T = straight @ hinges_MT  # above 0: the values rise faster below the corner
     gains_T = np.maximum(bends_T, 0.0) ** 2
-    best, total = int(np.argmax(gains_T)), float(straight @ straight)
+    best, total = int(np.argmax(gains_T)), float(straight @ straight) + sample.within
     # What is left of a straight line is rounding, in which any corner can be seen.
     if total <= len(values_N) * (1e-9 * max(1.0, float(np.abs(values_N).max()))) ** 2:
         return "the curve is a straight line"
-    p_value = _p_value(float(gains_T[best]) / total, sizes_N)
+    p_value = _p_value(float(gains_T[best]) / total, sample)
     if p_value > SIGNIFICANT:
         return f"no significant break: two lines fit no better than one (p = {p_value:.2g})"
     noise = (total - gains_T[best]) / free
     excess_T = gains_T[best] - gains_T - noise * f_distribution.ppf(level, 1, free)
-    above, below = _slopes(sizes_N, values_N, float(corners_T[best]))
+    above, below = _slopes(sample, float(corners_T[best]))
     return Corner(
         size=float(corners_T[best]),
         low=_outermost(corners_T, excess_T),
@@ -85,19 +101,36 @@ def find_corner(sizes_N: Floats, values_N: Floats, level: float = LEVEL) -> Corn
     )
 
 
-def _hinges(sizes_N: Floats) -> tuple[Floats, Floats]:
+def _sample(sizes_N: Floats, values_N: Floats) -> _Sample:
+    """Observations as they are, and of more than MOST_APART the means of each size.
+
+    Least squares on lines over the size knows nothing of a size's observations but their number, their mean, and the
+    sum of squares about it.
+    """
+    if len(sizes_N) <= MOST_APART:
+        return _Sample(sizes_N, values_N, np.ones(len(sizes_N)), 0.0, 0)
+    sizes_M, size_N, counts_M = np.unique(sizes_N, return_inverse=True, return_counts=True)
+    means_M = np.bincount(size_N, values_N) / counts_M
+    within = float(((values_N - means_M[size_N]) ** 2).sum())
+    roots_M = np.sqrt(counts_M)
+    return _Sample(sizes_M, roots_M * means_M, roots_M, within, len(sizes_N) - len(sizes_M))
+
+
+def _hinges(sample: _Sample) -> tuple[Floats, Floats]:
     """The corners tried, away from both ends, and for each the unit vector along which two lines differ from one."""
-    distinct = np.unique(sizes_N)
+    sizes_M = sample.sizes_M
+    distinct = np.unique(sizes_M)
     margin = MARGIN * (distinct[-1] - distinct[0])
     low, high = max(distinct[1], distinct[0] + margin), min(distinct[-2], distinct[-1] - margin)
     corners_T = np.linspace(low, high, CORNERS)
-    hinges_NT = _without_line(sizes_N, np.maximum(corners_T[None, :] - sizes_N[:, None], 0.0))
-    return corners_T, hinges_NT / np.linalg.norm(hinges_NT, axis=0)
+    bent_MT = sample.roots_M[:, None] * np.maximum(corners_T[None, :] - sizes_M[:, None], 0.0)
+    hinges_MT = _without_line(sample, bent_MT)
+    return corners_T, hinges_MT / np.linalg.norm(hinges_MT, axis=0)
 
 
-def _without_line(sizes_N: Floats, values: Floats) -> Floats:
-    """`values`, of which the first axis is N, without their best straight line."""
-    basis, _ = np.linalg.qr(np.stack([np.ones_like(sizes_N), sizes_N], axis=1))
+def _without_line(sample: _Sample, values: Floats) -> Floats:
+    """`values`, of which the first axis is M, without their best straight line."""
+    basis, _ = np.linalg.qr(np.stack([sample.roots_M, sample.roots_M * sample.sizes_M], axis=1))
     return np.asarray(values - basis @ (basis.T @ values), dtype=np.float64)
 
 
@@ -110,24 +143,25 @@ def _outermost(corners_T: Floats, excess_T: Floats) -> float | None:
     return float(corners_T[first - 1] + before / (before - after) * (corners_T[first] - corners_T[first - 1]))
 
 
-def _p_value(share: float, sizes_N: Floats) -> float:
+def _p_value(share: float, sample: _Sample) -> float:
     """How often noise about a straight line has a corner that explains at least `share` of what the line leaves."""
-    shares = _null_shares(tuple(sizes_N.tolist()))
+    shares = _null_shares(tuple(sample.sizes_M.tolist()), tuple(sample.roots_M.tolist()), sample.free_within)
     return float((1 + np.count_nonzero(shares >= share)) / (1 + len(shares)))
 
 
 @functools.lru_cache(maxsize=64)
-def _null_shares(sizes: tuple[float, ...]) -> Floats:
-    sizes_N = np.array(sizes)
-    noise_NR = _without_line(sizes_N, np.random.default_rng(0).standard_normal((len(sizes), REPETITIONS)))
-    _, hinges_NT = _hinges(sizes_N)
-    largest_R = np.maximum(hinges_NT.T @ noise_NR, 0.0).max(axis=0)
-    return np.asarray(largest_R**2 / (noise_NR**2).sum(axis=0), dtype=np.float64)
+def _null_shares(sizes: tuple[float, ...], roots: tuple[float, ...], free_within: int) -> Floats:
+    sample = _Sample(np.array(sizes), np.zeros(len(sizes)), np.array(roots), 0.0, free_within)
+    random = np.random.default_rng(0)
+    noise_MR = _without_line(sample, random.standard_normal((len(sizes), REPETITIONS)))
+    within_R = random.chisquare(free_within, REPETITIONS) if free_within else np.zeros(REPETITIONS)
+    _, hinges_MT = _hinges(sample)
+    largest_R = np.maximum(hinges_MT.T @ noise_MR, 0.0).max(axis=0)
+    return np.asarray(largest_R**2 / ((noise_MR**2).sum(axis=0) + within_R), dtype=np.float64)
 
 
-def _slopes(sizes_N: Floats, values_N: Floats, corner: float) -> tuple[float, float]:
-    design = np.stack(
-        [np.ones_like(sizes_N), np.maximum(sizes_N - corner, 0.0), np.minimum(sizes_N - corner, 0.0)], axis=1
-    )
-    _, above, below = np.linalg.lstsq(design, values_N)[0]
+def _slopes(sample: _Sample, corner: float) -> tuple[float, float]:
+    apart_M = sample.sizes_M - corner
+    design = np.stack([np.ones_like(apart_M), np.maximum(apart_M, 0.0), np.minimum(apart_M, 0.0)], axis=1)
+    _, above, below = np.linalg.lstsq(sample.roots_M[:, None] * design, sample.values_M)[0]
     return float(above), float(below)

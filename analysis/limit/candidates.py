@@ -1,15 +1,16 @@
 """Which students are worth trying again: those around the limit, and those on the frontier."""
 
-import math
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from analysis.frontier.students import Student, student_frontier
-from analysis.limit.judging import around_the_crossing, judge, turn
+from analysis.frontier.students import Students, student_frontier
+from analysis.limit.judging import around_the_crossing, judge, turn, turned_values
 from analysis.limit.rule import LimitRule
 from analysis.schema import Phase, student_of
+from analysis.trials import Ints, Trials
 
 Row = dict[str, Any]
 
@@ -24,23 +25,27 @@ def limit_candidates(table: pa.Table, rule: LimitRule, around: int, whole_fronti
     rows of several protocols or teachers.
     """
     searched = table.filter(pc.equal(table["phase"], Phase.SEARCH.value))
-    judgement = judge(searched, rule.column)
-    if not judgement.students:
+    judgement = judge(Trials(searched), rule.column)
+    students = judgement.students
+    if not len(students):
         return table.schema.empty_table()
-    threshold = rule.threshold_for(judgement.students[0].row)
-    chosen = around_the_crossing(judgement.frontier, rule, threshold)
-    for holding in (True, False):
-        side = [student for student in judgement.students if rule.holds(student.median, threshold) == holding]
-        chosen += _nearest([student for student in side if math.isfinite(student.median)], rule, threshold)[:around]
-    rows = [student.row for student in chosen]
+    threshold = rule.threshold_for(students[0].row)
+    chosen = [around_the_crossing(judgement.frontier, rule, threshold)]
+    holding_S = rule.holding(students.median_S, threshold)
+    for side_S in (holding_S, ~holding_S):
+        side = students.take(side_S & np.isfinite(students.median_S))
+        chosen.append(side.take(_by_distance(side, rule, threshold)[:around]))
+    rows = [row for side in chosen for row in searched.take(side.row_S).to_pylist()]
     rows += student_frontier(searched, rule.metric).to_pylist() if whole_frontier else []
-    students = sorted(_each_once(rows), key=lambda row: (row["parameters"], row["trial"]))
-    return pa.Table.from_pylist(students, table.schema)
+    return pa.Table.from_pylist(
+        sorted(_each_once(rows), key=lambda row: (row["parameters"], row["trial"])), table.schema
+    )
 
 
-def _nearest(students: list[Student], rule: LimitRule, threshold: float) -> list[Student]:
-    at = turn(threshold, rule.column)
-    return sorted(students, key=lambda student: abs(turn(student.median, rule.column) - at))
+def _by_distance(students: Students, rule: LimitRule, threshold: float) -> Ints:
+    """The places of the students, those nearest to the threshold first."""
+    apart_S = np.abs(turned_values(students.median_S, rule.column) - turn(threshold, rule.column))
+    return np.argsort(apart_S, kind="stable")
 
 
 def _each_once(rows: list[Row]) -> list[Row]:

@@ -7,17 +7,18 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from analysis.columns import Column
-from analysis.frontier.pareto import final_students
-from analysis.frontier.students import Student
+from analysis.frontier.students import Student, Students
 from analysis.limit.break_point import BreakPoint, find_corner
 from analysis.limit.crossing import Floats, Interval, crossing, crossing_interval, falling_curve
-from analysis.limit.judging import Judgement, curve_values, judge, turn, turn_back
+from analysis.limit.judging import Judgement, curve_values, judge, turn, turn_back, turned_values
 from analysis.limit.provisional import ONE_SEED, why_provisional
 from analysis.limit.result import CompressionLimit, CurvePoint, LimitStatus
 from analysis.limit.rule import LimitRule
 from analysis.schema import settings_of
+from analysis.trials import Trials
 
 FRESH_SEEDS = 5  # that the remedy advises
 
@@ -29,11 +30,16 @@ def compression_limit(table: pa.Table, rule: LimitRule) -> CompressionLimit:
     the seeds' mean (log) quality over the logarithm of the parameters; the interval is `crossing.crossing_interval`
     and needs two seeds at each size. Raises AnalysisError for rows of several protocols or several teachers.
     """
-    column, judgement = rule.column, judge(table, rule.column)
-    finished = final_students(table).to_pylist()
-    if all(row[rule.metric] is None for row in finished):
-        return _nothing_to_judge(rule, finished[0] if finished else None, judgement)
-    first = finished[0]
+    return limit_of(judge(Trials(table), rule.column), rule)
+
+
+def limit_of(judgement: Judgement, rule: LimitRule) -> CompressionLimit:
+    """`compression_limit` of rows that are judged."""
+    trials, column = judgement.students.trials, rule.column
+    finished = np.flatnonzero(trials.is_finished & trials.is_distilled)
+    first = trials.row(int(finished[0])) if len(finished) else None
+    if first is None or not pc.is_valid(trials.table[rule.metric]).to_numpy()[finished].any():
+        return _nothing_to_judge(rule, first, judgement)
     threshold = rule.threshold_for(first)
     base = CompressionLimit(
         rule=rule,
@@ -45,24 +51,24 @@ def compression_limit(table: pa.Table, rule: LimitRule) -> CompressionLimit:
         threshold=threshold,
         provisional=False,
         confirmed=judgement.confirmed,
-        searched_below=bool(judgement.smaller),
-        searched_above=bool(judgement.larger),
+        searched_below=len(judgement.smaller) > 0,
+        searched_above=len(judgement.larger) > 0,
         teacher_parameters=first["teacher_parameters"],
-        seeds=min((student.seeds for student in judgement.curve), default=0),
+        seeds=int(judgement.curve.seed_counts.min()) if len(judgement.curve) else 0,
         interval_note="no interval: no student has a finite value",
         break_note="no student has a finite value",
     )
     limit = _with_remarks(_with_student(base, judgement), judgement)
-    if not judgement.curve:
+    if not len(judgement.curve):
         return limit
     values, degrees_K = curve_values(judgement.curve, column, threshold)
-    sizes_K = np.log([student.parameters for student in judgement.curve])
+    sizes_K = np.log(judgement.curve.parameters_S)
     fitted_K = falling_curve(np.array([each.mean() for each in values]), np.array([len(each) for each in values]))
     points = zip(judgement.curve, values, fitted_K, strict=True)
     curve = tuple(_point(student, each, float(fitted), column) for student, each, fitted in points)
     limit = _with_crossing(replace(limit, curve=curve), sizes_K, fitted_K, judgement)
     limit = _with_interval(limit, sizes_K, values, degrees_K)
-    return _with_break(limit, judgement.curve)
+    return _with_break(limit, judgement.curve, values)
 
 
 def _nothing_to_judge(rule: LimitRule, row: dict[str, Any] | None, judgement: Judgement) -> CompressionLimit:
@@ -86,11 +92,14 @@ def _nothing_to_judge(rule: LimitRule, row: dict[str, Any] | None, judgement: Ju
 def _with_student(limit: CompressionLimit, judgement: Judgement) -> CompressionLimit:
     """With the smallest student whose median holds; of one size the best."""
     assert limit.threshold is not None
-    holding = [student for student in judgement.students if limit.rule.holds(student.median, limit.threshold)]
-    if not holding:
+    students = judgement.students
+    holding = students.take(limit.rule.holding(students.median_S, limit.threshold))
+    if not len(holding):
         return limit
-    column = limit.rule.column
-    best = min(holding, key=lambda each: (each.parameters, turn(each.median, column), each.row["trial"]))
+    of_one_size = holding.take(holding.parameters_S == holding.parameters_S.min())
+    quality_S = turned_values(of_one_size.median_S, limit.rule.column)
+    trial_S = students.trials.integers("trial")[of_one_size.row_S]
+    best = of_one_size[int(np.lexsort((trial_S, quality_S))[0])]
     return replace(
         limit,
         trial=best.row["trial"],
@@ -150,8 +159,8 @@ def _with_crossing(
 def _status_beyond(limit: CompressionLimit, judgement: Judgement) -> LimitStatus:
     """Of a limit below all sizes that are judged: by what the search alone says of smaller ones."""
     assert limit.threshold is not None
-    smaller = [limit.rule.holds(student.median, limit.threshold) for student in judgement.smaller]
-    return LimitStatus.AT_LEAST if smaller and not any(smaller) else LimitStatus.NOT_REACHED
+    smaller_S = limit.rule.holding(judgement.smaller.median_S, limit.threshold)
+    return LimitStatus.AT_LEAST if len(smaller_S) and not smaller_S.any() else LimitStatus.NOT_REACHED
 
 
 def _with_interval(
@@ -170,10 +179,11 @@ def _with_interval(
     return replace(limit, interval=Interval(low, high), interval_note="")
 
 
-def _with_break(limit: CompressionLimit, curve: Sequence[Student]) -> CompressionLimit:
+def _with_break(limit: CompressionLimit, curve: Students, values: Sequence[Floats]) -> CompressionLimit:
     column = limit.rule.column
-    sizes_N = np.log([student.parameters for student in curve for _ in student.values])
-    found = find_corner(sizes_N, np.array([turn(value, column) for student in curve for value in student.values]))
+    sizes_N = np.repeat(np.log(curve.parameters_S), curve.measured_S)
+    measured_N = np.concatenate([own[:count] for own, count in zip(values, curve.measured_S, strict=True)])
+    found = find_corner(sizes_N, measured_N)
     if isinstance(found, str):
         return replace(limit, break_note=found)
     assert limit.teacher_parameters is not None

@@ -2,21 +2,16 @@
 
 import math
 import sys
-from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-import pyarrow as pa
 
 from analysis.columns import Column
-from analysis.frontier.pareto import front_of
-from analysis.frontier.students import Student, is_result, students_of
-from analysis.limit.crossing import Floats
+from analysis.frontier.pareto import nondominated
+from analysis.frontier.students import Students, fresh_students, students_of
 from analysis.limit.rule import LimitRule
-from analysis.schema import Mode, Phase, require_one_protocol, require_one_teacher, student_of
-
-Row = dict[str, Any]
+from analysis.schema import require_one_protocol, require_one_teacher
+from analysis.trials import Floats, Trials
 
 
 @dataclass(frozen=True)
@@ -27,25 +22,25 @@ class Judgement:
     `unfinished` counts the fresh seeds that were begun and have no result yet.
     """
 
-    students: tuple[Student, ...]
-    curve: tuple[Student, ...]
-    searched: tuple[Student, ...]
-    frontier: tuple[Student, ...]
+    students: Students
+    curve: Students
+    searched: Students
+    frontier: Students
     confirmed: bool
     unfinished: int
 
     @property
-    def smaller(self) -> list[Student]:
+    def smaller(self) -> Students:
         """Searched students below all that are judged."""
-        return [student for student in self.searched if student.parameters < self.students[0].parameters]
+        return self.searched.take(self.searched.parameters_S < self.students.parameters_S[:1])
 
     @property
-    def larger(self) -> list[Student]:
+    def larger(self) -> Students:
         """Searched students above all that are judged."""
-        return [student for student in self.searched if student.parameters > self.students[-1].parameters]
+        return self.searched.take(self.searched.parameters_S > self.students.parameters_S[-1:])
 
 
-def judge(table: pa.Table, column: Column) -> Judgement:
+def judge(trials: Trials, column: Column) -> Judgement:
     """The confirmed students where there are any, else the searched ones.
 
     The curve's students are those on the frontier of parameters and quality. Confirmed students are chosen by the
@@ -53,55 +48,56 @@ def judge(table: pa.Table, column: Column) -> Judgement:
     medians where one of them was never searched. A student that never finished counts only among confirmed ones: an
     error in a search says nothing of its size. Raises AnalysisError for rows of several protocols or teachers.
     """
-    all_rows = table.to_pylist()
-    rows = [row for row in all_rows if is_result(row)]
-    judged = pa.Table.from_pylist(rows, table.schema)
-    require_one_protocol(judged)
-    require_one_teacher(judged)
-    searched = list(students_of((row for row in rows if row["phase"] == Phase.SEARCH), column))
-    confirmed = list(students_of((row for row in rows if row["phase"] == Phase.CONFIRM), column))
-    finished = tuple(student for student in searched if student.row["final"])
-    measured = [student for student in finished if student.values]
+    results = np.flatnonzero(trials.is_result)
+    require_one_protocol(trials.table, results)
+    require_one_teacher(trials.table, results)
+    searched = students_of(trials, trials.is_result & trials.is_search, column)
+    confirmed = fresh_students(trials, column)
+    finished = searched.take(trials.is_final[searched.row_S])
+    measured = finished.take(finished.measured_S > 0)
     frontier = _frontier(measured, measured, column)
     return Judgement(
-        students=tuple(confirmed) or finished,
-        curve=_frontier(confirmed, searched, column) if confirmed else frontier,
+        students=confirmed if len(confirmed) else finished,
+        curve=_frontier(confirmed, searched, column) if len(confirmed) else frontier,
         searched=finished,
         frontier=frontier,
-        confirmed=bool(confirmed),
-        unfinished=_unfinished(all_rows),
+        confirmed=len(confirmed) > 0,
+        unfinished=_unfinished(trials),
     )
 
 
-def around_the_crossing(frontier: Iterable[Student], rule: LimitRule, threshold: float) -> list[Student]:
+def around_the_crossing(frontier: Students, rule: LimitRule, threshold: float) -> Students:
     """Of a frontier, smallest first, the largest student that fails the rule and the smallest that holds it."""
-    sides: dict[bool, list[Student]] = {True: [], False: []}
-    for student in frontier:
-        sides[rule.holds(student.median, threshold)].append(student)
-    return sides[False][-1:] + sides[True][:1]
+    holding_S = rule.holding(frontier.median_S, threshold)
+    return frontier.take(np.concatenate([np.flatnonzero(~holding_S)[-1:], np.flatnonzero(holding_S)[:1]]))
 
 
-def _unfinished(rows: list[Row]) -> int:
+def _unfinished(trials: Trials) -> int:
     """How many fresh seeds were begun of which no try has a result."""
-    fresh = [row for row in rows if row["phase"] == Phase.CONFIRM and row["mode"] == Mode.DISTILLED]
-    begun, ended = ({(*student_of(row), row["seed"]) for row in of} for of in (fresh, filter(is_result, fresh)))
-    return len(begun - ended)
+    fresh_N = trials.is_confirm & trials.is_distilled
+    begun, ended = (trials.student_seed[of] for of in (fresh_N, fresh_N & trials.is_result))
+    return len(np.setdiff1d(begun, ended))
 
 
-def curve_values(curve: Iterable[Student], column: Column, threshold: float) -> tuple[list[Floats], Floats]:
+def curve_values(curve: Students, column: Column, threshold: float) -> tuple[list[Floats], Floats]:
     """Each student's seeds as values of which lower is better (`turn`), and the degrees of freedom of each.
 
     A failed seed counts as the worst value that any of them measured, and as no better than twice the threshold
     (half of it, where higher is better). A student without a measured seed says nothing of the noise.
     """
-    curve = list(curve)
-    turned = [[turn(value, column) for value in student.values] for student in curve]
+    turned = [turned_values(curve.values_of(index), column) for index in range(len(curve))]
     rule = turn(threshold, column)
-    worst = max((value for values in turned for value in values), default=rule)
+    worst = max((float(values.max()) for values in turned if len(values)), default=rule)
     worst = max(worst, rule + (math.log(2) if column.log else abs(rule)))
-    values = [np.array([*of_size, *[worst] * student.failed]) for of_size, student in zip(turned, curve, strict=True)]
-    degrees_K = np.array([student.seeds - 1 if student.values else 0 for student in curve], dtype=np.float64)
+    values = [np.append(own, np.full(failed, worst)) for own, failed in zip(turned, curve.failed_S, strict=True)]
+    degrees_K = np.where(curve.measured_S > 0, curve.seed_counts - 1, 0).astype(np.float64)
     return values, degrees_K
+
+
+def turned_values(values: Floats, column: Column) -> Floats:
+    """`turn` of many values, to the last bit: NumPy's logarithm rounds otherwise on some processors."""
+    scaled = np.array(list(map(math.log, values.tolist())), dtype=np.float64) if column.log else values
+    return -scaled if column.higher_is_better else scaled
 
 
 def turn(value: float, column: Column) -> float:
@@ -116,17 +112,17 @@ def turn_back(value: float, column: Column) -> float:
     return math.exp(scaled) if column.log else scaled
 
 
-def _frontier(students: list[Student], searched: list[Student], column: Column) -> tuple[Student, ...]:
+def _frontier(students: Students, searched: Students, column: Column) -> Students:
     """Of `students` those that none of the others dominates by the medians of `searched`, smallest first.
 
     One that failed in half of its seeds or more is the worst of all: on the frontier where none is smaller.
     """
-    known = {student_of(student.row): student.median for student in searched}
-    if any(student_of(student.row) not in known for student in students):
-        known = {student_of(student.row): student.median for student in students}
+    known = searched if np.isin(students.code_S, searched.code_S).all() else students
+    order = np.argsort(known.code_S)
+    median_S = (
+        known.median_S[order[np.searchsorted(known.code_S[order], students.code_S)]] if len(known) else known.median_S
+    )
     sign = -1.0 if column.higher_is_better else 1.0
-    points: dict[tuple[float, float], Student] = {}
-    for student in students:
-        quality = min(sign * known[student_of(student.row)], sys.float_info.max)
-        points.setdefault((float(student.parameters), quality), student)  # of equal ones the first
-    return tuple(points[point] for point in front_of(list(points)))
+    qualities = np.minimum(sign * median_S, sys.float_info.max)
+    points_S2 = np.stack([students.parameters_S.astype(np.float64), qualities], axis=1)
+    return students.take(nondominated(points_S2))

@@ -1,8 +1,9 @@
 """Why a compression limit is provisional."""
 
+import numpy as np
+
 from analysis.limit.judging import Judgement, around_the_crossing
 from analysis.limit.rule import LimitRule
-from analysis.schema import student_of
 
 SEARCH_ALONE = "the search alone measured these students, and the best of many noisy results flatters"
 ONE_SIZE = "fresh seeds at one size alone show no crossing"
@@ -22,19 +23,19 @@ def why_provisional(judgement: Judgement, rule: LimitRule, threshold: float) -> 
     if judgement.unfinished:
         one = judgement.unfinished == 1
         return f"{judgement.unfinished} fresh seed{'' if one else 's'} {'has' if one else 'have'} not finished"
-    if len({student.parameters for student in judgement.students}) < 2:
+    if len(np.unique(judgement.students.parameters_S)) < 2:
         return ONE_SIZE
-    known = {student_of(student.row) for student in judgement.students}
     around = around_the_crossing(judgement.frontier, rule, threshold)
-    missing = [f"{student.parameters:,}" for student in around if student_of(student.row) not in known]
+    unknown = around.take(~np.isin(around.code_S, judgement.students.code_S))
+    missing = [f"{parameters:,}" for parameters in unknown.parameters_S]
     if len(missing) == 1:
         return f"the student of {missing[0]} parameters, at which the search crosses the rule, has no fresh seeds"
     if missing:
         sizes = " and ".join(missing)
         return f"the students of {sizes} parameters, between which the search crosses the rule, have no fresh seeds"
-    if min(student.seeds for student in judgement.curve) < 2:
+    if judgement.curve.seed_counts.min() < 2:
         return ONE_SEED
-    holding = [student for student in judgement.students if rule.holds(student.median, threshold)]
-    if not holding and any(rule.holds(student.median, threshold) for student in judgement.larger):
+    holds = rule.holding(judgement.students.median_S, threshold).any()
+    if not holds and rule.holding(judgement.larger.median_S, threshold).any():
         return LARGER_ALONE
     return ""

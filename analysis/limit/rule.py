@@ -4,6 +4,8 @@ import math
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
+import numpy as np
+import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from analysis.columns import QUALITIES, Column
@@ -77,6 +79,10 @@ class LimitRule(BaseModel):
         if value is None or math.isnan(value):
             return False
         return value >= threshold if self.column.higher_is_better else value <= threshold
+
+    def holding(self, values: npt.NDArray[np.float64], threshold: float) -> npt.NDArray[np.bool_]:
+        """Which of many values hold; a NaN does not."""
+        return values >= threshold if self.column.higher_is_better else values <= threshold
 
     def describe(self, threshold: float) -> str:
         """The rule in words, such as `FID at most 10.2 (1.5 times the teacher's)`."""

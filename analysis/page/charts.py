@@ -4,19 +4,22 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from analysis.columns import COSTS, QUALITIES, Column, is_positive
 from analysis.comparison.gain import Gain
 from analysis.findings import Findings
-from analysis.frontier.attainment import attainment
+from analysis.frontier.attainment import attainment_of
 from analysis.frontier.band import Band, band_of
-from analysis.frontier.pareto import final_students
-from analysis.frontier.students import confirmed_students, student_frontier
+from analysis.frontier.students import Students, confirmed_students, final_searched, frontier_of
 from analysis.page.chapter import Chapter
 from analysis.paper.rows import scheme_of
+from analysis.trials import Floats, Ints, Trials
 from analysis.wording import limit_label
 
+MOST_TRIALS = 20_000  # in one chapter: a browser takes seconds to draw more points, and its table to search them
 TRIAL_COLUMNS = (
     *("trial", "phase", "mode", "state", "final", "parameters", "compression_ratio", "width", "depth", "block"),
     *("gan_weight", "settings", "seed", "kimg", "fid", "kid", "inception_score", "sharpness", "precision", "recall"),
@@ -27,18 +30,21 @@ TRIAL_COLUMNS = (
 def chart_data(chapter: Chapter) -> dict[str, Any]:
     """Everything that the script draws of a chapter, as JSON values."""
     findings = chapter.findings
-    table = findings.table.select(TRIAL_COLUMNS)
+    trials = Trials(findings.table)
+    views = _views(findings, trials)
+    shown = findings.table.select(TRIAL_COLUMNS).take(_shown(trials, views))
+    progress = findings.progress.take(_corners(findings.progress["share"].to_numpy()))
     return {
         "name": chapter.name,
         "run_url": chapter.run_url,
-        "trials": {name: [finite(value) for value in table[name].to_pylist()] for name in TRIAL_COLUMNS},
-        "views": _views(findings),
+        "trials": {name: [finite(value) for value in shown[name].to_pylist()] for name in TRIAL_COLUMNS},
+        "views": views,
         "view": f"parameters|{findings.rule.metric}",
         "columns": {column.name: _column(column) for column in (*COSTS.values(), *QUALITIES.values())},
         "limit": _limit(findings),
         "gains": {key: _gain(gains[0]) for key, gains in findings.gains.items()},
-        "sharpness": _sharpness(findings),
-        "progress": {n: [finite(v) for v in findings.progress[n].to_pylist()] for n in ("kimg", "trials", "share")},
+        "sharpness": _sharpness(findings, shown),
+        "progress": {n: [finite(v) for v in progress[n].to_pylist()] for n in ("kimg", "trials", "share")},
         "importances": sorted(chapter.importances.items(), key=lambda item: (item[1], item[0])),
         "teacher_parameters": findings.first.get("teacher_parameters"),
     }
@@ -49,25 +55,56 @@ def finite(value: Any) -> Any:
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
-def _views(findings: Findings) -> dict[str, dict[str, Any]]:
-    """The frontier's chart for every cost and quality that were measured."""
-    students = final_students(findings.table)
-    measured = [name for name in (*COSTS, *QUALITIES) if students[name].null_count < len(students)]
-    return {
-        f"{cost}|{quality}": _view(findings, cost, quality)
-        for cost in COSTS
-        for quality in QUALITIES
-        if cost in measured and quality in measured
+def _shown(trials: Trials, views: Mapping[str, Any]) -> Ints:
+    """All rows, or MOST_TRIALS of them: those that the charts name, and an even share of the others."""
+    if len(trials) <= MOST_TRIALS:
+        return np.arange(len(trials))
+    named = {
+        trial for view in views.values() for trial in (*view["frontier"], *(c["trial"] for c in view["confirmed"]))
     }
+    is_named = np.isin(trials.integers("trial"), sorted(named))
+    return np.union1d(np.flatnonzero(is_named), _evenly(np.flatnonzero(~is_named), MOST_TRIALS - int(is_named.sum())))
 
 
-def _view(findings: Findings, cost: str, quality: str) -> dict[str, Any]:
-    table, first = findings.table, findings.first
-    frontier, confirmed = student_frontier(table, quality, cost), confirmed_students(table, quality)
+def _corners(share: Floats) -> Ints:
+    """Where a long curve of steps must be drawn: its ends, and where it rises. A short one is drawn as it is."""
+    if len(share) <= MOST_TRIALS:
+        return np.arange(len(share))
+    rises = np.flatnonzero(np.diff(share) != 0) + 1
+    return np.union1d([0, len(share) - 1], _evenly(rises, MOST_TRIALS)).astype(np.int64)
+
+
+def _evenly(places: Ints, most: int) -> Ints:
+    """As many as `most` of the places, at even distances."""
+    if len(places) <= most:
+        return places
+    return places[np.linspace(0, len(places) - 1, max(most, 0)).round().astype(np.int64)]
+
+
+def _views(findings: Findings, trials: Trials) -> dict[str, dict[str, Any]]:
+    """The frontier's chart for every cost and quality that were measured."""
+    final = np.flatnonzero(trials.is_finished & trials.is_distilled)
+    columns = [findings.table[name] for name in (*COSTS, *QUALITIES)]
+    measured = [
+        name
+        for name, column in zip((*COSTS, *QUALITIES), columns, strict=True)
+        if pc.is_valid(column).to_numpy()[final].any()
+    ]
+    found: dict[str, dict[str, Any]] = {}
+    for quality in (name for name in QUALITIES if name in measured):
+        searched, confirmed = final_searched(trials, QUALITIES[quality]), confirmed_students(findings.table, quality)
+        for cost in (name for name in COSTS if name in measured):
+            found[f"{cost}|{quality}"] = _view(findings, searched, confirmed, cost, quality)
+    order = [f"{cost}|{quality}" for cost in COSTS for quality in QUALITIES]
+    return {name: found[name] for name in order if name in found}
+
+
+def _view(findings: Findings, searched: Students, confirmed: pa.Table, cost: str, quality: str) -> dict[str, Any]:
+    first = findings.first
     return {
-        "frontier": frontier["trial"].to_pylist(),
+        "frontier": frontier_of(searched, (cost, quality))["trial"].to_pylist(),
         "confirmed": [_confirmed(row, cost) for row in confirmed.to_pylist() if row[cost] is not None],
-        "band": _band(band_of(attainment(table, (cost, quality)))),
+        "band": _band(band_of(attainment_of(searched.trials, (cost, quality)))),
         "teacher": [finite(first.get(f"teacher_{name}")) for name in (cost, quality)],
         "real": finite(first.get(f"real_{quality}")),
         "threshold": findings.limit.threshold if quality == findings.rule.metric else None,
@@ -108,10 +145,10 @@ def _gain(gain: Gain) -> dict[str, Any]:
     return {**whole, "axis": f"{gain.metric_name}: times better", "sizes": sizes}
 
 
-def _sharpness(findings: Findings) -> dict[str, Any]:
+def _sharpness(findings: Findings, shown: pa.Table) -> dict[str, Any]:
     """Sharpness as a share of the teacher's, by scheme."""
     schemes: dict[str, dict[str, list[Any]]] = {}
-    first, rows = findings.first, _finished(findings.table)
+    first, rows = findings.first, _finished(shown)
     if not rows or not is_positive(first["teacher_sharpness"]):
         return {"schemes": {}, "real": None}
     for row in rows:
@@ -124,4 +161,5 @@ def _sharpness(findings: Findings) -> dict[str, Any]:
 
 
 def _finished(table: pa.Table) -> list[dict[str, Any]]:
-    return [row for row in table.to_pylist() if row["final"] and is_positive(row["sharpness"])]
+    needed = table.select(["trial", "mode", "gan_weight", "final", "parameters", "sharpness"])
+    return [row for row in needed.to_pylist() if row["final"] and is_positive(row["sharpness"])]

@@ -4,6 +4,7 @@ import textwrap
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -12,6 +13,7 @@ from analysis.findings import Findings
 from analysis.frontier_table import frontier_rows
 from analysis.limit.result import LimitStatus
 from analysis.page.chapter import Chapter, Strip
+from analysis.page.charts import MOST_TRIALS
 from analysis.wording import caption, interval_words, short_answer
 
 Cells = dict[str, Any]
@@ -67,7 +69,19 @@ def chapter_text(chapter: Chapter) -> Cells:
         "has_importances": bool(chapter.importances),
         "has_progress": len(findings.progress) > 0,
         "trials": len(findings.table),
+        "left_out": left_out_note(len(findings.table)),
     }
+
+
+def left_out_note(trials: int) -> str:
+    """That the page does not have every trial, and which; empty where it has."""
+    if trials <= MOST_TRIALS:
+        return ""
+    return (
+        f"Of {trials:,} trials this page has some {MOST_TRIALS:,}: the frontiers, students with fresh seeds, and an "
+        "even share of the others. Limit, frontier and every number in words are of all; trials.parquet beside this "
+        "page has them."
+    )
 
 
 def rule_text(findings: Findings) -> str:
@@ -82,7 +96,7 @@ def made_of(chapter: Chapter) -> list[tuple[str, str]]:
     first, table = findings.first, findings.table
     if not first:
         return []
-    seeds = {phase: sorted(set(rows)) for phase, rows in _seeds_by_phase(table).items()}
+    seeds = _seeds_by_phase(table)
     last = first["teacher_last_fid"]
     return [
         ("trials", findings.counts),
@@ -101,10 +115,11 @@ def made_of(chapter: Chapter) -> list[tuple[str, str]]:
 
 def _cost(table: pa.Table) -> str:
     """Of the trials that this sweep itself ran: one taken from another sweep cost it nothing."""
-    own = table.filter(pc.greater(table["wall_s"], 0))
+    costs = table.select(["kimg", "wall_s"])
+    own = costs.filter(pc.greater(costs["wall_s"], 0))
     others = len(table) - len(own)
     taken = f"; {others} trials of no cost, taken from other sweeps or never begun" if others else ""
-    kimg, hours = sum(own["kimg"].to_pylist()), sum(own["wall_s"].to_pylist()) / 3600
+    kimg, hours = pc.sum(own["kimg"]).as_py() or 0.0, (pc.sum(own["wall_s"]).as_py() or 0.0) / 3600
     return f"{kimg:,.0f} kimg in {hours:.2f} hours of trials, without the teacher's{taken}"
 
 
@@ -131,15 +146,16 @@ def _strips(strips: Sequence[Strip], findings: Findings) -> list[Cells]:
     return rows
 
 
-def _seeds_by_phase(table: Any) -> dict[str, list[int]]:
-    seeds: dict[str, list[int]] = {}
-    for phase, seed in zip(table["phase"].to_pylist(), table["seed"].to_pylist(), strict=True):
-        seeds.setdefault(phase, []).append(seed)
-    return seeds
+def _seeds_by_phase(table: pa.Table) -> dict[str, list[int]]:
+    """Each seed of a phase once, in order."""
+    phases = table["phase"].unique().to_pylist()
+    of_phase = {phase: table["seed"].filter(pc.equal(table["phase"], phase)) for phase in phases}
+    ordered = {phase: np.sort(seeds.to_numpy()) for phase, seeds in of_phase.items()}
+    return {phase: seeds[np.diff(seeds, prepend=seeds[:1] - 1) != 0].tolist() for phase, seeds in ordered.items()}
 
 
 def _listed(values: Sequence[int]) -> str:
-    return textwrap.shorten(", ".join(str(value) for value in values), 80, placeholder=" and more")
+    return textwrap.shorten(", ".join(str(value) for value in values[:80]), 80, placeholder=" and more")
 
 
 def _break(findings: Findings) -> str:

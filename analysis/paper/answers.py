@@ -1,23 +1,23 @@
 """The paper's five questions, each answered in a sentence from measured rows, or with what is missing."""
 
 import math
-import statistics
-from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 
 from analysis.comparison.gain import SHARPNESS, Gain, count_of, gain_of_pairs
 from analysis.comparison.pairing import Pairing, pair_rows
-from analysis.frontier.students import Student, is_result
-from analysis.limit.estimate import compression_limit
-from analysis.limit.judging import judge
+from analysis.frontier.students import Students
+from analysis.limit.estimate import limit_of
+from analysis.limit.judging import Judgement, judge
 from analysis.limit.result import CompressionLimit
 from analysis.limit.rule import LimitRule
 from analysis.nouns import counted
-from analysis.paper.rows import Row, Scheme, Spread, comparable_rows, scheme_of, size_of
-from analysis.schema import TrialState, student_of
+from analysis.paper.rows import Row, Scheme, Spread, comparable_rows, sizes_among
+from analysis.schema import TrialState
+from analysis.trials import Ints, Trials, codes_of, first_of_each, last_of_each
 
 QUESTIONS = (
     "Does a student with far fewer parameters reproduce the teacher's function across the latent space?",
@@ -43,13 +43,22 @@ class Answer:
 
 def five_answers(table: pa.Table, rule: LimitRule) -> list[Answer]:
     """An answer to each of QUESTIONS. Raises AnalysisError as `paper_rows` does."""
-    rows, limit = comparable_rows(table), compression_limit(table, rule)
+    trials = Trials(table)
+    judgement = judge(trials, rule.column)
+    joint_and_mse = pair_rows(trials, Scheme.JOINT, Scheme.MSE)
+    return answers_of(judgement, limit_of(judgement, rule), joint_and_mse)
+
+
+def answers_of(judgement: Judgement, limit: CompressionLimit, joint_and_mse: Pairing) -> list[Answer]:
+    """`five_answers` where limit and pairs are known."""
+    trials = judgement.students.trials
+    rows = comparable_rows(trials)
     answers = (
-        _reproduction(rows),
-        _reachable(table, limit),
-        _against_scratch(table),
-        _where(table, limit),
-        _joint_against_mse(table),
+        _reproduction(trials, rows),
+        _reachable(trials, limit),
+        _against_scratch(trials),
+        _where(judgement, limit),
+        _joint_against_mse(joint_and_mse),
     )
     return [
         Answer(question, sentence.removeprefix(_MISSING), sentence.startswith(_MISSING))
@@ -64,22 +73,26 @@ def _missing(what: str, remedy: str) -> str:
     return f"{_MISSING}Not enough rows: {what}. {remedy}"
 
 
-def _reproduction(rows: list[Row]) -> str:
-    measured = [row for row in rows if _finite(row, "latent_ssim")]
-    if not measured:
+def _reproduction(trials: Trials, rows: Ints) -> str:
+    ssim = trials.numbers("latent_ssim")
+    measured = rows[np.isfinite(ssim[rows])]
+    if not len(measured):
         return _missing("no student was compared with its teacher image by image", "Run the sweep under a new --name.")
     parts = []
-    for scheme, of_scheme in _by_scheme(measured):
-        sizes = _by_size(of_scheme)
-        ends = [sizes[0], *sizes[1:][-1:]]
-        parts.append(f"{scheme}: {' and '.join(_agreement(size) for size in ends)}")
-    both = [
-        row for row in measured if _finite(row, "path_mse") and _finite(row, "latent_mse") and row["latent_mse"] > 0
-    ]
-    ratios = [row["path_mse"] / row["latent_mse"] for row in both]
+    for scheme, is_of_scheme in (
+        (Scheme.MSE, ~trials.is_joint & ~trials.is_scratch),
+        (Scheme.JOINT, trials.is_joint),
+    ):
+        of_scheme = measured[is_of_scheme[measured]]
+        ends = list(dict.fromkeys(_ends(trials, of_scheme)))
+        agreements = [_agreement(trials, of_scheme[trials.size[of_scheme] == size]) for size in ends]
+        parts += [f"{scheme}: {' and '.join(agreements)}"] if agreements else []
+    path, single = trials.numbers("path_mse")[measured], trials.numbers("latent_mse")[measured]
+    both = np.isfinite(path) & np.isfinite(single) & (single > 0)
     lines = (
-        f"; along lines between latents the squared error is {Spread.of(ratios).text('.2f')} times that at single ones"
-        if ratios
+        "; along lines between latents the squared error is "
+        f"{Spread.of(path[both] / single[both]).text('.2f')} times that at single ones"
+        if both.any()
         else ""
     )
     return (
@@ -88,29 +101,40 @@ def _reproduction(rows: list[Row]) -> str:
     )
 
 
-def _agreement(size: list[Row]) -> str:
+def _ends(trials: Trials, rows: Ints) -> list[int]:
+    """The largest and the smallest size among rows, by their codes; nothing of no rows."""
+    sizes = sizes_among(trials, rows)
+    return [int(trials.size[row]) for row in (*sizes[-1:], *sizes[:1])]
+
+
+def _agreement(trials: Trials, rows: Ints) -> str:
     """The medians of SSIM and, where it is finite, of PSNR: of equal images it is infinite."""
-    psnr = [row["latent_psnr"] for row in size if _finite(row, "latent_psnr")]
-    shown = f" and PSNR {statistics.median(psnr):.1f} dB" if psnr else ""
-    return f"SSIM {statistics.median(row['latent_ssim'] for row in size):.2f}{shown} at {_ratio(size[0])}"
+    ssim, psnr = (trials.numbers(name)[rows] for name in ("latent_ssim", "latent_psnr"))
+    psnr = psnr[np.isfinite(psnr)]
+    shown = f" and PSNR {np.median(psnr):.1f} dB" if len(psnr) else ""
+    return f"SSIM {np.median(ssim):.2f}{shown} at {_ratio(trials.row(int(rows[0])))}"
 
 
-def _reachable(table: pa.Table, limit: CompressionLimit) -> str:
+def _reachable(trials: Trials, limit: CompressionLimit) -> str:
     """The smallest student that was seen to hold the rule, in each of its seeds that the limit is judged by."""
     if limit.threshold is None:
         return f"{_MISSING}{limit.sentence()}"
     rule = limit.rule.describe(limit.threshold)
-    rows = [row for row in table.to_pylist() if is_result(row)]
-    first = next((row for row in rows if row["trial"] == limit.trial), None)
-    if first is None:
+    chosen = np.flatnonzero(trials.is_result & (trials.integers("trial") == limit.trial))
+    if limit.trial is None or not len(chosen):
         return f"None of the sizes tried: no student has {rule} in most of its seeds."
-    of_student = [row for row in rows if student_of(row) == student_of(first) and row["phase"] == first["phase"]]
-    seeds = list({row["seed"]: row for row in sorted(of_student, key=lambda row: bool(row["final"]))}.values())
-    measured = [row for row in seeds if row["state"] == TrialState.COMPLETED]
-    fid, score = ([row[name] for row in measured if _finite(row, name)] for name in ("fid", "inception_score"))
+    first = trials.row(int(chosen[0]))
+    of_phase = trials.is_confirm if trials.is_confirm[chosen[0]] else trials.is_search
+    seeds = np.flatnonzero(trials.is_result & of_phase & (trials.student == trials.student[chosen[0]]))
+    seeds = seeds[np.argsort(trials.is_final[seeds], kind="stable")]
+    seeds = seeds[last_of_each(codes_of([trials.seed[seeds]]))]
+    measured = seeds[trials.where("state", TrialState.COMPLETED)[seeds]]
+    fid, score = (trials.numbers(name)[measured] for name in ("fid", "inception_score"))
+    fid, score = fid[np.isfinite(fid)], score[np.isfinite(score)]
     failed = f" ({len(seeds) - len(measured)} failed)" if len(measured) < len(seeds) else ""
-    shown = f"FID {Spread.of(fid).text('.1f')} against the teacher's {first['teacher_fid']:.1f}" if fid else "no FID"
-    retained = f"{statistics.median(score) / first['teacher_inception_score']:.0%} of its IS" if score else "no IS"
+    against = f"against the teacher's {first['teacher_fid']:.1f}"
+    shown = f"FID {Spread.of(fid).text('.1f')} {against}" if len(fid) else "no FID"
+    retained = f"{np.median(score) / first['teacher_inception_score']:.0%} of its IS" if len(score) else "no IS"
     remark = f" Provisional: {limit.reason}." if limit.provisional else ""
     return (
         f"{_ratio(first)} ({first['parameters']:,} parameters), the smallest student whose median holds the rule, "
@@ -118,17 +142,15 @@ def _reachable(table: pa.Table, limit: CompressionLimit) -> str:
     )
 
 
-def _where(table: pa.Table, limit: CompressionLimit) -> str:
+def _where(judgement: Judgement, limit: CompressionLimit) -> str:
     if limit.threshold is None:
         return f"{_MISSING}{limit.sentence()}"
-    judgement = judge(table, limit.rule.column)
     judged = _judged(judgement.students, limit.rule)
     if len(judged) < 2:
         return _missing("one size alone", "Run a sweep over several widths.")
+    held = [int(limit.rule.holding(judged.values_of(index), limit.threshold).sum()) for index in range(len(judged))]
     shown = ", ".join(
-        f"{_ratio(student.row)}: {sum(limit.rule.holds(value, limit.threshold) for value in student.values)} of "
-        f"{student.seeds}"
-        for student in judged
+        f"{_ratio(student.row)}: {holding} of {student.seeds}" for student, holding in zip(judged, held, strict=True)
     )
     remark = f" Provisional: {limit.reason}." if limit.provisional else ""
     seeds = "fresh seeds" if judgement.confirmed else "seeds"
@@ -138,21 +160,23 @@ def _where(table: pa.Table, limit: CompressionLimit) -> str:
     )
 
 
-def _judged(students: Iterable[Student], rule: LimitRule) -> list[Student]:
+def _judged(students: Students, rule: LimitRule) -> Students:
     """Of each size, largest first, the student of most seeds; of equal ones the best by the rule's median.
 
     A failed seed is one of its seeds, and does not hold.
     """
-    sizes: dict[tuple[int, int, int, str], list[Student]] = {}
-    for student in students:
-        sizes.setdefault(size_of(student.row), []).append(student)
+    trials = students.trials
     sign = -1 if rule.column.higher_is_better else 1
-    best = {size: min(tried, key=lambda one: (-one.seeds, sign * one.median)) for size, tried in sizes.items()}
-    return [best[size] for size in sorted(best, reverse=True)]
+    order = np.lexsort((sign * students.median_S, -students.seed_counts))
+    best = order[first_of_each(codes_of([trials.size[students.row_S[order]]]))] if len(order) else order
+    by_row = dict(zip(students.row_S[best].tolist(), best.tolist(), strict=True))
+    return students.take(
+        np.array([by_row[row] for row in reversed(sizes_among(trials, students.row_S[best]))], dtype=np.int64)
+    )
 
 
-def _against_scratch(table: pa.Table) -> str:
-    pairings = [pair_rows(table, scheme, Scheme.SCRATCH) for scheme in (Scheme.JOINT, Scheme.MSE)]
+def _against_scratch(trials: Trials) -> str:
+    pairings = [pair_rows(trials, scheme, Scheme.SCRATCH) for scheme in (Scheme.JOINT, Scheme.MSE)]
     paired = [(pairing, fid) for pairing in pairings if (fid := gain_of_pairs(pairing)).pairs]
     if not paired:
         return _missing(
@@ -161,8 +185,8 @@ def _against_scratch(table: pa.Table) -> str:
         )
     (pairing, fid), *rest = paired
     score, sharpness = (gain_of_pairs(pairing, name) for name in ("inception_score", SHARPNESS))
-    teacher = pairing.pairs[0][0]
-    small = [size for size in fid.per_size if teacher["teacher_parameters"] >= SMALL * (size.parameters or math.inf)]
+    teacher = trials.row(int(pairing.ours_P[0]))["teacher_parameters"]
+    small = [size for size in fid.per_size if teacher >= SMALL * (size.parameters or math.inf)]
     among = f" ({count_of(small)} of a tenth of the teacher or less)" if small else ""
     others = "".join(f"; MSE alone has the lower FID in {other.count}{other.remark}" for _, other in rest)
     return (
@@ -172,12 +196,11 @@ def _against_scratch(table: pa.Table) -> str:
     )
 
 
-def _joint_against_mse(table: pa.Table) -> str:
-    pairing = pair_rows(table, Scheme.JOINT, Scheme.MSE)
+def _joint_against_mse(pairing: Pairing) -> str:
     fid, sharpness = (gain_of_pairs(pairing, name) for name in ("fid", SHARPNESS))
     if not fid.pairs:
         return _missing("no pair of the two schemes", "Run a sweep with gan_weight 0 and one above it.")
-    shares = [_sharpness_share(row[side] for row in pairing.pairs) for side in (0, 1)]
+    shares = [_sharpness_share(pairing.trials, rows) for rows in (pairing.ours_P, pairing.theirs_P)]
     shown = f" (joint {shares[0]}, MSE {shares[1]} times the teacher's)" if all(shares) else ""
     return (
         f"{_named(pairing)} against MSE alone, pair by pair of one student and seed{_seeds_of(fid)}: FID "
@@ -190,7 +213,7 @@ def _named(pairing: Pairing) -> str:
     """The scheme of ours, with the weights of the GAN term that the pairs have."""
     if pairing.ours != Scheme.JOINT:
         return "MSE alone"
-    weights = sorted({row["gan_weight"] for row, _ in pairing.pairs})
+    weights = np.unique(pairing.trials.numbers("gan_weight")[pairing.ours_P])
     ends = f"{weights[0]:g}" if len(weights) == 1 else f"{weights[0]:g} to {weights[-1]:g}"
     return f"Joint (a = {ends})"
 
@@ -200,35 +223,20 @@ def _seeds_of(gain: Gain) -> str:
 
 
 def _budgets(pairing: Pairing) -> str:
-    ours, theirs = ({pair[side]["kimg"] for pair in pairing.pairs} for side in (0, 1))
-    students, scratch = (", ".join(f"{kimg:g}" for kimg in sorted(side)) for side in (ours, theirs))
-    return f"Budgets: students {students} kimg, scratch {scratch}, teacher {pairing.pairs[0][0]['teacher_kimg']:g}."
+    kimg = pairing.trials.numbers("kimg")
+    students, scratch = (
+        ", ".join(f"{budget:g}" for budget in np.unique(kimg[rows])) for rows in (pairing.ours_P, pairing.theirs_P)
+    )
+    teacher = pairing.trials.row(int(pairing.ours_P[0]))["teacher_kimg"]
+    return f"Budgets: students {students} kimg, scratch {scratch}, teacher {teacher:g}."
 
 
-def _sharpness_share(rows: Iterable[Row]) -> str:
+def _sharpness_share(trials: Trials, rows: Ints) -> str:
     """Sharpness over the teacher's: median and range over trials, each once; empty where none was measured."""
-    trials = {row["trial"]: row for row in rows if _finite(row, "sharpness") and row["teacher_sharpness"] > 0}
-    shares = [row["sharpness"] / row["teacher_sharpness"] for row in trials.values()]
-    return Spread.of(shares).text(".2f") if shares else ""
-
-
-def _by_scheme(rows: list[Row]) -> Iterator[tuple[Scheme, list[Row]]]:
-    for scheme in (Scheme.MSE, Scheme.JOINT):
-        found = [row for row in rows if scheme_of(row) == scheme]
-        if found:
-            yield scheme, found
-
-
-def _by_size(rows: list[Row]) -> list[list[Row]]:
-    """The rows by size, the largest first."""
-    sizes: dict[object, list[Row]] = {}
-    for row in sorted(rows, key=size_of, reverse=True):
-        sizes.setdefault(size_of(row), []).append(row)
-    return list(sizes.values())
-
-
-def _finite(row: Row, name: str) -> bool:
-    return row[name] is not None and math.isfinite(row[name])
+    rows = np.unique(rows)
+    sharpness, teacher = (trials.numbers(name)[rows] for name in ("sharpness", "teacher_sharpness"))
+    known = np.isfinite(sharpness) & (teacher > 0)
+    return Spread.of(sharpness[known] / teacher[known]).text(".2f") if known.any() else ""
 
 
 def _ratio(row: Row) -> str:

@@ -1,16 +1,16 @@
 """The paper's table: for every size the student of each scheme and the same GAN from scratch, over seeds."""
 
-import statistics
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 
-from analysis.columns import is_positive
 from analysis.errors import AnalysisError
-from analysis.schema import Mode, require_one_protocol, require_one_teacher
+from analysis.schema import SIZE, Mode, require_one_protocol, require_one_teacher
+from analysis.trials import Ints, Trials, codes_of, first_of_each
 
 METRICS = ("inception_score", "fid", "sharpness")
 Row = dict[str, Any]
@@ -36,8 +36,8 @@ class Spread:
 
     @classmethod
     def of(cls, values: Iterable[float]) -> "Spread":
-        found = list(values)
-        return cls(statistics.median(found), min(found), max(found))
+        found = np.fromiter(values, dtype=np.float64)
+        return cls(float(np.median(found)), float(found.min()), float(found.max()))
 
     def text(self, form: str) -> str:
         """`8.6 (8.1 to 9.0)`, or `8.6` where all values print the same."""
@@ -85,26 +85,40 @@ def scheme_of(row: Row) -> Scheme:
 
 def size_of(row: Row) -> tuple[int, int, int, str]:
     """What makes two trials' generators the same, smallest first: parameters, width, depth, block."""
-    return row["parameters"], row["width"], row["depth"], row["block"]
+    parameters, width, depth, block = (row[name] for name in SIZE)
+    return parameters, width, depth, block
 
 
-def comparable_rows(table: pa.Table) -> list[Row]:
-    """The final rows, distilled and from scratch. Raises AnalysisError where there is no distilled one.
+def sizes_among(trials: Trials, rows: Ints) -> list[int]:
+    """A row of each size that is among `rows`, the first of it, smallest size first."""
+    first = rows[first_of_each(codes_of([trials.size[rows]]))]
+    sizes = [size_of(row) for row in trials.table.select(SIZE).take(first).to_pylist()]
+    return [int(first[place]) for place in sorted(range(len(first)), key=sizes.__getitem__)]
+
+
+def comparable_rows(trials: Trials) -> Ints:
+    """The places of the final rows, distilled and from scratch. Raises AnalysisError where there is no distilled one.
 
     Of trials from scratch with one size and seed only those of the largest budget count, as in `with_baselines`.
     """
-    require_one_protocol(table)
-    require_one_teacher(table)
-    final = [row for row in table.to_pylist() if row["final"] and all(is_positive(row[name]) for name in METRICS)]
-    if all(row["mode"] == Mode.SCRATCH for row in final):
+    require_one_protocol(trials.table)
+    require_one_teacher(trials.table)
+    is_final = trials.is_final
+    for name in METRICS:
+        values = trials.numbers(name)
+        is_final = is_final & np.isfinite(values) & (values > 0)
+    rows = np.flatnonzero(is_final)
+    is_scratch = trials.is_scratch[rows]
+    if is_scratch.all():
         rule = "The paper's table needs a finished student with IS, FID and sharpness"
         raise AnalysisError(rule, "none", "Let the sweep run on.")
-    budgets: dict[Any, float] = {}
-    for row in final:
-        if row["mode"] == Mode.SCRATCH:
-            key = (size_of(row), row["seed"])
-            budgets[key] = max(budgets.get(key, 0.0), row["kimg"])
-    return [row for row in final if row["mode"] != Mode.SCRATCH or row["kimg"] == budgets[size_of(row), row["seed"]]]
+    kimg, scratch = trials.numbers("kimg")[rows], np.flatnonzero(is_scratch)
+    twin = codes_of([trials.size[rows[scratch]], trials.seed[rows[scratch]]])
+    largest = np.zeros(int(twin.max(initial=-1)) + 1)
+    np.maximum.at(largest, twin, kimg[scratch])
+    kept = ~is_scratch
+    kept[scratch] = kimg[scratch] == largest[twin]
+    return np.asarray(rows[kept], dtype=np.int64)
 
 
 def paper_rows(table: pa.Table) -> list[PaperRow]:
@@ -112,18 +126,24 @@ def paper_rows(table: pa.Table) -> list[PaperRow]:
 
     Raises AnalysisError for rows of several protocols or teachers, and where no student has finished.
     """
-    rows = comparable_rows(table)
-    first = rows[0]
-    groups: dict[Any, list[Row]] = {}
-    for row in rows:
-        groups.setdefault((size_of(row), scheme_of(row), row["gan_weight"] or 0.0), []).append(row)
-    order = list(Scheme)
-    keys = sorted(groups, key=lambda key: (*(-n for n in key[0][:3]), key[0][3], order.index(key[1]), key[2]))
+    trials = Trials(table)
+    rows = comparable_rows(trials)
+    first = trials.row(int(rows[0]))
+    weight = trials.table["gan_weight"].fill_null(0.0)
+    group = codes_of([trials.size, trials.is_scratch.astype(np.int64), weight])[rows]
+    order = np.argsort(group, kind="stable")
+    groups = [rows[of] for of in np.split(order, np.flatnonzero(np.diff(group[order])) + 1)]
+    found = [_over_seeds(trials, of) for of in groups]
     return [
         _reference(Scheme.REAL, first, "real_", None),
         _reference(Scheme.TEACHER, first, "teacher_", first["teacher_parameters"]),
-        *(_over_seeds(key[1], groups[key]) for key in keys),
+        *sorted(found, key=_place),
     ]
+
+
+def _place(row: PaperRow) -> tuple[Any, ...]:
+    sizes = (-(row.parameters or 0), -(row.width or 0), -(row.depth or 0))
+    return *sizes, row.block, list(Scheme).index(row.scheme), row.gan_weight or 0.0
 
 
 def _reference(scheme: Scheme, first: Row, prefix: str, parameters: int | None) -> PaperRow:
@@ -143,11 +163,11 @@ def _reference(scheme: Scheme, first: Row, prefix: str, parameters: int | None) 
     )
 
 
-def _over_seeds(scheme: Scheme, rows: list[Row]) -> PaperRow:
-    first = rows[0]
-    metrics = {name: Spread.of(row[name] for row in rows) for name in METRICS}
+def _over_seeds(trials: Trials, rows: Ints) -> PaperRow:
+    first = trials.row(int(rows[0]))
+    metrics = {name: Spread.of(trials.numbers(name)[rows]) for name in METRICS}
     return PaperRow(
-        scheme=scheme,
+        scheme=scheme_of(first),
         parameters=first["parameters"],
         ratio=first["compression_ratio"],
         width=first["width"],
@@ -155,7 +175,7 @@ def _over_seeds(scheme: Scheme, rows: list[Row]) -> PaperRow:
         block=first["block"],
         gan_weight=first["gan_weight"],
         kimg=first["kimg"],
-        seeds=len({row["seed"] for row in rows}),
+        seeds=len(first_of_each(trials.seed[rows])),
         metrics=metrics,
         is_retained=metrics["inception_score"].median / first["teacher_inception_score"],
     )

@@ -1,9 +1,12 @@
 """Where a curve begins to fall away faster, and whether it does at all."""
 
+import math
+
 import numpy as np
 import pytest
 from scipy.optimize import minimize_scalar
 
+from analysis.limit import break_point
 from analysis.limit.break_point import Corner, find_corner
 
 SIZES = np.repeat(np.linspace(7, 11, 9), 5)
@@ -79,3 +82,31 @@ def test_two_sizes_side_by_side_make_no_break() -> None:
     if not isinstance(found, str):
         assert found.size >= sizes[0] + 0.1 * (sizes[-1] - sizes[0])
         assert abs(found.slope_below) < 5
+
+
+def test_means_of_many_values_find_what_the_values_find(monkeypatch: pytest.MonkeyPatch) -> None:
+    random = np.random.default_rng(3)
+    sizes = np.repeat(np.log(np.geomspace(1_000, 100_000, 9)), 300)
+    values = 0.4 * np.maximum(np.log(9_000) - sizes, 0) - 0.02 * sizes + random.normal(0, 0.6, len(sizes))
+    pooled = find_corner(sizes, values)
+    assert len(sizes) > break_point.MOST_APART
+    monkeypatch.setattr(break_point, "MOST_APART", 10_000)
+    apart = find_corner(sizes, values)
+    assert isinstance(pooled, Corner)
+    assert isinstance(apart, Corner)
+    for name in ("size", "low", "high", "slope_above", "slope_below", "p_value"):
+        assert getattr(pooled, name) == pytest.approx(getattr(apart, name), rel=1e-9), name
+
+
+def test_means_of_many_values_have_the_values_p_value(monkeypatch: pytest.MonkeyPatch) -> None:
+    random = np.random.default_rng(5)
+    sizes = np.repeat(np.log(np.geomspace(1_000, 100_000, 7)), 300)
+    shares = np.array([0.0005, 0.001, 0.002, 0.004])
+    samples = [break_point._sample(sizes, random.normal(size=len(sizes)))]
+    monkeypatch.setattr(break_point, "MOST_APART", 10_000)
+    samples.append(break_point._sample(sizes, random.normal(size=len(sizes))))
+    pooled, apart = (np.array([break_point._p_value(share, sample) for share in shares]) for sample in samples)
+    assert len(samples[0].sizes_M) == 7
+    # 1999 draws each: four standard errors of a difference of two shares.
+    assert np.abs(pooled - apart).max() < 4 * math.sqrt(2 * 0.25 / 1999)
+    assert pooled[0] > pooled[-1]
