@@ -1,4 +1,4 @@
-"""NSGA-II that does not draw the same point twice, at a cost that hardly grows with the study."""
+"""NSGA-II that rarely draws a point twice, at a cost that grows far less with the study than Optuna's own."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -39,6 +39,11 @@ class DistinctNSGAII(NSGAIISampler):
                 break
         self._known.add(frozenset(child.items()))
         return child
+
+    def before_trial(self, study: Study, trial: FrozenTrial) -> None:
+        """Give the trial its generation: one whose point was put in line never asks for a child."""
+        super().before_trial(study, trial)
+        self.get_trial_generation(study, trial)
 
     def after_trial(self, study: Study, trial: FrozenTrial, state: TrialState, values: Sequence[float] | None) -> None:
         """Learn of a trial that has ended."""

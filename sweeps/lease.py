@@ -79,8 +79,10 @@ class Lease:
             self.renew()
         except MlflowException:
             # A tag that is made by two at the same moment is made by one of them: a database refuses the other.
-            if self._holder() == holder:
+            now = self._holder()
+            if now is None or now == holder:
                 raise
+            raise self._refusal(now) from None
         time.sleep(CONFIRM_S)
         holder = self._holder()
         if holder and holder.id != self._me.id:

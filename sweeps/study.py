@@ -73,7 +73,8 @@ def open_study(spec: SweepSpec, storage: optuna.storages.BaseStorage, ledger: Le
 
 LISTED_POINTS = 2000  # a space of at most so many is gone through by list
 # NSGA-II takes only what has a generation for a parent.
-FIRST_GENERATION = {"NSGAIISampler:generation": 0}
+GENERATION = "NSGAIISampler:generation"
+FIRST_GENERATION = {GENERATION: 0}
 
 Params = dict[str, Any]  # as Optuna has them: what is searched, without what is fixed
 

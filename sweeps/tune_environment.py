@@ -45,11 +45,12 @@ def tune_environment(**more: str) -> Iterator[None]:
     Workers have their credentials from their node. Tune would hand them the driver's AWS keys as well, in their
     runtime environment, which Ray writes into its logs on every node.
     """
-    class_cache.ENV_VARS_TO_PROPAGATE -= {name for name in class_cache.ENV_VARS_TO_PROPAGATE if name.startswith("AWS_")}
-    before = tune_controller.RayActorManager  # type: ignore[attr-defined]
+    handed_on, manager = class_cache.ENV_VARS_TO_PROPAGATE, tune_controller.RayActorManager  # type: ignore[attr-defined]
+    class_cache.ENV_VARS_TO_PROPAGATE = {name for name in handed_on if not name.startswith("AWS_")}
     tune_controller.RayActorManager = _Manager  # type: ignore[attr-defined]
     try:
         with environment({**SETTINGS, **more}):
             yield
     finally:
-        tune_controller.RayActorManager = before  # type: ignore[attr-defined]
+        class_cache.ENV_VARS_TO_PROPAGATE = handed_on
+        tune_controller.RayActorManager = manager  # type: ignore[attr-defined]

@@ -15,8 +15,14 @@ def test_every_name_is_there_and_no_module_takes_its_place(package: str) -> None
         assert not isinstance(getattr(module, name), ModuleType), f"the module {package}.{name} hides what it defines"
 
 
-def test_a_worker_and_a_command_that_reads_load_no_plotting_no_statistics_and_no_vision() -> None:
+def test_a_worker_and_a_sweeps_table_load_no_plotting_no_statistics_and_no_vision() -> None:
     code = "import sys, sweeps.trial, sweeps.results; print(*sys.modules)"
     said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
     assert {"torch", "mlflow"} <= set(said)
     assert not {"matplotlib", "scipy.stats", "torchvision", "sklearn"} & set(said)
+
+
+def test_asking_a_cluster_for_a_log_loads_no_torch() -> None:
+    code = "import sys, sweeps.cli, sweeps.submitted; from cluster import Jobs, use_token; print(*sys.modules)"
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+    assert not {"torch", "mlflow", "optuna"} & set(said)

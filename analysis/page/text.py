@@ -78,9 +78,9 @@ def left_out_note(trials: int) -> str:
     if trials <= MOST_TRIALS:
         return ""
     return (
-        f"Of {trials:,} trials this page has some {MOST_TRIALS:,}: the frontiers, students with fresh seeds, and an "
-        "even share of the others. Limit, frontier and every number in words are of all; trials.parquet beside this "
-        "page has them."
+        f"Of {trials:,} trials this page shows the frontiers, students with fresh seeds, and an even share of the "
+        f"others, {MOST_TRIALS:,} in all unless the former are more. Limit, frontier and every number in words are of "
+        "all; trials.parquet beside this page has them."
     )
 
 

@@ -1,6 +1,6 @@
 """The paper's table: for every size the student of each scheme and the same GAN from scratch, over seeds."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Any
@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from analysis.errors import AnalysisError
 from analysis.schema import SIZE, Mode, require_one_protocol, require_one_teacher
-from analysis.trials import Ints, Trials, codes_of, first_of_each
+from analysis.trials import Floats, Ints, Trials, codes_of, first_of_each
 
 METRICS = ("inception_score", "fid", "sharpness")
 Row = dict[str, Any]
@@ -133,7 +133,9 @@ def paper_rows(table: pa.Table) -> list[PaperRow]:
     group = codes_of([trials.size, trials.is_scratch.astype(np.int64), weight])[rows]
     order = np.argsort(group, kind="stable")
     groups = [rows[of] for of in np.split(order, np.flatnonzero(np.diff(group[order])) + 1)]
-    found = [_over_seeds(trials, of) for of in groups]
+    firsts = trials.table.take([int(of[0]) for of in groups]).to_pylist()
+    metrics = {name: trials.numbers(name) for name in METRICS}
+    found = [_over_seeds(trials, of, first, metrics) for of, first in zip(groups, firsts, strict=True)]
     return [
         _reference(Scheme.REAL, first, "real_", None),
         _reference(Scheme.TEACHER, first, "teacher_", first["teacher_parameters"]),
@@ -163,9 +165,8 @@ def _reference(scheme: Scheme, first: Row, prefix: str, parameters: int | None) 
     )
 
 
-def _over_seeds(trials: Trials, rows: Ints) -> PaperRow:
-    first = trials.row(int(rows[0]))
-    metrics = {name: Spread.of(trials.numbers(name)[rows]) for name in METRICS}
+def _over_seeds(trials: Trials, rows: Ints, first: Row, numbers: Mapping[str, Floats]) -> PaperRow:
+    metrics = {name: Spread.of(numbers[name][rows]) for name in METRICS}
     return PaperRow(
         scheme=scheme_of(first),
         parameters=first["parameters"],

@@ -22,7 +22,7 @@ def test_a_page_leaves_trials_out_and_says_so(monkeypatch: pytest.MonkeyPatch, s
         monkeypatch.setattr(module, "MOST_TRIALS", most)
     page = render_page([Chapter(findings, "s")])
     small = data_of(page)
-    assert f"Of {len(findings.table)} trials this page has some {most}" in page
+    assert f"Of {len(findings.table)} trials this page shows the frontiers" in page
     assert len(small["trials"]["trial"]) == most
     assert named <= set(small["trials"]["trial"]), "what a chart names can be pointed at"
     assert (small["views"], small["limit"], small["gains"]) == (whole["views"], whole["limit"], whole["gains"])

@@ -39,7 +39,7 @@ from sweeps.runner import open_sweep
 from sweeps.search import StudyQueue
 from sweeps.site import ThisMachine
 from sweeps.space import distributions
-from sweeps.study import open_storage, open_study
+from sweeps.study import GENERATION, open_storage, open_study
 from sweeps.tracking import Tracking
 from sweeps.trial import tell_tune
 from sweeps.trial_log import TrialContext, TrialLog, costs_of, delivery_of
@@ -183,7 +183,10 @@ def ask_ms(sampler: str, size: int) -> list[float]:
         for _ in range(size):
             params = draw.ask(distributions(domains)).params
             values = costs_of(_architecture(params))["parameters"], 1e5 / params["width"] * (1 + params["gan_weight"])
-            trials.append(create_trial(params=params, distributions=distributions(domains), values=values))
+            born = {GENERATION: len(trials) // spec.search.population_size}  # or NSGA-II would have no parents
+            trials.append(
+                create_trial(params=params, distributions=distributions(domains), values=values, system_attrs=born)
+            )
         study.add_trials(trials)
         queue, times = StudyQueue(spec, _request_of, study, {}, 100_000), []
         for _ in range(ASKS):

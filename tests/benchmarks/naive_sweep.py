@@ -1,7 +1,8 @@
 """A compression sweep as one would write it by hand in an afternoon, with which naive.py compares ours.
 
-Ray Tune, Optuna, MLflow and torch-fidelity by the book: a trial is a fresh process that loads teacher and classifier,
-runs the teacher at every step, and lets torch-fidelity measure at every report; MLflow hears of it by Tune's callback.
+Ray Tune, Optuna, MLflow and torch-fidelity by the book: a trial loads teacher, classifier and data, runs the teacher at
+every step, and lets torch-fidelity measure at every report; MLflow hears of it by Tune's callback. By default each
+trial is a fresh process, as Tune has it; `reuse` keeps the processes.
 Students, recipe, latents and samples are the library's, so that FID is comparable.
 """
 
@@ -29,6 +30,8 @@ def train(config: dict[str, Any]) -> None:
     torch.set_num_threads(1)
     teacher, _ = load_generator(Path(config["teacher"]))
     teacher.eval()
+    classifier, _ = load_classifier(Path(config["classifier"]))
+    real = load_dataset("digits").train_images
     student = build_generator(
         GeneratorConfig(image_size=16, image_channels=1, width=config["width"], latent_size=LATENT_SIZE),
         seed=config["width"],
@@ -51,7 +54,7 @@ def train(config: dict[str, Any]) -> None:
         schedule.step()
         update(average, student, decay=0.5 ** (batch / 1000 / min(HALFLIFE_KIMG, step * batch / 1000 / 20)))
         if step in reports:
-            metrics = evaluate(average, config)
+            metrics = evaluate(average, classifier, real, config)
             with tempfile.TemporaryDirectory() as folder:
                 torch.save({"student": student.state_dict(), "adam": adam.state_dict()}, Path(folder) / "state.pt")
                 tune.report(metrics, checkpoint=tune.Checkpoint.from_directory(folder))
@@ -76,9 +79,9 @@ class Images(torch.utils.data.Dataset[Tensor]):
         return self.images[index]
 
 
-def evaluate(generator: torch.nn.Module, config: dict[str, Any]) -> dict[str, float]:
-    classifier, _ = load_classifier(Path(config["classifier"]))
-
+def evaluate(
+    generator: torch.nn.Module, classifier: torch.nn.Module, real: Tensor, config: dict[str, Any]
+) -> dict[str, float]:
     class Extractor(FeatureExtractorBase):
         def __init__(self, name: str, features_list: list[str], **kwargs: object) -> None:
             super().__init__(name, features_list)
@@ -98,7 +101,7 @@ def evaluate(generator: torch.nn.Module, config: dict[str, Any]) -> dict[str, fl
         fakes = torch.cat([generator(part) for part in latents.split(256)])
     found = torch_fidelity.calculate_metrics(
         input1=Images(fakes.add(1).mul(127.5).round().clamp(0, 255).to(torch.uint8)),
-        input2=Images(load_dataset("digits").train_images),
+        input2=Images(real),
         input2_cache_name="digits",  # torch-fidelity's own: features and statistics of the real images are kept
         cache_root=config["cache"],
         feature_extractor="digits-classifier",
@@ -107,6 +110,8 @@ def evaluate(generator: torch.nn.Module, config: dict[str, Any]) -> dict[str, fl
         fid=True,
         isc=True,
         samples_shuffle=False,
+        batch_size=256,
+        save_cpu_ram=True,  # or it starts four processes to read what is in memory
         cuda=False,
         verbose=False,
     )
@@ -114,14 +119,14 @@ def evaluate(generator: torch.nn.Module, config: dict[str, Any]) -> dict[str, fl
 
 
 def sweep(
-    shared: dict[str, Any], widths: list[int], tracking_uri: str, folder: Path, clock: tune.Callback
+    shared: dict[str, Any], widths: list[int], tracking_uri: str, folder: Path, clock: tune.Callback, reuse: bool
 ) -> dict[int, float]:
     """Run it. Returns the final FID by width."""
     search = OptunaSearch(metric="fid", mode="min", points_to_evaluate=[{"width": width} for width in widths])
     results = tune.Tuner(
         tune.with_resources(train, {"cpu": 1}),
         param_space={"width": tune.randint(2, 33), **shared},
-        tune_config=tune.TuneConfig(search_alg=search, num_samples=len(widths)),
+        tune_config=tune.TuneConfig(search_alg=search, num_samples=len(widths), reuse_actors=reuse),
         run_config=tune.RunConfig(
             storage_path=str(folder),
             verbose=0,

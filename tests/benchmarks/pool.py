@@ -35,6 +35,7 @@ from gan.teacher_pool import _write
 SHAPES = {"digits": (1, 16, 16), "cifar10": (3, 32, 32), "celeba": (3, 64, 64)}
 LATENT_SIZE, BATCH = 64, 64
 MIB = 2**20
+WAIT_S = 300.0  # for the other processes
 
 
 def epoch(pool: TeacherPool) -> float:
@@ -59,8 +60,8 @@ def own_mib() -> float:
     return float(psutil.Process().memory_full_info().uss) / MIB
 
 
-def growth(load: Callable[[], TeacherPool]) -> tuple[float, TeacherPool]:
-    """What this process holds more after it has read a pool than before."""
+def before_and_pool(load: Callable[[], TeacherPool]) -> tuple[float, TeacherPool]:
+    """What this process had for itself before it loaded a pool and read all of it, and the pool."""
     torch.set_num_threads(1)
     small = TeacherPool(np.zeros((BATCH, LATENT_SIZE), np.float32), np.zeros((BATCH, 3, 64, 64), np.uint8), "", "")
     epoch(small)  # what drawing batches takes by itself
@@ -71,10 +72,10 @@ def growth(load: Callable[[], TeacherPool]) -> tuple[float, TeacherPool]:
 
 
 def map_and_wait(path: Path, everybody: Barrier, found: Any) -> None:
-    before, pool = growth(lambda: open_pool(path))
-    everybody.wait()  # all have read it, and all still have it
+    before, pool = before_and_pool(lambda: open_pool(path))
+    everybody.wait(WAIT_S)  # all have read it, and all still have it
     found.put(own_mib() - before)
-    everybody.wait()
+    everybody.wait(WAIT_S)
     assert len(pool)
 
 
@@ -85,7 +86,7 @@ def mapped_mib(path: Path, trials: int) -> list[float]:
     processes = [context.Process(target=map_and_wait, args=(path, everybody, found)) for _ in range(trials)]
     for process in processes:
         process.start()
-    grown = [found.get() for _ in processes]
+    grown = [found.get(timeout=WAIT_S) for _ in processes]
     for process in processes:
         process.join()
     return grown
@@ -99,7 +100,7 @@ class Reader:
         def fetch() -> TeacherPool:
             return ray.get(stored[0])  # type: ignore[no-any-return]
 
-        self._before, self._pool = growth(fetch)
+        self._before, self._pool = before_and_pool(fetch)
         return True
 
     def grown(self) -> float:

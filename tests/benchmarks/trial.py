@@ -2,9 +2,10 @@
 
     python tests/benchmarks/trial.py [--presets digits-seeds shapes faces] [--widths 2 8 32] [--kimg 40] [--out FILE]
 
-Both run one at a time on one core, in one go: bare, sweep, bare. A trial's time in the sweep is from the start of one
-trial to the start of the next, so that suggesting, scheduling, tracking and keeping the student are all in it. The
-first trial, with the worker's imports, is left out. Teachers are hardly trained: students learn from them all the same.
+Both run one at a time, on one thread, in one go: bare, sweep, bare. Driver and Ray may use what other cores there are.
+A trial's time in the sweep is from the start of one trial to the start of the next, so that suggesting, scheduling,
+tracking and keeping the student are all in it. The first trial, with the worker's imports, is left out. Teachers are
+hardly trained: students learn from them all the same.
 """
 
 import argparse

@@ -6,7 +6,7 @@ from typing import Any
 
 import optuna
 import pytest
-from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
+from optuna.distributions import BaseDistribution, CategoricalDistribution, IntDistribution
 from optuna.samplers import NSGAIISampler
 from optuna.trial import TrialState
 
@@ -17,7 +17,7 @@ SPACE: dict[str, BaseDistribution] = {
     "depth": IntDistribution(1, 3),
     "block": CategoricalDistribution(["separable", "standard"]),
     "only": IntDistribution(4, 4),
-    "gan_weight": FloatDistribution(0.0, 0.1, step=0.01),
+    "gan_weight": CategoricalDistribution([0.0, 0.003, 0.01, 0.03, 0.1]),
 }
 POPULATION = 20
 SEEDED = DistinctNSGAII(population_size=POPULATION, seed=3)
@@ -58,6 +58,33 @@ def test_what_an_earlier_process_drew_is_known() -> None:
     search(DistinctNSGAII(population_size=POPULATION, seed=0), 200, storage)
     study = search(DistinctNSGAII(population_size=POPULATION, seed=0), 200, storage)
     assert repeats(study) < 10
+
+
+def test_points_in_line_have_children_and_are_not_drawn_again() -> None:
+    study = optuna.create_study(
+        sampler=DistinctNSGAII(population_size=4, mutation_prob=0.0, seed=0), directions=["minimize", "minimize"]
+    )
+    given = [{"width": w, "depth": 1, "block": "standard", "only": 4, "gan_weight": 0.0} for w in (2, 4, 8, 16)]
+    for point in given:
+        study.enqueue_trial(point)
+    for number in range(8):
+        trial = study.ask(SPACE)
+        study.tell(trial, (trial.params["width"], 100 / trial.params["width"]))
+        assert trial.params["block"] == "standard", "a child of theirs, without mutation"
+        assert study.trials[-1].system_attrs["NSGAIISampler:generation"] == number // 4
+
+
+def test_what_ended_without_a_result_is_not_drawn_again() -> None:
+    sampler = DistinctNSGAII(population_size=POPULATION, seed=0)
+    study = search(sampler, 100)
+    taken = [trial.params for trial in search(DistinctNSGAII(population_size=POPULATION, seed=1), 300).trials[100:]]
+    for params in taken:
+        study.enqueue_trial(params)
+        study.tell(study.ask(SPACE), state=TrialState.PRUNED)
+    before = set(points(study))
+    study = search(sampler, 200, study._storage)
+    fresh = points(study)[100 + len(taken) + 4 :]
+    assert sum(point in before for point in fresh) < 5
 
 
 def test_generations_are_optunas_own(monkeypatch: pytest.MonkeyPatch) -> None:
