@@ -2,7 +2,8 @@
 
     python tests/benchmarks/tables.py [--rows 10000 100000 1000000] [--runs 3] [--out tables.json]
 
-The rows are those of a recorded sweep of the digits, many times over with noise, each a trial with a seed of its own.
+The rows are those of a recorded sweep of the digits, many times over with noise: its few students with a seed of its
+own for each trial, and, as a search of a continuous weight has them, a student of its own for each.
 """
 
 import argparse
@@ -23,10 +24,11 @@ import analysis
 
 RECORD = Path(__file__).parent.parent / "data" / "digits" / "trials.parquet"
 STEPS = ("read", "frontier", "findings with the limit", "page")
+SHAPES = {"few students, many seeds": False, "a student a trial": True}
 
 
-def many_trials(count: int) -> pa.Table:
-    """`count` rows with the columns of the record."""
+def many_trials(count: int, distinct: bool) -> pa.Table:
+    """`count` rows with the columns of the record; each a student of its own where `distinct`."""
     record, random = analysis.read_table(RECORD), np.random.default_rng(0)
     table = record.take(np.arange(count) % len(record))
     columns = {
@@ -36,13 +38,15 @@ def many_trials(count: int) -> pa.Table:
         "run_id": pa.array([f"{number:032x}" for number in range(count)]),
         "fid": pa.array(table["fid"].to_numpy() * np.exp(random.normal(0, 0.1, count))),
     }
+    if distinct:
+        columns |= {"seed": pa.array(np.zeros(count)), "gan_weight": pa.array(random.random(count))}
     for name, column in columns.items():
         place = table.schema.get_field_index(name)
         table = table.set_column(place, table.schema.field(place), column.cast(table.schema.field(place).type))
     return table
 
 
-def measure(rows: int, runs: int) -> dict[str, list[float]]:
+def measure(rows: int, runs: int, distinct: bool) -> dict[str, list[float]]:
     """Seconds of each step, `runs` times."""
     rule = analysis.LimitRule(metric="fid", tolerance=1.0)
     found: dict[str, list[float]] = {step: [] for step in STEPS}
@@ -55,7 +59,7 @@ def measure(rows: int, runs: int) -> dict[str, list[float]]:
 
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "trials.parquet"
-        analysis.write_table(many_trials(rows), path)
+        analysis.write_table(many_trials(rows, distinct), path)
         for _ in range(runs):
             table = timed("read", lambda: analysis.read_table(path))
             timed("frontier", lambda table=table: analysis.pareto_frontier(table))
@@ -72,14 +76,15 @@ def main() -> None:
     parser.add_argument("--out", type=Path, help="where to write the figures as JSON")
     arguments = parser.parse_args()
     table = Table(box=None, header_style="bold", title="seconds, median")
-    for heading in ("rows", *STEPS, "frontier and limit", "rows/s"):
-        table.add_column(heading, justify="right")
-    found = {}
-    for rows in arguments.rows:
-        seconds = found[str(rows)] = measure(rows, arguments.runs)
-        medians = [statistics.median(seconds[step]) for step in STEPS]
-        both = medians[1] + medians[2]
-        table.add_row(f"{rows:,}", *(f"{s:.2f}" for s in (*medians, both)), f"{rows / both:,.0f}")
+    for heading in ("", "rows", *STEPS, "frontier and limit", "rows/s"):
+        table.add_column(heading, justify="right" if heading else "left")
+    found: dict[str, dict[str, Any]] = {}
+    for shape, distinct in SHAPES.items():
+        for rows in arguments.rows:
+            seconds = found.setdefault(shape, {})[str(rows)] = measure(rows, arguments.runs, distinct)
+            medians = [statistics.median(seconds[step]) for step in STEPS]
+            both = medians[1] + medians[2]
+            table.add_row(shape, f"{rows:,}", *(f"{s:.2f}" for s in (*medians, both)), f"{rows / both:,.0f}")
     Console().print(table)
     if arguments.out:
         arguments.out.write_text(json.dumps(found, indent=1) + "\n")
