@@ -7,6 +7,7 @@ Students, recipe, latents and samples are the library's, so that FID is comparab
 """
 
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from ray.tune.search.optuna import OptunaSearch
 from torch import Tensor
 from torch_fidelity.feature_extractor_base import FeatureExtractorBase
 
-from gan import GeneratorConfig, build_generator, load_classifier, load_dataset, load_generator
+from gan import Classifier, GeneratorConfig, build_generator, load_classifier, load_dataset, load_generator
 from gan.images import to_unit_range
 
 LATENT_SIZE = 64
@@ -30,7 +31,9 @@ def train(config: dict[str, Any]) -> None:
     torch.set_num_threads(1)
     teacher, _ = load_generator(Path(config["teacher"]))
     teacher.eval()
-    classifier, _ = load_classifier(Path(config["classifier"]))
+    Extractor.classifier, _ = load_classifier(Path(config["classifier"]))
+    with suppress(ValueError):  # a process that is kept has registered it
+        torch_fidelity.register_feature_extractor("digits-classifier", Extractor)
     real = load_dataset("digits").train_images
     student = build_generator(
         GeneratorConfig(image_size=16, image_channels=1, width=config["width"], latent_size=LATENT_SIZE),
@@ -54,7 +57,7 @@ def train(config: dict[str, Any]) -> None:
         schedule.step()
         update(average, student, decay=0.5 ** (batch / 1000 / min(HALFLIFE_KIMG, step * batch / 1000 / 20)))
         if step in reports:
-            metrics = evaluate(average, classifier, real, config)
+            metrics = evaluate(average, real, config)
             with tempfile.TemporaryDirectory() as folder:
                 torch.save({"student": student.state_dict(), "adam": adam.state_dict()}, Path(folder) / "state.pt")
                 tune.report(metrics, checkpoint=tune.Checkpoint.from_directory(folder))
@@ -68,6 +71,24 @@ def update(average: torch.nn.Module, student: torch.nn.Module, decay: float) -> 
         mean.copy_(buffer)
 
 
+class Extractor(FeatureExtractorBase):
+    """The classifier as torch-fidelity wants it."""
+
+    classifier: Classifier  # loaded by each trial
+
+    def __init__(self, name: str, features_list: list[str], **kwargs: object) -> None:
+        super().__init__(name, features_list)
+
+    @staticmethod
+    def get_provided_features_list() -> tuple[str, ...]:
+        return ("penultimate", "logits")
+
+    def forward(self, images: Tensor) -> tuple[Tensor, ...]:
+        features, logits = self.classifier(to_unit_range(images[:, :1]))
+        outputs = {"penultimate": features, "logits": logits}
+        return tuple(outputs[name] for name in self.features_list)
+
+
 class Images(torch.utils.data.Dataset[Tensor]):
     def __init__(self, images: Tensor) -> None:
         self.images = images
@@ -79,23 +100,7 @@ class Images(torch.utils.data.Dataset[Tensor]):
         return self.images[index]
 
 
-def evaluate(
-    generator: torch.nn.Module, classifier: torch.nn.Module, real: Tensor, config: dict[str, Any]
-) -> dict[str, float]:
-    class Extractor(FeatureExtractorBase):
-        def __init__(self, name: str, features_list: list[str], **kwargs: object) -> None:
-            super().__init__(name, features_list)
-
-        @staticmethod
-        def get_provided_features_list() -> tuple[str, ...]:
-            return ("penultimate", "logits")
-
-        def forward(self, images: Tensor) -> tuple[Tensor, ...]:
-            features, logits = classifier(to_unit_range(images[:, :1]))
-            outputs = {"penultimate": features, "logits": logits}
-            return tuple(outputs[name] for name in self.features_list)
-
-    torch_fidelity.register_feature_extractor("digits-classifier", Extractor)
+def evaluate(generator: torch.nn.Module, real: Tensor, config: dict[str, Any]) -> dict[str, float]:
     latents = torch.randn(config["num_samples"], LATENT_SIZE, generator=torch.Generator().manual_seed(0))
     with torch.no_grad():
         fakes = torch.cat([generator(part) for part in latents.split(256)])
