@@ -56,7 +56,7 @@ class OpenSweep:
             PROTOCOL: foundation.protocol.digest,
         }
         self.taken = 0  # trials of other sweeps with which the search began
-        self._reuse = Reuse.of(tracking, spec.name, parent_run_id, trials, shared)
+        self._reuse = Reuse.of(tracking, spec.name, parent_run_id, trials, shared, self._delivery)
         self._records = all_records(tracking, parent_run_id, trials)
         self.context = TrialContext(
             sweep=spec.name,

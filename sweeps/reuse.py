@@ -8,6 +8,7 @@ import json
 from collections.abc import Iterator, Mapping
 
 from analysis import TrialState
+from sweeps.delivery import Delivery
 from sweeps.journal import Event, Record
 from sweeps.ledger import Objectives, finite_objectives, record_of
 from sweeps.requests import Job
@@ -19,16 +20,22 @@ from sweeps.trial_storage import TrialStorage
 class Reuse:
     """What other sweeps on the same teacher and protocol have completed, and the taking over of it."""
 
-    def __init__(self, records: Mapping[str, Record], trials: TrialStorage, sweep: str) -> None:
-        self._records, self._trials, self._sweep = dict(records), trials, sweep
+    def __init__(self, records: Mapping[str, Record], trials: TrialStorage, sweep: str, delivery: Delivery) -> None:
+        self._records, self._trials, self._sweep, self._delivery = dict(records), trials, sweep, delivery
 
     @classmethod
     def of(
-        cls, tracking: Tracking, sweep: str, parent_run_id: str, trials: TrialStorage, shared: Mapping[str, str]
+        cls,
+        tracking: Tracking,
+        sweep: str,
+        parent_run_id: str,
+        trials: TrialStorage,
+        shared: Mapping[str, str],
+        delivery: Delivery,
     ) -> "Reuse":
         """All completed trials beyond this sweep's own that have the tags `shared`."""
         found = [run for run in tracking.completed(shared) if run.data.tags.get(PARENT) != parent_run_id]
-        return cls({run.data.tags[TRIAL_KEY]: record_of(run) for run in found}, trials, sweep)
+        return cls({run.data.tags[TRIAL_KEY]: record_of(run) for run in found}, trials, sweep, delivery)
 
     def __contains__(self, key: str) -> bool:
         return key in self._records
@@ -47,5 +54,6 @@ class Reuse:
         if folder.path.exists():
             folder.delete()  # an unfinished try of this sweep
         folder.append(Event("reused", 0.0, record.metrics, record.params, {**record.tags, **own}))
+        self._delivery.deliver(folder)  # at once: who reads the store alone sees the row while the sweep runs
         assert record.state == TrialState.COMPLETED
         return finite_objectives(record.metrics, objectives)

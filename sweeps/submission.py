@@ -72,7 +72,8 @@ def submit(submission: Submission, jobs: Jobs, address: str) -> tuple[Job, bool]
             raise SweepError(
                 f"The cluster has one job called {submission.name} at a time",
                 "another specification, or other options, than the running one's",
-                f"Wait for it, stop it (ganlimit sweep stop {submission.name} --address {address}), or give --name.",
+                f"Wait for it, stop it (ganlimit sweep stop {submission.name} --address {address} --token-file ...), "
+                "or give --name.",
             )
     _preflight(submission.specs, address)
     with tempfile.TemporaryDirectory(prefix="ganlimit-submission-") as name:
