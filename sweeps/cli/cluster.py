@@ -163,9 +163,7 @@ def cluster_down(data_dir: DataDir = None) -> None:
     what = {"head": "Ray's head", "node": "the node", "tracking": "the tracking server"}
     _line("Ended " + " and ".join(what[record.kind] for record in reversed(state.processes)) + ".")
     if any(record.kind == "tracking" for record in state.processes):
-        _line(
-            "Runs are kept; ganlimit cluster up serves them again. Jobs that ran go on when they are submitted again."
-        )
+        _line("Runs are kept: ganlimit cluster up serves them again, and jobs go on when they are submitted again.")
     if state.kind == "head":
         _line("On each machine that had joined: ganlimit cluster down")
 
