@@ -40,11 +40,6 @@ class DistinctNSGAII(NSGAIISampler):
         self._known.add(frozenset(child.items()))
         return child
 
-    def before_trial(self, study: Study, trial: FrozenTrial) -> None:
-        """Give the trial its generation: one whose point was put in line never asks for a child."""
-        super().before_trial(study, trial)
-        self.get_trial_generation(study, trial)
-
     def after_trial(self, study: Study, trial: FrozenTrial, state: TrialState, values: Sequence[float] | None) -> None:
         """Learn of a trial that has ended."""
         if self._known is not None:

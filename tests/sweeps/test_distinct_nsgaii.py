@@ -60,20 +60,6 @@ def test_what_an_earlier_process_drew_is_known() -> None:
     assert repeats(study) < 10
 
 
-def test_points_in_line_have_children_and_are_not_drawn_again() -> None:
-    study = optuna.create_study(
-        sampler=DistinctNSGAII(population_size=4, mutation_prob=0.0, seed=0), directions=["minimize", "minimize"]
-    )
-    given = [{"width": w, "depth": 1, "block": "standard", "only": 4, "gan_weight": 0.0} for w in (2, 4, 8, 16)]
-    for point in given:
-        study.enqueue_trial(point)
-    for number in range(8):
-        trial = study.ask(SPACE)
-        study.tell(trial, (trial.params["width"], 100 / trial.params["width"]))
-        assert trial.params["block"] == "standard", "a child of theirs, without mutation"
-        assert study.trials[-1].system_attrs["NSGAIISampler:generation"] == number // 4
-
-
 def test_what_ended_without_a_result_is_not_drawn_again() -> None:
     sampler = DistinctNSGAII(population_size=POPULATION, seed=0)
     study = search(sampler, 100)

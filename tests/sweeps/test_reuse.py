@@ -8,11 +8,6 @@ import pytest
 import yaml
 
 import sweeps
-from gan import default_data_root
-from sweeps.progress import QuietDisplay
-from sweeps.results import sweep_table
-from sweeps.runner import open_sweep
-from sweeps.site import ThisMachine
 from sweeps.study import open_storage
 from sweeps.tracking import PARENT, Tracking
 from sweeps.workspace import Workspace
@@ -118,13 +113,3 @@ def test_a_reproducible_search_asks_the_same_with_one_worker_as_with_three(
     one, three = (table.drop_columns(["run_id", "wall_s", "latency_ms"]).sort_by("trial") for table in tables)
     assert len(one) == 8
     assert one.equals(three), "spec and seed alone decide the whole table"
-
-
-def test_what_is_taken_over_is_seen_in_the_store_before_the_first_trial(
-    data_dir: Path, another: sweeps.SweepSpec
-) -> None:
-    workspace = Workspace.existing(data_dir)
-    tracking = Tracking(workspace.store)
-    sweep = open_sweep(another, workspace, tracking, QuietDisplay(), ThisMachine(workspace, default_data_root(), 1))
-    sweep.queue("search")
-    assert sweep_table(tracking, "another").num_rows == len(list(sweep.context.trials.folders())) > 0
