@@ -40,6 +40,11 @@ class DistinctNSGAII(NSGAIISampler):
         self._known.add(frozenset(child.items()))
         return child
 
+    def before_trial(self, study: Study, trial: FrozenTrial) -> None:
+        """Give the trial its generation, without which it has no children: a point in line never asks for a child."""
+        super().before_trial(study, trial)
+        self.get_trial_generation(study, trial)
+
     def after_trial(self, study: Study, trial: FrozenTrial, state: TrialState, values: Sequence[float] | None) -> None:
         """Learn of a trial that has ended."""
         if self._known is not None:

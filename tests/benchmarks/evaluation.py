@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import torch
+from naive_sweep import Images
 from rich.console import Console
 from rich.table import Table
 from torch import Tensor
@@ -94,16 +95,6 @@ def extractions(features: int) -> dict[str, Callable[[Tensor], Floats]]:
     """How each library gets from images to features."""
     classifier = Classifier(ClassifierConfig(features=features), image_channels=1, num_classes=10).eval()
     extractor = Extractor(classifier)
-
-    class Images(torch.utils.data.Dataset[Tensor]):
-        def __init__(self, images: Tensor) -> None:
-            self.images = images
-
-        def __len__(self) -> int:
-            return len(self.images)
-
-        def __getitem__(self, index: int) -> Tensor:
-            return self.images[index]
 
     def theirs(images: Tensor) -> Floats:
         found = get_featuresdict_from_dataset(Images(images), extractor, BATCH, False, True, verbose=False)

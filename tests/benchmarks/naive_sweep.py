@@ -11,6 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import mlflow
 import torch
 import torch.nn.functional as F
 import torch_fidelity
@@ -127,6 +128,9 @@ def sweep(
     shared: dict[str, Any], widths: list[int], tracking_uri: str, folder: Path, clock: tune.Callback, reuse: bool
 ) -> dict[int, float]:
     """Run it. Returns the final FID by width."""
+    mlflow.set_tracking_uri(tracking_uri)
+    if mlflow.get_experiment_by_name("naive") is None:
+        mlflow.create_experiment("naive", artifact_location=(folder / "artifacts").as_uri())
     search = OptunaSearch(metric="fid", mode="min", points_to_evaluate=[{"width": width} for width in widths])
     results = tune.Tuner(
         tune.with_resources(train, {"cpu": 1}),

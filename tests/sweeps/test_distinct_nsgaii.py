@@ -60,6 +60,20 @@ def test_what_an_earlier_process_drew_is_known() -> None:
     assert repeats(study) < 10
 
 
+def test_points_in_line_have_children() -> None:
+    study = optuna.create_study(
+        sampler=DistinctNSGAII(population_size=4, mutation_prob=0.0, seed=0), directions=["minimize", "minimize"]
+    )
+    for width in (2, 4, 8, 16):
+        study.enqueue_trial({"width": width, "depth": 1, "block": "standard", "only": 4, "gan_weight": 0.0})
+    for _ in range(8):
+        trial = study.ask(SPACE)
+        study.tell(trial, (trial.params["width"], 100 / trial.params["width"]))
+    assert [t.system_attrs["NSGAIISampler:generation"] for t in study.trials] == [0] * 4 + [1] * 4
+    assert {t.params["block"] for t in study.trials} == {"standard"}, "children of theirs, without mutation"
+    assert {t.params["width"] for t in study.trials} == {2, 4, 8, 16}
+
+
 def test_what_ended_without_a_result_is_not_drawn_again() -> None:
     sampler = DistinctNSGAII(population_size=POPULATION, seed=0)
     study = search(sampler, 100)
