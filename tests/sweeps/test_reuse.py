@@ -8,11 +8,16 @@ import pytest
 import yaml
 
 import sweeps
+from gan import default_data_root
+from sweeps.progress import QuietDisplay
+from sweeps.results import sweep_table
+from sweeps.runner import open_sweep
+from sweeps.site import ThisMachine
 from sweeps.study import open_storage
 from sweeps.tracking import PARENT, Tracking
 from sweeps.workspace import Workspace
 
-ALLOWED = 1000  # parameters
+ALLOWED = 2000  # parameters: the two given points have fewer
 OWN = ["sweep", "trial", "phase", "wall_s"]  # what a row says of its place in a sweep
 
 
@@ -40,6 +45,7 @@ def test_a_second_sweep_starts_from_what_the_first_found(
     first, found = rows(finished.result.table), rows(sweeps.run_sweep(another, data_dir, workers=2).table)
     searched = {key for key, row in first.items() if row["phase"] == "search" and row["parameters"] <= ALLOWED}
     beyond = {key for key, row in first.items() if row["parameters"] > ALLOWED}
+    assert searched, "or there is nothing to start from"
     assert beyond, "one of them is larger than the second sweep allows"
     assert not beyond & found.keys()
     assert searched < found.keys(), "all of its searched students are rows of the second"
@@ -113,3 +119,12 @@ def test_a_reproducible_search_asks_the_same_with_one_worker_as_with_three(
     one, three = (table.drop_columns(["run_id", "wall_s", "latency_ms"]).sort_by("trial") for table in tables)
     assert len(one) == 8
     assert one.equals(three), "spec and seed alone decide the whole table"
+
+
+def test_what_is_taken_over_is_in_the_store_before_the_first_trial(data_dir: Path, another: sweeps.SweepSpec) -> None:
+    workspace = Workspace.existing(data_dir)
+    tracking = Tracking(workspace.store)
+    sweep = open_sweep(another, workspace, tracking, QuietDisplay(), ThisMachine(workspace, default_data_root(), 1))
+    sweep.queue("search")
+    assert sweep.taken > 0
+    assert sweep_table(tracking, "another").num_rows == sweep.taken
