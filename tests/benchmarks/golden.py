@@ -65,8 +65,8 @@ def main() -> None:
     Console().print(table)
     if arguments.out:
         arguments.out.write_text(json.dumps(found, indent=1) + "\n")
-    both = [(i[IDENTITY.index("width")], i[IDENTITY.index("depth")]) for i in now if i in before and i[0] == "search"]
-    missing = [point for point in given if (point["width"], point["depth"]) not in both]
+    both = [dict(zip(IDENTITY, identity, strict=True)) for identity in now if identity in before]
+    missing = [point for point in given if not any(point.items() <= row.items() for row in both)]
     if missing:
         sys.exit(f"no finished row of {missing}")
     worst = max(row[name] for row in found for name in METRICS)
