@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 
 from gan.config import Config
-from gan.convolutions import ImageToMap, LatentToMap, MapToImage
+from gan.convolutions import ImageToMap, LatentToMap, MapToImage, MapToScore
 from gan.seeds import build_seeded
 
 ImageSize = Literal[16, 32, 64, 128]
@@ -143,7 +143,7 @@ class Critic(nn.Module):
             layer = nn.Conv2d(incoming, channels, 4, 2, 1) if layers else ImageToMap(incoming, channels)
             layers += [normalised(layer), nn.LeakyReLU(0.2)]
             incoming, channels, size = channels, 2 * channels, size // 2
-        layers.append(normalised(nn.Conv2d(incoming, 1, 4)))
+        layers.append(normalised(MapToScore(incoming)))
         self.layers = nn.Sequential(*layers)
 
     def forward(self, images_BCHW: Tensor) -> Tensor:

@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch import nn
 
-from gan.convolutions import ImageToMap, LatentToMap, MapToImage
+from gan.convolutions import ImageToMap, LatentToMap, MapToImage, MapToScore
 
 
 @pytest.mark.parametrize(
@@ -11,8 +11,9 @@ from gan.convolutions import ImageToMap, LatentToMap, MapToImage
         (LatentToMap(12, 6), nn.ConvTranspose2d(12, 6, 4, 1, 0, bias=False), (5, 12, 1, 1)),
         (MapToImage(6, 3), nn.ConvTranspose2d(6, 3, 4, 2, 1, bias=False), (5, 6, 8, 8)),
         (ImageToMap(3, 6), nn.Conv2d(3, 6, 4, 2, 1), (5, 3, 16, 16)),
+        (MapToScore(6), nn.Conv2d(6, 1, 4), (5, 6, 4, 4)),
     ],
-    ids=["latent", "to image", "from image"],
+    ids=["latent", "to image", "from image", "to score"],
 )
 def test_the_sums_are_those_of_torch_and_so_are_the_gradients(
     ours: nn.Module, theirs: nn.Module, shape: tuple[int, ...]
@@ -28,3 +29,11 @@ def test_the_sums_are_those_of_torch_and_so_are_the_gradients(
     torch.testing.assert_close(inputs[0].grad, inputs[1].grad)
     for a, b in zip(one.parameters(), other.parameters(), strict=True):
         torch.testing.assert_close(a.grad, b.grad)
+
+
+@pytest.mark.parametrize("layer", [MapToImage(3, 2), ImageToMap(2, 3)], ids=["to image", "from image"])
+def test_gradients_have_gradients_for_a_gradient_penalty(layer: nn.Module) -> None:
+    size, channels = (4, 3) if isinstance(layer, MapToImage) else (8, 2)
+    double = layer.double()
+    inputs = torch.randn(2, channels, size, size, dtype=torch.float64, requires_grad=True)
+    assert torch.autograd.gradgradcheck(double, inputs)
