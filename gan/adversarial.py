@@ -5,10 +5,10 @@ from contextlib import contextmanager
 from typing import Annotated
 
 import torch
-import torch.nn.functional as F
 from pydantic import Field
 from torch import Tensor
 
+from gan.augmentation import draw_offsets, translated
 from gan.checkpoint import Part
 from gan.compute import Compute
 from gan.config import Config
@@ -94,10 +94,5 @@ class Opponent:
     def _shift(self, images_BCHW: Tensor) -> Tensor:
         if not self._max_shift:
             return images_BCHW
-        batch, channels, size, _ = images_BCHW.shape
-        padded = F.pad(images_BCHW, (self._max_shift,) * 4, mode="replicate")
-        offsets_2B = torch.randint(0, 2 * self._max_shift + 1, (2, batch), generator=self._random)
-        ys, xs = (offsets_2B[:, :, None] + torch.arange(size)).to(images_BCHW.device)
-        samples = torch.arange(batch, device=images_BCHW.device)[:, None, None, None]
-        planes = torch.arange(channels, device=images_BCHW.device)[None, :, None, None]
-        return padded[samples, planes, ys[:, None, :, None], xs[:, None, None, :]]
+        offsets_2B = draw_offsets(len(images_BCHW), self._max_shift, self._random)
+        return translated(images_BCHW, offsets_2B, self._max_shift)
