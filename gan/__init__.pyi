@@ -18,6 +18,7 @@ from .distillation import DistillationConfig, distill
 from .errors import ArtifactError, GanError
 from .evaluation import Evaluator, Metrics, Protocol, evaluation_latents, generate
 from .features import Classifier, ClassifierConfig, FeatureExtractor, train_classifier
+from .fused import distill_fused, fusing_kind
 from .imported import AnyGenerator, ImportedConfig, ImportedGenerator, load_imported
 from .inception import INCEPTION_FEATURES, Inception, InceptionWeights, find_inception_weights
 from .loop import Progress
@@ -70,8 +71,10 @@ __all__ = [
     "count_parameters",
     "default_data_root",
     "distill",
+    "distill_fused",
     "evaluation_latents",
     "find_inception_weights",
+    "fusing_kind",
     "generate",
     "latency_ms",
     "load_any_generator",

@@ -1,6 +1,6 @@
 """A critic and its update, shared by adversarial training and joint distillation."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Annotated
 
@@ -13,7 +13,7 @@ from gan.checkpoint import Part
 from gan.compute import Compute
 from gan.config import Config
 from gan.losses import ADVERSARIAL, AdversarialName, gradient_penalty
-from gan.models import CriticConfig, CriticNorm, GeneratorConfig, build_critic
+from gan.models import Critic, CriticConfig, CriticNorm, GeneratorConfig, build_critic
 from gan.optimisation import OptimiserConfig, ScheduledOptimiser
 from gan.seeds import generator_at, seed_at
 
@@ -38,61 +38,74 @@ class Opponent:
 
     def __init__(self, config: AdversarialConfig, images: GeneratorConfig, seed: int, compute: Compute) -> None:
         self._compute = compute
-        self._loss = ADVERSARIAL[config.loss]
-        self.steps = config.critic_steps or self._loss.critic_steps
-        norm: CriticNorm = "none" if self._loss.gradient_penalty else "spectral"
-        self._critic = compute.place(build_critic(config.critic, images, norm, seed_at(seed, "critic")))
-        self._optimiser = ScheduledOptimiser(config.optimiser, self._critic)
+        self.loss = ADVERSARIAL[config.loss]
+        self.steps = config.critic_steps or self.loss.critic_steps
+        norm: CriticNorm = "none" if self.loss.gradient_penalty else "spectral"
+        self.critic = compute.place(build_critic(config.critic, images, norm, seed_at(seed, "critic")))
+        self.optimiser = ScheduledOptimiser(config.optimiser, self.critic)
         self._max_shift = config.max_shift
         self._random = generator_at(seed, "augmentation")
         self._mixing = generator_at(seed, "gradient penalty")
 
     def set_progress(self, kimg: float, budget_kimg: float) -> None:
         """Bring the critic's learning rate to where the training stands."""
-        self._optimiser.set_progress(kimg, budget_kimg)
+        self.optimiser.set_progress(kimg, budget_kimg)
 
     def parts(self) -> Mapping[str, Part]:
         """All that changes from step to step."""
         return {
-            "critic": self._critic,
-            "critic_optimiser": self._optimiser,
+            "critic": self.critic,
+            "critic_optimiser": self.optimiser,
             "augmentation": self._random,
             "mixing": self._mixing,
         }
 
     def learn(self, real_BCHW: Tensor, fake_BCHW: Tensor) -> Tensor:
         """One step of the critic. Returns its loss, detached."""
-        batch = self._shift(torch.cat([real_BCHW, fake_BCHW.detach()]))
-        real_B, fake_B = self._score(batch).chunk(2)
-        loss = self._loss.critic(real_B, fake_B)
-        if self._loss.gradient_penalty:
-            mix_B = torch.rand(len(real_B), generator=self._mixing).to(batch.device)
-            real_BCHW, fake_BCHW = batch.chunk(2)
-            loss = loss + self._loss.gradient_penalty * gradient_penalty(self._score, real_BCHW, fake_BCHW, mix_B)
-        self._optimiser.step(loss)
+        batch = self.batch(real_BCHW, fake_BCHW)
+        loss = self.critic_loss(batch, self._score(batch))
+        self.optimiser.step(loss)
         return loss.detach()
 
     def generator_loss(self, fake_BCHW: Tensor) -> Tensor:
         """The generator's adversarial loss, differentiable by the images only."""
-        with self._frozen():
-            return self._loss.generator(self._score(self._shift(fake_BCHW)))
+        with frozen([self.critic]):
+            return self.loss.generator(self._score(self.shift(fake_BCHW)))
 
-    def _score(self, images_BCHW: Tensor) -> Tensor:
-        with self._compute.forward_passes():
-            scores_B: Tensor = self._critic(images_BCHW)
-        return scores_B.float()
+    def batch(self, real_BCHW: Tensor, fake_BCHW: Tensor) -> Tensor:
+        """What the critic learns from, real images before generated ones, augmented: (2B)CHW."""
+        return self.shift(torch.cat([real_BCHW, fake_BCHW.detach()]))
 
-    @contextmanager
-    def _frozen(self) -> Iterator[None]:
-        # The generator's step needs no gradient by the critic's weights: a third of the backward pass.
-        self._critic.requires_grad_(False)
-        try:
-            yield
-        finally:
-            self._critic.requires_grad_(True)
+    def critic_loss(self, batch: Tensor, scores_2B: Tensor) -> Tensor:
+        """The critic's loss on a batch and its scores of it, differentiable by its weights."""
+        real_B, fake_B = scores_2B.chunk(2)
+        loss = self.loss.critic(real_B, fake_B)
+        if self.loss.gradient_penalty:
+            mix_B = torch.rand(len(real_B), generator=self._mixing).to(batch.device)
+            real_BCHW, fake_BCHW = batch.chunk(2)
+            loss = loss + self.loss.gradient_penalty * gradient_penalty(self._score, real_BCHW, fake_BCHW, mix_B)
+        return loss
 
-    def _shift(self, images_BCHW: Tensor) -> Tensor:
+    def shift(self, images_BCHW: Tensor) -> Tensor:
+        """The images, augmented."""
         if not self._max_shift:
             return images_BCHW
         offsets_2B = draw_offsets(len(images_BCHW), self._max_shift, self._random)
         return translated(images_BCHW, offsets_2B, self._max_shift)
+
+    def _score(self, images_BCHW: Tensor) -> Tensor:
+        with self._compute.forward_passes():
+            scores_B: Tensor = self.critic(images_BCHW)
+        return scores_B.float()
+
+
+@contextmanager
+def frozen(critics: Sequence[Critic]) -> Iterator[None]:
+    """The generator's step needs no gradient by a critic's weights: a third of the backward pass."""
+    for critic in critics:
+        critic.requires_grad_(False)
+    try:
+        yield
+    finally:
+        for critic in critics:
+            critic.requires_grad_(True)

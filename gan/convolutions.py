@@ -42,12 +42,7 @@ class MapToImage(nn.ConvTranspose2d):
         super().__init__(incoming, outgoing, KERNEL, STRIDE, PADDING, bias=False)
 
     def forward(self, maps: Tensor, output_size: list[int] | None = None) -> Tensor:
-        if not _is_plain(maps):
-            return super().forward(maps, output_size)
-        if not torch.is_grad_enabled():
-            return unfold_maps(maps, self.weight)
-        image: Tensor = _MapsToImages.apply(maps, self.weight)
-        return image
+        return map_to_image(maps, self.weight)
 
 
 class ImageToMap(nn.Conv2d):
@@ -57,23 +52,39 @@ class ImageToMap(nn.Conv2d):
         super().__init__(incoming, outgoing, KERNEL, STRIDE, PADDING)
 
     def forward(self, images: Tensor) -> Tensor:
-        if not (_is_plain(images) and torch.is_grad_enabled()):
-            return super().forward(images)
-        assert self.bias is not None
-        maps: Tensor = _ImagesToMaps.apply(images, self.weight)
-        return maps + self.bias[:, None, None]
+        return image_to_map(images, self.weight, self.bias)
 
 
-def unfold_maps(maps_BCHW: Tensor, weight_CO44: Tensor) -> Tensor:
-    """The transposed convolution as a matrix product for each image, and overlapping sums."""
-    size = (STRIDE * maps_BCHW.shape[2], STRIDE * maps_BCHW.shape[3])
+def map_to_image(maps: Tensor, weight: Tensor, groups: int = 1) -> Tensor:
+    """The transposed convolution that doubles a map, BCHW, with a weight CO44."""
+    if not _is_plain(maps):
+        return F.conv_transpose2d(maps, weight, None, STRIDE, PADDING, groups=groups)
+    if not torch.is_grad_enabled():
+        return _overlapping_sums(maps, weight, groups)
+    images: Tensor = _MapsToImages.apply(maps, weight, groups)
+    return images
+
+
+def image_to_map(images: Tensor, weight: Tensor, bias: Tensor | None, groups: int = 1) -> Tensor:
+    """The convolution that halves an image, BCHW, with a weight OC44."""
+    if not (_is_plain(images) and torch.is_grad_enabled()):
+        return F.conv2d(images, weight, bias, STRIDE, PADDING, groups=groups)
+    maps: Tensor = _ImagesToMaps.apply(images, weight, groups)
+    return maps if bias is None else maps + bias[:, None, None]
+
+
+def _overlapping_sums(maps: Tensor, weight: Tensor, groups: int) -> Tensor:
+    """The transposed convolution as a matrix product for each image and group, and overlapping sums."""
     # Not len(): a generator is exported for batches of any size.
-    products = weight_CO44.flatten(1).t().expand(maps_BCHW.shape[0], -1, -1) @ maps_BCHW.flatten(2)
-    return F.fold(products, size, KERNEL, padding=PADDING, stride=STRIDE)
+    batch, height, width = maps.shape[0], maps.shape[2], maps.shape[3]
+    weight_GPC = weight.reshape(groups, weight.shape[0] // groups, -1).transpose(1, 2)
+    maps_BGCN = maps.reshape(batch, groups, weight.shape[0] // groups, height * width)
+    products = weight_GPC.expand(batch, *weight_GPC.shape) @ maps_BGCN
+    return F.fold(products.flatten(1, 2), (STRIDE * height, STRIDE * width), KERNEL, padding=PADDING, stride=STRIDE)
 
 
-def _gradient_by_weight(images: Tensor, shape: torch.Size, maps: Tensor) -> Tensor:
-    gradient: Tensor = conv2d_weight(images, shape, maps, STRIDE, PADDING)  # type: ignore[no-untyped-call]
+def _gradient_by_weight(images: Tensor, shape: torch.Size, maps: Tensor, groups: int) -> Tensor:
+    gradient: Tensor = conv2d_weight(images, shape, maps, STRIDE, PADDING, groups=groups)  # type: ignore[no-untyped-call]
     return gradient
 
 
@@ -85,17 +96,19 @@ class _MapsToImages(torch.autograd.Function):
     """Our sums forward, PyTorch's kernels backward: these are the fast ones of a convolution with few channels."""
 
     @staticmethod
-    def forward(context: Any, maps: Tensor, weight: Tensor) -> Tensor:
+    def forward(context: Any, maps: Tensor, weight: Tensor, groups: int) -> Tensor:
         context.save_for_backward(maps, weight)
-        return unfold_maps(maps, weight)
+        context.groups = groups
+        return _overlapping_sums(maps, weight, groups)
 
     @staticmethod
-    def backward(context: Any, gradient: Tensor) -> tuple[Tensor | None, Tensor | None]:
-        maps, weight = context.saved_tensors
-        by_maps, by_weight = context.needs_input_grad
+    def backward(context: Any, gradient: Tensor) -> tuple[Tensor | None, Tensor | None, None]:
+        (maps, weight), groups = context.saved_tensors, context.groups
+        by_maps, by_weight, _ = context.needs_input_grad
         return (
-            _ImagesToMaps.apply(gradient, weight) if by_maps else None,
-            _gradient_by_weight(gradient, weight.shape, maps) if by_weight else None,
+            _ImagesToMaps.apply(gradient, weight, groups) if by_maps else None,
+            _gradient_by_weight(gradient, weight.shape, maps, groups) if by_weight else None,
+            None,
         )
 
 
@@ -103,15 +116,17 @@ class _ImagesToMaps(torch.autograd.Function):
     """The other way round: the gradient by an image is a transposed convolution."""
 
     @staticmethod
-    def forward(context: Any, images: Tensor, weight: Tensor) -> Tensor:
+    def forward(context: Any, images: Tensor, weight: Tensor, groups: int) -> Tensor:
         context.save_for_backward(images, weight)
-        return F.conv2d(images, weight, stride=STRIDE, padding=PADDING)
+        context.groups = groups
+        return F.conv2d(images, weight, None, STRIDE, PADDING, groups=groups)
 
     @staticmethod
-    def backward(context: Any, gradient: Tensor) -> tuple[Tensor | None, Tensor | None]:
-        images, weight = context.saved_tensors
-        by_images, by_weight = context.needs_input_grad
+    def backward(context: Any, gradient: Tensor) -> tuple[Tensor | None, Tensor | None, None]:
+        (images, weight), groups = context.saved_tensors, context.groups
+        by_images, by_weight, _ = context.needs_input_grad
         return (
-            _MapsToImages.apply(gradient, weight) if by_images else None,
-            _gradient_by_weight(images, weight.shape, gradient) if by_weight else None,
+            _MapsToImages.apply(gradient, weight, groups) if by_images else None,
+            _gradient_by_weight(images, weight.shape, gradient, groups) if by_weight else None,
+            None,
         )

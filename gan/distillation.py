@@ -44,7 +44,7 @@ class DistillationConfig(Config):
     ema_halflife_kimg: Annotated[float, Field(ge=0)] = 2.0
 
 
-class _DistillationStep(TrainingStep):
+class DistillationStep(TrainingStep):
     """One step towards the teacher's images and, in the joint scheme, past the critic."""
 
     def __init__(
@@ -58,66 +58,75 @@ class _DistillationStep(TrainingStep):
         features: Features | None,
     ) -> None:
         self.batch_size = config.batch_size
-        self._compute, self._device = compute, compute.torch_device
+        self.compute = compute
         self.generator = compute.place(build_generator(architecture, seed_at(seed, "generator"))).train()
         self._gan_weight, self._feature_weight, self._features = config.gan_weight, config.feature_weight, features
-        self._optimiser = ScheduledOptimiser(config.optimiser, self.generator)
-        self._opponent: Opponent | None = None
+        self.optimiser = ScheduledOptimiser(config.optimiser, self.generator)
+        self.opponent: Opponent | None = None
         if config.gan_weight > 0:
-            self._opponent = Opponent(config.adversarial, architecture, seed, compute)
-        self._pool_batches = pool.batches(config.batch_size, generator_at(seed, "pool batches"), self._device)
+            self.opponent = Opponent(config.adversarial, architecture, seed, compute)
+        self._pool_batches = pool.batches(config.batch_size, generator_at(seed, "pool batches"), compute.torch_device)
         self._real_images = dataset.train_images
         self._real_batches = generator_at(seed, "batches")
 
     def set_progress(self, kimg: float, budget_kimg: float) -> None:
-        self._optimiser.set_progress(kimg, budget_kimg)
-        if self._opponent:
-            self._opponent.set_progress(kimg, budget_kimg)
+        self.optimiser.set_progress(kimg, budget_kimg)
+        if self.opponent:
+            self.opponent.set_progress(kimg, budget_kimg)
 
     def parts(self) -> Mapping[str, Part]:
         parts: dict[str, Part] = {
             "generator": self.generator,
-            "optimiser": self._optimiser,
+            "optimiser": self.optimiser,
             "pool_batches": self._pool_batches,
             "batches": self._real_batches,
         }
-        return {**parts, **(self._opponent.parts() if self._opponent else {})}
+        return {**parts, **(self.opponent.parts() if self.opponent else {})}
 
     def __call__(self) -> dict[str, Tensor]:
-        self._extra_critic_steps()
-        latents_BL, teacher_BCHW = next(self._pool_batches)
+        critic_loss, gan_term = None, None
+        # The critic's steps before the one that shares the generator's batch.
+        for _ in range(self.opponent.steps - 1 if self.opponent else 0):
+            assert self.opponent
+            with torch.no_grad():
+                student_BCHW = self._generate(self.draw()[0])
+            self.opponent.learn(self.draw_real(), student_BCHW)
+        latents_BL, teacher_BCHW = self.draw()
         student_BCHW = self._generate(latents_BL)
-        mse = F.mse_loss(student_BCHW, teacher_BCHW)
-        losses = {"mse": mse.detach()}
-        total = mse
-        if self._opponent:
-            losses["critic_loss"] = self._opponent.learn(self._draw_real(), student_BCHW)
-            gan_term = self._opponent.generator_loss(student_BCHW)
-            losses["generator_loss"] = gan_term.detach()
-            total = joint_loss(gan_term, mse, self._gan_weight)
+        if self.opponent:
+            critic_loss = self.opponent.learn(self.draw_real(), student_BCHW)
+            gan_term = self.opponent.generator_loss(student_BCHW)
+        total, losses = self.losses(student_BCHW, teacher_BCHW, critic_loss, gan_term)
+        self.optimiser.step(total)
+        return losses
+
+    def draw(self) -> tuple[Tensor, Tensor]:
+        """Latents BL and the teacher's images BCHW of them."""
+        return next(self._pool_batches)
+
+    def draw_real(self) -> Tensor:
+        """Real images BCHW."""
+        return draw_batch(self._real_images, self.batch_size, self._real_batches, self.compute.torch_device)
+
+    def losses(
+        self, student_BCHW: Tensor, teacher_BCHW: Tensor, critic_loss: Tensor | None, gan_term: Tensor | None
+    ) -> tuple[Tensor, dict[str, Tensor]]:
+        """The generator's loss, and all that it consists of, detached."""
+        total = F.mse_loss(student_BCHW, teacher_BCHW)
+        losses = {"mse": total.detach()}
+        if critic_loss is not None and gan_term is not None:
+            losses |= {"critic_loss": critic_loss, "generator_loss": gan_term.detach()}
+            total = joint_loss(gan_term, total, self._gan_weight)
         if self._features:
             feature_term = feature_matching(self._features, student_BCHW, teacher_BCHW)
             losses["feature_matching"] = feature_term.detach()
             total = total + self._feature_weight * feature_term
-        self._optimiser.step(total)
-        return losses
-
-    def _extra_critic_steps(self) -> None:
-        """The critic's steps before the one that shares the generator's batch."""
-        for _ in range(self._opponent.steps - 1 if self._opponent else 0):
-            assert self._opponent
-            latents_BL, _ = next(self._pool_batches)
-            with torch.no_grad():
-                student_BCHW = self._generate(latents_BL)
-            self._opponent.learn(self._draw_real(), student_BCHW)
+        return total, losses
 
     def _generate(self, latents_BL: Tensor) -> Tensor:
-        with self._compute.forward_passes():
+        with self.compute.forward_passes():
             student_BCHW: Tensor = self.generator(latents_BL)
         return student_BCHW.float()
-
-    def _draw_real(self) -> Tensor:
-        return draw_batch(self._real_images, self.batch_size, self._real_batches, self._device)
 
 
 def distill(
@@ -140,6 +149,20 @@ def distill(
     `resume`. Raises GanError when the student's latent or image shape is not the teacher's, the pool holds
     less than one batch, or features are missing.
     """
+    require_fitting(architecture, config, pool, dataset, features)
+    used = features if config.feature_weight > 0 else None
+    step = DistillationStep(architecture, config, pool, dataset, seed, compute, used)
+    return run_loop(step, config.kimg, config.ema_halflife_kimg, report_at_kimg, resume)
+
+
+def require_fitting(
+    architecture: GeneratorConfig,
+    config: DistillationConfig,
+    pool: TeacherPool,
+    dataset: ImageDataset,
+    features: Features | None,
+) -> None:
+    """Raise GanError where the student cannot be distilled from the pool."""
     dataset.require_shape(architecture.image_channels, architecture.image_size)
     student_shape = (architecture.latent_size, architecture.image_channels, architecture.image_size)
     if student_shape != (pool.latent_size, *pool.image_shape[:2]):
@@ -157,6 +180,3 @@ def distill(
         )
     if config.feature_weight > 0 and features is None:
         raise GanError("Feature matching needs a feature extractor", "none", "Give features, or set feature_weight: 0.")
-    used = features if config.feature_weight > 0 else None
-    step = _DistillationStep(architecture, config, pool, dataset, seed, compute, used)
-    return run_loop(step, config.kimg, config.ema_halflife_kimg, report_at_kimg, resume)

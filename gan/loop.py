@@ -1,7 +1,7 @@
 """The one training loop, counted in images: teacher, baseline and student differ only in their step."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -63,28 +63,60 @@ def run_loop(
     Progress that says so. With `resume` the loop goes on behind that checkpoint, bit for bit as if it
     had never stopped.
     """
-    average = MovingAverage(step.generator, ema_halflife_kimg)
-    parts = {**step.parts(), "average": average.module}
-    images_total = round(kimg * 1000)
+    fused = run_fused_loop(lambda: [step()], [step], kimg, ema_halflife_kimg, report_at_kimg, [resume])
+    for (progress,) in fused:
+        yield progress
+
+
+def run_fused_loop(
+    one_step: Callable[[], Sequence[dict[str, Tensor]]],
+    members: Sequence[TrainingStep],
+    kimg: float,
+    ema_halflife_kimg: float,
+    report_at_kimg: Sequence[float],
+    resume: Sequence[Checkpoint | None],
+) -> Iterator[tuple[Progress, ...]]:
+    """`run_loop` for several trainings that `one_step` takes one step further, and whose losses it returns.
+
+    A training that diverged goes along to the end of the loop, which is when all have ended or diverged. They
+    begin anew where their checkpoints are not of one place.
+    """
+    averages = [MovingAverage(member.generator, ema_halflife_kimg) for member in members]
+    parts = [{**member.parts(), "average": own.module} for member, own in zip(members, averages, strict=True)]
+    images_total, batch_size = round(kimg * 1000), members[0].batch_size
     rungs = {round(point * 1000) for point in report_at_kimg if 0 < point < kimg}
-    seen = 0
-    if resume:
-        restore(parts, resume.state)
-        seen = resume.images_seen
+    seen = _restored(parts, resume)
+    diverged = [False] * len(members)
     pending = [rung for rung in (*sorted(rungs), images_total) if rung > seen]
     while pending:
-        step.set_progress(seen / 1000, kimg)
-        losses = step()
-        seen += step.batch_size
-        average.update(seen / 1000, step.batch_size / 1000)
+        for member in members:
+            member.set_progress(seen / 1000, kimg)
+        losses = one_step()
+        seen += batch_size
+        for average in averages:
+            average.update(seen / 1000, batch_size / 1000)
         if seen >= pending[0]:
             while pending and seen >= pending[0]:
                 pending.pop(0)
-            values = {name: loss.item() for name, loss in losses.items()}
-            diverged = not _all_finite(average.module, values)
-            yield Progress(seen / 1000, average.module, values, diverged, parts)  # type: ignore[arg-type]
-            if diverged:
+            reached = []
+            for number, (average, own) in enumerate(zip(averages, parts, strict=True)):
+                values = {name: loss.item() for name, loss in losses[number].items()}
+                diverged[number] |= not _all_finite(average.module, values)
+                reached.append(Progress(seen / 1000, average.module, values, diverged[number], own))  # type: ignore[arg-type]
+            yield tuple(reached)
+            if all(diverged):
                 return
+
+
+def _restored(parts: Sequence[Mapping[str, Part]], resume: Sequence[Checkpoint | None]) -> int:
+    """Put the checkpoints in place. Returns how many images were seen."""
+    places = {checkpoint.images_seen if checkpoint else 0 for checkpoint in resume}
+    if places == {0} or len(places) != 1:
+        return 0
+    for own, checkpoint in zip(parts, resume, strict=True):
+        assert checkpoint
+        restore(own, checkpoint.state)
+    return places.pop()
 
 
 def _all_finite(module: nn.Module, losses: dict[str, float]) -> bool:

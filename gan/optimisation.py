@@ -2,7 +2,7 @@
 
 import copy
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Annotated
 
 import torch
@@ -53,9 +53,7 @@ class ScheduledOptimiser:
 
     def step(self, loss: Tensor) -> None:
         """One Adam step on the gradient of `loss` by this module's parameters."""
-        self.adam.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
-        self.adam.step()
+        step_together([self], loss)
 
     def state(self) -> dict[str, Tensor]:
         """Adam's moments and step counts, by number of the parameter."""
@@ -71,6 +69,15 @@ class ScheduledOptimiser:
                 name: value.to(parameter.device) if value.dim() == 0 else torch.empty_like(parameter).copy_(value)
                 for name, value in moments.items()
             }
+
+
+def step_together(optimisers: Sequence[ScheduledOptimiser], loss: Tensor) -> None:
+    """One Adam step of each, on the gradient of `loss` by all their parameters."""
+    for optimiser in optimisers:
+        optimiser.adam.zero_grad()
+    loss.backward()  # type: ignore[no-untyped-call]
+    for optimiser in optimisers:
+        optimiser.adam.step()
 
 
 def _number(name: str) -> int:

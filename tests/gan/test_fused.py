@@ -1,0 +1,154 @@
+from collections.abc import Sequence
+
+import pytest
+import torch
+from torch import nn
+
+from gan import (
+    AdversarialConfig,
+    Checkpoint,
+    CriticConfig,
+    DistillationConfig,
+    GanError,
+    GeneratorConfig,
+    ImageDataset,
+    OptimiserConfig,
+    Progress,
+    TeacherPool,
+    build_generator,
+    distill,
+    distill_fused,
+    fusing_kind,
+)
+from gan.fused_layers import apart, run_fused, side_by_side
+from gan.models import build_critic
+
+STUDENT = GeneratorConfig(image_size=16, image_channels=1, width=2, latent_size=8)
+RECIPE = DistillationConfig(kimg=0.32, batch_size=32, adversarial=AdversarialConfig(critic=CriticConfig(width=4)))
+
+
+def state(progress: Progress) -> torch.Tensor:
+    """All of the averaged generator, BatchNorm's statistics included, and the last losses."""
+    values = [value.double().flatten() for value in progress.generator.state_dict().values()]
+    return torch.cat([*values, torch.tensor([*progress.losses.values()], dtype=torch.float64)])
+
+
+def fused(configs: Sequence[DistillationConfig], seeds: Sequence[int], *data: object, **more: object) -> list[Progress]:
+    architecture = more.pop("architecture", STUDENT)
+    *_, progresses = distill_fused(architecture, configs, seeds, *data, **more)  # type: ignore[arg-type]
+    return list(progresses)
+
+
+NETWORKS = {
+    "dcgan": lambda seed: build_generator(STUDENT.model_copy(update={"depth": 2}), seed).layers,
+    "separable": lambda seed: (
+        build_generator(STUDENT.model_copy(update={"depth": 2, "block": "separable"}), seed).layers
+    ),
+    "critic": lambda seed: build_critic(CriticConfig(width=4), STUDENT, "spectral", seed).layers,
+    "critic without norm": lambda seed: build_critic(CriticConfig(width=4), STUDENT, "none", seed).layers,
+}
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_outputs_gradients_and_statistics_are_those_of_each_network_alone(name: str) -> None:
+    shape = (5, 1, 16, 16) if "critic" in name else (5, 8, 1, 1)
+    random = torch.Generator().manual_seed(0)
+    inputs = [torch.randn(shape, dtype=torch.float64, generator=random).requires_grad_() for _ in range(3)]
+    alone, together = ([NETWORKS[name](seed).double().train() for seed in range(3)] for _ in range(2))
+    outputs = [network(x) for network, x in zip(alone, inputs, strict=True)]
+    _sum_of_cubes(outputs).backward()
+    gradients = [x.grad for x in inputs]
+    for x in inputs:
+        x.grad = None
+    fused_outputs = apart(run_fused(together, side_by_side(inputs)), 3)
+    _sum_of_cubes(fused_outputs).backward()
+    torch.testing.assert_close(list(fused_outputs), outputs)
+    torch.testing.assert_close([x.grad for x in inputs], gradients)
+    for one, other in zip(together, alone, strict=True):
+        torch.testing.assert_close(one.state_dict(), other.state_dict())
+        torch.testing.assert_close([p.grad for p in one.parameters()], [p.grad for p in other.parameters()])
+
+
+def _sum_of_cubes(outputs: Sequence[torch.Tensor]) -> torch.Tensor:
+    return torch.stack([output.pow(3).sum() for output in outputs]).sum()
+
+
+@pytest.mark.parametrize(("gan_weight", "block"), [(0.0, "dcgan"), (0.1, "dcgan"), (0.0, "separable")])
+def test_each_fused_student_is_the_one_that_is_distilled_alone(
+    pool: TeacherPool, digits: ImageDataset, gan_weight: float, block: str
+) -> None:
+    architecture = STUDENT.model_copy(update={"depth": 2, "block": block})
+    rates = [OptimiserConfig(learning_rate=rate) for rate in (1e-2, 2e-3, 5e-3)]
+    weights = [gan_weight, gan_weight / 2, gan_weight]
+    configs = [
+        RECIPE.model_copy(update={"optimiser": rate, "gan_weight": weight})
+        for rate, weight in zip(rates, weights, strict=True)
+    ]
+    together = fused(configs, [1, 2, 3], pool, digits, architecture=architecture)
+    for number, config in enumerate(configs):
+        *_, alone = distill(architecture, config, pool, digits, number + 1)
+        # Ten steps amplify the rounding of another order of sums; another seed or rate differs in the first digit.
+        torch.testing.assert_close(state(together[number]), state(alone), rtol=5e-3, atol=5e-4)
+
+
+@pytest.mark.parametrize("loss", ["nonsaturating", "wgan-gp"])
+def test_every_adversarial_loss_can_be_fused(pool: TeacherPool, digits: ImageDataset, loss: str) -> None:
+    adversarial = AdversarialConfig.model_validate({"loss": loss, "critic": {"width": 4}, "critic_steps": 2})
+    config = RECIPE.model_copy(update={"gan_weight": 0.1, "adversarial": adversarial, "kimg": 0.128})
+    together = fused([config, config], [1, 2], pool, digits)
+    *_, alone = distill(STUDENT, config, pool, digits, 2)
+    torch.testing.assert_close(state(together[1]), state(alone), rtol=5e-3, atol=5e-4)
+
+
+@pytest.mark.parametrize("gan_weight", [0.0, 0.1])
+def test_neighbours_and_places_do_not_matter_to_the_last_bit(
+    pool: TeacherPool, digits: ImageDataset, gan_weight: float
+) -> None:
+    config = RECIPE.model_copy(update={"gan_weight": gan_weight})
+    wild = config.model_copy(update={"optimiser": OptimiserConfig(learning_rate=1.0)})
+    first = state(fused([config] * 4, [1, 2, 3, 4], pool, digits)[0])
+    last = state(fused([wild, config, wild, config], [4, 9, 2, 1], pool, digits)[3])
+    padding = state(fused([config] * 4, [1, 1, 1, 1], pool, digits)[1])
+    assert torch.equal(first, last)
+    assert torch.equal(first, padding)
+
+
+def test_one_that_diverges_says_so_and_leaves_the_others_alone(pool: TeacherPool, digits: ImageDataset) -> None:
+    config = RECIPE.model_copy(update={"gan_weight": 0.1})
+    whole = fused([config, config], [1, 2], pool, digits)
+    spoilt = []
+    for progresses in distill_fused(STUDENT, [config, config], [1, 2], pool, digits, [0.1]):
+        spoilt.append(progresses)
+        if len(spoilt) == 1:
+            weights = dict(progresses[1]._parts["generator"].named_parameters())  # type: ignore[union-attr]
+            next(iter(weights.values())).data.fill_(torch.nan)
+    assert [progress.diverged for progress in spoilt[-1]] == [False, True]
+    assert torch.equal(state(spoilt[-1][0]), state(whole[0]))
+
+
+def test_fused_students_go_on_from_their_checkpoints(pool: TeacherPool, digits: ImageDataset) -> None:
+    configs = [RECIPE.model_copy(update={"gan_weight": 0.1})] * 2
+    checkpoints: list[Checkpoint] = []
+    for progresses in distill_fused(STUDENT, configs, [1, 2], pool, digits, [0.16]):
+        checkpoints = checkpoints or [progress.checkpoint() for progress in progresses]
+        whole = [state(progress) for progress in progresses]
+    resumed = fused(configs, [1, 2], pool, digits, resume=checkpoints)
+    assert [torch.equal(state(progress), other) for progress, other in zip(resumed, whole, strict=True)] == [True, True]
+    anew = fused(configs, [1, 2], pool, digits, resume=[checkpoints[0], None])
+    assert torch.equal(state(anew[1]), whole[1]), "with one checkpoint lost both begin anew"
+
+
+def test_only_weights_seeds_and_rates_may_differ(pool: TeacherPool, digits: ImageDataset) -> None:
+    other = RECIPE.model_copy(update={"gan_weight": 0.3, "optimiser": OptimiserConfig(learning_rate=1e-4)})
+    joint = RECIPE.model_copy(update={"gan_weight": 0.1})
+    assert fusing_kind(other) == fusing_kind(joint)
+    for change in ({"kimg": 1.0}, {"batch_size": 16}, {"gan_weight": 0.0}, {"ema_halflife_kimg": 1.0}):
+        assert fusing_kind(joint.model_copy(update=change)) != fusing_kind(joint)
+    with pytest.raises(GanError, match="Distil them apart"):
+        fused([joint, RECIPE], [1, 2], pool, digits)
+
+
+def test_the_networks_are_of_layers_that_can_be_fused() -> None:
+    """A new layer in generator or critic needs its fused twin."""
+    with pytest.raises(AssertionError):
+        run_fused([nn.Sequential(nn.Linear(2, 2))], torch.zeros(1, 2, 1, 1))
