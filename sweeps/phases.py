@@ -190,7 +190,8 @@ class OpenSweep:
 
     def _student(self, point: Mapping[str, Value], phase: PhaseName = "search") -> TrialRequest:
         """The crossing from search to domain: a point of the space as a trial."""
-        return self._request(point, phase=phase, distillation=self.spec.recipe(point))
+        recipe, fused = self.spec.recipe(point), self.spec.fused(phase)
+        return self._request(point, phase=phase, distillation=recipe, fused=fused)
 
     def _request(self, point: Mapping[str, Any], **what: Any) -> TrialRequest:
         foundation, spec = self._foundation, self.spec

@@ -13,7 +13,7 @@ from typing import Any
 from ray.tune.search import Searcher
 
 from cluster import Share
-from sweeps.requests import Job
+from sweeps.requests import Job, config_of, result_of
 from sweeps.spec import PhaseName
 
 
@@ -42,6 +42,11 @@ class JobQueue(ABC):
     @abstractmethod
     def next(self) -> Job | Nothing:
         """The next job, or why there is none."""
+
+    def next_fused(self) -> tuple[Job, ...] | Nothing:
+        """The next jobs that one worker does together: a single one, unless a queue knows better."""
+        job = self.next()
+        return (job,) if isinstance(job, Job) else job
 
     @abstractmethod
     def ended(self, job: Job, result: Mapping[str, Any]) -> None:
@@ -77,6 +82,7 @@ class PhaseQueue(JobQueue):
         self._running = 0
         self.remarks: list[str] = []
         self._ahead: Job | Nothing | None = None
+        self._gathered: dict[str, list[Job]] = {}  # that wait for others to be fused with
 
     def has_jobs(self) -> bool:
         """Whether anything is missing at all."""
@@ -104,6 +110,22 @@ class PhaseQueue(JobQueue):
             self._queue = None
         return Nothing.LEFT
 
+    def next_fused(self) -> tuple[Job, ...] | Nothing:
+        """As many jobs as are fused; fewer where the phase has no more of their kind."""
+        job = self.next()
+        while isinstance(job, Job):
+            if job.request.fused == 1:
+                return (job,)
+            kind = job.request.fusing_key
+            alike = self._gathered.setdefault(kind, [])
+            alike.append(job)
+            if len(alike) == job.request.fused:
+                return tuple(self._gathered.pop(kind))
+            job = self.next()
+        if not self._gathered:
+            return job
+        return tuple(self._gathered.pop(max(self._gathered, key=lambda kind: len(self._gathered[kind]))))
+
     def ended(self, job: Job, result: Mapping[str, Any]) -> None:
         assert self._queue is not None, "a phase goes on until its trials have ended"
         self._running -= 1
@@ -121,7 +143,7 @@ class QueueSearcher(Searcher):
     ) -> None:
         super().__init__()
         self._queues, self._may_start, self._share = list(queues), may_start, share
-        self._running: dict[str, tuple[JobQueue, Job]] = {}
+        self._running: dict[str, tuple[JobQueue, tuple[Job, ...]]] = {}
 
     def suggest(self, trial_id: str) -> Any:
         """The next trial's configuration; None where one may come later, FINISHED where none will."""
@@ -131,13 +153,13 @@ class QueueSearcher(Searcher):
             return None
         waiting = False
         for queue in sorted(self._queues, key=self._running_of):
-            job = queue.next()
-            if isinstance(job, Job):
+            jobs = queue.next_fused()
+            if not isinstance(jobs, Nothing):
                 if self._share:
                     self._share.wants(more=True)
-                self._running[trial_id] = queue, job
-                return {"sweep": queue.sweep, "job": job.model_dump_json()}
-            waiting |= job is Nothing.YET
+                self._running[trial_id] = queue, jobs
+                return config_of(queue.sweep, jobs)
+            waiting |= jobs is Nothing.YET
         if self._share:
             self._share.wants(more=False)
         return None if waiting else str(Searcher.FINISHED)
@@ -145,8 +167,9 @@ class QueueSearcher(Searcher):
     def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
         """Tell the queue that asked for the trial; a second message about the same one is ignored."""
         if trial_id in self._running:
-            queue, job = self._running.pop(trial_id)
-            queue.ended(job, {} if error else result or {})
+            queue, jobs = self._running.pop(trial_id)
+            for job in jobs:
+                queue.ended(job, {} if error else result_of(result, job))
 
     def save(self, checkpoint_path: str) -> None:
         """Nothing: study and ledger are the state, and no pickle of it is written or read."""

@@ -1,9 +1,12 @@
 """What one trial is asked to do, and the identity that follows from it."""
 
 import json
-from typing import Literal
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
 
-from gan import Compute, DistillationConfig, GanTrainingConfig, GeneratorConfig
+from pydantic import Field
+
+from gan import Compute, DistillationConfig, GanTrainingConfig, GeneratorConfig, fusing_kind
 from gan.config import Config
 from gan.digests import value_digest
 
@@ -11,7 +14,8 @@ from gan.digests import value_digest
 class TrialRequest(Config):
     """A trial, complete: which generator, how it is made, from which teacher, measured how.
 
-    Exactly one of `distillation` (mode distilled) and `training` (mode scratch) is given.
+    Exactly one of `distillation` (mode distilled) and `training` (mode scratch) is given. `fused` is in how many
+    places of one process it is distilled: like `threads` it decides the last bits, whoever has the other places.
     """
 
     phase: Literal["search", "confirm", "baseline"]
@@ -23,6 +27,7 @@ class TrialRequest(Config):
     pool_digest: str
     protocol_digest: str
     threads: int
+    fused: Annotated[int, Field(ge=1)] = 1
     compute: Compute = Compute()
 
     @property
@@ -47,7 +52,15 @@ class TrialRequest(Config):
 
         The phase is left out (it says why a trial ran, not what it computed).
         """
-        return value_digest(self.model_dump(mode="json", exclude={"phase"}))
+        alone = {"fused"} if self.fused == 1 else set()  # trials of before there were others keep their identity
+        return value_digest(self.model_dump(mode="json", exclude={"phase"} | alone))
+
+    @property
+    def fusing_key(self) -> str:
+        """Equal for requests that can be fused: they differ in seed, weights and learning rates alone."""
+        assert self.distillation, "only students are fused"
+        kind = fusing_kind(self.distillation).model_dump(mode="json")
+        return value_digest([self.model_dump(mode="json", exclude={"seed", "distillation"}), kind])
 
 
 class Job(Config):
@@ -61,3 +74,21 @@ class Job(Config):
     def point_json(self) -> str:
         """The searched values by name, the same text for the same values."""
         return json.dumps(self.point, sort_keys=True)
+
+
+def config_of(sweep: str, jobs: tuple[Job, ...]) -> dict[str, Any]:
+    """What Ray Tune knows of a trial: the first job, and those that are fused with it."""
+    first, *others = [job.model_dump_json() for job in jobs]
+    return {"sweep": sweep, "job": first, **({"fused": others} if others else {})}
+
+
+def jobs_of(config: Mapping[str, Any]) -> tuple[Job, ...]:
+    """The jobs of a trial of Ray Tune."""
+    return tuple(Job.model_validate_json(text) for text in (config["job"], *config.get("fused", ())))
+
+
+def result_of(result: Mapping[str, Any] | None, job: Job) -> Mapping[str, Any]:
+    """What a trial of Ray Tune has reported of one of its jobs."""
+    result = result or {}
+    found: Mapping[str, Any] = result.get("fused", {}).get(job.request.key, result)
+    return found

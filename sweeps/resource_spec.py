@@ -13,13 +13,15 @@ class ResourceSpec(Config):
     """What one trial occupies and how it computes; both change rounding, so they are part of the spec.
 
     `gpus_per_trial` above 0 puts teacher, students and extractor on the GPU, of which a fraction lets several
-    trials share one.
+    trials share one. `fused_trials` students of one architecture are distilled in one process, a step of all of them
+    at a time, where a phase knows its trials beforehand: fresh seeds, and a grid that prunes nothing.
     """
 
     cpus_per_trial: Annotated[int, Field(ge=1, le=256)] = 1
     gpus_per_trial: Annotated[float, Field(ge=0, le=8)] = 0.0
     precision: Literal["float32", "bfloat16"] = "float32"
     channels_last: bool = False
+    fused_trials: Annotated[int, Field(ge=1, le=64)] = 1
 
     @property
     def compute(self) -> Compute:

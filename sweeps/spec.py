@@ -196,6 +196,11 @@ class SweepSpec(Config):
         most = max(seeds, self.confirm.seeds)
         return self.model_copy(update={"confirm": self.confirm.model_copy(update={"seeds": most})})
 
+    def fused(self, phase: PhaseName) -> int:
+        """How many students of a phase are distilled in one process."""
+        foreseen = phase == "confirm" or (self.search.sampler == "grid" and not self.search.pruning)
+        return self.resources.fused_trials if foreseen and phase != "baseline" else 1
+
     @property
     def confirm_seeds(self) -> tuple[int, ...]:
         """Seeds for the confirmation, none of which the search uses."""

@@ -1,14 +1,15 @@
-"""One trial, as a worker runs it: train, report at each rung, keep the student, close the record.
+"""Trials, as a worker runs them, mostly one: train, report at each rung, keep the student, close the record.
 
-Knows nothing of the search: it gets a complete request and depends on nothing else. What happens goes to
+Knows nothing of the search: it gets complete requests and depends on nothing else. What happens goes to
 the trial's journal first; where an earlier try was cut off, the trial goes on from its last checkpoint.
 """
 
 import math
 import traceback
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 import torch
 from ray.tune import report
@@ -22,6 +23,7 @@ from gan import (
     Progress,
     agreement,
     distill,
+    distill_fused,
     generate,
     latency_ms,
     save_generator,
@@ -60,73 +62,139 @@ def _shared(context: TrialContext) -> _Shared:
     return _Shared(materials, Evaluator(context.protocol, network, materials.reference), features)
 
 
-def run_trial(job: Job, context: TrialContext) -> None:
-    """Do the job inside a Ray Tune trial, from its last checkpoint on."""
+def run_trial(jobs: Sequence[Job], context: TrialContext) -> None:
+    """Do the jobs, fused if there are several, inside a Ray Tune trial, from their last checkpoints on."""
     # A matter of this thread: how a sum is split over threads decides its last bits.
-    torch.set_num_threads(job.request.threads)
+    torch.set_num_threads(jobs[0].request.threads)
     context.trials.require_here()
     shared = _shared(context)
-    log = TrialLog(job, context, delivery_of(context))
-    if record := log.finished():
-        tell_tune(record.state, record.metrics)  # its worker was lost after the end, before Tune heard of it
-        return
-    log.open()
+    trials = [_Trial(job, context, shared, TrialLog(job, context, delivery_of(context), len(jobs))) for job in jobs]
+    missing = [trial for trial in trials if not trial.is_finished()]
+    for trial in missing:
+        trial.begin()
     try:
-        _Trial(job, context, shared, log).run()
+        _train(missing, trials)
     except Exception as error:
-        text = "".join(traceback.format_exception_only(error)).strip()
-        log.close(TrialState.FAILED, text, job.request.kimg)
-        raise
+        for trial in missing:
+            trial.fail(error)
+        if not _is_out_of_memory(error):
+            raise
+        _tell(trials)
+
+
+def _train(missing: Sequence["_Trial"], trials: Sequence["_Trial"]) -> None:
+    """Train those that are missing to the full budget, or until divergence ends them."""
+    for progresses in _trainings(missing):
+        for trial, progress in zip(missing, progresses, strict=False):  # the rest fills places
+            trial.reach(progress)
+        if not all(trial.has_ended for trial in missing):
+            _tell(trials)
+    _tell(trials)
+
+
+def _trainings(missing: Sequence["_Trial"]) -> Iterator[tuple[Progress, ...]]:
+    if not missing:
+        return iter(())
+    first = missing[0]
+    if first.request.fused == 1:
+        return ((progress,) for progress in first.training())
+    # All places are taken in any case, so that what is computed in one does not depend on how many are missing.
+    places = [*missing, *[first] * (first.request.fused - len(missing))]
+    recipes = [place.request.distillation for place in places]
+    materials, compute = first.shared.materials, first.request.compute
+    return distill_fused(
+        first.request.architecture,
+        [recipe for recipe in recipes if recipe],
+        [place.request.seed for place in places],
+        materials.pool,
+        materials.dataset,
+        first.rungs_kimg,
+        compute,
+        first.shared.features,
+        [place.log.folder.checkpoint() for place in places],
+    )
+
+
+def _tell(trials: Sequence["_Trial"]) -> None:
+    """Report to Ray Tune where they all stand."""
+    first, *others = trials
+    fused = {trial.request.key: trial.outcome for trial in trials} if others else {}
+    report({**first.outcome, **({"fused": fused} if fused else {})})
 
 
 class _Trial:
-    """A job under way."""
+    """A job under way: its record, and where it stands."""
 
     def __init__(self, job: Job, context: TrialContext, shared: _Shared, log: TrialLog) -> None:
-        self._request, self._context, self._shared, self._log = job.request, context, shared, log
+        self.request, self._context, self.shared, self.log = job.request, context, shared, log
         self._costs = costs_of(job.request.architecture)
+        self.outcome: dict[str, Any] = outcome(TrialState.RUNNING, self._costs)
 
-    def run(self) -> None:
-        """Train to the full budget, or until divergence or memory ends it."""
-        try:
-            for progress in self._training():
-                if progress.diverged:
-                    self._end(TrialState.DIVERGED, f"a loss was NaN or infinite at {progress.kimg:g} kimg")
-                    return
-                last = progress.kimg >= self._request.kimg
-                metrics = self._shared.evaluator.evaluate(progress.generator, whole=last)
-                self._report(progress, metrics, last)
-        except (MemoryError, RuntimeError, OSError, ImportError) as error:
-            if not _is_out_of_memory(error):
-                raise
-            self._end(TrialState.OUT_OF_MEMORY, str(error))
-            return
-        found = {"latency_ms": latency_ms(progress.generator)}
-        if self._request.distillation:
-            found |= agreement(progress.generator, self._shared.materials.agreement).as_dict()
-        self._keep(progress, metrics)
-        self._end(TrialState.COMPLETED, None, metrics, found)
+    @property
+    def rungs_kimg(self) -> tuple[float, ...]:
+        return self._context.rungs_kimg
 
-    def _training(self) -> Iterator[Progress]:
-        request, shared, rungs = self._request, self._shared, self._context.rungs_kimg
+    @property
+    def has_ended(self) -> bool:
+        return bool(self.outcome["state"] != str(TrialState.RUNNING))
+
+    def is_finished(self) -> bool:
+        """Whether an earlier try came to an end: its worker was lost before Tune heard of it."""
+        record = self.log.finished()
+        if record:
+            self.outcome = outcome(record.state, record.metrics)
+        return record is not None
+
+    def begin(self) -> None:
+        """The record begins, or goes on."""
+        self.log.open()
+
+    def training(self) -> Iterator[Progress]:
+        """The training of this one alone."""
+        request, materials, rungs = self.request, self.shared.materials, self.rungs_kimg
         architecture, seed, compute = request.architecture, request.seed, request.compute
-        materials = shared.materials
-        resume = self._log.folder.checkpoint()
+        resume = self.log.folder.checkpoint()
         if recipe := request.distillation:
+            features = self.shared.features
             return distill(
-                architecture, recipe, materials.pool, materials.dataset, seed, rungs, compute, shared.features, resume
+                architecture, recipe, materials.pool, materials.dataset, seed, rungs, compute, features, resume
             )
         assert request.training is not None
         return train_gan(architecture, request.training, materials.dataset, seed, rungs, compute, resume)
 
-    def _report(self, progress: Progress, metrics: Metrics, last: bool) -> None:
-        self._log.report(progress.kimg, {**metrics.as_dict(), **progress.losses})
+    def reach(self, progress: Progress) -> None:
+        """Measure and report; at the full budget keep the student and end."""
+        if self.has_ended:
+            return
+        if progress.diverged:
+            self._end(TrialState.DIVERGED, f"a loss was NaN or infinite at {progress.kimg:g} kimg")
+            return
+        last = progress.kimg >= self.request.kimg
+        metrics = self.shared.evaluator.evaluate(progress.generator, whole=last)
+        self.log.report(progress.kimg, {**metrics.as_dict(), **progress.losses})
         if not last:
-            self._log.folder.save_checkpoint(progress.checkpoint())
-            tell_tune(TrialState.RUNNING, {**self._costs, **metrics.as_dict(), "kimg": progress.kimg})
+            self.log.folder.save_checkpoint(progress.checkpoint())
+            found = {**self._costs, **metrics.as_dict(), "kimg": progress.kimg}
+            self.outcome = outcome(TrialState.RUNNING, found)
+            return
+        found = {"latency_ms": latency_ms(progress.generator)}
+        if self.request.distillation:
+            found |= agreement(progress.generator, self.shared.materials.agreement).as_dict()
+        self._keep(progress, metrics)
+        self._end(TrialState.COMPLETED, None, metrics, found)
+
+    def fail(self, error: Exception) -> None:
+        """End it by what went wrong, if it has not ended before."""
+        if self.has_ended:
+            return
+        if _is_out_of_memory(error):
+            self._end(TrialState.OUT_OF_MEMORY, str(error))
+        else:
+            text = "".join(traceback.format_exception_only(error)).strip()
+            self._end(TrialState.FAILED, text)
 
     def _keep(self, progress: Progress, metrics: Metrics) -> None:
-        request, context, folder = self._request, self._context, self._log.folder
+        request, context, folder = self.request, self._context, self.log.folder
         recipe = request.distillation or request.training
         assert recipe is not None
         card = GeneratorCard(
@@ -140,10 +208,10 @@ class _Trial:
             metrics=metrics.as_dict(),
             protocol_digest=request.protocol_digest,
         )
-        latents_BL = self._shared.evaluator.latents(request.architecture.latent_size)[:64]
+        latents_BL = self.shared.evaluator.latents(request.architecture.latent_size)[:64]
         save_generator(folder.model, progress.generator, card)
         save_grid(generate(progress.generator, latents_BL), folder.model / "samples.png")
-        self._log.keep()
+        self.log.keep()
 
     def _end(
         self,
@@ -152,17 +220,25 @@ class _Trial:
         metrics: Metrics | None = None,
         found: Mapping[str, float] | None = None,
     ) -> None:
-        self._log.close(state, error, self._request.kimg, found)
-        tell_tune(state, {**self._costs, **(metrics.as_dict() if metrics else {}), "kimg": self._request.kimg})
+        self.log.close(state, error, self.request.kimg, found)
+        measured = metrics.as_dict() if metrics else {}
+        self.outcome = outcome(state, {**self._costs, **measured, "kimg": self.request.kimg})
+
+
+def outcome(state: TrialState, metrics: Mapping[str, float]) -> dict[str, Any]:
+    """What scheduler, search and view look at."""
+    return {name: metrics.get(name, math.nan) for name in ("kimg", *OBJECTIVES)} | {"state": str(state)}
 
 
 def tell_tune(state: TrialState, metrics: Mapping[str, float]) -> None:
-    """Report to Ray Tune what scheduler, search and view look at. To be called inside a trial."""
-    report({name: metrics.get(name, math.nan) for name in ("kimg", *OBJECTIVES)} | {"state": str(state)})
+    """Report the outcome of a single job to Ray Tune. To be called inside a trial."""
+    report(outcome(state, metrics))
 
 
 def _is_out_of_memory(error: Exception) -> bool:
-    return isinstance(error, MemoryError | torch.OutOfMemoryError) or tells_of_memory(str(error))
+    if isinstance(error, MemoryError | torch.OutOfMemoryError):
+        return True
+    return isinstance(error, RuntimeError | OSError | ImportError) and tells_of_memory(str(error))
 
 
 def tells_of_memory(text: str) -> bool:

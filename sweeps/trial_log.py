@@ -50,7 +50,8 @@ def delivery_of(context: TrialContext) -> Delivery:
 class TrialLog:
     """The record of one job under way. An earlier try that was cut off is gone on with, and said nothing of twice."""
 
-    def __init__(self, job: Job, context: TrialContext, delivery: Delivery) -> None:
+    def __init__(self, job: Job, context: TrialContext, delivery: Delivery, fused: int = 1) -> None:
+        self._fused = fused  # trials that share the time
         self._job, self._context, self._delivery = job, context, delivery
         self.folder = context.trials.folder(job.request.key)
         # A trial that was cut off between two rungs does the later one again.
@@ -72,13 +73,13 @@ class TrialLog:
         for event in self.folder.reported():
             self._reported_kimg = event.kimg
             self._best_fid = min(self._best_fid, event.metrics["fid"])
-            self._began = time.monotonic() - event.metrics["wall_s"]
+            self._began = time.monotonic() - self._fused * event.metrics["wall_s"]
         self._tell(opening(self._job, self._context))
 
     @property
     def elapsed_s(self) -> float:
-        """Seconds of training and measuring, earlier tries included as far as they reported."""
-        return time.monotonic() - self._began
+        """Its share of the seconds of training and measuring, earlier tries included as far as they reported."""
+        return (time.monotonic() - self._began) / self._fused
 
     def report(self, kimg: float, metrics: Mapping[str, float]) -> None:
         """The trial was measured at `kimg`."""

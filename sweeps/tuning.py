@@ -15,13 +15,13 @@ from sweeps.budget import Spending
 from sweeps.delivery import Delivery
 from sweeps.progress import Refresh
 from sweeps.queues import JobQueue, QueueSearcher
-from sweeps.requests import Job
+from sweeps.requests import Job, jobs_of, result_of
 from sweeps.trial import run_trial, tells_of_memory
 from sweeps.trial_log import TrialContext, closing, opening
 from sweeps.tune_environment import tune_environment
 from sweeps.view import SweepView
 
-Work = Callable[[Job, TrialContext], None]
+Work = Callable[[Sequence[Job], TrialContext], None]
 
 RETRIES = 2  # of a trial whose worker was lost
 
@@ -77,7 +77,7 @@ def placement_of(need: TrialNeed) -> PlacementGroupFactory:
 
 
 def _run_trial(config: dict[str, Any], contexts: Mapping[str, TrialContext], work: Work) -> None:
-    work(Job.model_validate_json(config["job"]), contexts[config["sweep"]])
+    work(jobs_of(config), contexts[config["sweep"]])
 
 
 class _Bookkeeper(tune.Callback):
@@ -93,48 +93,55 @@ class _Bookkeeper(tune.Callback):
         self._refresh()
 
     def on_trial_start(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
-        self._view.began(trial.trial_id, _job(trial))
+        for job in jobs_of(trial.config):
+            self._view.began(_name(trial, job), job)
 
     def on_trial_result(
         self, iteration: int, trials: list[Trial], trial: Trial, result: dict[str, Any], **info: Any
     ) -> None:
-        self._view.reported(trial.trial_id, result)
+        for job in jobs_of(trial.config):
+            self._view.reported(_name(trial, job), result_of(result, job))
 
     def on_trial_complete(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
-        state = TrialState((trial.last_result or {}).get("state", TrialState.FAILED))
-        if state == TrialState.RUNNING:  # the scheduler has stopped it
-            state = TrialState.PRUNED
-            self._close(trial, state, None)
-        self._ended(trial, state)
+        for job in jobs_of(trial.config):
+            state = _state(trial, job)
+            if state == TrialState.RUNNING:  # the scheduler has stopped it
+                state = TrialState.PRUNED
+                self._close(trial, job, state, None)
+            self._ended(trial, job, state)
+        self._spending.add((trial.last_result or {}).get("time_total_s", 0.0))
 
     def on_trial_error(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
         text = _reason(trial)
         state = TrialState.OUT_OF_MEMORY if tells_of_memory(str(trial.get_error())) else TrialState.FAILED
-        self._close(trial, state, text)
-        self._ended(trial, state)
+        for job in jobs_of(trial.config):
+            self._close(trial, job, state, text)
+            self._ended(trial, job, state)
+        self._spending.add((trial.last_result or {}).get("time_total_s", 0.0))
 
     def __getstate__(self) -> dict[str, Any]:
         return {}  # as for the search: Tune's own pickle is never read
 
-    def _close(self, trial: Trial, state: TrialState, error: str | None) -> None:
-        job = _job(trial)
+    def _close(self, trial: Trial, job: Job, state: TrialState, error: str | None) -> None:
         context = self._contexts[trial.config["sweep"]]
         folder = context.trials.folder(job.request.key)
         record = folder.record()
         if record is None:  # it died before it could say anything
             folder.append(opening(job, context))
         if record is None or record.state == TrialState.RUNNING:
-            folder.append(closing(state, error, float((trial.last_result or {}).get("kimg", 0.0))))
+            folder.append(closing(state, error, float(result_of(trial.last_result, job).get("kimg", 0.0))))
             self._delivery[context.sweep].deliver(folder)
 
-    def _ended(self, trial: Trial, state: TrialState) -> None:
-        result = trial.last_result or {}
-        self._spending.add(result.get("time_total_s", 0.0))
-        self._view.ended(trial.trial_id, trial.config["sweep"], _job(trial), state, result)
+    def _ended(self, trial: Trial, job: Job, state: TrialState) -> None:
+        self._view.ended(_name(trial, job), trial.config["sweep"], job, state, result_of(trial.last_result, job))
 
 
-def _job(trial: Trial) -> Job:
-    return Job.model_validate_json(trial.config["job"])
+def _name(trial: Trial, job: Job) -> str:
+    return f"{trial.trial_id} {job.trial}"
+
+
+def _state(trial: Trial, job: Job) -> TrialState:
+    return TrialState(result_of(trial.last_result, job).get("state", TrialState.FAILED))
 
 
 def _reason(trial: Trial) -> str:

@@ -14,6 +14,7 @@ import resource
 import statistics
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -71,8 +72,9 @@ def spec_of(trials: int, sampler: str = "tpe") -> sweeps.SweepSpec:
     )
 
 
-def do_nothing(job: Job, context: TrialContext) -> None:
+def do_nothing(jobs: Sequence[Job], context: TrialContext) -> None:
     """A trial's whole record, without any training."""
+    (job,) = jobs
     costs = costs_of(job.request.architecture)
     metrics = {**costs, "fid": 1e5 / costs["parameters"], "inception_score": 1.0}
     log = TrialLog(job, context, delivery_of(context))

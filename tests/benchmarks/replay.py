@@ -4,6 +4,7 @@ import math
 import random
 import threading
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -35,7 +36,8 @@ class Replay:
     seconds: float
     requests: Path
 
-    def __call__(self, job: Job, context: TrialContext) -> None:
+    def __call__(self, jobs: Sequence[Job], context: TrialContext) -> None:
+        (job,) = jobs
         note_requests(self.requests)
         costs = costs_of(job.request.architecture)
         log = TrialLog(job, context, delivery_of(context))

@@ -1,4 +1,5 @@
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, cast
 
@@ -44,7 +45,7 @@ def test_all_places_are_given_away_before_the_first_worker_has_started_and_none_
             super().began(trial_id, job)
             happened.append("began")
 
-    def work(job: Job, context: TrialContext) -> None:
+    def work(jobs: Sequence[Job], context: TrialContext) -> None:
         # Which Ray writes into its logs; what a node has in its own environment it does not.
         assert "canary" not in str(ray.get_runtime_context().runtime_env)
         tell_tune(TrialState.COMPLETED, {"kimg": 1.0, "parameters": 10.0, "fid": 1.0})
@@ -72,7 +73,7 @@ def test_a_worker_that_ray_ends_for_want_of_memory_ends_its_trial_alone(
         pytest.skip("it needs 8 GiB of free memory")
     limit = used + 3 * GIB  # the rest of the machine is not touched
 
-    def work(job: Job, context: TrialContext) -> None:
+    def work(jobs: Sequence[Job], context: TrialContext) -> None:
         kept: list[Any] = []
         deadline = time.monotonic() + 90
         while time.monotonic() < deadline:  # others may free what they have meanwhile
