@@ -2,7 +2,7 @@
 
 import multiprocessing
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from multiprocessing.connection import Connection
 from typing import Any
 
@@ -62,11 +62,12 @@ class _Together:
         """Train in `count` processes at once. Raises MemoryError and its like where that is too much."""
         new = [self._start() for _ in range(count - len(self._trials))]
         self._trials += new
-        for trial in new:
-            _answer(*trial)
+        for _, pipe in new:
+            _answer(pipe)
         for _, pipe in self._trials:
-            pipe.send(timed_s)
-        traces = [_answer(*trial) for trial in self._trials]
+            with suppress(BrokenPipeError):  # it has no answer either
+                pipe.send(timed_s)
+        traces = [_answer(pipe) for _, pipe in self._trials]
         pids = [process.pid for process, _ in self._trials]
         return Measurement(trials=count, images_per_s=joint_rate(traces), memory_bytes=self._meter.in_use_bytes(pids))
 
@@ -110,7 +111,7 @@ class _Meter:
         return host.total, host.total - host.available
 
 
-def _answer(process: Any, pipe: "Connection[Any, Any]") -> Any:
+def _answer(pipe: "Connection[Any, Any]") -> Any:
     """What a trial says next. Raises what it raised, and MemoryError where it is gone."""
     if not pipe.poll(PATIENCE_S):
         raise SweepError(
@@ -118,7 +119,7 @@ def _answer(process: Any, pipe: "Connection[Any, Any]") -> Any:
         )
     try:
         said = pipe.recv()
-    except EOFError:
+    except (EOFError, ConnectionResetError):
         raise MemoryError("a trial that was measured was ended, most likely for want of memory") from None
     if isinstance(said, Exception):
         from sweeps.trial import tells_of_memory  # slow to import, and of no use to the processes that train

@@ -6,7 +6,7 @@ from dataclasses import replace
 import ray
 from ray.util.placement_group import PlacementGroup
 
-from cluster import Node, TrialNeed
+from cluster import Node, TrialNeed, alive_nodes
 from sweeps.materials import MaterialSource
 from sweeps.packing import Load, Packing
 from sweeps.packing_measurement import measure_packing
@@ -16,14 +16,26 @@ from sweeps.reservation import options_in, run_reserved
 ACCELERATOR = "accelerator_type:"  # before a GPU's name, among the resources of its node
 
 
+def gpus_on_cluster(need: TrialNeed, display: Display) -> tuple[str, int]:
+    """As `gpus_of`, of the cluster's nodes; where none has room it is waited for one that comes."""
+
+    def look(group: PlacementGroup) -> tuple[str, int]:
+        ray.get(group.ready())
+        return gpus_of(alive_nodes(), need)
+
+    if any(need.fits(node) for node in alive_nodes()):
+        return gpus_of(alive_nodes(), need)
+    return run_reserved(need, "see which GPU it has", display, look)
+
+
 def gpus_of(nodes: Sequence[Node], need: TrialNeed) -> tuple[str, int]:
     """The names of the GPUs on which such trials may run, and the cores of one: the most that any of them has.
 
-    Where another GPU has fewer cores, fewer trials share that one.
+    Where another GPU has fewer cores, fewer trials share that one. `need` is of a whole GPU, and some node has it.
     """
-    fitting = [node for node in nodes if node.gpus >= 1 and need.fits(node)]
+    fitting = [node for node in nodes if need.fits(node)]
     names = {name.removeprefix(ACCELERATOR) for node in fitting for name in node.resources if ACCELERATOR in name}
-    cores = max((int(node.cpus / node.gpus) for node in fitting), default=int(need.cpus))
+    cores = max(int(node.cpus / node.gpus) for node in fitting)
     return ", ".join(sorted(names)) or "GPU", max(cores, int(need.cpus))
 
 

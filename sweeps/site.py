@@ -33,7 +33,7 @@ from sweeps.packing import KeptPackings, Load, Packing
 from sweeps.packing_measurement import measure_packing
 from sweeps.progress import Display
 from sweeps.remote_foundation import lay_foundation_on_cluster
-from sweeps.remote_packing import gpus_of, measure_on_cluster
+from sweeps.remote_packing import gpus_on_cluster, measure_on_cluster
 from sweeps.resource_spec import ResourceSpec
 from sweeps.spec import SweepSpec
 from sweeps.tracking import Tracking
@@ -76,7 +76,7 @@ class Site(ABC):
         if resources.gpus is not None:
             return resources
         spec = largest_of(specs)
-        load, kept = self.load(spec), KeptPackings(self._workspace.root)
+        load, kept = self.load(spec, display), KeptPackings(self._workspace.root)
         packing = kept.find(load)
         if packing is None:
             packing = self.measure(load, materials[spec.name], display)
@@ -87,7 +87,7 @@ class Site(ABC):
         return resources.packed(packing.trials)
 
     @abstractmethod
-    def load(self, spec: SweepSpec) -> Load:
+    def load(self, spec: SweepSpec, display: Display) -> Load:
         """What the sweep's trials put on a GPU there."""
 
     @abstractmethod
@@ -110,7 +110,7 @@ class ThisMachine(Site):
     def need(self, resources: ResourceSpec) -> TrialNeed:
         return TrialNeed(float(resources.cpus_per_trial), resources.gpus_before_packing)
 
-    def load(self, spec: SweepSpec) -> Load:
+    def load(self, spec: SweepSpec, display: Display) -> Load:
         return Load.here(spec, self._num_cpus)
 
     def measure(self, load: Load, materials: MaterialSource, display: Display) -> Packing:
@@ -163,8 +163,8 @@ class RayCluster(Site):
         self._need = self.need(resources)
         return resources
 
-    def load(self, spec: SweepSpec) -> Load:
-        return Load.of(spec, *gpus_of(alive_nodes(), self._need))
+    def load(self, spec: SweepSpec, display: Display) -> Load:
+        return Load.of(spec, *gpus_on_cluster(self._need, display))
 
     def measure(self, load: Load, materials: MaterialSource, display: Display) -> Packing:
         display.say(f"measuring how many trials share a GPU, {load.most} at most")

@@ -53,7 +53,7 @@ class Machine(ThisMachine):
 
     measured: tuple[str, ...] = ()
 
-    def load(self, spec: SweepSpec) -> Load:
+    def load(self, spec: SweepSpec, display: Display) -> Load:
         return Load.of(spec, "NVIDIA H100", cores=8)
 
     def measure(self, load: Load, materials: MaterialSource, display: Display) -> Packing:

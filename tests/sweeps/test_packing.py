@@ -1,5 +1,6 @@
 """How many trials share a GPU: the rule on tables whose answer is known, and the measurement on the CPU."""
 
+import multiprocessing
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -30,7 +31,7 @@ from sweeps.packing import (
     joint_rate,
     next_count,
 )
-from sweeps.packing_measurement import measure_packing
+from sweeps.packing_measurement import _answer, measure_packing
 
 GIB = 2**30
 H100 = Memory(total_bytes=80 * GIB, before_bytes=GIB)
@@ -140,6 +141,26 @@ def test_trials_are_measured_together(materials: MaterialFiles, load: Load) -> N
     for both in two:
         assert both.memory_bytes - one.memory_bytes > 0.1 * GIB, "another process"
         assert both.images_per_s > 0.3 * one.images_per_s
+
+
+@pytest.mark.parametrize(
+    ("said", "expected"),
+    [
+        (RuntimeError("CUDA error: out of memory"), MemoryError),
+        (torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB"), MemoryError),
+        (RuntimeError("CUBLAS_STATUS_ALLOC_FAILED when calling cublasCreate"), MemoryError),
+        (GanError("Rule", "value", "Remedy."), GanError),
+        (None, MemoryError),
+    ],
+)
+def test_a_trial_without_memory_is_told_from_one_with_a_mistake(said: Exception | None, expected: type) -> None:
+    """None: it was ended from outside, as the system does with whoever takes too much."""
+    ours, theirs = multiprocessing.Pipe()
+    if said:
+        theirs.send(said)
+    theirs.close()
+    with pytest.raises(expected):
+        _answer(ours)
 
 
 def test_a_load_for_which_the_machine_has_no_gpu(materials: MaterialFiles, load: Load) -> None:
