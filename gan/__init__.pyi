@@ -12,7 +12,7 @@ from .artifacts import (
 )
 from .checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from .compute import Compute
-from .cost import count_parameters, latency_ms, mac_g
+from .cost import activation_count, count_parameters, latency_ms, mac_g, training_bytes
 from .datasets import DATASETS, DataRoot, DatasetConfig, ImageDataset, default_data_root, load_dataset
 from .distillation import DistillationConfig, distill
 from .errors import ArtifactError, GanError
@@ -64,6 +64,7 @@ __all__ = [
     "Protocol",
     "RealReference",
     "TeacherPool",
+    "activation_count",
     "agreement",
     "agreement_latents",
     "build_generator",
@@ -92,4 +93,5 @@ __all__ = [
     "save_imported",
     "train_classifier",
     "train_gan",
+    "training_bytes",
 ]

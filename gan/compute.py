@@ -28,7 +28,9 @@ class Compute(Config):
         """The device. Raises GanError where this machine has none."""
         if self.device == "cuda" and not torch.cuda.is_available():
             raise GanError(
-                "The device cuda is a GPU that PyTorch sees", "none", "Set resources.gpus_per_trial: 0, or use a GPU."
+                "The device cuda is a GPU that PyTorch sees",
+                "none",
+                "Leave resources.gpus_per_trial and trials_per_gpu out, or use a GPU.",
             )
         return torch.device(self.device)
 

@@ -5,12 +5,14 @@ import time
 from functools import lru_cache
 
 import torch
+from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from gan.imported import AnyGenerator
 from gan.models import Generator, GeneratorConfig
 from gan.seeds import generator_at
 
+FLOAT32_BYTES = 4
 WARM_UPS, TIMED = 3, 11  # images
 ENOUGH_S = 0.25  # a big generator is timed on fewer images, and on three at least
 
@@ -28,6 +30,26 @@ def mac_g(config: GeneratorConfig) -> float:
     with FlopCounterMode(display=False) as counter:
         generator(torch.empty(1, config.latent_size, device="meta"))
     return float(counter.get_total_flops()) / 2 / 1e9
+
+
+@lru_cache(maxsize=4096)
+def activation_count(config: GeneratorConfig) -> int:
+    """Values that the layers of a generator put out for one image, all of which its backward pass needs."""
+    generator, found = _on_meta(config), []
+
+    def note(layer: nn.Module, inputs: object, output: torch.Tensor) -> None:
+        found.append(output.numel())
+
+    for layer in generator.modules():
+        if not any(True for _ in layer.children()):
+            layer.register_forward_hook(note)
+    generator.eval()(torch.empty(1, config.latent_size, device="meta"))
+    return sum(found)
+
+
+def training_bytes(config: GeneratorConfig, batch_size: int) -> int:
+    """About what a generator's training holds in float32: weights, gradients, Adam's two moments, and activations."""
+    return FLOAT32_BYTES * (4 * count_parameters(config) + batch_size * activation_count(config))
 
 
 @torch.inference_mode()

@@ -11,7 +11,10 @@ HOUR_S = 3600.0
 
 @dataclass
 class Spending:
-    """Counts the time of trials, `trial_s` seconds of which were spent before this run of the command."""
+    """Counts the time of trials, `trial_s` seconds of which were spent before this run of the command.
+
+    GPU-hours count all trials as if they had the part of a GPU that they have now. Before it is known there are none.
+    """
 
     budget: BudgetSpec
     resources: ResourceSpec
@@ -28,7 +31,7 @@ class Spending:
 
     @property
     def gpu_hours(self) -> float:
-        return self.trial_s * self.resources.gpus_per_trial / HOUR_S
+        return self.trial_s * (self.resources.gpus or 0.0) / HOUR_S
 
     @property
     def wall_hours(self) -> float:

@@ -158,7 +158,8 @@ def _room(spec: SweepSpec, inspection: Inspection) -> Check:
         except ClusterError as error:
             return Check(DRIVER, name, f"one occupies {need}; {error.value}", error.remedy)
     grows = ", once it has grown" if not places else ""
-    return Check(DRIVER, name, f"{places} at once of {need}{grows}")
+    sharing = "; how many share a GPU is measured when a sweep begins" * (spec.resources.gpus is None)
+    return Check(DRIVER, name, f"{places} at once of {need}{grows}{sharing}")
 
 
 def _shared(question: Question, inspection: Inspection, uri: str | None) -> Sequence[Check]:

@@ -6,6 +6,8 @@ Ray's object store once, and all trials of a node read one copy of them there.
 
 import tempfile
 from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -44,6 +46,10 @@ class MaterialSource(ABC):
     def load(self, protocol: Protocol, compute: Compute) -> Materials:
         """Load them. Raises ArtifactError for damaged ones, GanError for missing ones."""
 
+    @abstractmethod
+    def extractor_path(self) -> AbstractContextManager[Path]:
+        """The extractor alone, as files that are there for the length of a `with` block."""
+
 
 @dataclass(frozen=True)
 class MaterialFiles(MaterialSource):
@@ -63,6 +69,10 @@ class MaterialFiles(MaterialSource):
             open_pool(self.pool),
             open_pool(self.agreement),
         )
+
+    @contextmanager
+    def extractor_path(self) -> Iterator[Path]:
+        yield self.extractor.model
 
 
 @dataclass(frozen=True)
@@ -90,13 +100,18 @@ class PackedMaterials:
 
     def unpack(self, protocol: Protocol, compute: Compute) -> Materials:
         """As a worker uses them."""
+        with self.extractor_path() as path:
+            network = load_network(protocol, path, compute)
+        return Materials(self.dataset, network, self.reference, self.pool, self.agreement)
+
+    @contextmanager
+    def extractor_path(self) -> Iterator[Path]:
+        """The extractor's folder, or its file where it is Inception, written for the length of a `with` block."""
         with tempfile.TemporaryDirectory(prefix="ganlimit-extractor-") as name:
             folder = Path(name)
             for part, content in self.extractor.items():
                 (folder / part).write_bytes(content)
-            is_file = protocol.extractor == "inception"
-            network = load_network(protocol, folder / next(iter(self.extractor)) if is_file else folder, compute)
-        return Materials(self.dataset, network, self.reference, self.pool, self.agreement)
+            yield folder / next(iter(self.extractor)) if len(self.extractor) == 1 else folder
 
 
 @dataclass(frozen=True)
@@ -108,3 +123,9 @@ class StoredMaterials(MaterialSource):
     def load(self, protocol: Protocol, compute: Compute) -> Materials:
         packed: PackedMaterials = ray.get(self.reference)
         return packed.unpack(protocol, compute)
+
+    @contextmanager
+    def extractor_path(self) -> Iterator[Path]:
+        packed: PackedMaterials = ray.get(self.reference)
+        with packed.extractor_path() as path:
+            yield path

@@ -144,7 +144,8 @@ def _room(spec: SweepSpec) -> Check:
         remedy = f"{error.remedy} Or run it on a cluster that has it."
         return Check(HERE, "room for a trial", f"one occupies {need}; {error.value}", remedy)
     places = need.places([node])
-    return Check(HERE, "room for a trial", f"{places} at once of {need}")
+    sharing = "; how many share a GPU is measured when a sweep begins" * (spec.resources.gpus is None)
+    return Check(HERE, "room for a trial", f"{places} at once of {need}{sharing}")
 
 
 def _teacher(spec: SweepSpec, workspace: Workspace) -> Check:

@@ -1,12 +1,12 @@
 """A sweep before it runs: how many trials, how large, how long, and what speaks against it."""
 
-import itertools
 import os
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
-import optuna
+import torch
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
@@ -14,12 +14,15 @@ from rich.text import Text
 from gan import DataRoot, GeneratorConfig, count_parameters, mac_g
 from sweeps.budget import HOUR_S
 from sweeps.calibration import Calibration, calibrate
+from sweeps.corners import architecture_at, corners, sampled_points
+from sweeps.data_dir import default_data_dir
 from sweeps.model_spec import InceptionSpec, TeacherSpec
-from sweeps.space import Value, distributions, extremes, point_of
+from sweeps.packing import KeptPackings, Load, Packing
+from sweeps.resource_spec import ResourceSpec
+from sweeps.space import Value, extremes
 from sweeps.spec import SweepSpec
 from sweeps.study import listed_points, planned_trials
 
-SAMPLED_POINTS = 300
 ASSUMED_FRONTIER = 8  # students; how many there are is what the sweep finds out
 SAMPLES_PER_FEATURE = 10
 
@@ -58,6 +61,7 @@ class Plan:
     workers: int
     wall_hours: float
     gpu_hours: float
+    packing: str | None  # what is known of how many trials share a GPU
     warnings: tuple[str, ...]
 
     @property
@@ -86,32 +90,38 @@ class Plan:
             f"{self.memory_gib:.1f} GiB of memory a trial, {self.disk_gib:.2f} GiB of disk"
         )
         warnings = [Text(f"warning: {warning}", style="yellow") for warning in self.warnings]
-        return Group(Text(self.name, style="bold"), Text(), phases, Text(), sizes, Text(), Text(needs), *warnings)
+        packing = [Text(self.packing)] if self.packing else []
+        heading = Text(self.name, style="bold")
+        return Group(heading, Text(), phases, Text(), sizes, Text(), Text(needs), *packing, *warnings)
 
     def as_dict(self) -> dict[str, Any]:
         """The same for a script."""
         return {**asdict(self), "core_hours": self.core_hours}
 
 
-def plan_sweep(spec: SweepSpec, data_root: DataRoot, workers: int | None = None) -> Plan:
+def plan_sweep(spec: SweepSpec, data_root: DataRoot, workers: int | None = None, data_dir: Path | None = None) -> Plan:
     """What the sweep would do on this machine, after a calibration of some seconds. Nothing is written.
 
-    Raises GanError where the data set is missing.
+    How many trials share a GPU is what was measured before, if `data_dir` keeps it. Raises GanError where the data
+    set or the GPU is missing.
     """
     teacher = _teacher(spec)
-    corners = sorted(_corners(spec), key=count_parameters)
-    allowed = [corner for corner in corners if spec.search.constraints.allow(corner)]
-    points = _sample(spec)
-    students = [_architecture(spec, point) for point in points]
+    at_ends = sorted(corners(spec), key=count_parameters)
+    allowed = [corner for corner in at_ends if spec.search.constraints.allow(corner)]
+    points = sampled_points(spec)
+    students = [architecture_at(spec, point) for point in points]
     feasible = [n for n, student in enumerate(students) if spec.search.constraints.allow(student)]
-    ends = allowed or [student for student in students if spec.search.constraints.allow(student)] or corners
+    ends = allowed or [student for student in students if spec.search.constraints.allow(student)] or at_ends
     ends = sorted(ends, key=count_parameters)
     weights = [float(value) for value in extremes(spec.search.space.gan_weight)]
     middle = ends[len(ends) // 2]
     timed = sorted({ends[0], middle, ends[-1]}, key=mac_g)
     calibration = calibrate(spec, data_root, timed, max(weights))
-    phases = _phases(spec, calibration, [points[n] for n in feasible], [students[n] for n in feasible])
-    at_once = workers or _at_once(spec)
+    packing = _kept_packing(spec, workers, data_dir or default_data_dir())
+    resources = spec.resources.packed(packing.trials) if packing else spec.resources
+    slowdown = packing.slowdown if packing else 1.0
+    phases = _phases(spec, calibration, [points[n] for n in feasible], [students[n] for n in feasible], slowdown)
+    at_once = workers or _at_once(resources)
     trial_hours = [phase.core_hours / spec.resources.cpus_per_trial for phase in phases]
     before = sum(hours for phase, hours in zip(phases, trial_hours, strict=True) if phase.name == "teacher")
     during = sum(trial_hours) - before
@@ -125,8 +135,9 @@ def plan_sweep(spec: SweepSpec, data_root: DataRoot, workers: int | None = None)
         disk_gib=_disk_bytes(spec, ends[-1], phases, calibration, at_once) / 2**30,
         workers=at_once,
         wall_hours=before + during / at_once,
-        gpu_hours=sum(trial_hours) * spec.resources.gpus_per_trial,
-        warnings=tuple(_warnings(spec, phases, len(feasible) / len(points), calibration, at_once)),
+        gpu_hours=before * spec.resources.gpus_before_packing + during * resources.gpus_before_packing,
+        packing=packing.sentence() if packing else None,
+        warnings=tuple(_warnings(spec, phases, len(feasible) / len(points), calibration, at_once, packing is not None)),
     )
 
 
@@ -135,8 +146,12 @@ def _phases(
     calibration: Calibration,
     points: list[dict[str, Value]],
     students: list[GeneratorConfig],
+    slowdown: float,
 ) -> tuple[PhasePlan, ...]:
-    """The teacher's training and the phases, each with the mean cost of a point of the space."""
+    """The teacher's training and the phases, each with the mean cost of a point of the space.
+
+    Trials take `slowdown` times as long as alone, beside those with which they share a GPU.
+    """
     cores = spec.resources.cpus_per_trial / HOUR_S
 
     def mean_s(scratch: bool) -> float:
@@ -149,7 +164,7 @@ def _phases(
             )
             for point, student in zip(points, students, strict=True)
         ]
-        return sum(seconds) / len(seconds) if seconds else 0.0
+        return slowdown * sum(seconds) / len(seconds) if seconds else 0.0
 
     found = []
     if isinstance(spec.teacher, TeacherSpec):
@@ -178,7 +193,12 @@ def _searches_nothing(spec: SweepSpec) -> bool:
 
 
 def _warnings(
-    spec: SweepSpec, phases: tuple[PhasePlan, ...], feasible: float, calibration: Calibration, workers: int
+    spec: SweepSpec,
+    phases: tuple[PhasePlan, ...],
+    feasible: float,
+    calibration: Calibration,
+    workers: int,
+    is_packed: bool,
 ) -> Iterator[str]:
     cores, features = os.cpu_count() or 1, spec.extractor.features
     if spec.resources.cpus_per_trial > cores:
@@ -188,6 +208,11 @@ def _warnings(
         yield (
             f"{workers} trials of {calibration.memory_gib:.1f} GiB do not fit into this machine's "
             f"{memory_gib:.1f} GiB: use --workers"
+        )
+    if spec.resources.gpus is None and not is_packed:
+        yield (
+            "resources.trials_per_gpu auto is measured when the sweep begins; here each trial has a GPU to itself, "
+            "and fewer GPU-hours are to be expected"
         )
     if not feasible:
         yield "search.constraints leave no student of the space: nothing would be trained"
@@ -225,26 +250,7 @@ def _teacher(spec: SweepSpec) -> GeneratorConfig:
     if isinstance(spec.teacher, TeacherSpec):
         return spec.teacher_architecture
     # Of a generator of the user's own only its file knows the size; the widest student stands in for it.
-    return max(_corners(spec), key=count_parameters)
-
-
-def _corners(spec: SweepSpec) -> list[GeneratorConfig]:
-    """The architectures at the ends of the space."""
-    domains = {name: domain for name, domain in spec.domains().items() if name in {"width", "depth", "block"}}
-    columns = [extremes(domain) for domain in domains.values()]
-    points = [dict(zip(domains, row, strict=True)) for row in itertools.product(*columns)]
-    return [_architecture(spec, point) for point in points]
-
-
-def _sample(spec: SweepSpec) -> list[dict[str, Value]]:
-    """Points of the space drawn at random."""
-    study, domains = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0)), spec.domains()
-    return [point_of(study.ask(distributions(domains)).params, domains) for _ in range(SAMPLED_POINTS)]
-
-
-def _architecture(spec: SweepSpec, point: dict[str, Value]) -> GeneratorConfig:
-    block: Any = point.get("block", "dcgan")
-    return spec.student_architecture(int(point["width"]), int(point["depth"]), block)
+    return max(corners(spec), key=count_parameters)
 
 
 def _size(generator: GeneratorConfig, teacher: GeneratorConfig) -> Size:
@@ -267,8 +273,17 @@ def _disk_bytes(
     return pool + trials * (4 * count_parameters(largest) + 20_000) + workers * calibration.checkpoint_bytes
 
 
-def _at_once(spec: SweepSpec) -> int:
-    return max(1, (os.cpu_count() or 1) // spec.resources.cpus_per_trial)
+def _at_once(resources: ResourceSpec) -> int:
+    by_cores = (os.cpu_count() or 1) // resources.cpus_per_trial
+    gpus = resources.gpus_before_packing
+    return max(1, min(by_cores, int(torch.cuda.device_count() / gpus + 1e-9)) if gpus else by_cores)
+
+
+def _kept_packing(spec: SweepSpec, workers: int | None, data_dir: Path) -> Packing | None:
+    if spec.resources.gpus is not None:
+        return None
+    cores = workers and workers * spec.resources.cpus_per_trial
+    return KeptPackings(data_dir.expanduser().resolve()).find(Load.here(spec, cores))
 
 
 def _hours(hours: float) -> str:

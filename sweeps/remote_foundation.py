@@ -12,23 +12,18 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import ray
-from ray.exceptions import RayError, RayTaskError
-from ray.util.placement_group import PlacementGroup, placement_group, remove_placement_group
-from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy
+from ray.util.placement_group import PlacementGroup
 
 from cluster import TrialNeed
 from gan import DataRoot
 from sweeps.data_dir import writable
-from sweeps.errors import SweepError
 from sweeps.foundation import Foundation, lay_foundation
 from sweeps.materials import MaterialFiles, PackedMaterials, StoredMaterials
 from sweeps.progress import Display, Refresh, Update, View
+from sweeps.reservation import options_in, run_reserved
 from sweeps.spec import SweepSpec
 from sweeps.tracking import Tracking
 from sweeps.workspace import Workspace
-
-TRIES = 3  # of nodes that are lost on the way; what one has made is found by the next
-SILENCE_S = 10.0
 
 
 @dataclass(frozen=True)
@@ -53,41 +48,17 @@ def lay_foundation_on_cluster(
 
     `workspace` and `data_root` are places on that node; what is trained there is kept by the tracking server.
     """
-    for remaining in reversed(range(TRIES)):
-        group = placement_group([need.amounts], bundle_label_selector=[dict(need.labels)] if need.labels else None)
-        try:
-            if not ray.wait([group.ready()], timeout=SILENCE_S)[0]:
-                display.say(f"waiting for a node that has {need} free, to make the models")
-            return _follow(_begin(group, spec, workspace, data_root, need), display)
-        except RayTaskError as error:
-            if isinstance(error.cause, ValueError):  # a mistake that a person can mend
-                raise error.cause from None
-            raise
-        except RayError as error:
-            # Not by Ray: it would leave out of the second stream as many events as were read of the first.
-            if not remaining:
-                raise SweepError(
-                    "The node that makes the models stays until they are made",
-                    str(error).strip().splitlines()[0],
-                    "The same command again goes on from what is made.",
-                ) from error
-            display.say("the node that made the models was lost: another one goes on")
-        finally:
-            remove_placement_group(group)
-    raise AssertionError("the last try returns or raises")
+
+    def lay(group: PlacementGroup) -> Foundation:
+        return _follow(_begin(group, spec, workspace, data_root, need), display)
+
+    return run_reserved(need, "make the models", display, lay)
 
 
 def _begin(
     group: PlacementGroup, spec: SweepSpec, workspace: Workspace, data_root: DataRoot, need: TrialNeed
 ) -> Iterator[Any]:
-    task = ray.remote(_lay).options(
-        num_returns="streaming",
-        num_cpus=need.cpus,
-        num_gpus=need.gpus,
-        resources=dict(need.resources),
-        max_retries=0,
-        scheduling_strategy=PlacementGroupSchedulingStrategy(group),
-    )
+    task = ray.remote(_lay).options(num_returns="streaming", **options_in(group, need))
     stream: Any = task.remote(spec.model_dump_json(), workspace, data_root)
     return iter(stream)
 

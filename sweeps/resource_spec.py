@@ -2,31 +2,79 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field, field_validator
+from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from cluster import storage_address
 from gan import Compute
 from gan.config import Config
 
+MOST_TRIALS_PER_GPU = 64
+RAYS_UNITS = 10_000  # of a GPU: Ray counts fractions of it in whole ones of these
+
+
+def _packing(value: object) -> object:
+    is_count = isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= MOST_TRIALS_PER_GPU
+    if value is None or value == "auto" or is_count:
+        return value
+    raise ValueError(
+        f"trials that share a GPU are auto or 1 to {MOST_TRIALS_PER_GPU}, got {value!r}; write one of them"
+    )
+
+
+Packing = Annotated[
+    Literal["auto"] | Annotated[int, Field(ge=1, le=MOST_TRIALS_PER_GPU)] | None, BeforeValidator(_packing)
+]
+
 
 class ResourceSpec(Config):
-    """What one trial occupies and how it computes; both change rounding, so they are part of the spec.
+    """What one trial occupies and how it computes; what changes rounding is part of a trial's identity.
 
     `gpus_per_trial` above 0 puts teacher, students and extractor on the GPU, of which a fraction lets several
-    trials share one. `fused_trials` students of one architecture are distilled in one process, a step of all of them
-    at a time, where a phase knows its trials beforehand: fresh seeds, and a grid that prunes nothing.
+    trials share one. So does `trials_per_gpu`, which says how many share one, or `auto`: as many as are found worth
+    it before the first of them begins. No row depends on how many there are. `fused_trials` students of one
+    architecture are distilled in one process, a step of all of them at a time, where a phase knows its trials
+    beforehand: fresh seeds, and a grid that prunes nothing.
     """
 
     cpus_per_trial: Annotated[int, Field(ge=1, le=256)] = 1
     gpus_per_trial: Annotated[float, Field(ge=0, le=8)] = 0.0
+    trials_per_gpu: Packing = None
     precision: Literal["float32", "bfloat16"] = "float32"
     channels_last: bool = False
     fused_trials: Annotated[int, Field(ge=1, le=64)] = 1
 
+    @model_validator(mode="after")
+    def _says_once_what_a_trial_has(self) -> "ResourceSpec":
+        if self.gpus_per_trial > 0 and self.trials_per_gpu is not None:
+            raise ValueError(
+                "a trial's part of a GPU is gpus_per_trial or trials_per_gpu, got gpus_per_trial "
+                f"{self.gpus_per_trial:g} and trials_per_gpu {self.trials_per_gpu}; leave one of them out"
+            )
+        return self
+
+    @property
+    def gpus(self) -> float | None:
+        """GPUs that a trial occupies; None as long as `trials_per_gpu: auto` is not `packed`.
+
+        A part of one is rounded down to what Ray can count, so that exactly as many trials as are said share it.
+        """
+        if self.trials_per_gpu is None:
+            return self.gpus_per_trial
+        return None if self.trials_per_gpu == "auto" else RAYS_UNITS // self.trials_per_gpu / RAYS_UNITS
+
+    @property
+    def gpus_before_packing(self) -> float:
+        """GPUs that what is trained before the trials occupies: a whole one where their part is not known yet."""
+        return 1.0 if self.gpus is None else self.gpus
+
+    def packed(self, trials: int) -> "ResourceSpec":
+        """The same with so many trials on a GPU."""
+        return self.model_copy(update={"gpus_per_trial": 0.0, "trials_per_gpu": trials})
+
     @property
     def compute(self) -> Compute:
         """Where and how precisely networks run."""
-        device = "cuda" if self.gpus_per_trial > 0 else "cpu"
+        device = "cpu" if self.gpus == 0 else "cuda"
         return Compute.model_validate(
             {"device": device, "precision": self.precision, "channels_last": self.channels_last}
         )

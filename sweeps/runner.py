@@ -43,6 +43,7 @@ from sweeps.workspace import Workspace
 
 VERSIONED = ("ganlimit", "torch", "torchvision", "torch-fidelity", "ray", "optuna", "mlflow")  # told by the report
 MAY_GROW = ("search.trials", "confirm.seeds")  # of what is there nothing is done again or lost
+PACKING = ("resources.gpus_per_trial", "resources.trials_per_gpu")  # how many share a GPU, which no row depends on
 DELIVERY_PATIENCE_S = 20.0  # for a tracking store that is away when the sweep ends
 
 
@@ -184,11 +185,13 @@ def _run_phases(sweeps: Sequence[OpenSweep], tracking: Tracking, site: Site, dis
                 display.say(f"{sweep.spec.name} begins with {sweep.taken} finished trials of other sweeps")
             contexts = [sweep.context for sweep in sweeps]
             rungs = {sweep.spec.name: sweep.rungs() for sweep in sweeps}
+            materials = {context.sweep: context.materials for context in contexts}
+            spending.resources = site.pack([sweep.spec for sweep in sweeps], materials, display)
             with site.session() as share, display.watch(view) as refresh:
                 run_trials(
                     contexts,
                     queues,
-                    site.need(sweeps[0].spec),
+                    site.need(spending.resources),
                     view,
                     refresh,
                     spending,
@@ -227,12 +230,17 @@ def open_sweep(spec: SweepSpec, workspace: Workspace, tracking: Tracking, displa
 
 
 def _refuse_other_spec(parent: Run | None, spec: SweepSpec) -> None:
-    """A sweep's name stands for one spec; only the numbers of trials and of fresh seeds may grow."""
+    """A sweep's name stands for one spec; only the numbers of trials and of fresh seeds may grow.
+
+    What no row depends on may change: where trials run and keep their files, and how many share a GPU.
+    """
     if parent is None:
         return
     before = SweepSpec.model_validate_json(spec_text(parent.data.tags))
     differing = sorted(_differences(before.model_dump(mode="json"), spec.model_dump(mode="json")))
     differing = [path for path in differing if path not in MAY_GROW and not path.startswith("cluster.")]
+    if before.resources.compute == spec.resources.compute:
+        differing = [path for path in differing if path not in PACKING]
     if differing:
         raise SweepError(
             f"The sweep {spec.name} goes on with the spec it began with",

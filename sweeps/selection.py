@@ -79,7 +79,7 @@ def select_teacher(
 
 def _train(context: _Context, spec: SweepSpec, workers: int | None, display: Display) -> list[analysis.Candidate]:
     widths = sorted(set(spec.trained_teacher.candidates))
-    cpus, gpus = spec.resources.cpus_per_trial, spec.resources.gpus_per_trial
+    cpus, gpus = spec.resources.cpus_per_trial, spec.resources.gpus_before_packing
     trainable = tune.with_resources(
         tune.with_parameters(_candidate, context=context), {"cpu": float(cpus), "gpu": gpus}
     )

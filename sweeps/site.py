@@ -2,8 +2,9 @@
 
 import uuid
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import ray
@@ -23,11 +24,17 @@ from cluster import (
     require_schedulable,
 )
 from gan import DataRoot
+from sweeps.corners import largest_of
 from sweeps.errors import SweepError
 from sweeps.foundation import Foundation, lay_foundation
+from sweeps.materials import MaterialSource
 from sweeps.packaging import packed_code
+from sweeps.packing import KeptPackings, Load, Packing
+from sweeps.packing_measurement import measure_packing
 from sweeps.progress import Display
 from sweeps.remote_foundation import lay_foundation_on_cluster
+from sweeps.remote_packing import gpus_on_cluster, measure_on_cluster
+from sweeps.resource_spec import ResourceSpec
 from sweeps.spec import SweepSpec
 from sweeps.tracking import Tracking
 from sweeps.trial_storage import MountedTrials, TrialStorage, trials_of
@@ -40,6 +47,8 @@ NODE_CACHE = "~/.cache/ganlimit/cluster"  # of a node, for pools and statistics 
 class Site(ABC):
     """Where trials run, where their folders are, and where the models they stand on are made."""
 
+    _workspace: Workspace
+
     @abstractmethod
     def foundation(self, spec: SweepSpec, tracking: Tracking, display: Display) -> Foundation:
         """The sweep's foundation, laid."""
@@ -49,12 +58,41 @@ class Site(ABC):
         """Where the sweep's trials have their folders."""
 
     @abstractmethod
-    def need(self, spec: SweepSpec) -> TrialNeed:
-        """What one of the sweep's trials occupies there."""
+    def need(self, resources: ResourceSpec) -> TrialNeed:
+        """What one of the sweeps' trials occupies there, once their `resources` are those that `pack` gave."""
 
     @abstractmethod
     def session(self) -> AbstractContextManager[Share | None]:
         """Ray for the length of a `with` block, and this driver's share of it where there may be others."""
+
+    def pack(
+        self, specs: Sequence[SweepSpec], materials: Mapping[str, MaterialSource], display: Display
+    ) -> ResourceSpec:
+        """The resources of the sweeps' trials, their `trials_per_gpu: auto` become a number: the kept or a new one.
+
+        It is that of the largest student of all the sweeps; `materials` are by the sweep's name.
+        """
+        resources = specs[0].resources
+        if resources.gpus is not None:
+            return resources
+        spec = largest_of(specs)
+        load, kept = self.load(spec, display), KeptPackings(self._workspace.root)
+        packing = kept.find(load)
+        if packing is None:
+            packing = self.measure(load, materials[spec.name], display)
+            kept.keep(load, packing)
+            display.say(packing.sentence())
+        else:
+            display.say(f"{packing.sentence()}, measured before")
+        return resources.packed(packing.trials)
+
+    @abstractmethod
+    def load(self, spec: SweepSpec, display: Display) -> Load:
+        """What the sweep's trials put on a GPU there."""
+
+    @abstractmethod
+    def measure(self, load: Load, materials: MaterialSource, display: Display) -> Packing:
+        """How many such trials share a GPU there."""
 
 
 class ThisMachine(Site):
@@ -69,8 +107,15 @@ class ThisMachine(Site):
     def trials(self, spec: SweepSpec) -> TrialStorage:
         return MountedTrials(self._workspace.sweep(spec.name) / "trials")
 
-    def need(self, spec: SweepSpec) -> TrialNeed:
-        return TrialNeed(float(spec.resources.cpus_per_trial), spec.resources.gpus_per_trial)
+    def need(self, resources: ResourceSpec) -> TrialNeed:
+        return TrialNeed(float(resources.cpus_per_trial), resources.gpus_before_packing)
+
+    def load(self, spec: SweepSpec, display: Display) -> Load:
+        return Load.here(spec, self._num_cpus)
+
+    def measure(self, load: Load, materials: MaterialSource, display: Display) -> Packing:
+        with display.step("packing", load.most) as update:
+            return measure_packing(load, materials, update)
 
     @contextmanager
     def session(self) -> Iterator[Share | None]:
@@ -81,9 +126,23 @@ class ThisMachine(Site):
 class RayCluster(Site):
     """A cluster to which this process is connected."""
 
-    def __init__(self, workspace: Workspace, data_root: DataRoot, need: TrialNeed, storage: str, share: Share) -> None:
+    def __init__(
+        self,
+        workspace: Workspace,
+        data_root: DataRoot,
+        need: TrialNeed,
+        storage: str,
+        grows: bool,
+        workers: int | None,
+    ) -> None:
         self._workspace, self._data_root, self._need, self._storage = workspace, data_root, need, storage
-        self._share = share
+        self._grows = grows
+        self._share = Share(uuid.uuid4().hex, self._part_of_one_trial, workers)
+        self._share.enter()
+
+    def _part_of_one_trial(self) -> float:
+        # Where nodes may come, one trial more than there are places: what waits is what an autoscaler goes by.
+        return 1 / max(1, self._need.places(alive_nodes()) + self._grows)
 
     def foundation(self, spec: SweepSpec, tracking: Tracking, display: Display) -> Foundation:
         there = self._workspace
@@ -94,8 +153,22 @@ class RayCluster(Site):
     def trials(self, spec: SweepSpec) -> TrialStorage:
         return trials_of(spec.name, self._storage)
 
-    def need(self, spec: SweepSpec) -> TrialNeed:
-        return self._need
+    def need(self, resources: ResourceSpec) -> TrialNeed:
+        return replace(self._need, gpus=resources.gpus_before_packing)
+
+    def pack(
+        self, specs: Sequence[SweepSpec], materials: Mapping[str, MaterialSource], display: Display
+    ) -> ResourceSpec:
+        resources = super().pack(specs, materials, display)
+        self._need = self.need(resources)
+        return resources
+
+    def load(self, spec: SweepSpec, display: Display) -> Load:
+        return Load.of(spec, *gpus_on_cluster(self._need, display))
+
+    def measure(self, load: Load, materials: MaterialSource, display: Display) -> Packing:
+        display.say(f"measuring how many trials share a GPU, {load.most} at most")
+        return measure_on_cluster(load, materials, self._need, display)
 
     @contextmanager
     def session(self) -> Iterator[Share | None]:
@@ -142,17 +215,17 @@ def site_of(
         probe = Probe(PACKAGES, storage, workspace.store.uri)
         require_fine([check for report in probe_nodes(nodes, probe) for check in checks_of(report, probe)])
         places = f"{len(nodes)} node{'s' * (len(nodes) != 1)}, {need.places(nodes)} trials at once"
+        if specs[0].resources.gpus is None:
+            places += " with a GPU each, and more where they share one"
         display.say(f"cluster {session.address}: {places}; trials' files in {storage}")
-        # Where nodes may come, one trial more than there are places: what waits is what an autoscaler goes by.
-        share = Share(uuid.uuid4().hex, lambda: 1 / max(1, need.places(alive_nodes()) + grows), workers)
-        share.enter()
-        yield RayCluster(workspace, data_root, need, storage, share)
+        yield RayCluster(workspace, data_root, need, storage, grows, workers)
 
 
 def need_of(spec: SweepSpec) -> TrialNeed:
     """What one of the sweep's trials occupies on a cluster."""
     resources, cluster = spec.resources, spec.cluster
-    return TrialNeed(float(resources.cpus_per_trial), resources.gpus_per_trial, cluster.resources, cluster.labels)
+    gpus = resources.gpus_before_packing
+    return TrialNeed(float(resources.cpus_per_trial), gpus, cluster.resources, cluster.labels)
 
 
 def require_mounted(spec: SweepSpec) -> None:

@@ -38,6 +38,8 @@ from sweeps.trial_log import TrialContext, TrialLog, costs_of, delivery_of
 
 WANT_OF_MEMORY = (
     "OutOfMemory",  # Ray, and PyTorch on a GPU
+    "out of memory",  # CUDA, where not even its context finds room
+    "ALLOC_FAILED",  # cuBLAS and cuDNN
     "can't allocate memory",  # PyTorch's allocator on the CPU
     "could not create a primitive",  # oneDNN
     "Cannot allocate memory",  # the operating system

@@ -167,7 +167,7 @@ class SweepView:
 
     def _footer(self) -> Text:
         spent = f"{self._spending.core_hours:.2f} core-hours"
-        spent += f", {self._spending.gpu_hours:.2f} GPU-hours" if self._spending.resources.gpus_per_trial else ""
+        spent += f", {self._spending.gpu_hours:.2f} GPU-hours" if self._spending.resources.gpus else ""
         remaining = self._spending.remaining()
         parts = [f"spent {spent}", *([f"left {remaining}"] if remaining else []), *self._other_states()]
         return Text("\n" + "; ".join(parts), style="dim")

@@ -59,6 +59,7 @@ def plan(
     spec: Spec,
     trials: Trials = None,
     workers: Workers = None,
+    data_dir: DataDir = None,
     data_root: Data = None,
     no_download: NoDownload = False,
     as_json: Json = False,
@@ -68,7 +69,8 @@ def plan(
 
     from sweeps.plan import plan_sweep
 
-    print_each([plan_sweep(one, outside_files(data_root, no_download), workers) for one in loaded], as_json)
+    files = outside_files(data_root, no_download)
+    print_each([plan_sweep(one, files, workers, data_dir) for one in loaded], as_json)
 
 
 @sweep_app.command("run")

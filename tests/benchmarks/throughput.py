@@ -10,34 +10,22 @@ import argparse
 import json
 import statistics
 import tempfile
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import torch
 from rich.console import Console
 from rich.table import Table
+from works import FID_SAMPLES, architecture, evaluator_of, images_per_s, pool_of, shapes, title_of
 
 from gan import (
-    Classifier,
-    ClassifierConfig,
     Compute,
-    DatasetConfig,
     DistillationConfig,
-    Evaluator,
     GanTrainingConfig,
-    GeneratorConfig,
     ImageDataset,
-    Protocol,
-    RealReference,
     TeacherPool,
     build_generator,
-    build_pool,
     distill,
-    load_dataset,
-    open_pool,
-    pool_latents,
     train_gan,
 )
 
@@ -46,11 +34,9 @@ STUDENT_WIDTH = 4
 
 def main() -> None:
     arguments = _arguments()
-    dataset = load_dataset(
-        DatasetConfig.model_validate({"name": "shapes", "num_images": 2000, "image_size": arguments.image_size})
-    )
+    dataset = shapes(arguments.image_size)
     with tempfile.TemporaryDirectory() as folder:
-        pool = _pool(arguments, Path(folder))
+        pool = pool_of(architecture(arguments.image_size, arguments.width), Path(folder))
         rows = [row for compute in _computes(arguments.device) for row in _measure(arguments, compute, dataset, pool)]
         far = _distance_from_cpu(arguments, dataset, pool) if arguments.device == "cuda" else None
     _print(rows, far, arguments)
@@ -74,16 +60,6 @@ def _computes(device: str) -> list[Compute]:
     return [Compute.model_validate({"device": device, "precision": p, "channels_last": c}) for p, c in layouts]
 
 
-def _architecture(arguments: argparse.Namespace, width: int) -> GeneratorConfig:
-    return GeneratorConfig(image_size=arguments.image_size, image_channels=3, width=width)
-
-
-def _pool(arguments: argparse.Namespace, folder: Path) -> TeacherPool:
-    teacher = build_generator(_architecture(arguments, arguments.width), seed=0).eval()
-    list(build_pool(teacher, "untrained", folder / "pool.arrow", pool_latents(2048, 100, 0)))
-    return open_pool(folder / "pool.arrow")
-
-
 def _measure(
     arguments: argparse.Namespace, compute: Compute, dataset: ImageDataset, pool: TeacherPool
 ) -> list[dict[str, Any]]:
@@ -101,39 +77,30 @@ def _measure(
 
 
 def _train(arguments: argparse.Namespace, compute: Compute, dataset: ImageDataset) -> float:
-    architecture = _architecture(arguments, arguments.width)
-    steps = train_gan(architecture, GanTrainingConfig(kimg=arguments.kimg), dataset, 0, compute=compute)
-    return _rate(arguments.kimg * 1000, lambda: list(steps))
+    teacher = architecture(arguments.image_size, arguments.width)
+    steps = train_gan(teacher, GanTrainingConfig(kimg=arguments.kimg), dataset, 0, compute=compute)
+    return images_per_s(arguments.kimg * 1000, lambda: list(steps))
 
 
 def _distill(
     arguments: argparse.Namespace, compute: Compute, dataset: ImageDataset, pool: TeacherPool
 ) -> tuple[float, float]:
-    architecture = _architecture(arguments, STUDENT_WIDTH)
+    student = architecture(arguments.image_size, STUDENT_WIDTH)
     config = DistillationConfig(kimg=arguments.kimg, gan_weight=0.02)
     found: list[float] = []
 
     def work() -> None:
-        *_, progress = distill(architecture, config, pool, dataset, 0, compute=compute)
+        *_, progress = distill(student, config, pool, dataset, 0, compute=compute)
         found.append(progress.losses["mse"])
 
-    return _rate(arguments.kimg * 1000, work), found[0]
+    return images_per_s(arguments.kimg * 1000, work), found[0]
 
 
 def _measurement(arguments: argparse.Namespace, compute: Compute, dataset: ImageDataset) -> Callable[[], float]:
-    classifier = Classifier(ClassifierConfig(), 3, dataset.num_classes).eval().to(compute.torch_device)
-    protocol = Protocol(dataset_digest="d", extractor="classifier", extractor_digest="e", num_samples=2048)
-    evaluator = Evaluator(protocol, classifier, RealReference.of(classifier, dataset))
-    generator = build_generator(_architecture(arguments, STUDENT_WIDTH), seed=0).eval().to(compute.torch_device)
-    return lambda: _rate(2048, lambda: evaluator.evaluate(generator))
-
-
-def _rate(images: float, work: Callable[[], object]) -> float:
-    began = time.perf_counter()
-    work()
-    if torch.cuda.is_available():
-        torch.cuda.synchronize()
-    return images / (time.perf_counter() - began)
+    evaluator = evaluator_of(dataset, compute)
+    student = architecture(arguments.image_size, STUDENT_WIDTH)
+    generator = build_generator(student, seed=0).eval().to(compute.torch_device)
+    return lambda: images_per_s(FID_SAMPLES, lambda: evaluator.evaluate(generator))
 
 
 def _distance_from_cpu(arguments: argparse.Namespace, dataset: ImageDataset, pool: TeacherPool) -> float:
@@ -151,8 +118,8 @@ def _print(rows: list[dict[str, Any]], far: float | None, arguments: argparse.Na
         layout = "yes" if row["channels_last"] else ""
         table.add_row(row["work"], row["precision"], layout, f"{rate:,.0f}", f"{ratio:.2f}")
     console = Console()
-    device = torch.cuda.get_device_name() if arguments.device == "cuda" else f"CPU, {torch.get_num_threads()} threads"
-    console.print(f"{device}; {arguments.image_size}x{arguments.image_size}, teacher's width {arguments.width}")
+    size = f"{arguments.image_size}x{arguments.image_size}"
+    console.print(f"{title_of(arguments.device)}; {size}, teacher's width {arguments.width}")
     console.print(table)
     if far is not None:
         console.print(f"distillation error on the GPU against the CPU: relative difference {far:.2e}")

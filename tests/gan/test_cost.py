@@ -1,11 +1,11 @@
-"""The time of one image: of the right size, and without a trace in what is measured or drawn afterwards."""
+"""What a generator costs: the time of one image, and what its training holds."""
 
 import time
 
 import pytest
 import torch
 
-from gan import GeneratorConfig, build_generator, latency_ms
+from gan import GeneratorConfig, activation_count, build_generator, count_parameters, latency_ms, training_bytes
 
 
 def timed(width: int) -> float:
@@ -53,3 +53,10 @@ def test_it_leaves_everything_as_it_was(training: bool) -> None:
 def test_on_a_gpu_the_work_is_waited_for() -> None:
     big = build_generator(GeneratorConfig(image_size=64, image_channels=3, width=256), seed=0).cuda()
     assert latency_ms(big) > 0.1
+
+
+def test_what_a_training_holds_is_counted_layer_by_layer() -> None:
+    config = GeneratorConfig(image_size=16, image_channels=1, width=4)
+    first, second, image = 8 * 4 * 4, 4 * 8 * 8, 16 * 16  # each stage: a convolution, its BatchNorm and its ReLU
+    assert activation_count(config) == 3 * first + 3 * second + image
+    assert training_bytes(config, 64) == 4 * (4 * count_parameters(config) + 64 * activation_count(config))

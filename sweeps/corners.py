@@ -1,0 +1,58 @@
+"""The students at the ends of a search space, and some within it: what a sweep is planned and packed by."""
+
+import itertools
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import optuna
+
+from gan import DistillationConfig, GeneratorConfig, training_bytes
+from sweeps.space import Value, distributions, extremes, point_of
+from sweeps.spec import SweepSpec
+
+SAMPLED_POINTS = 300
+ARCHITECTURE = ("width", "depth", "block")
+
+
+def corners(spec: SweepSpec) -> list[GeneratorConfig]:
+    """The architectures at the ends of the space."""
+    domains = {name: domain for name, domain in spec.domains().items() if name in ARCHITECTURE}
+    columns = [extremes(domain) for domain in domains.values()]
+    points = [dict(zip(domains, row, strict=True)) for row in itertools.product(*columns)]
+    return [architecture_at(spec, point) for point in points]
+
+
+def sampled_points(spec: SweepSpec) -> list[dict[str, Value]]:
+    """Points of the space drawn at random, always the same ones."""
+    study, domains = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0)), spec.domains()
+    return [point_of(study.ask(distributions(domains)).params, domains) for _ in range(SAMPLED_POINTS)]
+
+
+def architecture_at(spec: SweepSpec, point: Mapping[str, Value]) -> GeneratorConfig:
+    """The student at a point of the space."""
+    block: Any = point.get("block", "dcgan")
+    return spec.student_architecture(int(point["width"]), int(point["depth"]), block)
+
+
+def largest_student(spec: SweepSpec) -> tuple[GeneratorConfig, DistillationConfig]:
+    """The student whose training takes most memory of those that the search allows, and its heaviest recipe.
+
+    That is the one of the greatest batch and GAN weight; of what else is searched of the recipe, the first value.
+    """
+    domains = spec.domains()
+    ends = {name: extremes(domain) for name, domain in domains.items() if name not in (*ARCHITECTURE, "seed")}
+    greatest = ("gan_weight", "batch_size")
+    recipe = spec.recipe({name: max(values) if name in greatest else values[0] for name, values in ends.items()})
+    students = {*corners(spec), *(architecture_at(spec, point) for point in sampled_points(spec))}
+    allowed = [student for student in students if spec.search.constraints.allow(student)] or list(students)
+    return max(allowed, key=lambda student: (training_bytes(student, recipe.batch_size), student.width)), recipe
+
+
+def largest_of(specs: Sequence[SweepSpec]) -> SweepSpec:
+    """The sweep whose largest student takes most memory."""
+
+    def size(spec: SweepSpec) -> int:
+        student, recipe = largest_student(spec)
+        return training_bytes(student, recipe.batch_size)
+
+    return max(specs, key=size)

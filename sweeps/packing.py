@@ -1,0 +1,187 @@
+"""How many trials share a GPU: what is measured for it, which count is chosen, and where that is kept.
+
+A small student leaves a big GPU idle most of the time. The count is tried at 1, 2, 4, 8 and so on, as long as another
+doubling is worth it and fits.
+"""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from pydantic import ValidationError
+
+from gan import Compute, DistillationConfig, GeneratorConfig
+from gan.config import Config
+from gan.digests import value_digest
+from sweeps.corners import largest_student
+from sweeps.model_spec import ExtractorSpec
+from sweeps.packing_trial import Trace
+from sweeps.resource_spec import MOST_TRIALS_PER_GPU
+from sweeps.spec import SweepSpec
+
+LEAST_GAIN = 0.1  # of images per second, by a doubling
+MOST_MEMORY = 0.9  # of the device's
+GIB = 2**30
+
+
+class Load(Config):
+    """What a trial puts on the device, and how many there may be: all that the count depends on."""
+
+    version: int = 1  # of the measuring code
+    device: str  # its name, such as NVIDIA H100 80GB HBM3
+    most: int  # for which there are cores
+    architecture: GeneratorConfig
+    recipe: DistillationConfig
+    compute: Compute
+    threads: int
+    extractor: ExtractorSpec
+
+    @classmethod
+    def of(cls, spec: SweepSpec, device: str, cores: float, compute: Compute | None = None) -> "Load":
+        """That of the sweep's largest student, on a device that has so many `cores` of its machine to itself."""
+        architecture, recipe = largest_student(spec)
+        threads = spec.resources.cpus_per_trial
+        return cls(
+            device=device,
+            most=max(1, min(MOST_TRIALS_PER_GPU, int(cores / threads))),
+            architecture=architecture,
+            recipe=recipe,
+            compute=compute or spec.resources.compute,
+            threads=threads,
+            extractor=spec.extractor,
+        )
+
+    @classmethod
+    def here(cls, spec: SweepSpec, num_cpus: int | None = None) -> "Load":
+        """That on this machine's first GPU, with `num_cpus` cores for all of its GPUs. Raises GanError without one."""
+        name = device_name(spec.resources.compute)
+        return cls.of(spec, name, (num_cpus or os.cpu_count() or 1) / torch.cuda.device_count())
+
+    @property
+    def digest(self) -> str:
+        return value_digest(self.model_dump(mode="json"))
+
+
+class Measurement(Config):
+    """So many trials at once: images per second of all together, and the device's memory in use meanwhile."""
+
+    trials: int
+    images_per_s: float
+    memory_bytes: int
+
+
+class Memory(Config):
+    """A device's memory, and what of it was in use before the first trial."""
+
+    total_bytes: int
+    before_bytes: int
+
+    def holds(self, measurement: Measurement) -> bool:
+        """Whether there was some memory left."""
+        return measurement.memory_bytes <= MOST_MEMORY * self.total_bytes
+
+    def room(self, measurement: Measurement) -> int:
+        """For how many trials there is memory, if each takes what those measured took."""
+        each = max(1.0, (measurement.memory_bytes - self.before_bytes) / measurement.trials)
+        return int((MOST_MEMORY * self.total_bytes - self.before_bytes) / each)
+
+
+class Packing(Config):
+    """What was measured, of which device, and the count that was chosen."""
+
+    trials: int
+    device: str
+    memory: Memory
+    measurements: tuple[Measurement, ...]  # none where the largest student has no memory even alone
+
+    @property
+    def gain(self) -> float:
+        """Images per second of all trials / those of one that has the device to itself."""
+        rates = {measurement.trials: measurement.images_per_s for measurement in self.measurements}
+        return rates[self.trials] / rates[1] if rates else 1.0
+
+    @property
+    def slowdown(self) -> float:
+        """How many times as long as alone a trial takes."""
+        return self.trials / self.gain
+
+    def sentence(self) -> str:
+        """For a log, with the figures."""
+        trials = f"packing: {self.trials} trial{'s' * (self.trials != 1)} on a GPU"
+        if not self.measurements:
+            return f"{trials} ({self.device} has no memory for the largest student, not even for one)"
+        rates = ", ".join(f"{found.trials}: {found.images_per_s:,.0f}" for found in self.measurements)
+        used = next(found.memory_bytes for found in self.measurements if found.trials == self.trials)
+        memory = f"{used / GIB:.1f} of {self.memory.total_bytes / GIB:.1f} GiB"
+        return f"{trials}, {self.gain:.1f} times the images of one ({self.device}; images/s of {rates}; {memory})"
+
+
+def device_name(compute: Compute) -> str:
+    """What the device is called on which trials compute. Raises GanError where there is none."""
+    return torch.cuda.get_device_name() if compute.torch_device.type == "cuda" else "CPU"
+
+
+def next_count(found: Sequence[Measurement], memory: Memory, most: int) -> int | None:
+    """How many trials are tried after those in `found`; None where no more are worth it, or fit.
+
+    That is twice as many, or as many as there is room for: `most` by the cores, and 90% of the device's memory.
+    """
+    if not found:
+        return 1
+    last = found[-1]
+    if len(found) > 1 and last.images_per_s < (1 + LEAST_GAIN) * found[-2].images_per_s:
+        return None
+    count = min(2 * last.trials, most, memory.room(last))
+    return count if count > last.trials else None
+
+
+def chosen_count(found: Sequence[Measurement], memory: Memory) -> int:
+    """The least count that comes within a doubling's least gain of the most images per second, and fits; 1 for none."""
+    fitting = [measurement for measurement in found if memory.holds(measurement)] or list(found[:1])
+    best = max((measurement.images_per_s for measurement in fitting), default=0.0)
+    enough = (found.trials for found in fitting if found.images_per_s * (1 + LEAST_GAIN) > best)
+    return min(enough, default=1)
+
+
+def joint_rate(traces: Sequence[Trace]) -> float:
+    """Images per second of all trainings together, over the span in which all of them ran.
+
+    Between two moments of a trace images are taken to come evenly. Each trace has two moments at least.
+    """
+    begin, end = max(trace[0][0] for trace in traces), min(trace[-1][0] for trace in traces)
+    assert begin < end, "they ran at the same time"
+    columns = (tuple(zip(*trace, strict=True)) for trace in traces)
+    images = [np.interp((begin, end), moments, seen) for moments, seen in columns]
+    return float(sum(at_end - at_begin for at_begin, at_end in images) / (end - begin))
+
+
+class KeptPackings:
+    """What was measured before, as JSON by the digest of what it depends on, in packings/ of the data directory."""
+
+    def __init__(self, data_dir: Path) -> None:
+        self._folder = data_dir / "packings"
+
+    def find(self, load: Load) -> Packing | None:
+        """The packing of an equal load; None where there is none, or what is there cannot be read."""
+        try:
+            return _Kept.model_validate_json(self._path(load).read_text()).packing
+        except (FileNotFoundError, ValidationError):
+            return None
+
+    def keep(self, load: Load, packing: Packing) -> None:
+        """Write it, all or nothing."""
+        path = self._path(load)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        unfinished = path.with_name(f".{path.name}.{os.getpid()}")
+        unfinished.write_text(_Kept(load=load, packing=packing).model_dump_json(indent=2) + "\n")
+        unfinished.replace(path)
+
+    def _path(self, load: Load) -> Path:
+        return self._folder / f"{load.digest[:32]}.json"
+
+
+class _Kept(Config):
+    load: Load
+    packing: Packing

@@ -1,0 +1,128 @@
+"""Training the same student in several processes at once on one device, for a moment, to see what that gains."""
+
+import multiprocessing
+from collections.abc import Callable
+from contextlib import ExitStack, suppress
+from multiprocessing.connection import Connection
+from typing import Any
+
+import psutil
+import torch
+
+from gan import Compute
+from sweeps.errors import SweepError
+from sweeps.materials import MaterialSource
+from sweeps.packing import Load, Measurement, Memory, Packing, chosen_count, device_name, joint_rate, next_count
+from sweeps.packing_trial import PackedTrial, train_when_told
+
+TIMED_S = 4.0
+PATIENCE_S = 600.0  # for processes that start and warm up, or end their timed steps
+
+
+def measure_packing(
+    load: Load, materials: MaterialSource, heard: Callable[[int, str], None], timed_s: float = TIMED_S
+) -> Packing:
+    """Measure 1, 2, 4 and more trials at once on the first device that this process sees, and choose.
+
+    `heard` is told each count and what came of it. Where memory does not suffice for a count, what was measured before
+    is what there is. Raises what a trial raises.
+    """
+    found: list[Measurement] = []
+    with materials.extractor_path() as extractor, ExitStack() as ends:
+        trial = PackedTrial(load.architecture, load.recipe, load.compute, load.threads, extractor)
+        together = _Together(trial)
+        ends.callback(together.end)
+        while count := next_count(found, together.memory, load.most):
+            try:
+                found.append(together.measure(count, timed_s))
+            except (MemoryError, torch.OutOfMemoryError):
+                heard(count, "memory does not suffice")
+                break
+            heard(count, f"{found[-1].images_per_s:,.0f} images/s")
+    return Packing(
+        trials=chosen_count(found, together.memory),
+        device=device_name(load.compute),
+        memory=together.memory,
+        measurements=tuple(found),
+    )
+
+
+class _Together:
+    """Processes that train at once, as many as are asked for so far."""
+
+    def __init__(self, trial: PackedTrial) -> None:
+        self._trial, self._meter = trial, _Meter(trial.compute)
+        self._trials: list[tuple[Any, Connection[Any, Any]]] = []
+
+    @property
+    def memory(self) -> Memory:
+        return self._meter.memory
+
+    def measure(self, count: int, timed_s: float) -> Measurement:
+        """Train in `count` processes at once. Raises MemoryError and its like where that is too much."""
+        new = [self._start() for _ in range(count - len(self._trials))]
+        self._trials += new
+        for _, pipe in new:
+            _answer(pipe)
+        for _, pipe in self._trials:
+            with suppress(BrokenPipeError):  # it has no answer either
+                pipe.send(timed_s)
+        traces = [_answer(pipe) for _, pipe in self._trials]
+        pids = [process.pid for process, _ in self._trials]
+        return Measurement(trials=count, images_per_s=joint_rate(traces), memory_bytes=self._meter.in_use_bytes(pids))
+
+    def end(self) -> None:
+        """End all of them."""
+        for process, pipe in self._trials:
+            pipe.close()
+            process.terminate()
+        for process, _ in self._trials:
+            process.join()
+
+    def _start(self) -> tuple[Any, "Connection[Any, Any]"]:
+        context = multiprocessing.get_context("spawn")
+        ours, theirs = context.Pipe()
+        process = context.Process(target=train_when_told, args=(theirs, self._trial))
+        process.start()
+        theirs.close()
+        return process, ours
+
+
+class _Meter:
+    """The device's memory. A process of its own that uses a GPU takes some of it, before the first trial."""
+
+    def __init__(self, compute: Compute) -> None:
+        self._compute = compute
+        total, before = self._read()
+        self.memory = Memory(total_bytes=total, before_bytes=before)
+
+    def in_use_bytes(self, pids: list[int]) -> int:
+        """What is in use while the trials are these processes; on a CPU what was before, and their resident memory."""
+        if self._compute.device == "cuda":
+            return self._read()[1]
+        return self.memory.before_bytes + sum(psutil.Process(pid).memory_info().rss for pid in pids)
+
+    def _read(self) -> tuple[int, int]:
+        """Bytes in all, and in use."""
+        if self._compute.torch_device.type == "cuda":
+            free, total = torch.cuda.mem_get_info()
+            return total, total - free
+        host = psutil.virtual_memory()
+        return host.total, host.total - host.available
+
+
+def _answer(pipe: "Connection[Any, Any]") -> Any:
+    """What a trial says next. Raises what it raised, and MemoryError where it is gone."""
+    if not pipe.poll(PATIENCE_S):
+        raise SweepError(
+            "A trial that is measured answers within 10 minutes", "none", "Set resources.trials_per_gpu to a number."
+        )
+    try:
+        said = pipe.recv()
+    except (EOFError, ConnectionResetError):
+        raise MemoryError("a trial that was measured was ended, most likely for want of memory") from None
+    if isinstance(said, Exception):
+        from sweeps.trial import tells_of_memory  # slow to import, and of no use to the processes that train
+
+        raise MemoryError(str(said)) if tells_of_memory(str(said)) else said
+    return said

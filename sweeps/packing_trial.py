@@ -1,0 +1,111 @@
+"""A process that trains one student for as long as it is told to, among others on the same device.
+
+Images are random ones of the data set's shape: their content changes neither speed nor memory.
+"""
+
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from gan import (
+    Classifier,
+    Compute,
+    DistillationConfig,
+    FeatureExtractor,
+    GeneratorConfig,
+    ImageDataset,
+    Inception,
+    TeacherPool,
+    distill,
+    evaluation_latents,
+    find_inception_weights,
+    generate,
+    load_classifier,
+)
+from gan.features import extract
+
+STEPS = 8  # between two looks at the clock: each look waits for the device
+LOOKS = 1000  # of one training, after which another begins
+IMAGES = 512  # of which an extractor sees as many at once
+
+Trace = Sequence[tuple[float, float]]  # of a training: (seconds on a clock that all processes share, images seen)
+
+
+@dataclass(frozen=True)
+class PackedTrial:
+    """What the process trains, and the extractor (a classifier's folder, or Inception's file) that it holds as well."""
+
+    architecture: GeneratorConfig
+    recipe: DistillationConfig
+    compute: Compute
+    threads: int
+    extractor: Path
+
+
+def train_when_told(pipe: "Connection[Any, Any]", trial: PackedTrial) -> None:
+    """Warm up and say so; then train for as many seconds as the pipe says, answer with the trace, and so on to its end.
+
+    The extractor reads images once, since that may be what takes most memory of a trial. What is raised is sent.
+    """
+    try:
+        torch.set_num_threads(trial.threads)
+        training = _training(trial)
+        next(training)
+        pipe.send("warm")
+        while True:
+            pipe.send(_timed(training, pipe.recv()))
+    except (EOFError, BrokenPipeError, KeyboardInterrupt):
+        return
+    except Exception as error:
+        pipe.send(error)
+
+
+def _timed(training: Iterator[int], seconds: float) -> Trace:
+    began, seen = time.monotonic(), 0
+    trace = [(began, 0.0)]
+    while trace[-1][0] < began + seconds:
+        seen += next(training)
+        trace.append((time.monotonic(), float(seen)))
+    return trace
+
+
+def _training(trial: PackedTrial) -> Iterator[int]:
+    """Images seen since the look before, without end; each look has waited for the device."""
+    network = _extractor(trial)
+    features = network.features if isinstance(network, Classifier) else None
+    dataset, pool = _random_images(trial)
+    batch = trial.recipe.batch_size
+    points = [look * STEPS * batch / 1000 for look in range(1, LOOKS + 1)]
+    recipe = trial.recipe.model_copy(update={"kimg": points[-1]})
+    is_warm = False
+    while True:
+        for progress in distill(trial.architecture, recipe, pool, dataset, 0, points, trial.compute, features):
+            if not is_warm:
+                latents = evaluation_latents(IMAGES, trial.architecture.latent_size, 0)
+                extract(network, generate(progress.generator, latents))
+                is_warm = True
+            yield STEPS * batch
+
+
+def _extractor(trial: PackedTrial) -> FeatureExtractor:
+    device = trial.compute.torch_device
+    if trial.extractor.is_file():
+        return Inception(find_inception_weights(trial.extractor), device)
+    return load_classifier(trial.extractor)[0].to(device)
+
+
+def _random_images(trial: PackedTrial) -> tuple[ImageDataset, TeacherPool]:
+    student, random = trial.architecture, np.random.default_rng(0)
+    count = max(IMAGES, 2 * trial.recipe.batch_size)
+    shape = (count, student.image_channels, student.image_size, student.image_size)
+    images = random.integers(0, 256, shape, dtype=np.uint8)
+    real, labels = torch.from_numpy(images), torch.zeros(count, dtype=torch.int64)
+    latents = random.standard_normal((count, student.latent_size), dtype=np.float32)
+    dataset = ImageDataset("random", real, labels, real, labels, 1, "random")
+    return dataset, TeacherPool(latents, images, "random", "random")

@@ -1,0 +1,58 @@
+"""Measuring how many trials share a GPU on a node of the cluster, with one GPU and its part of the node's cores."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import ray
+from ray.util.placement_group import PlacementGroup
+
+from cluster import Node, TrialNeed, alive_nodes
+from sweeps.materials import MaterialSource
+from sweeps.packing import Load, Packing
+from sweeps.packing_measurement import measure_packing
+from sweeps.progress import Display
+from sweeps.reservation import options_in, run_reserved
+
+ACCELERATOR = "accelerator_type:"  # before a GPU's name, among the resources of its node
+
+
+def gpus_on_cluster(need: TrialNeed, display: Display) -> tuple[str, int]:
+    """As `gpus_of`, of the cluster's nodes; where none has room it is waited for one that comes."""
+
+    def look(group: PlacementGroup) -> tuple[str, int]:
+        ray.get(group.ready())
+        return gpus_of(alive_nodes(), need)
+
+    if any(need.fits(node) for node in alive_nodes()):
+        return gpus_of(alive_nodes(), need)
+    return run_reserved(need, "see which GPU it has", display, look)
+
+
+def gpus_of(nodes: Sequence[Node], need: TrialNeed) -> tuple[str, int]:
+    """The names of the GPUs on which such trials may run, and the cores of one: the most that any of them has.
+
+    Where another GPU has fewer cores, fewer trials share that one. `need` is of a whole GPU, and some node has it.
+    """
+    fitting = [node for node in nodes if need.fits(node)]
+    names = {name.removeprefix(ACCELERATOR) for node in fitting for name in node.resources if ACCELERATOR in name}
+    cores = max(int(node.cpus / node.gpus) for node in fitting)
+    return ", ".join(sorted(names)) or "GPU", max(cores, int(need.cpus))
+
+
+def measure_on_cluster(
+    load: Load, materials: MaterialSource, need: TrialNeed, display: Display, timed_s: float | None = None
+) -> Packing:
+    """As `measure_packing`, on some node where `need` is reserved, with the cores of as many trials as there may be."""
+    whole = replace(need, cpus=float(load.most * load.threads))
+    more = () if timed_s is None else (timed_s,)
+
+    def measure(group: PlacementGroup) -> Packing:
+        task = ray.remote(_measure).options(**options_in(group, whole))
+        packing: Packing = ray.get(task.remote(load, materials, *more))
+        return packing
+
+    return run_reserved(whole, "measure how many trials share a GPU", display, measure)
+
+
+def _measure(load: Load, materials: MaterialSource, *timed_s: float) -> Packing:
+    return measure_packing(load, materials, lambda count, said: None, *timed_s)

@@ -1,0 +1,58 @@
+"""Work that is done before the trials, on a node of the cluster on which they may run."""
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import ray
+from ray.exceptions import RayError, RayTaskError
+from ray.util.placement_group import PlacementGroup, placement_group, remove_placement_group
+from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy
+
+from cluster import TrialNeed
+from sweeps.errors import SweepError
+from sweeps.progress import Display
+
+TRIES = 3  # of nodes that are lost on the way; what one has made is found by the next
+SILENCE_S = 10.0
+
+Result = TypeVar("Result")
+
+
+def run_reserved(need: TrialNeed, purpose: str, display: Display, work: Callable[[PlacementGroup], Result]) -> Result:
+    """Do `work` where `need` is reserved, on another node where one is lost. `purpose` is in words: "make the models".
+
+    Raises a person's mistakes as they are, and SweepError where node after node is lost.
+    """
+    for remaining in reversed(range(TRIES)):
+        group = placement_group([need.amounts], bundle_label_selector=[dict(need.labels)] if need.labels else None)
+        try:
+            if not ray.wait([group.ready()], timeout=SILENCE_S)[0]:
+                display.say(f"waiting for a node that has {need} free, to {purpose}")
+            return work(group)
+        except RayTaskError as error:
+            if isinstance(error.cause, ValueError):  # a mistake that a person can mend
+                raise error.cause from None
+            raise
+        except RayError as error:
+            # Not by Ray: it would leave out of a second stream as many events as were read of the first.
+            if not remaining:
+                raise SweepError(
+                    f"The node that is to {purpose} stays until that is done",
+                    str(error).strip().splitlines()[0],
+                    "The same command again goes on from what is made.",
+                ) from error
+            display.say(f"the node that was to {purpose} was lost: another one goes on")
+        finally:
+            remove_placement_group(group)
+    raise AssertionError("the last try returns or raises")
+
+
+def options_in(group: PlacementGroup, need: TrialNeed) -> dict[str, Any]:
+    """Ray's options of a task that has all of the reservation, and is not begun again by Ray."""
+    return {
+        "num_cpus": need.cpus,
+        "num_gpus": need.gpus,
+        "resources": dict(need.resources),
+        "max_retries": 0,
+        "scheduling_strategy": PlacementGroupSchedulingStrategy(group),
+    }
