@@ -4,118 +4,34 @@ import contextlib
 import os
 import random
 import resource
-import shutil
 import signal
 import socket
 import subprocess
 import sys
 import threading
 import time
-from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import optuna
 import pytest
-import yaml
 
 import sweeps
 from analysis import TrialState
-from cluster import tracking_server
 from gan import Checkpoint, save_checkpoint
 from sweeps.journal import Record, TrialFolder
 from sweeps.study import open_storage
-from sweeps.tracking import KIND, PARENT, STATE, TRIAL_KEY, WORKER, Tracking
+from sweeps.tracking import STATE, TRIAL_KEY, WORKER
 from sweeps.trial_storage import MountedTrials
-from sweeps.workspace import Workspace
+from tests.sweeps.disturbed import GRID, Sweep, running, wait_until
 
 KILLS = int(os.environ.get("GANLIMIT_KILLS", "3"))  # of the driver; 20 were tried
 TRIALS = min(40, 4 * KILLS)
-GRID = {
-    "width": {"type": "choice", "values": [1, 2, 3, 4]},
-    "depth": {"type": "choice", "values": [1, 2]},
-    "gan_weight": {"type": "choice", "values": [0.0, 0.01, 0.02, 0.03, 0.05]},
-}
-
-
-class Sweep:
-    """A sweep of its own in a data directory of its own, run as a user runs it."""
-
-    def __init__(self, tiny: dict[str, Any], folder: Path, **search: Any) -> None:
-        self.data_dir, self.spec_path = folder / "data", folder / "sweep.yaml"
-        tiny |= {"name": "faults", "phases": ["search"]}
-        tiny["search"] |= {"points": [], **search}
-        self.name = tiny["name"]
-        self.spec_path.write_text(yaml.safe_dump(tiny))
-        self.environment = dict(os.environ)
-
-    def with_models_of(self, finished: Any) -> "Sweep":
-        """The sweep, with teacher and classifier from another one's data directory, so that they need no training."""
-        shutil.copytree(finished.data_dir, self.data_dir)
-        return self
-
-    @property
-    def trials(self) -> Path:
-        return self.data_dir / "sweeps" / self.name / "trials"
-
-    @property
-    def tracking(self) -> Tracking:
-        return Tracking(Workspace.existing(self.data_dir).store)
-
-    def start(self, *options: str, in_background: bool = False) -> subprocess.Popen[str]:
-        """Run it; `in_background` as a script's `command &` does, which ignores Ctrl-C."""
-        command = [sys.executable, "-m", "sweeps.cli", "sweep", "run", str(self.spec_path), "--quiet", "--json"]
-        return subprocess.Popen(
-            [*command, "--data-dir", str(self.data_dir), "--workers", "2", *options],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            env=self.environment,
-            preexec_fn=ignore_sigint if in_background else None,
-        )
-
-    def run(self, expect: int = 0) -> str:
-        """Run to the end; what it said on stderr."""
-        process = self.start()
-        _, errors = process.communicate(timeout=300)
-        assert process.returncode == expect, errors
-        return errors
-
-    def records(self) -> dict[str, Record]:
-        return {folder.key: record for folder in MountedTrials(self.trials).folders() if (record := folder.record())}
-
-    def states(self) -> Counter[str]:
-        return Counter(str(record.state) for record in self.records().values())
-
-    def runs(self) -> list[Any]:
-        tracking = self.tracking
-        parent = tracking.find_sweep(self.name)
-        assert parent is not None
-        return tracking.trials(parent.info.run_id)
-
-    def kimg_of(self, run: Any) -> list[float]:
-        history = self.tracking.client.get_metric_history(run.info.run_id, "kimg")
-        return [metric.value for metric in history]
-
-
-def ignore_sigint() -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-
-
-def wait_until(condition: Callable[[], Any], seconds: float = 180.0) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "it did not come to pass in time"
-        time.sleep(0.02)
 
 
 def worker_of(record: Record) -> int:
     return int(record.tags[WORKER].rpartition(":")[2])
-
-
-def running(sweep: Sweep) -> list[Record]:
-    return [record for record in sweep.records().values() if record.state == TrialState.RUNNING]
 
 
 def rows(sweep: Sweep) -> dict[str, dict[str, Any]]:
@@ -342,78 +258,6 @@ def wait_for_first_checkpoint(sweep: Sweep) -> None:
     process.send_signal(signal.SIGINT)
     process.communicate(timeout=60)
     assert any(folder.checkpoint_path.exists() for folder in MountedTrials(sweep.trials).folders())
-
-
-class TestServer:
-    """The tracking server goes away while trials run."""
-
-    @pytest.fixture
-    def port(self) -> int:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            return int(probe.getsockname()[1])
-
-    @pytest.fixture
-    def sweep(self, tiny: dict[str, Any], tmp_path: Path, port: int) -> Sweep:
-        tiny["student"]["kimg"], tiny["evaluation"]["rungs_kimg"] = 40, [5, 10, 15, 20, 25, 30, 35]
-        sweep = Sweep(tiny, tmp_path, sampler="grid", space=GRID | {"gan_weight": 0.0, "depth": 1}, trials=4)
-        sweep.environment["MLFLOW_TRACKING_URI"] = f"http://127.0.0.1:{port}"
-        return sweep
-
-    def server(self, sweep: Sweep, port: int) -> Any:
-        folder = sweep.spec_path.parent
-        store = f"sqlite:///{folder / 'server.db'}"
-        return tracking_server(store, (folder / "served").as_uri(), port=port)
-
-    def check_the_store(self, sweep: Sweep, port: int) -> None:
-        tracking = Tracking(Workspace(sweep.data_dir, f"http://127.0.0.1:{port}").store)
-        parent = tracking.find_sweep(sweep.name)
-        assert parent is not None
-        runs = tracking.trials(parent.info.run_id)
-        assert len(runs) == 4
-        for run in runs:
-            assert run.data.tags[STATE] == "COMPLETED"
-            assert run.data.tags[PARENT] == parent.info.run_id
-            assert run.data.tags[KIND] == "trial"
-            history = tracking.client.get_metric_history(run.info.run_id, "kimg")
-            assert [round(metric.value / 5) for metric in history] == [1, 2, 3, 4, 5, 6, 7, 8], "once each, in order"
-            assert tracking.model_folder(run.info.run_id) is not None, "its student is there as well"
-
-    def test_it_comes_back(self, sweep: Sweep, port: int) -> None:
-        with self.server(sweep, port):
-            process = sweep.start()
-            wait_until(lambda: any(record.metrics.get("kimg", 0) >= 5 for record in running(sweep)))
-        before = sum(len(folder.reported()) for folder in MountedTrials(sweep.trials).folders())
-        wait_until(lambda: sum(len(folder.reported()) for folder in MountedTrials(sweep.trials).folders()) > before + 2)
-        with self.server(sweep, port):
-            _, errors = process.communicate(timeout=240)
-            assert process.returncode == 0, errors
-            self.check_the_store(sweep, port)
-
-    def test_it_stays_away_and_sync_mends_it(self, sweep: Sweep, port: int) -> None:
-        with self.server(sweep, port):
-            process = sweep.start()
-            wait_until(lambda: any(record.metrics.get("kimg", 0) >= 5 for record in running(sweep)))
-        _, errors = process.communicate(timeout=240)
-        assert process.returncode == 3, errors
-        assert f"ganlimit sweep sync {sweep.name}" in errors
-        assert "Traceback" not in errors
-        assert sweep.states() == {"COMPLETED": 4}, "the work is done"
-        sync = [sys.executable, "-m", "sweeps.cli", "sweep", "sync", sweep.name, "--data-dir", str(sweep.data_dir)]
-        away = subprocess.run(sync, capture_output=True, text=True, env=sweep.environment, check=False)
-        assert away.returncode == 2
-        assert "reachable" in away.stderr
-        with self.server(sweep, port):
-            for count in (4, 0):
-                mended = subprocess.run(sync, capture_output=True, text=True, env=sweep.environment, check=False)
-                assert mended.returncode == 0, mended.stderr
-                assert f"of {count} trial" in mended.stdout
-            self.check_the_store(sweep, port)
-            tracking = Tracking(Workspace(sweep.data_dir, f"http://127.0.0.1:{port}").store)
-            parent = tracking.find_sweep(sweep.name)
-            assert parent is not None
-            assert parent.info.status == "FINISHED"
-            assert tracking.champion(f"{sweep.name}-students"), "its students are registered as well"
 
 
 def test_a_second_driver_is_refused_and_told_of_the_first(finished: Any, tiny: dict[str, Any], tmp_path: Path) -> None:
