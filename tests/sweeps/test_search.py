@@ -7,6 +7,7 @@ import pytest
 from optuna.trial import TrialState
 
 from gan import DistillationConfig, GeneratorConfig, count_parameters, mac_g
+from sweeps import search as sweeps_search
 from sweeps.search import objectives_of
 from sweeps.space import ChoiceDomain, FloatDomain, IntDomain, distributions
 from tests.sweeps.asked import SMALL_SPACE, Search, grid_size, request_of
@@ -131,16 +132,18 @@ class TestConstraints:
         "widths", [{"type": "int", "low": 1, "high": 8, "log": True}, {"type": "choice", "values": [8, 4, 2, 1]}]
     )
     def test_a_grid_is_its_allowed_points_in_whatever_order_they_stand(
-        self, search_spec: Any, tmp_path: Path, widths: dict[str, Any]
+        self, search_spec: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, widths: dict[str, Any]
     ) -> None:
-        weights = {"type": "choice", "values": [n / 300 for n in range(300)]}
+        monkeypatch.setattr(sweeps_search, "REPEATS_BEFORE_END", 50)  # fewer than are forbidden one after the other
+        weights = {"type": "choice", "values": [n / 30 for n in range(30)]}
         limit = count_parameters(request_of({"width": 2, "depth": 1, "gan_weight": 0.0}).architecture)
         space = {"width": widths, "depth": 1, "gan_weight": weights}
-        spec = search_spec(space=space, sampler="grid", trials=1200, constraints={"max_parameters": limit})
-        search = Search(spec, tmp_path)
-        asked = [request for number in range(700) if (request := search.ask(number))]
-        assert len(asked) == search.queue.total == 600
-        assert {request.architecture.width for request in asked} == {1, 2}, "no 3, which is not on the grid"
+        spec = search_spec(space=space, sampler="grid", trials=120, constraints={"max_parameters": limit})
+        grid = Search(spec, tmp_path)
+        asked = [grid.ask(number) for number in range(60)]
+        assert grid.ask(60) is None
+        assert grid.queue.total == 60
+        assert {request and request.architecture.width for request in asked} == {1, 2}, "no 3, which is not on the grid"
 
     def test_a_student_may_be_limited_by_its_arithmetic(self, search_spec: Any, tmp_path: Path) -> None:
         costs = {
