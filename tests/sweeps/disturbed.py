@@ -13,6 +13,7 @@ from typing import Any
 
 import yaml
 
+import sweeps
 from analysis import TrialState
 from sweeps.journal import Record
 from sweeps.tracking import Tracking
@@ -39,7 +40,7 @@ class Sweep:
 
     def with_models_of(self, finished: Any) -> "Sweep":
         """The sweep, with teacher and classifier from another one's data directory, so that they need no training."""
-        shutil.copytree(finished.data_dir, self.data_dir)
+        shutil.copytree(finished.data_dir, self.data_dir, dirs_exist_ok=True)
         return self
 
     @property
@@ -68,6 +69,10 @@ class Sweep:
         _, errors = process.communicate(timeout=300)
         assert process.returncode == expect, errors
         return errors
+
+    def go_on(self) -> None:
+        """Run to the end in this process, which has imported everything already, with one worker to start."""
+        sweeps.run_sweep(sweeps.load_spec(self.spec_path), self.data_dir, workers=1)
 
     def records(self) -> dict[str, Record]:
         return {folder.key: record for folder in MountedTrials(self.trials).folders() if (record := folder.record())}

@@ -7,7 +7,6 @@ import resource
 import signal
 import socket
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -26,7 +25,7 @@ from sweeps.tracking import STATE, TRIAL_KEY, WORKER
 from sweeps.trial_storage import MountedTrials
 from tests.sweeps.disturbed import GRID, Sweep, running, wait_until
 
-KILLS = int(os.environ.get("GANLIMIT_KILLS", "3"))  # of the driver; 20 were tried
+KILLS = int(os.environ.get("GANLIMIT_KILLS", "2"))  # of the driver, the second of one that goes on; 20 were tried
 TRIALS = min(40, 4 * KILLS)
 
 
@@ -60,15 +59,15 @@ def watching(act: Callable[[], None]) -> Iterator[None]:
 
 @pytest.mark.slow
 def test_a_driver_that_is_killed_again_and_again_loses_nothing_and_repeats_nothing(
-    tiny: dict[str, Any], tmp_path: Path
+    finished: Any, tiny: dict[str, Any], tmp_path: Path
 ) -> None:
     undisturbed, killed = tmp_path / "undisturbed", tmp_path / "killed"
     undisturbed.mkdir()
     killed.mkdir()
     grid = {"sampler": "grid", "space": GRID, "trials": TRIALS}
-    tiny["evaluation"]["rungs_kimg"] = [1, 2, 3]
+    tiny["student"]["kimg"], tiny["evaluation"]["rungs_kimg"] = 5, [1, 2, 3, 4]
     chance = random.Random(0)
-    sweep = Sweep(tiny, killed, **grid)
+    sweep = Sweep(tiny, killed, **grid).with_models_of(finished)
     for _ in range(KILLS):
         done = sweep.states()["COMPLETED"]
         process = sweep.start()
@@ -85,12 +84,12 @@ def test_a_driver_that_is_killed_again_and_again_loses_nothing_and_repeats_nothi
     assert all(run.data.tags[STATE] == "COMPLETED" and run.info.status == "FINISHED" for run in runs)
     for run in runs:
         kimg = sweep.kimg_of(run)
-        assert len(kimg) == 4, f"each rung is reported once, got {kimg}"
+        assert len(kimg) == 5, f"each rung is reported once, got {kimg}"
         assert kimg == sorted(kimg)
         if run.info.run_id in completed:
             assert run.info.end_time == completed[run.info.run_id], "a finished trial ran again"
-    reference = Sweep(tiny, undisturbed, **grid)
-    reference.run()
+    reference = Sweep(tiny, undisturbed, **grid).with_models_of(finished)
+    reference.go_on()
     assert rows(sweep) == rows(reference)
 
 
@@ -122,7 +121,7 @@ def test_what_is_stopped_goes_on_from_its_last_rung(finished: Any, tiny: dict[st
     tiny["student"]["kimg"], tiny["evaluation"]["rungs_kimg"] = 60, [10, 20, 30, 40, 50]
     sweep = Sweep(tiny, tmp_path, trials=1).with_models_of(finished)
     folder, _ = stopped_after(sweep, 20)
-    sweep.run()
+    sweep.go_on()
     rungs = [round(event.kimg / 10) for event in folder.events() if event.kind == "reported"]
     assert rungs == [1, 2, 3, 4, 5, 6]
     assert not folder.checkpoint_path.exists()
@@ -166,13 +165,13 @@ def test_a_trial_that_always_dies_fails_and_the_others_finish(
                     os.kill(worker, signal.SIGKILL)
 
     with watching(kill_the_poisoned):
-        sweep.run()
+        sweep.go_on()
     assert len(poisoned) == 3, "it was tried three times"
     assert sweep.states() == {"COMPLETED": 3, "FAILED": 1}
     (failed,) = [run for run in sweep.runs() if run.data.tags[STATE] == "FAILED"]
     assert failed.data.params["width"] == "3"
     assert "tried 3 times" in failed.data.tags["ganlimit.error"]
-    sweep.run()
+    sweep.go_on()
     assert sweep.states() == {"COMPLETED": 4}, "the same command again tries it again"
 
 
@@ -195,7 +194,7 @@ def test_a_trial_without_memory_is_a_row_and_the_sweep_goes_on(
                 resource.prlimit(worker, resource.RLIMIT_AS, (-1, -1))
 
     with watching(starve_the_wide_one):
-        sweep.run()
+        sweep.go_on()
     by_width = {record.params["width"]: record for record in sweep.records().values()}
     assert by_width["2"].state == TrialState.COMPLETED
     assert by_width["3"].state == TrialState.OUT_OF_MEMORY
@@ -215,7 +214,7 @@ def test_a_diverging_trial_ends_within_one_report(finished: Any, tiny: dict[str,
     weights.view(-1)[0] = float("nan")
     save_checkpoint(folder.checkpoint_path, checkpoint, folder.key)
     before = len(folder.reported())
-    sweep.run()
+    sweep.go_on()
     record = folder.record()
     assert record is not None
     assert record.state == TrialState.DIVERGED
@@ -227,14 +226,17 @@ def test_a_diverging_trial_ends_within_one_report(finished: Any, tiny: dict[str,
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="a file system of its own needs root")
-def test_a_full_disk_is_one_clear_error_and_room_is_all_it_takes(tiny: dict[str, Any], tmp_path: Path) -> None:
+def test_a_full_disk_is_one_clear_error_and_room_is_all_it_takes(
+    finished: Any, tiny: dict[str, Any], tmp_path: Path
+) -> None:
+    tiny["student"]["kimg"] = 5  # unlike what is there already
     sweep = Sweep(tiny, tmp_path, sampler="grid", space=GRID | {"gan_weight": 0.0, "depth": 1}, trials=4)
     sweep.data_dir.mkdir()
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64m", "none", sweep.data_dir], check=False)
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=128m", "none", sweep.data_dir], check=False)
     if mounted.returncode:
         pytest.skip("this machine may not mount")
     try:
-        wait_for_first_checkpoint(sweep)
+        wait_for_first_checkpoint(sweep.with_models_of(finished))
         ballast = sweep.data_dir / "ballast"
         with contextlib.suppress(OSError), ballast.open("wb") as file:
             while True:
@@ -246,7 +248,7 @@ def test_a_full_disk_is_one_clear_error_and_room_is_all_it_takes(tiny: dict[str,
         assert "room" in errors
         assert "Traceback" not in errors
         ballast.unlink()
-        sweep.run()
+        sweep.go_on()
         assert sweep.states() == {"COMPLETED": 4}
     finally:
         subprocess.run(["umount", "--lazy", sweep.data_dir], check=True)
@@ -260,22 +262,24 @@ def wait_for_first_checkpoint(sweep: Sweep) -> None:
     assert any(folder.checkpoint_path.exists() for folder in MountedTrials(sweep.trials).folders())
 
 
-def test_a_second_driver_is_refused_and_told_of_the_first(finished: Any, tiny: dict[str, Any], tmp_path: Path) -> None:
+def test_a_second_driver_is_refused_and_told_of_the_first(
+    ganlimit: Any, finished: Any, tiny: dict[str, Any], tmp_path: Path
+) -> None:
     tiny["student"]["kimg"] = 200
     sweep = Sweep(tiny, tmp_path, trials=4).with_models_of(finished)
     first = sweep.start(in_background=True)
     wait_until(lambda: (sweep.trials.parent / "driver.json").exists())
-    second = sweep.run(expect=2)
-    assert f"process {first.pid} on {socket.gethostname()}" in second
-    assert f"ganlimit sweep stop {sweep.name}" in second
+    second = ganlimit("sweep", "run", sweep.spec_path, "--quiet", "--data-dir", sweep.data_dir)
+    assert second.code == 2
+    assert f"process {first.pid} on {socket.gethostname()}" in second.stderr
+    assert f"ganlimit sweep stop {sweep.name}" in second.stderr
     wait_until(lambda: running(sweep))
-    stop = [sys.executable, "-m", "sweeps.cli", "sweep", "stop", sweep.name, "--data-dir", str(sweep.data_dir)]
-    stopped = subprocess.run(stop, capture_output=True, text=True, check=False)
-    assert stopped.returncode == 0, stopped.stderr
+    stopped = ganlimit("sweep", "stop", sweep.name, "--data-dir", sweep.data_dir)
+    assert stopped.code == 0, stopped.stderr
     _, errors = first.communicate(timeout=60)
     assert first.returncode == 130, errors
     assert f"ganlimit sweep resume {sweep.name}" in errors
     assert "RUNNING" not in sweep.states()
-    nobody = subprocess.run(stop, capture_output=True, text=True, check=False)
-    assert nobody.returncode == 2
+    nobody = ganlimit("sweep", "stop", sweep.name, "--data-dir", sweep.data_dir)
+    assert nobody.code == 2
     assert "no driver" in nobody.stderr
