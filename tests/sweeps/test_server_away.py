@@ -1,8 +1,6 @@
 """The tracking server goes away while trials run."""
 
 import socket
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -63,7 +61,9 @@ def test_it_comes_back(sweep: Sweep, port: int) -> None:
         check_the_store(sweep, port)
 
 
-def test_it_stays_away_and_sync_mends_it(sweep: Sweep, port: int) -> None:
+def test_it_stays_away_and_sync_mends_it(
+    ganlimit: Any, sweep: Sweep, port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with server(sweep, port):
         process = sweep.start()
         wait_until(lambda: any(record.metrics.get("kimg", 0) >= 5 for record in running(sweep)))
@@ -72,14 +72,15 @@ def test_it_stays_away_and_sync_mends_it(sweep: Sweep, port: int) -> None:
     assert f"ganlimit sweep sync {sweep.name}" in errors
     assert "Traceback" not in errors
     assert sweep.states() == {"COMPLETED": 4}, "the work is done"
-    sync = [sys.executable, "-m", "sweeps.cli", "sweep", "sync", sweep.name, "--data-dir", str(sweep.data_dir)]
-    away = subprocess.run(sync, capture_output=True, text=True, env=sweep.environment, check=False)
-    assert away.returncode == 2
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", sweep.environment["MLFLOW_TRACKING_URI"])
+    sync = ("sweep", "sync", sweep.name, "--data-dir", sweep.data_dir)
+    away = ganlimit(*sync)
+    assert away.code == 2
     assert "reachable" in away.stderr
     with server(sweep, port):
         for count in (4, 0):
-            mended = subprocess.run(sync, capture_output=True, text=True, env=sweep.environment, check=False)
-            assert mended.returncode == 0, mended.stderr
+            mended = ganlimit(*sync)
+            assert mended.code == 0, mended.stderr
             assert f"of {count} trial" in mended.stdout
         check_the_store(sweep, port)
         tracking = Tracking(Workspace(sweep.data_dir, f"http://127.0.0.1:{port}").store)
