@@ -25,7 +25,7 @@ from sweeps.tracking import STATE, TRIAL_KEY, WORKER
 from sweeps.trial_storage import MountedTrials
 from tests.sweeps.disturbed import GRID, Sweep, running, wait_until
 
-KILLS = int(os.environ.get("GANLIMIT_KILLS", "2"))  # of the driver, the second of one that goes on; 20 were tried
+KILLS = int(os.environ.get("GANLIMIT_KILLS", "3"))  # of the driver; 20 were tried
 TRIALS = min(40, 4 * KILLS)
 
 
