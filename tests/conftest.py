@@ -10,7 +10,10 @@ if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # Files that take minutes: they begin first, so that the last process does not wait for one of them alone.
-LONGEST = ("test_cluster.py", "test_faults.py", "test_runner.py", "test_nodes.py", "test_teachers.py", "test_doctor.py")
+LONGEST = (
+    *("test_cluster.py", "test_faults.py", "test_server_away.py", "test_runner.py", "test_nodes.py"),
+    *("test_teachers.py", "test_doctor.py"),
+)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -63,6 +63,17 @@ def spec_file(tmp_path: Path) -> Any:
     return write
 
 
+@pytest.fixture
+def search_spec(tiny: dict[str, Any], spec_file: Any) -> Any:
+    """Builds the tiny sweep's spec with another search, and without its points."""
+
+    def build(**search: Any) -> sweeps.SweepSpec:
+        tiny["search"] |= {"points": [], **search}
+        return sweeps.load_spec(spec_file(tiny))
+
+    return build
+
+
 class Finished:
     """The tiny sweep after one run."""
 

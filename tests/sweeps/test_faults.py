@@ -4,118 +4,33 @@ import contextlib
 import os
 import random
 import resource
-import shutil
 import signal
 import socket
 import subprocess
-import sys
 import threading
 import time
-from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import optuna
 import pytest
-import yaml
 
 import sweeps
 from analysis import TrialState
-from cluster import tracking_server
 from gan import Checkpoint, save_checkpoint
 from sweeps.journal import Record, TrialFolder
 from sweeps.study import open_storage
-from sweeps.tracking import KIND, PARENT, STATE, TRIAL_KEY, WORKER, Tracking
+from sweeps.tracking import STATE, TRIAL_KEY, WORKER
 from sweeps.trial_storage import MountedTrials
-from sweeps.workspace import Workspace
+from tests.sweeps.disturbed import GRID, Sweep, running, wait_until
 
 KILLS = int(os.environ.get("GANLIMIT_KILLS", "3"))  # of the driver; 20 were tried
 TRIALS = min(40, 4 * KILLS)
-GRID = {
-    "width": {"type": "choice", "values": [1, 2, 3, 4]},
-    "depth": {"type": "choice", "values": [1, 2]},
-    "gan_weight": {"type": "choice", "values": [0.0, 0.01, 0.02, 0.03, 0.05]},
-}
-
-
-class Sweep:
-    """A sweep of its own in a data directory of its own, run as a user runs it."""
-
-    def __init__(self, tiny: dict[str, Any], folder: Path, **search: Any) -> None:
-        self.data_dir, self.spec_path = folder / "data", folder / "sweep.yaml"
-        tiny |= {"name": "faults", "phases": ["search"]}
-        tiny["search"] |= {"points": [], **search}
-        self.name = tiny["name"]
-        self.spec_path.write_text(yaml.safe_dump(tiny))
-        self.environment = dict(os.environ)
-
-    def with_models_of(self, finished: Any) -> "Sweep":
-        """The sweep, with teacher and classifier from another one's data directory, so that they need no training."""
-        shutil.copytree(finished.data_dir, self.data_dir)
-        return self
-
-    @property
-    def trials(self) -> Path:
-        return self.data_dir / "sweeps" / self.name / "trials"
-
-    @property
-    def tracking(self) -> Tracking:
-        return Tracking(Workspace.existing(self.data_dir).store)
-
-    def start(self, *options: str, in_background: bool = False) -> subprocess.Popen[str]:
-        """Run it; `in_background` as a script's `command &` does, which ignores Ctrl-C."""
-        command = [sys.executable, "-m", "sweeps.cli", "sweep", "run", str(self.spec_path), "--quiet", "--json"]
-        return subprocess.Popen(
-            [*command, "--data-dir", str(self.data_dir), "--workers", "2", *options],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            env=self.environment,
-            preexec_fn=ignore_sigint if in_background else None,
-        )
-
-    def run(self, expect: int = 0) -> str:
-        """Run to the end; what it said on stderr."""
-        process = self.start()
-        _, errors = process.communicate(timeout=300)
-        assert process.returncode == expect, errors
-        return errors
-
-    def records(self) -> dict[str, Record]:
-        return {folder.key: record for folder in MountedTrials(self.trials).folders() if (record := folder.record())}
-
-    def states(self) -> Counter[str]:
-        return Counter(str(record.state) for record in self.records().values())
-
-    def runs(self) -> list[Any]:
-        tracking = self.tracking
-        parent = tracking.find_sweep(self.name)
-        assert parent is not None
-        return tracking.trials(parent.info.run_id)
-
-    def kimg_of(self, run: Any) -> list[float]:
-        history = self.tracking.client.get_metric_history(run.info.run_id, "kimg")
-        return [metric.value for metric in history]
-
-
-def ignore_sigint() -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-
-
-def wait_until(condition: Callable[[], Any], seconds: float = 180.0) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "it did not come to pass in time"
-        time.sleep(0.02)
 
 
 def worker_of(record: Record) -> int:
     return int(record.tags[WORKER].rpartition(":")[2])
-
-
-def running(sweep: Sweep) -> list[Record]:
-    return [record for record in sweep.records().values() if record.state == TrialState.RUNNING]
 
 
 def rows(sweep: Sweep) -> dict[str, dict[str, Any]]:
@@ -144,15 +59,15 @@ def watching(act: Callable[[], None]) -> Iterator[None]:
 
 @pytest.mark.slow
 def test_a_driver_that_is_killed_again_and_again_loses_nothing_and_repeats_nothing(
-    tiny: dict[str, Any], tmp_path: Path
+    finished: Any, tiny: dict[str, Any], tmp_path: Path
 ) -> None:
     undisturbed, killed = tmp_path / "undisturbed", tmp_path / "killed"
     undisturbed.mkdir()
     killed.mkdir()
     grid = {"sampler": "grid", "space": GRID, "trials": TRIALS}
-    tiny["evaluation"]["rungs_kimg"] = [1, 2, 3]
+    tiny["student"]["kimg"], tiny["evaluation"]["rungs_kimg"] = 5, [1, 2, 3, 4]
     chance = random.Random(0)
-    sweep = Sweep(tiny, killed, **grid)
+    sweep = Sweep(tiny, killed, **grid).with_models_of(finished)
     for _ in range(KILLS):
         done = sweep.states()["COMPLETED"]
         process = sweep.start()
@@ -169,12 +84,12 @@ def test_a_driver_that_is_killed_again_and_again_loses_nothing_and_repeats_nothi
     assert all(run.data.tags[STATE] == "COMPLETED" and run.info.status == "FINISHED" for run in runs)
     for run in runs:
         kimg = sweep.kimg_of(run)
-        assert len(kimg) == 4, f"each rung is reported once, got {kimg}"
+        assert len(kimg) == 5, f"each rung is reported once, got {kimg}"
         assert kimg == sorted(kimg)
         if run.info.run_id in completed:
             assert run.info.end_time == completed[run.info.run_id], "a finished trial ran again"
-    reference = Sweep(tiny, undisturbed, **grid)
-    reference.run()
+    reference = Sweep(tiny, undisturbed, **grid).with_models_of(finished)
+    reference.go_on()
     assert rows(sweep) == rows(reference)
 
 
@@ -206,7 +121,7 @@ def test_what_is_stopped_goes_on_from_its_last_rung(finished: Any, tiny: dict[st
     tiny["student"]["kimg"], tiny["evaluation"]["rungs_kimg"] = 60, [10, 20, 30, 40, 50]
     sweep = Sweep(tiny, tmp_path, trials=1).with_models_of(finished)
     folder, _ = stopped_after(sweep, 20)
-    sweep.run()
+    sweep.go_on()
     rungs = [round(event.kimg / 10) for event in folder.events() if event.kind == "reported"]
     assert rungs == [1, 2, 3, 4, 5, 6]
     assert not folder.checkpoint_path.exists()
@@ -250,13 +165,13 @@ def test_a_trial_that_always_dies_fails_and_the_others_finish(
                     os.kill(worker, signal.SIGKILL)
 
     with watching(kill_the_poisoned):
-        sweep.run()
+        sweep.go_on()
     assert len(poisoned) == 3, "it was tried three times"
     assert sweep.states() == {"COMPLETED": 3, "FAILED": 1}
     (failed,) = [run for run in sweep.runs() if run.data.tags[STATE] == "FAILED"]
     assert failed.data.params["width"] == "3"
     assert "tried 3 times" in failed.data.tags["ganlimit.error"]
-    sweep.run()
+    sweep.go_on()
     assert sweep.states() == {"COMPLETED": 4}, "the same command again tries it again"
 
 
@@ -279,7 +194,7 @@ def test_a_trial_without_memory_is_a_row_and_the_sweep_goes_on(
                 resource.prlimit(worker, resource.RLIMIT_AS, (-1, -1))
 
     with watching(starve_the_wide_one):
-        sweep.run()
+        sweep.go_on()
     by_width = {record.params["width"]: record for record in sweep.records().values()}
     assert by_width["2"].state == TrialState.COMPLETED
     assert by_width["3"].state == TrialState.OUT_OF_MEMORY
@@ -299,7 +214,7 @@ def test_a_diverging_trial_ends_within_one_report(finished: Any, tiny: dict[str,
     weights.view(-1)[0] = float("nan")
     save_checkpoint(folder.checkpoint_path, checkpoint, folder.key)
     before = len(folder.reported())
-    sweep.run()
+    sweep.go_on()
     record = folder.record()
     assert record is not None
     assert record.state == TrialState.DIVERGED
@@ -311,14 +226,17 @@ def test_a_diverging_trial_ends_within_one_report(finished: Any, tiny: dict[str,
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="a file system of its own needs root")
-def test_a_full_disk_is_one_clear_error_and_room_is_all_it_takes(tiny: dict[str, Any], tmp_path: Path) -> None:
+def test_a_full_disk_is_one_clear_error_and_room_is_all_it_takes(
+    finished: Any, tiny: dict[str, Any], tmp_path: Path
+) -> None:
+    tiny["student"]["kimg"] = 5  # unlike what is there already
     sweep = Sweep(tiny, tmp_path, sampler="grid", space=GRID | {"gan_weight": 0.0, "depth": 1}, trials=4)
     sweep.data_dir.mkdir()
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64m", "none", sweep.data_dir], check=False)
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=128m", "none", sweep.data_dir], check=False)
     if mounted.returncode:
         pytest.skip("this machine may not mount")
     try:
-        wait_for_first_checkpoint(sweep)
+        wait_for_first_checkpoint(sweep.with_models_of(finished))
         ballast = sweep.data_dir / "ballast"
         with contextlib.suppress(OSError), ballast.open("wb") as file:
             while True:
@@ -330,7 +248,7 @@ def test_a_full_disk_is_one_clear_error_and_room_is_all_it_takes(tiny: dict[str,
         assert "room" in errors
         assert "Traceback" not in errors
         ballast.unlink()
-        sweep.run()
+        sweep.go_on()
         assert sweep.states() == {"COMPLETED": 4}
     finally:
         subprocess.run(["umount", "--lazy", sweep.data_dir], check=True)
@@ -344,94 +262,24 @@ def wait_for_first_checkpoint(sweep: Sweep) -> None:
     assert any(folder.checkpoint_path.exists() for folder in MountedTrials(sweep.trials).folders())
 
 
-class TestServer:
-    """The tracking server goes away while trials run."""
-
-    @pytest.fixture
-    def port(self) -> int:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            return int(probe.getsockname()[1])
-
-    @pytest.fixture
-    def sweep(self, tiny: dict[str, Any], tmp_path: Path, port: int) -> Sweep:
-        tiny["student"]["kimg"], tiny["evaluation"]["rungs_kimg"] = 40, [5, 10, 15, 20, 25, 30, 35]
-        sweep = Sweep(tiny, tmp_path, sampler="grid", space=GRID | {"gan_weight": 0.0, "depth": 1}, trials=4)
-        sweep.environment["MLFLOW_TRACKING_URI"] = f"http://127.0.0.1:{port}"
-        return sweep
-
-    def server(self, sweep: Sweep, port: int) -> Any:
-        folder = sweep.spec_path.parent
-        store = f"sqlite:///{folder / 'server.db'}"
-        return tracking_server(store, (folder / "served").as_uri(), port=port)
-
-    def check_the_store(self, sweep: Sweep, port: int) -> None:
-        tracking = Tracking(Workspace(sweep.data_dir, f"http://127.0.0.1:{port}").store)
-        parent = tracking.find_sweep(sweep.name)
-        assert parent is not None
-        runs = tracking.trials(parent.info.run_id)
-        assert len(runs) == 4
-        for run in runs:
-            assert run.data.tags[STATE] == "COMPLETED"
-            assert run.data.tags[PARENT] == parent.info.run_id
-            assert run.data.tags[KIND] == "trial"
-            history = tracking.client.get_metric_history(run.info.run_id, "kimg")
-            assert [round(metric.value / 5) for metric in history] == [1, 2, 3, 4, 5, 6, 7, 8], "once each, in order"
-            assert tracking.model_folder(run.info.run_id) is not None, "its student is there as well"
-
-    def test_it_comes_back(self, sweep: Sweep, port: int) -> None:
-        with self.server(sweep, port):
-            process = sweep.start()
-            wait_until(lambda: any(record.metrics.get("kimg", 0) >= 5 for record in running(sweep)))
-        before = sum(len(folder.reported()) for folder in MountedTrials(sweep.trials).folders())
-        wait_until(lambda: sum(len(folder.reported()) for folder in MountedTrials(sweep.trials).folders()) > before + 2)
-        with self.server(sweep, port):
-            _, errors = process.communicate(timeout=240)
-            assert process.returncode == 0, errors
-            self.check_the_store(sweep, port)
-
-    def test_it_stays_away_and_sync_mends_it(self, sweep: Sweep, port: int) -> None:
-        with self.server(sweep, port):
-            process = sweep.start()
-            wait_until(lambda: any(record.metrics.get("kimg", 0) >= 5 for record in running(sweep)))
-        _, errors = process.communicate(timeout=240)
-        assert process.returncode == 3, errors
-        assert f"ganlimit sweep sync {sweep.name}" in errors
-        assert "Traceback" not in errors
-        assert sweep.states() == {"COMPLETED": 4}, "the work is done"
-        sync = [sys.executable, "-m", "sweeps.cli", "sweep", "sync", sweep.name, "--data-dir", str(sweep.data_dir)]
-        away = subprocess.run(sync, capture_output=True, text=True, env=sweep.environment, check=False)
-        assert away.returncode == 2
-        assert "reachable" in away.stderr
-        with self.server(sweep, port):
-            for count in (4, 0):
-                mended = subprocess.run(sync, capture_output=True, text=True, env=sweep.environment, check=False)
-                assert mended.returncode == 0, mended.stderr
-                assert f"of {count} trial" in mended.stdout
-            self.check_the_store(sweep, port)
-            tracking = Tracking(Workspace(sweep.data_dir, f"http://127.0.0.1:{port}").store)
-            parent = tracking.find_sweep(sweep.name)
-            assert parent is not None
-            assert parent.info.status == "FINISHED"
-            assert tracking.champion(f"{sweep.name}-students"), "its students are registered as well"
-
-
-def test_a_second_driver_is_refused_and_told_of_the_first(finished: Any, tiny: dict[str, Any], tmp_path: Path) -> None:
+def test_a_second_driver_is_refused_and_told_of_the_first(
+    ganlimit: Any, finished: Any, tiny: dict[str, Any], tmp_path: Path
+) -> None:
     tiny["student"]["kimg"] = 200
     sweep = Sweep(tiny, tmp_path, trials=4).with_models_of(finished)
     first = sweep.start(in_background=True)
     wait_until(lambda: (sweep.trials.parent / "driver.json").exists())
-    second = sweep.run(expect=2)
-    assert f"process {first.pid} on {socket.gethostname()}" in second
-    assert f"ganlimit sweep stop {sweep.name}" in second
+    second = ganlimit("sweep", "run", sweep.spec_path, "--quiet", "--data-dir", sweep.data_dir)
+    assert second.code == 2
+    assert f"process {first.pid} on {socket.gethostname()}" in second.stderr
+    assert f"ganlimit sweep stop {sweep.name}" in second.stderr
     wait_until(lambda: running(sweep))
-    stop = [sys.executable, "-m", "sweeps.cli", "sweep", "stop", sweep.name, "--data-dir", str(sweep.data_dir)]
-    stopped = subprocess.run(stop, capture_output=True, text=True, check=False)
-    assert stopped.returncode == 0, stopped.stderr
+    stopped = ganlimit("sweep", "stop", sweep.name, "--data-dir", sweep.data_dir)
+    assert stopped.code == 0, stopped.stderr
     _, errors = first.communicate(timeout=60)
     assert first.returncode == 130, errors
     assert f"ganlimit sweep resume {sweep.name}" in errors
     assert "RUNNING" not in sweep.states()
-    nobody = subprocess.run(stop, capture_output=True, text=True, check=False)
-    assert nobody.returncode == 2
+    nobody = ganlimit("sweep", "stop", sweep.name, "--data-dir", sweep.data_dir)
+    assert nobody.code == 2
     assert "no driver" in nobody.stderr

@@ -21,7 +21,7 @@ def confirmed(finished: Any, tmp_path_factory: pytest.TempPathFactory) -> Any:
     data_dir = tmp_path_factory.mktemp("confirmed") / "data"
     shutil.copytree(finished.data_dir, data_dir)
     spec = finished.spec.confirmed(2)
-    return data_dir, sweeps.run_sweep(spec, data_dir, workers=2)
+    return data_dir, sweeps.run_sweep(spec, data_dir, workers=1)
 
 
 def opened(data_dir: Path) -> tuple[Workspace, Tracking]:
@@ -57,14 +57,14 @@ def test_confirming_again_runs_what_is_missing_and_nothing_else(
     data_dir = shutil.copytree(confirmed[0], tmp_path / "data")
     before = rows_of(confirmed[1].table)
     tiny |= {"name": "another", "phases": ["search"]}
-    sweeps.run_sweep(sweeps.load_spec(spec_file(tiny), {"search.trials": 2}), data_dir, workers=2)
-    again = ganlimit("sweep", "confirm", "tiny", "--workers", 2, "--quiet", "--data-dir", data_dir)
+    sweeps.run_sweep(sweeps.load_spec(spec_file(tiny), {"search.trials": 2}), data_dir, workers=1)
+    again = ganlimit("sweep", "confirm", "tiny", "--workers", 1, "--quiet", "--data-dir", data_dir)
     assert again.code == 0, again.stderr
     assert "tiny-confirmed: everything is confirmed already" in again.stderr
     assert "fresh seeds at each of" in again.stdout, "and the report is shown"
     workspace, tracking = opened(data_dir)
     assert rows_of(sweeps.read_trials(tracking, workspace, "tiny-confirmed").table) == before
-    more = ganlimit("sweep", "confirm", "tiny", "--seeds", 3, "--workers", 2, "--quiet", "--data-dir", data_dir)
+    more = ganlimit("sweep", "confirm", "tiny", "--seeds", 3, "--workers", 1, "--quiet", "--data-dir", data_dir)
     assert more.code == 0, more.stderr
     assert "already" not in more.stderr
     after = rows_of(sweeps.read_trials(tracking, workspace, "tiny-confirmed").table)

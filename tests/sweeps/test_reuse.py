@@ -42,7 +42,7 @@ def rows(table: Any) -> dict[str, dict[str, Any]]:
 def test_a_second_sweep_starts_from_what_the_first_found(
     finished: Any, data_dir: Path, another: sweeps.SweepSpec
 ) -> None:
-    first, found = rows(finished.result.table), rows(sweeps.run_sweep(another, data_dir, workers=2).table)
+    first, found = rows(finished.result.table), rows(sweeps.run_sweep(another, data_dir, workers=1).table)
     searched = {key for key, row in first.items() if row["phase"] == "search" and row["parameters"] <= ALLOWED}
     beyond = {key for key, row in first.items() if row["parameters"] > ALLOWED}
     assert searched, "or there is nothing to start from"
@@ -62,7 +62,7 @@ def test_a_second_sweep_starts_from_what_the_first_found(
     study = open_storage(data_dir / "sweeps" / "another").get_all_trials(0)
     told = {tuple(trial.values) for trial in study if trial.values}
     assert {(first[key]["parameters"], first[key]["fid"]) for key in searched} <= told, "the study learned of them"
-    again = sweeps.run_sweep(finished.spec, data_dir, workers=2)
+    again = sweeps.run_sweep(finished.spec, data_dir, workers=1)
     assert again.table.equals(finished.result.table), "the first is what it was when it finished"
 
 
@@ -70,7 +70,7 @@ def test_a_sweep_with_another_budget_takes_nothing(data_dir: Path, tiny: dict[st
     tiny |= {"name": "longer", "phases": ["search"]}
     tiny["student"]["kimg"] = 6
     tiny["search"]["trials"] = 2
-    table = sweeps.run_sweep(sweeps.load_spec(spec_file(tiny)), data_dir, workers=2).table
+    table = sweeps.run_sweep(sweeps.load_spec(spec_file(tiny)), data_dir, workers=1).table
     assert len(table) == 2
     assert all(row["kimg"] >= 6 for row in table.to_pylist())
 
@@ -81,7 +81,7 @@ def test_a_deleted_run_is_a_trial_to_be_done_again(finished: Any, data_dir: Path
     assert parent is not None
     row = next(row for row in finished.result.table.to_pylist() if row["phase"] == "search")
     tracking.client.delete_run(row["run_id"])
-    again = rows(sweeps.run_sweep(finished.spec, data_dir, workers=2).table)
+    again = rows(sweeps.run_sweep(finished.spec, data_dir, workers=1).table)
     assert again.keys() == rows(finished.result.table).keys()
     redone = again[row["trial_key"]]
     assert redone["run_id"] != row["run_id"]

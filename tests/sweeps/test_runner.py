@@ -172,17 +172,25 @@ def test_one_flipped_byte_in_a_model_stops_the_sweep_before_any_trial(finished: 
 
 
 @pytest.mark.slow
-def test_ctrl_c_ends_soon_and_the_same_command_goes_on(tiny: dict[str, Any], spec_file: Any, tmp_path: Path) -> None:
+def test_ctrl_c_ends_soon_and_the_same_command_goes_on(
+    ganlimit: Any, finished: Any, tiny: dict[str, Any], spec_file: Any, tmp_path: Path
+) -> None:
+    data_dir = shutil.copytree(finished.data_dir, tmp_path / "data")  # with its teacher
     tiny["name"], tiny["student"]["kimg"] = "interrupted", 24
     tiny["search"]["trials"], tiny["baseline"]["of"] = 4, "none"
-    command = [sys.executable, "-m", "sweeps.cli", "sweep", "run", str(spec_file(tiny)), "--data-dir", str(tmp_path)]
+    command = ("sweep", "run", str(spec_file(tiny)), "--data-dir", str(data_dir))
     leader, terminal = pty.openpty()
     # A session of its own on a terminal: Ctrl-C reaches Ray's processes as well, as it does for a person.
     process = subprocess.Popen(
-        command, stdin=terminal, stdout=terminal, stderr=terminal, start_new_session=True, cwd=Path.cwd()
+        [sys.executable, "-m", "sweeps.cli", *command],
+        stdin=terminal,
+        stdout=terminal,
+        stderr=terminal,
+        start_new_session=True,
+        cwd=Path.cwd(),
     )
     os.close(terminal)
-    tracking = wait_for_a_finished_trial(process, leader, tmp_path)
+    tracking = wait_for_a_finished_trial(process, leader, data_dir)
     os.killpg(process.pid, signal.SIGINT)
     began = time.monotonic()
     drain(leader, process, 30)
@@ -195,8 +203,8 @@ def test_ctrl_c_ends_soon_and_the_same_command_goes_on(tiny: dict[str, Any], spe
     assert all(run.info.status != "RUNNING" for run in before.values())
     assert tracking.find_sweep("interrupted").info.status == "KILLED"
 
-    result = subprocess.run([*command, "--quiet"], capture_output=True, text=True, check=False)
-    assert result.returncode == 0, result.stderr
+    result = ganlimit(*command, "--quiet")
+    assert result.code == 0, result.stderr
     after = {run.data.tags[TRIAL_KEY]: run for run in tracking.trials(parent)}
     assert len(after) == 4
     assert all(run.data.tags[STATE] == "COMPLETED" for run in after.values())

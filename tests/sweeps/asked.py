@@ -1,0 +1,64 @@
+"""A search as Ray Tune asks it, without any training."""
+
+from pathlib import Path
+from typing import Any
+
+from ray.tune.search import Searcher
+
+import sweeps
+from analysis import TrialState as Ended
+from gan import DistillationConfig, GeneratorConfig
+from sweeps.ledger import LedgerEntry
+from sweeps.queues import QueueSearcher
+from sweeps.requests import Job, TrialRequest
+from sweeps.search import StudyQueue
+from sweeps.study import listed_points, open_storage, open_study
+
+
+def request_of(point: Any, **changes: Any) -> TrialRequest:
+    width, depth = int(point["width"]), int(point["depth"])
+    values: dict[str, Any] = {
+        "phase": "search",
+        "architecture": GeneratorConfig(image_size=16, image_channels=1, width=width, depth=depth),
+        "distillation": DistillationConfig(kimg=1.0, gan_weight=float(point["gan_weight"])),
+        "seed": int(point.get("seed", 0)),
+        "teacher_digest": "t",
+        "pool_digest": "l",
+        "protocol_digest": "p",
+        "threads": 1,
+    }
+    return TrialRequest(**values | changes)
+
+
+def grid_size(spec: sweeps.SweepSpec) -> int:
+    return len(listed_points(spec, 0) or [])
+
+
+class Search:
+    """A study as Ray Tune asks it."""
+
+    def __init__(self, spec: sweeps.SweepSpec, folder: Path, finished: Any = None) -> None:
+        ledger = {
+            key: LedgerEntry(number, "search", Ended.COMPLETED if objectives else Ended.DIVERGED, objectives, 1.0, {})
+            for number, (key, objectives) in enumerate((finished or {}).items(), start=1)
+        }
+        self.study = open_study(spec, open_storage(folder))
+        total = grid_size(spec) if spec.search.sampler == "grid" else spec.search.trials
+        self.queue = StudyQueue(spec, request_of, self.study, ledger, total)
+        self.tune = QueueSearcher([self.queue])
+
+    def ask(self, number: int) -> TrialRequest | None:
+        config = self.tune.suggest(f"t{number}")
+        if config == Searcher.FINISHED or config is None:
+            return None
+        return Job.model_validate_json(config["job"]).request
+
+    def tell(self, number: int, fid: float, parameters: float = 5, state: str = "COMPLETED") -> None:
+        self.tune.on_trial_complete(f"t{number}", {"state": state, "parameters": parameters, "fid": fid})
+
+
+SMALL_SPACE = {
+    "width": {"type": "int", "low": 1, "high": 2},
+    "depth": {"type": "choice", "values": [1]},
+    "gan_weight": {"type": "choice", "values": [0.0, 0.1]},
+}

@@ -1,0 +1,106 @@
+"""A sweep in a process of its own and a data directory of its own, which a test disturbs while it runs."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+import sweeps
+from analysis import TrialState
+from sweeps.journal import Record
+from sweeps.tracking import Tracking
+from sweeps.trial_storage import MountedTrials
+from sweeps.workspace import Workspace
+
+GRID = {
+    "width": {"type": "choice", "values": [1, 2, 3, 4]},
+    "depth": {"type": "choice", "values": [1, 2]},
+    "gan_weight": {"type": "choice", "values": [0.0, 0.01, 0.02, 0.03, 0.05]},
+}
+
+
+class Sweep:
+    """A sweep of its own in a data directory of its own, run as a user runs it."""
+
+    def __init__(self, tiny: dict[str, Any], folder: Path, **search: Any) -> None:
+        self.data_dir, self.spec_path = folder / "data", folder / "sweep.yaml"
+        tiny |= {"name": "faults", "phases": ["search"]}
+        tiny["search"] |= {"points": [], **search}
+        self.name = tiny["name"]
+        self.spec_path.write_text(yaml.safe_dump(tiny))
+        self.environment = dict(os.environ)
+
+    def with_models_of(self, finished: Any) -> "Sweep":
+        """The sweep, with teacher and classifier from another one's data directory, so that they need no training."""
+        shutil.copytree(finished.data_dir, self.data_dir, dirs_exist_ok=True)
+        return self
+
+    @property
+    def trials(self) -> Path:
+        return self.data_dir / "sweeps" / self.name / "trials"
+
+    @property
+    def tracking(self) -> Tracking:
+        return Tracking(Workspace.existing(self.data_dir).store)
+
+    def start(self, *options: str, in_background: bool = False) -> subprocess.Popen[str]:
+        """Run it; `in_background` as a script's `command &` does, which ignores Ctrl-C."""
+        command = [sys.executable, "-m", "sweeps.cli", "sweep", "run", str(self.spec_path), "--quiet", "--json"]
+        return subprocess.Popen(
+            [*command, "--data-dir", str(self.data_dir), "--workers", "2", *options],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env=self.environment,
+            preexec_fn=ignore_sigint if in_background else None,
+        )
+
+    def run(self, expect: int = 0) -> str:
+        """Run to the end; what it said on stderr."""
+        process = self.start()
+        _, errors = process.communicate(timeout=300)
+        assert process.returncode == expect, errors
+        return errors
+
+    def go_on(self) -> None:
+        """Run to the end in this process, which has imported everything already, with one worker to start."""
+        sweeps.run_sweep(sweeps.load_spec(self.spec_path), self.data_dir, workers=1)
+
+    def records(self) -> dict[str, Record]:
+        return {folder.key: record for folder in MountedTrials(self.trials).folders() if (record := folder.record())}
+
+    def states(self) -> Counter[str]:
+        return Counter(str(record.state) for record in self.records().values())
+
+    def runs(self) -> list[Any]:
+        tracking = self.tracking
+        parent = tracking.find_sweep(self.name)
+        assert parent is not None
+        return tracking.trials(parent.info.run_id)
+
+    def kimg_of(self, run: Any) -> list[float]:
+        history = self.tracking.client.get_metric_history(run.info.run_id, "kimg")
+        return [metric.value for metric in history]
+
+
+def ignore_sigint() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def wait_until(condition: Callable[[], Any], seconds: float = 180.0) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "it did not come to pass in time"
+        time.sleep(0.02)
+
+
+def running(sweep: Sweep) -> list[Record]:
+    return [record for record in sweep.records().values() if record.state == TrialState.RUNNING]

@@ -1,0 +1,90 @@
+"""The tracking server goes away while trials run."""
+
+import socket
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cluster import tracking_server
+from sweeps.tracking import KIND, PARENT, STATE, Tracking
+from sweeps.trial_storage import MountedTrials
+from sweeps.workspace import Workspace
+from tests.sweeps.disturbed import GRID, Sweep, running, wait_until
+
+
+@pytest.fixture
+def port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@pytest.fixture
+def sweep(tiny: dict[str, Any], tmp_path: Path, port: int) -> Sweep:
+    tiny["student"]["kimg"], tiny["evaluation"]["rungs_kimg"] = 40, [5, 10, 15, 20, 25, 30, 35]
+    sweep = Sweep(tiny, tmp_path, sampler="grid", space=GRID | {"gan_weight": 0.0, "depth": 1}, trials=4)
+    sweep.environment["MLFLOW_TRACKING_URI"] = f"http://127.0.0.1:{port}"
+    return sweep
+
+
+def server(sweep: Sweep, port: int) -> Any:
+    folder = sweep.spec_path.parent
+    store = f"sqlite:///{folder / 'server.db'}"
+    return tracking_server(store, (folder / "served").as_uri(), port=port)
+
+
+def check_the_store(sweep: Sweep, port: int) -> None:
+    tracking = Tracking(Workspace(sweep.data_dir, f"http://127.0.0.1:{port}").store)
+    parent = tracking.find_sweep(sweep.name)
+    assert parent is not None
+    runs = tracking.trials(parent.info.run_id)
+    assert len(runs) == 4
+    for run in runs:
+        assert run.data.tags[STATE] == "COMPLETED"
+        assert run.data.tags[PARENT] == parent.info.run_id
+        assert run.data.tags[KIND] == "trial"
+        history = tracking.client.get_metric_history(run.info.run_id, "kimg")
+        assert [round(metric.value / 5) for metric in history] == [1, 2, 3, 4, 5, 6, 7, 8], "once each, in order"
+        assert tracking.model_folder(run.info.run_id) is not None, "its student is there as well"
+
+
+def test_it_comes_back(sweep: Sweep, port: int) -> None:
+    with server(sweep, port):
+        process = sweep.start()
+        wait_until(lambda: any(record.metrics.get("kimg", 0) >= 5 for record in running(sweep)))
+    before = sum(len(folder.reported()) for folder in MountedTrials(sweep.trials).folders())
+    wait_until(lambda: sum(len(folder.reported()) for folder in MountedTrials(sweep.trials).folders()) > before + 2)
+    with server(sweep, port):
+        _, errors = process.communicate(timeout=240)
+        assert process.returncode == 0, errors
+        check_the_store(sweep, port)
+
+
+def test_it_stays_away_and_sync_mends_it(
+    ganlimit: Any, sweep: Sweep, port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with server(sweep, port):
+        process = sweep.start()
+        wait_until(lambda: any(record.metrics.get("kimg", 0) >= 5 for record in running(sweep)))
+    _, errors = process.communicate(timeout=240)
+    assert process.returncode == 3, errors
+    assert f"ganlimit sweep sync {sweep.name}" in errors
+    assert "Traceback" not in errors
+    assert sweep.states() == {"COMPLETED": 4}, "the work is done"
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", sweep.environment["MLFLOW_TRACKING_URI"])
+    sync = ("sweep", "sync", sweep.name, "--data-dir", sweep.data_dir)
+    away = ganlimit(*sync)
+    assert away.code == 2
+    assert "reachable" in away.stderr
+    with server(sweep, port):
+        for count in (4, 0):
+            mended = ganlimit(*sync)
+            assert mended.code == 0, mended.stderr
+            assert f"of {count} trial" in mended.stdout
+        check_the_store(sweep, port)
+        tracking = Tracking(Workspace(sweep.data_dir, f"http://127.0.0.1:{port}").store)
+        parent = tracking.find_sweep(sweep.name)
+        assert parent is not None
+        assert parent.info.status == "FINISHED"
+        assert tracking.champion(f"{sweep.name}-students"), "its students are registered as well"
