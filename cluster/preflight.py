@@ -60,8 +60,14 @@ class TrialNeed:
         """How many trials run at once on the nodes, were they empty."""
         fitting = [node for node in nodes if self.fits(node)]
         return sum(
-            int(min(node.resources[name] / amount for name, amount in self.amounts.items()) + 1e-9) for node in fitting
+            min(_times(node.resources[name], name, amount) for name, amount in self.amounts.items()) for node in fitting
         )
+
+
+def _times(available: float, name: str, amount: float) -> int:
+    if name == "GPU" and amount < 1:  # a part is of one GPU
+        return int(available) * int(1 / amount + 1e-9)
+    return int(available / amount + 1e-9)
 
 
 def alive_nodes() -> list[Node]:

@@ -37,11 +37,12 @@ def architecture_at(spec: SweepSpec, point: Mapping[str, Value]) -> GeneratorCon
 def largest_student(spec: SweepSpec) -> tuple[GeneratorConfig, DistillationConfig]:
     """The student whose training takes most memory of those that the search allows, and its heaviest recipe.
 
-    That is the one of the greatest batch and GAN weight; of what else is searched of the recipe, the first value.
+    That is the one of the greatest batch, critic, GAN and feature weight; of what else is searched of the recipe, the
+    first value.
     """
     domains = spec.domains()
     ends = {name: extremes(domain) for name, domain in domains.items() if name not in (*ARCHITECTURE, "seed")}
-    greatest = ("gan_weight", "batch_size")
+    greatest = ("gan_weight", "batch_size", "feature_weight", "adversarial.critic.width")
     recipe = spec.recipe({name: max(values) if name in greatest else values[0] for name, values in ends.items()})
     students = {*corners(spec), *(architecture_at(spec, point) for point in sampled_points(spec))}
     allowed = [student for student in students if spec.search.constraints.allow(student)] or list(students)

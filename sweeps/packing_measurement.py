@@ -1,6 +1,7 @@
 """Training the same student in several processes at once on one device, for a moment, to see what that gains."""
 
 import multiprocessing
+import signal
 from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from multiprocessing.connection import Connection
@@ -62,12 +63,12 @@ class _Together:
         """Train in `count` processes at once. Raises MemoryError and its like where that is too much."""
         new = [self._start() for _ in range(count - len(self._trials))]
         self._trials += new
-        for _, pipe in new:
-            _answer(pipe)
+        for process, pipe in new:
+            _answer(process, pipe)
         for _, pipe in self._trials:
             with suppress(BrokenPipeError):  # it has no answer either
                 pipe.send(timed_s)
-        traces = [_answer(pipe) for _, pipe in self._trials]
+        traces = [_answer(process, pipe) for process, pipe in self._trials]
         pids = [process.pid for process, _ in self._trials]
         return Measurement(trials=count, images_per_s=joint_rate(traces), memory_bytes=self._meter.in_use_bytes(pids))
 
@@ -111,8 +112,8 @@ class _Meter:
         return host.total, host.total - host.available
 
 
-def _answer(pipe: "Connection[Any, Any]") -> Any:
-    """What a trial says next. Raises what it raised, and MemoryError where it is gone."""
+def _answer(process: Any, pipe: "Connection[Any, Any]") -> Any:
+    """What a trial says next. Raises what it raised, and MemoryError where the kernel has ended it."""
     if not pipe.poll(PATIENCE_S):
         raise SweepError(
             "A trial that is measured answers within 10 minutes", "none", "Set resources.trials_per_gpu to a number."
@@ -120,7 +121,15 @@ def _answer(pipe: "Connection[Any, Any]") -> Any:
     try:
         said = pipe.recv()
     except (EOFError, ConnectionResetError):
-        raise MemoryError("a trial that was measured was ended, most likely for want of memory") from None
+        process.join(PATIENCE_S)
+        if process.exitcode == -signal.SIGKILL:
+            raise MemoryError("a trial that was measured was killed, most likely for want of memory") from None
+        raise SweepError(
+            "A trial that is measured trains for a moment",
+            f"it ended with exit code {process.exitcode}",
+            "Mend what is said above, or set resources.trials_per_gpu to a number. A script that calls run_sweep does "
+            'so under if __name__ == "__main__":, as for any process that Python starts.',
+        ) from None
     if isinstance(said, Exception):
         from sweeps.trial import tells_of_memory  # slow to import, and of no use to the processes that train
 

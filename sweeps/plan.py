@@ -1,7 +1,6 @@
 """A sweep before it runs: how many trials, how large, how long, and what speaks against it."""
 
 import os
-from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -16,15 +15,13 @@ from sweeps.budget import HOUR_S
 from sweeps.calibration import Calibration, calibrate
 from sweeps.corners import architecture_at, corners, sampled_points
 from sweeps.data_dir import default_data_dir
-from sweeps.model_spec import InceptionSpec, TeacherSpec
+from sweeps.model_spec import TeacherSpec
 from sweeps.packing import KeptPackings, Load, Packing
+from sweeps.plan_warnings import ASSUMED_FRONTIER, searches_nothing, warnings_of
 from sweeps.resource_spec import ResourceSpec
 from sweeps.space import Value, extremes
 from sweeps.spec import SweepSpec
-from sweeps.study import listed_points, planned_trials
-
-ASSUMED_FRONTIER = 8  # students; how many there are is what the sweep finds out
-SAMPLES_PER_FEATURE = 10
+from sweeps.study import planned_trials
 
 
 @dataclass(frozen=True)
@@ -137,7 +134,16 @@ def plan_sweep(spec: SweepSpec, data_root: DataRoot, workers: int | None = None,
         wall_hours=before + during / at_once,
         gpu_hours=before * spec.resources.gpus_before_packing + during * resources.gpus_before_packing,
         packing=packing.sentence() if packing else None,
-        warnings=tuple(_warnings(spec, phases, len(feasible) / len(points), calibration, at_once, packing is not None)),
+        warnings=tuple(
+            warnings_of(
+                spec,
+                sum(phase.core_hours for phase in phases if phase.name != "teacher"),
+                len(feasible) / len(points),
+                calibration.memory_gib,
+                at_once,
+                packing is not None,
+            )
+        ),
     )
 
 
@@ -174,7 +180,7 @@ def _phases(
     searched = planned_trials(spec) if points else 0
     around = 2 * spec.confirm.around
     frontier = ASSUMED_FRONTIER if spec.confirm.of == "frontier" else 0
-    known = ASSUMED_FRONTIER + around if points and _searches_nothing(spec) else searched
+    known = ASSUMED_FRONTIER + around if points and searches_nothing(spec) else searched
     confirmed = min(known, around + frontier) * len(spec.confirm_seeds)
     twins = {"all": searched + confirmed, "none": 0, "frontier": min(known, ASSUMED_FRONTIER)}
     for phase in spec.phases:
@@ -185,65 +191,6 @@ def _phases(
             trials = searched if phase == "search" else confirmed
             found.append(PhasePlan(phase, trials, trials * mean_s(scratch=False) * cores))
     return tuple(found)
-
-
-def _searches_nothing(spec: SweepSpec) -> bool:
-    """Whether all that the later phases start from was found by other sweeps."""
-    return spec.search.trials == 0
-
-
-def _warnings(
-    spec: SweepSpec,
-    phases: tuple[PhasePlan, ...],
-    feasible: float,
-    calibration: Calibration,
-    workers: int,
-    is_packed: bool,
-) -> Iterator[str]:
-    cores, features = os.cpu_count() or 1, spec.extractor.features
-    if spec.resources.cpus_per_trial > cores:
-        yield f"a trial takes {spec.resources.cpus_per_trial} cores, and there are {cores}: none begins"
-    memory_gib = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
-    if calibration.memory_gib * workers > 0.9 * memory_gib:
-        yield (
-            f"{workers} trials of {calibration.memory_gib:.1f} GiB do not fit into this machine's "
-            f"{memory_gib:.1f} GiB: use --workers"
-        )
-    if spec.resources.gpus is None and not is_packed:
-        yield (
-            "resources.trials_per_gpu auto is measured when the sweep begins; here each trial has a GPU to itself, "
-            "and fewer GPU-hours are to be expected"
-        )
-    if not feasible:
-        yield "search.constraints leave no student of the space: nothing would be trained"
-    elif feasible < 0.05:
-        yield f"search.constraints leave {feasible:.1%} of the space: narrow the space to what they allow"
-    if spec.evaluation.num_samples < SAMPLES_PER_FEATURE * features:
-        yield (
-            f"evaluation.num_samples {spec.evaluation.num_samples} for {features} features: FID of fewer than "
-            f"{SAMPLES_PER_FEATURE} samples a feature is biased upwards; compare it within this sweep alone"
-        )
-    rungs = [rung for rung in spec.evaluation.rungs_kimg if rung < spec.student.kimg]
-    beyond = [f"{rung:g}" for rung in spec.evaluation.rungs_kimg if rung >= spec.student.kimg]
-    if beyond:
-        yield f"evaluation.rungs_kimg {', '.join(beyond)} are not below the budget of {spec.student.kimg:g}: no rungs"
-    if spec.search.pruning and not rungs:
-        yield "search.pruning has no rung below the budget: give evaluation.rungs_kimg"
-    if not rungs:
-        yield "without evaluation.rungs_kimg a trial has no checkpoint: one that is cut off begins anew"
-    if isinstance(spec.extractor, InceptionSpec):
-        yield "measurements are timed with a small classifier: Inception takes longer"
-    if _searches_nothing(spec):
-        yield (
-            "search.trials 0 has what other sweeps finished, and this plan does not know what that is: "
-            f"{ASSUMED_FRONTIER} students on the frontier are assumed"
-        )
-    listed = listed_points(spec, spec.search.trials) if spec.search.sampler == "grid" else None
-    if listed and len(listed) > spec.search.trials:
-        yield f"search.trials {spec.search.trials} are the first of the grid's {len(listed)} points"
-    spent = sum(phase.core_hours for phase in phases if phase.name != "teacher")
-    if spec.budget.core_hours is not None and spent > spec.budget.core_hours:
-        yield f"budget.core_hours {spec.budget.core_hours:g} ends the sweep before its {spent:.1f} core-hours"
 
 
 def _teacher(spec: SweepSpec) -> GeneratorConfig:
@@ -275,8 +222,11 @@ def _disk_bytes(
 
 def _at_once(resources: ResourceSpec) -> int:
     by_cores = (os.cpu_count() or 1) // resources.cpus_per_trial
-    gpus = resources.gpus_before_packing
-    return max(1, min(by_cores, int(torch.cuda.device_count() / gpus + 1e-9)) if gpus else by_cores)
+    gpus, devices = resources.gpus_before_packing, torch.cuda.device_count()
+    if not gpus:
+        return max(1, by_cores)
+    by_gpus = devices * int(1 / gpus + 1e-9) if gpus < 1 else int(devices / gpus + 1e-9)
+    return max(1, min(by_cores, by_gpus))
 
 
 def _kept_packing(spec: SweepSpec, workers: int | None, data_dir: Path) -> Packing | None:

@@ -144,6 +144,7 @@ class QueueSearcher(Searcher):
         super().__init__()
         self._queues, self._may_start, self._share = list(queues), may_start, share
         self._running: dict[str, tuple[JobQueue, tuple[Job, ...]]] = {}
+        self._fused: dict[str, dict[str, Any]] = {}  # what fused trials reported last
 
     def suggest(self, trial_id: str) -> Any:
         """The next trial's configuration; None where one may come later, FINISHED where none will."""
@@ -164,12 +165,19 @@ class QueueSearcher(Searcher):
             self._share.wants(more=False)
         return None if waiting else str(Searcher.FINISHED)
 
+    def on_trial_result(self, trial_id: str, result: dict[str, Any]) -> None:
+        """Remember how fused trials stand: some may have ended where another one fails later."""
+        if "fused" in result:
+            self._fused[trial_id] = result
+
     def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
         """Tell the queue that asked for the trial; a second message about the same one is ignored."""
         if trial_id in self._running:
             queue, jobs = self._running.pop(trial_id)
+            before = self._fused.pop(trial_id, {})
             for job in jobs:
-                queue.ended(job, {} if error else result_of(result, job))
+                found = result_of(before if error else result, job)
+                queue.ended(job, {} if error and found.get("state") == "RUNNING" else found)
 
     def save(self, checkpoint_path: str) -> None:
         """Nothing: study and ledger are the state, and no pickle of it is written or read."""

@@ -7,6 +7,7 @@ import ray
 from ray.util.placement_group import PlacementGroup
 
 from cluster import Node, TrialNeed, alive_nodes
+from sweeps.errors import SweepError
 from sweeps.materials import MaterialSource
 from sweeps.packing import Load, Packing
 from sweeps.packing_measurement import measure_packing
@@ -29,14 +30,21 @@ def gpus_on_cluster(need: TrialNeed, display: Display) -> tuple[str, int]:
 
 
 def gpus_of(nodes: Sequence[Node], need: TrialNeed) -> tuple[str, int]:
-    """The names of the GPUs on which such trials may run, and the cores of one: the most that any of them has.
+    """The name of the GPUs on which such trials may run, and the cores of one: the most that any of them has.
 
     Where another GPU has fewer cores, fewer trials share that one. `need` is of a whole GPU, and some node has it.
+    Raises SweepError for GPUs of several kinds: the count of one may not fit into the memory of another.
     """
     fitting = [node for node in nodes if need.fits(node)]
     names = {name.removeprefix(ACCELERATOR) for node in fitting for name in node.resources if ACCELERATOR in name}
+    if len(names) > 1:
+        raise SweepError(
+            "With resources.trials_per_gpu auto trials run on GPUs of one kind",
+            ", ".join(sorted(names)),
+            "Choose nodes by cluster.labels, or set trials_per_gpu to a number.",
+        )
     cores = max(int(node.cpus / node.gpus) for node in fitting)
-    return ", ".join(sorted(names)) or "GPU", max(cores, int(need.cpus))
+    return next(iter(names), "GPU"), max(cores, int(need.cpus))
 
 
 def measure_on_cluster(

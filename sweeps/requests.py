@@ -57,7 +57,7 @@ class TrialRequest(Config):
 
     @property
     def fusing_key(self) -> str:
-        """Equal for requests that can be fused: they differ in seed, weights and learning rates alone."""
+        """Equal for requests that can be fused: they differ in seed, weights and optimisers alone."""
         assert self.distillation, "only students are fused"
         kind = fusing_kind(self.distillation).model_dump(mode="json")
         return value_digest([self.model_dump(mode="json", exclude={"seed", "distillation"}), kind])

@@ -21,7 +21,7 @@ def _packing(value: object) -> object:
     )
 
 
-Packing = Annotated[
+TrialsPerGpu = Annotated[
     Literal["auto"] | Annotated[int, Field(ge=1, le=MOST_TRIALS_PER_GPU)] | None, BeforeValidator(_packing)
 ]
 
@@ -31,14 +31,14 @@ class ResourceSpec(Config):
 
     `gpus_per_trial` above 0 puts teacher, students and extractor on the GPU, of which a fraction lets several
     trials share one. So does `trials_per_gpu`, which says how many share one, or `auto`: as many as are found worth
-    it before the first of them begins. No row depends on how many there are. `fused_trials` students of one
-    architecture are distilled in one process, a step of all of them at a time, where a phase knows its trials
-    beforehand: fresh seeds, and a grid that prunes nothing.
+    it before the first of them begins. What a trial computes does not depend on how many there are.
+    `fused_trials` students of one architecture are distilled in one process, a step of all of them at a time, where
+    a phase knows its trials beforehand: fresh seeds, and a grid that prunes nothing.
     """
 
     cpus_per_trial: Annotated[int, Field(ge=1, le=256)] = 1
     gpus_per_trial: Annotated[float, Field(ge=0, le=8)] = 0.0
-    trials_per_gpu: Packing = None
+    trials_per_gpu: TrialsPerGpu = None
     precision: Literal["float32", "bfloat16"] = "float32"
     channels_last: bool = False
     fused_trials: Annotated[int, Field(ge=1, le=64)] = 1
@@ -49,6 +49,11 @@ class ResourceSpec(Config):
             raise ValueError(
                 "a trial's part of a GPU is gpus_per_trial or trials_per_gpu, got gpus_per_trial "
                 f"{self.gpus_per_trial:g} and trials_per_gpu {self.trials_per_gpu}; leave one of them out"
+            )
+        if self.trials_per_gpu == "auto" and self.fused_trials > 1:
+            raise ValueError(
+                "trials_per_gpu auto is measured with one student in a process, got fused_trials "
+                f"{self.fused_trials}; give trials_per_gpu as a number"
             )
         return self
 

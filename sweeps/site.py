@@ -80,7 +80,8 @@ class Site(ABC):
         packing = kept.find(load)
         if packing is None:
             packing = self.measure(load, materials[spec.name], display)
-            kept.keep(load, packing)
+            if packing.measurements:  # a device that was full at the time may be free the next
+                kept.keep(load, packing)
             display.say(packing.sentence())
         else:
             display.say(f"{packing.sentence()}, measured before")

@@ -4,6 +4,7 @@ Knows nothing of the search: it gets complete requests and depends on nothing el
 the trial's journal first; where an earlier try was cut off, the trial goes on from its last checkpoint.
 """
 
+import contextlib
 import math
 import traceback
 from collections.abc import Iterator, Mapping, Sequence
@@ -34,7 +35,7 @@ from gan.losses import Features
 from sweeps.materials import Materials
 from sweeps.requests import Job
 from sweeps.search_spec import OBJECTIVES
-from sweeps.trial_log import TrialContext, TrialLog, costs_of, delivery_of
+from sweeps.trial_log import TakenOverError, TrialContext, TrialLog, costs_of, delivery_of
 
 WANT_OF_MEMORY = (
     "OutOfMemory",  # Ray, and PyTorch on a GPU
@@ -85,13 +86,33 @@ def run_trial(jobs: Sequence[Job], context: TrialContext) -> None:
 
 
 def _train(missing: Sequence["_Trial"], trials: Sequence["_Trial"]) -> None:
-    """Train those that are missing to the full budget, or until divergence ends them."""
+    """Train those that are missing to the full budget, or until divergence ends them.
+
+    What goes wrong with one of several ends that one. It is raised when the others have ended, for Ray Tune to
+    try again, which finds them finished.
+    """
+    failed: list[Exception] = []
     for progresses in _trainings(missing):
-        for trial, progress in zip(missing, progresses, strict=False):  # the rest fills places
-            trial.reach(progress)
-        if not all(trial.has_ended for trial in missing):
-            _tell(trials)
-    _tell(trials)
+        reached = list(zip(missing, progresses, strict=False))  # the rest fills places
+        for trial, progress in reached:
+            try:
+                trial.reach(progress)
+            except Exception as error:
+                trial.fail(error)
+                failed += [] if _is_out_of_memory(error) else [error]
+            running = [other for other in missing if not other.has_ended]
+            for other in running:
+                other.log.share_time(len(running))
+        if not running:
+            break
+        # When all are measured: were they cut off between two checkpoints, they would begin anew.
+        for trial, progress in reached:
+            trial.save(progress)
+        _tell(trials)
+    if len(trials) > 1 or not failed:
+        _tell(trials)
+    if failed:
+        raise failed[0]
 
 
 def _trainings(missing: Sequence["_Trial"]) -> Iterator[tuple[Progress, ...]]:
@@ -175,7 +196,6 @@ class _Trial:
         metrics = self.shared.evaluator.evaluate(progress.generator, whole=last)
         self.log.report(progress.kimg, {**metrics.as_dict(), **progress.losses})
         if not last:
-            self.log.folder.save_checkpoint(progress.checkpoint())
             found = {**self._costs, **metrics.as_dict(), "kimg": progress.kimg}
             self.outcome = outcome(TrialState.RUNNING, found)
             return
@@ -185,15 +205,23 @@ class _Trial:
         self._keep(progress, metrics)
         self._end(TrialState.COMPLETED, None, metrics, found)
 
+    def save(self, progress: Progress) -> None:
+        """Keep the training as it stands, to go on from."""
+        if not self.has_ended:
+            self.log.folder.save_checkpoint(progress.checkpoint())
+
     def fail(self, error: Exception) -> None:
-        """End it by what went wrong, if it has not ended before."""
+        """End it by what went wrong, if it has not ended before. Where another worker has taken over, say nothing."""
         if self.has_ended:
             return
+        state, text = TrialState.FAILED, "".join(traceback.format_exception_only(error)).strip()
         if _is_out_of_memory(error):
-            self._end(TrialState.OUT_OF_MEMORY, str(error))
-        else:
-            text = "".join(traceback.format_exception_only(error)).strip()
-            self._end(TrialState.FAILED, text)
+            alone = self.request.fused == 1
+            state, text = TrialState.OUT_OF_MEMORY, str(error) + ("" if alone else "; lower resources.fused_trials")
+        self.outcome = outcome(state, {**self._costs, "kimg": self.request.kimg})
+        if not isinstance(error, TakenOverError):
+            with contextlib.suppress(TakenOverError):
+                self.log.close(state, text, self.request.kimg)
 
     def _keep(self, progress: Progress, metrics: Metrics) -> None:
         request, context, folder = self.request, self._context, self.log.folder

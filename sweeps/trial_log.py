@@ -51,7 +51,7 @@ class TrialLog:
     """The record of one job under way. An earlier try that was cut off is gone on with, and said nothing of twice."""
 
     def __init__(self, job: Job, context: TrialContext, delivery: Delivery, fused: int = 1) -> None:
-        self._fused = fused  # trials that share the time
+        self._fused, self._spent_s = fused, 0.0  # trials that share the time, and its own share so far
         self._job, self._context, self._delivery = job, context, delivery
         self.folder = context.trials.folder(job.request.key)
         # A trial that was cut off between two rungs does the later one again.
@@ -73,13 +73,17 @@ class TrialLog:
         for event in self.folder.reported():
             self._reported_kimg = event.kimg
             self._best_fid = min(self._best_fid, event.metrics["fid"])
-            self._began = time.monotonic() - self._fused * event.metrics["wall_s"]
+            self._began, self._spent_s = time.monotonic(), event.metrics["wall_s"]
         self._tell(opening(self._job, self._context))
 
     @property
     def elapsed_s(self) -> float:
         """Its share of the seconds of training and measuring, earlier tries included as far as they reported."""
-        return (time.monotonic() - self._began) / self._fused
+        return self._spent_s + (time.monotonic() - self._began) / self._fused
+
+    def share_time(self, fused: int) -> None:
+        """From now on the time is shared by so many trials."""
+        self._spent_s, self._began, self._fused = self.elapsed_s, time.monotonic(), fused
 
     def report(self, kimg: float, metrics: Mapping[str, float]) -> None:
         """The trial was measured at `kimg`."""

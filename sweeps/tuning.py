@@ -115,14 +115,14 @@ class _Bookkeeper(tune.Callback):
         text = _reason(trial)
         state = TrialState.OUT_OF_MEMORY if tells_of_memory(str(trial.get_error())) else TrialState.FAILED
         for job in jobs_of(trial.config):
-            self._close(trial, job, state, text)
-            self._ended(trial, job, state)
+            self._ended(trial, job, self._close(trial, job, state, text))
         self._spending.add((trial.last_result or {}).get("time_total_s", 0.0))
 
     def __getstate__(self) -> dict[str, Any]:
         return {}  # as for the search: Tune's own pickle is never read
 
-    def _close(self, trial: Trial, job: Job, state: TrialState, error: str | None) -> None:
+    def _close(self, trial: Trial, job: Job, state: TrialState, error: str | None) -> TrialState:
+        """End the job's record, unless it has ended: one that is fused with others may have. Returns its state."""
         context = self._contexts[trial.config["sweep"]]
         folder = context.trials.folder(job.request.key)
         record = folder.record()
@@ -131,6 +131,8 @@ class _Bookkeeper(tune.Callback):
         if record is None or record.state == TrialState.RUNNING:
             folder.append(closing(state, error, float(result_of(trial.last_result, job).get("kimg", 0.0))))
             self._delivery[context.sweep].deliver(folder)
+            return state
+        return record.state
 
     def _ended(self, trial: Trial, job: Job, state: TrialState) -> None:
         self._view.ended(_name(trial, job), trial.config["sweep"], job, state, result_of(trial.last_result, job))

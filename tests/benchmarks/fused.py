@@ -56,6 +56,7 @@ def rates(
     data: tuple[ImageDataset, TeacherPool],
     counts: list[int],
     compute: Compute,
+    turn: int = 0,
 ) -> dict[int, float]:
     """Images per second of all students together, by how many are fused."""
     dataset, pool = data
@@ -63,11 +64,15 @@ def rates(
     def together(count: int) -> list[Any]:
         return list(distill_fused(student, [config] * count, range(count), pool, dataset, (), compute))
 
-    images = 1000 * config.kimg
-    found = {1: images_per_s(images, lambda: list(distill(student, config, pool, dataset, 0, (), compute)))}
-    for count in counts:
-        found[count] = images_per_s(count * images, partial(together, count))
-    return found
+    def rate(count: int) -> float:
+        images = 1000 * config.kimg
+        if count == 1:
+            return images_per_s(images, lambda: list(distill(student, config, pool, dataset, 0, (), compute)))
+        return images_per_s(count * images, partial(together, count))
+
+    order = [1, *counts]
+    order = order[turn % len(order) :] + order[: turn % len(order)]
+    return {count: rate(count) for count in order}
 
 
 def measure(arguments: argparse.Namespace, image_size: int, folder: Path) -> list[dict[str, Any]]:
@@ -79,13 +84,13 @@ def measure(arguments: argparse.Namespace, image_size: int, folder: Path) -> lis
         )
         student = student_of(image_size, width)
         rates(student, config, data, arguments.fused, compute)  # kernels and caches
-        runs = [rates(student, config, data, arguments.fused, compute) for _ in range(arguments.runs)]
+        runs = [rates(student, config, data, arguments.fused, compute, turn) for turn in range(arguments.runs)]
         rows.append(
             {
                 "image_size": image_size,
                 "width": width,
                 "gan_weight": gan_weight,
-                "images_per_s": {count: [run[count] for run in runs] for count in runs[0]},
+                "images_per_s": {count: [run[count] for run in runs] for count in (1, *arguments.fused)},
                 "times_as_many": {
                     count: statistics.median(run[count] / run[1] for run in runs) for count in arguments.fused
                 },
@@ -106,7 +111,9 @@ def main() -> None:
     arguments, console = parser.parse_args(), Console()
     torch.set_num_threads(1)
     table = Table(
-        box=None, header_style="bold", title=f"trials per hour over one by one ({title_of(arguments.device)})"
+        box=None,
+        header_style="bold",
+        title=f"images per second of training over one by one ({title_of(arguments.device)})",
     )
     for heading in ("images", "width", "scheme", "ms a step alone", *(f"{count} fused" for count in arguments.fused)):
         table.add_column(heading, justify="left" if heading == "scheme" else "right")

@@ -1,8 +1,11 @@
+from collections.abc import Callable
+
 import pytest
 import torch
+import torch.nn.functional as F
 from torch import nn
 
-from gan.convolutions import ImageToMap, LatentToMap, MapToImage, MapToScore
+from gan.convolutions import ImageToMap, LatentToMap, MapToImage, MapToScore, image_to_map
 
 
 @pytest.mark.parametrize(
@@ -37,3 +40,18 @@ def test_gradients_have_gradients_for_a_gradient_penalty(layer: nn.Module) -> No
     double = layer.double()
     inputs = torch.randn(2, channels, size, size, dtype=torch.float64, requires_grad=True)
     assert torch.autograd.gradgradcheck(double, inputs)
+
+
+@pytest.mark.parametrize("groups", [1, 2])
+def test_a_gradient_penalty_trains_the_weights_as_with_torchs_own_convolution(groups: int) -> None:
+    random = torch.Generator().manual_seed(0)
+    images = torch.randn(3, 4, 8, 8, dtype=torch.float64, generator=random, requires_grad=True)
+    weight = torch.randn(6, 4 // groups, 4, 4, dtype=torch.float64, generator=random, requires_grad=True)
+
+    def penalty(convolve: Callable[[], torch.Tensor]) -> tuple[torch.Tensor, ...]:
+        (slope,) = torch.autograd.grad(convolve().pow(3).sum(), images, create_graph=True)
+        return torch.autograd.grad(slope.square().sum(), [weight, images])
+
+    ours = penalty(lambda: image_to_map(images, weight, None, groups))
+    theirs = penalty(lambda: F.conv2d(images, weight, None, 2, 1, groups=groups))
+    torch.testing.assert_close(ours, theirs)

@@ -1,4 +1,6 @@
 from collections.abc import Sequence
+from functools import partial
+from typing import get_args
 
 import pytest
 import torch
@@ -21,7 +23,7 @@ from gan import (
     fusing_kind,
 )
 from gan.fused_layers import apart, run_fused, side_by_side
-from gan.models import build_critic
+from gan.models import BLOCKS, CriticNorm, build_critic
 
 STUDENT = GeneratorConfig(image_size=16, image_channels=1, width=2, latent_size=8)
 RECIPE = DistillationConfig(kimg=0.32, batch_size=32, adversarial=AdversarialConfig(critic=CriticConfig(width=4)))
@@ -39,22 +41,18 @@ def fused(configs: Sequence[DistillationConfig], seeds: Sequence[int], *data: ob
     return list(progresses)
 
 
-NETWORKS = {
-    "dcgan": lambda seed: build_generator(STUDENT.model_copy(update={"depth": 2}), seed).layers,
-    "separable": lambda seed: (
-        build_generator(STUDENT.model_copy(update={"depth": 2, "block": "separable"}), seed).layers
-    ),
-    "critic": lambda seed: build_critic(CriticConfig(width=4), STUDENT, "spectral", seed).layers,
-    "critic without norm": lambda seed: build_critic(CriticConfig(width=4), STUDENT, "none", seed).layers,
+BUILDERS = {  # of all networks that there are
+    **{block: partial(build_generator, STUDENT.model_copy(update={"depth": 2, "block": block})) for block in BLOCKS},
+    **{f"critic {norm}": partial(build_critic, CriticConfig(width=4), STUDENT, norm) for norm in get_args(CriticNorm)},
 }
 
 
-@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize("name", BUILDERS)
 def test_outputs_gradients_and_statistics_are_those_of_each_network_alone(name: str) -> None:
     shape = (5, 1, 16, 16) if "critic" in name else (5, 8, 1, 1)
     random = torch.Generator().manual_seed(0)
     inputs = [torch.randn(shape, dtype=torch.float64, generator=random).requires_grad_() for _ in range(3)]
-    alone, together = ([NETWORKS[name](seed).double().train() for seed in range(3)] for _ in range(2))
+    alone, together = ([BUILDERS[name](seed=seed).layers.double().train() for seed in range(3)] for _ in range(2))
     outputs = [network(x) for network, x in zip(alone, inputs, strict=True)]
     _sum_of_cubes(outputs).backward()
     gradients = [x.grad for x in inputs]
@@ -148,7 +146,6 @@ def test_only_weights_seeds_and_rates_may_differ(pool: TeacherPool, digits: Imag
         fused([joint, RECIPE], [1, 2], pool, digits)
 
 
-def test_the_networks_are_of_layers_that_can_be_fused() -> None:
-    """A new layer in generator or critic needs its fused twin."""
+def test_a_layer_without_a_fused_twin_is_refused() -> None:
     with pytest.raises(AssertionError):
         run_fused([nn.Sequential(nn.Linear(2, 2))], torch.zeros(1, 2, 1, 1))

@@ -8,11 +8,16 @@ import pytest
 from ray.tune.search import Searcher
 
 import sweeps
-from gan import DistillationConfig, GeneratorConfig
+import sweeps.trial
+from gan import DistillationConfig, Evaluator, GanError, GeneratorConfig, Metrics, default_data_root
 from gan.digests import value_digest
-from sweeps.queues import ListQueue, PhaseQueue, QueueSearcher
+from sweeps.progress import QuietDisplay
+from sweeps.queues import ListQueue, Nothing, PhaseQueue, QueueSearcher
 from sweeps.requests import Job, TrialRequest, jobs_of
+from sweeps.runner import open_sweep
+from sweeps.site import ThisMachine
 from sweeps.tracking import Tracking
+from sweeps.trial import run_trial
 from sweeps.workspace import Workspace
 
 DIGESTS = {"teacher_digest": "t", "pool_digest": "p", "protocol_digest": "q", "threads": 1}
@@ -119,6 +124,36 @@ def test_each_fused_trial_has_the_row_and_the_run_of_one_that_was_alone(grid: An
     assert all(tracking.client.list_artifacts(run.info.run_id) for run in runs), "each keeps its student"
 
     _one_done_again_is_the_same(grid(3, name="together"), tmp_path, tracking)
+
+
+def test_what_goes_wrong_with_one_ends_that_one_alone(
+    grid: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spec, workspace = grid(3), Workspace.open(tmp_path)
+    tracking, reports = Tracking(workspace.store), []
+    site = ThisMachine(workspace, default_data_root(), 1)
+    sweep = open_sweep(spec, workspace, tracking, QuietDisplay(), site)
+    queue = PhaseQueue(spec.name, ["search"], sweep.queue, lambda *args: None)
+    jobs = queue.next_fused()
+    assert not isinstance(jobs, Nothing)
+    measure, measured = Evaluator.evaluate, []
+
+    def evaluate(self: Evaluator, *args: Any, **more: Any) -> Metrics:
+        measured.append(1)
+        if len(measured) == 2:  # the second student's, at the rung
+            raise GanError("FID needs finite features", "1 NaN", "Look at the generator.")
+        return measure(self, *args, **more)
+
+    monkeypatch.setattr(Evaluator, "evaluate", evaluate)
+    monkeypatch.setattr(sweeps.trial, "report", reports.append)  # Ray Tune's, outside of a trial
+    with pytest.raises(GanError, match="finite features"):
+        run_trial(jobs, sweep.context)
+    states = {job.trial: sweep.context.trials.folder(job.request.key).record().state for job in jobs}
+    assert [states[job.trial] for job in jobs] == ["COMPLETED", "FAILED", "COMPLETED"]
+    assert [reports[-1]["fused"][job.request.key]["state"] for job in jobs] == ["COMPLETED", "FAILED", "COMPLETED"]
+    run_trial(jobs, sweep.context)  # as Ray Tune tries again
+    assert {sweep.context.trials.folder(job.request.key).record().state for job in jobs} == {"COMPLETED"}
+    assert len(measured) == 5 + 2, "those that had completed were not done again"
 
 
 def _one_done_again_is_the_same(spec: sweeps.SweepSpec, data_dir: Path, tracking: Tracking) -> None:

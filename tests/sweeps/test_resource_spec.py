@@ -31,7 +31,13 @@ def test_exactly_as_many_trials_share_a_gpu_as_are_said(spec_with: Any, count: i
     assert spec.resources.compute.device == "cuda"
     need = need_of(spec)
     assert need == TrialNeed(1.0, share)
-    assert need.places([Node("a", "a", {"CPU": 64.0, "GPU": 2.0}, {})]) == min(64, 2 * count)
+    assert need.places([Node("a", "a", {"CPU": 1024.0, "GPU": 8.0}, {})]) == 8 * count, "a part is of one GPU"
+
+
+def test_what_is_measured_has_one_student_in_a_process(spec_with: Any) -> None:
+    assert spec_with(trials_per_gpu=4, fused_trials=8).resources.gpus == 0.25
+    with pytest.raises(sweeps.SpecError, match="got fused_trials 8; give trials_per_gpu as a number"):
+        spec_with(trials_per_gpu="auto", fused_trials=8)
 
 
 def test_what_is_measured_is_not_known_before(spec_with: Any) -> None:

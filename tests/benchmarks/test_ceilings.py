@@ -2,7 +2,7 @@
 
 import torch
 
-from tests.benchmarks.ceilings import Amount, ceiling_of, count
+from tests.benchmarks.ceilings import Amount, count
 
 CPU = torch.device("cpu")
 
@@ -34,9 +34,3 @@ def test_a_training_step_has_both_passes_and_adam() -> None:
     assert found.flops == 2 * product, "forward, and the gradient by the weights; none by the inputs"
     weights = 4 * 16 * 32
     assert found.bytes > 9 * weights, "weight, gradient and two moments are read, and three of them written"
-
-
-def test_a_ceiling_is_more_than_nothing() -> None:
-    ceiling = ceiling_of(CPU, "float32")
-    assert 1e8 < ceiling.flops < 1e14
-    assert 1e8 < ceiling.bytes < 1e13

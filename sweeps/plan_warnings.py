@@ -1,0 +1,78 @@
+"""What speaks against a sweep before it runs."""
+
+import os
+from collections.abc import Iterator
+
+from sweeps.model_spec import InceptionSpec
+from sweeps.spec import SweepSpec
+from sweeps.study import listed_points
+
+ASSUMED_FRONTIER = 8  # students; how many there are is what the sweep finds out
+SAMPLES_PER_FEATURE = 10
+
+
+def searches_nothing(spec: SweepSpec) -> bool:
+    """Whether all that the later phases start from was found by other sweeps."""
+    return spec.search.trials == 0
+
+
+def warnings_of(
+    spec: SweepSpec, spent_hours: float, feasible: float, memory_gib: float, workers: int, is_packed: bool
+) -> Iterator[str]:
+    """What a person should know before the sweep runs.
+
+    Its trials spend `spent_hours` core-hours, and `memory_gib` each with `workers` at once; constraints allow the share
+    `feasible` of the space; `is_packed` where it is known how many share a GPU.
+    """
+    cores, features = os.cpu_count() or 1, spec.extractor.features
+    if spec.resources.cpus_per_trial > cores:
+        yield f"a trial takes {spec.resources.cpus_per_trial} cores, and there are {cores}: none begins"
+    machine_gib = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+    if memory_gib * workers > 0.9 * machine_gib:
+        yield (
+            f"{workers} trials of {memory_gib:.1f} GiB do not fit into this machine's {machine_gib:.1f} GiB: "
+            "use --workers"
+        )
+    if spec.resources.gpus is None and not is_packed:
+        yield (
+            "resources.trials_per_gpu auto is measured when the sweep begins; here each trial has a GPU to itself, "
+            "and fewer GPU-hours are to be expected"
+        )
+    if not feasible:
+        yield "search.constraints leave no student of the space: nothing would be trained"
+    elif feasible < 0.05:
+        yield f"search.constraints leave {feasible:.1%} of the space: narrow the space to what they allow"
+    if spec.evaluation.num_samples < SAMPLES_PER_FEATURE * features:
+        yield (
+            f"evaluation.num_samples {spec.evaluation.num_samples} for {features} features: FID of fewer than "
+            f"{SAMPLES_PER_FEATURE} samples a feature is biased upwards; compare it within this sweep alone"
+        )
+    yield from _rung_warnings(spec)
+    if spec.resources.fused_trials > 1 and all(spec.fused(phase) == 1 for phase in spec.phases):
+        yield (
+            "resources.fused_trials has no effect: only fresh seeds (phase confirm) and a grid that prunes nothing "
+            "are known beforehand"
+        )
+    if isinstance(spec.extractor, InceptionSpec):
+        yield "measurements are timed with a small classifier: Inception takes longer"
+    if searches_nothing(spec):
+        yield (
+            "search.trials 0 has what other sweeps finished, and this plan does not know what that is: "
+            f"{ASSUMED_FRONTIER} students on the frontier are assumed"
+        )
+    listed = listed_points(spec, spec.search.trials) if spec.search.sampler == "grid" else None
+    if listed and len(listed) > spec.search.trials:
+        yield f"search.trials {spec.search.trials} are the first of the grid's {len(listed)} points"
+    if spec.budget.core_hours is not None and spent_hours > spec.budget.core_hours:
+        yield f"budget.core_hours {spec.budget.core_hours:g} ends the sweep before its {spent_hours:.1f} core-hours"
+
+
+def _rung_warnings(spec: SweepSpec) -> Iterator[str]:
+    rungs = [rung for rung in spec.evaluation.rungs_kimg if rung < spec.student.kimg]
+    beyond = [f"{rung:g}" for rung in spec.evaluation.rungs_kimg if rung >= spec.student.kimg]
+    if beyond:
+        yield f"evaluation.rungs_kimg {', '.join(beyond)} are not below the budget of {spec.student.kimg:g}: no rungs"
+    if spec.search.pruning and not rungs:
+        yield "search.pruning has no rung below the budget: give evaluation.rungs_kimg"
+    if not rungs:
+        yield "without evaluation.rungs_kimg a trial has no checkpoint: one that is cut off begins anew"
