@@ -3,6 +3,7 @@
 import time
 
 import torch
+from threadpoolctl import threadpool_limits
 
 import sweeps
 from gan import Evaluator, agreement, distill
@@ -17,7 +18,8 @@ def bare_s(spec: sweeps.SweepSpec, foundation: Foundation, width: int, seed: int
     evaluator = Evaluator(protocol, materials.extractor, materials.reference)
     rungs_kimg = spec.evaluation.rungs_kimg
     began = time.perf_counter()
-    for progress in distill(architecture, spec.student, materials.pool, materials.dataset, seed, rungs_kimg):
-        evaluator.evaluate(progress.generator, whole=progress.kimg >= spec.student.kimg)
-    agreement(progress.generator, materials.agreement)
+    with threadpool_limits(1):  # NumPy's and SciPy's as well, as in a worker
+        for progress in distill(architecture, spec.student, materials.pool, materials.dataset, seed, rungs_kimg):
+            evaluator.evaluate(progress.generator, whole=progress.kimg >= spec.student.kimg)
+        agreement(progress.generator, materials.agreement)
     return time.perf_counter() - began

@@ -12,6 +12,7 @@ import sweeps
 from cluster import Node, TrialNeed, ray_session
 from gan import Compute, DataRoot, default_data_root
 from sweeps.calibration import Calibration, Pace
+from sweeps.errors import SweepError
 from sweeps.materials import MaterialSource
 from sweeps.own_checks import _room
 from sweeps.packing import KeptPackings, Load, Measurement, Memory, Packing
@@ -110,8 +111,9 @@ def test_a_gpu_has_its_part_of_its_nodes_cores(auto: SweepSpec) -> None:
     eight = Node("a", "a", {"CPU": 96.0, "GPU": 8.0, "accelerator_type:H100": 1.0}, {})
     one = Node("b", "b", {"CPU": 4.0, "GPU": 1.0, "accelerator_type:T4": 1.0}, {})
     assert gpus_of([head, eight], need) == ("H100", 12)
-    assert gpus_of([head, one, eight], need) == ("H100, T4", 12)
     assert gpus_of([head, one], need) == ("T4", 4)
+    with pytest.raises(SweepError, match=r"GPUs of one kind, got H100, T4. Choose nodes by cluster.labels"):
+        gpus_of([head, one, eight], need)
 
 
 def test_a_machine_without_a_gpu_has_no_room(auto: SweepSpec) -> None:
