@@ -4,8 +4,8 @@
 
 On one thread, on the digits with a teacher that is trained for a while. Seconds are medians over runs in which all
 choices are timed in turn. Two ways change results, and are judged by that: images of the pool kept in uint8 (final FID
-of the same students, beside the standard deviation between seeds), and fewer samples at a rung (rank correlation of FID,
-over students, with that of 10,000 samples, and the seconds that they take).
+of the same students, beside the standard deviation between seeds), and fewer samples at a rung (rank correlation of
+FID, over students, with that of 10,000 samples, and the seconds that they take).
 """
 
 import argparse
