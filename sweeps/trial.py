@@ -260,11 +260,6 @@ def outcome(state: TrialState, metrics: Mapping[str, float]) -> dict[str, Any]:
     return {name: metrics.get(name, math.nan) for name in ("kimg", *OBJECTIVES)} | {"state": str(state)}
 
 
-def tell_tune(state: TrialState, metrics: Mapping[str, float]) -> None:
-    """Report the outcome of a single job to Ray Tune. To be called inside a trial."""
-    report(outcome(state, metrics))
-
-
 def _is_out_of_memory(error: Exception) -> bool:
     if isinstance(error, MemoryError | torch.OutOfMemoryError):
         return True

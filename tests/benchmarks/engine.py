@@ -21,7 +21,7 @@ from typing import Any
 import optuna
 from optuna.trial import create_trial
 from ray import tune
-from ray.tune import RunConfig, TuneConfig
+from ray.tune import RunConfig, TuneConfig, report
 from ray.tune.search.optuna import OptunaSearch
 from rich.console import Console
 from rich.table import Table
@@ -42,7 +42,7 @@ from sweeps.site import ThisMachine
 from sweeps.space import distributions
 from sweeps.study import GENERATION, open_storage, open_study
 from sweeps.tracking import Tracking
-from sweeps.trial import tell_tune
+from sweeps.trial import outcome
 from sweeps.trial_log import TrialContext, TrialLog, costs_of, delivery_of
 from sweeps.tune_environment import tune_environment
 from sweeps.tuning import Work, run_trials
@@ -80,10 +80,10 @@ def do_nothing(jobs: Sequence[Job], context: TrialContext) -> None:
     log = TrialLog(job, context, delivery_of(context))
     log.open()
     log.report(1.0, metrics)
-    tell_tune(TrialState.RUNNING, {**metrics, "kimg": 1.0})
+    report(outcome(TrialState.RUNNING, {**metrics, "kimg": 1.0}))
     log.report(job.request.kimg, metrics)
     log.close(TrialState.COMPLETED, None, job.request.kimg)
-    tell_tune(TrialState.COMPLETED, {**metrics, "kimg": job.request.kimg})
+    report(outcome(TrialState.COMPLETED, {**metrics, "kimg": job.request.kimg}))
 
 
 class Clock(tune.Callback):

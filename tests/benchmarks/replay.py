@@ -11,12 +11,13 @@ from pathlib import Path
 
 import numpy as np
 import requests
+from ray.tune import report
 from simulation import Curves, Student
 
 from analysis import TrialState
 from gan import GeneratorConfig
 from sweeps.requests import Job
-from sweeps.trial import tell_tune
+from sweeps.trial import outcome
 from sweeps.trial_log import TrialContext, TrialLog, costs_of, delivery_of
 
 NOISE = 0.02  # of the whole curve, in log FID: no two trials have the same result
@@ -48,14 +49,14 @@ class Replay:
             measured, before = {"fid": fid, "kid": fid / 1e3, "inception_score": 5.0}, kimg
             log.report(kimg, {**measured, "mse": 0.05, "critic_loss": 1.0, "generator_loss": 1.0})
             if kimg < job.request.kimg:
-                tell_tune(TrialState.RUNNING, {**costs, **measured, "kimg": kimg})
+                report(outcome(TrialState.RUNNING, {**costs, **measured, "kimg": kimg}))
         log.folder.model.mkdir(parents=True, exist_ok=True)
         files = {"weights.safetensors": FLOAT_BYTES * int(costs["parameters"]), "samples.png": PICTURE_BYTES}
         for name, size in {**files, "card.json": 1024}.items():
             (log.folder.model / name).write_bytes(b"\0" * size)
         log.keep()
         log.close(TrialState.COMPLETED, None, job.request.kimg, {"latency_ms": 1.0})
-        tell_tune(TrialState.COMPLETED, {**costs, **measured, "kimg": job.request.kimg})
+        report(outcome(TrialState.COMPLETED, {**costs, **measured, "kimg": job.request.kimg}))
 
 
 def curve_of(curves: Curves, job: Job) -> list[tuple[float, float]]:

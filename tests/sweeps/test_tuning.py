@@ -8,6 +8,7 @@ import pytest
 import ray
 from ray._common.utils import get_system_memory
 from ray._private.utils import get_used_memory
+from ray.tune import report
 
 import sweeps
 from analysis import TrialState
@@ -18,7 +19,7 @@ from sweeps.pruning import RungSurvival
 from sweeps.queues import ListQueue, Nothing
 from sweeps.requests import Job, TrialRequest
 from sweeps.tracking import TrackingStore
-from sweeps.trial import tell_tune
+from sweeps.trial import outcome
 from sweeps.trial_log import TrialContext
 from sweeps.trial_storage import MountedTrials
 from sweeps.tuning import run_trials
@@ -48,7 +49,7 @@ def test_all_places_are_given_away_before_the_first_worker_has_started_and_none_
     def work(jobs: Sequence[Job], context: TrialContext) -> None:
         # Which Ray writes into its logs; what a node has in its own environment it does not.
         assert "canary" not in str(ray.get_runtime_context().runtime_env)
-        tell_tune(TrialState.COMPLETED, {"kimg": 1.0, "parameters": 10.0, "fid": 1.0})
+        report(outcome(TrialState.COMPLETED, {"kimg": 1.0, "parameters": 10.0, "fid": 1.0}))
 
     spec = sweeps.load_spec(spec_file(tiny))
     spending = Spending(spec.budget, spec.resources)
@@ -81,7 +82,7 @@ def test_a_worker_that_ray_ends_for_want_of_memory_ends_its_trial_alone(
                 kept.append(np.ones(GIB // 2, dtype=np.uint8))
             else:
                 time.sleep(0.2)
-        tell_tune(TrialState.COMPLETED, {"kimg": 1.0, "parameters": 10.0, "fid": 1.0})
+        report(outcome(TrialState.COMPLETED, {"kimg": 1.0, "parameters": 10.0, "fid": 1.0}))
 
     monkeypatch.setenv("RAY_memory_usage_threshold", f"{limit / total:.3f}")
     spec = sweeps.load_spec(spec_file(tiny))
