@@ -152,7 +152,7 @@ def table_of(found: dict[str, Any]) -> Table:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--teacher-widths", type=int, nargs="+", default=[64, 306, 594], help="0.26, 3.6 and 12.7 M")
+    parser.add_argument("--teacher-widths", type=int, nargs="+", default=[64, 306, 594], help="0.26, 3.6 and 12.5 M")
     parser.add_argument("--widths", type=int, nargs="+", default=[3, 4, 6, 8, 12, 16], help="of the students")
     parser.add_argument("--kimg", type=float, default=40.0, help="budget of a student")
     parser.add_argument("--runs", type=int, default=1)
