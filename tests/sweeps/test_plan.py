@@ -52,6 +52,7 @@ def test_what_speaks_against_it(planned: Callable[..., Plan]) -> None:
     plan = planned(
         search__constraints={"max_parameters": 10},
         resources__cpus_per_trial=256,
+        resources__fused_trials=4,
         evaluation__rungs_kimg=[],
         evaluation__num_samples=200,
     )
@@ -61,6 +62,7 @@ def test_what_speaks_against_it(planned: Callable[..., Plan]) -> None:
         "a trial takes 256 cores",
         "without evaluation.rungs_kimg a trial has no checkpoint",
         "evaluation.num_samples 200 for 64 features",
+        "resources.fused_trials has no effect",
     ):
         assert part in said
     assert {phase.name: phase.trials for phase in plan.phases}["search"] == 0
