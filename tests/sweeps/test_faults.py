@@ -28,6 +28,8 @@ from tests.sweeps.disturbed import GRID, Sweep, running, wait_until
 KILLS = int(os.environ.get("GANLIMIT_KILLS", "3"))  # of the driver; 20 were tried
 TRIALS = min(40, 4 * KILLS)
 
+POINT = {"width": 2, "depth": 1, "gan_weight": 0.0}
+
 
 def worker_of(record: Record) -> int:
     return int(record.tags[WORKER].rpartition(":")[2])
@@ -127,25 +129,31 @@ def test_what_is_stopped_goes_on_from_its_last_rung(finished: Any, tiny: dict[st
     assert not folder.checkpoint_path.exists()
 
 
-def test_a_killed_worker_goes_on_from_the_last_rung(finished: Any, tiny: dict[str, Any], tmp_path: Path) -> None:
+@pytest.mark.parametrize("fused", [1, 3])
+def test_a_killed_worker_goes_on_from_the_last_rung(
+    finished: Any, tiny: dict[str, Any], tmp_path: Path, fused: int
+) -> None:
     tiny["student"]["kimg"], tiny["evaluation"]["rungs_kimg"] = 60, [10, 20, 30, 40, 50]
-    sweep = Sweep(tiny, tmp_path, trials=1).with_models_of(finished)
+    tiny["resources"] = {"fused_trials": fused}
+    space = {name: {"type": "choice", "values": [value]} for name, value in POINT.items()}
+    search = {"sampler": "grid", "space": space, "seeds": list(range(fused)), "trials": fused}
+    sweep = Sweep(tiny, tmp_path, **search).with_models_of(finished)
     process = sweep.start()
     wait_until(lambda: any(record.metrics.get("kimg", 0) >= 20 for record in running(sweep)))
-    (record,) = running(sweep)
-    os.kill(worker_of(record), signal.SIGKILL)
+    before = sweep.records()
+    os.kill(worker_of(running(sweep)[0]), signal.SIGKILL)
     _, errors = process.communicate(timeout=180)
     assert process.returncode == 0, errors
-    (folder,) = MountedTrials(sweep.trials).folders()
-    events = folder.events()
-    again = [number for number, event in enumerate(events) if event.kind == "opened"]
-    assert len(again) == 2
-    assert sweep.states() == {"COMPLETED": 1}
-    rungs = [round(event.kimg / 10) for event in events if event.kind == "reported"]
-    assert rungs == [1, 2, 3, 4, 5, 6], "no rung was reported twice, and none is missing"
-    first_after = next(event for event in events[again[1] :] if event.kind == "reported")
-    assert first_after.metrics["wall_s"] > record.metrics["wall_s"], "its time goes on as well"
-    assert not folder.checkpoint_path.exists(), "a finished trial keeps no checkpoint"
+    assert sweep.states() == {"COMPLETED": fused}
+    for folder in MountedTrials(sweep.trials).folders():
+        events = folder.events()
+        again = [number for number, event in enumerate(events) if event.kind == "opened"]
+        assert len(again) == 2
+        rungs = [round(event.kimg / 10) for event in events if event.kind == "reported"]
+        assert rungs == [1, 2, 3, 4, 5, 6], "no rung was reported twice, and none is missing"
+        first_after = next(event for event in events[again[1] :] if event.kind == "reported")
+        assert first_after.metrics["wall_s"] > before[folder.key].metrics["wall_s"], "its time goes on as well"
+        assert not folder.checkpoint_path.exists(), "a finished trial keeps no checkpoint"
 
 
 def test_a_trial_that_always_dies_fails_and_the_others_finish(
