@@ -12,7 +12,7 @@ MOST_TRIALS_PER_GPU = 64
 RAYS_UNITS = 10_000  # of a GPU: Ray counts fractions of it in whole ones of these
 
 
-def _packing(value: object) -> object:
+def _trials_per_gpu(value: object) -> object:
     is_count = isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= MOST_TRIALS_PER_GPU
     if value is None or value == "auto" or is_count:
         return value
@@ -22,7 +22,7 @@ def _packing(value: object) -> object:
 
 
 TrialsPerGpu = Annotated[
-    Literal["auto"] | Annotated[int, Field(ge=1, le=MOST_TRIALS_PER_GPU)] | None, BeforeValidator(_packing)
+    Literal["auto"] | Annotated[int, Field(ge=1, le=MOST_TRIALS_PER_GPU)] | None, BeforeValidator(_trials_per_gpu)
 ]
 
 

@@ -43,7 +43,7 @@ from sweeps.workspace import Workspace
 
 VERSIONED = ("ganlimit", "torch", "torchvision", "torch-fidelity", "ray", "optuna", "mlflow")  # told by the report
 MAY_GROW = ("search.trials", "confirm.seeds")  # of what is there nothing is done again or lost
-PACKING = ("resources.gpus_per_trial", "resources.trials_per_gpu")  # how many share a GPU, which no row depends on
+GPU_SHARE = ("resources.gpus_per_trial", "resources.trials_per_gpu")  # how many share a GPU, which no row depends on
 DELIVERY_PATIENCE_S = 20.0  # for a tracking store that is away when the sweep ends
 
 
@@ -240,7 +240,7 @@ def _refuse_other_spec(parent: Run | None, spec: SweepSpec) -> None:
     differing = sorted(_differences(before.model_dump(mode="json"), spec.model_dump(mode="json")))
     differing = [path for path in differing if path not in MAY_GROW and not path.startswith("cluster.")]
     if before.resources.compute == spec.resources.compute:
-        differing = [path for path in differing if path not in PACKING]
+        differing = [path for path in differing if path not in GPU_SHARE]
     if differing:
         raise SweepError(
             f"The sweep {spec.name} goes on with the spec it began with",
