@@ -215,7 +215,7 @@ def measure(arguments: argparse.Namespace, servers: Servers, folder: Path, save:
         share = Share("scale", lambda: 1 / arguments.at_once) if arguments.fill == "at once" else None
         if share:
             share.enter()
-        run_trials([sweep.context], [queue], site.need(spec), view, refresh, spending, judge, work, share)
+        run_trials([sweep.context], [queue], site.need(spec.resources), view, refresh, spending, judge, work, share)
         if share:
             share.leave()
         readings.take(sum(view.counts.values()), view.counts)
