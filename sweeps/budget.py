@@ -4,9 +4,7 @@ import time
 from dataclasses import dataclass, field
 
 from sweeps.resource_spec import ResourceSpec
-from sweeps.spec import BudgetSpec
-
-HOUR_S = 3600.0
+from sweeps.spec import HOUR_S, BudgetSpec
 
 
 @dataclass

@@ -10,8 +10,8 @@ from rich.table import Table
 
 import analysis
 from sweeps.errors import SweepError
+from sweeps.known_sweeps import find_sweeps
 from sweeps.reading import read_trials
-from sweeps.results import find_sweeps
 from sweeps.tracking import Tracking
 from sweeps.workspace import Workspace
 

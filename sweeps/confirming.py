@@ -3,9 +3,10 @@
 import pyarrow as pa
 
 from analysis import Phase
-from sweeps.results import spec_of_sweep
+from sweeps.known_sweeps import spec_of_sweep
 from sweeps.spec import SweepSpec
-from sweeps.tracking import SETTLED, Tracking
+from sweeps.tags import SETTLED
+from sweeps.tracking import Tracking
 
 
 def confirmation_of(tracking: Tracking, name: str, seeds: int | None = None) -> SweepSpec:

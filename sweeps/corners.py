@@ -7,11 +7,14 @@ from typing import Any
 import optuna
 
 from gan import DistillationConfig, GeneratorConfig, training_bytes
-from sweeps.space import Value, distributions, extremes, point_of
+from sweeps.space import Value, distributions, every_point, extremes, point_of
 from sweeps.spec import SweepSpec
 
 SAMPLED_POINTS = 300
+LISTED_POINTS = 2000  # a space of at most so many is gone through by list
 ARCHITECTURE = ("width", "depth", "block")
+
+Params = dict[str, Any]  # as Optuna has them: what is searched, without what is fixed
 
 
 def corners(spec: SweepSpec) -> list[GeneratorConfig]:
@@ -57,3 +60,37 @@ def largest_of(specs: Sequence[SweepSpec]) -> SweepSpec:
         return training_bytes(student, recipe.batch_size)
 
     return max(specs, key=size)
+
+
+def each_once(points: list[Params]) -> list[Params]:
+    return list({frozen(params): params for params in points}.values())
+
+
+def frozen(params: Params) -> frozenset[tuple[str, Any]]:
+    return frozenset(params.items())
+
+
+def planned_trials(spec: SweepSpec) -> int:
+    """How many trials the search has: the spec's, or all points of a grid that has fewer."""
+    return min(len(first_points(spec)), spec.search.trials) if spec.search.sampler == "grid" else spec.search.trials
+
+
+def listed_points(spec: SweepSpec, at_most: int) -> list[Params] | None:
+    """All that a search may ever ask: a grid's points, or those of a space with at most so many; else None."""
+    if spec.search.sampler == "grid":
+        return first_points(spec)
+    names, points = distributions(spec.domains()), every_point(spec.domains(), at_most)
+    return None if points is None else [{name: point[name] for name in names} for point in points]
+
+
+def first_points(spec: SweepSpec) -> list[Params]:
+    """What a new study has in line: the spec's points, and the whole grid where that is searched; each once."""
+    domains = spec.domains()
+    names = distributions(domains)
+    first_seed = {"seed": spec.student_seeds[0]} if "seed" in domains else {}
+    given = [{**point.values, **first_seed} for point in spec.search.points]
+    points: list[Params] = [{name: point[name] for name in names} for point in given]
+    if spec.search.sampler == "grid":
+        columns = [domains[name].values for name in names]
+        points += [dict(zip(names, row, strict=True)) for row in itertools.product(*columns)]
+    return each_once(points)

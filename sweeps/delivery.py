@@ -16,7 +16,8 @@ from mlflow.protos.databricks_pb2 import (
 from cluster import ClusterError
 from sweeps.errors import SweepError
 from sweeps.journal import Event, TrialFolder
-from sweeps.tracking import ERROR, PHASE, REUSED, SETTLED, STATE, TRIAL, Tracking
+from sweeps.tags import ERROR, PHASE, REUSED, SETTLED, STATE, TRIAL
+from sweeps.tracking import Tracking
 from sweeps.tracking_store import TrackingStore
 from sweeps.trial_storage import TrialStorage
 

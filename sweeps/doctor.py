@@ -25,8 +25,8 @@ from sweeps.errors import SweepError
 from sweeps.inspecting import DRIVER, inspect_by_job, inspect_directly
 from sweeps.model_spec import ImportedTeacherSpec
 from sweeps.own_checks import HERE, checks_of_this_machine, packages_check, teacher_checks
-from sweeps.site import PACKAGES, need_of
-from sweeps.spec import SweepSpec
+from sweeps.site import PACKAGES
+from sweeps.spec import SweepSpec, need_of
 from sweeps.submission import require_public
 from sweeps.workspace import Workspace
 

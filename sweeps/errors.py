@@ -47,3 +47,19 @@ class UndeliveredError(SweepError):
             f"no answer for {trials} trial{'s' * (trials != 1)}, which are complete and kept in the data directory",
             f"When it is back: ganlimit sweep sync {name}.",
         )
+
+
+WANT_OF_MEMORY = (
+    "OutOfMemory",  # Ray, and PyTorch on a GPU
+    "out of memory",  # CUDA, where not even its context finds room
+    "ALLOC_FAILED",  # cuBLAS and cuDNN
+    "can't allocate memory",  # PyTorch's allocator on the CPU
+    "could not create a primitive",  # oneDNN
+    "Cannot allocate memory",  # the operating system
+    "failed to map segment",  # the loader of shared libraries
+)
+
+
+def tells_of_memory(text: str) -> bool:
+    """Whether an error's text is one of those that want of memory has: not all who ask for it have a type for that."""
+    return any(words in text for words in WANT_OF_MEMORY)

@@ -36,7 +36,8 @@ from sweeps.errors import SweepError
 from sweeps.model_spec import InceptionSpec
 from sweeps.progress import Display, QuietDisplay
 from sweeps.spec import SweepSpec
-from sweeps.tracking import IDENTITY, KIND, Tracking
+from sweeps.tags import IDENTITY, KIND
+from sweeps.tracking import Tracking
 from sweeps.workspace import Workspace
 
 
@@ -166,10 +167,10 @@ def _find_or_train_classifier(
     """Its folder and the name of its version."""
     model = f"{dataset.name}-classifier"
     identity = value_digest({"kind": "classifier", "config": config.model_dump(), "dataset": dataset.digest})
-    version = tracking.find_version(model, identity)
+    version = tracking.registry.find_version(model, identity)
     if version is None:
         version = _train_classifier(config, dataset, tracking, display, model, identity)
-    return tracking.fetch(version), f"{model}/{version.version}"
+    return tracking.registry.fetch(version), f"{model}/{version.version}"
 
 
 def _train_classifier(
@@ -191,4 +192,4 @@ def _train_classifier(
         with tempfile.TemporaryDirectory() as folder:
             card = save_classifier(Path(folder), progress.classifier, card)
             tags = {IDENTITY: identity, "weights_digest": card.weights_digest}
-            return tracking.register(model, run_id, Path(folder), tags)
+            return tracking.registry.register(model, run_id, Path(folder), tags)

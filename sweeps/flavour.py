@@ -17,7 +17,8 @@ from mlflow.models import infer_signature
 
 import analysis
 from gan import Generator, load_generator
-from sweeps.tracking import IDENTITY, Tracking
+from sweeps.tags import IDENTITY
+from sweeps.tracking import Tracking
 
 EXAMPLE_BATCH = 2  # torch.export takes a batch of 1 for a constant
 
@@ -57,16 +58,16 @@ def register_students(
     for row in table.to_pylist():
         if row["trial"] not in chosen:
             continue
-        version = tracking.find_version(model, row["trial_key"])
+        version = tracking.registry.find_version(model, row["trial_key"])
         if version is None:
             version = _register_student(model, tracking, row)
             tracking.client.set_registered_model_alias(model, f"trial-{row['trial']}", version.version)
         if row["trial"] == limit.trial:
-            tracking.crown(version)
+            tracking.registry.crown(version)
 
 
 def _register_student(model: str, tracking: Tracking, row: dict[str, Any]) -> ModelVersion:
-    stored = tracking.model_folder(row["run_id"])
+    stored = tracking.registry.model_folder(row["run_id"])
     assert stored is not None, "a completed trial keeps its student"
     generator, card = load_generator(stored)
     tags = {
@@ -79,4 +80,4 @@ def _register_student(model: str, tracking: Tracking, row: dict[str, Any]) -> Mo
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name) / "model"
         save_mlflow_model(generator, folder)
-        return tracking.register(model, row["run_id"], folder, tags)
+        return tracking.registry.register(model, row["run_id"], folder, tags)

@@ -6,8 +6,8 @@ from gan import DataRoot, GeneratorCard, ImportedCard, Metrics, Protocol, load_d
 from sweeps.extractors import find_or_make_extractor
 from sweeps.materials import MaterialFiles, MaterialSource
 from sweeps.progress import Display
-from sweeps.results import SHARED_PREFIX
 from sweeps.spec import SweepSpec
+from sweeps.tags import SHARED_PREFIX
 from sweeps.teachers import find_or_build_agreement_pool, find_or_build_pool, find_or_make_teacher
 from sweeps.tracking import Tracking
 from sweeps.workspace import Workspace

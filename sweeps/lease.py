@@ -22,7 +22,8 @@ from mlflow.exceptions import MlflowException
 from sweeps.driver import Driver
 from sweeps.errors import SweepError
 from sweeps.progress import Display
-from sweeps.tracking import DRIVER, Tracking
+from sweeps.tags import DRIVER
+from sweeps.tracking import Tracking
 
 BEAT_S = 10.0
 LAPSE_S = 35.0  # without a beat: the driver is gone

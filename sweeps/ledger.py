@@ -14,7 +14,8 @@ from mlflow.entities import Run
 
 from analysis import TrialState
 from sweeps.journal import Record
-from sweeps.tracking import PHASE, POINT, REUSED, SETTLED, TRIAL, TRIAL_KEY, Tracking
+from sweeps.tags import PHASE, POINT, REUSED, SETTLED, TRIAL, TRIAL_KEY
+from sweeps.tracking import Tracking
 from sweeps.trial_storage import TrialStorage
 
 Objectives = tuple[float, float]  # of the search: (cost, quality), as they were measured

@@ -7,17 +7,17 @@ from rich.table import Table
 from sweeps.tracking import Tracking
 
 if TYPE_CHECKING:
-    from sweeps.selection import Selection
+    pass
 
 
 def list_teachers(tracking: Tracking) -> list[dict[str, Any]]:
     """A row per version of every teacher, newest first. FID is under the protocol named beside it."""
     rows = []
-    for model in tracking.models():
+    for model in tracking.registry.models():
         if not model.endswith("-teacher"):
             continue
-        champion = tracking.champion(model)
-        for version in tracking.versions(model):
+        champion = tracking.registry.champion(model)
+        for version in tracking.registry.versions(model):
             rows.append(
                 {
                     "teacher": f"{model}/{version.version}",
@@ -47,24 +47,5 @@ def teachers_table(rows: list[dict[str, Any]]) -> Table:
             f"{row['fid']:.1f}",
             row["protocol_digest"][:8],
             row["weights_digest"][:8],
-        )
-    return table
-
-
-def selection_table(selection: "Selection") -> Table:
-    """The candidates of a teacher's selection, smallest first, with the chosen one marked."""
-    table = Table(box=None, header_style="bold")
-    for heading in ("teacher", "width", "parameters", "FID", "\u00b1", "IS", ""):
-        table.add_column(heading, justify="left" if heading in {"teacher", ""} else "right")
-    for candidate in sorted(selection.candidates, key=lambda candidate: candidate.parameters):
-        table.add_row(
-            candidate.version,
-            str(candidate.width),
-            f"{candidate.parameters:,}",
-            f"{candidate.fid:.1f}",
-            f"{candidate.fid_error:.1f}",
-            f"{candidate.inception_score:.2f}",
-            "chosen" if candidate is selection.chosen else "",
-            style="bold" if candidate is selection.chosen else "",
         )
     return table

@@ -24,8 +24,7 @@ from gan import GanError, default_data_root, find_inception_weights, load_any_ge
 from sweeps.data_dir import DATABASE
 from sweeps.errors import SweepError
 from sweeps.model_spec import InceptionSpec
-from sweeps.site import need_of
-from sweeps.spec import SweepSpec
+from sweeps.spec import SweepSpec, need_of
 from sweeps.teacher_identity import registered_teacher
 from sweeps.tracking import Tracking
 from sweeps.tracking_checks import tracking_checks
@@ -160,7 +159,7 @@ def _teacher(spec: SweepSpec, workspace: Workspace) -> Check:
         version = registered_teacher(spec, dataset, tracking)
         if version is None:
             return _untrained(spec)
-        _, card = load_any_generator(tracking.fetch(version))
+        _, card = load_any_generator(tracking.registry.fetch(version))
     except (GanError, SweepError) as error:
         return Check(HERE, name, f"{error.rule}, got {error.value}", error.remedy)
     except OSError as error:

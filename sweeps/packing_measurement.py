@@ -131,7 +131,7 @@ def _answer(process: Any, pipe: "Connection[Any, Any]") -> Any:
             'so under if __name__ == "__main__":, as for any process that Python starts.',
         ) from None
     if isinstance(said, Exception):
-        from sweeps.trial import tells_of_memory  # slow to import, and of no use to the processes that train
+        from sweeps.errors import tells_of_memory
 
         raise MemoryError(str(said)) if tells_of_memory(str(said)) else said
     return said

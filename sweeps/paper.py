@@ -9,8 +9,8 @@ from rich.table import Table
 
 import analysis
 from sweeps.errors import SweepError
+from sweeps.known_sweeps import spec_of_sweep
 from sweeps.reading import read_trials
-from sweeps.results import spec_of_sweep
 from sweeps.tracking import Tracking
 from sweeps.workspace import Workspace
 

@@ -8,6 +8,7 @@ import pyarrow as pa
 from mlflow.exceptions import MlflowException
 
 import analysis
+from sweeps.corners import planned_trials
 from sweeps.delivery import Delivery
 from sweeps.foundation import Foundation
 from sweeps.journal import Record
@@ -30,8 +31,9 @@ from sweeps.reuse import Reuse
 from sweeps.search import StudyQueue
 from sweeps.space import Value
 from sweeps.spec import PhaseName, SweepSpec
-from sweeps.study import has_study, open_storage, open_study, planned_trials
-from sweeps.tracking import PHASE, PROTOCOL, TEACHER_DIGEST, Tracking
+from sweeps.study import has_study, open_storage, open_study
+from sweeps.tags import PHASE, PROTOCOL, TEACHER_DIGEST
+from sweeps.tracking import Tracking
 from sweeps.trial_log import TrialContext, close_running
 from sweeps.trial_storage import TrialStorage
 

@@ -48,7 +48,7 @@ def _strips(
     about = f"{metric.label} {metric.text(quality)}" if quality else ""
     strips = [Strip("teacher", about, _images(teacher, latents_NL), first["teacher_parameters"])]
     for row in students:
-        folder = tracking.model_folder(row["run_id"])
+        folder = tracking.registry.model_folder(row["run_id"])
         if folder is None:
             continue  # its weights were removed from the store
         generator, _ = load_any_generator(folder)
@@ -65,10 +65,10 @@ def _images(generator: AnyGenerator, latents_NL: Tensor) -> np.ndarray:
 
 def _teacher_folder(tracking: Tracking, teacher_version: str) -> Path:
     model, _, number = teacher_version.partition("/")
-    version = tracking.version(model, number)
+    version = tracking.registry.version(model, number)
     if version is None:
         raise SweepError("A sweep's teacher is in the registry", teacher_version, "Restore it; it is never replaced.")
-    return tracking.fetch(version)
+    return tracking.registry.fetch(version)
 
 
 def _along(rows: list[dict[str, Any]], most: int) -> list[dict[str, Any]]:

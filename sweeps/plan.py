@@ -11,17 +11,15 @@ from rich.table import Table
 from rich.text import Text
 
 from gan import DataRoot, GeneratorConfig, count_parameters, mac_g
-from sweeps.budget import HOUR_S
 from sweeps.calibration import Calibration, calibrate
-from sweeps.corners import architecture_at, corners, sampled_points
+from sweeps.corners import architecture_at, corners, planned_trials, sampled_points
 from sweeps.data_dir import default_data_dir
 from sweeps.model_spec import TeacherSpec
 from sweeps.packing import KeptPackings, Load, Packing
 from sweeps.plan_warnings import ASSUMED_FRONTIER, searches_nothing, warnings_of
 from sweeps.resource_spec import ResourceSpec
 from sweeps.space import Value, extremes
-from sweeps.spec import SweepSpec
-from sweeps.study import planned_trials
+from sweeps.spec import HOUR_S, SweepSpec
 
 
 @dataclass(frozen=True)

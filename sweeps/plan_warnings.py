@@ -3,9 +3,9 @@
 import os
 from collections.abc import Iterator
 
+from sweeps.corners import listed_points
 from sweeps.model_spec import InceptionSpec
 from sweeps.spec import SweepSpec
-from sweeps.study import listed_points
 
 ASSUMED_FRONTIER = 8  # students; how many there are is what the sweep finds out
 SAMPLES_PER_FEATURE = 10

@@ -29,10 +29,12 @@ from mlflow.entities import Run
 
 from analysis import TrialState, trial_table, validate
 from sweeps.journal import Record
+from sweeps.known_sweeps import find_sweep
 from sweeps.ledger import record_of
-from sweeps.results import find_sweep, row_of, shared_columns
+from sweeps.results import row_of, shared_columns
 from sweeps.run_cache import START_MS, RunCache, source_of, with_start
-from sweeps.tracking import REOPENED, SETTLED, STATE, TRIAL_KEY, Tracking
+from sweeps.tags import REOPENED, SETTLED, STATE, TRIAL_KEY
+from sweeps.tracking import Tracking
 from sweeps.workspace import Workspace
 
 # By how much a run may begin, by its node's clock, before others that the store heard of earlier: for clocks that

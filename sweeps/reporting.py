@@ -16,12 +16,13 @@ import analysis
 from sweeps.errors import SweepError
 from sweeps.frontier_view import frontier_table
 from sweeps.importance import importances
+from sweeps.known_sweeps import find_sweep, spec_of_sweep
 from sweeps.pictures import interpolation_strips, sample_strips
 from sweeps.reading import read_trials
-from sweeps.results import find_sweep, spec_of_sweep
 from sweeps.spec import SweepSpec
 from sweeps.spec_file import preset_names
-from sweeps.tracking import VERSION, Tracking, spec_text
+from sweeps.tags import VERSION, spec_text
+from sweeps.tracking import Tracking
 from sweeps.workspace import Workspace
 
 PAGE = "report.html"

@@ -1,8 +1,7 @@
 """What one trial is asked to do, and the identity that follows from it."""
 
 import json
-from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -74,21 +73,3 @@ class Job(Config):
     def point_json(self) -> str:
         """The searched values by name, the same text for the same values."""
         return json.dumps(self.point, sort_keys=True)
-
-
-def config_of(sweep: str, jobs: tuple[Job, ...]) -> dict[str, Any]:
-    """What Ray Tune knows of a trial: the first job, and those that are fused with it."""
-    first, *others = [job.model_dump_json() for job in jobs]
-    return {"sweep": sweep, "job": first, **({"fused": others} if others else {})}
-
-
-def jobs_of(config: Mapping[str, Any]) -> tuple[Job, ...]:
-    """The jobs of a trial of Ray Tune."""
-    return tuple(Job.model_validate_json(text) for text in (config["job"], *config.get("fused", ())))
-
-
-def result_of(result: Mapping[str, Any] | None, job: Job) -> Mapping[str, Any]:
-    """What a trial of Ray Tune has reported of one of its jobs."""
-    result = result or {}
-    found: Mapping[str, Any] = result.get("fused", {}).get(job.request.key, result)
-    return found

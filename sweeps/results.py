@@ -5,14 +5,13 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 import pyarrow as pa
-from mlflow.entities import Run
 
 from analysis import AGREEMENT, TrialState, trial_table
-from sweeps.errors import SweepError
 from sweeps.journal import Record
+from sweeps.known_sweeps import find_sweep
 from sweeps.ledger import stored_records
-from sweeps.spec import SweepSpec
-from sweeps.tracking import ERROR, PHASE, POINT, REUSED, TRIAL, Tracking, spec_text
+from sweeps.tags import ERROR, PHASE, POINT, REUSED, SHARED_PREFIX, TRIAL
+from sweeps.tracking import Tracking
 
 # Tags of the parent run that every row repeats, so that a table needs nothing beside it.
 SHARED_TEXT = ("dataset", "teacher_version", "teacher_digest", "protocol_digest", "extractor")
@@ -27,42 +26,12 @@ SHARED_FLOAT = (
     "real_inception_score",
     "real_sharpness",
 )
-SHARED_PREFIX = "ganlimit.shared."
 COLUMNS_OF_A_POINT = {"width", "depth", "block", "gan_weight", "seed"}
 COSTS_OF_A_STUDENT = {"parameters", "compression_ratio", "mac_g"}
 METRICS = (
     *("fid", "best_fid", "fid_infinity", "inception_score", "inception_score_std", "sharpness"),
     *("kid", "kid_error", "precision", "recall"),
 )
-
-
-def find_sweep(tracking: Tracking, name: str) -> Run:
-    """The parent run of a sweep. Raises SweepError when there is none of that name."""
-    parent = tracking.find_sweep(name)
-    if parent is None:
-        known = ", ".join(sorted(run.data.tags["ganlimit.sweep"] for run in tracking.sweeps())) or "none yet"
-        if tracking.store.uri.startswith("http"):
-            place, remedy = f"the tracking server {tracking.store.ui_address}", "Check the name and --tracking-uri"
-        else:
-            place, remedy = "this data directory", "Check --data-dir; a submitted sweep is at its --tracking-uri"
-        raise SweepError(f"NAME is a sweep of {place}", f"{name!r} (known: {known})", f"{remedy}; or run the sweep.")
-    return parent
-
-
-def is_known(tracking: Tracking, name: str) -> bool:
-    """Whether there is a sweep called `name`, or a file of that name began some."""
-    return bool(tracking.sweeps(group=name)) or tracking.find_sweep(name) is not None
-
-
-def find_sweeps(tracking: Tracking, name: str) -> list[str]:
-    """The sweep called `name`, or those that the file of that name began. Raises SweepError when there are none."""
-    members = [run.data.tags["ganlimit.sweep"] for run in tracking.sweeps(group=name)]
-    return sorted(members) or [find_sweep(tracking, name).data.tags["ganlimit.sweep"]]
-
-
-def spec_of_sweep(tracking: Tracking, name: str) -> SweepSpec:
-    """The specification that a sweep began with. Raises SweepError when there is no such sweep."""
-    return SweepSpec.model_validate_json(spec_text(find_sweep(tracking, name).data.tags))
 
 
 def sweep_table(tracking: Tracking, name: str) -> pa.Table:

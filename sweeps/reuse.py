@@ -13,7 +13,8 @@ from sweeps.journal import Event, Record
 from sweeps.ledger import Objectives, finite_objectives, record_of
 from sweeps.requests import Job
 from sweeps.space import Value
-from sweeps.tracking import PARENT, PHASE, POINT, REUSED, TRIAL, TRIAL_KEY, Tracking
+from sweeps.tags import PARENT, PHASE, POINT, REUSED, TRIAL, TRIAL_KEY
+from sweeps.tracking import Tracking
 from sweeps.trial_storage import TrialStorage
 
 

@@ -24,19 +24,20 @@ from sweeps.driver import sole_driver
 from sweeps.errors import SweepError, UndeliveredError
 from sweeps.extractors import find_or_make_extractor
 from sweeps.flavour import register_students
+from sweeps.known_sweeps import find_sweep, spec_of_sweep
 from sweeps.lease import Lease, Leases
 from sweeps.phases import OpenSweep
 from sweeps.progress import Display, QuietDisplay
-from sweeps.pruning import RungSurvival
 from sweeps.queues import PhaseQueue
 from sweeps.reporting import Report, write_report
-from sweeps.results import SHARED_PREFIX, find_sweep, spec_of_sweep
 from sweeps.site import Site, require_mounted, site_of
 from sweeps.spec import SweepSpec
+from sweeps.tags import GROUP, SHARED_PREFIX, VERSION, spec_tags, spec_text
 from sweeps.teachers import Teacher, find_or_make_teacher
-from sweeps.tracking import GROUP, VERSION, Tracking, spec_tags, spec_text
+from sweeps.tracking import Tracking
 from sweeps.trial_log import close_running
 from sweeps.trial_storage import MountedTrials, trials_of
+from sweeps.tune_scheduler import RungSurvival
 from sweeps.tuning import run_trials
 from sweeps.view import SweepView
 from sweeps.workspace import Workspace

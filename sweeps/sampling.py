@@ -37,17 +37,17 @@ def load_artifact(artifact: str, data_dir: Path | None = None) -> tuple[AnyGener
 def _stored(artifact: str, data_dir: Path | None) -> Path:
     tracking = Tracking(Workspace.open(data_dir or default_data_dir()).store)
     name, _, number = artifact.partition("/")
-    if name in tracking.models():
-        version = tracking.version(name, number) if number else tracking.champion(name)
+    if name in tracking.registry.models():
+        version = tracking.registry.version(name, number) if number else tracking.registry.champion(name)
         if version is not None:
-            return tracking.fetch(version)
-        known = ", ".join(f"{name}/{version.version}" for version in tracking.versions(name))
+            return tracking.registry.fetch(version)
+        known = ", ".join(f"{name}/{version.version}" for version in tracking.registry.versions(name))
         raise SweepError("A model has the version that is asked for", artifact, f"Choose one of {known}.")
-    folder = tracking.model_folder(artifact)
+    folder = tracking.registry.model_folder(artifact)
     if folder is None:
         raise SweepError(
             "ARTIFACT is a registered model (its champion, or NAME/VERSION), a trial's run id, or a folder",
             repr(artifact),
-            f"Registered: {', '.join(tracking.models()) or 'none yet'}.",
+            f"Registered: {', '.join(tracking.registry.models()) or 'none yet'}.",
         )
     return folder

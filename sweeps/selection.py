@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from ray import tune
 from ray.tune import RunConfig, TuneConfig
+from rich.table import Table
 
 import analysis
 from cluster import ray_session
@@ -19,8 +20,9 @@ from sweeps.errors import SweepError
 from sweeps.extractors import Extractor, find_or_make_extractor
 from sweeps.progress import Display, QuietDisplay
 from sweeps.spec import SweepSpec
+from sweeps.tags import KIND
 from sweeps.teachers import find_or_make_teacher
-from sweeps.tracking import KIND, Tracking
+from sweeps.tracking import Tracking
 from sweeps.tune_environment import tune_environment
 from sweeps.workspace import Workspace
 
@@ -70,9 +72,9 @@ def select_teacher(
     candidates = _train(context, spec, workers, display)
     chosen, tied = analysis.choose_teacher(candidates)
     model, _, number = chosen.version.partition("/")
-    version = tracking.version(model, number)
+    version = tracking.registry.version(model, number)
     assert version is not None, "it was registered just now"
-    tracking.crown(version)
+    tracking.registry.crown(version)
     files = _record(tracking, model, candidates, chosen, workspace.sweep(spec.name))
     return Selection(tuple(candidates), chosen, tuple(tied), files)
 
@@ -157,3 +159,22 @@ def _record(
         for path in files:
             tracking.client.log_artifact(run_id, str(path))
     return tuple(files)
+
+
+def selection_table(selection: "Selection") -> Table:
+    """The candidates of a teacher's selection, smallest first, with the chosen one marked."""
+    table = Table(box=None, header_style="bold")
+    for heading in ("teacher", "width", "parameters", "FID", "\u00b1", "IS", ""):
+        table.add_column(heading, justify="left" if heading in {"teacher", ""} else "right")
+    for candidate in sorted(selection.candidates, key=lambda candidate: candidate.parameters):
+        table.add_row(
+            candidate.version,
+            str(candidate.width),
+            f"{candidate.parameters:,}",
+            f"{candidate.fid:.1f}",
+            f"{candidate.fid_error:.1f}",
+            f"{candidate.inception_score:.2f}",
+            "chosen" if candidate is selection.chosen else "",
+            style="bold" if candidate is selection.chosen else "",
+        )
+    return table

@@ -35,7 +35,7 @@ from sweeps.progress import Display
 from sweeps.remote_foundation import lay_foundation_on_cluster
 from sweeps.remote_packing import gpus_on_cluster, measure_on_cluster
 from sweeps.resource_spec import ResourceSpec
-from sweeps.spec import SweepSpec
+from sweeps.spec import SweepSpec, need_of
 from sweeps.tracking import Tracking
 from sweeps.trial_storage import MountedTrials, TrialStorage, trials_of
 from sweeps.workspace import Workspace
@@ -220,13 +220,6 @@ def site_of(
             places += " with a GPU each, and more where they share one"
         display.say(f"cluster {session.address}: {places}; trials' files in {storage}")
         yield RayCluster(workspace, data_root, need, storage, grows, workers)
-
-
-def need_of(spec: SweepSpec) -> TrialNeed:
-    """What one of the sweep's trials occupies on a cluster."""
-    resources, cluster = spec.resources, spec.cluster
-    gpus = resources.gpus_before_packing
-    return TrialNeed(float(resources.cpus_per_trial), gpus, cluster.resources, cluster.labels)
 
 
 def require_mounted(spec: SweepSpec) -> None:

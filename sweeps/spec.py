@@ -8,7 +8,10 @@ from typing import Annotated, Any, Literal, get_args
 from pydantic import BeforeValidator, Field, ValidationError, model_validator
 
 from analysis import LimitRule
-from cluster import storage_address
+from cluster import (
+    TrialNeed,
+    storage_address,
+)
 from gan import (
     ClassifierConfig,
     DatasetConfig,
@@ -25,6 +28,7 @@ from sweeps.resource_spec import ClusterSpec, ResourceSpec
 from sweeps.search_spec import SearchSpec, Seed
 from sweeps.space import AnyDomain, ChoiceDomain, Value, bounds, extremes
 
+HOUR_S = 3600.0
 NAME_PATTERN = r"^[a-z0-9][a-z0-9_-]{0,62}$"
 Name = Annotated[str, Field(pattern=NAME_PATTERN)]
 
@@ -249,3 +253,10 @@ class SweepSpec(Config):
         if len(self.student_seeds) > 1:
             domains["seed"] = ChoiceDomain(type="choice", values=self.student_seeds)
         return domains
+
+
+def need_of(spec: SweepSpec) -> TrialNeed:
+    """What one of the sweep's trials occupies on a cluster."""
+    resources, cluster = spec.resources, spec.cluster
+    gpus = resources.gpus_before_packing
+    return TrialNeed(float(resources.cpus_per_trial), gpus, cluster.resources, cluster.labels)

@@ -8,15 +8,17 @@ from rich.table import Table
 from rich.text import Text
 
 import analysis
+from sweeps.corners import planned_trials
 from sweeps.driver import Driver, current_driver
 from sweeps.journal import Record
+from sweeps.known_sweeps import find_sweep, spec_of_sweep
 from sweeps.lease import driver_elsewhere
 from sweeps.ledger import journaled_records
 from sweeps.reading import read_trials, with_newer_rows
-from sweeps.results import find_sweep, spec_of_sweep, table_of
+from sweeps.results import table_of
 from sweeps.spec import SweepSpec
-from sweeps.study import planned_trials
-from sweeps.tracking import PHASE, REUSED, TRIAL, Tracking
+from sweeps.tags import PHASE, REUSED, TRIAL
+from sweeps.tracking import Tracking
 from sweeps.trial_storage import MountedTrials
 from sweeps.workspace import Workspace
 

@@ -4,7 +4,6 @@ With the ledger of trials it makes a resume: whatever the study misses it is tol
 is put in line again.
 """
 
-import itertools
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,10 +14,11 @@ from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
 from optuna.trial import TrialState, create_trial
 
 from gan.seeds import seed_at
+from sweeps.corners import LISTED_POINTS, Params, each_once, first_points, frozen, listed_points
 from sweeps.distinct_nsgaii import DistinctNSGAII
 from sweeps.ledger import Ledger, settled_in
 from sweeps.search_spec import OBJECTIVES
-from sweeps.space import AnyDomain, distributions, every_point
+from sweeps.space import AnyDomain, distributions
 from sweeps.spec import SweepSpec
 
 
@@ -59,24 +59,21 @@ def open_study(spec: SweepSpec, storage: optuna.storages.BaseStorage, ledger: Le
         waiting = study.get_trials(deepcopy=False, states=(TrialState.WAITING,)) if again else []
         for trial in waiting:
             storage.set_trial_state_values(trial._trial_id, TrialState.FAIL)
-        for params in _each_once([*again, *map(_fixed_params, waiting)]):
+        for params in each_once([*again, *map(_fixed_params, waiting)]):
             study.enqueue_trial(params, skip_if_exists=False)
     for orphan in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
         study.tell(orphan.number, state=TrialState.FAIL)  # it is in line again by now
     if ledger and spec.search.is_adaptive:
         study.add_trials(_untold(study, spec.domains(), ledger))
     if is_new:
-        for params in _first_points(spec):
+        for params in first_points(spec):
             study.enqueue_trial(params)
     return study
 
 
-LISTED_POINTS = 2000  # a space of at most so many is gone through by list
 # NSGA-II takes only what has a generation for a parent.
 GENERATION = "NSGAIISampler:generation"
 FIRST_GENERATION = {GENERATION: 0}
-
-Params = dict[str, Any]  # as Optuna has them: what is searched, without what is fixed
 
 
 def _to_ask_again(study: optuna.Study, domains: Mapping[str, AnyDomain], ledger: Ledger | None) -> list[Params]:
@@ -87,66 +84,32 @@ def _to_ask_again(study: optuna.Study, domains: Mapping[str, AnyDomain], ledger:
     found = [_fixed_params(trial) | trial.params for trial in trials if trial.state == TrialState.RUNNING]
     if ledger is not None:
         of_search = [entry for entry in ledger.values() if entry.phase == "search"]
-        settled = {_frozen({name: entry.point.get(name) for name in names}) for entry in of_search if entry.settled}
+        settled = {frozen({name: entry.point.get(name) for name in names}) for entry in of_search if entry.settled}
         unsettled = [{name: entry.point[name] for name in names} for entry in of_search if not entry.settled]
         told = [trial.params for trial in trials if trial.state == TrialState.COMPLETE]
-        found += [params for params in (*unsettled, *told) if _frozen(params) not in settled]
-    return _each_once([params for params in found if params])
+        found += [params for params in (*unsettled, *told) if frozen(params) not in settled]
+    return each_once([params for params in found if params])
 
 
 def _fixed_params(trial: optuna.trial.FrozenTrial) -> dict[str, Any]:
     return dict(trial.system_attrs.get("fixed_params", {}))
 
 
-def _each_once(points: list[Params]) -> list[Params]:
-    return list({_frozen(params): params for params in points}.values())
-
-
-def _frozen(params: Params) -> frozenset[tuple[str, Any]]:
-    return frozenset(params.items())
-
-
 def _untold(study: optuna.Study, domains: Mapping[str, AnyDomain], ledger: Ledger) -> list[optuna.trial.FrozenTrial]:
     """The search's settled trials that the study lacks: of another sweep, or of a study that was lost."""
     spaces = distributions(domains)
-    told = {_frozen(trial.params) for trial in study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))}
+    told = {frozen(trial.params) for trial in study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))}
     found = []
     for entry in settled_in(ledger, "search"):
         if entry.objectives is None or not all(domain.holds(entry.point.get(name)) for name, domain in domains.items()):
             continue
         params = {name: entry.point[name] for name in spaces}
-        if _frozen(params) not in told:
+        if frozen(params) not in told:
             values = list(entry.objectives)
             found.append(
                 create_trial(params=params, distributions=spaces, values=values, system_attrs=FIRST_GENERATION)
             )
     return found
-
-
-def planned_trials(spec: SweepSpec) -> int:
-    """How many trials the search has: the spec's, or all points of a grid that has fewer."""
-    return min(len(_first_points(spec)), spec.search.trials) if spec.search.sampler == "grid" else spec.search.trials
-
-
-def listed_points(spec: SweepSpec, at_most: int) -> list[Params] | None:
-    """All that a search may ever ask: a grid's points, or those of a space with at most so many; else None."""
-    if spec.search.sampler == "grid":
-        return _first_points(spec)
-    names, points = distributions(spec.domains()), every_point(spec.domains(), at_most)
-    return None if points is None else [{name: point[name] for name in names} for point in points]
-
-
-def _first_points(spec: SweepSpec) -> list[Params]:
-    """What a new study has in line: the spec's points, and the whole grid where that is searched; each once."""
-    domains = spec.domains()
-    names = distributions(domains)
-    first_seed = {"seed": spec.student_seeds[0]} if "seed" in domains else {}
-    given = [{**point.values, **first_seed} for point in spec.search.points]
-    points: list[Params] = [{name: point[name] for name in names} for point in given]
-    if spec.search.sampler == "grid":
-        columns = [domains[name].values for name in names]
-        points += [dict(zip(names, row, strict=True)) for row in itertools.product(*columns)]
-    return _each_once(points)
 
 
 def build_sampler(spec: SweepSpec) -> optuna.samplers.BaseSampler:

@@ -13,8 +13,8 @@ from cluster import ClusterError, Job, Jobs, Node, cluster_overview, is_object_s
 from gan.digests import value_digest
 from sweeps.errors import SweepError
 from sweeps.packaging import pack_code
-from sweeps.site import need_of, require_shared_storage
-from sweeps.spec import SweepSpec
+from sweeps.site import require_shared_storage
+from sweeps.spec import SweepSpec, need_of
 from sweeps.submitted import TRACKING_URI
 
 SPEC_FILE = "sweep.yaml"

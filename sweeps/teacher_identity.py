@@ -12,8 +12,8 @@ from sweeps.tracking import Tracking
 def registered_teacher(spec: SweepSpec, dataset: ImageDataset, tracking: Tracking) -> ModelVersion | None:
     """The version of the spec's teacher, if the registry has one. Raises OSError for an own one that is missing."""
     if isinstance(spec.teacher, ImportedTeacherSpec):
-        return tracking.find_version(*imported_identity(spec.teacher.imported, dataset))
-    return tracking.find_version(*trained_identity(spec, dataset))
+        return tracking.registry.find_version(*imported_identity(spec.teacher.imported, dataset))
+    return tracking.registry.find_version(*trained_identity(spec, dataset))
 
 
 def trained_identity(spec: SweepSpec, dataset: ImageDataset) -> tuple[str, str]:

@@ -45,8 +45,9 @@ from sweeps.flavour import save_mlflow_model
 from sweeps.model_spec import ImportedTeacherSpec
 from sweeps.progress import Display, QuietDisplay, Update
 from sweeps.spec import SweepSpec
+from sweeps.tags import IDENTITY, KIND
 from sweeps.teacher_identity import imported_identity, stated, trained_identity
-from sweeps.tracking import IDENTITY, KIND, Tracking
+from sweeps.tracking import Tracking
 
 TEACHER_REPORTS = 10  # evaluations over a teacher's training
 BAR_UPDATES = 100
@@ -94,10 +95,10 @@ def find_or_make_teacher(
         teacher.generator.to(spec.resources.compute.torch_device)
         return teacher
     model, identity = trained_identity(spec, dataset)
-    version = None if again else tracking.find_version(model, identity)
+    version = None if again else tracking.registry.find_version(model, identity)
     if version is None:
         version = _train_teacher(spec, dataset, extractor, tracking, display or QuietDisplay(), model, identity)
-    folder = tracking.fetch(version)
+    folder = tracking.registry.fetch(version)
     generator, card = load_generator(folder)
     generator.to(spec.resources.compute.torch_device)
     last, last_card = load_generator(folder / LAST) if (folder / LAST).is_dir() else (generator, card)
@@ -111,7 +112,7 @@ def _find_or_import(
     generator = load_imported(imported)
     dataset.require_shape(generator.config.image_channels, generator.config.image_size)
     model, identity = imported_identity(imported, dataset)
-    version = tracking.find_version(model, identity)
+    version = tracking.registry.find_version(model, identity)
     if version is None:
         card = ImportedCard(
             imported=imported,
@@ -129,7 +130,7 @@ def _find_or_import(
                 stored = save_imported(folder, imported, card)
                 save_grid(_samples(generator, extractor), folder / "samples.png")
                 version = _register(tracking, model, run_id, folder, identity, stored)
-    kept, kept_card = load_any_generator(tracking.fetch(version))
+    kept, kept_card = load_any_generator(tracking.registry.fetch(version))
     metrics = _metrics(extractor, kept, kept_card)
     return Teacher(kept, kept_card, f"{model}/{version.version}", metrics, metrics.fid)
 
@@ -268,7 +269,7 @@ def _register(
         "parameters": str(card.parameters),
         "kimg": str(card.kimg),
     }
-    version = tracking.register(model, run_id, folder, tags)
-    rivals = [v for v in tracking.versions(model) if v.tags.get("protocol_digest") == card.protocol_digest]
-    tracking.crown(min(rivals, key=lambda rival: float(rival.tags["fid"])))
+    version = tracking.registry.register(model, run_id, folder, tags)
+    rivals = [v for v in tracking.registry.versions(model) if v.tags.get("protocol_digest") == card.protocol_digest]
+    tracking.registry.crown(min(rivals, key=lambda rival: float(rival.tags["fid"])))
     return version

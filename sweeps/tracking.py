@@ -1,54 +1,37 @@
-"""MLflow as the ledger: sweeps are parent runs, trials their children, models registered versions.
+"""MLflow as the ledger: sweeps are parent runs, trials their children.
 
 A run is found by the identity it carries, or created; so a retry or a second submission of the same
 thing never makes a second run.
 """
 
-import itertools
 import json
 import logging
-import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from functools import cached_property
-from pathlib import Path
-from urllib.parse import urlparse
-from urllib.request import url2pathname
 
 from mlflow import MlflowClient
 from mlflow.entities import Metric, Param, Run, RunTag
-from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
 
-from analysis import TrialState
 from sweeps.errors import SweepError
-from sweeps.run_search import OLDEST_FIRST, PAGE, are_as_many, has_tags, search
+from sweeps.registry import Registry
+from sweeps.run_search import OLDEST_FIRST, are_as_many, has_tags, search
+from sweeps.tags import (
+    ERROR,
+    GROUP,
+    KIND,
+    PARENT,
+    PHASE,
+    REOPENED,
+    REUSED,
+    SETTLED,
+    STATE,
+    SWEEP,
+    TRIAL,
+    TRIAL_KEY,
+)
 from sweeps.tracking_store import MODELS_EXPERIMENT, SWEEPS_EXPERIMENT, TrackingStore
-
-CHAMPION = "champion"
-
-TAG = "ganlimit."
-KIND, SWEEP, SPEC = TAG + "kind", TAG + "sweep", TAG + "spec"
-TRIAL_KEY, STATE, ERROR = TAG + "trial_key", TAG + "state", TAG + "error"
-IDENTITY = TAG + "identity"
-POINT = TAG + "point"
-TRIAL, PHASE = TAG + "trial", TAG + "phase"
-TEACHER_DIGEST, PROTOCOL = TAG + "teacher_digest", TAG + "protocol"
-WORKER = TAG + "worker"  # host:pid
-NODE = TAG + "node"  # the address of the worker's node in its cluster
-VERSION = TAG + "version."  # of a package, when the sweep began
-GROUP = TAG + "group"  # of sweeps that one file began
-REUSED = TAG + "reused"  # the run of another sweep that a row is of
-DRIVER = TAG + "driver"  # who drives the sweep now
-REOPENED = TAG + "reopened"  # of a run that was begun again after it had settled
-PARENT = "mlflow.parentRunId"
-
-# A trial in one of these states would end the same way again; any other is run again. Whether memory suffices
-# depends on how many run at once.
-SETTLED = frozenset({TrialState.COMPLETED, TrialState.PRUNED, TrialState.DIVERGED})
-
-TAG_LENGTH = 5000  # of a value; MLflow cuts a longer one
 
 for _noisy in (
     *("alembic", "mlflow.store.db.utils", "mlflow.tracking.registry", "mlflow.utils.git_utils"),
@@ -57,20 +40,8 @@ for _noisy in (
     logging.getLogger(_noisy).setLevel(logging.ERROR)
 
 
-def spec_tags(text: str) -> dict[str, str]:
-    """A sweep's specification as tags of its parent run: in pieces, as long as a tag can be."""
-    pieces = [text[start : start + TAG_LENGTH] for start in range(0, len(text), TAG_LENGTH)]
-    return {SPEC + (f".{number}" if number else ""): piece for number, piece in enumerate(pieces)}
-
-
-def spec_text(tags: Mapping[str, str]) -> str:
-    """The specification that `spec_tags` cut into pieces."""
-    rest = itertools.takewhile(tags.__contains__, (f"{SPEC}.{number}" for number in itertools.count(1)))
-    return "".join(tags[name] for name in (SPEC, *rest))
-
-
 class Tracking:
-    """The runs and models of one store. Raises SweepError where the store cannot be reached."""
+    """The runs of one store, and its registered models. Raises SweepError where the store cannot be reached."""
 
     def __init__(self, store: TrackingStore) -> None:
         self.store = store
@@ -84,11 +55,7 @@ class Tracking:
                 f"{store.uri.rpartition('@')[2]} ({_reason(error)})",  # a password stays where it is
                 "Check its address, and that it runs.",
             ) from error
-
-    @cached_property
-    def _downloads(self) -> tempfile.TemporaryDirectory[str]:
-        # Made by whoever downloads: a worker that is ended from outside could not remove it.
-        return tempfile.TemporaryDirectory(prefix="ganlimit-download-")
+        self.registry = Registry(self.client)
 
     # --- runs ---------------------------------------------------------------------------------
 
@@ -160,22 +127,6 @@ class Tracking:
             raise
         self.close(run_id, "COMPLETED")
 
-    def model_folder(self, run_id: str) -> Path | None:
-        """The folder of the model a run kept; None where there is no such run, or it kept none.
-
-        A local store's own folder, or a download that lasts as long as this object.
-        """
-        try:
-            artifacts = urlparse(self.client.get_run(run_id).info.artifact_uri)
-            if artifacts.scheme == "file":
-                folder = Path(url2pathname(artifacts.path)) / "model"
-                return folder if folder.is_dir() else None
-            own = Path(self._downloads.name) / run_id  # or the next model would be written over this one
-            own.mkdir(exist_ok=True)
-            return Path(self.client.download_artifacts(run_id, "model", str(own)))
-        except (MlflowException, OSError):
-            return None
-
     def log(
         self,
         run_id: str,
@@ -206,56 +157,6 @@ class Tracking:
         for run in open_trials:
             self.close(run.info.run_id, state)
         return len(open_trials)
-
-    # --- models -------------------------------------------------------------------------------
-
-    def find_version(self, model: str, identity: str) -> ModelVersion | None:
-        """The newest version of a registered model with this identity."""
-        found = [version for version in self.versions(model) if version.tags.get(IDENTITY) == identity]
-        return found[0] if found else None
-
-    def versions(self, model: str) -> list[ModelVersion]:
-        """All versions of a registered model, newest first; none where the model is unknown."""
-        found = self.client.search_model_versions(f"name = '{model}'", max_results=PAGE)
-        return sorted(found, key=lambda version: -int(version.version))
-
-    def version(self, model: str, number: str) -> ModelVersion | None:
-        """One version of a registered model; None where there is none."""
-        return next((version for version in self.versions(model) if str(version.version) == number), None)
-
-    def models(self) -> list[str]:
-        """The names of all registered models."""
-        return sorted(model.name for model in self.client.search_registered_models(max_results=PAGE))
-
-    def champion(self, model: str) -> ModelVersion | None:
-        """The version with the alias `champion`."""
-        try:
-            return self.client.get_model_version_by_alias(model, CHAMPION)
-        except MlflowException:
-            return None
-
-    def register(self, model: str, run_id: str, folder: Path, tags: Mapping[str, str]) -> ModelVersion:
-        """Store `folder` with the run and register it as a new version of `model`."""
-        self.client.log_artifacts(run_id, str(folder), "model")
-        if model not in self.models():
-            self.client.create_registered_model(model)
-        source = f"{self.client.get_run(run_id).info.artifact_uri}/model"
-        return self.client.create_model_version(model, source, run_id, tags=dict(tags))
-
-    def crown(self, version: ModelVersion) -> None:
-        """Give `version` the alias `champion`."""
-        self.client.set_registered_model_alias(version.name, CHAMPION, version.version)
-
-    def fetch(self, version: ModelVersion) -> Path:
-        """The local folder of a version's files, downloaded where the store is remote."""
-        folder = self.model_folder(version.run_id or "")
-        if folder is None:
-            raise SweepError(
-                "A registered model's files are in the artifact store",
-                f"none for {version.name}/{version.version}",
-                "Restore them, or train the model again: ganlimit teacher train SPEC --again.",
-            )
-        return folder
 
     # --- inside -------------------------------------------------------------------------------
 

@@ -11,7 +11,8 @@ from mlflow.store.artifact.artifact_repository_registry import get_artifact_repo
 from cluster import MOST_SKEW_S, Check, server_ahead_s, tracking_problem
 from sweeps.environment import environment
 from sweeps.errors import SweepError
-from sweeps.tracking import KIND, Tracking
+from sweeps.tags import KIND
+from sweeps.tracking import Tracking
 from sweeps.tracking_store import TrackingStore
 
 FILE = "doctor.txt"

@@ -32,20 +32,11 @@ from gan import (
 )
 from gan.images import save_grid
 from gan.losses import Features
+from sweeps.errors import tells_of_memory
 from sweeps.materials import Materials
 from sweeps.requests import Job
 from sweeps.search_spec import OBJECTIVES
 from sweeps.trial_log import TakenOverError, TrialContext, TrialLog, costs_of, delivery_of
-
-WANT_OF_MEMORY = (
-    "OutOfMemory",  # Ray, and PyTorch on a GPU
-    "out of memory",  # CUDA, where not even its context finds room
-    "ALLOC_FAILED",  # cuBLAS and cuDNN
-    "can't allocate memory",  # PyTorch's allocator on the CPU
-    "could not create a primitive",  # oneDNN
-    "Cannot allocate memory",  # the operating system
-    "failed to map segment",  # the loader of shared libraries
-)
 
 
 @dataclass(frozen=True)
@@ -264,8 +255,3 @@ def _is_out_of_memory(error: Exception) -> bool:
     if isinstance(error, MemoryError | torch.OutOfMemoryError):
         return True
     return isinstance(error, RuntimeError | OSError | ImportError) and tells_of_memory(str(error))
-
-
-def tells_of_memory(text: str) -> bool:
-    """Whether an error's text is one of those that want of memory has: not all who ask for it have a type for that."""
-    return any(words in text for words in WANT_OF_MEMORY)

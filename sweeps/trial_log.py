@@ -19,7 +19,7 @@ from sweeps.delivery import Delivery
 from sweeps.journal import Event, Record
 from sweeps.materials import MaterialSource
 from sweeps.requests import Job
-from sweeps.tracking import ERROR, NODE, PHASE, POINT, PROTOCOL, SETTLED, STATE, TEACHER_DIGEST, TRIAL, WORKER
+from sweeps.tags import ERROR, NODE, PHASE, POINT, PROTOCOL, SETTLED, STATE, TEACHER_DIGEST, TRIAL, WORKER
 from sweeps.tracking_store import TrackingStore
 from sweeps.trial_storage import TrialStorage
 

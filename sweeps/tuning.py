@@ -13,12 +13,15 @@ from analysis import TrialState
 from cluster import Share, TrialNeed
 from sweeps.budget import Spending
 from sweeps.delivery import Delivery
+from sweeps.errors import tells_of_memory
 from sweeps.progress import Refresh
-from sweeps.queues import JobQueue, QueueSearcher
-from sweeps.requests import Job, jobs_of, result_of
-from sweeps.trial import run_trial, tells_of_memory
+from sweeps.queues import JobQueue
+from sweeps.requests import Job
+from sweeps.trial import run_trial
 from sweeps.trial_log import TrialContext, closing, opening
+from sweeps.tune_config import jobs_of, result_of
 from sweeps.tune_environment import tune_environment
+from sweeps.tune_searcher import QueueSearcher
 from sweeps.view import SweepView
 
 Work = Callable[[Sequence[Job], TrialContext], None]

@@ -72,8 +72,8 @@ def report(
     as_json: Json = False,
 ) -> None:
     """Write a sweep's page, figures and table again, and print its frontier and limit. Several: one page over all."""
+    from sweeps.known_sweeps import find_sweeps
     from sweeps.reporting import write_reports
-    from sweeps.results import find_sweeps
     from sweeps.tracking import Tracking
 
     workspace = existing(data_dir)

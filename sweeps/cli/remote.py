@@ -22,7 +22,7 @@ from sweeps.cli.options import (
     TokenFile,
     Trials,
 )
-from sweeps.cli.sweep import sweep_app
+from sweeps.cli.sweep_app import sweep_app
 
 if TYPE_CHECKING:
     from cluster import Job, Jobs

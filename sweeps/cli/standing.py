@@ -11,7 +11,7 @@ import sweeps
 from sweeps.cli.common import console, existing, print_each, print_json, show, stderr
 from sweeps.cli.options import Dashboard, DataDir, Follow, Json, SweepName, TokenFile, TrackingUri
 from sweeps.cli.remote import job_line, show_beginning, stop_job
-from sweeps.cli.sweep import sweep_app
+from sweeps.cli.sweep_app import sweep_app
 
 __all__ = ["sweep_app"]  # now that all its commands are there
 
@@ -33,7 +33,7 @@ def status(
     With the address of the cluster to which it was submitted, that of its job as well.
     """
     from sweeps.data_dir import default_data_dir
-    from sweeps.results import find_sweeps, is_known
+    from sweeps.known_sweeps import find_sweeps, is_known
     from sweeps.status import sweep_status
     from sweeps.tracking import Tracking
     from sweeps.workspace import Workspace
@@ -86,7 +86,7 @@ def stop(
         stop_job(address, token_file, name)
         return
     from sweeps.driver import stop_driver
-    from sweeps.results import find_sweeps
+    from sweeps.known_sweeps import find_sweeps
     from sweeps.tracking import Tracking
 
     workspace = existing(data_dir)
@@ -103,7 +103,7 @@ def stop(
 @sweep_app.command("sync")
 def sync(name: SweepName, data_dir: DataDir = None, tracking_uri: TrackingUri = None) -> None:
     """Bring to the tracking store what it missed while it was away, and write the report."""
-    from sweeps.results import find_sweeps
+    from sweeps.known_sweeps import find_sweeps
     from sweeps.runner import sync_sweep
     from sweeps.tracking import Tracking
 
@@ -117,7 +117,7 @@ def sync(name: SweepName, data_dir: DataDir = None, tracking_uri: TrackingUri = 
 def _require_trials(workspace: Any, tracking: Any, name: str) -> None:
     """Raises SweepError for a sweep whose driver still makes its models: nothing is known of it yet."""
     from sweeps.driver import current_driver
-    from sweeps.results import is_known
+    from sweeps.known_sweeps import is_known
 
     if not is_known(tracking, name) and (folder := workspace.driven(name)):
         raise sweeps.SweepError(

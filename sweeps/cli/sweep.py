@@ -28,8 +28,7 @@ from sweeps.cli.options import (
     Trials,
     Workers,
 )
-
-sweep_app = typer.Typer(help="Searches over students, here or on a cluster.", no_args_is_help=True)
+from sweeps.cli.sweep_app import sweep_app
 
 
 @sweep_app.command("init")
@@ -114,7 +113,7 @@ def resume(
 ) -> None:
     """Go on with a sweep by its name alone, with the specification it began with."""
     from sweeps.cli.remote import given, hand_over, is_dashboard
-    from sweeps.results import find_sweeps, spec_of_sweep
+    from sweeps.known_sweeps import find_sweeps, spec_of_sweep
     from sweeps.tracking import Tracking
 
     tracking = Tracking(existing(data_dir).store)
@@ -159,7 +158,7 @@ def confirm(
     """
     from sweeps.cli.remote import given, hand_over, is_dashboard
     from sweeps.confirming import confirmation_of, fresh_results, is_complete
-    from sweeps.results import find_sweeps
+    from sweeps.known_sweeps import find_sweeps
     from sweeps.tracking import Tracking
 
     workspace = existing(data_dir)

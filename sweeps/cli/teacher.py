@@ -56,9 +56,8 @@ def teacher_select(
     as_json: Json = False,
 ) -> None:
     """Train the teacher at several widths and make the best the champion: lowest FID, ties by IS."""
-    from sweeps.listing import selection_table
     from sweeps.progress import display_for
-    from sweeps.selection import select_teacher
+    from sweeps.selection import select_teacher, selection_table
 
     loaded = sweeps.load_spec(spec, overrides(seed=seed) | ({"teacher.candidates": width} if width else {}))
     display, root = display_for(stderr(), quiet), outside_files(data_root, no_download, inception_weights)

@@ -14,7 +14,8 @@ import pyarrow.parquet as pq
 
 import sweeps
 from sweeps.ledger import stored_records
-from sweeps.tracking import PHASE, Tracking
+from sweeps.tags import PHASE
+from sweeps.tracking import Tracking
 from sweeps.workspace import Workspace
 
 SPEC = Path(__file__).with_name("curves.yaml")

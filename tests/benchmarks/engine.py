@@ -33,7 +33,6 @@ from gan import DistillationConfig, GeneratorConfig, count_parameters, default_d
 from sweeps.budget import Spending
 from sweeps.phases import OpenSweep
 from sweeps.progress import QuietDisplay
-from sweeps.pruning import RungSurvival
 from sweeps.queues import PhaseQueue
 from sweeps.requests import Job, TrialRequest
 from sweeps.runner import open_sweep
@@ -45,6 +44,7 @@ from sweeps.tracking import Tracking
 from sweeps.trial import outcome
 from sweeps.trial_log import TrialContext, TrialLog, costs_of, delivery_of
 from sweeps.tune_environment import tune_environment
+from sweeps.tune_scheduler import RungSurvival
 from sweeps.tuning import Work, run_trials
 from sweeps.view import SweepView
 from sweeps.workspace import Workspace

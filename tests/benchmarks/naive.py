@@ -72,11 +72,11 @@ def ours(spec: sweeps.SweepSpec, data_dir: Path) -> tuple[float, dict[int, float
     seconds = engine_s(sweep, run_trial)
     fids = {int(e.point["width"]): e.objectives[1] for e in sweep.ledger().values() if e.objectives}
     model, _, number = foundation.teacher_version.partition("/")
-    version = tracking.version(model, number)
+    version = tracking.registry.version(model, number)
     assert version is not None, "the sweep stands on it"
     assert isinstance(foundation.materials, MaterialFiles), "they are of this machine"
     shared = {
-        "teacher": str(tracking.fetch(version)),
+        "teacher": str(tracking.registry.fetch(version)),
         "classifier": str(foundation.materials.extractor.model),
         "kimg": spec.student.kimg,
         "rungs_kimg": spec.evaluation.rungs_kimg,

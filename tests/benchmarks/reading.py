@@ -29,9 +29,10 @@ from analysis import TrialState
 from sweeps.delivery import Delivery
 from sweeps.journal import Event, TrialFolder
 from sweeps.reading import read_trials
-from sweeps.results import SHARED_FLOAT, SHARED_INT, SHARED_PREFIX, SHARED_TEXT, sweep_table
+from sweeps.results import SHARED_FLOAT, SHARED_INT, SHARED_TEXT, sweep_table
 from sweeps.run_cache import CACHE_FILE
-from sweeps.tracking import ERROR, PHASE, POINT, STATE, TRIAL, TRIAL_KEY, Tracking
+from sweeps.tags import ERROR, PHASE, POINT, SHARED_PREFIX, STATE, TRIAL, TRIAL_KEY
+from sweeps.tracking import Tracking
 from sweeps.workspace import Workspace
 
 NAME = "benchmark"

@@ -34,12 +34,13 @@ from gan import default_data_root
 from sweeps.budget import Spending
 from sweeps.phases import OpenSweep
 from sweeps.progress import LineDisplay
-from sweeps.pruning import Rungs, RungSurvival
+from sweeps.pruning import Rungs
 from sweeps.queues import Nothing, PhaseQueue
 from sweeps.requests import Job
 from sweeps.runner import open_sweep
 from sweeps.site import ThisMachine
 from sweeps.tracking import Tracking
+from sweeps.tune_scheduler import RungSurvival
 from sweeps.tuning import run_trials
 from sweeps.view import SweepView
 from sweeps.workspace import Workspace

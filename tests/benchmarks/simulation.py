@@ -22,10 +22,10 @@ from analysis import dominated_share
 from gan import GeneratorConfig
 from gan.digests import value_digest
 from sweeps.pruning import Rungs
-from sweeps.queues import QueueSearcher
 from sweeps.requests import Job, TrialRequest
 from sweeps.search import StudyQueue
 from sweeps.study import open_study
+from sweeps.tune_searcher import QueueSearcher
 
 DATA = Path(__file__).parents[1] / "data" / "curves.parquet"
 SPEC = Path(__file__).with_name("curves.yaml")

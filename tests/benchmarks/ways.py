@@ -165,9 +165,9 @@ def measure(arguments: argparse.Namespace, data_dir: Path) -> dict[str, Any]:
     foundation = lay_foundation(spec, workspace, tracking, QuietDisplay(), default_data_root())
     materials = foundation.materials.load(foundation.protocol, spec.resources.compute)
     model, _, number = foundation.teacher_version.partition("/")
-    version = tracking.version(model, number)
+    version = tracking.registry.version(model, number)
     assert version is not None, "the foundation stands on it"
-    teacher, _ = load_generator(tracking.fetch(version))
+    teacher, _ = load_generator(tracking.registry.fetch(version))
     ways = Ways(spec, foundation, materials, arguments.runs)
     rounded = ways.students(materials.pool, WIDTHS)
     exact = ways.students(unrounded(teacher, materials.pool), (8,))

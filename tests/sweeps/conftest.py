@@ -13,8 +13,9 @@ import sweeps
 from sweeps.cli import main
 from sweeps.delivery import Delivery
 from sweeps.journal import Event, TrialFolder
-from sweeps.results import SHARED_FLOAT, SHARED_INT, SHARED_PREFIX, SHARED_TEXT
-from sweeps.tracking import ERROR, PHASE, POINT, STATE, TRIAL, Tracking
+from sweeps.results import SHARED_FLOAT, SHARED_INT, SHARED_TEXT
+from sweeps.tags import ERROR, PHASE, POINT, SHARED_PREFIX, STATE, TRIAL
+from sweeps.tracking import Tracking
 from sweeps.trial_storage import MountedTrials
 from sweeps.workspace import Workspace
 

@@ -7,7 +7,8 @@ from mlflow import MlflowClient
 
 from sweeps.delivery import Delivery
 from sweeps.journal import Event, TrialFolder
-from sweeps.tracking import PHASE, REUSED, STATE, TRIAL, Tracking, spec_tags, spec_text
+from sweeps.tags import PHASE, REUSED, STATE, TRIAL, spec_tags, spec_text
+from sweeps.tracking import Tracking
 from sweeps.tracking_store import TrackingStore
 from sweeps.trial_storage import MountedTrials
 

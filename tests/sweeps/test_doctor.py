@@ -21,8 +21,9 @@ from mlflow.entities import ViewType
 import sweeps
 from cluster.dashboard import get_json
 from gan import Generator, GeneratorCard, count_parameters, load_dataset, save_generator
+from sweeps.tags import IDENTITY, KIND
 from sweeps.teacher_identity import trained_identity
-from sweeps.tracking import IDENTITY, KIND, Tracking
+from sweeps.tracking import Tracking
 from sweeps.workspace import Workspace
 
 TAKEN: set[int] = set()  # by this process
@@ -175,7 +176,7 @@ def _register_teacher(spec: sweeps.SweepSpec, workspace: Workspace) -> None:
     )
     with tracking.model_run(model, {IDENTITY: identity}) as run_id, tempfile.TemporaryDirectory() as name:
         save_generator(Path(name), Generator(architecture), card)
-        tracking.register(model, run_id, Path(name), {IDENTITY: identity})
+        tracking.registry.register(model, run_id, Path(name), {IDENTITY: identity})
 
 
 @dataclass(frozen=True)

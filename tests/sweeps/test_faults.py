@@ -21,7 +21,7 @@ from analysis import TrialState
 from gan import Checkpoint, save_checkpoint
 from sweeps.journal import Record, TrialFolder
 from sweeps.study import open_storage
-from sweeps.tracking import STATE, TRIAL_KEY, WORKER
+from sweeps.tags import STATE, TRIAL_KEY, WORKER
 from sweeps.trial_storage import MountedTrials
 from tests.sweeps.disturbed import GRID, Sweep, running, wait_until
 

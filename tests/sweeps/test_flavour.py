@@ -21,7 +21,7 @@ def uri(finished: Any, monkeypatch: pytest.MonkeyPatch) -> str:
 def test_the_champion_loads_and_makes_the_same_images_in_batches_of_any_size(finished: Any, uri: str) -> None:
     model = mlflow.pytorch.load_model("models:/digits-teacher@champion")
     tracking = finished.tracking
-    generator, _ = load_generator(tracking.fetch(tracking.champion("digits-teacher")))
+    generator, _ = load_generator(tracking.registry.fetch(tracking.registry.champion("digits-teacher")))
     for batch in (1, 3, 17):
         latents = torch.randn(batch, generator.config.latent_size)
         torch.testing.assert_close(model(latents), generator(latents))
@@ -32,14 +32,14 @@ def test_it_says_what_goes_in_and_comes_out_and_holds_no_pickle_of_code(finished
     assert [tuple(spec.shape) for spec in info.signature.inputs.inputs] == [(-1, 16)]
     assert [tuple(spec.shape) for spec in info.signature.outputs.inputs] == [(-1, 1, 16, 16)]
     assert info.saved_input_example_info is not None
-    folder = finished.tracking.fetch(finished.tracking.champion("digits-teacher"))
+    folder = finished.tracking.registry.fetch(finished.tracking.registry.champion("digits-teacher"))
     torch.export.load(folder / "data" / "model.pt2")
     assert not list(folder.rglob("*.pkl")) + list(folder.rglob("*.pth"))
 
 
 def test_every_student_on_the_frontier_is_a_version_by_its_trial(finished: Any, uri: str) -> None:
     frontier = analysis.pareto_frontier(finished.result.table).to_pylist()
-    versions = {version.run_id: version for version in finished.tracking.versions("tiny-students")}
+    versions = {version.run_id: version for version in finished.tracking.registry.versions("tiny-students")}
     assert set(versions) == {row["run_id"] for row in frontier}
     for row in frontier:
         model = mlflow.pytorch.load_model(f"models:/tiny-students@trial-{row['trial']}")
@@ -47,7 +47,7 @@ def test_every_student_on_the_frontier_is_a_version_by_its_trial(finished: Any, 
 
 
 def test_the_champion_among_students_is_the_one_at_the_limit(finished: Any) -> None:
-    champion, limit = finished.tracking.champion("tiny-students"), finished.result.report.limit
+    champion, limit = finished.tracking.registry.champion("tiny-students"), finished.result.report.limit
     if limit.trial is None:
         assert champion is None
     else:

@@ -13,7 +13,8 @@ import sweeps
 from sweeps import lease as leases
 from sweeps.lease import Lease, Leases
 from sweeps.progress import QuietDisplay
-from sweeps.tracking import DRIVER, Tracking
+from sweeps.tags import DRIVER
+from sweeps.tracking import Tracking
 from sweeps.tracking_store import TrackingStore
 
 QUIET = QuietDisplay()

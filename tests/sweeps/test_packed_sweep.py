@@ -20,8 +20,8 @@ from sweeps.plan import Plan, plan_sweep
 from sweeps.progress import Display, LineDisplay, QuietDisplay
 from sweeps.remote_packing import gpus_of, measure_on_cluster
 from sweeps.resource_spec import ResourceSpec
-from sweeps.site import ThisMachine, need_of
-from sweeps.spec import SweepSpec
+from sweeps.site import ThisMachine
+from sweeps.spec import SweepSpec, need_of
 from sweeps.workspace import Workspace
 from tests.sweeps.test_packing import load, materials
 

@@ -11,9 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gan import DistillationConfig, GeneratorConfig
-from sweeps.pruning import Rungs, RungSurvival, goes_on
+from sweeps.pruning import Rungs, goes_on
 from sweeps.requests import Job, TrialRequest
 from sweeps.search_spec import PruningSpec
+from sweeps.tune_scheduler import RungSurvival
 from tests.benchmarks.simulation import DATA, Curves, Simulation, spec_of
 
 number = st.floats(min_value=0.1, max_value=1000, allow_nan=False)

@@ -19,7 +19,8 @@ from sweeps.ledger import stored_records
 from sweeps.reading import StoredTrials, read_trials
 from sweeps.results import sweep_table
 from sweeps.run_cache import CACHE_FILE, RunCache
-from sweeps.tracking import TRIAL, Tracking
+from sweeps.tags import TRIAL
+from sweeps.tracking import Tracking
 
 
 @pytest.fixture

@@ -136,7 +136,7 @@ def test_a_student_whose_weights_are_gone_is_missing_from_the_samples_alone(fini
     shutil.copytree(finished.data_dir, data_dir)
     workspace, tracking = opened(data_dir)
     row = finished.result.report.frontier.to_pylist()[0]
-    folder = tracking.model_folder(row["run_id"])
+    folder = tracking.registry.model_folder(row["run_id"])
     assert folder is not None
     hidden = folder.rename(folder.with_name("hidden"))
     try:

@@ -11,8 +11,8 @@ from gan import count_parameters
 from sweeps.budget import Spending
 from sweeps.corners import largest_of, largest_student
 from sweeps.runner import _refuse_other_spec
-from sweeps.site import need_of
-from sweeps.tracking import spec_tags
+from sweeps.spec import need_of
+from sweeps.tags import spec_tags
 
 
 @pytest.fixture

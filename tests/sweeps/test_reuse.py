@@ -14,7 +14,8 @@ from sweeps.results import sweep_table
 from sweeps.runner import open_sweep
 from sweeps.site import ThisMachine
 from sweeps.study import open_storage
-from sweeps.tracking import PARENT, Tracking
+from sweeps.tags import PARENT
+from sweeps.tracking import Tracking
 from sweeps.workspace import Workspace
 
 ALLOWED = 2000  # parameters: the two given points have fewer

@@ -19,7 +19,7 @@ import yaml
 import analysis
 import sweeps
 from gan import ArtifactError, load_generator
-from sweeps.tracking import PARENT, STATE, TRIAL_KEY
+from sweeps.tags import PARENT, STATE, TRIAL_KEY
 
 # What a trial's row says beside its result: where, when and in which order it ran.
 CIRCUMSTANCES = ["sweep", "trial", "run_id", "wall_s", "latency_ms"]
@@ -88,7 +88,7 @@ class TestLedger:
 
     def test_the_student_kept_is_the_one_that_was_measured(self, finished: Any) -> None:
         row = finished.result.table.slice(0, 1).to_pylist()[0]
-        folder = finished.tracking.model_folder(row["run_id"])
+        folder = finished.tracking.registry.model_folder(row["run_id"])
         _, card = load_generator(folder)
         assert card.metrics["fid"] == row["fid"]
         assert card.parameters == row["parameters"]
@@ -100,8 +100,8 @@ class TestLedger:
         assert {"report.html", "figures", "trials.parquet", "report.md"} <= names
 
     def test_the_teacher_is_a_registered_champion_with_a_card(self, finished: Any) -> None:
-        version = finished.tracking.champion("digits-teacher")
-        _, card = load_generator(finished.tracking.fetch(version))
+        version = finished.tracking.registry.champion("digits-teacher")
+        _, card = load_generator(finished.tracking.registry.fetch(version))
         assert str(version.version) == "1"
         assert card.weights_digest == version.tags["weights_digest"]
         assert card.metrics["fid"] > 0
@@ -113,8 +113,8 @@ def test_the_same_command_again_runs_nothing_twice(finished: Any) -> None:
     again = sweeps.run_sweep(finished.spec, finished.data_dir, workers=2)
     assert again.table.equals(finished.result.table)
     assert {run.info.run_id: run.info.end_time for run in all_trials(finished)} == ended
-    assert len(finished.tracking.versions("digits-teacher")) == 1
-    assert len(finished.tracking.versions("digits-classifier")) == 1
+    assert len(finished.tracking.registry.versions("digits-teacher")) == 1
+    assert len(finished.tracking.registry.versions("digits-classifier")) == 1
 
 
 @pytest.mark.slow
@@ -158,7 +158,7 @@ def test_a_row_depends_on_its_identity_alone(finished: Any, tmp_path: Path) -> N
 
 @pytest.mark.parametrize("model", ["digits-teacher", "digits-classifier"])
 def test_one_flipped_byte_in_a_model_stops_the_sweep_before_any_trial(finished: Any, model: str) -> None:
-    weights = finished.tracking.fetch(finished.tracking.versions(model)[0]) / "weights.safetensors"
+    weights = finished.tracking.registry.fetch(finished.tracking.registry.versions(model)[0]) / "weights.safetensors"
     content = weights.read_bytes()
     trials = len(all_trials(finished))
     more = finished.spec.search.model_copy(update={"trials": 5})

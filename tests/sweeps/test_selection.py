@@ -17,13 +17,13 @@ def test_a_selection_trains_compares_and_crowns(tiny: dict[str, Any], spec_file:
     tracking = Tracking(Workspace.existing(tmp_path / "data").store)
     assert [candidate.width for candidate in selection.candidates] == [2, 8]
     assert all(candidate.fid_error > 0 for candidate in selection.candidates)
-    champion = tracking.champion("digits-teacher")
+    champion = tracking.registry.champion("digits-teacher")
     assert champion is not None
     assert f"digits-teacher/{champion.version}" == selection.chosen.version
     assert all(path.stat().st_size > 1000 for path in selection.files)
     again = select_teacher(spec, tmp_path / "data", workers=2)
     assert again.candidates == selection.candidates, "the registry's candidates are not trained again"
-    assert len(tracking.versions("digits-teacher")) == 2
+    assert len(tracking.registry.versions("digits-teacher")) == 2
 
 
 def test_one_candidate_is_no_selection(tiny: dict[str, Any], spec_file: Any, tmp_path: Path) -> None:

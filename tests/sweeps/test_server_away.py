@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from cluster import tracking_server
-from sweeps.tracking import KIND, PARENT, STATE, Tracking
+from sweeps.tags import KIND, PARENT, STATE
+from sweeps.tracking import Tracking
 from sweeps.trial_storage import MountedTrials
 from sweeps.workspace import Workspace
 from tests.sweeps.disturbed import GRID, Sweep, running, wait_until
@@ -46,7 +47,7 @@ def check_the_store(sweep: Sweep, port: int) -> None:
         assert run.data.tags[KIND] == "trial"
         history = tracking.client.get_metric_history(run.info.run_id, "kimg")
         assert [round(metric.value / 5) for metric in history] == [1, 2, 3, 4, 5, 6, 7, 8], "once each, in order"
-        assert tracking.model_folder(run.info.run_id) is not None, "its student is there as well"
+        assert tracking.registry.model_folder(run.info.run_id) is not None, "its student is there as well"
 
 
 def test_it_comes_back(sweep: Sweep, port: int) -> None:
@@ -87,4 +88,4 @@ def test_it_stays_away_and_sync_mends_it(
         parent = tracking.find_sweep(sweep.name)
         assert parent is not None
         assert parent.info.status == "FINISHED"
-        assert tracking.champion(f"{sweep.name}-students"), "its students are registered as well"
+        assert tracking.registry.champion(f"{sweep.name}-students"), "its students are registered as well"

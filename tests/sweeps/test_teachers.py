@@ -12,10 +12,10 @@ from sweeps.teachers import LAST
 
 def test_the_teacher_is_the_best_of_its_training_and_the_last_is_kept(finished: Any) -> None:
     tracking = finished.tracking
-    version = tracking.champion("digits-teacher")
+    version = tracking.registry.champion("digits-teacher")
     run = tracking.client.get_run(version.run_id).data.metrics
     history = {metric.step: metric.value for metric in tracking.client.get_metric_history(version.run_id, "fid")}
-    folder = tracking.fetch(version)
+    folder = tracking.registry.fetch(version)
     _, card = load_generator(folder)
     assert card.metrics["fid"] == run["best_fid"] == min(history.values())
     assert run["last_fid"] == history[max(history)]

@@ -10,7 +10,7 @@ import sweeps
 from gan import Checkpoint
 from sweeps import trial_storage
 from sweeps.journal import Event
-from sweeps.tracking import STATE
+from sweeps.tags import STATE
 from sweeps.trial_storage import MARK, MountedTrials, ObjectStoreTrials, TrialStorage, _seen, _temporary, trials_of
 from tests.cluster.servers import S3Server, s3_server
 

@@ -1,0 +1,94 @@
+"""MLflow's model registry: teachers, extractors and students as versions of registered models."""
+
+import tempfile
+from collections.abc import Mapping
+from functools import cached_property
+from pathlib import Path
+from urllib.parse import urlparse
+from urllib.request import url2pathname
+
+from mlflow import MlflowClient
+from mlflow.entities.model_registry import ModelVersion
+from mlflow.exceptions import MlflowException
+
+from sweeps.errors import SweepError
+from sweeps.run_search import PAGE
+from sweeps.tags import IDENTITY
+
+CHAMPION = "champion"
+
+
+class Registry:
+    """The registered models of one store, and the files of their versions."""
+
+    def __init__(self, client: MlflowClient) -> None:
+        self._client = client
+
+    def find_version(self, model: str, identity: str) -> ModelVersion | None:
+        """The newest version of a registered model with this identity."""
+        found = [version for version in self.versions(model) if version.tags.get(IDENTITY) == identity]
+        return found[0] if found else None
+
+    def versions(self, model: str) -> list[ModelVersion]:
+        """All versions of a registered model, newest first; none where the model is unknown."""
+        found = self._client.search_model_versions(f"name = '{model}'", max_results=PAGE)
+        return sorted(found, key=lambda version: -int(version.version))
+
+    def version(self, model: str, number: str) -> ModelVersion | None:
+        """One version of a registered model; None where there is none."""
+        return next((version for version in self.versions(model) if str(version.version) == number), None)
+
+    def models(self) -> list[str]:
+        """The names of all registered models."""
+        return sorted(model.name for model in self._client.search_registered_models(max_results=PAGE))
+
+    def champion(self, model: str) -> ModelVersion | None:
+        """The version with the alias `champion`."""
+        try:
+            return self._client.get_model_version_by_alias(model, CHAMPION)
+        except MlflowException:
+            return None
+
+    def register(self, model: str, run_id: str, folder: Path, tags: Mapping[str, str]) -> ModelVersion:
+        """Store `folder` with the run and register it as a new version of `model`."""
+        self._client.log_artifacts(run_id, str(folder), "model")
+        if model not in self.models():
+            self._client.create_registered_model(model)
+        source = f"{self._client.get_run(run_id).info.artifact_uri}/model"
+        return self._client.create_model_version(model, source, run_id, tags=dict(tags))
+
+    def crown(self, version: ModelVersion) -> None:
+        """Give `version` the alias `champion`."""
+        self._client.set_registered_model_alias(version.name, CHAMPION, version.version)
+
+    def fetch(self, version: ModelVersion) -> Path:
+        """The local folder of a version's files, downloaded where the store is remote."""
+        folder = self.model_folder(version.run_id or "")
+        if folder is None:
+            raise SweepError(
+                "A registered model's files are in the artifact store",
+                f"none for {version.name}/{version.version}",
+                "Restore them, or train the model again: ganlimit teacher train SPEC --again.",
+            )
+        return folder
+
+    def model_folder(self, run_id: str) -> Path | None:
+        """The folder of the model a run kept; None where there is no such run, or it kept none.
+
+        A local store's own folder, or a download that lasts as long as this object.
+        """
+        try:
+            artifacts = urlparse(self._client.get_run(run_id).info.artifact_uri)
+            if artifacts.scheme == "file":
+                folder = Path(url2pathname(artifacts.path)) / "model"
+                return folder if folder.is_dir() else None
+            own = Path(self._downloads.name) / run_id  # or the next model would be written over this one
+            own.mkdir(exist_ok=True)
+            return Path(self._client.download_artifacts(run_id, "model", str(own)))
+        except (MlflowException, OSError):
+            return None
+
+    @cached_property
+    def _downloads(self) -> tempfile.TemporaryDirectory[str]:
+        # Made by whoever downloads: a worker that is ended from outside could not remove it.
+        return tempfile.TemporaryDirectory(prefix="ganlimit-download-")

@@ -1,0 +1,43 @@
+"""The tags by which runs are known in MLflow."""
+
+import itertools
+from collections.abc import Mapping
+
+from analysis import TrialState
+
+TAG = "ganlimit."
+KIND, SWEEP, SPEC = TAG + "kind", TAG + "sweep", TAG + "spec"
+TRIAL_KEY, STATE, ERROR = TAG + "trial_key", TAG + "state", TAG + "error"
+IDENTITY = TAG + "identity"
+POINT = TAG + "point"
+TRIAL, PHASE = TAG + "trial", TAG + "phase"
+TEACHER_DIGEST, PROTOCOL = TAG + "teacher_digest", TAG + "protocol"
+WORKER = TAG + "worker"  # host:pid
+NODE = TAG + "node"  # the address of the worker's node in its cluster
+VERSION = TAG + "version."  # of a package, when the sweep began
+GROUP = TAG + "group"  # of sweeps that one file began
+REUSED = TAG + "reused"  # the run of another sweep that a row is of
+DRIVER = TAG + "driver"  # who drives the sweep now
+REOPENED = TAG + "reopened"  # of a run that was begun again after it had settled
+PARENT = "mlflow.parentRunId"
+
+# A trial in one of these states would end the same way again; any other is run again. Whether memory suffices
+# depends on how many run at once.
+SETTLED = frozenset({TrialState.COMPLETED, TrialState.PRUNED, TrialState.DIVERGED})
+
+TAG_LENGTH = 5000  # of a value; MLflow cuts a longer one
+
+
+def spec_tags(text: str) -> dict[str, str]:
+    """A sweep's specification as tags of its parent run: in pieces, as long as a tag can be."""
+    pieces = [text[start : start + TAG_LENGTH] for start in range(0, len(text), TAG_LENGTH)]
+    return {SPEC + (f".{number}" if number else ""): piece for number, piece in enumerate(pieces)}
+
+
+def spec_text(tags: Mapping[str, str]) -> str:
+    """The specification that `spec_tags` cut into pieces."""
+    rest = itertools.takewhile(tags.__contains__, (f"{SPEC}.{number}" for number in itertools.count(1)))
+    return "".join(tags[name] for name in (SPEC, *rest))
+
+
+SHARED_PREFIX = "ganlimit.shared."

@@ -1,0 +1,30 @@
+"""Ray Tune's view of the rungs at which trials are stopped."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from ray.tune.experiment import Trial
+from ray.tune.schedulers import FIFOScheduler, TrialScheduler
+
+from sweeps.pruning import Rungs
+from sweeps.requests import Job
+
+
+class RungSurvival(FIFOScheduler):
+    """Ray Tune's scheduler over the rungs of each sweep, None where it prunes nothing. Only the search is judged."""
+
+    def __init__(self, rungs: Mapping[str, Rungs | None]) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self._rungs = rungs
+
+    def on_trial_result(self, tune_controller: object, trial: Trial, result: Mapping[str, Any]) -> str:
+        """STOP or CONTINUE for a trial that reported."""
+        request = Job.model_validate_json(trial.config["job"]).request
+        rungs = self._rungs.get(trial.config["sweep"])
+        if rungs is None or result.get("state") != "RUNNING" or request.phase != "search":
+            return str(TrialScheduler.CONTINUE)
+        survives = rungs.learn(request.key, float(result["kimg"]), result)
+        return str(TrialScheduler.CONTINUE if survives else TrialScheduler.STOP)
+
+    def debug_string(self) -> str:
+        return f"{sum(rungs.count for rungs in self._rungs.values() if rungs is not None)} results at the rungs"
