@@ -5,6 +5,7 @@ import signal
 from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from multiprocessing.connection import Connection
+from pathlib import Path
 from typing import Any
 
 import psutil
@@ -12,7 +13,6 @@ import torch
 
 from gan import Compute
 from sweeps.errors import SweepError
-from sweeps.materials import MaterialSource
 from sweeps.packing import Load, Measurement, Memory, Packing, chosen_count, device_name, joint_rate, next_count
 from sweeps.packing_trial import PackedTrial, train_when_told
 
@@ -21,15 +21,16 @@ PATIENCE_S = 600.0  # for processes that start and warm up, or end their timed s
 
 
 def measure_packing(
-    load: Load, materials: MaterialSource, heard: Callable[[int, str], None], timed_s: float = TIMED_S
+    load: Load, extractor: Path, heard: Callable[[int, str], None], timed_s: float = TIMED_S
 ) -> Packing:
     """Measure 1, 2, 4 and more trials at once on the first device that this process sees, and choose.
 
-    `heard` is told each count and what came of it. Where memory does not suffice for a count, what was measured before
+    `extractor` is where the network lies that images are measured by. `heard` is told each count and what came of it.
+    Where memory does not suffice for a count, what was measured before
     is what there is. Raises what a trial raises.
     """
     found: list[Measurement] = []
-    with materials.extractor_path() as extractor, ExitStack() as ends:
+    with ExitStack() as ends:
         trial = PackedTrial(load.architecture, load.recipe, load.compute, load.threads, extractor)
         together = _Together(trial)
         ends.callback(together.end)

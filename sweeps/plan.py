@@ -13,7 +13,6 @@ from rich.text import Text
 from gan import DataRoot, GeneratorConfig, count_parameters, mac_g
 from sweeps.calibration import Calibration, calibrate
 from sweeps.corners import architecture_at, corners, planned_trials, sampled_points
-from sweeps.data_dir import default_data_dir
 from sweeps.model_spec import TeacherSpec
 from sweeps.packing import KeptPackings, Load, Packing
 from sweeps.plan_warnings import ASSUMED_FRONTIER, searches_nothing, warnings_of
@@ -94,7 +93,7 @@ class Plan:
         return {**asdict(self), "core_hours": self.core_hours}
 
 
-def plan_sweep(spec: SweepSpec, data_root: DataRoot, workers: int | None = None, data_dir: Path | None = None) -> Plan:
+def plan_sweep(spec: SweepSpec, data_root: DataRoot, *, data_dir: Path, workers: int | None = None) -> Plan:
     """What the sweep would do on this machine, after a calibration of some seconds. Nothing is written.
 
     How many trials share a GPU is what was measured before, if `data_dir` keeps it. Raises GanError where the data
@@ -112,7 +111,7 @@ def plan_sweep(spec: SweepSpec, data_root: DataRoot, workers: int | None = None,
     middle = ends[len(ends) // 2]
     timed = sorted({ends[0], middle, ends[-1]}, key=mac_g)
     calibration = calibrate(spec, data_root, timed, max(weights))
-    packing = _kept_packing(spec, workers, data_dir or default_data_dir())
+    packing = _kept_packing(spec, workers, data_dir)
     resources = spec.resources.packed(packing.trials) if packing else spec.resources
     slowdown = packing.slowdown if packing else 1.0
     phases = _phases(spec, calibration, [points[n] for n in feasible], [students[n] for n in feasible], slowdown)

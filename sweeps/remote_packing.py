@@ -63,4 +63,5 @@ def measure_on_cluster(
 
 
 def _measure(load: Load, materials: MaterialSource, *timed_s: float) -> Packing:
-    return measure_packing(load, materials, lambda count, said: None, *timed_s)
+    with materials.extractor_path() as extractor:
+        return measure_packing(load, extractor, lambda count, said: None, *timed_s)

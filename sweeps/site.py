@@ -115,8 +115,8 @@ class ThisMachine(Site):
         return Load.here(spec, self._num_cpus)
 
     def measure(self, load: Load, materials: MaterialSource, display: Display) -> Packing:
-        with display.step("packing", load.most) as update:
-            return measure_packing(load, materials, update)
+        with display.step("packing", load.most) as update, materials.extractor_path() as extractor:
+            return measure_packing(load, extractor, update)
 
     @contextmanager
     def session(self) -> Iterator[Share | None]:

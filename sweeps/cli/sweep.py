@@ -66,10 +66,12 @@ def plan(
     """What a sweep would do: trials, sizes, memory, disk and hours, measured for a few seconds. Runs nothing."""
     loaded = sweeps.load_specs(spec, overrides(trials=trials))
 
+    from sweeps.data_dir import default_data_dir
     from sweeps.plan import plan_sweep
 
     files = outside_files(data_root, no_download)
-    print_each([plan_sweep(one, files, workers, data_dir) for one in loaded], as_json)
+    kept = data_dir or default_data_dir()
+    print_each([plan_sweep(one, files, data_dir=kept, workers=workers) for one in loaded], as_json)
 
 
 @sweep_app.command("run")

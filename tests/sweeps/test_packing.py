@@ -15,14 +15,10 @@ from gan import (
     ClassifierCard,
     ClassifierConfig,
     Compute,
-    DatasetConfig,
     GanError,
-    default_data_root,
     save_classifier,
 )
 from sweeps.errors import SweepError
-from sweeps.extractors import ExtractorFiles
-from sweeps.materials import MaterialFiles
 from sweeps.packing import (
     KeptPackings,
     Load,
@@ -119,20 +115,19 @@ def load(tiny: dict[str, Any], spec_file: Any) -> Load:
 
 
 @pytest.fixture
-def materials(tmp_path: Path) -> MaterialFiles:
-    """An untrained extractor; nothing else is read."""
-    config, folder, none = ClassifierConfig(width=4, features=8), tmp_path / "classifier", tmp_path / "none"
+def extractor(tmp_path: Path) -> Path:
+    """An untrained one."""
+    config, folder = ClassifierConfig(width=4, features=8), tmp_path / "classifier"
     card = ClassifierCard(
         config=config, image_channels=1, num_classes=10, dataset="digits", dataset_digest="d", held_out_accuracy=0.1
     )
     save_classifier(folder, Classifier(config, 1, 10), card)
-    dataset = DatasetConfig.model_validate({"name": "digits"})
-    return MaterialFiles(dataset, default_data_root(), ExtractorFiles(folder, none), none, none)
+    return folder
 
 
-def test_trials_are_measured_together(materials: MaterialFiles, load: Load) -> None:
+def test_trials_are_measured_together(extractor: Path, load: Load) -> None:
     heard: list[tuple[int, str]] = []
-    packing = measure_packing(load, materials, lambda *said: heard.append(said), timed_s=0.5)
+    packing = measure_packing(load, extractor, lambda *said: heard.append(said), timed_s=0.5)
     assert packing.device == "CPU"
     counts = [measurement.trials for measurement in packing.measurements]
     assert counts in ([1], [1, 2])
@@ -168,12 +163,12 @@ def test_a_trial_without_memory_is_told_from_one_with_a_mistake(said: Exception 
         _answer(process, ours)
 
 
-def test_a_load_for_which_the_machine_has_no_gpu(materials: MaterialFiles, load: Load) -> None:
+def test_a_load_for_which_the_machine_has_no_gpu(extractor: Path, load: Load) -> None:
     if torch.cuda.is_available():
         pytest.skip("there is one")
     on_gpu = load.model_copy(update={"compute": Compute(device="cuda")})
     with pytest.raises(GanError, match="cuda is a GPU that PyTorch sees, got none"):
-        measure_packing(on_gpu, materials, lambda *_: None)
+        measure_packing(on_gpu, extractor, lambda *_: None)
 
 
 def test_what_was_measured_is_found_again_for_the_same_load_alone(load: Load, tmp_path: Path) -> None:

@@ -16,12 +16,12 @@ from sweeps.plan import Plan, plan_sweep
 
 
 @pytest.fixture
-def planned(tiny: dict[str, Any], spec_file: Any) -> Callable[..., Plan]:
+def planned(tiny: dict[str, Any], spec_file: Any, tmp_path: Path) -> Callable[..., Plan]:
     """Plans the tiny sweep with changes by dotted path."""
 
     def plan(**changes: Any) -> Plan:
-        dotted = {name.replace("__", "."): value for name, value in changes.items()}
-        return plan_sweep(sweeps.load_spec(spec_file(tiny), dotted), default_data_root(), workers=2)
+        spec = sweeps.load_spec(spec_file(tiny), {name.replace("__", "."): value for name, value in changes.items()})
+        return plan_sweep(spec, default_data_root(), data_dir=tmp_path, workers=2)
 
     return plan
 
