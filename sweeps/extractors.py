@@ -32,9 +32,9 @@ from gan import (
     train_classifier,
 )
 from gan.digests import value_digest
+from sweeps.display import Display, QuietDisplay
 from sweeps.errors import SweepError
 from sweeps.model_spec import InceptionSpec
-from sweeps.progress import Display, QuietDisplay
 from sweeps.spec import SweepSpec
 from sweeps.tags import IDENTITY, KIND
 from sweeps.tracking import Tracking

@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 
 from gan import DataRoot, GeneratorCard, ImportedCard, Metrics, Protocol, load_dataset
+from sweeps.display import Display
 from sweeps.extractors import find_or_make_extractor
 from sweeps.materials import MaterialFiles, MaterialSource
-from sweeps.progress import Display
 from sweeps.spec import SweepSpec
 from sweeps.tags import SHARED_PREFIX
 from sweeps.teachers import find_or_build_agreement_pool, find_or_build_pool, find_or_make_teacher

@@ -19,9 +19,9 @@ from pathlib import Path
 from mlflow.entities import Run
 from mlflow.exceptions import MlflowException
 
+from sweeps.display import Display
 from sweeps.driver import Driver
 from sweeps.errors import SweepError
-from sweeps.progress import Display
 from sweeps.tags import DRIVER
 from sweeps.tracking import Tracking
 

@@ -17,9 +17,9 @@ from ray.util.placement_group import PlacementGroup
 from cluster import TrialNeed
 from gan import DataRoot
 from sweeps.data_dir import writable
+from sweeps.display import Display, Refresh, Update, View
 from sweeps.foundation import Foundation, lay_foundation
 from sweeps.materials import MaterialFiles, PackedMaterials, StoredMaterials
-from sweeps.progress import Display, Refresh, Update, View
 from sweeps.reservation import options_in, run_reserved
 from sweeps.spec import SweepSpec
 from sweeps.tracking import Tracking

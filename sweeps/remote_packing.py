@@ -7,11 +7,11 @@ import ray
 from ray.util.placement_group import PlacementGroup
 
 from cluster import Node, TrialNeed, alive_nodes
+from sweeps.display import Display
 from sweeps.errors import SweepError
 from sweeps.materials import MaterialSource
 from sweeps.packing import Load, Packing
 from sweeps.packing_measurement import measure_packing
-from sweeps.progress import Display
 from sweeps.reservation import options_in, run_reserved
 
 ACCELERATOR = "accelerator_type:"  # before a GPU's name, among the resources of its node

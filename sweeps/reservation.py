@@ -9,8 +9,8 @@ from ray.util.placement_group import PlacementGroup, placement_group, remove_pla
 from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy
 
 from cluster import TrialNeed
+from sweeps.display import Display
 from sweeps.errors import SweepError
-from sweeps.progress import Display
 
 TRIES = 3  # of nodes that are lost on the way; what one has made is found by the next
 SILENCE_S = 10.0

@@ -20,6 +20,7 @@ from gan import DataRoot, default_data_root, load_dataset
 from sweeps.budget import Spending
 from sweeps.data_dir import default_data_dir
 from sweeps.delivery import Delivery, undelivered
+from sweeps.display import Display, QuietDisplay
 from sweeps.driver import sole_driver
 from sweeps.errors import SweepError, UndeliveredError
 from sweeps.extractors import find_or_make_extractor
@@ -27,7 +28,6 @@ from sweeps.flavour import register_students
 from sweeps.known_sweeps import find_sweep, spec_of_sweep
 from sweeps.lease import Lease, Leases
 from sweeps.phases import OpenSweep
-from sweeps.progress import Display, QuietDisplay
 from sweeps.queues import PhaseQueue
 from sweeps.reporting import Report, write_report
 from sweeps.site import Site, require_mounted, site_of

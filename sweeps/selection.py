@@ -16,9 +16,9 @@ from cluster import ray_session
 from gan import AnyGenerator, DataRoot, default_data_root, load_dataset
 from gan.seeds import seed_at
 from sweeps.data_dir import default_data_dir
+from sweeps.display import Display, QuietDisplay
 from sweeps.errors import SweepError
 from sweeps.extractors import Extractor, find_or_make_extractor
-from sweeps.progress import Display, QuietDisplay
 from sweeps.spec import SweepSpec
 from sweeps.tags import KIND
 from sweeps.teachers import find_or_make_teacher

@@ -25,13 +25,13 @@ from cluster import (
 )
 from gan import DataRoot
 from sweeps.corners import largest_of
+from sweeps.display import Display
 from sweeps.errors import SweepError
 from sweeps.foundation import Foundation, lay_foundation
 from sweeps.materials import MaterialSource
 from sweeps.packaging import packed_code
 from sweeps.packing import KeptPackings, Load, Packing
 from sweeps.packing_measurement import measure_packing
-from sweeps.progress import Display
 from sweeps.remote_foundation import lay_foundation_on_cluster
 from sweeps.remote_packing import gpus_on_cluster, measure_on_cluster
 from sweeps.resource_spec import ResourceSpec

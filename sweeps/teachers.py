@@ -39,11 +39,11 @@ from gan import (
 from gan.digests import array_digest, value_digest
 from gan.images import save_grid
 from gan.seeds import seed_at
+from sweeps.display import Display, QuietDisplay, Update
 from sweeps.errors import SweepError
 from sweeps.extractors import Extractor
 from sweeps.flavour import save_mlflow_model
 from sweeps.model_spec import ImportedTeacherSpec
-from sweeps.progress import Display, QuietDisplay, Update
 from sweeps.spec import SweepSpec
 from sweeps.tags import IDENTITY, KIND
 from sweeps.teacher_identity import imported_identity, stated, trained_identity

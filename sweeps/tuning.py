@@ -13,8 +13,8 @@ from analysis import TrialState
 from cluster import Share, TrialNeed
 from sweeps.budget import Spending
 from sweeps.delivery import Delivery
+from sweeps.display import Refresh
 from sweeps.errors import tells_of_memory
-from sweeps.progress import Refresh
 from sweeps.queues import JobQueue
 from sweeps.requests import Job
 from sweeps.trial import run_trial

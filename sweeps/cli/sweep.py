@@ -190,7 +190,7 @@ def _run(
     address: str | None = None,
     token_file: Path | None = None,
 ) -> "list[sweeps.Report]":
-    from sweeps.progress import display_for
+    from sweeps.display import display_for
 
     if address:
         from cluster import use_token

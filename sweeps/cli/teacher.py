@@ -26,7 +26,7 @@ def teacher_train(
     quiet: Quiet = False,
 ) -> None:
     """Train a spec's teacher and register it, unless the registry has it already."""
-    from sweeps.progress import display_for
+    from sweeps.display import display_for
     from sweeps.runner import train_teacher
 
     loaded = sweeps.load_spec(spec, overrides(seed=seed))
@@ -56,7 +56,7 @@ def teacher_select(
     as_json: Json = False,
 ) -> None:
     """Train the teacher at several widths and make the best the champion: lowest FID, ties by IS."""
-    from sweeps.progress import display_for
+    from sweeps.display import display_for
     from sweeps.selection import select_teacher, selection_table
 
     loaded = sweeps.load_spec(spec, overrides(seed=seed) | ({"teacher.candidates": width} if width else {}))

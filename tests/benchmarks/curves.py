@@ -36,7 +36,7 @@ SCHEMA = pa.schema(
 def record(data_dir: Path, workers: int | None) -> None:
     from rich.console import Console
 
-    from sweeps.progress import display_for
+    from sweeps.display import display_for
 
     sweeps.run_sweep(sweeps.load_spec(SPEC), data_dir, workers, display_for(Console(stderr=True)))
 

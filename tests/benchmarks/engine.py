@@ -31,8 +31,8 @@ from analysis import TrialState
 from cluster import TrialNeed, ray_session
 from gan import DistillationConfig, GeneratorConfig, count_parameters, default_data_root
 from sweeps.budget import Spending
+from sweeps.display import QuietDisplay
 from sweeps.phases import OpenSweep
-from sweeps.progress import QuietDisplay
 from sweeps.queues import PhaseQueue
 from sweeps.requests import Job, TrialRequest
 from sweeps.runner import open_sweep

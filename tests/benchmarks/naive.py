@@ -27,9 +27,9 @@ from rich.table import Table
 import sweeps
 from cluster import ray_session
 from gan import build_pool, count_parameters, default_data_root, load_generator, pool_latents
+from sweeps.display import QuietDisplay
 from sweeps.foundation import lay_foundation
 from sweeps.materials import MaterialFiles
-from sweeps.progress import QuietDisplay
 from sweeps.runner import open_sweep
 from sweeps.site import ThisMachine
 from sweeps.tracking import Tracking

@@ -32,8 +32,8 @@ import sweeps
 from cluster import Share, TeamServer, team_server
 from gan import default_data_root
 from sweeps.budget import Spending
+from sweeps.display import LineDisplay
 from sweeps.phases import OpenSweep
-from sweeps.progress import LineDisplay
 from sweeps.pruning import Rungs
 from sweeps.queues import Nothing, PhaseQueue
 from sweeps.requests import Job

@@ -25,8 +25,8 @@ from rich.table import Table
 
 import sweeps
 from gan import default_data_root
+from sweeps.display import QuietDisplay
 from sweeps.foundation import Foundation, lay_foundation
-from sweeps.progress import QuietDisplay
 from sweeps.runner import open_sweep
 from sweeps.site import ThisMachine
 from sweeps.tracking import Tracking

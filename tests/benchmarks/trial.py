@@ -22,8 +22,8 @@ from rich.table import Table
 
 import sweeps
 from gan import default_data_root
+from sweeps.display import QuietDisplay
 from sweeps.foundation import lay_foundation
-from sweeps.progress import QuietDisplay
 from sweeps.tracking import Tracking
 from sweeps.workspace import Workspace
 

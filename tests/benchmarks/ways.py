@@ -31,9 +31,9 @@ import sweeps
 from gan import Evaluator, Generator, TeacherPool, build_generator, default_data_root, distill, generate, load_generator
 from gan.features import extract
 from gan.metrics import FeatureStatistics, fid
+from sweeps.display import QuietDisplay
 from sweeps.foundation import Foundation, lay_foundation
 from sweeps.materials import Materials
-from sweeps.progress import QuietDisplay
 from sweeps.tracking import Tracking
 from sweeps.workspace import Workspace
 

@@ -11,7 +11,7 @@ import sweeps
 import sweeps.trial
 from gan import DistillationConfig, Evaluator, GanError, GeneratorConfig, Metrics, default_data_root
 from gan.digests import value_digest
-from sweeps.progress import QuietDisplay
+from sweeps.display import QuietDisplay
 from sweeps.queues import ListQueue, Nothing, PhaseQueue
 from sweeps.requests import Job, TrialRequest
 from sweeps.runner import open_sweep

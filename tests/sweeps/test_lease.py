@@ -11,8 +11,8 @@ from mlflow.exceptions import MlflowException
 
 import sweeps
 from sweeps import lease as leases
+from sweeps.display import QuietDisplay
 from sweeps.lease import Lease, Leases
-from sweeps.progress import QuietDisplay
 from sweeps.tags import DRIVER
 from sweeps.tracking import Tracking
 from sweeps.tracking_store import TrackingStore

@@ -9,9 +9,9 @@ import pytest
 import sweeps
 from cluster import TrialNeed, ray_session
 from gan import Compute, default_data_root
+from sweeps.display import QuietDisplay
 from sweeps.foundation import Foundation, lay_foundation
 from sweeps.materials import MaterialFiles, PackedMaterials, StoredMaterials
-from sweeps.progress import QuietDisplay
 from sweeps.spec import need_of
 from sweeps.tracking import Tracking
 from sweeps.tuning import placement_of

@@ -12,12 +12,12 @@ import sweeps
 from cluster import Node, TrialNeed, ray_session
 from gan import Compute, DataRoot, default_data_root
 from sweeps.calibration import Calibration, Pace
+from sweeps.display import Display, LineDisplay, QuietDisplay
 from sweeps.errors import SweepError
 from sweeps.materials import MaterialSource
 from sweeps.own_checks import _room
 from sweeps.packing import KeptPackings, Load, Measurement, Memory, Packing
 from sweeps.plan import Plan, plan_sweep
-from sweeps.progress import Display, LineDisplay, QuietDisplay
 from sweeps.remote_packing import gpus_of, measure_on_cluster
 from sweeps.resource_spec import ResourceSpec
 from sweeps.site import ThisMachine

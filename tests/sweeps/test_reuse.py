@@ -9,7 +9,7 @@ import yaml
 
 import sweeps
 from gan import default_data_root
-from sweeps.progress import QuietDisplay
+from sweeps.display import QuietDisplay
 from sweeps.results import sweep_table
 from sweeps.runner import open_sweep
 from sweeps.site import ThisMachine
