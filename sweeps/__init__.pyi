@@ -5,8 +5,8 @@ from .reporting import Report, write_report
 from .results import sweep_table
 from .runner import SweepResult, run_sweep, run_sweeps, train_teacher
 from .sampling import sample_to_file
-from .spec import SweepSpec
-from .spec_file import load_spec, load_specs, preset_names
+from .spec.file import load_spec, load_specs, preset_names
+from .spec.sweep import SweepSpec
 from .workspace import Workspace
 
 __all__ = [

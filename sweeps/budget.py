@@ -3,8 +3,8 @@
 import time
 from dataclasses import dataclass, field
 
-from sweeps.resource_spec import ResourceSpec
-from sweeps.spec import HOUR_S, BudgetSpec
+from sweeps.spec.resources import ResourceSpec
+from sweeps.spec.sweep import HOUR_S, BudgetSpec
 
 
 @dataclass

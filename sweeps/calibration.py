@@ -38,7 +38,7 @@ from gan import (
     save_checkpoint,
     train_gan,
 )
-from sweeps.spec import SweepSpec
+from sweeps.spec.sweep import SweepSpec
 
 WARM_UP_STEPS, TIMED_STEPS = 3, 12
 POOL_IMAGES = 1024

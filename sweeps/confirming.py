@@ -4,7 +4,7 @@ import pyarrow as pa
 
 from analysis import Phase
 from sweeps.known_sweeps import spec_of_sweep
-from sweeps.spec import SweepSpec
+from sweeps.spec.sweep import SweepSpec
 from sweeps.tags import SETTLED
 from sweeps.tracking import Tracking
 

@@ -34,8 +34,8 @@ from gan import (
 from gan.digests import value_digest
 from sweeps.display import Display, QuietDisplay
 from sweeps.errors import SweepError
-from sweeps.model_spec import InceptionSpec
-from sweeps.spec import SweepSpec
+from sweeps.spec.models import InceptionSpec
+from sweeps.spec.sweep import SweepSpec
 from sweeps.tags import IDENTITY, KIND
 from sweeps.tracking import Tracking
 from sweeps.workspace import Workspace

@@ -6,7 +6,7 @@ from gan import DataRoot, GeneratorCard, ImportedCard, Metrics, Protocol, load_d
 from sweeps.display import Display
 from sweeps.extractors import find_or_make_extractor
 from sweeps.materials import MaterialFiles, MaterialSource
-from sweeps.spec import SweepSpec
+from sweeps.spec.sweep import SweepSpec
 from sweeps.tags import SHARED_PREFIX
 from sweeps.teachers import find_or_build_agreement_pool, find_or_build_pool, find_or_make_teacher
 from sweeps.tracking import Tracking

@@ -7,8 +7,8 @@ import optuna
 import pyarrow as pa
 
 from analysis import COLUMNS, Phase, final_students, settings_of
-from sweeps.space import distributions
-from sweeps.spec import SweepSpec
+from sweeps.spec.space import distributions
+from sweeps.spec.sweep import SweepSpec
 
 FEWEST_ROWS = 8  # below that a forest of trees says nothing
 

@@ -3,7 +3,7 @@
 from mlflow.entities import Run
 
 from sweeps.errors import SweepError
-from sweeps.spec import SweepSpec
+from sweeps.spec.sweep import SweepSpec
 from sweeps.tags import spec_text
 from sweeps.tracking import Tracking
 

@@ -23,8 +23,8 @@ from cluster import (
 from gan import GanError, default_data_root, find_inception_weights, load_any_generator, load_dataset
 from sweeps.data_dir import DATABASE
 from sweeps.errors import SweepError
-from sweeps.model_spec import InceptionSpec
-from sweeps.spec import SweepSpec, need_of
+from sweeps.spec.models import InceptionSpec
+from sweeps.spec.sweep import SweepSpec, need_of
 from sweeps.teacher_identity import registered_teacher
 from sweeps.tracking import Tracking
 from sweeps.tracking_checks import tracking_checks

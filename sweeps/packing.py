@@ -15,11 +15,11 @@ from pydantic import ValidationError
 from gan import Compute, DistillationConfig, GeneratorConfig
 from gan.config import Config
 from gan.digests import value_digest
-from sweeps.corners import largest_student
-from sweeps.model_spec import ExtractorSpec
 from sweeps.packing_trial import Trace
-from sweeps.resource_spec import MOST_TRIALS_PER_GPU
-from sweeps.spec import SweepSpec
+from sweeps.spec.models import ExtractorSpec
+from sweeps.spec.points import largest_student
+from sweeps.spec.resources import MOST_TRIALS_PER_GPU
+from sweeps.spec.sweep import SweepSpec
 
 LEAST_GAIN = 0.1  # of images per second, by a doubling
 MOST_MEMORY = 0.9  # of the device's

@@ -8,7 +8,6 @@ import pyarrow as pa
 from mlflow.exceptions import MlflowException
 
 import analysis
-from sweeps.corners import planned_trials
 from sweeps.delivery import Delivery
 from sweeps.foundation import Foundation
 from sweeps.journal import Record
@@ -29,8 +28,9 @@ from sweeps.requests import Job, TrialRequest
 from sweeps.results import table_of
 from sweeps.reuse import Reuse
 from sweeps.search import StudyQueue
-from sweeps.space import Value
-from sweeps.spec import PhaseName, SweepSpec
+from sweeps.spec.points import planned_trials
+from sweeps.spec.space import Value
+from sweeps.spec.sweep import PhaseName, SweepSpec
 from sweeps.study import has_study, open_storage, open_study
 from sweeps.tags import PHASE, PROTOCOL, TEACHER_DIGEST
 from sweeps.tracking import Tracking

@@ -12,7 +12,7 @@ from analysis import Findings, Strip
 from gan import AnyGenerator, evaluation_latents, generate, load_any_generator
 from gan.seeds import generator_at
 from sweeps.errors import SweepError
-from sweeps.spec import SweepSpec
+from sweeps.spec.sweep import SweepSpec
 from sweeps.tracking import Tracking
 
 COLUMNS = 12  # images in a strip

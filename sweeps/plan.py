@@ -12,13 +12,13 @@ from rich.text import Text
 
 from gan import DataRoot, GeneratorConfig, count_parameters, mac_g
 from sweeps.calibration import Calibration, calibrate
-from sweeps.corners import architecture_at, corners, planned_trials, sampled_points
-from sweeps.model_spec import TeacherSpec
 from sweeps.packing import KeptPackings, Load, Packing
 from sweeps.plan_warnings import ASSUMED_FRONTIER, searches_nothing, warnings_of
-from sweeps.resource_spec import ResourceSpec
-from sweeps.space import Value, extremes
-from sweeps.spec import HOUR_S, SweepSpec
+from sweeps.spec.models import TeacherSpec
+from sweeps.spec.points import architecture_at, corners, planned_trials, sampled_points
+from sweeps.spec.resources import ResourceSpec
+from sweeps.spec.space import Value, extremes
+from sweeps.spec.sweep import HOUR_S, SweepSpec
 
 
 @dataclass(frozen=True)

@@ -3,9 +3,9 @@
 import os
 from collections.abc import Iterator
 
-from sweeps.corners import listed_points
-from sweeps.model_spec import InceptionSpec
-from sweeps.spec import SweepSpec
+from sweeps.spec.models import InceptionSpec
+from sweeps.spec.points import listed_points
+from sweeps.spec.sweep import SweepSpec
 
 ASSUMED_FRONTIER = 8  # students; how many there are is what the sweep finds out
 SAMPLES_PER_FEATURE = 10

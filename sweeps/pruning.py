@@ -13,8 +13,8 @@ import moocore
 import numpy as np
 
 from sweeps.ledger import finite_objectives
-from sweeps.search_spec import OBJECTIVES, PruningSpec
-from sweeps.spec import SweepSpec
+from sweeps.spec.search import OBJECTIVES, PruningSpec
+from sweeps.spec.sweep import SweepSpec
 
 Minimised = tuple[float, float]  # (cost, quality), the smaller the better
 

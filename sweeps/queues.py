@@ -11,7 +11,7 @@ from enum import Enum
 from typing import Any
 
 from sweeps.requests import Job
-from sweeps.spec import PhaseName
+from sweeps.spec.sweep import PhaseName
 
 
 class Nothing(Enum):

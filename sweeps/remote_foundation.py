@@ -21,7 +21,7 @@ from sweeps.display import Display, Refresh, Update, View
 from sweeps.foundation import Foundation, lay_foundation
 from sweeps.materials import MaterialFiles, PackedMaterials, StoredMaterials
 from sweeps.reservation import options_in, run_reserved
-from sweeps.spec import SweepSpec
+from sweeps.spec.sweep import SweepSpec
 from sweeps.tracking import Tracking
 from sweeps.workspace import Workspace
 

@@ -19,8 +19,8 @@ from sweeps.importance import importances
 from sweeps.known_sweeps import find_sweep, spec_of_sweep
 from sweeps.pictures import interpolation_strips, sample_strips
 from sweeps.reading import read_trials
-from sweeps.spec import SweepSpec
-from sweeps.spec_file import preset_names
+from sweeps.spec.file import preset_names
+from sweeps.spec.sweep import SweepSpec
 from sweeps.tags import VERSION, spec_text
 from sweeps.tracking import Tracking
 from sweeps.workspace import Workspace

@@ -12,7 +12,7 @@ from sweeps.delivery import Delivery
 from sweeps.journal import Event, Record
 from sweeps.ledger import Objectives, finite_objectives, record_of
 from sweeps.requests import Job
-from sweeps.space import Value
+from sweeps.spec.space import Value
 from sweeps.tags import PARENT, PHASE, POINT, REUSED, TRIAL, TRIAL_KEY
 from sweeps.tracking import Tracking
 from sweeps.trial_storage import TrialStorage

@@ -31,7 +31,7 @@ from sweeps.phases import OpenSweep
 from sweeps.queues import PhaseQueue
 from sweeps.reporting import Report, write_report
 from sweeps.site import Site, require_mounted, site_of
-from sweeps.spec import SweepSpec
+from sweeps.spec.sweep import SweepSpec
 from sweeps.tags import GROUP, SHARED_PREFIX, VERSION, spec_tags, spec_text
 from sweeps.teachers import Teacher, find_or_make_teacher
 from sweeps.tracking import Tracking

@@ -15,13 +15,13 @@ import optuna
 from optuna.trial import TrialState
 
 from gan.seeds import seed_at
-from sweeps.corners import LISTED_POINTS, listed_points
 from sweeps.ledger import Ledger, Objectives, finite_objectives, next_ordinal, settled_in
 from sweeps.queues import JobQueue, Nothing
 from sweeps.requests import Job, TrialRequest
 from sweeps.reuse import Reuse
-from sweeps.space import Value, distributions, point_of
-from sweeps.spec import SweepSpec
+from sweeps.spec.points import LISTED_POINTS, listed_points
+from sweeps.spec.space import Value, distributions, point_of
+from sweeps.spec.sweep import SweepSpec
 
 PATIENCE = 2  # repeats before a sampler is led elsewhere, where all that is left can be listed
 PATIENCE_WITHOUT_LIST = 20

@@ -19,7 +19,7 @@ from sweeps.data_dir import default_data_dir
 from sweeps.display import Display, QuietDisplay
 from sweeps.errors import SweepError
 from sweeps.extractors import Extractor, find_or_make_extractor
-from sweeps.spec import SweepSpec
+from sweeps.spec.sweep import SweepSpec
 from sweeps.tags import KIND
 from sweeps.teachers import find_or_make_teacher
 from sweeps.tracking import Tracking

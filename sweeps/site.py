@@ -24,7 +24,6 @@ from cluster import (
     require_schedulable,
 )
 from gan import DataRoot
-from sweeps.corners import largest_of
 from sweeps.display import Display
 from sweeps.errors import SweepError
 from sweeps.foundation import Foundation, lay_foundation
@@ -34,8 +33,9 @@ from sweeps.packing import KeptPackings, Load, Packing
 from sweeps.packing_measurement import measure_packing
 from sweeps.remote_foundation import lay_foundation_on_cluster
 from sweeps.remote_packing import gpus_on_cluster, measure_on_cluster
-from sweeps.resource_spec import ResourceSpec
-from sweeps.spec import SweepSpec, need_of
+from sweeps.spec.points import largest_of
+from sweeps.spec.resources import ResourceSpec
+from sweeps.spec.sweep import SweepSpec, need_of
 from sweeps.tracking import Tracking
 from sweeps.trial_storage import MountedTrials, TrialStorage, trials_of
 from sweeps.workspace import Workspace

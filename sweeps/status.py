@@ -8,7 +8,6 @@ from rich.table import Table
 from rich.text import Text
 
 import analysis
-from sweeps.corners import planned_trials
 from sweeps.driver import Driver, current_driver
 from sweeps.journal import Record
 from sweeps.known_sweeps import find_sweep, spec_of_sweep
@@ -16,7 +15,8 @@ from sweeps.lease import driver_elsewhere
 from sweeps.ledger import journaled_records
 from sweeps.reading import read_trials, with_newer_rows
 from sweeps.results import table_of
-from sweeps.spec import SweepSpec
+from sweeps.spec.points import planned_trials
+from sweeps.spec.sweep import SweepSpec
 from sweeps.tags import PHASE, REUSED, TRIAL
 from sweeps.tracking import Tracking
 from sweeps.trial_storage import MountedTrials

@@ -14,12 +14,12 @@ from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
 from optuna.trial import TrialState, create_trial
 
 from gan.seeds import seed_at
-from sweeps.corners import LISTED_POINTS, Params, each_once, first_points, frozen, listed_points
 from sweeps.distinct_nsgaii import DistinctNSGAII
 from sweeps.ledger import Ledger, settled_in
-from sweeps.search_spec import OBJECTIVES
-from sweeps.space import AnyDomain, distributions
-from sweeps.spec import SweepSpec
+from sweeps.spec.points import LISTED_POINTS, Params, each_once, first_points, frozen, listed_points
+from sweeps.spec.search import OBJECTIVES
+from sweeps.spec.space import AnyDomain, distributions
+from sweeps.spec.sweep import SweepSpec
 
 
 def open_storage(folder: Path) -> optuna.storages.BaseStorage:

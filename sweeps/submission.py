@@ -14,7 +14,7 @@ from gan.digests import value_digest
 from sweeps.errors import SweepError
 from sweeps.packaging import pack_code
 from sweeps.site import require_shared_storage
-from sweeps.spec import SweepSpec, need_of
+from sweeps.spec.sweep import SweepSpec, need_of
 from sweeps.submitted import TRACKING_URI
 
 SPEC_FILE = "sweep.yaml"

@@ -4,8 +4,8 @@ from mlflow.entities.model_registry import ModelVersion
 
 from gan import ImageDataset, ImportedConfig
 from gan.digests import file_digest, value_digest
-from sweeps.model_spec import ImportedTeacherSpec
-from sweeps.spec import SweepSpec
+from sweeps.spec.models import ImportedTeacherSpec
+from sweeps.spec.sweep import SweepSpec
 from sweeps.tracking import Tracking
 
 

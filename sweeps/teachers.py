@@ -43,8 +43,8 @@ from sweeps.display import Display, QuietDisplay, Update
 from sweeps.errors import SweepError
 from sweeps.extractors import Extractor
 from sweeps.flavour import save_mlflow_model
-from sweeps.model_spec import ImportedTeacherSpec
-from sweeps.spec import SweepSpec
+from sweeps.spec.models import ImportedTeacherSpec
+from sweeps.spec.sweep import SweepSpec
 from sweeps.tags import IDENTITY, KIND
 from sweeps.teacher_identity import imported_identity, stated, trained_identity
 from sweeps.tracking import Tracking

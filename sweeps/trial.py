@@ -35,7 +35,7 @@ from gan.losses import Features
 from sweeps.errors import tells_of_memory
 from sweeps.materials import Materials
 from sweeps.requests import Job
-from sweeps.search_spec import OBJECTIVES
+from sweeps.spec.search import OBJECTIVES
 from sweeps.trial_log import TakenOverError, TrialContext, TrialLog, costs_of, delivery_of
 
 

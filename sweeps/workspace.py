@@ -8,7 +8,7 @@ from pathlib import Path
 from sweeps.data_dir import DATABASE, local_store, writable
 from sweeps.driver import current_driver
 from sweeps.errors import SweepError
-from sweeps.spec import NAME_PATTERN
+from sweeps.spec.sweep import NAME_PATTERN
 from sweeps.tracking_store import TrackingStore
 
 

@@ -39,7 +39,7 @@ def init(
     ] = None,
 ) -> None:
     """Write a sweep with every key explained, and the schema that editors check it against."""
-    from sweeps.templates import write_template
+    from sweeps.spec.template import write_template
 
     for path in write_template(out, preset):
         console().print(f"  {path}", highlight=False, soft_wrap=True)
@@ -48,7 +48,7 @@ def init(
 @sweep_app.command("schema")
 def schema() -> None:
     """Print the JSON Schema of a sweep, for editors."""
-    from sweeps.templates import json_schema
+    from sweeps.spec.template import json_schema
 
     print_json(json_schema())
 

@@ -38,7 +38,7 @@ from sweeps.requests import Job, TrialRequest
 from sweeps.runner import open_sweep
 from sweeps.search import StudyQueue
 from sweeps.site import ThisMachine
-from sweeps.space import distributions
+from sweeps.spec.space import distributions
 from sweeps.study import GENERATION, open_storage, open_study
 from sweeps.tracking import Tracking
 from sweeps.trial import outcome

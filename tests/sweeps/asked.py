@@ -8,10 +8,10 @@ from ray.tune.search import Searcher
 import sweeps
 from analysis import TrialState as Ended
 from gan import DistillationConfig, GeneratorConfig
-from sweeps.corners import listed_points
 from sweeps.ledger import LedgerEntry
 from sweeps.requests import Job, TrialRequest
 from sweeps.search import StudyQueue
+from sweeps.spec.points import listed_points
 from sweeps.study import open_storage, open_study
 from sweeps.tune_searcher import QueueSearcher
 

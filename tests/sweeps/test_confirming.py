@@ -8,8 +8,8 @@ import analysis
 import sweeps
 from sweeps.confirming import confirmation_of, is_complete
 from sweeps.phases import scratch_twins
+from sweeps.spec.template import write_template
 from sweeps.tags import spec_tags
-from sweeps.templates import write_template
 from sweeps.tracking import Tracking
 
 

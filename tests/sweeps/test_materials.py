@@ -12,7 +12,7 @@ from gan import Compute, default_data_root
 from sweeps.display import QuietDisplay
 from sweeps.foundation import Foundation, lay_foundation
 from sweeps.materials import MaterialFiles, PackedMaterials, StoredMaterials
-from sweeps.spec import need_of
+from sweeps.spec.sweep import need_of
 from sweeps.tracking import Tracking
 from sweeps.tuning import placement_of
 from sweeps.workspace import Workspace

@@ -19,9 +19,9 @@ from sweeps.own_checks import _room
 from sweeps.packing import KeptPackings, Load, Measurement, Memory, Packing
 from sweeps.plan import Plan, plan_sweep
 from sweeps.remote_packing import gpus_of, measure_on_cluster
-from sweeps.resource_spec import ResourceSpec
 from sweeps.site import ThisMachine
-from sweeps.spec import SweepSpec, need_of
+from sweeps.spec.resources import ResourceSpec
+from sweeps.spec.sweep import SweepSpec, need_of
 from sweeps.workspace import Workspace
 from tests.sweeps.test_packing import load, materials
 

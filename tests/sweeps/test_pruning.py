@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from gan import DistillationConfig, GeneratorConfig
 from sweeps.pruning import Rungs, goes_on
 from sweeps.requests import Job, TrialRequest
-from sweeps.search_spec import PruningSpec
+from sweeps.spec.search import PruningSpec
 from sweeps.tune_scheduler import RungSurvival
 from tests.benchmarks.simulation import DATA, Curves, Simulation, spec_of
 

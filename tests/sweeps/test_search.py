@@ -9,7 +9,7 @@ from optuna.trial import TrialState
 from gan import DistillationConfig, GeneratorConfig, count_parameters, mac_g
 from sweeps import search as sweeps_search
 from sweeps.search import objectives_of
-from sweeps.space import ChoiceDomain, FloatDomain, IntDomain, distributions
+from sweeps.spec.space import ChoiceDomain, FloatDomain, IntDomain, distributions
 from tests.sweeps.asked import SMALL_SPACE, Search, grid_size, request_of
 
 

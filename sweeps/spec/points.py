@@ -7,8 +7,8 @@ from typing import Any
 import optuna
 
 from gan import DistillationConfig, GeneratorConfig, training_bytes
-from sweeps.space import Value, distributions, every_point, extremes, point_of
-from sweeps.spec import SweepSpec
+from sweeps.spec.space import Value, distributions, every_point, extremes, point_of
+from sweeps.spec.sweep import SweepSpec
 
 SAMPLED_POINTS = 300
 LISTED_POINTS = 2000  # a space of at most so many is gone through by list

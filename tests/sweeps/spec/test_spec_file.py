@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 
 import sweeps
-from sweeps.spec_file import MAX_BYTES
+from sweeps.spec.file import MAX_BYTES
 
 
 def mistake_of(path: Path) -> str:

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from sweeps.errors import SweepError
-from sweeps.spec import SweepSpec
-from sweeps.spec_file import preset_names
+from sweeps.spec.file import preset_names
+from sweeps.spec.sweep import SweepSpec
 
 SCHEMA_NAME = "ganlimit.schema.json"
 

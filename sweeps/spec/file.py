@@ -13,8 +13,8 @@ from pydantic import Tag, ValidationError
 from pydantic_core import ErrorDetails
 
 from sweeps.errors import SpecError, SweepError
-from sweeps.spec import SweepSpec
-from sweeps.spec_datasets import datasets_mistakes, members
+from sweeps.spec.datasets import datasets_mistakes, members
+from sweeps.spec.sweep import SweepSpec
 
 MAX_BYTES = 256 * 1024
 MAX_DEPTH = 20

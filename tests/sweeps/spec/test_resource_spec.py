@@ -9,9 +9,9 @@ import sweeps
 from cluster import Node, TrialNeed
 from gan import count_parameters
 from sweeps.budget import Spending
-from sweeps.corners import largest_of, largest_student
 from sweeps.runner import _refuse_other_spec
-from sweeps.spec import need_of
+from sweeps.spec.points import largest_of, largest_student
+from sweeps.spec.sweep import need_of
 from sweeps.tags import spec_tags
 
 

@@ -23,10 +23,10 @@ from gan.config import Config
 from gan.models import BLOCKS, BlockName
 from gan.seeds import seed_at
 from sweeps.errors import SweepError
-from sweeps.model_spec import AnyTeacherSpec, ExtractorSpec, InceptionSpec, TeacherSpec
-from sweeps.resource_spec import ClusterSpec, ResourceSpec
-from sweeps.search_spec import SearchSpec, Seed
-from sweeps.space import AnyDomain, ChoiceDomain, Value, bounds, extremes
+from sweeps.spec.models import AnyTeacherSpec, ExtractorSpec, InceptionSpec, TeacherSpec
+from sweeps.spec.resources import ClusterSpec, ResourceSpec
+from sweeps.spec.search import SearchSpec, Seed
+from sweeps.spec.space import AnyDomain, ChoiceDomain, Value, bounds, extremes
 
 HOUR_S = 3600.0
 NAME_PATTERN = r"^[a-z0-9][a-z0-9_-]{0,62}$"

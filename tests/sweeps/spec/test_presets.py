@@ -4,7 +4,7 @@ import pytest
 
 import sweeps
 from gan import GeneratorConfig, count_parameters
-from sweeps.spec_file import preset_names
+from sweeps.spec.file import preset_names
 
 # Data set, teacher's and student's width, their parameters with BatchNorm and without bias, and the published ratio.
 PAPER = [
