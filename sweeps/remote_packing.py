@@ -10,8 +10,8 @@ from cluster import Node, TrialNeed, alive_nodes
 from sweeps.display import Display
 from sweeps.errors import SweepError
 from sweeps.materials import MaterialSource
-from sweeps.packing import Load, Packing
-from sweeps.packing_measurement import measure_packing
+from sweeps.planning.packing import Load, Packing
+from sweeps.planning.packing_measurement import measure_packing
 from sweeps.reservation import options_in, run_reserved
 
 ACCELERATOR = "accelerator_type:"  # before a GPU's name, among the resources of its node

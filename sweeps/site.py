@@ -29,8 +29,8 @@ from sweeps.errors import SweepError
 from sweeps.foundation import Foundation, lay_foundation
 from sweeps.materials import MaterialSource
 from sweeps.packaging import packed_code
-from sweeps.packing import KeptPackings, Load, Packing
-from sweeps.packing_measurement import measure_packing
+from sweeps.planning.packing import KeptPackings, Load, Packing
+from sweeps.planning.packing_measurement import measure_packing
 from sweeps.remote_foundation import lay_foundation_on_cluster
 from sweeps.remote_packing import gpus_on_cluster, measure_on_cluster
 from sweeps.spec.points import largest_of

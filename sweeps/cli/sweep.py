@@ -67,7 +67,7 @@ def plan(
     loaded = sweeps.load_specs(spec, overrides(trials=trials))
 
     from sweeps.data_dir import default_data_dir
-    from sweeps.plan import plan_sweep
+    from sweeps.planning.plan import plan_sweep
 
     files = outside_files(data_root, no_download)
     kept = data_dir or default_data_dir()

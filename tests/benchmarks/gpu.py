@@ -51,8 +51,8 @@ from gan import (
 )
 from sweeps.extractors import ExtractorFiles
 from sweeps.materials import MaterialFiles
-from sweeps.packing import Load, Packing, device_name
-from sweeps.packing_measurement import measure_packing
+from sweeps.planning.packing import Load, Packing, device_name
+from sweeps.planning.packing_measurement import measure_packing
 
 BATCH, FLOAT32 = 64, "float32"
 

@@ -7,23 +7,23 @@ from typing import Any
 import pytest
 import torch
 from rich.console import Console
+from tests.sweeps.test_packing import load, materials
 
 import sweeps
 from cluster import Node, TrialNeed, ray_session
 from gan import Compute, DataRoot, default_data_root
-from sweeps.calibration import Calibration, Pace
 from sweeps.display import Display, LineDisplay, QuietDisplay
 from sweeps.errors import SweepError
 from sweeps.materials import MaterialSource
 from sweeps.own_checks import _room
-from sweeps.packing import KeptPackings, Load, Measurement, Memory, Packing
-from sweeps.plan import Plan, plan_sweep
+from sweeps.planning.calibration import Calibration, Pace
+from sweeps.planning.packing import KeptPackings, Load, Measurement, Memory, Packing
+from sweeps.planning.plan import Plan, plan_sweep
 from sweeps.remote_packing import gpus_of, measure_on_cluster
 from sweeps.site import ThisMachine
 from sweeps.spec.resources import ResourceSpec
 from sweeps.spec.sweep import SweepSpec, need_of
 from sweeps.workspace import Workspace
-from tests.sweeps.test_packing import load, materials
 
 __all__ = ["load", "materials"]  # fixtures
 
@@ -126,8 +126,8 @@ def test_a_machine_without_a_gpu_has_no_room(auto: SweepSpec) -> None:
 
 def planned(auto: SweepSpec, data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> Plan:
     paces = tuple(Pace(mode, 0.1, 3600.0, 0.0, 0.0) for mode in ("teacher", "joint", "distilled", "scratch"))
-    monkeypatch.setattr("sweeps.plan.calibrate", lambda *_: Calibration(paces, 1.0, 0))
-    monkeypatch.setattr("sweeps.packing.device_name", lambda _: "NVIDIA H100")
+    monkeypatch.setattr("sweeps.planning.plan.calibrate", lambda *_: Calibration(paces, 1.0, 0))
+    monkeypatch.setattr("sweeps.planning.packing.device_name", lambda _: "NVIDIA H100")
     monkeypatch.setattr("torch.cuda.device_count", lambda: 1)
     monkeypatch.setattr("os.cpu_count", lambda: 8)
     return plan_sweep(auto, default_data_root(), data_dir=data_dir)

@@ -13,8 +13,17 @@ import torch
 
 from gan import Compute
 from sweeps.errors import SweepError
-from sweeps.packing import Load, Measurement, Memory, Packing, chosen_count, device_name, joint_rate, next_count
-from sweeps.packing_trial import PackedTrial, train_when_told
+from sweeps.planning.packing import (
+    Load,
+    Measurement,
+    Memory,
+    Packing,
+    chosen_count,
+    device_name,
+    joint_rate,
+    next_count,
+)
+from sweeps.planning.packing_trial import PackedTrial, train_when_told
 
 TIMED_S = 4.0
 PATIENCE_S = 600.0  # for processes that start and warm up, or end their timed steps

@@ -11,9 +11,9 @@ from rich.table import Table
 from rich.text import Text
 
 from gan import DataRoot, GeneratorConfig, count_parameters, mac_g
-from sweeps.calibration import Calibration, calibrate
-from sweeps.packing import KeptPackings, Load, Packing
-from sweeps.plan_warnings import ASSUMED_FRONTIER, searches_nothing, warnings_of
+from sweeps.planning.calibration import Calibration, calibrate
+from sweeps.planning.packing import KeptPackings, Load, Packing
+from sweeps.planning.warnings import ASSUMED_FRONTIER, searches_nothing, warnings_of
 from sweeps.spec.models import TeacherSpec
 from sweeps.spec.points import architecture_at, corners, planned_trials, sampled_points
 from sweeps.spec.resources import ResourceSpec

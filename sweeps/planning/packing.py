@@ -15,7 +15,7 @@ from pydantic import ValidationError
 from gan import Compute, DistillationConfig, GeneratorConfig
 from gan.config import Config
 from gan.digests import value_digest
-from sweeps.packing_trial import Trace
+from sweeps.planning.packing_trial import Trace
 from sweeps.spec.models import ExtractorSpec
 from sweeps.spec.points import largest_student
 from sweeps.spec.resources import MOST_TRIALS_PER_GPU

@@ -10,9 +10,9 @@ import pytest
 
 import sweeps
 from gan import count_parameters, default_data_root
-from sweeps.calibration import Calibration, Pace
 from sweeps.cli import main
-from sweeps.plan import Plan, plan_sweep
+from sweeps.planning.calibration import Calibration, Pace
+from sweeps.planning.plan import Plan, plan_sweep
 
 
 @pytest.fixture
@@ -73,7 +73,7 @@ def test_a_sweep_that_searches_nothing_says_what_it_assumes(
 ) -> None:
     """As NAME-confirmed: how many students there are to confirm is what other sweeps found."""
     paces = tuple(Pace(mode, 0.1, 1.0, 1.0, 1.0) for mode in ("teacher", "joint", "distilled", "scratch"))
-    monkeypatch.setattr("sweeps.plan.calibrate", lambda *_: Calibration(paces, 1.0, 0))
+    monkeypatch.setattr("sweeps.planning.plan.calibrate", lambda *_: Calibration(paces, 1.0, 0))
     phases = ["search", "confirm", "baseline"]
     plan = planned(search__trials=0, search__points=[], phases=phases, confirm={"seeds": 2, "around": 1})
     trials = {phase.name: phase.trials for phase in plan.phases}

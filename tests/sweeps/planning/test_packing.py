@@ -19,7 +19,7 @@ from gan import (
     save_classifier,
 )
 from sweeps.errors import SweepError
-from sweeps.packing import (
+from sweeps.planning.packing import (
     KeptPackings,
     Load,
     Measurement,
@@ -29,7 +29,7 @@ from sweeps.packing import (
     joint_rate,
     next_count,
 )
-from sweeps.packing_measurement import _answer, measure_packing
+from sweeps.planning.packing_measurement import _answer, measure_packing
 
 GIB = 2**30
 H100 = Memory(total_bytes=80 * GIB, before_bytes=GIB)
