@@ -1,5 +1,6 @@
 from .errors import SpecError, SweepError, UndeliveredError
 from .export import Export, export_sweeps
+from .ledger.workspace import Workspace
 from .reading import StoredTrials, read_trials
 from .reporting import Report, write_report
 from .results import sweep_table
@@ -7,7 +8,6 @@ from .runner import SweepResult, run_sweep, run_sweeps, train_teacher
 from .sampling import sample_to_file
 from .spec.file import load_spec, load_specs, preset_names
 from .spec.sweep import SweepSpec
-from .workspace import Workspace
 
 __all__ = [
     "Export",

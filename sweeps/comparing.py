@@ -10,10 +10,10 @@ from rich.table import Table
 
 import analysis
 from sweeps.errors import SweepError
-from sweeps.known_sweeps import find_sweeps
+from sweeps.ledger.sweeps import find_sweeps
+from sweeps.ledger.tracking import Tracking
+from sweeps.ledger.workspace import Workspace
 from sweeps.reading import read_trials
-from sweeps.tracking import Tracking
-from sweeps.workspace import Workspace
 
 
 @dataclass(frozen=True)

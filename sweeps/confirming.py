@@ -3,10 +3,10 @@
 import pyarrow as pa
 
 from analysis import Phase
-from sweeps.known_sweeps import spec_of_sweep
+from sweeps.ledger.sweeps import spec_of_sweep
+from sweeps.ledger.tags import SETTLED
+from sweeps.ledger.tracking import Tracking
 from sweeps.spec.sweep import SweepSpec
-from sweeps.tags import SETTLED
-from sweeps.tracking import Tracking
 
 
 def confirmation_of(tracking: Tracking, name: str, seeds: int | None = None) -> SweepSpec:

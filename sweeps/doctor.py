@@ -23,12 +23,12 @@ from cluster import (
 )
 from sweeps.errors import SweepError
 from sweeps.inspecting import DRIVER, inspect_by_job, inspect_directly
+from sweeps.ledger.workspace import Workspace
 from sweeps.own_checks import HERE, checks_of_this_machine, packages_check, teacher_checks
 from sweeps.site import PACKAGES
 from sweeps.spec.models import ImportedTeacherSpec
 from sweeps.spec.sweep import SweepSpec, need_of
 from sweeps.submission import require_public
-from sweeps.workspace import Workspace
 
 TRACKING = "tracking server"
 

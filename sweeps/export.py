@@ -10,10 +10,10 @@ from rich.console import Console
 
 import analysis
 from sweeps.errors import SweepError
-from sweeps.known_sweeps import find_sweeps
+from sweeps.ledger.sweeps import find_sweeps
+from sweeps.ledger.tracking import Tracking
+from sweeps.ledger.workspace import Workspace
 from sweeps.reading import read_trials
-from sweeps.tracking import Tracking
-from sweeps.workspace import Workspace
 
 FORMATS: dict[str, Callable[[pa.Table, Path], None]] = {".parquet": analysis.write_table, ".csv": analysis.write_csv}
 

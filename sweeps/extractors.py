@@ -34,11 +34,11 @@ from gan import (
 from gan.digests import value_digest
 from sweeps.display import Display, QuietDisplay
 from sweeps.errors import SweepError
+from sweeps.ledger.tags import IDENTITY, KIND
+from sweeps.ledger.tracking import Tracking
+from sweeps.ledger.workspace import Workspace
 from sweeps.spec.models import InceptionSpec
 from sweeps.spec.sweep import SweepSpec
-from sweeps.tags import IDENTITY, KIND
-from sweeps.tracking import Tracking
-from sweeps.workspace import Workspace
 
 
 @dataclass(frozen=True)

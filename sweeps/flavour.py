@@ -17,8 +17,8 @@ from mlflow.models import infer_signature
 
 import analysis
 from gan import Generator, load_generator
-from sweeps.tags import IDENTITY
-from sweeps.tracking import Tracking
+from sweeps.ledger.tags import IDENTITY
+from sweeps.ledger.tracking import Tracking
 
 EXAMPLE_BATCH = 2  # torch.export takes a batch of 1 for a constant
 

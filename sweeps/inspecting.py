@@ -75,8 +75,8 @@ def _of_driver(probe: Probe) -> list[Check]:
     if probe.tracking_uri is None:
         return []
     try:
+        from sweeps.ledger.store import TrackingStore
         from sweeps.tracking_checks import tracking_checks
-        from sweeps.tracking_store import TrackingStore
     except ImportError as error:
         return [Check(DRIVER, "packages", f"{error} on the driver's node", "Install ganlimit on all nodes.")]
     return tracking_checks(DRIVER, TrackingStore(probe.tracking_uri))

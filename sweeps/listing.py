@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 from rich.table import Table
 
-from sweeps.tracking import Tracking
+from sweeps.ledger.tracking import Tracking
 
 if TYPE_CHECKING:
     pass

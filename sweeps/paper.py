@@ -9,10 +9,10 @@ from rich.table import Table
 
 import analysis
 from sweeps.errors import SweepError
-from sweeps.known_sweeps import spec_of_sweep
+from sweeps.ledger.sweeps import spec_of_sweep
+from sweeps.ledger.tracking import Tracking
+from sweeps.ledger.workspace import Workspace
 from sweeps.reading import read_trials
-from sweeps.tracking import Tracking
-from sweeps.workspace import Workspace
 
 
 @dataclass(frozen=True)

@@ -8,10 +8,11 @@ import pyarrow as pa
 from mlflow.exceptions import MlflowException
 
 import analysis
-from sweeps.delivery import Delivery
 from sweeps.foundation import Foundation
-from sweeps.journal import Record
-from sweeps.ledger import (
+from sweeps.ledger.delivery import Delivery
+from sweeps.ledger.folders import TrialStorage
+from sweeps.ledger.journal import Record
+from sweeps.ledger.records import (
     Ledger,
     Objectives,
     all_records,
@@ -22,6 +23,8 @@ from sweeps.ledger import (
     ordinal,
     settled_in,
 )
+from sweeps.ledger.tags import PHASE, PROTOCOL, TEACHER_DIGEST
+from sweeps.ledger.tracking import Tracking
 from sweeps.pruning import Rungs
 from sweeps.queues import JobQueue, ListQueue
 from sweeps.requests import Job, TrialRequest
@@ -32,10 +35,7 @@ from sweeps.spec.points import planned_trials
 from sweeps.spec.space import Value
 from sweeps.spec.sweep import PhaseName, SweepSpec
 from sweeps.study import has_study, open_storage, open_study
-from sweeps.tags import PHASE, PROTOCOL, TEACHER_DIGEST
-from sweeps.tracking import Tracking
 from sweeps.trial_log import TrialContext, close_running
-from sweeps.trial_storage import TrialStorage
 
 
 class OpenSweep:

@@ -12,8 +12,8 @@ from analysis import Findings, Strip
 from gan import AnyGenerator, evaluation_latents, generate, load_any_generator
 from gan.seeds import generator_at
 from sweeps.errors import SweepError
+from sweeps.ledger.tracking import Tracking
 from sweeps.spec.sweep import SweepSpec
-from sweeps.tracking import Tracking
 
 COLUMNS = 12  # images in a strip
 MOST_STUDENTS = 24  # of a long frontier

@@ -12,7 +12,7 @@ from typing import Any
 import moocore
 import numpy as np
 
-from sweeps.ledger import finite_objectives
+from sweeps.ledger.records import finite_objectives
 from sweeps.spec.search import OBJECTIVES, PruningSpec
 from sweeps.spec.sweep import SweepSpec
 

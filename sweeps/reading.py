@@ -28,14 +28,14 @@ import pyarrow.compute as pc
 from mlflow.entities import Run
 
 from analysis import TrialState, trial_table, validate
-from sweeps.journal import Record
-from sweeps.known_sweeps import find_sweep
-from sweeps.ledger import record_of
+from sweeps.ledger.journal import Record
+from sweeps.ledger.records import record_of
+from sweeps.ledger.sweeps import find_sweep
+from sweeps.ledger.tags import REOPENED, SETTLED, STATE, TRIAL_KEY
+from sweeps.ledger.tracking import Tracking
+from sweeps.ledger.workspace import Workspace
 from sweeps.results import row_of, shared_columns
 from sweeps.run_cache import START_MS, RunCache, source_of, with_start
-from sweeps.tags import REOPENED, SETTLED, STATE, TRIAL_KEY
-from sweeps.tracking import Tracking
-from sweeps.workspace import Workspace
 
 # By how much a run may begin, by its node's clock, before others that the store heard of earlier: for clocks that
 # differ, and for tries to reach a store that is away.

@@ -16,14 +16,14 @@ from ray.util.placement_group import PlacementGroup
 
 from cluster import TrialNeed
 from gan import DataRoot
-from sweeps.data_dir import writable
 from sweeps.display import Display, Refresh, Update, View
 from sweeps.foundation import Foundation, lay_foundation
+from sweeps.ledger.data_dir import writable
+from sweeps.ledger.tracking import Tracking
+from sweeps.ledger.workspace import Workspace
 from sweeps.materials import MaterialFiles, PackedMaterials, StoredMaterials
 from sweeps.reservation import options_in, run_reserved
 from sweeps.spec.sweep import SweepSpec
-from sweeps.tracking import Tracking
-from sweeps.workspace import Workspace
 
 
 @dataclass(frozen=True)

@@ -7,11 +7,11 @@ from typing import Any
 import pyarrow as pa
 
 from analysis import AGREEMENT, TrialState, trial_table
-from sweeps.journal import Record
-from sweeps.known_sweeps import find_sweep
-from sweeps.ledger import stored_records
-from sweeps.tags import ERROR, PHASE, POINT, REUSED, SHARED_PREFIX, TRIAL
-from sweeps.tracking import Tracking
+from sweeps.ledger.journal import Record
+from sweeps.ledger.records import stored_records
+from sweeps.ledger.sweeps import find_sweep
+from sweeps.ledger.tags import ERROR, PHASE, POINT, REUSED, SHARED_PREFIX, TRIAL
+from sweeps.ledger.tracking import Tracking
 
 # Tags of the parent run that every row repeats, so that a table needs nothing beside it.
 SHARED_TEXT = ("dataset", "teacher_version", "teacher_digest", "protocol_digest", "extractor")

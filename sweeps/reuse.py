@@ -8,14 +8,14 @@ import json
 from collections.abc import Iterator, Mapping
 
 from analysis import TrialState
-from sweeps.delivery import Delivery
-from sweeps.journal import Event, Record
-from sweeps.ledger import Objectives, finite_objectives, record_of
+from sweeps.ledger.delivery import Delivery
+from sweeps.ledger.folders import TrialStorage
+from sweeps.ledger.journal import Event, Record
+from sweeps.ledger.records import Objectives, finite_objectives, record_of
+from sweeps.ledger.tags import PARENT, PHASE, POINT, REUSED, TRIAL, TRIAL_KEY
+from sweeps.ledger.tracking import Tracking
 from sweeps.requests import Job
 from sweeps.spec.space import Value
-from sweeps.tags import PARENT, PHASE, POINT, REUSED, TRIAL, TRIAL_KEY
-from sweeps.tracking import Tracking
-from sweeps.trial_storage import TrialStorage
 
 
 class Reuse:

@@ -18,29 +18,29 @@ from mlflow.exceptions import MlflowException
 from analysis import TrialState
 from gan import DataRoot, default_data_root, load_dataset
 from sweeps.budget import Spending
-from sweeps.data_dir import default_data_dir
-from sweeps.delivery import Delivery, undelivered
 from sweeps.display import Display, QuietDisplay
-from sweeps.driver import sole_driver
 from sweeps.errors import SweepError, UndeliveredError
 from sweeps.extractors import find_or_make_extractor
 from sweeps.flavour import register_students
-from sweeps.known_sweeps import find_sweep, spec_of_sweep
-from sweeps.lease import Lease, Leases
+from sweeps.ledger.data_dir import default_data_dir
+from sweeps.ledger.delivery import Delivery, undelivered
+from sweeps.ledger.folders import MountedTrials, trials_of
+from sweeps.ledger.lease import Lease, Leases
+from sweeps.ledger.lock import sole_driver
+from sweeps.ledger.sweeps import find_sweep, spec_of_sweep
+from sweeps.ledger.tags import GROUP, SHARED_PREFIX, VERSION, spec_tags, spec_text
+from sweeps.ledger.tracking import Tracking
+from sweeps.ledger.workspace import Workspace
 from sweeps.phases import OpenSweep
 from sweeps.queues import PhaseQueue
 from sweeps.reporting import Report, write_report
 from sweeps.site import Site, require_mounted, site_of
 from sweeps.spec.sweep import SweepSpec
-from sweeps.tags import GROUP, SHARED_PREFIX, VERSION, spec_tags, spec_text
 from sweeps.teachers import Teacher, find_or_make_teacher
-from sweeps.tracking import Tracking
 from sweeps.trial_log import close_running
-from sweeps.trial_storage import MountedTrials, trials_of
 from sweeps.tune_scheduler import RungSurvival
 from sweeps.tuning import run_trials
 from sweeps.view import SweepView
-from sweeps.workspace import Workspace
 
 VERSIONED = ("ganlimit", "torch", "torchvision", "torch-fidelity", "ray", "optuna", "mlflow")  # told by the report
 MAY_GROW = ("search.trials", "confirm.seeds")  # of what is there nothing is done again or lost

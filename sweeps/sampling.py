@@ -7,10 +7,10 @@ import torch
 from gan import AnyGenerator, GeneratorCard, ImportedCard, generate, load_any_generator
 from gan.images import save_grid
 from gan.seeds import generator_at
-from sweeps.data_dir import default_data_dir
 from sweeps.errors import SweepError
-from sweeps.tracking import Tracking
-from sweeps.workspace import Workspace
+from sweeps.ledger.data_dir import default_data_dir
+from sweeps.ledger.tracking import Tracking
+from sweeps.ledger.workspace import Workspace
 
 
 def sample_to_file(

@@ -15,7 +15,7 @@ import optuna
 from optuna.trial import TrialState
 
 from gan.seeds import seed_at
-from sweeps.ledger import Ledger, Objectives, finite_objectives, next_ordinal, settled_in
+from sweeps.ledger.records import Ledger, Objectives, finite_objectives, next_ordinal, settled_in
 from sweeps.queues import JobQueue, Nothing
 from sweeps.requests import Job, TrialRequest
 from sweeps.reuse import Reuse

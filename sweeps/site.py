@@ -27,6 +27,9 @@ from gan import DataRoot
 from sweeps.display import Display
 from sweeps.errors import SweepError
 from sweeps.foundation import Foundation, lay_foundation
+from sweeps.ledger.folders import MountedTrials, TrialStorage, trials_of
+from sweeps.ledger.tracking import Tracking
+from sweeps.ledger.workspace import Workspace
 from sweeps.materials import MaterialSource
 from sweeps.packaging import packed_code
 from sweeps.planning.packing import KeptPackings, Load, Packing
@@ -36,9 +39,6 @@ from sweeps.remote_packing import gpus_on_cluster, measure_on_cluster
 from sweeps.spec.points import largest_of
 from sweeps.spec.resources import ResourceSpec
 from sweeps.spec.sweep import SweepSpec, need_of
-from sweeps.tracking import Tracking
-from sweeps.trial_storage import MountedTrials, TrialStorage, trials_of
-from sweeps.workspace import Workspace
 
 PACKAGES = ("ray", "torch", "mlflow", "optuna", "torch-fidelity", "pyarrow", "safetensors")  # the same on all nodes
 NODE_CACHE = "~/.cache/ganlimit/cluster"  # of a node, for pools and statistics on their way to the object store

@@ -8,19 +8,19 @@ from rich.table import Table
 from rich.text import Text
 
 import analysis
-from sweeps.driver import Driver, current_driver
-from sweeps.journal import Record
-from sweeps.known_sweeps import find_sweep, spec_of_sweep
-from sweeps.lease import driver_elsewhere
-from sweeps.ledger import journaled_records
+from sweeps.ledger.folders import MountedTrials
+from sweeps.ledger.journal import Record
+from sweeps.ledger.lease import driver_elsewhere
+from sweeps.ledger.lock import Driver, current_driver
+from sweeps.ledger.records import journaled_records
+from sweeps.ledger.sweeps import find_sweep, spec_of_sweep
+from sweeps.ledger.tags import PHASE, REUSED, TRIAL
+from sweeps.ledger.tracking import Tracking
+from sweeps.ledger.workspace import Workspace
 from sweeps.reading import read_trials, with_newer_rows
 from sweeps.results import table_of
 from sweeps.spec.points import planned_trials
 from sweeps.spec.sweep import SweepSpec
-from sweeps.tags import PHASE, REUSED, TRIAL
-from sweeps.tracking import Tracking
-from sweeps.trial_storage import MountedTrials
-from sweeps.workspace import Workspace
 
 WORDS = {"KILLED": "STOPPED"}  # MLflow's word for what a person stopped sounds like an accident
 

@@ -4,9 +4,9 @@ from mlflow.entities.model_registry import ModelVersion
 
 from gan import ImageDataset, ImportedConfig
 from gan.digests import file_digest, value_digest
+from sweeps.ledger.tracking import Tracking
 from sweeps.spec.models import ImportedTeacherSpec
 from sweeps.spec.sweep import SweepSpec
-from sweeps.tracking import Tracking
 
 
 def registered_teacher(spec: SweepSpec, dataset: ImageDataset, tracking: Tracking) -> ModelVersion | None:

@@ -43,11 +43,11 @@ from sweeps.display import Display, QuietDisplay, Update
 from sweeps.errors import SweepError
 from sweeps.extractors import Extractor
 from sweeps.flavour import save_mlflow_model
+from sweeps.ledger.tags import IDENTITY, KIND
+from sweeps.ledger.tracking import Tracking
 from sweeps.spec.models import ImportedTeacherSpec
 from sweeps.spec.sweep import SweepSpec
-from sweeps.tags import IDENTITY, KIND
 from sweeps.teacher_identity import imported_identity, stated, trained_identity
-from sweeps.tracking import Tracking
 
 TEACHER_REPORTS = 10  # evaluations over a teacher's training
 BAR_UPDATES = 100

@@ -11,9 +11,9 @@ from mlflow.store.artifact.artifact_repository_registry import get_artifact_repo
 from cluster import MOST_SKEW_S, Check, server_ahead_s, tracking_problem
 from sweeps.environment import environment
 from sweeps.errors import SweepError
-from sweeps.tags import KIND
-from sweeps.tracking import Tracking
-from sweeps.tracking_store import TrackingStore
+from sweeps.ledger.store import TrackingStore
+from sweeps.ledger.tags import KIND
+from sweeps.ledger.tracking import Tracking
 
 FILE = "doctor.txt"
 STORE, ARTIFACTS, CLOCK = "tracking store", "artifacts", "clock"

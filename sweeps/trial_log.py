@@ -15,13 +15,13 @@ from ray.util import get_node_ip_address
 
 from analysis import TrialState
 from gan import Compute, GeneratorConfig, Protocol, count_parameters, mac_g
-from sweeps.delivery import Delivery
-from sweeps.journal import Event, Record
+from sweeps.ledger.delivery import Delivery
+from sweeps.ledger.folders import TrialStorage
+from sweeps.ledger.journal import Event, Record
+from sweeps.ledger.store import TrackingStore
+from sweeps.ledger.tags import ERROR, NODE, PHASE, POINT, PROTOCOL, SETTLED, STATE, TEACHER_DIGEST, TRIAL, WORKER
 from sweeps.materials import MaterialSource
 from sweeps.requests import Job
-from sweeps.tags import ERROR, NODE, PHASE, POINT, PROTOCOL, SETTLED, STATE, TEACHER_DIGEST, TRIAL, WORKER
-from sweeps.tracking_store import TrackingStore
-from sweeps.trial_storage import TrialStorage
 
 
 @dataclass(frozen=True)

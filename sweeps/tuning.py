@@ -12,9 +12,9 @@ from ray.tune.schedulers import TrialScheduler
 from analysis import TrialState
 from cluster import Share, TrialNeed
 from sweeps.budget import Spending
-from sweeps.delivery import Delivery
 from sweeps.display import Refresh
 from sweeps.errors import tells_of_memory
+from sweeps.ledger.delivery import Delivery
 from sweeps.queues import JobQueue
 from sweeps.requests import Job
 from sweeps.trial import run_trial

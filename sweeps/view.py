@@ -12,7 +12,7 @@ from rich.text import Text
 
 from analysis import dominated_share, front_of
 from sweeps.budget import Spending
-from sweeps.ledger import Objectives, finite_objectives
+from sweeps.ledger.records import Objectives, finite_objectives
 from sweeps.requests import Job
 
 FRONT_ROWS = 8

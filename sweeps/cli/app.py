@@ -72,9 +72,9 @@ def report(
     as_json: Json = False,
 ) -> None:
     """Write a sweep's page, figures and table again, and print its frontier and limit. Several: one page over all."""
-    from sweeps.known_sweeps import find_sweeps
+    from sweeps.ledger.sweeps import find_sweeps
+    from sweeps.ledger.tracking import Tracking
     from sweeps.reporting import write_reports
-    from sweeps.tracking import Tracking
 
     workspace = existing(data_dir)
     tracking = Tracking(workspace.store)
@@ -99,8 +99,8 @@ def paper(
     as_json: Json = False,
 ) -> None:
     """The paper's table of a sweep, and its five questions answered from the measured rows."""
+    from sweeps.ledger.tracking import Tracking
     from sweeps.paper import paper_of
-    from sweeps.tracking import Tracking
 
     workspace = existing(data_dir)
     found = paper_of(Tracking(workspace.store), workspace, name)
@@ -133,7 +133,7 @@ def compare(
     Sweeps measured under different protocols are compared relative to each one's own teacher.
     """
     from sweeps.comparing import versus_of
-    from sweeps.tracking import Tracking
+    from sweeps.ledger.tracking import Tracking
 
     workspace = existing(data_dir)
     found = versus_of(Tracking(workspace.store), workspace, a, b, (cost, metric))
@@ -156,7 +156,7 @@ def export(
 ) -> None:
     """Write the trials of one or several sweeps as one table, a row per trial."""
     from sweeps.export import export_sweeps, require_table_suffix
-    from sweeps.tracking import Tracking
+    from sweeps.ledger.tracking import Tracking
 
     require_table_suffix(out)
     workspace = existing(data_dir)

@@ -169,7 +169,7 @@ def cluster_down(data_dir: DataDir = None) -> None:
 
 
 def _data_dir(data_dir: Path | None) -> Path:
-    from sweeps.data_dir import default_data_dir
+    from sweeps.ledger.data_dir import default_data_dir
 
     return data_dir or default_data_dir()
 

@@ -26,9 +26,9 @@ def overrides(
 
 
 def existing(data_dir: Path | None) -> Any:
-    """The sweeps.workspace.Workspace of an existing data directory."""
-    from sweeps.data_dir import default_data_dir
-    from sweeps.workspace import Workspace
+    """The sweeps.ledger.workspace.Workspace of an existing data directory."""
+    from sweeps.ledger.data_dir import default_data_dir
+    from sweeps.ledger.workspace import Workspace
 
     return Workspace.existing(data_dir or default_data_dir())
 

@@ -45,8 +45,8 @@ def doctor(
 
     Exit code 1 where something is wrong.
     """
-    from sweeps.data_dir import default_data_dir
     from sweeps.doctor import Question, diagnose
+    from sweeps.ledger.data_dir import default_data_dir
 
     specs = sweeps.load_specs(spec, overrides(storage=storage)) if spec else ()
     folder = data_dir or default_data_dir()

@@ -32,11 +32,11 @@ def status(
 
     With the address of the cluster to which it was submitted, that of its job as well.
     """
-    from sweeps.data_dir import default_data_dir
-    from sweeps.known_sweeps import find_sweeps, is_known
+    from sweeps.ledger.data_dir import default_data_dir
+    from sweeps.ledger.sweeps import find_sweeps, is_known
+    from sweeps.ledger.tracking import Tracking
+    from sweeps.ledger.workspace import Workspace
     from sweeps.status import sweep_status
-    from sweeps.tracking import Tracking
-    from sweeps.workspace import Workspace
 
     if address:
         job = job_line(address, token_file, name)
@@ -57,8 +57,8 @@ def status(
 @sweep_app.command("list")
 def list_sweeps(data_dir: DataDir = None, tracking_uri: TrackingUri = None, as_json: Json = False) -> None:
     """All sweeps of the data directory, newest first."""
+    from sweeps.ledger.tracking import Tracking
     from sweeps.status import sweep_status, sweeps_table
-    from sweeps.tracking import Tracking
 
     workspace = existing(data_dir)
     tracking = Tracking(workspace.store)
@@ -85,9 +85,9 @@ def stop(
     if address:
         stop_job(address, token_file, name)
         return
-    from sweeps.driver import stop_driver
-    from sweeps.known_sweeps import find_sweeps
-    from sweeps.tracking import Tracking
+    from sweeps.ledger.lock import stop_driver
+    from sweeps.ledger.sweeps import find_sweeps
+    from sweeps.ledger.tracking import Tracking
 
     workspace = existing(data_dir)
     folder = workspace.driven(name)
@@ -103,9 +103,9 @@ def stop(
 @sweep_app.command("sync")
 def sync(name: SweepName, data_dir: DataDir = None, tracking_uri: TrackingUri = None) -> None:
     """Bring to the tracking store what it missed while it was away, and write the report."""
-    from sweeps.known_sweeps import find_sweeps
+    from sweeps.ledger.sweeps import find_sweeps
+    from sweeps.ledger.tracking import Tracking
     from sweeps.runner import sync_sweep
-    from sweeps.tracking import Tracking
 
     workspace = existing(data_dir)
     synced = [sync_sweep(member, workspace) for member in find_sweeps(Tracking(workspace.store), name)]
@@ -116,8 +116,8 @@ def sync(name: SweepName, data_dir: DataDir = None, tracking_uri: TrackingUri = 
 
 def _require_trials(workspace: Any, tracking: Any, name: str) -> None:
     """Raises SweepError for a sweep whose driver still makes its models: nothing is known of it yet."""
-    from sweeps.driver import current_driver
-    from sweeps.known_sweeps import is_known
+    from sweeps.ledger.lock import current_driver
+    from sweeps.ledger.sweeps import is_known
 
     if not is_known(tracking, name) and (folder := workspace.driven(name)):
         raise sweeps.SweepError(

@@ -66,7 +66,7 @@ def plan(
     """What a sweep would do: trials, sizes, memory, disk and hours, measured for a few seconds. Runs nothing."""
     loaded = sweeps.load_specs(spec, overrides(trials=trials))
 
-    from sweeps.data_dir import default_data_dir
+    from sweeps.ledger.data_dir import default_data_dir
     from sweeps.planning.plan import plan_sweep
 
     files = outside_files(data_root, no_download)
@@ -115,8 +115,8 @@ def resume(
 ) -> None:
     """Go on with a sweep by its name alone, with the specification it began with."""
     from sweeps.cli.remote import given, hand_over, is_dashboard
-    from sweeps.known_sweeps import find_sweeps, spec_of_sweep
-    from sweeps.tracking import Tracking
+    from sweeps.ledger.sweeps import find_sweeps, spec_of_sweep
+    from sweeps.ledger.tracking import Tracking
 
     tracking = Tracking(existing(data_dir).store)
     loaded = [spec_of_sweep(tracking, member).stored_in(storage) for member in find_sweeps(tracking, name)]
@@ -160,8 +160,8 @@ def confirm(
     """
     from sweeps.cli.remote import given, hand_over, is_dashboard
     from sweeps.confirming import confirmation_of, fresh_results, is_complete
-    from sweeps.known_sweeps import find_sweeps
-    from sweeps.tracking import Tracking
+    from sweeps.ledger.sweeps import find_sweeps
+    from sweeps.ledger.tracking import Tracking
 
     workspace = existing(data_dir)
     tracking = Tracking(workspace.store)

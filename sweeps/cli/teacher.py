@@ -76,8 +76,8 @@ def teacher_select(
 @teacher_app.command("list")
 def teacher_list(data_dir: DataDir = None, as_json: Json = False) -> None:
     """All versions of all teachers."""
+    from sweeps.ledger.tracking import Tracking
     from sweeps.listing import list_teachers, teachers_table
-    from sweeps.tracking import Tracking
 
     rows = list_teachers(Tracking(existing(data_dir).store))
     print_json(rows) if as_json else console().print(teachers_table(rows))

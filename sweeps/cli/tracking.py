@@ -81,8 +81,8 @@ def tracking_serve(
     _hide_passwords({STORE: (STORE_ENV, store_uri), ARTIFACTS: (ARTIFACTS_ENV, artifacts)})  # before all else
 
     from cluster import ClusterError, TeamServer, basic_auth, serve_team
-    from sweeps.data_dir import default_data_dir, local_store, writable
-    from sweeps.tracking_store import MODELS_EXPERIMENT, SWEEPS_EXPERIMENT
+    from sweeps.ledger.data_dir import default_data_dir, local_store, writable
+    from sweeps.ledger.store import MODELS_EXPERIMENT, SWEEPS_EXPERIMENT
 
     if admin_password_file and not with_accounts:
         raise ClusterError("An admin's password is for --basic-auth", "none", "Add --basic-auth.")

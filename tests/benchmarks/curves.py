@@ -13,10 +13,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 import sweeps
-from sweeps.ledger import stored_records
-from sweeps.tags import PHASE
-from sweeps.tracking import Tracking
-from sweeps.workspace import Workspace
+from sweeps.ledger.records import stored_records
+from sweeps.ledger.tags import PHASE
+from sweeps.ledger.tracking import Tracking
+from sweeps.ledger.workspace import Workspace
 
 SPEC = Path(__file__).with_name("curves.yaml")
 SCHEMA = pa.schema(

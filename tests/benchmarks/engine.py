@@ -32,6 +32,8 @@ from cluster import TrialNeed, ray_session
 from gan import DistillationConfig, GeneratorConfig, count_parameters, default_data_root
 from sweeps.budget import Spending
 from sweeps.display import QuietDisplay
+from sweeps.ledger.tracking import Tracking
+from sweeps.ledger.workspace import Workspace
 from sweeps.phases import OpenSweep
 from sweeps.queues import PhaseQueue
 from sweeps.requests import Job, TrialRequest
@@ -40,14 +42,12 @@ from sweeps.search import StudyQueue
 from sweeps.site import ThisMachine
 from sweeps.spec.space import distributions
 from sweeps.study import GENERATION, open_storage, open_study
-from sweeps.tracking import Tracking
 from sweeps.trial import outcome
 from sweeps.trial_log import TrialContext, TrialLog, costs_of, delivery_of
 from sweeps.tune_environment import tune_environment
 from sweeps.tune_scheduler import RungSurvival
 from sweeps.tuning import Work, run_trials
 from sweeps.view import SweepView
-from sweeps.workspace import Workspace
 
 WORKERS = 2
 ASKS = 20

@@ -29,13 +29,13 @@ from cluster import ray_session
 from gan import build_pool, count_parameters, default_data_root, load_generator, pool_latents
 from sweeps.display import QuietDisplay
 from sweeps.foundation import lay_foundation
+from sweeps.ledger.tracking import Tracking
+from sweeps.ledger.workspace import Workspace
 from sweeps.materials import MaterialFiles
 from sweeps.runner import open_sweep
 from sweeps.site import ThisMachine
-from sweeps.tracking import Tracking
 from sweeps.trial import run_trial
 from sweeps.tune_environment import tune_environment
-from sweeps.workspace import Workspace
 
 POOL_SAMPLE = 1024
 OURS = "ganlimit"

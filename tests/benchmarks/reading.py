@@ -26,14 +26,14 @@ from rich.console import Console
 from rich.table import Table
 
 from analysis import TrialState
-from sweeps.delivery import Delivery
-from sweeps.journal import Event, TrialFolder
+from sweeps.ledger.delivery import Delivery
+from sweeps.ledger.journal import Event, TrialFolder
+from sweeps.ledger.tags import ERROR, PHASE, POINT, SHARED_PREFIX, STATE, TRIAL, TRIAL_KEY
+from sweeps.ledger.tracking import Tracking
+from sweeps.ledger.workspace import Workspace
 from sweeps.reading import read_trials
 from sweeps.results import SHARED_FLOAT, SHARED_INT, SHARED_TEXT, sweep_table
 from sweeps.run_cache import CACHE_FILE
-from sweeps.tags import ERROR, PHASE, POINT, SHARED_PREFIX, STATE, TRIAL, TRIAL_KEY
-from sweeps.tracking import Tracking
-from sweeps.workspace import Workspace
 
 NAME = "benchmark"
 PROTOTYPES = {"COMPLETED": 12, "PRUNED": 6, "DIVERGED": 1, "FAILED": 1}  # of 20 trials

@@ -33,17 +33,17 @@ from cluster import Share, TeamServer, team_server
 from gan import default_data_root
 from sweeps.budget import Spending
 from sweeps.display import LineDisplay
+from sweeps.ledger.tracking import Tracking
+from sweeps.ledger.workspace import Workspace
 from sweeps.phases import OpenSweep
 from sweeps.pruning import Rungs
 from sweeps.queues import Nothing, PhaseQueue
 from sweeps.requests import Job
 from sweeps.runner import open_sweep
 from sweeps.site import ThisMachine
-from sweeps.tracking import Tracking
 from sweeps.tune_scheduler import RungSurvival
 from sweeps.tuning import run_trials
 from sweeps.view import SweepView
-from sweeps.workspace import Workspace
 
 WINDOW = 500  # trials between two readings, beside the first few
 FIRST_WINDOWS = (100, 300)

@@ -27,11 +27,11 @@ import sweeps
 from gan import default_data_root
 from sweeps.display import QuietDisplay
 from sweeps.foundation import Foundation, lay_foundation
+from sweeps.ledger.tracking import Tracking
+from sweeps.ledger.workspace import Workspace
 from sweeps.runner import open_sweep
 from sweeps.site import ThisMachine
-from sweeps.tracking import Tracking
 from sweeps.trial import run_trial
-from sweeps.workspace import Workspace
 
 WIDTHS = (2, 4, 8, 16)
 

@@ -24,8 +24,8 @@ import sweeps
 from gan import default_data_root
 from sweeps.display import QuietDisplay
 from sweeps.foundation import lay_foundation
-from sweeps.tracking import Tracking
-from sweeps.workspace import Workspace
+from sweeps.ledger.tracking import Tracking
+from sweeps.ledger.workspace import Workspace
 
 
 def spec_of(preset: str, width: int, kimg: float, trials: int) -> sweeps.SweepSpec:

@@ -33,9 +33,9 @@ from gan.features import extract
 from gan.metrics import FeatureStatistics, fid
 from sweeps.display import QuietDisplay
 from sweeps.foundation import Foundation, lay_foundation
+from sweeps.ledger.tracking import Tracking
+from sweeps.ledger.workspace import Workspace
 from sweeps.materials import Materials
-from sweeps.tracking import Tracking
-from sweeps.workspace import Workspace
 
 Work = Callable[[], object]
 

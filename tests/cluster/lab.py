@@ -14,7 +14,7 @@ import pytest
 from mlflow import MlflowClient
 from mlflow.entities import Run
 
-from sweeps.tags import KIND, NODE
+from sweeps.ledger.tags import KIND, NODE
 from tests.cluster.hosts import Host, Network, network
 from tests.cluster.servers import PostgresServer, S3Server, postgres, s3_server
 

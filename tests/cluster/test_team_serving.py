@@ -13,9 +13,9 @@ from cluster.database import require_database, with_driver, without_password
 from cluster.object_store import require_object_store
 from sweeps import SweepError
 from sweeps.cli.tracking import without_options
-from sweeps.data_dir import local_store
-from sweeps.tracking import Tracking
-from sweeps.tracking_store import MODELS_EXPERIMENT, SWEEPS_EXPERIMENT
+from sweeps.ledger.data_dir import local_store
+from sweeps.ledger.store import MODELS_EXPERIMENT, SWEEPS_EXPERIMENT
+from sweeps.ledger.tracking import Tracking
 from tests.cluster.servers import free_port, s3_server
 
 PROXIED = (SWEEPS_EXPERIMENT, MODELS_EXPERIMENT)

@@ -8,7 +8,7 @@ from ray.tune.search import Searcher
 import sweeps
 from analysis import TrialState as Ended
 from gan import DistillationConfig, GeneratorConfig
-from sweeps.ledger import LedgerEntry
+from sweeps.ledger.records import LedgerEntry
 from sweeps.requests import Job, TrialRequest
 from sweeps.search import StudyQueue
 from sweeps.spec.points import listed_points

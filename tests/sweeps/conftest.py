@@ -11,13 +11,13 @@ import yaml
 
 import sweeps
 from sweeps.cli import main
-from sweeps.delivery import Delivery
-from sweeps.journal import Event, TrialFolder
+from sweeps.ledger.delivery import Delivery
+from sweeps.ledger.folders import MountedTrials
+from sweeps.ledger.journal import Event, TrialFolder
+from sweeps.ledger.tags import ERROR, PHASE, POINT, SHARED_PREFIX, STATE, TRIAL
+from sweeps.ledger.tracking import Tracking
+from sweeps.ledger.workspace import Workspace
 from sweeps.results import SHARED_FLOAT, SHARED_INT, SHARED_TEXT
-from sweeps.tags import ERROR, PHASE, POINT, SHARED_PREFIX, STATE, TRIAL
-from sweeps.tracking import Tracking
-from sweeps.trial_storage import MountedTrials
-from sweeps.workspace import Workspace
 
 TINY = """
 name: tiny

@@ -15,10 +15,10 @@ import yaml
 
 import sweeps
 from analysis import TrialState
-from sweeps.journal import Record
-from sweeps.tracking import Tracking
-from sweeps.trial_storage import MountedTrials
-from sweeps.workspace import Workspace
+from sweeps.ledger.folders import MountedTrials
+from sweeps.ledger.journal import Record
+from sweeps.ledger.tracking import Tracking
+from sweeps.ledger.workspace import Workspace
 
 GRID = {
     "width": {"type": "choice", "values": [1, 2, 3, 4]},

@@ -17,7 +17,7 @@ import pytest
 import yaml
 
 import analysis
-from sweeps.tags import NODE, STATE, TRIAL_KEY
+from sweeps.ledger.tags import NODE, STATE, TRIAL_KEY
 from tests.cluster.lab import ADMIN_PASSWORD, Lab, laboratory, wait_until
 from tests.cluster.servers import PASSWORD
 

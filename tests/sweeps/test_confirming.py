@@ -7,10 +7,10 @@ import pytest
 import analysis
 import sweeps
 from sweeps.confirming import confirmation_of, is_complete
+from sweeps.ledger.tags import spec_tags
+from sweeps.ledger.tracking import Tracking
 from sweeps.phases import scratch_twins
 from sweeps.spec.template import write_template
-from sweeps.tags import spec_tags
-from sweeps.tracking import Tracking
 
 
 @pytest.fixture

@@ -21,10 +21,10 @@ from mlflow.entities import ViewType
 import sweeps
 from cluster.dashboard import get_json
 from gan import Generator, GeneratorCard, count_parameters, load_dataset, save_generator
-from sweeps.tags import IDENTITY, KIND
+from sweeps.ledger.tags import IDENTITY, KIND
+from sweeps.ledger.tracking import Tracking
+from sweeps.ledger.workspace import Workspace
 from sweeps.teacher_identity import trained_identity
-from sweeps.tracking import Tracking
-from sweeps.workspace import Workspace
 
 TAKEN: set[int] = set()  # by this process
 

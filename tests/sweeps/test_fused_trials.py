@@ -12,15 +12,15 @@ import sweeps.trial
 from gan import DistillationConfig, Evaluator, GanError, GeneratorConfig, Metrics, default_data_root
 from gan.digests import value_digest
 from sweeps.display import QuietDisplay
+from sweeps.ledger.tracking import Tracking
+from sweeps.ledger.workspace import Workspace
 from sweeps.queues import ListQueue, Nothing, PhaseQueue
 from sweeps.requests import Job, TrialRequest
 from sweeps.runner import open_sweep
 from sweeps.site import ThisMachine
-from sweeps.tracking import Tracking
 from sweeps.trial import run_trial
 from sweeps.tune_config import jobs_of
 from sweeps.tune_searcher import QueueSearcher
-from sweeps.workspace import Workspace
 
 DIGESTS = {"teacher_digest": "t", "pool_digest": "p", "protocol_digest": "q", "threads": 1}
 

@@ -14,6 +14,7 @@ from cluster import Node, TrialNeed, ray_session
 from gan import Compute, DataRoot, default_data_root
 from sweeps.display import Display, LineDisplay, QuietDisplay
 from sweeps.errors import SweepError
+from sweeps.ledger.workspace import Workspace
 from sweeps.materials import MaterialSource
 from sweeps.own_checks import _room
 from sweeps.planning.calibration import Calibration, Pace
@@ -23,7 +24,6 @@ from sweeps.remote_packing import gpus_of, measure_on_cluster
 from sweeps.site import ThisMachine
 from sweeps.spec.resources import ResourceSpec
 from sweeps.spec.sweep import SweepSpec, need_of
-from sweeps.workspace import Workspace
 
 __all__ = ["load", "materials"]  # fixtures
 

@@ -14,13 +14,13 @@ import pytest
 from mlflow.entities import Run
 
 from sweeps import run_cache
-from sweeps.journal import Record, TrialFolder
-from sweeps.ledger import stored_records
+from sweeps.ledger.journal import Record, TrialFolder
+from sweeps.ledger.records import stored_records
+from sweeps.ledger.tags import TRIAL
+from sweeps.ledger.tracking import Tracking
 from sweeps.reading import StoredTrials, read_trials
 from sweeps.results import sweep_table
 from sweeps.run_cache import CACHE_FILE, RunCache
-from sweeps.tags import TRIAL
-from sweeps.tracking import Tracking
 
 
 @pytest.fixture

@@ -9,10 +9,10 @@ import pytest
 import analysis
 import sweeps
 from sweeps.importance import importances
+from sweeps.ledger.store import TrackingStore
+from sweeps.ledger.tracking import Tracking
+from sweeps.ledger.workspace import Workspace
 from sweeps.reporting import write_report, write_reports
-from sweeps.tracking import Tracking
-from sweeps.tracking_store import TrackingStore
-from sweeps.workspace import Workspace
 
 
 @pytest.fixture(scope="module")

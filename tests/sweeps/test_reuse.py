@@ -10,13 +10,13 @@ import yaml
 import sweeps
 from gan import default_data_root
 from sweeps.display import QuietDisplay
+from sweeps.ledger.tags import PARENT
+from sweeps.ledger.tracking import Tracking
+from sweeps.ledger.workspace import Workspace
 from sweeps.results import sweep_table
 from sweeps.runner import open_sweep
 from sweeps.site import ThisMachine
 from sweeps.study import open_storage
-from sweeps.tags import PARENT
-from sweeps.tracking import Tracking
-from sweeps.workspace import Workspace
 
 ALLOWED = 2000  # parameters: the two given points have fewer
 OWN = ["sweep", "trial", "phase", "wall_s"]  # what a row says of its place in a sweep

@@ -19,7 +19,7 @@ import yaml
 import analysis
 import sweeps
 from gan import ArtifactError, load_generator
-from sweeps.tags import PARENT, STATE, TRIAL_KEY
+from sweeps.ledger.tags import PARENT, STATE, TRIAL_KEY
 
 # What a trial's row says beside its result: where, when and in which order it ran.
 CIRCUMSTANCES = ["sweep", "trial", "run_id", "wall_s", "latency_ms"]
@@ -235,8 +235,8 @@ def wait_for_a_finished_trial(process: subprocess.Popen[bytes], leader: int, dat
 
 
 def sweeps_tracking(data_dir: Path) -> Any:
-    from sweeps.tracking import Tracking
-    from sweeps.workspace import Workspace
+    from sweeps.ledger.tracking import Tracking
+    from sweeps.ledger.workspace import Workspace
 
     return Tracking(Workspace.existing(data_dir).store)
 
@@ -259,8 +259,8 @@ def drain(leader: int, process: subprocess.Popen[bytes], seconds: float) -> None
 
 def test_two_processes_may_open_a_new_data_directory_at_once(tmp_path: Path) -> None:
     code = (
-        "import sys; from pathlib import Path; from sweeps.tracking import Tracking; "
-        "from sweeps.workspace import Workspace; Tracking(Workspace.open(Path(sys.argv[1])).store)"
+        "import sys; from pathlib import Path; from sweeps.ledger.tracking import Tracking; "
+        "from sweeps.ledger.workspace import Workspace; Tracking(Workspace.open(Path(sys.argv[1])).store)"
     )
     both = [subprocess.Popen([sys.executable, "-c", code, str(tmp_path)], stderr=subprocess.PIPE) for _ in range(2)]
     for process in both:

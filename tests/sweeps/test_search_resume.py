@@ -8,7 +8,7 @@ from optuna.trial import TrialState
 
 import sweeps
 from analysis import TrialState as Ended
-from sweeps.ledger import LedgerEntry
+from sweeps.ledger.records import LedgerEntry
 from sweeps.requests import Job, TrialRequest
 from sweeps.search import StudyQueue
 from sweeps.study import open_storage, open_study

@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from cluster import tracking_server
-from sweeps.tags import KIND, PARENT, STATE
-from sweeps.tracking import Tracking
-from sweeps.trial_storage import MountedTrials
-from sweeps.workspace import Workspace
+from sweeps.ledger.folders import MountedTrials
+from sweeps.ledger.tags import KIND, PARENT, STATE
+from sweeps.ledger.tracking import Tracking
+from sweeps.ledger.workspace import Workspace
 from tests.sweeps.disturbed import GRID, Sweep, running, wait_until
 
 

@@ -15,12 +15,12 @@ from analysis import TrialState
 from cluster import Share, TrialNeed, ray_session
 from gan import Compute, DistillationConfig, GeneratorConfig, Protocol
 from sweeps.budget import Spending
+from sweeps.ledger.folders import MountedTrials
+from sweeps.ledger.tracking import TrackingStore
 from sweeps.queues import ListQueue, Nothing
 from sweeps.requests import Job, TrialRequest
-from sweeps.tracking import TrackingStore
 from sweeps.trial import outcome
 from sweeps.trial_log import TrialContext
-from sweeps.trial_storage import MountedTrials
 from sweeps.tune_scheduler import RungSurvival
 from sweeps.tuning import run_trials
 from sweeps.view import SweepView

@@ -9,10 +9,10 @@ import sweeps
 from cluster import Node, TrialNeed
 from gan import count_parameters
 from sweeps.budget import Spending
+from sweeps.ledger.tags import spec_tags
 from sweeps.runner import _refuse_other_spec
 from sweeps.spec.points import largest_of, largest_student
 from sweeps.spec.sweep import need_of
-from sweeps.tags import spec_tags
 
 
 @pytest.fixture

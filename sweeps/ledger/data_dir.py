@@ -5,7 +5,7 @@ import tempfile
 from pathlib import Path
 
 from sweeps.errors import SweepError
-from sweeps.tracking_store import TrackingStore
+from sweeps.ledger.store import TrackingStore
 
 DATABASE = "mlflow.db"
 DEFAULT_DATA_DIR = Path("ganlimit-data")

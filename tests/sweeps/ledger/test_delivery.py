@@ -5,12 +5,12 @@ from pathlib import Path
 import pytest
 from mlflow import MlflowClient
 
-from sweeps.delivery import Delivery
-from sweeps.journal import Event, TrialFolder
-from sweeps.tags import PHASE, REUSED, STATE, TRIAL, spec_tags, spec_text
-from sweeps.tracking import Tracking
-from sweeps.tracking_store import TrackingStore
-from sweeps.trial_storage import MountedTrials
+from sweeps.ledger.delivery import Delivery
+from sweeps.ledger.folders import MountedTrials
+from sweeps.ledger.journal import Event, TrialFolder
+from sweeps.ledger.store import TrackingStore
+from sweeps.ledger.tags import PHASE, REUSED, STATE, TRIAL, spec_tags, spec_text
+from sweeps.ledger.tracking import Tracking
 
 OPENED = Event("opened", 0.0, {"parameters": 10.0}, {"width": "2"}, {"mlflow.runName": "x", STATE: "RUNNING"})
 CLOSED = Event("closed", 2.0, {"wall_s": 1.0}, tags={STATE: "COMPLETED"})

@@ -17,7 +17,7 @@ from analysis import TrialState
 from cluster import Mirror
 from gan import ArtifactError, Checkpoint, load_checkpoint, save_checkpoint
 from gan.checkpoint import unfinished_checkpoint
-from sweeps.tags import ERROR, REUSED, STATE
+from sweeps.ledger.tags import ERROR, REUSED, STATE
 
 JOURNAL, CURSOR = "journal.jsonl", "delivered.json"
 

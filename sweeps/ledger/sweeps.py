@@ -3,9 +3,9 @@
 from mlflow.entities import Run
 
 from sweeps.errors import SweepError
+from sweeps.ledger.tags import spec_text
+from sweeps.ledger.tracking import Tracking
 from sweeps.spec.sweep import SweepSpec
-from sweeps.tags import spec_text
-from sweeps.tracking import Tracking
 
 
 def find_sweep(tracking: Tracking, name: str) -> Run:

@@ -15,9 +15,10 @@ from mlflow.entities import Metric, Param, Run, RunTag
 from mlflow.exceptions import MlflowException
 
 from sweeps.errors import SweepError
-from sweeps.registry import Registry
-from sweeps.run_search import OLDEST_FIRST, are_as_many, has_tags, search
-from sweeps.tags import (
+from sweeps.ledger.registry import Registry
+from sweeps.ledger.run_query import OLDEST_FIRST, are_as_many, has_tags, search
+from sweeps.ledger.store import MODELS_EXPERIMENT, SWEEPS_EXPERIMENT, TrackingStore
+from sweeps.ledger.tags import (
     ERROR,
     GROUP,
     KIND,
@@ -31,7 +32,6 @@ from sweeps.tags import (
     TRIAL,
     TRIAL_KEY,
 )
-from sweeps.tracking_store import MODELS_EXPERIMENT, SWEEPS_EXPERIMENT, TrackingStore
 
 for _noisy in (
     *("alembic", "mlflow.store.db.utils", "mlflow.tracking.registry", "mlflow.utils.git_utils"),

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from cluster import Mirror, is_object_store
 from sweeps.errors import SweepError
-from sweeps.journal import CURSOR, JOURNAL, TrialFolder
+from sweeps.ledger.journal import CURSOR, JOURNAL, TrialFolder
 
 MOUNT_PATIENCE_S = 60.0
 MARK = ".ganlimit"  # tells mounted storage from a folder of the same name

@@ -12,8 +12,8 @@ from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
 
 from sweeps.errors import SweepError
-from sweeps.run_search import PAGE
-from sweeps.tags import IDENTITY
+from sweeps.ledger.run_query import PAGE
+from sweeps.ledger.tags import IDENTITY
 
 CHAMPION = "champion"
 

@@ -5,11 +5,11 @@ import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from sweeps.data_dir import DATABASE, local_store, writable
-from sweeps.driver import current_driver
 from sweeps.errors import SweepError
+from sweeps.ledger.data_dir import DATABASE, local_store, writable
+from sweeps.ledger.lock import current_driver
+from sweeps.ledger.store import TrackingStore
 from sweeps.spec.sweep import NAME_PATTERN
-from sweeps.tracking_store import TrackingStore
 
 
 @dataclass(frozen=True)

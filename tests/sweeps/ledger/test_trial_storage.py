@@ -8,10 +8,10 @@ import torch
 
 import sweeps
 from gan import Checkpoint
-from sweeps import trial_storage
-from sweeps.journal import Event
-from sweeps.tags import STATE
-from sweeps.trial_storage import MARK, MountedTrials, ObjectStoreTrials, TrialStorage, _seen, _temporary, trials_of
+from sweeps.ledger import folders as trial_storage
+from sweeps.ledger.folders import MARK, MountedTrials, ObjectStoreTrials, TrialStorage, _seen, _temporary, trials_of
+from sweeps.ledger.journal import Event
+from sweeps.ledger.tags import STATE
 from tests.cluster.servers import S3Server, s3_server
 
 OPENED = Event("opened", 0.0, {"parameters": 10.0}, {"width": "2"}, {STATE: "RUNNING"})

@@ -15,11 +15,11 @@ from mlflow.protos.databricks_pb2 import (
 
 from cluster import ClusterError
 from sweeps.errors import SweepError
-from sweeps.journal import Event, TrialFolder
-from sweeps.tags import ERROR, PHASE, REUSED, SETTLED, STATE, TRIAL
-from sweeps.tracking import Tracking
-from sweeps.tracking_store import TrackingStore
-from sweeps.trial_storage import TrialStorage
+from sweeps.ledger.folders import TrialStorage
+from sweeps.ledger.journal import Event, TrialFolder
+from sweeps.ledger.store import TrackingStore
+from sweeps.ledger.tags import ERROR, PHASE, REUSED, SETTLED, STATE, TRIAL
+from sweeps.ledger.tracking import Tracking
 
 PAUSE_S = 5.0  # between two tries to reach a store that is away
 _AWAY_CODES = (

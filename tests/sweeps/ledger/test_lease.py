@@ -10,12 +10,12 @@ import pytest
 from mlflow.exceptions import MlflowException
 
 import sweeps
-from sweeps import lease as leases
 from sweeps.display import QuietDisplay
-from sweeps.lease import Lease, Leases
-from sweeps.tags import DRIVER
-from sweeps.tracking import Tracking
-from sweeps.tracking_store import TrackingStore
+from sweeps.ledger import lease as leases
+from sweeps.ledger.lease import Lease, Leases
+from sweeps.ledger.store import TrackingStore
+from sweeps.ledger.tags import DRIVER
+from sweeps.ledger.tracking import Tracking
 
 QUIET = QuietDisplay()
 

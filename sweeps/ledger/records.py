@@ -13,10 +13,10 @@ from typing import Any
 from mlflow.entities import Run
 
 from analysis import TrialState
-from sweeps.journal import Record
-from sweeps.tags import PHASE, POINT, REUSED, SETTLED, TRIAL, TRIAL_KEY
-from sweeps.tracking import Tracking
-from sweeps.trial_storage import TrialStorage
+from sweeps.ledger.folders import TrialStorage
+from sweeps.ledger.journal import Record
+from sweeps.ledger.tags import PHASE, POINT, REUSED, SETTLED, TRIAL, TRIAL_KEY
+from sweeps.ledger.tracking import Tracking
 
 Objectives = tuple[float, float]  # of the search: (cost, quality), as they were measured
 

@@ -20,10 +20,10 @@ from mlflow.entities import Run
 from mlflow.exceptions import MlflowException
 
 from sweeps.display import Display
-from sweeps.driver import Driver
 from sweeps.errors import SweepError
-from sweeps.tags import DRIVER
-from sweeps.tracking import Tracking
+from sweeps.ledger.lock import Driver
+from sweeps.ledger.tags import DRIVER
+from sweeps.ledger.tracking import Tracking
 
 BEAT_S = 10.0
 LAPSE_S = 35.0  # without a beat: the driver is gone
