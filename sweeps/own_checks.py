@@ -25,9 +25,9 @@ from sweeps.errors import SweepError
 from sweeps.ledger.data_dir import DATABASE
 from sweeps.ledger.tracking import Tracking
 from sweeps.ledger.workspace import Workspace
+from sweeps.models.identity import registered_teacher
 from sweeps.spec.models import InceptionSpec
 from sweeps.spec.sweep import SweepSpec, need_of
-from sweeps.teacher_identity import registered_teacher
 from sweeps.tracking_checks import tracking_checks
 
 HERE, INCEPTION = "this machine", "Inception's weights"

@@ -8,7 +8,6 @@ import pyarrow as pa
 from mlflow.exceptions import MlflowException
 
 import analysis
-from sweeps.foundation import Foundation
 from sweeps.ledger.delivery import Delivery
 from sweeps.ledger.folders import TrialStorage
 from sweeps.ledger.journal import Record
@@ -25,6 +24,7 @@ from sweeps.ledger.records import (
 )
 from sweeps.ledger.tags import PHASE, PROTOCOL, TEACHER_DIGEST
 from sweeps.ledger.tracking import Tracking
+from sweeps.models.foundation import Foundation
 from sweeps.pruning import Rungs
 from sweeps.queues import JobQueue, ListQueue
 from sweeps.requests import Job, TrialRequest

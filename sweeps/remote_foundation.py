@@ -17,11 +17,11 @@ from ray.util.placement_group import PlacementGroup
 from cluster import TrialNeed
 from gan import DataRoot
 from sweeps.display import Display, Refresh, Update, View
-from sweeps.foundation import Foundation, lay_foundation
 from sweeps.ledger.data_dir import writable
 from sweeps.ledger.tracking import Tracking
 from sweeps.ledger.workspace import Workspace
-from sweeps.materials import MaterialFiles, PackedMaterials, StoredMaterials
+from sweeps.models.foundation import Foundation, lay_foundation
+from sweeps.models.materials import MaterialFiles, PackedMaterials, StoredMaterials
 from sweeps.reservation import options_in, run_reserved
 from sweeps.spec.sweep import SweepSpec
 

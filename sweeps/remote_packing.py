@@ -9,7 +9,7 @@ from ray.util.placement_group import PlacementGroup
 from cluster import Node, TrialNeed, alive_nodes
 from sweeps.display import Display
 from sweeps.errors import SweepError
-from sweeps.materials import MaterialSource
+from sweeps.models.materials import MaterialSource
 from sweeps.planning.packing import Load, Packing
 from sweeps.planning.packing_measurement import measure_packing
 from sweeps.reservation import options_in, run_reserved

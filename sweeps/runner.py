@@ -20,8 +20,6 @@ from gan import DataRoot, default_data_root, load_dataset
 from sweeps.budget import Spending
 from sweeps.display import Display, QuietDisplay
 from sweeps.errors import SweepError, UndeliveredError
-from sweeps.extractors import find_or_make_extractor
-from sweeps.flavour import register_students
 from sweeps.ledger.data_dir import default_data_dir
 from sweeps.ledger.delivery import Delivery, undelivered
 from sweeps.ledger.folders import MountedTrials, trials_of
@@ -31,12 +29,14 @@ from sweeps.ledger.sweeps import find_sweep, spec_of_sweep
 from sweeps.ledger.tags import GROUP, SHARED_PREFIX, VERSION, spec_tags, spec_text
 from sweeps.ledger.tracking import Tracking
 from sweeps.ledger.workspace import Workspace
+from sweeps.models.extractors import find_or_make_extractor
+from sweeps.models.mlflow_models import register_students
+from sweeps.models.teachers import Teacher, find_or_make_teacher
 from sweeps.phases import OpenSweep
 from sweeps.queues import PhaseQueue
 from sweeps.reporting import Report, write_report
 from sweeps.site import Site, require_mounted, site_of
 from sweeps.spec.sweep import SweepSpec
-from sweeps.teachers import Teacher, find_or_make_teacher
 from sweeps.trial_log import close_running
 from sweeps.tune_scheduler import RungSurvival
 from sweeps.tuning import run_trials

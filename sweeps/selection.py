@@ -17,13 +17,13 @@ from gan import AnyGenerator, DataRoot, default_data_root, load_dataset
 from gan.seeds import seed_at
 from sweeps.display import Display, QuietDisplay
 from sweeps.errors import SweepError
-from sweeps.extractors import Extractor, find_or_make_extractor
 from sweeps.ledger.data_dir import default_data_dir
 from sweeps.ledger.tags import KIND
 from sweeps.ledger.tracking import Tracking
 from sweeps.ledger.workspace import Workspace
+from sweeps.models.extractors import Extractor, find_or_make_extractor
+from sweeps.models.teachers import find_or_make_teacher
 from sweeps.spec.sweep import SweepSpec
-from sweeps.teachers import find_or_make_teacher
 from sweeps.tune_environment import tune_environment
 
 REPEATS = 5  # evaluations at fresh latents, whose spread is a FID's uncertainty

@@ -26,11 +26,11 @@ from cluster import (
 from gan import DataRoot
 from sweeps.display import Display
 from sweeps.errors import SweepError
-from sweeps.foundation import Foundation, lay_foundation
 from sweeps.ledger.folders import MountedTrials, TrialStorage, trials_of
 from sweeps.ledger.tracking import Tracking
 from sweeps.ledger.workspace import Workspace
-from sweeps.materials import MaterialSource
+from sweeps.models.foundation import Foundation, lay_foundation
+from sweeps.models.materials import MaterialSource
 from sweeps.packaging import packed_code
 from sweeps.planning.packing import KeptPackings, Load, Packing
 from sweeps.planning.packing_measurement import measure_packing

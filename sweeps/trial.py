@@ -33,7 +33,7 @@ from gan import (
 from gan.images import save_grid
 from gan.losses import Features
 from sweeps.errors import tells_of_memory
-from sweeps.materials import Materials
+from sweeps.models.materials import Materials
 from sweeps.requests import Job
 from sweeps.spec.search import OBJECTIVES
 from sweeps.trial_log import TakenOverError, TrialContext, TrialLog, costs_of, delivery_of

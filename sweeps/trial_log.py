@@ -20,7 +20,7 @@ from sweeps.ledger.folders import TrialStorage
 from sweeps.ledger.journal import Event, Record
 from sweeps.ledger.store import TrackingStore
 from sweeps.ledger.tags import ERROR, NODE, PHASE, POINT, PROTOCOL, SETTLED, STATE, TEACHER_DIGEST, TRIAL, WORKER
-from sweeps.materials import MaterialSource
+from sweeps.models.materials import MaterialSource
 from sweeps.requests import Job
 
 

@@ -7,7 +7,7 @@ from threadpoolctl import threadpool_limits
 
 import sweeps
 from gan import Evaluator, agreement, distill
-from sweeps.foundation import Foundation
+from sweeps.models.foundation import Foundation
 
 
 def bare_s(spec: sweeps.SweepSpec, foundation: Foundation, width: int, seed: int = 0) -> float:

@@ -49,8 +49,8 @@ from gan import (
     distill,
     train_gan,
 )
-from sweeps.extractors import ExtractorFiles
-from sweeps.materials import MaterialFiles
+from sweeps.models.extractors import ExtractorFiles
+from sweeps.models.materials import MaterialFiles
 from sweeps.planning.packing import Load, Packing, device_name
 from sweeps.planning.packing_measurement import measure_packing
 

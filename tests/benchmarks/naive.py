@@ -28,10 +28,10 @@ import sweeps
 from cluster import ray_session
 from gan import build_pool, count_parameters, default_data_root, load_generator, pool_latents
 from sweeps.display import QuietDisplay
-from sweeps.foundation import lay_foundation
 from sweeps.ledger.tracking import Tracking
 from sweeps.ledger.workspace import Workspace
-from sweeps.materials import MaterialFiles
+from sweeps.models.foundation import lay_foundation
+from sweeps.models.materials import MaterialFiles
 from sweeps.runner import open_sweep
 from sweeps.site import ThisMachine
 from sweeps.trial import run_trial

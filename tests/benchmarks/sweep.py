@@ -26,9 +26,9 @@ from rich.table import Table
 import sweeps
 from gan import default_data_root
 from sweeps.display import QuietDisplay
-from sweeps.foundation import Foundation, lay_foundation
 from sweeps.ledger.tracking import Tracking
 from sweeps.ledger.workspace import Workspace
+from sweeps.models.foundation import Foundation, lay_foundation
 from sweeps.runner import open_sweep
 from sweeps.site import ThisMachine
 from sweeps.trial import run_trial

@@ -23,9 +23,9 @@ from rich.table import Table
 import sweeps
 from gan import default_data_root
 from sweeps.display import QuietDisplay
-from sweeps.foundation import lay_foundation
 from sweeps.ledger.tracking import Tracking
 from sweeps.ledger.workspace import Workspace
+from sweeps.models.foundation import lay_foundation
 
 
 def spec_of(preset: str, width: int, kimg: float, trials: int) -> sweeps.SweepSpec:

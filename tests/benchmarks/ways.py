@@ -32,10 +32,10 @@ from gan import Evaluator, Generator, TeacherPool, build_generator, default_data
 from gan.features import extract
 from gan.metrics import FeatureStatistics, fid
 from sweeps.display import QuietDisplay
-from sweeps.foundation import Foundation, lay_foundation
 from sweeps.ledger.tracking import Tracking
 from sweeps.ledger.workspace import Workspace
-from sweeps.materials import Materials
+from sweeps.models.foundation import Foundation, lay_foundation
+from sweeps.models.materials import Materials
 
 Work = Callable[[], object]
 

@@ -24,7 +24,7 @@ from gan import Generator, GeneratorCard, count_parameters, load_dataset, save_g
 from sweeps.ledger.tags import IDENTITY, KIND
 from sweeps.ledger.tracking import Tracking
 from sweeps.ledger.workspace import Workspace
-from sweeps.teacher_identity import trained_identity
+from sweeps.models.identity import trained_identity
 
 TAKEN: set[int] = set()  # by this process
 

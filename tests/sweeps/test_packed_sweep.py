@@ -15,7 +15,7 @@ from gan import Compute, DataRoot, default_data_root
 from sweeps.display import Display, LineDisplay, QuietDisplay
 from sweeps.errors import SweepError
 from sweeps.ledger.workspace import Workspace
-from sweeps.materials import MaterialSource
+from sweeps.models.materials import MaterialSource
 from sweeps.own_checks import _room
 from sweeps.planning.calibration import Calibration, Pace
 from sweeps.planning.packing import KeptPackings, Load, Measurement, Memory, Packing

@@ -41,13 +41,13 @@ from gan.images import save_grid
 from gan.seeds import seed_at
 from sweeps.display import Display, QuietDisplay, Update
 from sweeps.errors import SweepError
-from sweeps.extractors import Extractor
-from sweeps.flavour import save_mlflow_model
 from sweeps.ledger.tags import IDENTITY, KIND
 from sweeps.ledger.tracking import Tracking
+from sweeps.models.extractors import Extractor
+from sweeps.models.identity import imported_identity, stated, trained_identity
+from sweeps.models.mlflow_models import save_mlflow_model
 from sweeps.spec.models import ImportedTeacherSpec
 from sweeps.spec.sweep import SweepSpec
-from sweeps.teacher_identity import imported_identity, stated, trained_identity
 
 TEACHER_REPORTS = 10  # evaluations over a teacher's training
 BAR_UPDATES = 100

@@ -25,7 +25,7 @@ from gan import (
     load_dataset,
     open_pool,
 )
-from sweeps.extractors import ExtractorFiles, load_network
+from sweeps.models.extractors import ExtractorFiles, load_network
 
 
 @dataclass(frozen=True)

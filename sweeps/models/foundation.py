@@ -4,13 +4,13 @@ from dataclasses import dataclass
 
 from gan import DataRoot, GeneratorCard, ImportedCard, Metrics, Protocol, load_dataset
 from sweeps.display import Display
-from sweeps.extractors import find_or_make_extractor
 from sweeps.ledger.tags import SHARED_PREFIX
 from sweeps.ledger.tracking import Tracking
 from sweeps.ledger.workspace import Workspace
-from sweeps.materials import MaterialFiles, MaterialSource
+from sweeps.models.extractors import find_or_make_extractor
+from sweeps.models.materials import MaterialFiles, MaterialSource
+from sweeps.models.teachers import find_or_build_agreement_pool, find_or_build_pool, find_or_make_teacher
 from sweeps.spec.sweep import SweepSpec
-from sweeps.teachers import find_or_build_agreement_pool, find_or_build_pool, find_or_make_teacher
 
 
 @dataclass(frozen=True)

@@ -10,10 +10,10 @@ import sweeps
 from cluster import TrialNeed, ray_session
 from gan import Compute, default_data_root
 from sweeps.display import QuietDisplay
-from sweeps.foundation import Foundation, lay_foundation
 from sweeps.ledger.tracking import Tracking
 from sweeps.ledger.workspace import Workspace
-from sweeps.materials import MaterialFiles, PackedMaterials, StoredMaterials
+from sweeps.models.foundation import Foundation, lay_foundation
+from sweeps.models.materials import MaterialFiles, PackedMaterials, StoredMaterials
 from sweeps.spec.sweep import need_of
 from sweeps.tuning import placement_of
 

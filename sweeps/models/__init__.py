@@ -1,0 +1,1 @@
+"""The models that trials stand on, each found or made once: extractor, teacher, and what workers read of them."""
