@@ -1,11 +1,11 @@
 from .errors import SpecError, SweepError, UndeliveredError
-from .export import Export, export_sweeps
 from .ledger.workspace import Workspace
-from .reading import StoredTrials, read_trials
-from .reporting import Report, write_report
-from .results import sweep_table
+from .results.export import Export, export_sweeps
+from .results.reading import StoredTrials, read_trials
+from .results.report import Report, write_report
+from .results.sampling import sample_to_file
+from .results.table import sweep_table
 from .runner import SweepResult, run_sweep, run_sweeps, train_teacher
-from .sampling import sample_to_file
 from .spec.file import load_spec, load_specs, preset_names
 from .spec.sweep import SweepSpec
 

@@ -28,7 +28,7 @@ from sweeps.models.foundation import Foundation
 from sweeps.pruning import Rungs
 from sweeps.queues import JobQueue, ListQueue
 from sweeps.requests import Job, TrialRequest
-from sweeps.results import table_of
+from sweeps.results.table import table_of
 from sweeps.reuse import Reuse
 from sweeps.search import StudyQueue
 from sweeps.spec.points import planned_trials

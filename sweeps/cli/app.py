@@ -74,7 +74,7 @@ def report(
     """Write a sweep's page, figures and table again, and print its frontier and limit. Several: one page over all."""
     from sweeps.ledger.sweeps import find_sweeps
     from sweeps.ledger.tracking import Tracking
-    from sweeps.reporting import write_reports
+    from sweeps.results.report import write_reports
 
     workspace = existing(data_dir)
     tracking = Tracking(workspace.store)
@@ -100,7 +100,7 @@ def paper(
 ) -> None:
     """The paper's table of a sweep, and its five questions answered from the measured rows."""
     from sweeps.ledger.tracking import Tracking
-    from sweeps.paper import paper_of
+    from sweeps.results.paper import paper_of
 
     workspace = existing(data_dir)
     found = paper_of(Tracking(workspace.store), workspace, name)
@@ -132,8 +132,8 @@ def compare(
 
     Sweeps measured under different protocols are compared relative to each one's own teacher.
     """
-    from sweeps.comparing import versus_of
     from sweeps.ledger.tracking import Tracking
+    from sweeps.results.versus import versus_of
 
     workspace = existing(data_dir)
     found = versus_of(Tracking(workspace.store), workspace, a, b, (cost, metric))
@@ -155,8 +155,8 @@ def export(
     as_json: Json = False,
 ) -> None:
     """Write the trials of one or several sweeps as one table, a row per trial."""
-    from sweeps.export import export_sweeps, require_table_suffix
     from sweeps.ledger.tracking import Tracking
+    from sweeps.results.export import export_sweeps, require_table_suffix
 
     require_table_suffix(out)
     workspace = existing(data_dir)
@@ -179,7 +179,7 @@ def sample(
     tracking_uri: TrackingUri = None,
 ) -> None:
     """Images of a teacher or a student as one PNG."""
-    from sweeps.sampling import sample_to_file
+    from sweeps.results.sampling import sample_to_file
 
     card = sample_to_file(artifact, out, n, seed, data_dir)
     console().print(f"{n} images of a generator with {card.parameters:,} parameters: {out}", highlight=False)

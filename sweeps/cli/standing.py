@@ -36,7 +36,7 @@ def status(
     from sweeps.ledger.sweeps import find_sweeps, is_known
     from sweeps.ledger.tracking import Tracking
     from sweeps.ledger.workspace import Workspace
-    from sweeps.status import sweep_status
+    from sweeps.results.status import sweep_status
 
     if address:
         job = job_line(address, token_file, name)
@@ -58,7 +58,7 @@ def status(
 def list_sweeps(data_dir: DataDir = None, tracking_uri: TrackingUri = None, as_json: Json = False) -> None:
     """All sweeps of the data directory, newest first."""
     from sweeps.ledger.tracking import Tracking
-    from sweeps.status import sweep_status, sweeps_table
+    from sweeps.results.status import sweep_status, sweeps_table
 
     workspace = existing(data_dir)
     tracking = Tracking(workspace.store)

@@ -77,7 +77,7 @@ def teacher_select(
 def teacher_list(data_dir: DataDir = None, as_json: Json = False) -> None:
     """All versions of all teachers."""
     from sweeps.ledger.tracking import Tracking
-    from sweeps.listing import list_teachers, teachers_table
+    from sweeps.results.teachers import list_teachers, teachers_table
 
     rows = list_teachers(Tracking(existing(data_dir).store))
     print_json(rows) if as_json else console().print(teachers_table(rows))
@@ -90,7 +90,7 @@ def teacher_show(
     tracking_uri: TrackingUri = None,
 ) -> None:
     """A teacher's card: architecture, training, metrics, digests. Its weights are checked."""
-    from sweeps.sampling import load_artifact
+    from sweeps.results.sampling import load_artifact
 
     _, card = load_artifact(version, existing(data_dir).root)
     print_json(card.model_dump(mode="json"))

@@ -31,9 +31,9 @@ from sweeps.ledger.journal import Event, TrialFolder
 from sweeps.ledger.tags import ERROR, PHASE, POINT, SHARED_PREFIX, STATE, TRIAL, TRIAL_KEY
 from sweeps.ledger.tracking import Tracking
 from sweeps.ledger.workspace import Workspace
-from sweeps.reading import read_trials
-from sweeps.results import SHARED_FLOAT, SHARED_INT, SHARED_TEXT, sweep_table
-from sweeps.run_cache import CACHE_FILE
+from sweeps.results.reading import read_trials
+from sweeps.results.run_cache import CACHE_FILE
+from sweeps.results.table import SHARED_FLOAT, SHARED_INT, SHARED_TEXT, sweep_table
 
 NAME = "benchmark"
 PROTOTYPES = {"COMPLETED": 12, "PRUNED": 6, "DIVERGED": 1, "FAILED": 1}  # of 20 trials

@@ -17,7 +17,7 @@ from sweeps.ledger.journal import Event, TrialFolder
 from sweeps.ledger.tags import ERROR, PHASE, POINT, SHARED_PREFIX, STATE, TRIAL
 from sweeps.ledger.tracking import Tracking
 from sweeps.ledger.workspace import Workspace
-from sweeps.results import SHARED_FLOAT, SHARED_INT, SHARED_TEXT
+from sweeps.results.table import SHARED_FLOAT, SHARED_INT, SHARED_TEXT
 
 TINY = """
 name: tiny

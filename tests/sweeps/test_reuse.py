@@ -13,7 +13,7 @@ from sweeps.display import QuietDisplay
 from sweeps.ledger.tags import PARENT
 from sweeps.ledger.tracking import Tracking
 from sweeps.ledger.workspace import Workspace
-from sweeps.results import sweep_table
+from sweeps.results.table import sweep_table
 from sweeps.runner import open_sweep
 from sweeps.site import ThisMachine
 from sweeps.study import open_storage

@@ -34,8 +34,8 @@ from sweeps.ledger.sweeps import find_sweep
 from sweeps.ledger.tags import REOPENED, SETTLED, STATE, TRIAL_KEY
 from sweeps.ledger.tracking import Tracking
 from sweeps.ledger.workspace import Workspace
-from sweeps.results import row_of, shared_columns
-from sweeps.run_cache import START_MS, RunCache, source_of, with_start
+from sweeps.results.run_cache import START_MS, RunCache, source_of, with_start
+from sweeps.results.table import row_of, shared_columns
 
 # By how much a run may begin, by its node's clock, before others that the store heard of earlier: for clocks that
 # differ, and for tries to reach a store that is away.

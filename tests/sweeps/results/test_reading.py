@@ -13,14 +13,14 @@ import pyarrow.parquet as pq
 import pytest
 from mlflow.entities import Run
 
-from sweeps import run_cache
 from sweeps.ledger.journal import Record, TrialFolder
 from sweeps.ledger.records import stored_records
 from sweeps.ledger.tags import TRIAL
 from sweeps.ledger.tracking import Tracking
-from sweeps.reading import StoredTrials, read_trials
-from sweeps.results import sweep_table
-from sweeps.run_cache import CACHE_FILE, RunCache
+from sweeps.results import run_cache
+from sweeps.results.reading import StoredTrials, read_trials
+from sweeps.results.run_cache import CACHE_FILE, RunCache
+from sweeps.results.table import sweep_table
 
 
 @pytest.fixture

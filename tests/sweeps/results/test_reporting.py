@@ -8,11 +8,11 @@ import pytest
 
 import analysis
 import sweeps
-from sweeps.importance import importances
 from sweeps.ledger.store import TrackingStore
 from sweeps.ledger.tracking import Tracking
 from sweeps.ledger.workspace import Workspace
-from sweeps.reporting import write_report, write_reports
+from sweeps.results.importance import importances
+from sweeps.results.report import write_report, write_reports
 
 
 @pytest.fixture(scope="module")

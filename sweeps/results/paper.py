@@ -12,7 +12,7 @@ from sweeps.errors import SweepError
 from sweeps.ledger.sweeps import spec_of_sweep
 from sweeps.ledger.tracking import Tracking
 from sweeps.ledger.workspace import Workspace
-from sweeps.reading import read_trials
+from sweeps.results.reading import read_trials
 
 
 @dataclass(frozen=True)

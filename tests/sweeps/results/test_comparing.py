@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from sweeps.comparing import versus_of
-from sweeps.run_cache import CACHE_FILE
+from sweeps.results.run_cache import CACHE_FILE
+from sweeps.results.versus import versus_of
 
 
 @pytest.fixture

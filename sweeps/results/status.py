@@ -17,8 +17,8 @@ from sweeps.ledger.sweeps import find_sweep, spec_of_sweep
 from sweeps.ledger.tags import PHASE, REUSED, TRIAL
 from sweeps.ledger.tracking import Tracking
 from sweeps.ledger.workspace import Workspace
-from sweeps.reading import read_trials, with_newer_rows
-from sweeps.results import table_of
+from sweeps.results.reading import read_trials, with_newer_rows
+from sweeps.results.table import table_of
 from sweeps.spec.points import planned_trials
 from sweeps.spec.sweep import SweepSpec
 

@@ -14,14 +14,14 @@ from rich.console import Console
 
 import analysis
 from sweeps.errors import SweepError
-from sweeps.frontier_view import frontier_table
-from sweeps.importance import importances
 from sweeps.ledger.sweeps import find_sweep, spec_of_sweep
 from sweeps.ledger.tags import VERSION, spec_text
 from sweeps.ledger.tracking import Tracking
 from sweeps.ledger.workspace import Workspace
-from sweeps.pictures import interpolation_strips, sample_strips
-from sweeps.reading import read_trials
+from sweeps.results.frontier_view import frontier_table
+from sweeps.results.importance import importances
+from sweeps.results.pictures import interpolation_strips, sample_strips
+from sweeps.results.reading import read_trials
 from sweeps.spec.file import preset_names
 from sweeps.spec.sweep import SweepSpec
 

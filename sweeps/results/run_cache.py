@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 from pyarrow import csv
 
 from analysis import AGREEMENT, SCHEMA_VERSION, TRIAL_SCHEMA, AnalysisError, validate, written_whole
-from sweeps.results import METRICS
+from sweeps.results.table import METRICS
 
 CACHE_FILE = "runs.parquet"
 CACHE_VERSION = 1  # to be raised when a row says something else of the same run
