@@ -27,7 +27,6 @@ from sweeps.ledger.tracking import Tracking
 from sweeps.models.foundation import Foundation
 from sweeps.pruning import Rungs
 from sweeps.queues import JobQueue, ListQueue
-from sweeps.requests import Job, TrialRequest
 from sweeps.results.table import table_of
 from sweeps.reuse import Reuse
 from sweeps.search import StudyQueue
@@ -35,7 +34,8 @@ from sweeps.spec.points import planned_trials
 from sweeps.spec.space import Value
 from sweeps.spec.sweep import PhaseName, SweepSpec
 from sweeps.study import has_study, open_storage, open_study
-from sweeps.trial_log import TrialContext, close_running
+from sweeps.trial.log import TrialContext, close_running
+from sweeps.trial.request import Job, TrialRequest
 
 
 class OpenSweep:

@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from enum import Enum
 from typing import Any
 
-from sweeps.requests import Job
 from sweeps.spec.sweep import PhaseName
+from sweeps.trial.request import Job
 
 
 class Nothing(Enum):

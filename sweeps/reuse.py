@@ -14,8 +14,8 @@ from sweeps.ledger.journal import Event, Record
 from sweeps.ledger.records import Objectives, finite_objectives, record_of
 from sweeps.ledger.tags import PARENT, PHASE, POINT, REUSED, TRIAL, TRIAL_KEY
 from sweeps.ledger.tracking import Tracking
-from sweeps.requests import Job
 from sweeps.spec.space import Value
+from sweeps.trial.request import Job
 
 
 class Reuse:

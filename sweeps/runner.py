@@ -37,7 +37,7 @@ from sweeps.queues import PhaseQueue
 from sweeps.results.report import Report, write_report
 from sweeps.site import Site, require_mounted, site_of
 from sweeps.spec.sweep import SweepSpec
-from sweeps.trial_log import close_running
+from sweeps.trial.log import close_running
 from sweeps.tune_scheduler import RungSurvival
 from sweeps.tuning import run_trials
 from sweeps.view import SweepView

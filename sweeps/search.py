@@ -17,11 +17,11 @@ from optuna.trial import TrialState
 from gan.seeds import seed_at
 from sweeps.ledger.records import Ledger, Objectives, finite_objectives, next_ordinal, settled_in
 from sweeps.queues import JobQueue, Nothing
-from sweeps.requests import Job, TrialRequest
 from sweeps.reuse import Reuse
 from sweeps.spec.points import LISTED_POINTS, listed_points
 from sweeps.spec.space import Value, distributions, point_of
 from sweeps.spec.sweep import SweepSpec
+from sweeps.trial.request import Job, TrialRequest
 
 PATIENCE = 2  # repeats before a sampler is led elsewhere, where all that is left can be listed
 PATIENCE_WITHOUT_LIST = 20

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from sweeps.requests import Job
+from sweeps.trial.request import Job
 
 
 def config_of(sweep: str, jobs: tuple[Job, ...]) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from ray.tune.experiment import Trial
 from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 
 from sweeps.pruning import Rungs
-from sweeps.requests import Job
+from sweeps.trial.request import Job
 
 
 class RungSurvival(FIFOScheduler):

@@ -7,7 +7,7 @@ from ray.tune.search import Searcher
 
 from cluster import Share
 from sweeps.queues import JobQueue, Nothing
-from sweeps.requests import Job
+from sweeps.trial.request import Job
 from sweeps.tune_config import config_of, result_of
 
 

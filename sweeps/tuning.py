@@ -16,9 +16,9 @@ from sweeps.display import Refresh
 from sweeps.errors import tells_of_memory
 from sweeps.ledger.delivery import Delivery
 from sweeps.queues import JobQueue
-from sweeps.requests import Job
-from sweeps.trial import run_trial
-from sweeps.trial_log import TrialContext, closing, opening
+from sweeps.trial.log import TrialContext, closing, opening
+from sweeps.trial.request import Job
+from sweeps.trial.worker import run_trial
 from sweeps.tune_config import jobs_of, result_of
 from sweeps.tune_environment import tune_environment
 from sweeps.tune_searcher import QueueSearcher

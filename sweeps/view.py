@@ -13,7 +13,7 @@ from rich.text import Text
 from analysis import dominated_share, front_of
 from sweeps.budget import Spending
 from sweeps.ledger.records import Objectives, finite_objectives
-from sweeps.requests import Job
+from sweeps.trial.request import Job
 
 FRONT_ROWS = 8
 RUNNING_ROWS = 8

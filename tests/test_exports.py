@@ -16,7 +16,7 @@ def test_every_name_is_there_and_no_module_takes_its_place(package: str) -> None
 
 
 def test_a_worker_and_a_sweeps_table_load_no_plotting_no_statistics_and_no_vision() -> None:
-    code = "import sys, sweeps.trial, sweeps.results.table; print(*sys.modules)"
+    code = "import sys, sweeps.trial.worker, sweeps.results.table; print(*sys.modules)"
     said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
     assert {"torch", "mlflow"} <= set(said)
     assert not {"matplotlib", "scipy.stats", "torchvision", "sklearn"} & set(said)

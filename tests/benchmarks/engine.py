@@ -36,14 +36,14 @@ from sweeps.ledger.tracking import Tracking
 from sweeps.ledger.workspace import Workspace
 from sweeps.phases import OpenSweep
 from sweeps.queues import PhaseQueue
-from sweeps.requests import Job, TrialRequest
 from sweeps.runner import open_sweep
 from sweeps.search import StudyQueue
 from sweeps.site import ThisMachine
 from sweeps.spec.space import distributions
 from sweeps.study import GENERATION, open_storage, open_study
-from sweeps.trial import outcome
-from sweeps.trial_log import TrialContext, TrialLog, costs_of, delivery_of
+from sweeps.trial.log import TrialContext, TrialLog, costs_of, delivery_of
+from sweeps.trial.request import Job, TrialRequest
+from sweeps.trial.worker import outcome
 from sweeps.tune_environment import tune_environment
 from sweeps.tune_scheduler import RungSurvival
 from sweeps.tuning import Work, run_trials

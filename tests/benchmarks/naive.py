@@ -34,7 +34,7 @@ from sweeps.models.foundation import lay_foundation
 from sweeps.models.materials import MaterialFiles
 from sweeps.runner import open_sweep
 from sweeps.site import ThisMachine
-from sweeps.trial import run_trial
+from sweeps.trial.worker import run_trial
 from sweeps.tune_environment import tune_environment
 
 POOL_SAMPLE = 1024

@@ -16,9 +16,9 @@ from simulation import Curves, Student
 
 from analysis import TrialState
 from gan import GeneratorConfig
-from sweeps.requests import Job
-from sweeps.trial import outcome
-from sweeps.trial_log import TrialContext, TrialLog, costs_of, delivery_of
+from sweeps.trial.log import TrialContext, TrialLog, costs_of, delivery_of
+from sweeps.trial.request import Job
+from sweeps.trial.worker import outcome
 
 NOISE = 0.02  # of the whole curve, in log FID: no two trials have the same result
 FLOAT_BYTES = 4

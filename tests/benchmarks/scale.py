@@ -38,9 +38,9 @@ from sweeps.ledger.workspace import Workspace
 from sweeps.phases import OpenSweep
 from sweeps.pruning import Rungs
 from sweeps.queues import Nothing, PhaseQueue
-from sweeps.requests import Job
 from sweeps.runner import open_sweep
 from sweeps.site import ThisMachine
+from sweeps.trial.request import Job
 from sweeps.tune_scheduler import RungSurvival
 from sweeps.tuning import run_trials
 from sweeps.view import SweepView

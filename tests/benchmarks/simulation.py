@@ -22,9 +22,9 @@ from analysis import dominated_share
 from gan import GeneratorConfig
 from gan.digests import value_digest
 from sweeps.pruning import Rungs
-from sweeps.requests import Job, TrialRequest
 from sweeps.search import StudyQueue
 from sweeps.study import open_study
+from sweeps.trial.request import Job, TrialRequest
 from sweeps.tune_searcher import QueueSearcher
 
 DATA = Path(__file__).parents[1] / "data" / "curves.parquet"

@@ -9,10 +9,10 @@ import sweeps
 from analysis import TrialState as Ended
 from gan import DistillationConfig, GeneratorConfig
 from sweeps.ledger.records import LedgerEntry
-from sweeps.requests import Job, TrialRequest
 from sweeps.search import StudyQueue
 from sweeps.spec.points import listed_points
 from sweeps.study import open_storage, open_study
+from sweeps.trial.request import Job, TrialRequest
 from sweeps.tune_searcher import QueueSearcher
 
 

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from gan import DistillationConfig, GeneratorConfig
 from sweeps.pruning import Rungs, goes_on
-from sweeps.requests import Job, TrialRequest
 from sweeps.spec.search import PruningSpec
+from sweeps.trial.request import Job, TrialRequest
 from sweeps.tune_scheduler import RungSurvival
 from tests.benchmarks.simulation import DATA, Curves, Simulation, spec_of
 

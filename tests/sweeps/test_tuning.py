@@ -18,9 +18,9 @@ from sweeps.budget import Spending
 from sweeps.ledger.folders import MountedTrials
 from sweeps.ledger.tracking import TrackingStore
 from sweeps.queues import ListQueue, Nothing
-from sweeps.requests import Job, TrialRequest
-from sweeps.trial import outcome
-from sweeps.trial_log import TrialContext
+from sweeps.trial.log import TrialContext
+from sweeps.trial.request import Job, TrialRequest
+from sweeps.trial.worker import outcome
 from sweeps.tune_scheduler import RungSurvival
 from sweeps.tuning import run_trials
 from sweeps.view import SweepView

@@ -34,9 +34,9 @@ from gan.images import save_grid
 from gan.losses import Features
 from sweeps.errors import tells_of_memory
 from sweeps.models.materials import Materials
-from sweeps.requests import Job
 from sweeps.spec.search import OBJECTIVES
-from sweeps.trial_log import TakenOverError, TrialContext, TrialLog, costs_of, delivery_of
+from sweeps.trial.log import TakenOverError, TrialContext, TrialLog, costs_of, delivery_of
+from sweeps.trial.request import Job
 
 
 @dataclass(frozen=True)

@@ -8,17 +8,17 @@ import pytest
 from ray.tune.search import Searcher
 
 import sweeps
-import sweeps.trial
+import sweeps.trial.worker
 from gan import DistillationConfig, Evaluator, GanError, GeneratorConfig, Metrics, default_data_root
 from gan.digests import value_digest
 from sweeps.display import QuietDisplay
 from sweeps.ledger.tracking import Tracking
 from sweeps.ledger.workspace import Workspace
 from sweeps.queues import ListQueue, Nothing, PhaseQueue
-from sweeps.requests import Job, TrialRequest
 from sweeps.runner import open_sweep
 from sweeps.site import ThisMachine
-from sweeps.trial import run_trial
+from sweeps.trial.request import Job, TrialRequest
+from sweeps.trial.worker import run_trial
 from sweeps.tune_config import jobs_of
 from sweeps.tune_searcher import QueueSearcher
 
@@ -147,7 +147,7 @@ def test_what_goes_wrong_with_one_ends_that_one_alone(
         return measure(self, *args, **more)
 
     monkeypatch.setattr(Evaluator, "evaluate", evaluate)
-    monkeypatch.setattr(sweeps.trial, "report", reports.append)  # Ray Tune's, outside of a trial
+    monkeypatch.setattr(sweeps.trial.worker, "report", reports.append)  # Ray Tune's, outside of a trial
     with pytest.raises(GanError, match="finite features"):
         run_trial(jobs, sweep.context)
     states = {job.trial: sweep.context.trials.folder(job.request.key).record().state for job in jobs}

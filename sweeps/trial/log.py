@@ -21,7 +21,7 @@ from sweeps.ledger.journal import Event, Record
 from sweeps.ledger.store import TrackingStore
 from sweeps.ledger.tags import ERROR, NODE, PHASE, POINT, PROTOCOL, SETTLED, STATE, TEACHER_DIGEST, TRIAL, WORKER
 from sweeps.models.materials import MaterialSource
-from sweeps.requests import Job
+from sweeps.trial.request import Job
 
 
 @dataclass(frozen=True)
