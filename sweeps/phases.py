@@ -25,15 +25,15 @@ from sweeps.ledger.records import (
 from sweeps.ledger.tags import PHASE, PROTOCOL, TEACHER_DIGEST
 from sweeps.ledger.tracking import Tracking
 from sweeps.models.foundation import Foundation
-from sweeps.pruning import Rungs
-from sweeps.queues import JobQueue, ListQueue
 from sweeps.results.table import table_of
-from sweeps.reuse import Reuse
-from sweeps.search import StudyQueue
+from sweeps.search.queues import JobQueue, ListQueue
+from sweeps.search.reuse import Reuse
+from sweeps.search.rungs import Rungs
+from sweeps.search.study import has_study, open_storage, open_study
+from sweeps.search.study_queue import StudyQueue
 from sweeps.spec.points import planned_trials
 from sweeps.spec.space import Value
 from sweeps.spec.sweep import PhaseName, SweepSpec
-from sweeps.study import has_study, open_storage, open_study
 from sweeps.trial.log import TrialContext, close_running
 from sweeps.trial.request import Job, TrialRequest
 

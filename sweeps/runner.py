@@ -33,8 +33,8 @@ from sweeps.models.extractors import find_or_make_extractor
 from sweeps.models.mlflow_models import register_students
 from sweeps.models.teachers import Teacher, find_or_make_teacher
 from sweeps.phases import OpenSweep
-from sweeps.queues import PhaseQueue
 from sweeps.results.report import Report, write_report
+from sweeps.search.queues import PhaseQueue
 from sweeps.site import Site, require_mounted, site_of
 from sweeps.spec.sweep import SweepSpec
 from sweeps.trial.log import close_running

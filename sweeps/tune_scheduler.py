@@ -6,7 +6,7 @@ from typing import Any
 from ray.tune.experiment import Trial
 from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 
-from sweeps.pruning import Rungs
+from sweeps.search.rungs import Rungs
 from sweeps.trial.request import Job
 
 

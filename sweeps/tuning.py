@@ -15,7 +15,7 @@ from sweeps.budget import Spending
 from sweeps.display import Refresh
 from sweeps.errors import tells_of_memory
 from sweeps.ledger.delivery import Delivery
-from sweeps.queues import JobQueue
+from sweeps.search.queues import JobQueue
 from sweeps.trial.log import TrialContext, closing, opening
 from sweeps.trial.request import Job
 from sweeps.trial.worker import run_trial

@@ -35,12 +35,12 @@ from sweeps.display import QuietDisplay
 from sweeps.ledger.tracking import Tracking
 from sweeps.ledger.workspace import Workspace
 from sweeps.phases import OpenSweep
-from sweeps.queues import PhaseQueue
 from sweeps.runner import open_sweep
-from sweeps.search import StudyQueue
+from sweeps.search.queues import PhaseQueue
+from sweeps.search.study import GENERATION, open_storage, open_study
+from sweeps.search.study_queue import StudyQueue
 from sweeps.site import ThisMachine
 from sweeps.spec.space import distributions
-from sweeps.study import GENERATION, open_storage, open_study
 from sweeps.trial.log import TrialContext, TrialLog, costs_of, delivery_of
 from sweeps.trial.request import Job, TrialRequest
 from sweeps.trial.worker import outcome

@@ -36,9 +36,9 @@ from sweeps.display import LineDisplay
 from sweeps.ledger.tracking import Tracking
 from sweeps.ledger.workspace import Workspace
 from sweeps.phases import OpenSweep
-from sweeps.pruning import Rungs
-from sweeps.queues import Nothing, PhaseQueue
 from sweeps.runner import open_sweep
+from sweeps.search.queues import Nothing, PhaseQueue
+from sweeps.search.rungs import Rungs
 from sweeps.site import ThisMachine
 from sweeps.trial.request import Job
 from sweeps.tune_scheduler import RungSurvival

@@ -21,9 +21,9 @@ import sweeps
 from analysis import dominated_share
 from gan import GeneratorConfig
 from gan.digests import value_digest
-from sweeps.pruning import Rungs
-from sweeps.search import StudyQueue
-from sweeps.study import open_study
+from sweeps.search.rungs import Rungs
+from sweeps.search.study import open_study
+from sweeps.search.study_queue import StudyQueue
 from sweeps.trial.request import Job, TrialRequest
 from sweeps.tune_searcher import QueueSearcher
 

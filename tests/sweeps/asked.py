@@ -9,9 +9,9 @@ import sweeps
 from analysis import TrialState as Ended
 from gan import DistillationConfig, GeneratorConfig
 from sweeps.ledger.records import LedgerEntry
-from sweeps.search import StudyQueue
+from sweeps.search.study import open_storage, open_study
+from sweeps.search.study_queue import StudyQueue
 from sweeps.spec.points import listed_points
-from sweeps.study import open_storage, open_study
 from sweeps.trial.request import Job, TrialRequest
 from sweeps.tune_searcher import QueueSearcher
 

@@ -22,7 +22,7 @@ from gan import Checkpoint, save_checkpoint
 from sweeps.ledger.folders import MountedTrials
 from sweeps.ledger.journal import Record, TrialFolder
 from sweeps.ledger.tags import STATE, TRIAL_KEY, WORKER
-from sweeps.study import open_storage
+from sweeps.search.study import open_storage
 from tests.sweeps.disturbed import GRID, Sweep, running, wait_until
 
 KILLS = int(os.environ.get("GANLIMIT_KILLS", "3"))  # of the driver; 20 were tried

@@ -17,7 +17,7 @@ from gan import Compute, DistillationConfig, GeneratorConfig, Protocol
 from sweeps.budget import Spending
 from sweeps.ledger.folders import MountedTrials
 from sweeps.ledger.tracking import TrackingStore
-from sweeps.queues import ListQueue, Nothing
+from sweeps.search.queues import ListQueue, Nothing
 from sweeps.trial.log import TrialContext
 from sweeps.trial.request import Job, TrialRequest
 from sweeps.trial.worker import outcome

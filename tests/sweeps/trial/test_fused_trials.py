@@ -14,8 +14,8 @@ from gan.digests import value_digest
 from sweeps.display import QuietDisplay
 from sweeps.ledger.tracking import Tracking
 from sweeps.ledger.workspace import Workspace
-from sweeps.queues import ListQueue, Nothing, PhaseQueue
 from sweeps.runner import open_sweep
+from sweeps.search.queues import ListQueue, Nothing, PhaseQueue
 from sweeps.site import ThisMachine
 from sweeps.trial.request import Job, TrialRequest
 from sweeps.trial.worker import run_trial

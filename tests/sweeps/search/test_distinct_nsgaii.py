@@ -10,7 +10,7 @@ from optuna.distributions import BaseDistribution, CategoricalDistribution, IntD
 from optuna.samplers import NSGAIISampler
 from optuna.trial import TrialState
 
-from sweeps.distinct_nsgaii import DistinctNSGAII
+from sweeps.search.distinct_nsgaii import DistinctNSGAII
 
 SPACE: dict[str, BaseDistribution] = {
     "width": IntDistribution(1, 64, log=True),

@@ -14,8 +14,8 @@ from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
 from optuna.trial import TrialState, create_trial
 
 from gan.seeds import seed_at
-from sweeps.distinct_nsgaii import DistinctNSGAII
 from sweeps.ledger.records import Ledger, settled_in
+from sweeps.search.distinct_nsgaii import DistinctNSGAII
 from sweeps.spec.points import LISTED_POINTS, Params, each_once, first_points, frozen, listed_points
 from sweeps.spec.search import OBJECTIVES
 from sweeps.spec.space import AnyDomain, distributions

@@ -7,8 +7,8 @@ import pytest
 from optuna.trial import TrialState
 
 from gan import DistillationConfig, GeneratorConfig, count_parameters, mac_g
-from sweeps import search as sweeps_search
-from sweeps.search import objectives_of
+from sweeps.search import study_queue as sweeps_search
+from sweeps.search.study_queue import objectives_of
 from sweeps.spec.space import ChoiceDomain, FloatDomain, IntDomain, distributions
 from tests.sweeps.asked import SMALL_SPACE, Search, grid_size, request_of
 

@@ -9,8 +9,8 @@ from optuna.trial import TrialState
 import sweeps
 from analysis import TrialState as Ended
 from sweeps.ledger.records import LedgerEntry
-from sweeps.search import StudyQueue
-from sweeps.study import open_storage, open_study
+from sweeps.search.study import open_storage, open_study
+from sweeps.search.study_queue import StudyQueue
 from sweeps.trial.request import Job, TrialRequest
 from tests.sweeps.asked import SMALL_SPACE, Search, request_of
 

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gan import DistillationConfig, GeneratorConfig
-from sweeps.pruning import Rungs, goes_on
+from sweeps.search.rungs import Rungs, goes_on
 from sweeps.spec.search import PruningSpec
 from sweeps.trial.request import Job, TrialRequest
 from sweeps.tune_scheduler import RungSurvival

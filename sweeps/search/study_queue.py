@@ -16,8 +16,8 @@ from optuna.trial import TrialState
 
 from gan.seeds import seed_at
 from sweeps.ledger.records import Ledger, Objectives, finite_objectives, next_ordinal, settled_in
-from sweeps.queues import JobQueue, Nothing
-from sweeps.reuse import Reuse
+from sweeps.search.queues import JobQueue, Nothing
+from sweeps.search.reuse import Reuse
 from sweeps.spec.points import LISTED_POINTS, listed_points
 from sweeps.spec.space import Value, distributions, point_of
 from sweeps.spec.sweep import SweepSpec
