@@ -25,10 +25,10 @@ from sweeps.errors import SweepError
 from sweeps.inspecting import DRIVER, inspect_by_job, inspect_directly
 from sweeps.ledger.workspace import Workspace
 from sweeps.own_checks import HERE, checks_of_this_machine, packages_check, teacher_checks
-from sweeps.site import PACKAGES
+from sweeps.site.site import PACKAGES
+from sweeps.site.submission import require_public
 from sweeps.spec.models import ImportedTeacherSpec
 from sweeps.spec.sweep import SweepSpec, need_of
-from sweeps.submission import require_public
 
 TRACKING = "tracking server"
 

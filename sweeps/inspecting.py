@@ -27,7 +27,7 @@ from cluster import (
     probe_to_json,
     ray_session,
 )
-from sweeps.packaging import packed_code
+from sweeps.site.shipped_code import packed_code
 
 ANSWER = "ganlimit-inspection "  # how the line begins
 DRIVER = "cluster"  # the subject of what the driver's node alone looks at

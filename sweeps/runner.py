@@ -35,7 +35,7 @@ from sweeps.models.teachers import Teacher, find_or_make_teacher
 from sweeps.phases import OpenSweep
 from sweeps.results.report import Report, write_report
 from sweeps.search.queues import PhaseQueue
-from sweeps.site import Site, require_mounted, site_of
+from sweeps.site.site import Site, require_mounted, site_of
 from sweeps.spec.sweep import SweepSpec
 from sweeps.trial.log import close_running
 from sweeps.tune_scheduler import RungSurvival

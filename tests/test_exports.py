@@ -23,6 +23,6 @@ def test_a_worker_and_a_sweeps_table_load_no_plotting_no_statistics_and_no_visio
 
 
 def test_asking_a_cluster_for_a_log_loads_no_torch() -> None:
-    code = "import sys, sweeps.cli, sweeps.submitted; from cluster import Jobs, use_token; print(*sys.modules)"
+    code = "import sys, sweeps.cli, sweeps.site.submitted; from cluster import Jobs, use_token; print(*sys.modules)"
     said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
     assert not {"torch", "mlflow", "optuna"} & set(said)

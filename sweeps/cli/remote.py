@@ -79,7 +79,7 @@ def submit(
 
     The driver runs on the cluster; this machine may leave. Paths in the spec are places on the nodes.
     """
-    from sweeps.submission import SPEC_FILE
+    from sweeps.site.submission import SPEC_FILE
 
     replaced = {"seed": seed, "trials": trials, "name": name, "storage": storage}
     options = given(workers, data_root, no_download, inception_weights, **replaced)
@@ -101,9 +101,9 @@ def hand_over(
     as_json: bool = False,
 ) -> None:
     """Submit a command of `ganlimit sweep`, and say how to go on."""
-    from sweeps.submission import Submission, require_tracking_uri
-    from sweeps.submission import submit as submit_to
-    from sweeps.submitted import job_as_dict
+    from sweeps.site.submission import Submission, require_tracking_uri
+    from sweeps.site.submission import submit as submit_to
+    from sweeps.site.submitted import job_as_dict
 
     uri = require_tracking_uri(tracking_uri or os.environ.get("MLFLOW_TRACKING_URI"))
     submission = Submission(tuple(words), tuple(specs), uri, data_dir, spec_file)
@@ -122,7 +122,7 @@ def hand_over(
 @sweep_app.command("logs")
 def logs(name: SweepName, address: Address, token_file: TokenFile = None, follow: Follow = False) -> None:
     """What the driver of a submitted sweep says."""
-    from sweeps.submitted import job_of
+    from sweeps.site.submitted import job_of
 
     jobs = _jobs(address, token_file)
     job = job_of(jobs, name, address)
@@ -148,7 +148,7 @@ def is_dashboard(address: str) -> bool:
 
 def job_line(address: str, token_file: Path | None, name: str) -> "Job":
     """The sweep's job on the cluster; its tracking server becomes this process's, unless one is named."""
-    from sweeps.submitted import TRACKING_URI, job_of
+    from sweeps.site.submitted import TRACKING_URI, job_of
 
     job = job_of(_jobs(address, token_file), name, address)
     if uri := job.metadata.get(TRACKING_URI):
@@ -158,7 +158,7 @@ def job_line(address: str, token_file: Path | None, name: str) -> "Job":
 
 def show_beginning(address: str, token_file: Path | None, name: str, lines: int = 5) -> None:
     """What the driver of a submitted sweep said last, for as long as the sweep has no trial."""
-    from sweeps.submitted import job_of
+    from sweeps.site.submitted import job_of
 
     jobs = _jobs(address, token_file)
     job = job_of(jobs, name, address)
@@ -171,7 +171,7 @@ def show_beginning(address: str, token_file: Path | None, name: str, lines: int 
 
 def stop_job(address: str, token_file: Path | None, name: str) -> None:
     """Stop a submitted sweep as Ctrl-C does."""
-    from sweeps.submitted import job_of
+    from sweeps.site.submitted import job_of
 
     jobs = _jobs(address, token_file)
     job = job_of(jobs, name, address)
@@ -214,7 +214,7 @@ def _follow(jobs: "Jobs", job: "Job") -> None:
 
 def _until_accepted(jobs: "Jobs", job: "Job") -> None:
     """Wait until the driver has looked at nodes, storage and tracking server, and say what it found against them."""
-    from sweeps.submitted import ACCEPTED
+    from sweeps.site.submitted import ACCEPTED
 
     deadline = time.monotonic() + ACCEPTED_WITHIN_S
     while time.monotonic() < deadline:

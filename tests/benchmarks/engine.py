@@ -39,7 +39,7 @@ from sweeps.runner import open_sweep
 from sweeps.search.queues import PhaseQueue
 from sweeps.search.study import GENERATION, open_storage, open_study
 from sweeps.search.study_queue import StudyQueue
-from sweeps.site import ThisMachine
+from sweeps.site.site import ThisMachine
 from sweeps.spec.space import distributions
 from sweeps.trial.log import TrialContext, TrialLog, costs_of, delivery_of
 from sweeps.trial.request import Job, TrialRequest

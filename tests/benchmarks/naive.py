@@ -33,7 +33,7 @@ from sweeps.ledger.workspace import Workspace
 from sweeps.models.foundation import lay_foundation
 from sweeps.models.materials import MaterialFiles
 from sweeps.runner import open_sweep
-from sweeps.site import ThisMachine
+from sweeps.site.site import ThisMachine
 from sweeps.trial.worker import run_trial
 from sweeps.tune_environment import tune_environment
 

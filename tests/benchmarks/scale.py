@@ -39,7 +39,7 @@ from sweeps.phases import OpenSweep
 from sweeps.runner import open_sweep
 from sweeps.search.queues import Nothing, PhaseQueue
 from sweeps.search.rungs import Rungs
-from sweeps.site import ThisMachine
+from sweeps.site.site import ThisMachine
 from sweeps.trial.request import Job
 from sweeps.tune_scheduler import RungSurvival
 from sweeps.tuning import run_trials

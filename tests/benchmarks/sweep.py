@@ -30,7 +30,7 @@ from sweeps.ledger.tracking import Tracking
 from sweeps.ledger.workspace import Workspace
 from sweeps.models.foundation import Foundation, lay_foundation
 from sweeps.runner import open_sweep
-from sweeps.site import ThisMachine
+from sweeps.site.site import ThisMachine
 from sweeps.trial.worker import run_trial
 
 WIDTHS = (2, 4, 8, 16)

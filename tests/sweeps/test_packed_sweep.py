@@ -20,8 +20,8 @@ from sweeps.own_checks import _room
 from sweeps.planning.calibration import Calibration, Pace
 from sweeps.planning.packing import KeptPackings, Load, Measurement, Memory, Packing
 from sweeps.planning.plan import Plan, plan_sweep
-from sweeps.remote_packing import gpus_of, measure_on_cluster
-from sweeps.site import ThisMachine
+from sweeps.site.remote_packing import gpus_of, measure_on_cluster
+from sweeps.site.site import ThisMachine
 from sweeps.spec.resources import ResourceSpec
 from sweeps.spec.sweep import SweepSpec, need_of
 

@@ -16,7 +16,7 @@ from sweeps.ledger.workspace import Workspace
 from sweeps.results.table import sweep_table
 from sweeps.runner import open_sweep
 from sweeps.search.study import open_storage
-from sweeps.site import ThisMachine
+from sweeps.site.site import ThisMachine
 
 ALLOWED = 2000  # parameters: the two given points have fewer
 OWN = ["sweep", "trial", "phase", "wall_s"]  # what a row says of its place in a sweep

@@ -16,7 +16,7 @@ from sweeps.ledger.tracking import Tracking
 from sweeps.ledger.workspace import Workspace
 from sweeps.runner import open_sweep
 from sweeps.search.queues import ListQueue, Nothing, PhaseQueue
-from sweeps.site import ThisMachine
+from sweeps.site.site import ThisMachine
 from sweeps.trial.request import Job, TrialRequest
 from sweeps.trial.worker import run_trial
 from sweeps.tune_config import jobs_of

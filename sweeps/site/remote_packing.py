@@ -12,7 +12,7 @@ from sweeps.errors import SweepError
 from sweeps.models.materials import MaterialSource
 from sweeps.planning.packing import Load, Packing
 from sweeps.planning.packing_measurement import measure_packing
-from sweeps.reservation import options_in, run_reserved
+from sweeps.site.reservation import options_in, run_reserved
 
 ACCELERATOR = "accelerator_type:"  # before a GPU's name, among the resources of its node
 

@@ -12,10 +12,10 @@ from urllib.parse import urlsplit
 from cluster import ClusterError, Job, Jobs, Node, cluster_overview, is_object_store, require_schedulable
 from gan.digests import value_digest
 from sweeps.errors import SweepError
-from sweeps.packaging import pack_code
-from sweeps.site import require_shared_storage
+from sweeps.site.shipped_code import pack_code
+from sweeps.site.site import require_shared_storage
+from sweeps.site.submitted import TRACKING_URI
 from sweeps.spec.sweep import SweepSpec, need_of
-from sweeps.submitted import TRACKING_URI
 
 SPEC_FILE = "sweep.yaml"
 SPEC_DIGEST = "ganlimit.spec"  # of a job's metadata

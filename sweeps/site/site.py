@@ -31,11 +31,11 @@ from sweeps.ledger.tracking import Tracking
 from sweeps.ledger.workspace import Workspace
 from sweeps.models.foundation import Foundation, lay_foundation
 from sweeps.models.materials import MaterialSource
-from sweeps.packaging import packed_code
 from sweeps.planning.packing import KeptPackings, Load, Packing
 from sweeps.planning.packing_measurement import measure_packing
-from sweeps.remote_foundation import lay_foundation_on_cluster
-from sweeps.remote_packing import gpus_on_cluster, measure_on_cluster
+from sweeps.site.remote_foundation import lay_foundation_on_cluster
+from sweeps.site.remote_packing import gpus_on_cluster, measure_on_cluster
+from sweeps.site.shipped_code import packed_code
 from sweeps.spec.points import largest_of
 from sweeps.spec.resources import ResourceSpec
 from sweeps.spec.sweep import SweepSpec, need_of

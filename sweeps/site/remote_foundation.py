@@ -22,7 +22,7 @@ from sweeps.ledger.tracking import Tracking
 from sweeps.ledger.workspace import Workspace
 from sweeps.models.foundation import Foundation, lay_foundation
 from sweeps.models.materials import MaterialFiles, PackedMaterials, StoredMaterials
-from sweeps.reservation import options_in, run_reserved
+from sweeps.site.reservation import options_in, run_reserved
 from sweeps.spec.sweep import SweepSpec
 
 

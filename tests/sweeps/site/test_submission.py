@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 import sweeps
-from sweeps.packaging import pack_code
-from sweeps.submission import Submission, require_public, require_tracking_uri
+from sweeps.site.shipped_code import pack_code
+from sweeps.site.submission import Submission, require_public, require_tracking_uri
 
 
 def submission(spec: sweeps.SweepSpec, *words: str, **changes: Any) -> Submission:
