@@ -45,7 +45,7 @@ def doctor(
 
     Exit code 1 where something is wrong.
     """
-    from sweeps.doctor import Question, diagnose
+    from sweeps.doctor.diagnosis import Question, diagnose
     from sweeps.ledger.data_dir import default_data_dir
 
     specs = sweeps.load_specs(spec, overrides(storage=storage)) if spec else ()

@@ -13,10 +13,10 @@ import sweeps
 from cluster import Node, TrialNeed, ray_session
 from gan import Compute, DataRoot, default_data_root
 from sweeps.display import Display, LineDisplay, QuietDisplay
+from sweeps.doctor.own_checks import _room
 from sweeps.errors import SweepError
 from sweeps.ledger.workspace import Workspace
 from sweeps.models.materials import MaterialSource
-from sweeps.own_checks import _room
 from sweeps.planning.calibration import Calibration, Pace
 from sweeps.planning.packing import KeptPackings, Load, Measurement, Memory, Packing
 from sweeps.planning.plan import Plan, plan_sweep

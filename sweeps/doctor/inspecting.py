@@ -1,6 +1,6 @@
 """Looking at a cluster from inside, by a small job that says what it saw as one line of JSON.
 
-The job is this module: `python -m sweeps.inspecting PROBE`. It imports no model and no search, so that it can still
+The job is this module: `python -m sweeps.doctor.inspecting PROBE`. It imports no model and no search, so that it can still
 say which packages are missing.
 """
 
@@ -50,7 +50,7 @@ def inspect_by_job(address: str, probe: Probe) -> tuple[Inspection, list[Check]]
     Raises ClusterError where the job cannot be run.
     """
     jobs, job_id = Jobs(address), f"doctor-{secrets.token_hex(4)}"
-    command = shlex.join(["python", "-m", "sweeps.inspecting", probe_to_json(probe)])
+    command = shlex.join(["python", "-m", "sweeps.doctor.inspecting", probe_to_json(probe)])
     with packed_code() as code:
         jobs.submit(job_id, command, code, {"PYTHONUNBUFFERED": "1"}, {})
     try:
@@ -75,8 +75,8 @@ def _of_driver(probe: Probe) -> list[Check]:
     if probe.tracking_uri is None:
         return []
     try:
+        from sweeps.doctor.tracking_checks import tracking_checks
         from sweeps.ledger.store import TrackingStore
-        from sweeps.tracking_checks import tracking_checks
     except ImportError as error:
         return [Check(DRIVER, "packages", f"{error} on the driver's node", "Install ganlimit on all nodes.")]
     return tracking_checks(DRIVER, TrackingStore(probe.tracking_uri))

@@ -21,10 +21,10 @@ from cluster import (
     tracking_problem,
     use_token,
 )
+from sweeps.doctor.inspecting import DRIVER, inspect_by_job, inspect_directly
+from sweeps.doctor.own_checks import HERE, checks_of_this_machine, packages_check, teacher_checks
 from sweeps.errors import SweepError
-from sweeps.inspecting import DRIVER, inspect_by_job, inspect_directly
 from sweeps.ledger.workspace import Workspace
-from sweeps.own_checks import HERE, checks_of_this_machine, packages_check, teacher_checks
 from sweeps.site.site import PACKAGES
 from sweeps.site.submission import require_public
 from sweeps.spec.models import ImportedTeacherSpec

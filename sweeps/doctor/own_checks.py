@@ -21,6 +21,7 @@ from cluster import (
     temporary_folder_check,
 )
 from gan import GanError, default_data_root, find_inception_weights, load_any_generator, load_dataset
+from sweeps.doctor.tracking_checks import tracking_checks
 from sweeps.errors import SweepError
 from sweeps.ledger.data_dir import DATABASE
 from sweeps.ledger.tracking import Tracking
@@ -28,7 +29,6 @@ from sweeps.ledger.workspace import Workspace
 from sweeps.models.identity import registered_teacher
 from sweeps.spec.models import InceptionSpec
 from sweeps.spec.sweep import SweepSpec, need_of
-from sweeps.tracking_checks import tracking_checks
 
 HERE, INCEPTION = "this machine", "Inception's weights"
 INSTALL = "Run: pip install ganlimit -c constraints.txt"
