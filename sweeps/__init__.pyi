@@ -1,3 +1,4 @@
+from .driver.runner import SweepResult, run_sweep, run_sweeps, train_teacher
 from .errors import SpecError, SweepError, UndeliveredError
 from .ledger.workspace import Workspace
 from .results.export import Export, export_sweeps
@@ -5,7 +6,6 @@ from .results.reading import StoredTrials, read_trials
 from .results.report import Report, write_report
 from .results.sampling import sample_to_file
 from .results.table import sweep_table
-from .runner import SweepResult, run_sweep, run_sweeps, train_teacher
 from .spec.file import load_spec, load_specs, preset_names
 from .spec.sweep import SweepSpec
 

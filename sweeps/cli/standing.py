@@ -103,9 +103,9 @@ def stop(
 @sweep_app.command("sync")
 def sync(name: SweepName, data_dir: DataDir = None, tracking_uri: TrackingUri = None) -> None:
     """Bring to the tracking store what it missed while it was away, and write the report."""
+    from sweeps.driver.runner import sync_sweep
     from sweeps.ledger.sweeps import find_sweeps
     from sweeps.ledger.tracking import Tracking
-    from sweeps.runner import sync_sweep
 
     workspace = existing(data_dir)
     synced = [sync_sweep(member, workspace) for member in find_sweeps(Tracking(workspace.store), name)]

@@ -159,7 +159,7 @@ def confirm(
     trial of the same teacher and space, those of other sweeps among them, and searches no further.
     """
     from sweeps.cli.remote import given, hand_over, is_dashboard
-    from sweeps.confirming import confirmation_of, fresh_results, is_complete
+    from sweeps.driver.confirming import confirmation_of, fresh_results, is_complete
     from sweeps.ledger.sweeps import find_sweeps
     from sweeps.ledger.tracking import Tracking
 

@@ -27,7 +27,7 @@ def teacher_train(
 ) -> None:
     """Train a spec's teacher and register it, unless the registry has it already."""
     from sweeps.display import display_for
-    from sweeps.runner import train_teacher
+    from sweeps.driver.runner import train_teacher
 
     loaded = sweeps.load_spec(spec, overrides(seed=seed))
     display, root = display_for(stderr(), quiet), outside_files(data_root, no_download, inception_weights)
@@ -57,7 +57,7 @@ def teacher_select(
 ) -> None:
     """Train the teacher at several widths and make the best the champion: lowest FID, ties by IS."""
     from sweeps.display import display_for
-    from sweeps.selection import select_teacher, selection_table
+    from sweeps.driver.teacher_selection import select_teacher, selection_table
 
     loaded = sweeps.load_spec(spec, overrides(seed=seed) | ({"teacher.candidates": width} if width else {}))
     display, root = display_for(stderr(), quiet), outside_files(data_root, no_download, inception_weights)

@@ -30,12 +30,16 @@ import sweeps
 from analysis import TrialState
 from cluster import TrialNeed, ray_session
 from gan import DistillationConfig, GeneratorConfig, count_parameters, default_data_root
-from sweeps.budget import Spending
 from sweeps.display import QuietDisplay
+from sweeps.driver.budget import Spending
+from sweeps.driver.phases import OpenSweep
+from sweeps.driver.runner import open_sweep
+from sweeps.driver.tune_environment import tune_environment
+from sweeps.driver.tune_scheduler import RungSurvival
+from sweeps.driver.tuning import Work, run_trials
+from sweeps.driver.view import SweepView
 from sweeps.ledger.tracking import Tracking
 from sweeps.ledger.workspace import Workspace
-from sweeps.phases import OpenSweep
-from sweeps.runner import open_sweep
 from sweeps.search.queues import PhaseQueue
 from sweeps.search.study import GENERATION, open_storage, open_study
 from sweeps.search.study_queue import StudyQueue
@@ -44,10 +48,6 @@ from sweeps.spec.space import distributions
 from sweeps.trial.log import TrialContext, TrialLog, costs_of, delivery_of
 from sweeps.trial.request import Job, TrialRequest
 from sweeps.trial.worker import outcome
-from sweeps.tune_environment import tune_environment
-from sweeps.tune_scheduler import RungSurvival
-from sweeps.tuning import Work, run_trials
-from sweeps.view import SweepView
 
 WORKERS = 2
 ASKS = 20

@@ -28,14 +28,14 @@ import sweeps
 from cluster import ray_session
 from gan import build_pool, count_parameters, default_data_root, load_generator, pool_latents
 from sweeps.display import QuietDisplay
+from sweeps.driver.runner import open_sweep
+from sweeps.driver.tune_environment import tune_environment
 from sweeps.ledger.tracking import Tracking
 from sweeps.ledger.workspace import Workspace
 from sweeps.models.foundation import lay_foundation
 from sweeps.models.materials import MaterialFiles
-from sweeps.runner import open_sweep
 from sweeps.site.site import ThisMachine
 from sweeps.trial.worker import run_trial
-from sweeps.tune_environment import tune_environment
 
 POOL_SAMPLE = 1024
 OURS = "ganlimit"

@@ -31,19 +31,19 @@ from simulation import DATA, SPEC
 import sweeps
 from cluster import Share, TeamServer, team_server
 from gan import default_data_root
-from sweeps.budget import Spending
 from sweeps.display import LineDisplay
+from sweeps.driver.budget import Spending
+from sweeps.driver.phases import OpenSweep
+from sweeps.driver.runner import open_sweep
+from sweeps.driver.tune_scheduler import RungSurvival
+from sweeps.driver.tuning import run_trials
+from sweeps.driver.view import SweepView
 from sweeps.ledger.tracking import Tracking
 from sweeps.ledger.workspace import Workspace
-from sweeps.phases import OpenSweep
-from sweeps.runner import open_sweep
 from sweeps.search.queues import Nothing, PhaseQueue
 from sweeps.search.rungs import Rungs
 from sweeps.site.site import ThisMachine
 from sweeps.trial.request import Job
-from sweeps.tune_scheduler import RungSurvival
-from sweeps.tuning import run_trials
-from sweeps.view import SweepView
 
 WINDOW = 500  # trials between two readings, beside the first few
 FIRST_WINDOWS = (100, 300)

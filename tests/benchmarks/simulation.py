@@ -21,11 +21,11 @@ import sweeps
 from analysis import dominated_share
 from gan import GeneratorConfig
 from gan.digests import value_digest
+from sweeps.driver.tune_searcher import QueueSearcher
 from sweeps.search.rungs import Rungs
 from sweeps.search.study import open_study
 from sweeps.search.study_queue import StudyQueue
 from sweeps.trial.request import Job, TrialRequest
-from sweeps.tune_searcher import QueueSearcher
 
 DATA = Path(__file__).parents[1] / "data" / "curves.parquet"
 SPEC = Path(__file__).with_name("curves.yaml")

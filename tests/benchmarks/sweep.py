@@ -26,10 +26,10 @@ from rich.table import Table
 import sweeps
 from gan import default_data_root
 from sweeps.display import QuietDisplay
+from sweeps.driver.runner import open_sweep
 from sweeps.ledger.tracking import Tracking
 from sweeps.ledger.workspace import Workspace
 from sweeps.models.foundation import Foundation, lay_foundation
-from sweeps.runner import open_sweep
 from sweeps.site.site import ThisMachine
 from sweeps.trial.worker import run_trial
 

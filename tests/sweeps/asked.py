@@ -8,12 +8,12 @@ from ray.tune.search import Searcher
 import sweeps
 from analysis import TrialState as Ended
 from gan import DistillationConfig, GeneratorConfig
+from sweeps.driver.tune_searcher import QueueSearcher
 from sweeps.ledger.records import LedgerEntry
 from sweeps.search.study import open_storage, open_study
 from sweeps.search.study_queue import StudyQueue
 from sweeps.spec.points import listed_points
 from sweeps.trial.request import Job, TrialRequest
-from sweeps.tune_searcher import QueueSearcher
 
 
 def request_of(point: Any, **changes: Any) -> TrialRequest:

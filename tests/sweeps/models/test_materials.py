@@ -10,12 +10,12 @@ import sweeps
 from cluster import TrialNeed, ray_session
 from gan import Compute, default_data_root
 from sweeps.display import QuietDisplay
+from sweeps.driver.tuning import placement_of
 from sweeps.ledger.tracking import Tracking
 from sweeps.ledger.workspace import Workspace
 from sweeps.models.foundation import Foundation, lay_foundation
 from sweeps.models.materials import MaterialFiles, PackedMaterials, StoredMaterials
 from sweeps.spec.sweep import need_of
-from sweeps.tuning import placement_of
 
 
 @pytest.fixture

@@ -10,8 +10,8 @@ import analysis
 import sweeps
 from gan import GeneratorConfig, build_generator
 from sweeps.cli import main
+from sweeps.driver.runner import train_teacher
 from sweeps.results.sampling import sample_to_file
-from sweeps.runner import train_teacher
 
 OWN = GeneratorConfig(image_size=16, image_channels=1, width=8, latent_size=12)
 

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from gan import load_generator
+from sweeps.driver.runner import train_teacher
 from sweeps.models.teachers import LAST
-from sweeps.runner import train_teacher
 
 
 def test_the_teacher_is_the_best_of_its_training_and_the_last_is_kept(finished: Any) -> None:

@@ -11,10 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gan import DistillationConfig, GeneratorConfig
+from sweeps.driver.tune_scheduler import RungSurvival
 from sweeps.search.rungs import Rungs, goes_on
 from sweeps.spec.search import PruningSpec
 from sweeps.trial.request import Job, TrialRequest
-from sweeps.tune_scheduler import RungSurvival
 from tests.benchmarks.simulation import DATA, Curves, Simulation, spec_of
 
 number = st.floats(min_value=0.1, max_value=1000, allow_nan=False)

@@ -10,11 +10,11 @@ import yaml
 import sweeps
 from gan import default_data_root
 from sweeps.display import QuietDisplay
+from sweeps.driver.runner import open_sweep
 from sweeps.ledger.tags import PARENT
 from sweeps.ledger.tracking import Tracking
 from sweeps.ledger.workspace import Workspace
 from sweeps.results.table import sweep_table
-from sweeps.runner import open_sweep
 from sweeps.search.study import open_storage
 from sweeps.site.site import ThisMachine
 

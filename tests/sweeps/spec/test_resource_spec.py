@@ -8,9 +8,9 @@ import pytest
 import sweeps
 from cluster import Node, TrialNeed
 from gan import count_parameters
-from sweeps.budget import Spending
+from sweeps.driver.budget import Spending
+from sweeps.driver.runner import _refuse_other_spec
 from sweeps.ledger.tags import spec_tags
-from sweeps.runner import _refuse_other_spec
 from sweeps.spec.points import largest_of, largest_student
 from sweeps.spec.sweep import need_of
 

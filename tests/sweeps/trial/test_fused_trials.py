@@ -12,15 +12,15 @@ import sweeps.trial.worker
 from gan import DistillationConfig, Evaluator, GanError, GeneratorConfig, Metrics, default_data_root
 from gan.digests import value_digest
 from sweeps.display import QuietDisplay
+from sweeps.driver.runner import open_sweep
+from sweeps.driver.tune_config import jobs_of
+from sweeps.driver.tune_searcher import QueueSearcher
 from sweeps.ledger.tracking import Tracking
 from sweeps.ledger.workspace import Workspace
-from sweeps.runner import open_sweep
 from sweeps.search.queues import ListQueue, Nothing, PhaseQueue
 from sweeps.site.site import ThisMachine
 from sweeps.trial.request import Job, TrialRequest
 from sweeps.trial.worker import run_trial
-from sweeps.tune_config import jobs_of
-from sweeps.tune_searcher import QueueSearcher
 
 DIGESTS = {"teacher_digest": "t", "pool_digest": "p", "protocol_digest": "q", "threads": 1}
 

@@ -16,6 +16,7 @@ from cluster import ray_session
 from gan import AnyGenerator, DataRoot, default_data_root, load_dataset
 from gan.seeds import seed_at
 from sweeps.display import Display, QuietDisplay
+from sweeps.driver.tune_environment import tune_environment
 from sweeps.errors import SweepError
 from sweeps.ledger.data_dir import default_data_dir
 from sweeps.ledger.tags import KIND
@@ -24,7 +25,6 @@ from sweeps.ledger.workspace import Workspace
 from sweeps.models.extractors import Extractor, find_or_make_extractor
 from sweeps.models.teachers import find_or_make_teacher
 from sweeps.spec.sweep import SweepSpec
-from sweeps.tune_environment import tune_environment
 
 REPEATS = 5  # evaluations at fresh latents, whose spread is a FID's uncertainty
 

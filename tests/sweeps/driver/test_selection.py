@@ -4,9 +4,9 @@ from typing import Any
 import pytest
 
 import sweeps
+from sweeps.driver.teacher_selection import select_teacher
 from sweeps.ledger.tracking import Tracking
 from sweeps.ledger.workspace import Workspace
-from sweeps.selection import select_teacher
 
 
 @pytest.mark.slow

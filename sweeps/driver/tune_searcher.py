@@ -6,9 +6,9 @@ from typing import Any
 from ray.tune.search import Searcher
 
 from cluster import Share
+from sweeps.driver.tune_config import config_of, result_of
 from sweeps.search.queues import JobQueue, Nothing
 from sweeps.trial.request import Job
-from sweeps.tune_config import config_of, result_of
 
 
 class QueueSearcher(Searcher):

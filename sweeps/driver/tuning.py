@@ -11,18 +11,18 @@ from ray.tune.schedulers import TrialScheduler
 
 from analysis import TrialState
 from cluster import Share, TrialNeed
-from sweeps.budget import Spending
 from sweeps.display import Refresh
+from sweeps.driver.budget import Spending
+from sweeps.driver.tune_config import jobs_of, result_of
+from sweeps.driver.tune_environment import tune_environment
+from sweeps.driver.tune_searcher import QueueSearcher
+from sweeps.driver.view import SweepView
 from sweeps.errors import tells_of_memory
 from sweeps.ledger.delivery import Delivery
 from sweeps.search.queues import JobQueue
 from sweeps.trial.log import TrialContext, closing, opening
 from sweeps.trial.request import Job
 from sweeps.trial.worker import run_trial
-from sweeps.tune_config import jobs_of, result_of
-from sweeps.tune_environment import tune_environment
-from sweeps.tune_searcher import QueueSearcher
-from sweeps.view import SweepView
 
 Work = Callable[[Sequence[Job], TrialContext], None]
 

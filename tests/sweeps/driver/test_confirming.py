@@ -6,10 +6,10 @@ import pytest
 
 import analysis
 import sweeps
-from sweeps.confirming import confirmation_of, is_complete
+from sweeps.driver.confirming import confirmation_of, is_complete
+from sweeps.driver.phases import scratch_twins
 from sweeps.ledger.tags import spec_tags
 from sweeps.ledger.tracking import Tracking
-from sweeps.phases import scratch_twins
 from sweeps.spec.template import write_template
 
 

@@ -14,16 +14,16 @@ import sweeps
 from analysis import TrialState
 from cluster import Share, TrialNeed, ray_session
 from gan import Compute, DistillationConfig, GeneratorConfig, Protocol
-from sweeps.budget import Spending
+from sweeps.driver.budget import Spending
+from sweeps.driver.tune_scheduler import RungSurvival
+from sweeps.driver.tuning import run_trials
+from sweeps.driver.view import SweepView
 from sweeps.ledger.folders import MountedTrials
 from sweeps.ledger.tracking import TrackingStore
 from sweeps.search.queues import ListQueue, Nothing
 from sweeps.trial.log import TrialContext
 from sweeps.trial.request import Job, TrialRequest
 from sweeps.trial.worker import outcome
-from sweeps.tune_scheduler import RungSurvival
-from sweeps.tuning import run_trials
-from sweeps.view import SweepView
 
 PLACES = 3
 GIB = 2**30

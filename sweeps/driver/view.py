@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from analysis import dominated_share, front_of
-from sweeps.budget import Spending
+from sweeps.driver.budget import Spending
 from sweeps.ledger.records import Objectives, finite_objectives
 from sweeps.trial.request import Job
 

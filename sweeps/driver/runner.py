@@ -17,8 +17,12 @@ from mlflow.exceptions import MlflowException
 
 from analysis import TrialState
 from gan import DataRoot, default_data_root, load_dataset
-from sweeps.budget import Spending
 from sweeps.display import Display, QuietDisplay
+from sweeps.driver.budget import Spending
+from sweeps.driver.phases import OpenSweep
+from sweeps.driver.tune_scheduler import RungSurvival
+from sweeps.driver.tuning import run_trials
+from sweeps.driver.view import SweepView
 from sweeps.errors import SweepError, UndeliveredError
 from sweeps.ledger.data_dir import default_data_dir
 from sweeps.ledger.delivery import Delivery, undelivered
@@ -32,15 +36,11 @@ from sweeps.ledger.workspace import Workspace
 from sweeps.models.extractors import find_or_make_extractor
 from sweeps.models.mlflow_models import register_students
 from sweeps.models.teachers import Teacher, find_or_make_teacher
-from sweeps.phases import OpenSweep
 from sweeps.results.report import Report, write_report
 from sweeps.search.queues import PhaseQueue
 from sweeps.site.site import Site, require_mounted, site_of
 from sweeps.spec.sweep import SweepSpec
 from sweeps.trial.log import close_running
-from sweeps.tune_scheduler import RungSurvival
-from sweeps.tuning import run_trials
-from sweeps.view import SweepView
 
 VERSIONED = ("ganlimit", "torch", "torchvision", "torch-fidelity", "ray", "optuna", "mlflow")  # told by the report
 MAY_GROW = ("search.trials", "confirm.seeds")  # of what is there nothing is done again or lost

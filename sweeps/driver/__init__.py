@@ -1,0 +1,1 @@
+"""The process that runs a sweep with Ray Tune, from its phases to the report."""
