@@ -1,7 +1,7 @@
 """Looking at a cluster from inside, by a small job that says what it saw as one line of JSON.
 
-The job is this module: `python -m sweeps.doctor.inspecting PROBE`. It imports no model and no search, so that it can still
-say which packages are missing.
+The job is this module: `python -m sweeps.doctor.inspecting PROBE`. It imports no model and no search, so that it can
+still say which packages are missing.
 """
 
 import json

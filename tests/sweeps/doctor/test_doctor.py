@@ -214,7 +214,7 @@ def _head() -> Iterator[Head]:
 
 def _ganlimit(folder: Path, *arguments: object) -> subprocess.CompletedProcess[str]:
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("RAY_", "MLFLOW_"))}
-    kept |= {"PYTHONPATH": str(Path(__file__).parents[2]), "TMPDIR": str(folder), "COLUMNS": "150"}
+    kept |= {"PYTHONPATH": str(Path(__file__).parents[3]), "TMPDIR": str(folder), "COLUMNS": "150"}
     command = [sys.executable, "-m", "sweeps.cli", *map(str, arguments)]
     return subprocess.run(command, cwd=folder, env=kept, capture_output=True, text=True, check=False, timeout=240)
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-GOLDEN = Path(__file__).parents[1] / "data" / "golden.json"
+GOLDEN = Path(__file__).parents[2] / "data" / "golden.json"
 IDENTITY = ("phase", "width", "depth", "gan_weight", "seed")
 GIVEN = [("search", 2, 1, 0.0, 0), ("search", 3, 1, 0.05, 0)]
 EXACT = ("parameters", "mac_g", "kimg", "state")
