@@ -30,7 +30,7 @@ from sweeps.search.queues import JobQueue, ListQueue
 from sweeps.search.reuse import Reuse
 from sweeps.search.rungs import Rungs
 from sweeps.search.study import has_study, open_storage, open_study
-from sweeps.search.study_queue import StudyQueue
+from sweeps.search.study_queue import SearchBasis, study_queue
 from sweeps.spec.points import planned_trials
 from sweeps.spec.space import Value
 from sweeps.spec.sweep import PhaseName, SweepSpec
@@ -155,7 +155,7 @@ class OpenSweep:
         if spec.search.is_adaptive:
             total += sum(entry.reused for entry in settled_in(ledger, "search"))
         study = open_study(spec, storage, ledger)
-        return StudyQueue(spec, self._student, study, ledger, total, self._reuse)
+        return study_queue(SearchBasis(spec, self._student, study, ledger, total, self._reuse))
 
     def _take_what_is_known(self) -> None:
         ledger, domains = self.ledger(), self.spec.domains()

@@ -4,6 +4,7 @@ Finished trials are known by their identity and answered from the ledger.
 """
 
 import random
+from abc import abstractmethod
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -31,6 +32,22 @@ Point = Mapping[str, Value]
 ToRequest = Callable[[Point], TrialRequest]
 
 
+@dataclass(frozen=True)
+class SearchBasis:
+    """What a queue asks, and what is known from the start.
+
+    `to_request` makes a trial of a point. `total` is how many trials the search has, those of `ledger` among them. What
+    `reuse` has is taken over from other sweeps instead of trained.
+    """
+
+    spec: SweepSpec
+    to_request: ToRequest
+    study: optuna.Study
+    ledger: Ledger
+    total: int
+    reuse: Reuse | None = None
+
+
 @dataclass
 class _Asked:
     """A point of the study on its way to a result."""
@@ -42,87 +59,53 @@ class _Asked:
 
 
 class StudyQueue(JobQueue):
-    """Asks a study for points and tells it their results.
+    """Asks a study for points and tells it their results; its two kinds differ in when they tell.
 
     A point whose identity is settled is answered from the ledger, one that another sweep has finished is taken
     over, one that breaks a constraint is put aside untrained, one that is under way is given up; then another
     is asked. Where the sampler keeps repeating itself it is given a point by chance, of those that are left; with
     none left the search ends.
-
-    With `search.reproducible` points are asked in batches of a fixed size, and a batch is told, in the
-    order of asking, when all of it has ended: spec and seed alone decide what is asked.
     """
 
-    def __init__(
-        self,
-        spec: SweepSpec,
-        to_request: ToRequest,
-        study: optuna.Study,
-        ledger: Ledger,
-        total: int,
-        reuse: Reuse | None = None,
-    ) -> None:
-        self.sweep, self.total, self._reuse = spec.name, total, reuse
+    def __init__(self, search: SearchBasis) -> None:
+        spec, ledger = search.spec, search.ledger
+        self.sweep, self.total, self._reuse = spec.name, search.total, search.reuse
         self.done = len(list(settled_in(ledger, "search")))
         self._spec, self._search, self._domains = spec, spec.search, spec.domains()
         self._distributions = distributions(self._domains)
-        self._to_request, self._study = to_request, study
+        self._to_request, self._study, self._sampler = search.to_request, search.study, search.study.sampler
         self._ledger, self._next_trial = ledger, next_ordinal(ledger)
-        self._sampler = study.sampler
         chance = seed_at(spec.seed, "random points") % 2**32
         self._random, self._chance = optuna.samplers.RandomSampler(seed=chance), random.Random(chance)
         self._keys: set[str] = set()  # asked in this session
-        # What the study knows: all that is settled, or, where it begins anew, what this session has told it.
-        self._told = {} if spec.search.reproducible else {key: e.objectives for key, e in ledger.items() if e.settled}
+        self._told: dict[str, Objectives | None] = {}  # what the study knows
         self._running: dict[str, _Asked] = {}
-        self._handed_out = self.done
-        self._batch: list[_Asked] = []
-        self._waiting: deque[_Asked] = deque()
         if spec.search.sampler == "grid" and self._listed is not None:
-            self.total = min(total, len(self._listed))
+            self.total = min(self.total, len(self._listed))
 
-    def next(self) -> Job | Nothing:
-        """The next job. In a batch that is not all ended there may be none yet."""
-        if not self._search.reproducible:
-            asked = self._ask()
-            return self._hand_out(asked) if asked else Nothing.LEFT
-        while not self._waiting:
-            if not all(asked.ended for asked in self._batch):
-                return Nothing.YET
-            if not self._fill_batch():
-                return Nothing.LEFT
-        return self._hand_out(self._waiting.popleft())
+    @abstractmethod
+    def _has_room(self) -> bool:
+        """Whether another point may be asked for."""
 
-    def ended(self, job: Job, result: Mapping[str, Any]) -> None:
-        """Tell the study: at once, or with the batch."""
-        self.done += 1
-        asked = self._running.pop(job.request.key)
-        asked.objectives, asked.ended = objectives_of(result, self._search.objectives), True
-        if not self._search.reproducible:
-            self._told[job.request.key] = asked.objectives
-            self._tell(asked.trial, asked.objectives)
+    @abstractmethod
+    def _answer(self, asked: _Asked) -> _Asked | None:
+        """Deal with a new point whose result is known. Returns it where it is kept, None where another is asked."""
 
     def _hand_out(self, asked: _Asked) -> Job:
         self._running[asked.job.request.key] = asked
-        self._handed_out += 1
         return asked.job
 
-    def _fill_batch(self) -> bool:
-        """Tell the batch before, ask the next one. False where none is left to ask."""
-        for asked in self._batch:
-            self._tell(asked.trial, asked.objectives)
-            self._told[asked.job.request.key] = asked.objectives
-        self._batch = []
-        while len(self._batch) < self._search.batch_size and (asked_next := self._ask()):
-            self._batch.append(asked_next)
-        self._waiting = deque(asked for asked in self._batch if not asked.ended)
-        return bool(self._batch)
+    def _end(self, job: Job, result: Mapping[str, Any]) -> _Asked:
+        self.done += 1
+        asked = self._running.pop(job.request.key)
+        asked.objectives, asked.ended = objectives_of(result, self._search.objectives), True
+        return asked
 
     def _ask(self) -> _Asked | None:
-        """A point that is to be trained; of a reproducible search also one whose result is known."""
+        """Returns a new point, None where none is left to ask for."""
         repeats, patience = 0, PATIENCE_WITHOUT_LIST if self._listed is None else PATIENCE
         with self._own_sampler():
-            while self._has_room and repeats < REPEATS_BEFORE_END:
+            while self._has_room() and repeats < REPEATS_BEFORE_END:
                 in_line = bool(self._study.get_trials(deepcopy=False, states=(TrialState.WAITING,)))
                 if repeats >= patience and not in_line and not self._lead_elsewhere():
                     break
@@ -136,30 +119,21 @@ class StudyQueue(JobQueue):
                     self._tell(trial, self._told.get(request.key))
                 elif asked := self._take(trial, request, point):
                     return asked
-        if self._has_room:
+        if self._has_room():
             self.remark = f"search: {len(self._told | self._running)} of {self.total} trials, its space has no more"
         return None
 
-    @property
-    def _has_room(self) -> bool:
-        return (len(self._keys) if self._search.reproducible else self._handed_out) < self.total
-
     def _take(self, trial: optuna.Trial, request: TrialRequest, point: Point) -> _Asked | None:
-        """A new point: a job, or a result that is known. None where an adaptive search has told it at once."""
+        """Make a job of a new point; None where its result was known and another is asked."""
         self._keys.add(request.key)
         known = self._ledger.get(request.key)
         job = Job(request=request, trial=known.trial if known else self._take_ordinal(), point=dict(point))
         if known and known.settled:
-            return _Asked(trial, job, known.objectives, ended=True)
-        if self._reuse is None or request.key not in self._reuse:
-            return _Asked(trial, job)
-        objectives = self._reuse.take(job, self._search.objectives)
-        self.done, self._handed_out = self.done + 1, self._handed_out + 1
-        if self._search.reproducible:
-            return _Asked(trial, job, objectives, ended=True)
-        self._told[request.key] = objectives
-        self._tell(trial, objectives)
-        return None
+            return self._answer(_Asked(trial, job, known.objectives, ended=True))
+        if self._reuse is not None and request.key in self._reuse:
+            self.done += 1
+            return self._answer(_Asked(trial, job, self._reuse.take(job, self._search.objectives), ended=True))
+        return _Asked(trial, job)
 
     def _take_ordinal(self) -> int:
         number, self._next_trial = self._next_trial, self._next_trial + 1
@@ -204,6 +178,84 @@ class StudyQueue(JobQueue):
             self._study.tell(trial, state=TrialState.FAIL)
         else:
             self._study.tell(trial, objectives)
+
+    def _tell_of(self, asked: _Asked) -> None:
+        self._told[asked.job.request.key] = asked.objectives
+        self._tell(asked.trial, asked.objectives)
+
+
+class PromptStudyQueue(StudyQueue):
+    """Asks for one point at a time and tells each result at once, so that the sampler knows all there is."""
+
+    def __init__(self, search: SearchBasis) -> None:
+        super().__init__(search)
+        self._told = {key: entry.objectives for key, entry in search.ledger.items() if entry.settled}
+        self._handed_out = self.done
+
+    def next(self) -> Job | Nothing:
+        """Returns the next job, or LEFT where the search has ended."""
+        asked = self._ask()
+        if asked is None:
+            return Nothing.LEFT
+        self._handed_out += 1
+        return self._hand_out(asked)
+
+    def ended(self, job: Job, result: Mapping[str, Any]) -> None:
+        """Tell the study."""
+        self._tell_of(self._end(job, result))
+
+    def _has_room(self) -> bool:
+        return self._handed_out < self.total
+
+    def _answer(self, asked: _Asked) -> None:
+        self._handed_out += 1
+        self._tell_of(asked)
+
+
+class BatchedStudyQueue(StudyQueue):
+    """Asks in batches of a fixed size and tells a batch in the order of asking, when all of it has ended.
+
+    So spec and seed alone decide what is asked (`search.reproducible`), whichever trial ends first.
+    """
+
+    def __init__(self, search: SearchBasis) -> None:
+        super().__init__(search)
+        self._batch: list[_Asked] = []
+        self._waiting: deque[_Asked] = deque()
+
+    def next(self) -> Job | Nothing:
+        """Returns the next job, YET where the batch has not all ended, LEFT where the search has."""
+        while not self._waiting:
+            if not all(asked.ended for asked in self._batch):
+                return Nothing.YET
+            if not self._fill_batch():
+                return Nothing.LEFT
+        return self._hand_out(self._waiting.popleft())
+
+    def ended(self, job: Job, result: Mapping[str, Any]) -> None:
+        """Note the result, which the study is told with its batch."""
+        self._end(job, result)
+
+    def _fill_batch(self) -> bool:
+        """Tell the batch before, ask the next one. Returns whether there is any."""
+        for asked in self._batch:
+            self._tell_of(asked)
+        self._batch = []
+        while len(self._batch) < self._search.batch_size and (asked_next := self._ask()):
+            self._batch.append(asked_next)
+        self._waiting = deque(asked for asked in self._batch if not asked.ended)
+        return bool(self._batch)
+
+    def _has_room(self) -> bool:
+        return len(self._keys) < self.total
+
+    def _answer(self, asked: _Asked) -> _Asked:
+        return asked  # it is told with its batch
+
+
+def study_queue(search: SearchBasis) -> StudyQueue:
+    """Returns the queue of a sweep's search, of the kind that `search.reproducible` asks for."""
+    return (BatchedStudyQueue if search.spec.search.reproducible else PromptStudyQueue)(search)
 
 
 def objectives_of(result: Mapping[str, Any], names: Sequence[str]) -> Objectives | None:

@@ -42,7 +42,7 @@ from sweeps.ledger.tracking import Tracking
 from sweeps.ledger.workspace import Workspace
 from sweeps.search.queues import PhaseQueue
 from sweeps.search.study import GENERATION, open_storage, open_study
-from sweeps.search.study_queue import StudyQueue
+from sweeps.search.study_queue import SearchBasis, study_queue
 from sweeps.site.site import ThisMachine
 from sweeps.spec.space import distributions
 from sweeps.trial.log import TrialContext, TrialLog, costs_of, delivery_of
@@ -190,7 +190,7 @@ def ask_ms(sampler: str, size: int) -> list[float]:
                 create_trial(params=params, distributions=distributions(domains), values=values, system_attrs=born)
             )
         study.add_trials(trials)
-        queue, times = StudyQueue(spec, _request_of, study, {}, 100_000), []
+        queue, times = study_queue(SearchBasis(spec, _request_of, study, {}, 100_000)), []
         for _ in range(ASKS):
             began = time.perf_counter()
             job = queue.next()

@@ -24,7 +24,7 @@ from gan.digests import value_digest
 from sweeps.driver.tune_searcher import QueueSearcher
 from sweeps.search.rungs import Rungs
 from sweeps.search.study import open_study
-from sweeps.search.study_queue import StudyQueue
+from sweeps.search.study_queue import SearchBasis, study_queue
 from sweeps.trial.request import Job, TrialRequest
 
 DATA = Path(__file__).parents[1] / "data" / "curves.parquet"
@@ -87,7 +87,9 @@ class Simulation:
         chance = random.Random(spec.seed)
         self._runs = {student: chance.choice(runs) for student, runs in sorted(curves.runs.items())}
         study = open_study(spec, optuna.storages.InMemoryStorage())
-        self._searcher = QueueSearcher([StudyQueue(spec, self._request_of, study, {}, spec.search.trials)])
+        self._searcher = QueueSearcher(
+            [study_queue(SearchBasis(spec, self._request_of, study, {}, spec.search.trials))]
+        )
         self._rungs = Rungs.of(spec)
         self._waiting: list[tuple[float, int, int]] = []  # (time, trial, rung that it reaches then)
         self._jobs: dict[int, Job] = {}

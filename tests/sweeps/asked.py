@@ -11,7 +11,7 @@ from gan import DistillationConfig, GeneratorConfig
 from sweeps.driver.tune_searcher import QueueSearcher
 from sweeps.ledger.records import LedgerEntry
 from sweeps.search.study import open_storage, open_study
-from sweeps.search.study_queue import StudyQueue
+from sweeps.search.study_queue import SearchBasis, study_queue
 from sweeps.spec.points import listed_points
 from sweeps.trial.request import Job, TrialRequest
 
@@ -45,7 +45,7 @@ class Search:
         }
         self.study = open_study(spec, open_storage(folder))
         total = grid_size(spec) if spec.search.sampler == "grid" else spec.search.trials
-        self.queue = StudyQueue(spec, request_of, self.study, ledger, total)
+        self.queue = study_queue(SearchBasis(spec, request_of, self.study, ledger, total))
         self.tune = QueueSearcher([self.queue])
 
     def ask(self, number: int) -> TrialRequest | None:

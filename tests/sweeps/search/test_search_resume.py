@@ -10,7 +10,7 @@ import sweeps
 from analysis import TrialState as Ended
 from sweeps.ledger.records import LedgerEntry
 from sweeps.search.study import open_storage, open_study
-from sweeps.search.study_queue import StudyQueue
+from sweeps.search.study_queue import SearchBasis, study_queue
 from sweeps.trial.request import Job, TrialRequest
 from tests.sweeps.asked import SMALL_SPACE, Search, request_of
 
@@ -98,7 +98,7 @@ class TestResume:
         point = {"width": 2, "depth": 1, "gan_weight": 0.123}
         failed = {request_of(point).key: LedgerEntry(1, "search", Ended.FAILED, None, 1.0, point)}
         study = open_study(spec, open_storage(tmp_path), failed)
-        queue = StudyQueue(spec, request_of, study, failed, 5)
+        queue = study_queue(SearchBasis(spec, request_of, study, failed, 5))
         job = queue.next()
         assert isinstance(job, Job)
         assert job.request.gan_weight == 0.123
@@ -112,7 +112,7 @@ class TestResume:
             for n, point in enumerate(points, start=1)
         }
         study = open_study(spec, open_storage(tmp_path), known)
-        job = StudyQueue(spec, request_of, study, known, 9).next()
+        job = study_queue(SearchBasis(spec, request_of, study, known, 9)).next()
         assert isinstance(job, Job)
         assert study.trials[-1].system_attrs["NSGAIISampler:generation"] == 1, "a child of theirs"
 
