@@ -16,6 +16,8 @@ from analysis import (
     write_table,
 )
 
+RECORDS = Path(__file__).parents[2] / "docs" / "records"
+
 
 def test_every_column_states_its_unit_and_meaning() -> None:
     for field in TRIAL_SCHEMA:
@@ -105,7 +107,7 @@ def test_states_are_counted(table: Any) -> None:
 
 @pytest.mark.parametrize("record", ["digits", "digits-seeds", "digits-1500-steps", "digits-wide"])
 def test_a_table_of_the_first_version_is_read_with_what_was_not_measured_as_null(record: str, tmp_path: Path) -> None:
-    table = read_table(Path(__file__).parents[1] / "data" / record / "trials.parquet")
+    table = read_table(RECORDS / record / "trials.parquet")
     assert table["block"].unique().to_pylist() == ["dcgan"]
     assert table["latent_mse"].null_count == len(table)
     write_table(table, tmp_path / "again.parquet")
@@ -113,7 +115,7 @@ def test_a_table_of_the_first_version_is_read_with_what_was_not_measured_as_null
 
 
 def test_a_table_of_the_second_version_is_read_with_nothing_more_searched() -> None:
-    table = read_table(Path(__file__).parents[1] / "data" / "shapes" / "trials.parquet")
+    table = read_table(RECORDS / "shapes" / "trials.parquet")
     assert table["settings"].null_count == len(table) > 0
 
 

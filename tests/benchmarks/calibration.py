@@ -40,7 +40,8 @@ Ends = tuple[float | None, float | None]
 
 METHODS = ("ours", "Fieller, local line", "bootstrap, isotonic")
 COLOURS = {"ours": "#0072B2", "Fieller, local line": "#E69F00", "bootstrap, isotonic": "#CC79A7"}
-PATTERN = Path(__file__).parents[1] / "data" / "digits" / "trials.parquet"  # of whose first row all others are copies
+# The table of whose first row all others are copies.
+PATTERN = Path(__file__).parents[2] / "docs" / "records" / "digits" / "trials.parquet"
 RULE, SMALLEST = LimitRule(threshold=10.0), 1e5
 PROMISED = (0.92, 0.98)
 WHOLE = [

@@ -20,7 +20,7 @@ from playwright.sync_api import sync_playwright
 
 import analysis
 
-RECORD = Path(__file__).parent.parent / "data" / "digits" / "trials.parquet"
+RECORD = Path(__file__).parents[2] / "docs" / "records" / "digits" / "trials.parquet"
 VIEWPORT = {"width": 1280, "height": 900}
 
 

@@ -23,7 +23,7 @@ from rich.table import Table
 
 import analysis
 
-RECORD = Path(__file__).parent.parent / "data" / "digits" / "trials.parquet"
+RECORD = Path(__file__).parents[2] / "docs" / "records" / "digits" / "trials.parquet"
 STEPS = ("read", "frontier", "limit", "findings", "page")
 SHAPES = {"few students": False, "a student each": True}
 
