@@ -16,7 +16,7 @@ import pytest
 
 @pytest.fixture
 def dashboard(finished: Any) -> Iterator[str]:
-    """The address of a dashboard on the tiny sweep's study, as the README starts it."""
+    """The address of a dashboard on the tiny sweep's study, as docs/sweeps.md starts it."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
