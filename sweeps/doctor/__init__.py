@@ -1,1 +1,1 @@
-"""What is right and what is wrong before a sweep begins, on this machine and on a cluster."""
+"""Tells what is right and what is wrong before a sweep begins, on this machine and on a cluster."""

@@ -1,1 +1,1 @@
-"""The process that runs a sweep with Ray Tune, from its phases to the report."""
+"""Runs a sweep with Ray Tune, from its phases to its report."""

@@ -1,1 +1,1 @@
-"""What is known and kept of sweeps and trials, whoever is away: MLflow's runs, journals, leases and folders."""
+"""Keeps what is known of sweeps and trials, whoever is away: MLflow's runs, journals, leases, locks and folders."""

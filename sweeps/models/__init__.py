@@ -1,1 +1,1 @@
-"""The models that trials stand on, each found or made once: extractor, teacher, and what workers read of them."""
+"""Finds or makes each model that trials stand on, once, and registers them: extractor, teacher and students."""

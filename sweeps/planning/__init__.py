@@ -1,1 +1,1 @@
-"""What a sweep would take, measured for a moment: its hours, its memory, and how many trials share a GPU."""
+"""Measures for a moment what a sweep would take: its hours, its memory, and how many trials share a GPU."""

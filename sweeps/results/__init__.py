@@ -1,1 +1,1 @@
-"""A sweep's rows, and all that shows them to people: report, paper, comparison, export and status."""
+"""Reads a sweep's rows and shows them to people: report, paper, comparison, export and status."""

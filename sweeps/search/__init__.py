@@ -1,1 +1,1 @@
-"""Which trial comes next: queues, the Optuna study, and the rungs at which trials are stopped. It knows no Ray."""
+"""Decides which trial comes next: queues, the Optuna study, and the rungs that stop trials. It knows no Ray."""

@@ -1,1 +1,1 @@
-"""Where the work is done: this machine in a Ray of its own, or a cluster, and how a sweep gets there."""
+"""Provides the place where the work is done: this machine in a Ray of its own, or a cluster and the way to it."""

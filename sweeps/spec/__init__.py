@@ -1,1 +1,1 @@
-"""What a person states of a sweep, parsed once: the specification, its space, points and template."""
+"""Parses what a person states of a sweep, once: the specification, its space, its points and its template."""

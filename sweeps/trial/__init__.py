@@ -1,1 +1,1 @@
-"""One trial as a worker runs it: what it is asked to do, its log, and the training itself."""
+"""Runs one trial as a worker does: the request, its log, and the training itself."""
