@@ -12,10 +12,10 @@ from pathlib import Path
 
 from cluster import processes
 from cluster.addresses import LOOPBACK
-from cluster.dashboard import get_json, opener
+from cluster.client.dashboard import get_json, opener
+from cluster.client.session import own_folder
 from cluster.errors import ClusterError
 from cluster.node_state import NodeState, clear, read_state, write_state
-from cluster.session import own_folder
 from cluster.tokens import MODE, TOKEN, TOKEN_PATH, read_token
 from cluster.tracking_serving import SETTINGS, serve_command
 
