@@ -1,4 +1,3 @@
-from .accounts import BasicAuth, basic_auth
 from .addresses import split_address
 from .client.dashboard import require_reachable
 from .client.jobs import Job, Jobs
@@ -6,7 +5,6 @@ from .client.overview import ClusterOverview, JobOverview, NodeOverview, cluster
 from .client.session import RaySession, ray_session
 from .client.shares import Claim, Share, fair_shares
 from .client.watch import ending_with
-from .database import passwords_of
 from .diagnosis import MOST_SKEW_S, Check, checks_of, require_fine
 from .errors import ClusterError
 from .inspection import (
@@ -23,11 +21,13 @@ from .node_state import NodeState, node_folder, read_state
 from .nodes import HeadOptions, join, start_head, stop_node
 from .preflight import Node, TrialNeed, alive_nodes, autoscaled_resources, require_schedulable
 from .probing import NodeReport, Probe, probe_nodes, tracking_problem
-from .server_clock import server_ahead_s
 from .storage import Mirror, is_object_store, storage_address, storage_problem
-from .team_serving import TeamServer, serve_team, team_server
 from .tokens import use_token
-from .tracking_serving import serve_command, serve_ui, tracking_server
+from .tracking.accounts import BasicAuth, basic_auth
+from .tracking.clock import server_ahead_s
+from .tracking.database import passwords_of
+from .tracking.serving import serve_command, serve_ui, tracking_server
+from .tracking.team import TeamServer, serve_team, team_server
 
 __all__ = [
     "MOST_SKEW_S",

@@ -17,7 +17,7 @@ from cluster.client.session import own_folder
 from cluster.errors import ClusterError
 from cluster.node_state import NodeState, clear, read_state, write_state
 from cluster.tokens import MODE, TOKEN, TOKEN_PATH, read_token
-from cluster.tracking_serving import SETTINGS, serve_command
+from cluster.tracking.serving import SETTINGS, serve_command
 
 # A node whose head is gone ends, and its workers with it, after so many seconds; Ray's own default is 60.
 HEAD_IS_GONE = {"RAY_gcs_rpc_server_reconnect_timeout_s": "30"}

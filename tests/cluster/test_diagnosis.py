@@ -32,7 +32,7 @@ from cluster import (
     token_file_check,
 )
 from cluster.machine import shared_memory_verdict
-from cluster.server_clock import ahead_s
+from cluster.tracking.clock import ahead_s
 
 GIB = 2**30
 PROBE = Probe(("ray",), "/mnt/shared", "http://tracking:5000", (Path("/data/teacher.pt"),))
