@@ -16,9 +16,9 @@ from .inspection import (
     probe_to_json,
 )
 from .machine import disk_check, shared_memory_check, temporary_folder_check, token_file_check
-from .node_options import NodeOptions
-from .node_state import NodeState, node_folder, read_state
-from .nodes import HeadOptions, join, start_head, stop_node
+from .node.commands import HeadOptions, join, start_head, stop_node
+from .node.options import NodeOptions
+from .node.state import NodeState, node_folder, read_state
 from .preflight import Node, TrialNeed, alive_nodes, autoscaled_resources, require_schedulable
 from .probing import NodeReport, Probe, probe_nodes, tracking_problem
 from .storage import Mirror, is_object_store, storage_address, storage_problem
