@@ -5,9 +5,12 @@ from .client.overview import ClusterOverview, JobOverview, NodeOverview, cluster
 from .client.session import RaySession, ray_session
 from .client.shares import Claim, Share, fair_shares
 from .client.watch import ending_with
-from .diagnosis import MOST_SKEW_S, Check, checks_of, require_fine
 from .errors import ClusterError
-from .inspection import (
+from .inspection.diagnosis import MOST_SKEW_S, Check, checks_of, require_fine
+from .inspection.machine import disk_check, shared_memory_check, temporary_folder_check, token_file_check
+from .inspection.needs import Node, TrialNeed, alive_nodes, autoscaled_resources, require_schedulable
+from .inspection.probing import NodeReport, Probe, probe_nodes, tracking_problem
+from .inspection.report import (
     Inspection,
     inspect_cluster,
     inspection_as_dict,
@@ -15,12 +18,9 @@ from .inspection import (
     probe_from_json,
     probe_to_json,
 )
-from .machine import disk_check, shared_memory_check, temporary_folder_check, token_file_check
 from .node.commands import HeadOptions, join, start_head, stop_node
 from .node.options import NodeOptions
 from .node.state import NodeState, node_folder, read_state
-from .preflight import Node, TrialNeed, alive_nodes, autoscaled_resources, require_schedulable
-from .probing import NodeReport, Probe, probe_nodes, tracking_problem
 from .storage import Mirror, is_object_store, storage_address, storage_problem
 from .tokens import use_token
 from .tracking.accounts import BasicAuth, basic_auth

@@ -31,7 +31,7 @@ from cluster import (
     storage_problem,
     token_file_check,
 )
-from cluster.machine import shared_memory_verdict
+from cluster.inspection.machine import shared_memory_verdict
 from cluster.tracking.clock import ahead_s
 
 GIB = 2**30
