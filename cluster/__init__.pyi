@@ -1,10 +1,16 @@
-from .accounts import BasicAuth, basic_auth
 from .addresses import split_address
-from .dashboard import require_reachable
-from .database import passwords_of
-from .diagnosis import MOST_SKEW_S, Check, checks_of, require_fine
+from .client.dashboard import require_reachable
+from .client.jobs import Job, Jobs
+from .client.overview import ClusterOverview, JobOverview, NodeOverview, cluster_overview
+from .client.session import RaySession, ray_session
+from .client.shares import Claim, Share, fair_shares
+from .client.watch import ending_with
 from .errors import ClusterError
-from .inspection import (
+from .inspection.diagnosis import MOST_SKEW_S, Check, checks_of, require_fine
+from .inspection.machine import disk_check, shared_memory_check, temporary_folder_check, token_file_check
+from .inspection.needs import Node, TrialNeed, alive_nodes, autoscaled_resources, require_schedulable
+from .inspection.probing import NodeReport, Probe, probe_nodes, tracking_problem
+from .inspection.report import (
     Inspection,
     inspect_cluster,
     inspection_as_dict,
@@ -12,22 +18,16 @@ from .inspection import (
     probe_from_json,
     probe_to_json,
 )
-from .jobs import Job, Jobs
-from .machine import disk_check, shared_memory_check, temporary_folder_check, token_file_check
-from .node_options import NodeOptions
-from .node_state import NodeState, node_folder, read_state
-from .nodes import HeadOptions, join, start_head, stop_node
-from .overview import ClusterOverview, JobOverview, NodeOverview, cluster_overview
-from .preflight import Node, TrialNeed, alive_nodes, autoscaled_resources, require_schedulable
-from .probing import NodeReport, Probe, probe_nodes, tracking_problem
-from .server_clock import server_ahead_s
-from .session import RaySession, ray_session
-from .shares import Claim, Share, fair_shares
+from .node.commands import HeadOptions, join, start_head, stop_node
+from .node.options import NodeOptions
+from .node.state import NodeState, node_folder, read_state
 from .storage import Mirror, is_object_store, storage_address, storage_problem
-from .team_serving import TeamServer, serve_team, team_server
 from .tokens import use_token
-from .tracking_serving import serve_command, serve_ui, tracking_server
-from .watch import ending_with
+from .tracking.accounts import BasicAuth, basic_auth
+from .tracking.clock import server_ahead_s
+from .tracking.database import passwords_of
+from .tracking.serving import serve_command, serve_ui, tracking_server
+from .tracking.team import TeamServer, serve_team, team_server
 
 __all__ = [
     "MOST_SKEW_S",

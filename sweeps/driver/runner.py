@@ -3,7 +3,6 @@
 The same call again is the resume: every step looks first for what is there already.
 """
 
-import contextlib
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -13,12 +12,12 @@ from typing import Any
 
 import pyarrow as pa
 from mlflow.entities import Run
-from mlflow.exceptions import MlflowException
 
 from analysis import TrialState
 from gan import DataRoot, default_data_root, load_dataset
 from sweeps.display import Display, QuietDisplay
 from sweeps.driver.budget import Spending
+from sweeps.driver.closing import ClosedRuns, ended_file
 from sweeps.driver.phases import OpenSweep
 from sweeps.driver.tune_scheduler import RungSurvival
 from sweeps.driver.tuning import run_trials
@@ -45,7 +44,6 @@ from sweeps.trial.log import close_running
 VERSIONED = ("ganlimit", "torch", "torchvision", "torch-fidelity", "ray", "optuna", "mlflow")  # told by the report
 MAY_GROW = ("search.trials", "confirm.seeds")  # of what is there nothing is done again or lost
 GPU_SHARE = ("resources.gpus_per_trial", "resources.trials_per_gpu")  # how many share a GPU, which no row depends on
-DELIVERY_PATIENCE_S = 20.0  # for a tracking store that is away when the sweep ends
 
 
 @dataclass(frozen=True)
@@ -118,17 +116,19 @@ def run_sweeps(
         if workspace.tracking_uri is not None:  # which a driver with another data directory may use as well
             for name, parent in known.items():
                 leases.hold(Lease(tracking, parent.info.run_id, name))
-        site = drivers.enter_context(site_of(specs, workspace, data_root, display, workers, address))
-        sweeps = []
-        for spec in specs:
-            if len(specs) > 1:
-                display.say(f"{spec.name}:")
-            sweeps.append(open_sweep(spec, workspace, tracking, display, site))
-            if workspace.tracking_uri is not None and spec.name not in known:
-                leases.hold(Lease(tracking, sweeps[-1].parent_run_id, spec.name))
-        missing = _run_phases(sweeps, tracking, site, display, leases)
-        if missing:
-            raise UndeliveredError(specs[0].group or specs[0].name, missing)
+        # The runs are closed when nobody works at the site any more; reports need no part of a cluster.
+        at_site = site_of(specs, workspace, data_root, display, workers, address)
+        with ClosedRuns(tracking, leases) as closing, at_site as site:
+            for spec in specs:
+                if len(specs) > 1:
+                    display.say(f"{spec.name}:")
+                sweep = open_sweep(spec, workspace, tracking, display, site)
+                if workspace.tracking_uri is not None and spec.name not in known:
+                    leases.hold(Lease(tracking, sweep.parent_run_id, spec.name))
+                closing.hold(sweep)
+            _run_phases(closing.sweeps, site, display)
+        if closing.missing:
+            raise UndeliveredError(specs[0].group or specs[0].name, closing.missing)
         reports = [_finish(spec.name, workspace, tracking) for spec in specs]
     return [SweepResult(report.table, report) for report in reports]
 
@@ -149,7 +149,7 @@ def sync_sweep(name: str, workspace: Workspace) -> tuple[int, Report]:
         count = len(undelivered(trials))
         if remaining := Delivery(tracking.store, parent_run_id).deliver_all(trials):
             raise UndeliveredError(name, remaining)
-        state = _ended(folder).read_text() if _ended(folder).exists() else "FAILED"
+        state = ended.read_text() if (ended := ended_file(folder)).exists() else "FAILED"
         if count:
             tracking.close(parent_run_id, state)
         complete = state == "COMPLETED"
@@ -162,61 +162,38 @@ def _finish(name: str, workspace: Workspace, tracking: Tracking) -> Report:
     return report
 
 
-def _ended(folder: Path) -> Path:
-    """Where a driver leaves the state that its run came to, for a store that is away to be told later."""
-    return folder / "ended"
-
-
-def _run_phases(sweeps: Sequence[OpenSweep], tracking: Tracking, site: Site, display: Display, leases: Leases) -> int:
-    """Run what is missing of each phase. Returns of how many trials the tracking store lacks something."""
-    state, missing = "FAILED", 0
+def _run_phases(sweeps: Sequence[OpenSweep], site: Site, display: Display) -> None:
+    """Run what is missing of each phase."""
     budget, resources = sweeps[0].spec.budget, sweeps[0].spec.resources
     spending = Spending(budget, resources, sum(sweep.trial_seconds() for sweep in sweeps))
     view = SweepView({sweep.spec.name: sweep.teacher_objectives for sweep in sweeps}, spending)
     for sweep in sweeps:
         for key, objectives in sweep.finished_students().items():
             view.known(sweep.spec.name, key, objectives)
-    for sweep in sweeps:
-        _ended(sweep.folder).unlink(missing_ok=True)
     queues = [PhaseQueue(sweep.spec.name, sweep.spec.phases, sweep.queue, view.phase) for sweep in sweeps]
-    try:
-        # All of them are asked, so that each lays out what it has.
-        if not spending.is_over and any([queue.has_jobs() for queue in queues]):  # noqa: C419
-            for sweep in (sweep for sweep in sweeps if sweep.taken):
-                display.say(f"{sweep.spec.name} begins with {sweep.taken} finished trials of other sweeps")
-            contexts = [sweep.context for sweep in sweeps]
-            rungs = {sweep.spec.name: sweep.rungs() for sweep in sweeps}
-            materials = {context.sweep: context.materials for context in contexts}
-            spending.resources = site.pack([sweep.spec for sweep in sweeps], materials, display)
-            with site.session() as share, display.watch(view) as refresh:
-                run_trials(
-                    contexts,
-                    queues,
-                    site.need(spending.resources),
-                    view,
-                    refresh,
-                    spending,
-                    RungSurvival(rungs),
-                    share=share,
-                )
-        for remark in (remark for queue in queues for remark in queue.remarks):
-            display.say(remark)
-        if spending.exceeded:
-            display.say(f"{spending.exceeded}: no further trial was begun")
-        state = "COMPLETED"
-    except KeyboardInterrupt:
-        state = "INTERRUPTED"
-        raise
-    finally:
-        # The workers are gone now, so nothing can write to these trials any more, but for a driver that took over.
-        for sweep in sweeps if leases.taken_by is None else ():
-            patience_s = DELIVERY_PATIENCE_S if state == "COMPLETED" else 0.0
-            _ended(sweep.folder).write_text(state)
-            missing += sweep.close("INTERRUPTED" if state == "INTERRUPTED" else "LOST", patience_s)
-            with contextlib.suppress(MlflowException):
-                tracking.close_open_trials(sweep.parent_run_id, "LOST")  # of which this machine has no journal
-                tracking.close(sweep.parent_run_id, state)
-    return missing
+    # All of them are asked, so that each lays out what it has.
+    if not spending.is_over and any([queue.has_jobs() for queue in queues]):  # noqa: C419
+        for sweep in (sweep for sweep in sweeps if sweep.taken):
+            display.say(f"{sweep.spec.name} begins with {sweep.taken} finished trials of other sweeps")
+        contexts = [sweep.context for sweep in sweeps]
+        rungs = {sweep.spec.name: sweep.rungs() for sweep in sweeps}
+        materials = {context.sweep: context.materials for context in contexts}
+        spending.resources = site.pack([sweep.spec for sweep in sweeps], materials, display)
+        with site.session() as share, display.watch(view) as refresh:
+            run_trials(
+                contexts,
+                queues,
+                site.need(spending.resources),
+                view,
+                refresh,
+                spending,
+                RungSurvival(rungs),
+                share=share,
+            )
+    for remark in (remark for queue in queues for remark in queue.remarks):
+        display.say(remark)
+    if spending.exceeded:
+        display.say(f"{spending.exceeded}: no further trial was begun")
 
 
 def open_sweep(spec: SweepSpec, workspace: Workspace, tracking: Tracking, display: Display, site: Site) -> OpenSweep:

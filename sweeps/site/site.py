@@ -3,11 +3,9 @@
 import uuid
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
-
-import ray
 
 from cluster import (
     Probe,
@@ -125,21 +123,21 @@ class ThisMachine(Site):
 
 
 class RayCluster(Site):
-    """A cluster to which this process is connected."""
+    """A cluster to which this process is connected. What it claims of it is `share`, for a `with` block to enter."""
 
     def __init__(
         self,
         workspace: Workspace,
         data_root: DataRoot,
         need: TrialNeed,
+        *,
         storage: str,
         grows: bool,
         workers: int | None,
     ) -> None:
         self._workspace, self._data_root, self._need, self._storage = workspace, data_root, need, storage
         self._grows = grows
-        self._share = Share(uuid.uuid4().hex, self._part_of_one_trial, workers)
-        self._share.enter()
+        self.share = Share(uuid.uuid4().hex, self._part_of_one_trial, most=workers)
 
     def _part_of_one_trial(self) -> float:
         # Where nodes may come, one trial more than there are places: what waits is what an autoscaler goes by.
@@ -171,13 +169,8 @@ class RayCluster(Site):
         display.say(f"measuring how many trials share a GPU, {load.most} at most")
         return measure_on_cluster(load, materials, self._need, display)
 
-    @contextmanager
-    def session(self) -> Iterator[Share | None]:
-        try:
-            yield self._share
-        finally:
-            self._share.leave()
-            ray.shutdown()  # which ends the trials: from here on nobody else speaks for them
+    def session(self) -> AbstractContextManager[Share | None]:
+        return nullcontext(self.share)  # the connection is that of `site_of`, and so is its end
 
 
 @contextmanager
@@ -191,7 +184,8 @@ def site_of(
 ) -> Iterator[Site]:
     """Where the sweeps run: this machine, or the cluster at `address` once every node of it was looked at.
 
-    Raises ClusterError and SweepError where something speaks against it.
+    When the block is left no worker runs any more, and nothing of a cluster is claimed: from here on nobody else
+    speaks for the trials. Raises ClusterError and SweepError where something speaks against it.
     """
     if address is None:
         yield ThisMachine(workspace, data_root, workers and workers * specs[0].resources.cpus_per_trial)
@@ -219,7 +213,9 @@ def site_of(
         if specs[0].resources.gpus is None:
             places += " with a GPU each, and more where they share one"
         display.say(f"cluster {session.address}: {places}; trials' files in {storage}")
-        yield RayCluster(workspace, data_root, need, storage, grows, workers)
+        cluster = RayCluster(workspace, data_root, need, storage=storage, grows=grows, workers=workers)
+        with cluster.share:  # from before the models are made, so that others make room meanwhile
+            yield cluster
 
 
 def require_mounted(spec: SweepSpec) -> None:

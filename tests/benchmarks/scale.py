@@ -17,7 +17,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -214,11 +214,8 @@ def measure(arguments: argparse.Namespace, servers: Servers, folder: Path, save:
 
         view.on_end = on_end
         share = Share("scale", lambda: 1 / arguments.at_once) if arguments.fill == "at once" else None
-        if share:
-            share.enter()
-        run_trials([sweep.context], [queue], site.need(spec.resources), view, refresh, spending, judge, work, share)
-        if share:
-            share.leave()
+        with share or nullcontext():
+            run_trials([sweep.context], [queue], site.need(spec.resources), view, refresh, spending, judge, work, share)
         readings.take(sum(view.counts.values()), view.counts)
     save({"windows": readings.windows, "end": after(sweep)})
 

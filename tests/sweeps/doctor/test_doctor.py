@@ -19,7 +19,7 @@ import pytest
 from mlflow.entities import ViewType
 
 import sweeps
-from cluster.dashboard import get_json
+from cluster.client.dashboard import get_json
 from gan import Generator, GeneratorCard, count_parameters, load_dataset, save_generator
 from sweeps.ledger.tags import IDENTITY, KIND
 from sweeps.ledger.tracking import Tracking

@@ -13,8 +13,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from typing import IO, NoReturn
 
-from cluster.database import passwords_of, with_driver
 from cluster.errors import ClusterError
+from cluster.tracking.database import passwords_of, with_driver
 
 START_TIMEOUT_S = 90.0
 STOP_TIMEOUT_S = 10.0

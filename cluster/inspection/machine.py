@@ -3,9 +3,9 @@
 import shutil
 from pathlib import Path
 
-from cluster.diagnosis import LEAST_DISK_BYTES, Check
+from cluster.client.session import own_folder
 from cluster.errors import ClusterError
-from cluster.session import own_folder
+from cluster.inspection.diagnosis import LEAST_DISK_BYTES, Check
 from cluster.tokens import read_token
 
 GIB = 2**30

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from cluster.dashboard import environment_token, get_json, ray_version
+from cluster.client.dashboard import environment_token, get_json, ray_version
 from cluster.tokens import read_token
 
 MOST = 10_000  # the most that Ray lists at once

@@ -1,4 +1,4 @@
-"""Ray's own `ray start --block`, on the addresses it is told and no other: python -P node_process.py ARGUMENTS.
+"""Ray's own `ray start --block`, on the addresses it is told and no other: python -P ray_process.py ARGUMENTS.
 
 The first argument is --node-ip-address=ADDRESS, and the others those of `ray start`.
 """
@@ -22,7 +22,7 @@ def run(arguments: list[str]) -> None:
     scripts.get_ray_client_dependency_error = lambda: ImportError("not served")  # type: ignore[attr-defined]
     if arguments[0] == f"--node-ip-address={LOOPBACK}":
         # Ray replaces 127.0.0.1 by the machine's outward address, and then listens on all of them, unless a
-        # variable says that this node is no part of a cluster (see cluster.session): it is set for our child
+        # variable says that this node is no part of a cluster (see cluster.client.session): it is set for our child
         # processes, but `ray start` itself would refuse to join a cluster with it.
         ray_constants.ENABLE_RAY_CLUSTER = True
         services.get_node_ip_address = lambda address=None: LOOPBACK

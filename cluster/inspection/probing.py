@@ -23,7 +23,7 @@ import ray
 from ray.exceptions import RayError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-from cluster.preflight import Node
+from cluster.inspection.needs import Node
 from cluster.storage import has_mark, put_mark, take_mark
 
 PATIENCE_S = 90.0  # for a node's first worker, which imports what it needs

@@ -9,9 +9,9 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from cluster import processes
 from cluster.errors import ClusterError
-from cluster.processes import ProcessRecord
+from cluster.node import processes
+from cluster.node.processes import ProcessRecord
 
 STATE_FILE = "node.json"
 

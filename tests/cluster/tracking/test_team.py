@@ -9,8 +9,8 @@ import pytest
 from mlflow import MlflowClient
 
 from cluster import ClusterError, TeamServer, basic_auth, passwords_of, serve_team, team_server
-from cluster.database import require_database, with_driver, without_password
-from cluster.object_store import require_object_store
+from cluster.tracking.database import require_database, with_driver, without_password
+from cluster.tracking.object_store import require_object_store
 from sweeps import SweepError
 from sweeps.cli.tracking import without_options
 from sweeps.ledger.data_dir import local_store

@@ -31,8 +31,8 @@ from cluster import (
     storage_problem,
     token_file_check,
 )
-from cluster.machine import shared_memory_verdict
-from cluster.server_clock import ahead_s
+from cluster.inspection.machine import shared_memory_verdict
+from cluster.tracking.clock import ahead_s
 
 GIB = 2**30
 PROBE = Probe(("ray",), "/mnt/shared", "http://tracking:5000", (Path("/data/teacher.pt"),))

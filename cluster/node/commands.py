@@ -3,11 +3,11 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from cluster import launch
 from cluster.addresses import LOOPBACK, node_address, own_address_towards, require_ports, split_address
 from cluster.errors import ClusterError
-from cluster.node_options import NodeOptions, read_environment
-from cluster.node_state import NodeState, clear, node_folder, one_at_a_time, read_state
+from cluster.node import launch
+from cluster.node.options import NodeOptions, read_environment
+from cluster.node.state import NodeState, clear, node_folder, one_at_a_time, read_state
 from cluster.tokens import make_token, read_token
 
 TOKEN_FILE = "token"

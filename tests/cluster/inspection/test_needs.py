@@ -3,7 +3,7 @@
 import pytest
 
 from cluster import ClusterError, Node, TrialNeed, require_schedulable
-from cluster.probing import outside
+from cluster.inspection.probing import outside
 
 HEAD = Node("1", "10.0.0.1", {"CPU": 0.0}, {}, is_head=True)
 CORES = Node("2", "10.0.0.2", {"CPU": 8.0}, {})

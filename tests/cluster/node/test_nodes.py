@@ -19,7 +19,7 @@ import pytest
 from mlflow import MlflowClient
 
 from cluster import ClusterOverview, NodeState, cluster_overview, node_folder, read_state
-from cluster import processes as own_processes
+from cluster.node import processes as own_processes
 from tests.cluster.servers import free_port
 
 SECRET = "hush-hush-7391"
@@ -71,7 +71,7 @@ def environment(temporary: Path) -> dict[str, str]:
     (temporary / "tmp").mkdir()
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("RAY_", "MLFLOW_"))}
     outside = os.pathsep.join(path for path in kept["PATH"].split(os.pathsep) if ".venv" not in path)
-    root = str(Path(__file__).parents[2])
+    root = str(Path(__file__).parents[3])
     return {
         **kept,
         "PATH": outside,

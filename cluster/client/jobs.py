@@ -13,7 +13,7 @@ from typing import Any, NoReturn
 import requests
 from ray.job_submission import JobStatus, JobSubmissionClient
 
-from cluster.dashboard import require_reachable
+from cluster.client.dashboard import require_reachable
 from cluster.errors import ClusterError
 
 CHATTY = ("ray._private.runtime_env.packaging", "ray.dashboard.modules.dashboard_sdk", "ray.dashboard.modules.job.sdk")

@@ -6,9 +6,9 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from cluster.diagnosis import Check, checks_of
-from cluster.preflight import Node, alive_nodes, autoscaled_resources
-from cluster.probing import NodeReport, Probe, installed_versions, probe_nodes
+from cluster.inspection.diagnosis import Check, checks_of
+from cluster.inspection.needs import Node, alive_nodes, autoscaled_resources
+from cluster.inspection.probing import NodeReport, Probe, installed_versions, probe_nodes
 
 
 @dataclass(frozen=True)

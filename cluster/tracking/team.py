@@ -13,11 +13,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from cluster.accounts import ADMIN, BasicAuth
-from cluster.database import passwords_of, require_database, with_driver, without_password
 from cluster.errors import ClusterError
-from cluster.object_store import require_object_store
-from cluster.tracking_serving import (
+from cluster.tracking.accounts import ADMIN, BasicAuth
+from cluster.tracking.database import passwords_of, require_database, with_driver, without_password
+from cluster.tracking.object_store import require_object_store
+from cluster.tracking.serving import (
     ARTIFACTS,
     NO_PICKLES,
     SETTINGS,

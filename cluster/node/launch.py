@@ -10,18 +10,18 @@ from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 
-from cluster import processes
 from cluster.addresses import LOOPBACK
-from cluster.dashboard import get_json, opener
+from cluster.client.dashboard import get_json, opener
+from cluster.client.session import own_folder
 from cluster.errors import ClusterError
-from cluster.node_state import NodeState, clear, read_state, write_state
-from cluster.session import own_folder
+from cluster.node import processes
+from cluster.node.state import NodeState, clear, read_state, write_state
 from cluster.tokens import MODE, TOKEN, TOKEN_PATH, read_token
-from cluster.tracking_serving import SETTINGS, serve_command
+from cluster.tracking.serving import SETTINGS, serve_command
 
 # A node whose head is gone ends, and its workers with it, after so many seconds; Ray's own default is 60.
 HEAD_IS_GONE = {"RAY_gcs_rpc_server_reconnect_timeout_s": "30"}
-NODE_PROCESS = Path(__file__).with_name("node_process.py")
+NODE_PROCESS = Path(__file__).with_name("ray_process.py")
 START_TIMEOUT_S = 90.0
 PROBE_TIMEOUT_S = 10.0
 HEALTH_TIMEOUT_S = 2.0
@@ -90,7 +90,7 @@ def _environment(state: NodeState, extra: Mapping[str, str]) -> dict[str, str]:
     if state.token_file:
         own[TOKEN_PATH] = state.token_file
     if state.host == LOOPBACK:
-        own["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] = "0"  # see node_process
+        own["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] = "0"  # see ray_process
     return inherited | own
 
 

@@ -5,7 +5,7 @@ import urllib.error
 import urllib.request
 from email.utils import parsedate_to_datetime
 
-from cluster.probing import REQUEST_S
+REQUEST_S = 10.0
 
 
 def server_ahead_s(url: str) -> float | None:

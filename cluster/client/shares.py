@@ -51,16 +51,18 @@ def fair_shares(claims: Mapping[str, Claim]) -> dict[str, int]:
 
 
 class Share:
-    """This driver's share of the cluster to which it is connected, claimed anew every few seconds until it leaves.
+    """This driver's share of the cluster to which it is connected, claimed for the length of a `with` block.
 
-    `fraction` says what one of its trials takes of the cluster, which changes with its nodes; `most` is how many it
-    wants at once. `ask` brings a claim to where all drivers' claims meet, and returns the share.
+    The claim is made anew every few seconds, and given up at the end of the block. `fraction` says what one of the
+    driver's trials takes of the cluster, which changes with its nodes; `most` is how many it wants at once. `ask`
+    brings a claim to where all drivers' claims meet, and returns the share.
     """
 
     def __init__(
         self,
         driver: str,
         fraction: Callable[[], float],
+        *,
         most: int | None = None,
         ask: Callable[[str, Claim], int | None] | None = None,
     ) -> None:
@@ -71,13 +73,15 @@ class Share:
         self._over = threading.Event()
         self._claiming = threading.Thread(target=self._claim_again, daemon=True)
 
-    def enter(self) -> None:
-        """Make the first claim, so that others make room, and go on making it.
+    def __enter__(self) -> "Share":
+        self.claim()  # so that others make room
+        self._claiming.start()  # in a thread of its own: Tune asks for no trial while one waits for a place
+        return self
 
-        In a thread of its own: Tune asks for no trial while one waits for a place.
-        """
-        self.claim()
-        self._claiming.start()
+    def __exit__(self, *error: object) -> None:
+        self._over.set()
+        self._claiming.join(PATIENCE_S)
+        self._meeting.leave(self._driver)
 
     def allows(self, running: int) -> bool:
         """Whether one more trial may begin while `running` of them run. The first always may."""
@@ -93,13 +97,6 @@ class Share:
         content = not self._wants_more or (self._most is not None and self._running >= self._most)
         share = self._ask(self._driver, Claim(self._running, self._fraction(), not content))
         self._share = self._share if share is None else share
-
-    def leave(self) -> None:
-        """The driver has ended: what it held is the others'."""
-        self._over.set()
-        if self._claiming.is_alive():
-            self._claiming.join(PATIENCE_S)
-        self._meeting.leave(self._driver)
 
     def _claim_again(self) -> None:
         while not self._over.wait(CLAIM_EVERY_S):

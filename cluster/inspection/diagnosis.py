@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from cluster.errors import ClusterError
-from cluster.probing import PATIENCE_S, NodeReport, Probe, installed_versions
+from cluster.inspection.probing import PATIENCE_S, NodeReport, Probe, installed_versions
 
 MOST_SKEW_S = 5.0  # a run's times are those of the clock of its node
 LEAST_DISK_BYTES = 2 * 2**30  # for checkpoints on their way and Ray's own logs

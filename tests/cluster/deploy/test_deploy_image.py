@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cluster.manifests import DEPLOY, ROOT, compose
+from tests.cluster.deploy.manifests import DEPLOY, ROOT, compose
 
 
 @pytest.fixture

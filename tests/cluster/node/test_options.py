@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from cluster import ClusterError, NodeOptions
-from cluster.node_options import read_environment
+from cluster.node.options import read_environment
 
 
 def test_options_become_the_arguments_of_ray_start() -> None:

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from cluster import ClusterError, HeadOptions, node_folder, read_state
-from cluster import processes as own_processes
-from cluster.nodes import start_head
+from cluster.node import processes as own_processes
+from cluster.node.commands import start_head
 from tests.cluster.servers import free_port
 
 

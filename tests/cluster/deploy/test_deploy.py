@@ -22,7 +22,7 @@ from ray.scripts.scripts import start
 from typer.main import get_command
 
 from sweeps.cli.app import app
-from tests.cluster.manifests import (
+from tests.cluster.deploy.manifests import (
     DEPLOY,
     KUBERNETES,
     LAUNCHERS,

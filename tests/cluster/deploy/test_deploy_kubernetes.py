@@ -11,7 +11,7 @@ import pytest
 from ray.autoscaler._private.kuberay.autoscaling_config import _derive_autoscaling_config_from_ray_cr
 from ray.scripts.scripts import start
 
-from tests.cluster.manifests import DEPLOY, KUBERNETES, documents, one, options, quantity, walk
+from tests.cluster.deploy.manifests import DEPLOY, KUBERNETES, documents, one, options, quantity, walk
 
 KUBERNETES_VERSION = "1.34"
 CLUSTER_FIELDS = {

@@ -59,7 +59,7 @@ class Meeting:
         return fair_shares(self.claims)[driver]
 
     def share(self, driver: str, most: int | None = None) -> Share:
-        share = Share(driver, lambda: 0.25, most, self.ask)
+        share = Share(driver, lambda: 0.25, most=most, ask=self.ask)
         share.claim()
         return share
 

@@ -1,0 +1,1 @@
+"""A cluster as a driver or a person sees it: sessions, jobs, shares of it, and its dashboard."""

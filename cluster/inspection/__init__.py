@@ -1,0 +1,1 @@
+"""Whether every node of a cluster is fit for a sweep, and can hold its trials."""

@@ -1,0 +1,53 @@
+"""The end of a driver's work: the runs of its sweeps are closed, whatever ended it."""
+
+import contextlib
+from pathlib import Path
+
+from mlflow.exceptions import MlflowException
+
+from sweeps.driver.phases import OpenSweep
+from sweeps.ledger.lease import Leases
+from sweeps.ledger.tracking import Tracking
+
+DELIVERY_PATIENCE_S = 20.0  # for a tracking store that is away when the sweep ends
+
+
+class ClosedRuns:
+    """Closes the runs of the sweeps that `hold` was told of, at the end of a `with` block.
+
+    To be left when the workers are gone, so that nothing can write to a trial any more, but for a driver that took
+    over. Afterwards `missing` is of how many trials the tracking store lacks something.
+    """
+
+    def __init__(self, tracking: Tracking, leases: Leases) -> None:
+        self._tracking, self._leases, self._sweeps = tracking, leases, list[OpenSweep]()
+        self.missing = 0
+
+    @property
+    def sweeps(self) -> list[OpenSweep]:
+        """The sweeps that will be closed."""
+        return list(self._sweeps)
+
+    def hold(self, sweep: OpenSweep) -> None:
+        """Take one more sweep, which is this driver's own."""
+        ended_file(sweep.folder).unlink(missing_ok=True)
+        self._sweeps.append(sweep)
+
+    def __enter__(self) -> "ClosedRuns":
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *error: object) -> None:
+        interrupted = kind is not None and issubclass(kind, KeyboardInterrupt)
+        state = "COMPLETED" if kind is None else "INTERRUPTED" if interrupted else "FAILED"
+        for sweep in self._sweeps if self._leases.taken_by is None else ():
+            ended_file(sweep.folder).write_text(state)
+            patience_s = DELIVERY_PATIENCE_S if kind is None else 0.0
+            self.missing += sweep.close("INTERRUPTED" if interrupted else "LOST", patience_s)
+            with contextlib.suppress(MlflowException):
+                self._tracking.close_open_trials(sweep.parent_run_id, "LOST")  # of which this machine has no journal
+                self._tracking.close(sweep.parent_run_id, state)
+
+
+def ended_file(folder: Path) -> Path:
+    """Returns where a driver leaves the state that its run came to, for a store that is away to be told later."""
+    return folder / "ended"
