@@ -35,7 +35,7 @@ from .limit.table import limits_table
 from .page import Chapter, Strip, render_page
 from .paper.answers import QUESTIONS, Answer, five_answers
 from .paper.formats import PAPER_HEADINGS, paper_cells, paper_csv, paper_latex, paper_markdown
-from .paper.rows import PaperRow, Scheme, Spread, paper_rows
+from .paper.rows import PaperRow, Spread, paper_rows
 from .report import REPORT_FIGURES, markdown_report
 from .schema import (
     AGREEMENT,
@@ -54,6 +54,7 @@ from .schema import (
     validate,
     write_table,
 )
+from .schemes import Scheme
 from .writing import written_whole
 
 __all__ = [

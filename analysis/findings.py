@@ -20,8 +20,8 @@ from analysis.limit.judging import Judgement, judge
 from analysis.limit.result import CompressionLimit
 from analysis.limit.rule import LimitRule
 from analysis.paper.answers import Answer, answers_of
-from analysis.paper.rows import Scheme
 from analysis.schema import Mode, Phase, require_one_protocol, require_one_teacher, state_counts
+from analysis.schemes import Scheme
 from analysis.trials import Trials
 
 

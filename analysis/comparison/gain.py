@@ -11,8 +11,8 @@ from scipy.stats import binomtest, t
 from analysis.columns import QUALITIES
 from analysis.comparison.pairing import Pairing, Side, pair_rows
 from analysis.errors import AnalysisError
-from analysis.paper.rows import Scheme, size_of, sizes_among
 from analysis.schema import SIZE, Mode
+from analysis.schemes import Scheme, size_of, sizes_among
 from analysis.trials import Floats, Ints, Trials, codes_of, first_of_each
 
 CONFIDENCE = 0.95

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from analysis.paper.rows import Scheme
 from analysis.schema import Mode, require_one_protocol, require_one_teacher
+from analysis.schemes import Scheme
 from analysis.trials import Ints, Mask, Trials, by_code, codes_of, first_of_each
 
 Side = Scheme | Mode

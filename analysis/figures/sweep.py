@@ -25,7 +25,7 @@ from analysis.figures.style import (
 )
 from analysis.findings import Findings
 from analysis.frontier.pareto import WORST
-from analysis.paper.rows import Scheme, scheme_of
+from analysis.schemes import Scheme, scheme_of
 from analysis.wording import short_caption
 
 SCHEME_COLOURS = {Scheme.MSE: GREEN, Scheme.JOINT: BLUE, Scheme.SCRATCH: ORANGE}

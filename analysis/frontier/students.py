@@ -5,7 +5,6 @@ Shapes: N trials, S students, V values of all students' seeds.
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -14,9 +13,9 @@ import pyarrow.compute as pc
 from analysis.columns import Column, column_of
 from analysis.frontier.pareto import nondominated_rows
 from analysis.schema import STUDENT
+from analysis.schemes import Row
 from analysis.trials import Floats, Ints, Mask, Trials, by_code, codes_of, first_of_each, last_of_each
 
-Row = dict[str, Any]
 _CONFIRMED = {
     "confirmed": pa.float64(),
     "confirmed_low": pa.float64(),

@@ -10,9 +10,8 @@ from analysis.frontier.students import Students, student_frontier
 from analysis.limit.judging import around_the_crossing, judge, turn, turned_values
 from analysis.limit.rule import LimitRule
 from analysis.schema import Phase, student_of
+from analysis.schemes import Row
 from analysis.trials import Ints, Trials
-
-Row = dict[str, Any]
 
 
 def limit_candidates(table: pa.Table, rule: LimitRule, around: int, whole_frontier: bool) -> pa.Table:

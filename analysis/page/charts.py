@@ -15,7 +15,7 @@ from analysis.frontier.attainment import attainment_of
 from analysis.frontier.band import Band, band_of
 from analysis.frontier.students import Students, confirmed_students, final_searched, frontier_of
 from analysis.page.chapter import Chapter
-from analysis.paper.rows import scheme_of
+from analysis.schemes import scheme_of
 from analysis.trials import Floats, Ints, Trials
 from analysis.wording import limit_label
 

@@ -15,8 +15,9 @@ from analysis.limit.judging import Judgement, judge
 from analysis.limit.result import CompressionLimit
 from analysis.limit.rule import LimitRule
 from analysis.nouns import counted
-from analysis.paper.rows import Row, Scheme, Spread, comparable_rows, sizes_among
+from analysis.paper.rows import Spread, comparable_rows
 from analysis.schema import TrialState
+from analysis.schemes import Row, Scheme, sizes_among
 from analysis.trials import Ints, Trials, codes_of, first_of_each, last_of_each
 
 QUESTIONS = (

@@ -5,7 +5,8 @@ import io
 from collections.abc import Sequence
 
 from analysis.paper.answers import Answer
-from analysis.paper.rows import METRICS, PaperRow, Scheme
+from analysis.paper.rows import METRICS, PaperRow
+from analysis.schemes import Scheme
 
 PAPER_HEADINGS = ("", "parameters", "ratio", "width", "depth", "block", "seeds", "kimg", "IS", "IS kept", "FID", "VoL")
 FORMS = {"inception_score": ".2f", "fid": ".1f", "sharpness": ",.0f"}
