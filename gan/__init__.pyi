@@ -1,5 +1,5 @@
 from .adversarial import AdversarialConfig
-from .artifacts import (
+from .networks.artifacts import (
     ClassifierCard,
     GeneratorCard,
     ImportedCard,
@@ -12,17 +12,17 @@ from .artifacts import (
 )
 from .checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from .compute import Compute
-from .cost import activation_count, count_parameters, latency_ms, mac_g, training_bytes
+from .networks.cost import activation_count, count_parameters, latency_ms, mac_g, training_bytes
 from .datasets import DATASETS, DataRoot, DatasetConfig, ImageDataset, default_data_root, load_dataset
 from .distillation import DistillationConfig, distill
 from .errors import ArtifactError, GanError
 from .evaluation import Evaluator, Metrics, Protocol, evaluation_latents, generate
 from .features import Classifier, ClassifierConfig, FeatureExtractor, train_classifier
 from .fused import distill_fused, fusing_kind
-from .imported import AnyGenerator, ImportedConfig, ImportedGenerator, load_imported
+from .networks.imported import AnyGenerator, ImportedConfig, ImportedGenerator, load_imported
 from .inception import INCEPTION_FEATURES, Inception, InceptionWeights, find_inception_weights
 from .loop import Progress
-from .models import CriticConfig, Generator, GeneratorConfig, build_generator
+from .networks.dcgan import CriticConfig, Generator, GeneratorConfig, build_generator
 from .optimisation import OptimiserConfig
 from .reference import RealReference
 from .teacher_agreement import Agreement, agreement, agreement_latents

@@ -13,7 +13,7 @@ from gan.checkpoint import Part
 from gan.compute import Compute
 from gan.config import Config
 from gan.losses import ADVERSARIAL, AdversarialName, gradient_penalty
-from gan.models import Critic, CriticConfig, CriticNorm, GeneratorConfig, build_critic
+from gan.networks.dcgan import Critic, CriticConfig, CriticNorm, GeneratorConfig, build_critic
 from gan.optimisation import OptimiserConfig, ScheduledOptimiser
 from gan.seeds import generator_at, seed_at
 

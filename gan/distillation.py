@@ -16,7 +16,7 @@ from gan.datasets import ImageDataset
 from gan.errors import GanError
 from gan.loop import Progress, TrainingStep, run_loop
 from gan.losses import Features, feature_matching, joint_loss
-from gan.models import GeneratorConfig, build_generator
+from gan.networks.dcgan import GeneratorConfig, build_generator
 from gan.optimisation import OptimiserConfig, ScheduledOptimiser
 from gan.seeds import generator_at, seed_at
 from gan.teacher_pool import TeacherPool

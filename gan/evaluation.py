@@ -15,7 +15,7 @@ from gan.datasets import ImageDataset
 from gan.digests import value_digest
 from gan.features import FeatureExtractor, extract
 from gan.images import to_uint8
-from gan.imported import AnyGenerator
+from gan.networks.imported import AnyGenerator
 from gan.metrics import (
     FeatureStatistics,
     fid,

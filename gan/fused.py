@@ -15,10 +15,10 @@ from gan.compute import CPU, Compute
 from gan.datasets import ImageDataset
 from gan.distillation import DistillationConfig, DistillationStep, require_fitting
 from gan.errors import GanError
-from gan.fused_layers import apart, run_fused, side_by_side
+from gan.networks.fused_layers import apart, run_fused, side_by_side
 from gan.loop import Progress, run_fused_loop
 from gan.losses import Features
-from gan.models import GeneratorConfig
+from gan.networks.dcgan import GeneratorConfig
 from gan.optimisation import OptimiserConfig, step_together
 from gan.teacher_pool import TeacherPool
 

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from gan.checkpoint import Checkpoint, Part, restore, state_of
-from gan.models import Generator
+from gan.networks.dcgan import Generator
 from gan.optimisation import MovingAverage
 
 

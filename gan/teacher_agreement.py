@@ -13,7 +13,7 @@ from torch import Tensor
 from gan.errors import GanError
 from gan.evaluation import generate
 from gan.images import to_unit_range
-from gan.models import Generator
+from gan.networks.dcgan import Generator
 from gan.seeds import generator_at
 from gan.teacher_pool import TeacherPool
 

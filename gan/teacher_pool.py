@@ -17,7 +17,7 @@ from torch import Tensor
 from gan.digests import array_digest
 from gan.errors import ArtifactError
 from gan.images import to_uint8, to_unit_range
-from gan.imported import AnyGenerator
+from gan.networks.imported import AnyGenerator
 from gan.seeds import generator_at
 
 _METADATA_KEY = b"ganlimit.pool"

@@ -14,7 +14,7 @@ from gan.config import Config
 from gan.datasets import ImageDataset
 from gan.images import to_unit_range
 from gan.loop import Progress, TrainingStep, run_loop
-from gan.models import GeneratorConfig, build_generator
+from gan.networks.dcgan import GeneratorConfig, build_generator
 from gan.optimisation import OptimiserConfig, ScheduledOptimiser
 from gan.seeds import generator_at, seed_at
 

@@ -22,8 +22,8 @@ from gan import (
     distill_fused,
     fusing_kind,
 )
-from gan.fused_layers import apart, run_fused, side_by_side
-from gan.models import BLOCKS, CriticNorm, build_critic
+from gan.networks.fused_layers import apart, run_fused, side_by_side
+from gan.networks.dcgan import BLOCKS, CriticNorm, build_critic
 
 STUDENT = GeneratorConfig(image_size=16, image_channels=1, width=2, latent_size=8)
 RECIPE = DistillationConfig(kimg=0.32, batch_size=32, adversarial=AdversarialConfig(critic=CriticConfig(width=4)))

@@ -3,7 +3,7 @@ import torch
 from pydantic import ValidationError
 
 from gan import GeneratorConfig, build_generator, count_parameters, mac_g
-from gan.models import CriticConfig, build_critic
+from gan.networks.dcgan import CriticConfig, build_critic
 
 
 @pytest.mark.parametrize(

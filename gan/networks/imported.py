@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from gan.config import Config
 from gan.errors import GanError
-from gan.models import Generator, ImageSize
+from gan.networks.dcgan import Generator, ImageSize
 
 _CHECKED = 32  # images that a generator is tried on
 _COVERED = 0.25  # of the declared range that they must fill, or another range was meant

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 
 from gan.config import Config
-from gan.convolutions import ImageToMap, LatentToMap, MapToImage, MapToScore
+from gan.networks.convolutions import ImageToMap, LatentToMap, MapToImage, MapToScore
 from gan.seeds import build_seeded
 
 ImageSize = Literal[16, 32, 64, 128]

@@ -5,7 +5,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from gan.convolutions import ImageToMap, LatentToMap, MapToImage, MapToScore, image_to_map
+from gan.networks.convolutions import ImageToMap, LatentToMap, MapToImage, MapToScore, image_to_map
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from gan.convolutions import ImageToMap, LatentToMap, MapToImage, MapToScore, image_to_map, map_to_image
+from gan.networks.convolutions import ImageToMap, LatentToMap, MapToImage, MapToScore, image_to_map, map_to_image
 
 ELEMENTWISE = (nn.ReLU, nn.LeakyReLU)
 
