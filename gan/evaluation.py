@@ -15,7 +15,6 @@ from gan.datasets import ImageDataset
 from gan.digests import value_digest
 from gan.features import FeatureExtractor, extract
 from gan.images import to_uint8
-from gan.networks.imported import AnyGenerator
 from gan.metrics import (
     FeatureStatistics,
     fid,
@@ -25,6 +24,7 @@ from gan.metrics import (
     precision_and_recall,
     sharpness,
 )
+from gan.networks.imported import AnyGenerator
 from gan.reference import RealReference
 from gan.seeds import generator_at
 

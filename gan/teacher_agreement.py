@@ -15,7 +15,7 @@ from gan.evaluation import generate
 from gan.images import to_unit_range
 from gan.networks.dcgan import Generator
 from gan.seeds import generator_at
-from gan.teacher_pool import TeacherPool
+from gan.training.teacher_pool import TeacherPool
 
 LINES, POINTS = 64, 8
 SINGLE = 1024

@@ -18,8 +18,8 @@ from gan.config import Config
 from gan.digests import file_digest
 from gan.errors import ArtifactError
 from gan.features import Classifier, ClassifierConfig
-from gan.networks.imported import AnyGenerator, ImageShape, ImportedConfig, load_imported
 from gan.networks.dcgan import Generator, GeneratorConfig
+from gan.networks.imported import AnyGenerator, ImageShape, ImportedConfig, load_imported
 
 _REMEDY = "The file is damaged or was changed: restore it from a copy, or train the model again."
 WEIGHTS_FILE = "weights.safetensors"

@@ -8,8 +8,8 @@ import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from gan.networks.imported import AnyGenerator
 from gan.networks.dcgan import Generator, GeneratorConfig
+from gan.networks.imported import AnyGenerator
 from gan.seeds import generator_at
 
 FLOAT32_BYTES = 4

@@ -8,7 +8,7 @@ import torch
 from gan import GanError, Generator, TeacherPool, build_generator
 from gan.evaluation import generate
 from gan.teacher_agreement import LINES, POINTS, SINGLE, agreement, agreement_latents
-from gan.teacher_pool import TeacherPool as Pool
+from gan.training.teacher_pool import TeacherPool as Pool
 
 
 def reference(teacher: Generator, shift: int = 0) -> TeacherPool:

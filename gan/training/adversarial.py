@@ -8,14 +8,14 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from gan.augmentation import draw_offsets, translated
-from gan.checkpoint import Part
 from gan.compute import Compute
 from gan.config import Config
-from gan.losses import ADVERSARIAL, AdversarialName, gradient_penalty
 from gan.networks.dcgan import Critic, CriticConfig, CriticNorm, GeneratorConfig, build_critic
-from gan.optimisation import OptimiserConfig, ScheduledOptimiser
 from gan.seeds import generator_at, seed_at
+from gan.training.augmentation import draw_offsets, translated
+from gan.training.checkpoint import Part, Stream, Weights
+from gan.training.losses import ADVERSARIAL, AdversarialName, gradient_penalty
+from gan.training.optimisation import OptimiserConfig, ScheduledOptimiser
 
 
 class AdversarialConfig(Config):
@@ -54,10 +54,10 @@ class Opponent:
     def parts(self) -> Mapping[str, Part]:
         """All that changes from step to step."""
         return {
-            "critic": self.critic,
+            "critic": Weights(self.critic),
             "critic_optimiser": self.optimiser,
-            "augmentation": self._random,
-            "mixing": self._mixing,
+            "augmentation": Stream(self._random),
+            "mixing": Stream(self._mixing),
         }
 
     def learn(self, real_BCHW: Tensor, fake_BCHW: Tensor) -> Tensor:

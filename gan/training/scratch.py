@@ -7,16 +7,16 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from gan.adversarial import AdversarialConfig, Opponent
-from gan.checkpoint import Checkpoint, Part
 from gan.compute import CPU, Compute
 from gan.config import Config
 from gan.datasets import ImageDataset
-from gan.images import to_unit_range
-from gan.loop import Progress, TrainingStep, run_loop
+from gan.images import draw_batch
 from gan.networks.dcgan import GeneratorConfig, build_generator
-from gan.optimisation import OptimiserConfig, ScheduledOptimiser
 from gan.seeds import generator_at, seed_at
+from gan.training.adversarial import AdversarialConfig, Opponent
+from gan.training.checkpoint import Checkpoint, Part, Stream, Weights
+from gan.training.loop import Progress, TrainingStep, run_loop
+from gan.training.optimisation import OptimiserConfig, ScheduledOptimiser
 
 
 class GanTrainingConfig(Config):
@@ -55,10 +55,10 @@ class _AdversarialStep(TrainingStep):
 
     def parts(self) -> Mapping[str, Part]:
         return {
-            "generator": self.generator,
+            "generator": Weights(self.generator),
             "optimiser": self._optimiser,
-            "latents": self._latents,
-            "batches": self._batches,
+            "latents": Stream(self._latents),
+            "batches": Stream(self._batches),
             **self._opponent.parts(),
         }
 
@@ -103,9 +103,3 @@ def train_gan(
     dataset.require_shape(architecture.image_channels, architecture.image_size)
     step = _AdversarialStep(architecture, config, dataset, seed, compute)
     return run_loop(step, config.kimg, config.ema_halflife_kimg, report_at_kimg, resume)
-
-
-def draw_batch(images_NCHW: Tensor, batch_size: int, random: torch.Generator, device: torch.device) -> Tensor:
-    """`batch_size` images drawn with replacement, as float32 BCHW in [-1, 1]."""
-    index_B = torch.randint(len(images_NCHW), (batch_size,), generator=random)
-    return to_unit_range(images_NCHW[index_B].to(device))

@@ -1,7 +1,7 @@
 import torch
 import torch.nn.functional as F
 
-from gan.augmentation import draw_offsets, translated
+from gan.training.augmentation import draw_offsets, translated
 
 
 def test_each_image_moves_by_its_offset_and_its_gradient_moves_back() -> None:

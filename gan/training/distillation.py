@@ -8,19 +8,19 @@ import torch.nn.functional as F
 from pydantic import Field
 from torch import Tensor
 
-from gan.adversarial import AdversarialConfig, Opponent
-from gan.checkpoint import Checkpoint, Part
 from gan.compute import CPU, Compute
 from gan.config import Config
 from gan.datasets import ImageDataset
 from gan.errors import GanError
-from gan.loop import Progress, TrainingStep, run_loop
-from gan.losses import Features, feature_matching, joint_loss
+from gan.images import draw_batch
 from gan.networks.dcgan import GeneratorConfig, build_generator
-from gan.optimisation import OptimiserConfig, ScheduledOptimiser
 from gan.seeds import generator_at, seed_at
-from gan.teacher_pool import TeacherPool
-from gan.training import draw_batch
+from gan.training.adversarial import AdversarialConfig, Opponent
+from gan.training.checkpoint import Checkpoint, Part, Stream, Weights
+from gan.training.loop import Progress, TrainingStep, run_loop
+from gan.training.losses import Features, feature_matching, joint_loss
+from gan.training.optimisation import OptimiserConfig, ScheduledOptimiser
+from gan.training.teacher_pool import TeacherPool
 
 GanWeight = Annotated[float, Field(ge=0, lt=1)]
 
@@ -76,10 +76,10 @@ class DistillationStep(TrainingStep):
 
     def parts(self) -> Mapping[str, Part]:
         parts: dict[str, Part] = {
-            "generator": self.generator,
+            "generator": Weights(self.generator),
             "optimiser": self.optimiser,
             "pool_batches": self._pool_batches,
-            "batches": self._real_batches,
+            "batches": Stream(self._real_batches),
         }
         return {**parts, **(self.opponent.parts() if self.opponent else {})}
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from gan.checkpoint import Checkpoint, Part, restore, state_of
 from gan.networks.dcgan import Generator
-from gan.optimisation import MovingAverage
+from gan.training.checkpoint import Checkpoint, Part, Weights, restore, state_of
+from gan.training.optimisation import MovingAverage
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,7 @@ def run_fused_loop(
     begin anew where their checkpoints are not of one place.
     """
     averages = [MovingAverage(member.generator, ema_halflife_kimg) for member in members]
-    parts = [{**member.parts(), "average": own.module} for member, own in zip(members, averages, strict=True)]
+    parts = [{**member.parts(), "average": Weights(own.module)} for member, own in zip(members, averages, strict=True)]
     images_total, batch_size = round(kimg * 1000), members[0].batch_size
     rungs = {round(point * 1000) for point in report_at_kimg if 0 < point < kimg}
     seen = _restored(parts, resume)

@@ -9,6 +9,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Protocol
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -17,12 +18,51 @@ from torch import Tensor, nn
 
 from gan.digests import array_digest, value_digest
 from gan.errors import ArtifactError
-from gan.optimisation import ScheduledOptimiser
-from gan.teacher_pool import PoolBatches
 
-# What keeps something between steps.
-Part = nn.Module | ScheduledOptimiser | torch.Generator | PoolBatches
 State = dict[str, Tensor]
+
+
+class Part(Protocol):
+    """A part of a training keeps something between steps, and can say it and go on from it."""
+
+    def state(self) -> Mapping[str, Tensor]:
+        """Returns what it keeps, by name."""
+        ...
+
+    def load_state(self, state: Mapping[str, Tensor]) -> None:
+        """Goes on from what `state` returned."""
+        ...
+
+
+@dataclass(frozen=True)
+class Weights:
+    """A network as a part: its parameters and its buffers change from step to step."""
+
+    module: nn.Module
+
+    def state(self) -> Mapping[str, Tensor]:
+        """Returns parameters and buffers by their names in the module."""
+        tensors: Mapping[str, Tensor] = self.module.state_dict()
+        return tensors
+
+    def load_state(self, state: Mapping[str, Tensor]) -> None:
+        """Copies `state` into the module."""
+        self.module.load_state_dict(state)
+
+
+@dataclass(frozen=True)
+class Stream:
+    """A random generator as a part: it changes with every draw."""
+
+    random: torch.Generator
+
+    def state(self) -> Mapping[str, Tensor]:
+        """Returns where the generator stands."""
+        return {"state": self.random.get_state()}
+
+    def load_state(self, state: Mapping[str, Tensor]) -> None:
+        """Puts the generator where it stood."""
+        self.random.set_state(state["state"])
 
 
 @dataclass(frozen=True)
@@ -43,7 +83,7 @@ def state_of(parts: Mapping[str, Part]) -> State:
     return {
         f"{name}.{key}": value.detach().cpu().contiguous().clone()
         for name, part in parts.items()
-        for key, value in _tensors(part).items()
+        for key, value in part.state().items()
     }
 
 
@@ -51,13 +91,7 @@ def restore(parts: Mapping[str, Part], state: State) -> None:
     """Put `state` into parts that were built from the same arguments."""
     for name, part in parts.items():
         prefix = f"{name}."
-        own = {key.removeprefix(prefix): value for key, value in state.items() if key.startswith(prefix)}
-        if isinstance(part, nn.Module):
-            part.load_state_dict(own)
-        elif isinstance(part, torch.Generator):
-            part.set_state(own["state"])
-        else:
-            part.load_state(own)
+        part.load_state({key.removeprefix(prefix): value for key, value in state.items() if key.startswith(prefix)})
 
 
 def save_checkpoint(path: Path, checkpoint: Checkpoint, identity: str) -> None:
@@ -104,14 +138,6 @@ def load_checkpoint(path: Path, identity: str) -> Checkpoint | None:
 
 
 _REMEDY = "Delete it: the training begins anew."
-
-
-def _tensors(part: Part) -> Mapping[str, Tensor]:
-    if isinstance(part, nn.Module):
-        return part.state_dict()
-    if isinstance(part, torch.Generator):
-        return {"state": part.get_state()}
-    return part.state()
 
 
 def _digest(card: str, state: State) -> str:

@@ -9,18 +9,18 @@ from collections.abc import Iterator, Sequence
 import torch
 from torch import Tensor
 
-from gan.adversarial import AdversarialConfig, frozen
-from gan.checkpoint import Checkpoint
 from gan.compute import CPU, Compute
 from gan.datasets import ImageDataset
-from gan.distillation import DistillationConfig, DistillationStep, require_fitting
 from gan.errors import GanError
-from gan.networks.fused_layers import apart, run_fused, side_by_side
-from gan.loop import Progress, run_fused_loop
-from gan.losses import Features
 from gan.networks.dcgan import GeneratorConfig
-from gan.optimisation import OptimiserConfig, step_together
-from gan.teacher_pool import TeacherPool
+from gan.networks.fused_layers import apart, run_fused, side_by_side
+from gan.training.adversarial import AdversarialConfig, frozen
+from gan.training.checkpoint import Checkpoint
+from gan.training.distillation import DistillationConfig, DistillationStep, require_fitting
+from gan.training.loop import Progress, run_fused_loop
+from gan.training.losses import Features
+from gan.training.optimisation import OptimiserConfig, step_together
+from gan.training.teacher_pool import TeacherPool
 
 
 def fusing_kind(config: DistillationConfig) -> DistillationConfig:

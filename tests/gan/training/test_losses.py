@@ -3,7 +3,7 @@ import math
 import pytest
 import torch
 
-from gan.losses import ADVERSARIAL, feature_matching, gradient_penalty, joint_loss
+from gan.training.losses import ADVERSARIAL, feature_matching, gradient_penalty, joint_loss
 
 
 def test_hinge_is_zero_beyond_the_margins_and_linear_inside() -> None:
