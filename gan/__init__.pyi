@@ -1,25 +1,30 @@
 from .compute import Compute
 from .datasets import DATASETS, DataRoot, DatasetConfig, ImageDataset, default_data_root, load_dataset
 from .errors import ArtifactError, GanError
-from .evaluation import Evaluator, Metrics, Protocol, evaluation_latents, generate
-from .features import Classifier, ClassifierConfig, FeatureExtractor, train_classifier
-from .inception import INCEPTION_FEATURES, Inception, InceptionWeights, find_inception_weights
-from .networks.artifacts import (
+from .measuring.agreement import Agreement, agreement, agreement_latents
+from .measuring.classifier import (
+    Classifier,
     ClassifierCard,
+    ClassifierConfig,
+    load_classifier,
+    save_classifier,
+    train_classifier,
+)
+from .measuring.evaluation import Evaluator, Metrics, Protocol, evaluation_latents, generate
+from .measuring.features import FeatureExtractor
+from .measuring.inception import INCEPTION_FEATURES, Inception, InceptionWeights, find_inception_weights
+from .measuring.reference import RealReference
+from .networks.artifacts import (
     GeneratorCard,
     ImportedCard,
     load_any_generator,
-    load_classifier,
     load_generator,
-    save_classifier,
     save_generator,
     save_imported,
 )
 from .networks.cost import activation_count, count_parameters, latency_ms, mac_g, training_bytes
 from .networks.dcgan import CriticConfig, Generator, GeneratorConfig, build_generator
 from .networks.imported import AnyGenerator, ImportedConfig, ImportedGenerator, load_imported
-from .reference import RealReference
-from .teacher_agreement import Agreement, agreement, agreement_latents
 from .training.adversarial import AdversarialConfig
 from .training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from .training.distillation import DistillationConfig, distill

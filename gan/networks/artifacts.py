@@ -17,7 +17,6 @@ from torch import nn
 from gan.config import Config
 from gan.digests import file_digest
 from gan.errors import ArtifactError
-from gan.features import Classifier, ClassifierConfig
 from gan.networks.dcgan import Generator, GeneratorConfig
 from gan.networks.imported import AnyGenerator, ImageShape, ImportedConfig, load_imported
 
@@ -50,19 +49,6 @@ class GeneratorCard(Config):
         return float(self.training["kimg"])  # type: ignore[arg-type]
 
 
-class ClassifierCard(Config):
-    """What a stored classifier is. `held_out_accuracy` is a share in [0, 1]."""
-
-    kind: str = "classifier"
-    config: ClassifierConfig
-    image_channels: int
-    num_classes: int
-    dataset: str
-    dataset_digest: str
-    held_out_accuracy: float
-    weights_digest: str = ""
-
-
 class ImportedCard(Config):
     """What a stored generator of the user's own is. The paths in `imported` are names in its folder."""
 
@@ -85,13 +71,13 @@ class ImportedCard(Config):
         return self.imported.kimg
 
 
-CardT = TypeVar("CardT", GeneratorCard, ClassifierCard, ImportedCard)
+CardT = TypeVar("CardT", bound=Config)  # with a weights_digest
 ModuleT = TypeVar("ModuleT", bound=nn.Module)
 
 
 def save_generator(folder: Path, generator: Generator, card: GeneratorCard) -> GeneratorCard:
     """Write weights and card to `folder`. Returns the card with the digest of the weights filled in."""
-    return _save(folder, generator, card)
+    return save_model(folder, generator, card)
 
 
 def save_imported(folder: Path, imported: ImportedConfig, card: ImportedCard) -> ImportedCard:
@@ -115,7 +101,7 @@ def load_any_generator(folder: Path) -> tuple[AnyGenerator, GeneratorCard | Impo
         kind = None  # which load_generator reports
     if kind != "imported generator":
         return load_generator(folder)
-    card = _read_card(folder, ImportedCard)
+    card = read_card(folder, ImportedCard)
     path = folder / card.imported.path
     _require_digest(path, card.weights_digest)
     place = {"weights" if card.imported.factory else "file": str(path)}
@@ -124,24 +110,13 @@ def load_any_generator(folder: Path) -> tuple[AnyGenerator, GeneratorCard | Impo
 
 def load_generator(folder: Path) -> tuple[Generator, GeneratorCard]:
     """The generator in `folder`, in eval mode, with its card. Raises ArtifactError if damaged."""
-    card = _read_card(folder, GeneratorCard)
-    generator = _restore(folder, Generator(card.architecture), card.weights_digest)
+    card = read_card(folder, GeneratorCard)
+    generator = restore_model(folder, Generator(card.architecture), card.weights_digest)
     return generator, card
 
 
-def save_classifier(folder: Path, classifier: Classifier, card: ClassifierCard) -> ClassifierCard:
-    """Write weights and card to `folder`. Returns the card with the digest of the weights filled in."""
-    return _save(folder, classifier, card)
-
-
-def load_classifier(folder: Path) -> tuple[Classifier, ClassifierCard]:
-    """The classifier in `folder`, in eval mode, with its card. Raises ArtifactError if damaged."""
-    card = _read_card(folder, ClassifierCard)
-    classifier = Classifier(card.config, card.image_channels, card.num_classes)
-    return _restore(folder, classifier, card.weights_digest), card
-
-
-def _save(folder: Path, module: nn.Module, card: CardT) -> CardT:
+def save_model(folder: Path, module: nn.Module, card: CardT) -> CardT:
+    """Writes the weights of `module` and its card. Returns the card with the digest of the weights filled in."""
     folder.mkdir(parents=True, exist_ok=True)
     weights = {name: tensor.detach().cpu().contiguous() for name, tensor in module.state_dict().items()}
     save_file(weights, folder / WEIGHTS_FILE)
@@ -150,7 +125,8 @@ def _save(folder: Path, module: nn.Module, card: CardT) -> CardT:
     return card
 
 
-def _read_card(folder: Path, card_type: type[CardT]) -> CardT:
+def read_card(folder: Path, card_type: type[CardT]) -> CardT:
+    """Returns the card in `folder`. Raises ArtifactError where there is none of this type."""
     path = folder / CARD_FILE
     try:
         return card_type.model_validate_json(path.read_text())
@@ -161,7 +137,8 @@ def _read_card(folder: Path, card_type: type[CardT]) -> CardT:
         ) from error
 
 
-def _restore(folder: Path, module: ModuleT, weights_digest: str) -> ModuleT:
+def restore_model(folder: Path, module: ModuleT, weights_digest: str) -> ModuleT:
+    """Returns `module` with the weights in `folder`, frozen and in eval mode. Raises ArtifactError if damaged."""
     path = folder / WEIGHTS_FILE
     try:
         _require_digest(path, weights_digest)

@@ -5,16 +5,11 @@ import torch
 
 from gan import (
     ArtifactError,
-    Classifier,
-    ClassifierCard,
-    ClassifierConfig,
     Generator,
     GeneratorCard,
     GeneratorConfig,
     count_parameters,
-    load_classifier,
     load_generator,
-    save_classifier,
     save_generator,
 )
 
@@ -42,22 +37,6 @@ def test_a_generator_comes_back_bit_for_bit(teacher: Generator, tmp_path: Path) 
     assert torch.equal(loaded(latents), teacher(latents))
     assert not any(parameter.requires_grad for parameter in loaded.parameters())
     assert sorted(path.name for path in tmp_path.iterdir()) == ["card.json", "weights.safetensors"]
-
-
-def test_a_classifier_comes_back_bit_for_bit(tmp_path: Path) -> None:
-    classifier = Classifier(ClassifierConfig(), 1, 10).eval()
-    card = ClassifierCard(
-        config=classifier.config,
-        image_channels=1,
-        num_classes=10,
-        dataset="digits",
-        dataset_digest="d",
-        held_out_accuracy=0.5,
-    )
-    save_classifier(tmp_path, classifier, card)
-    loaded, _ = load_classifier(tmp_path)
-    images = torch.randn(2, 1, 16, 16)
-    assert torch.equal(loaded(images)[1], classifier(images)[1])
 
 
 @pytest.mark.parametrize("position", [0.0, 0.3, 0.999])

@@ -8,7 +8,7 @@ from torch_fidelity.metric_fid import fid_features_to_statistics, fid_statistics
 from torch_fidelity.metric_isc import isc_features_to_metric
 
 from gan import GanError
-from gan.metrics import (
+from gan.measuring.metrics import (
     FeatureStatistics,
     fid,
     fid_at_infinity,

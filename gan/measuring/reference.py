@@ -15,8 +15,8 @@ from safetensors.torch import load_file, save_file
 
 from gan.datasets import ImageDataset
 from gan.errors import ArtifactError
-from gan.features import FeatureExtractor, extract
-from gan.metrics import FeatureStatistics
+from gan.measuring.features import FeatureExtractor, extract
+from gan.measuring.metrics import FeatureStatistics
 from gan.seeds import generator_at
 
 MOST_KEPT = 10_000

@@ -11,8 +11,8 @@ from skimage.metrics import structural_similarity
 from torch import Tensor
 
 from gan.errors import GanError
-from gan.evaluation import generate
 from gan.images import to_unit_range
+from gan.measuring.evaluation import generate
 from gan.networks.dcgan import Generator
 from gan.seeds import generator_at
 from gan.training.teacher_pool import TeacherPool

@@ -1,15 +1,13 @@
-"""What images are measured in: an extractor's features give FID, its logits the Inception Score.
+"""The data set's own extractor: a small classifier, how it is trained, and how it is stored.
 
-Here the abstraction, and the data set's own classifier; `gan.inception` has the other one.
-
-Shapes: B batch, N samples, F features, K classes, C H W image channels, height and width.
+Shapes: B batch, F features, K classes, C H W image channels, height and width.
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Annotated, Protocol
+from pathlib import Path
+from typing import Annotated
 
-import numpy as np
 import torch
 import torch.nn.functional as F
 from pydantic import Field
@@ -18,18 +16,9 @@ from torch import Tensor, nn
 from gan.config import Config
 from gan.datasets import ImageDataset
 from gan.images import to_unit_range
+from gan.measuring.features import extract
+from gan.networks.artifacts import read_card, restore_model, save_model
 from gan.seeds import build_seeded, generator_at, seed_at
-
-
-class FeatureExtractor(Protocol):
-    """A frozen network that reads images as they are stored."""
-
-    def read(self, images_BCHW: Tensor) -> tuple[Tensor, Tensor]:
-        """Features BF and logits BK, float32, of uint8 images."""
-        ...
-
-    @property
-    def device(self) -> torch.device: ...
 
 
 class ClassifierConfig(Config):
@@ -126,9 +115,26 @@ def _held_out_accuracy(classifier: Classifier, dataset: ImageDataset) -> float:
     return float((logits.argmax(axis=1) == dataset.held_out_labels.numpy()).mean())
 
 
-@torch.inference_mode()
-def extract(extractor: FeatureExtractor, images_NCHW: Tensor, batch_size: int = 512) -> tuple[np.ndarray, np.ndarray]:
-    """Features NF and logits NK, float32, of uint8 images."""
-    parts = [extractor.read(part.to(extractor.device)) for part in torch.split(images_NCHW, batch_size)]
-    features, logits = (torch.cat(column).cpu().numpy() for column in zip(*parts, strict=True))
-    return features, logits
+class ClassifierCard(Config):
+    """What a stored classifier is. `held_out_accuracy` is a share in [0, 1]."""
+
+    kind: str = "classifier"
+    config: ClassifierConfig
+    image_channels: int
+    num_classes: int
+    dataset: str
+    dataset_digest: str
+    held_out_accuracy: float
+    weights_digest: str = ""
+
+
+def save_classifier(folder: Path, classifier: Classifier, card: ClassifierCard) -> ClassifierCard:
+    """Write weights and card to `folder`. Returns the card with the digest of the weights filled in."""
+    return save_model(folder, classifier, card)
+
+
+def load_classifier(folder: Path) -> tuple[Classifier, ClassifierCard]:
+    """The classifier in `folder`, in eval mode, with its card. Raises ArtifactError if damaged."""
+    card = read_card(folder, ClassifierCard)
+    classifier = Classifier(card.config, card.image_channels, card.num_classes)
+    return restore_model(folder, classifier, card.weights_digest), card

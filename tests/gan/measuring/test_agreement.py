@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from gan import GanError, Generator, TeacherPool, build_generator
-from gan.evaluation import generate
-from gan.teacher_agreement import LINES, POINTS, SINGLE, agreement, agreement_latents
+from gan.measuring.agreement import LINES, POINTS, SINGLE, agreement, agreement_latents
+from gan.measuring.evaluation import generate
 from gan.training.teacher_pool import TeacherPool as Pool
 
 

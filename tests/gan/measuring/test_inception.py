@@ -12,9 +12,9 @@ from torch_fidelity import feature_extractor_inceptionv3 as reference
 
 from gan import GanError, Inception, Protocol, RealReference, find_inception_weights
 from gan.digests import file_digest
-from gan.evaluation import Evaluator
-from gan.features import extract
-from gan.metrics import FeatureStatistics, fid
+from gan.measuring.evaluation import Evaluator
+from gan.measuring.features import extract
+from gan.measuring.metrics import FeatureStatistics, fid
 
 IMAGES = 48
 

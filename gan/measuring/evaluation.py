@@ -13,9 +13,9 @@ from torch import Tensor
 from gan.config import Config
 from gan.datasets import ImageDataset
 from gan.digests import value_digest
-from gan.features import FeatureExtractor, extract
 from gan.images import to_uint8
-from gan.metrics import (
+from gan.measuring.features import FeatureExtractor, extract
+from gan.measuring.metrics import (
     FeatureStatistics,
     fid,
     fid_at_infinity,
@@ -24,8 +24,8 @@ from gan.metrics import (
     precision_and_recall,
     sharpness,
 )
+from gan.measuring.reference import RealReference
 from gan.networks.imported import AnyGenerator
-from gan.reference import RealReference
 from gan.seeds import generator_at
 
 
