@@ -1,33 +1,38 @@
-from .adversarial import AdversarialConfig
-from .artifacts import (
+from .compute import Compute
+from .datasets import DATASETS, DataRoot, DatasetConfig, ImageDataset, default_data_root, load_dataset
+from .errors import ArtifactError, GanError
+from .measuring.agreement import Agreement, agreement, agreement_latents
+from .measuring.classifier import (
+    Classifier,
     ClassifierCard,
+    ClassifierConfig,
+    load_classifier,
+    save_classifier,
+    train_classifier,
+)
+from .measuring.evaluation import Evaluator, Metrics, Protocol, evaluation_latents, generate
+from .measuring.features import FeatureExtractor
+from .measuring.inception import INCEPTION_FEATURES, Inception, InceptionWeights, find_inception_weights
+from .measuring.reference import RealReference
+from .networks.artifacts import (
     GeneratorCard,
     ImportedCard,
     load_any_generator,
-    load_classifier,
     load_generator,
-    save_classifier,
     save_generator,
     save_imported,
 )
-from .checkpoint import Checkpoint, load_checkpoint, save_checkpoint
-from .compute import Compute
-from .cost import activation_count, count_parameters, latency_ms, mac_g, training_bytes
-from .datasets import DATASETS, DataRoot, DatasetConfig, ImageDataset, default_data_root, load_dataset
-from .distillation import DistillationConfig, distill
-from .errors import ArtifactError, GanError
-from .evaluation import Evaluator, Metrics, Protocol, evaluation_latents, generate
-from .features import Classifier, ClassifierConfig, FeatureExtractor, train_classifier
-from .fused import distill_fused, fusing_kind
-from .imported import AnyGenerator, ImportedConfig, ImportedGenerator, load_imported
-from .inception import INCEPTION_FEATURES, Inception, InceptionWeights, find_inception_weights
-from .loop import Progress
-from .models import CriticConfig, Generator, GeneratorConfig, build_generator
-from .optimisation import OptimiserConfig
-from .reference import RealReference
-from .teacher_agreement import Agreement, agreement, agreement_latents
-from .teacher_pool import TeacherPool, build_pool, open_pool, pool_latents
-from .training import GanTrainingConfig, train_gan
+from .networks.cost import activation_count, count_parameters, latency_ms, mac_g, training_bytes
+from .networks.dcgan import CriticConfig, Generator, GeneratorConfig, build_generator
+from .networks.imported import AnyGenerator, ImportedConfig, ImportedGenerator, load_imported
+from .training.adversarial import AdversarialConfig
+from .training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from .training.distillation import DistillationConfig, distill
+from .training.fused_distillation import distill_fused, fusing_kind
+from .training.loop import Progress
+from .training.optimisation import OptimiserConfig
+from .training.scratch import GanTrainingConfig, train_gan
+from .training.teacher_pool import TeacherPool, build_pool, open_pool, pool_latents
 
 __all__ = [
     "DATASETS",

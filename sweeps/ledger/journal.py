@@ -16,7 +16,7 @@ from typing import Literal
 from analysis import TrialState
 from cluster import Mirror
 from gan import ArtifactError, Checkpoint, load_checkpoint, save_checkpoint
-from gan.checkpoint import unfinished_checkpoint
+from gan.training.checkpoint import unfinished_checkpoint
 from sweeps.ledger.tags import ERROR, REUSED, STATE
 
 JOURNAL, CURSOR = "journal.jsonl", "delivered.json"

@@ -28,7 +28,7 @@ from gan import (
     generate,
     load_classifier,
 )
-from gan.features import extract
+from gan.measuring.features import extract
 
 STEPS = 8  # between two looks at the clock: each look waits for the device
 LOOKS = 1000  # of one training, after which another begins

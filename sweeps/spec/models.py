@@ -6,7 +6,7 @@ from pydantic import BeforeValidator, Discriminator, Field, Tag
 
 from gan import INCEPTION_FEATURES, ClassifierConfig, GanTrainingConfig, ImportedConfig
 from gan.config import Config
-from gan.models import Depth, Width
+from gan.networks.dcgan import Depth, Width
 
 
 class InceptionSpec(Config):

@@ -6,8 +6,8 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, model_validator
 
 from gan.config import Config
-from gan.cost import count_parameters, mac_g
-from gan.models import BlockName, GeneratorConfig
+from gan.networks.cost import count_parameters, mac_g
+from gan.networks.dcgan import BlockName, GeneratorConfig
 from sweeps.spec.space import AnyDomain, Domain, FixedDomain, FloatDomain, Value
 
 MOST_TRIALS_OF_GP = 500  # python tests/benchmarks/engine.py --asks --samplers gp

@@ -20,7 +20,7 @@ from gan import (
     GeneratorConfig,
 )
 from gan.config import Config
-from gan.models import BLOCKS, BlockName
+from gan.networks.dcgan import BLOCKS, BlockName
 from gan.seeds import seed_at
 from sweeps.errors import SweepError
 from sweeps.spec.models import AnyTeacherSpec, ExtractorSpec, InceptionSpec, TeacherSpec

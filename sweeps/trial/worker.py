@@ -31,7 +31,7 @@ from gan import (
     train_gan,
 )
 from gan.images import save_grid
-from gan.losses import Features
+from gan.training.losses import Features
 from sweeps.errors import tells_of_memory
 from sweeps.models.materials import Materials
 from sweeps.spec.search import OBJECTIVES

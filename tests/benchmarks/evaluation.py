@@ -29,9 +29,9 @@ from torch_fidelity.metric_fid import fid_features_to_statistics, fid_statistics
 from torch_fidelity.utils import get_featuresdict_from_dataset
 
 from gan import Classifier, ClassifierConfig
-from gan.features import extract
 from gan.images import to_unit_range
-from gan.metrics import FeatureStatistics, fid
+from gan.measuring.features import extract
+from gan.measuring.metrics import FeatureStatistics, fid
 
 Floats = npt.NDArray[np.float32]
 Fid = Callable[[Floats], float]  # of generated features, real statistics being known

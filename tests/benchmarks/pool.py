@@ -30,7 +30,7 @@ from cluster import ray_session
 from gan import TeacherPool, open_pool
 from gan.digests import array_digest
 from gan.images import to_unit_range
-from gan.teacher_pool import _write
+from gan.training.teacher_pool import _write
 
 SHAPES = {"digits": (1, 16, 16), "cifar10": (3, 32, 32), "celeba": (3, 64, 64)}
 LATENT_SIZE, BATCH = 64, 64

@@ -29,8 +29,8 @@ from threadpoolctl import threadpool_limits
 
 import sweeps
 from gan import Evaluator, Generator, TeacherPool, build_generator, default_data_root, distill, generate, load_generator
-from gan.features import extract
-from gan.metrics import FeatureStatistics, fid
+from gan.measuring.features import extract
+from gan.measuring.metrics import FeatureStatistics, fid
 from sweeps.display import QuietDisplay
 from sweeps.ledger.tracking import Tracking
 from sweeps.ledger.workspace import Workspace

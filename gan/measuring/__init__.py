@@ -1,0 +1,1 @@
+"""Numbers of generators under one protocol: quality against real images, and agreement with a teacher."""

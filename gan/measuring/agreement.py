@@ -1,0 +1,84 @@
+"""How closely a student repeats its teacher's function, image by image, at latents it never saw.
+
+Shapes: N images, P lines, S points on a line, L latent size, C H W image channels, height and width.
+"""
+
+from dataclasses import asdict, dataclass
+
+import numpy as np
+import torch
+from skimage.metrics import structural_similarity
+from torch import Tensor
+
+from gan.errors import GanError
+from gan.images import to_unit_range
+from gan.measuring.evaluation import generate
+from gan.networks.dcgan import Generator
+from gan.seeds import generator_at
+from gan.training.teacher_pool import TeacherPool
+
+LINES, POINTS = 64, 8
+SINGLE = 1024
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """Differences between student and teacher at the same latents.
+
+    `latent_mse` and `path_mse` are in squared units of images in [-1, 1], `latent_psnr` in dB (peak to
+    peak 2), `latent_ssim` in [-1, 1] (Wang et al., 2004). The path runs along lines between latents.
+    """
+
+    latent_mse: float
+    latent_psnr: float
+    latent_ssim: float
+    path_mse: float
+
+    def as_dict(self) -> dict[str, float]:
+        return asdict(self)
+
+
+def agreement_latents(latent_size: int, seed: int) -> Tensor:
+    """The latents NL of an agreement: SINGLE of N(0, I), then POINTS inner points of each of LINES lines.
+
+    A line joins two independent latents. Its points have the shape of a mean of two normals, nearer to 0
+    than latents of a training are.
+    """
+    random = generator_at(seed, "agreement")
+    single_NL = torch.randn(SINGLE, latent_size, generator=random)
+    ends_2PL = torch.randn(2, LINES, latent_size, generator=random)
+    share_S1 = (torch.arange(1, POINTS + 1) / (POINTS + 1))[:, None]
+    line_PSL = torch.lerp(ends_2PL[0][:, None], ends_2PL[1][:, None], share_S1)
+    return torch.cat([single_NL, line_PSL.flatten(0, 1)])
+
+
+def agreement(student: Generator, teacher: TeacherPool) -> Agreement:
+    """`student` against the teacher's images at `agreement_latents`, which `teacher` holds.
+
+    Raises GanError when the pool is not one of agreement latents.
+    """
+    if len(teacher) != SINGLE + LINES * POINTS:
+        raise GanError(
+            f"A pool of agreement latents holds {SINGLE + LINES * POINTS} images",
+            len(teacher),
+            "Build it at agreement_latents(...).",
+        )
+    latents_NL, teacher_NCHW = teacher.all()
+    student_NCHW = generate(student, latents_NL)
+    error_N = (to_unit_range(student_NCHW) - to_unit_range(teacher_NCHW)).square().mean(dim=(1, 2, 3)).double()
+    latent_mse = error_N[:SINGLE].mean().item()
+    return Agreement(
+        latent_mse=latent_mse,
+        latent_psnr=float(10 * np.log10(4 / latent_mse)) if latent_mse > 0 else float("inf"),
+        latent_ssim=_mean_ssim(student_NCHW[:SINGLE].numpy(), teacher_NCHW[:SINGLE].numpy()),
+        path_mse=error_N[SINGLE:].mean().item(),
+    )
+
+
+def _mean_ssim(first_NCHW: np.ndarray, second_NCHW: np.ndarray) -> float:
+    pairs = zip(first_NCHW, second_NCHW, strict=True)
+    return float(np.mean([_ssim(first_CHW, second_CHW) for first_CHW, second_CHW in pairs]))
+
+
+def _ssim(first_CHW: np.ndarray, second_CHW: np.ndarray) -> float:
+    return float(structural_similarity(first_CHW, second_CHW, win_size=7, channel_axis=0))  # type: ignore[no-untyped-call]

@@ -1,0 +1,140 @@
+"""The data set's own extractor: a small classifier, how it is trained, and how it is stored.
+
+Shapes: B batch, F features, K classes, C H W image channels, height and width.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import torch
+import torch.nn.functional as F
+from pydantic import Field
+from torch import Tensor, nn
+
+from gan.config import Config
+from gan.datasets import ImageDataset
+from gan.images import to_unit_range
+from gan.measuring.features import extract
+from gan.networks.artifacts import read_card, restore_model, save_model
+from gan.seeds import build_seeded, generator_at, seed_at
+
+
+class ClassifierConfig(Config):
+    """A small convolutional classifier and its training."""
+
+    features: Annotated[int, Field(ge=8, le=2048)] = 64
+    width: Annotated[int, Field(ge=4, le=512)] = 16
+    epochs: Annotated[int, Field(ge=1, le=1000)] = 20
+    batch_size: Annotated[int, Field(ge=2, le=8192)] = 64
+    learning_rate: Annotated[float, Field(gt=0, le=1)] = 3e-3
+    max_shift: Annotated[int, Field(ge=0, le=16)] = 1
+    seed: Annotated[int, Field(ge=0)] = 0
+
+
+class Classifier(nn.Module):
+    """Images BCHW in [-1, 1] to (penultimate features BF, logits BK)."""
+
+    def __init__(self, config: ClassifierConfig, image_channels: int, num_classes: int) -> None:
+        super().__init__()
+        width = config.width
+        self.config, self.image_channels, self.num_classes = config, image_channels, num_classes
+        self.body = nn.Sequential(
+            *_block(image_channels, width), *_block(width, 2 * width), nn.AdaptiveAvgPool2d(4), nn.Flatten()
+        )
+        self.penultimate = nn.Linear(2 * width * 16, config.features)
+        self.head = nn.Linear(config.features, num_classes)
+
+    def forward(self, images_BCHW: Tensor) -> tuple[Tensor, Tensor]:
+        features_BF = self.features(images_BCHW)
+        return features_BF, self.head(features_BF)
+
+    def features(self, images_BCHW: Tensor) -> Tensor:
+        """The penultimate features BF of images in [-1, 1], differentiable: for feature matching."""
+        features_BF: Tensor = F.relu(self.penultimate(self.body(images_BCHW)))
+        return features_BF
+
+    def read(self, images_BCHW: Tensor) -> tuple[Tensor, Tensor]:
+        """Features BF and logits BK of uint8 images."""
+        found: tuple[Tensor, Tensor] = self(to_unit_range(images_BCHW))
+        return found
+
+    @property
+    def device(self) -> torch.device:
+        return self.head.weight.device
+
+
+def _block(incoming: int, outgoing: int) -> list[nn.Module]:
+    convolution = nn.Conv2d(incoming, outgoing, 3, padding=1, bias=False)
+    return [convolution, nn.BatchNorm2d(outgoing), nn.ReLU(inplace=True), nn.MaxPool2d(2)]
+
+
+@dataclass(frozen=True)
+class ClassifierProgress:
+    """After each epoch: how many are done, and the share of held-out images classified correctly."""
+
+    epoch: int
+    held_out_accuracy: float
+    classifier: Classifier
+
+
+def train_classifier(config: ClassifierConfig, dataset: ImageDataset) -> Iterator[ClassifierProgress]:
+    """Train on the training images, with random shifts; yields after each epoch, in eval mode."""
+    classifier = build_seeded(
+        seed_at(config.seed, "classifier"),
+        lambda: Classifier(config, dataset.image_channels, dataset.num_classes),
+    )
+    random = generator_at(config.seed, "classifier", "batches")
+    optimiser = torch.optim.AdamW(classifier.parameters(), lr=config.learning_rate, weight_decay=1e-3)
+    steps = config.epochs * (len(dataset.train_images) // config.batch_size)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, config.learning_rate, total_steps=steps)
+    for epoch in range(1, config.epochs + 1):
+        classifier.train()
+        order = torch.randperm(len(dataset.train_images), generator=random)
+        for index_B in torch.split(order, config.batch_size):
+            if len(index_B) < config.batch_size:
+                continue
+            images_BCHW = _shifted(to_unit_range(dataset.train_images[index_B]), config.max_shift, random)
+            loss = F.cross_entropy(classifier(images_BCHW)[1], dataset.train_labels[index_B])
+            optimiser.zero_grad()
+            loss.backward()  # type: ignore[no-untyped-call]
+            optimiser.step()
+            schedule.step()
+        classifier.eval()
+        yield ClassifierProgress(epoch, _held_out_accuracy(classifier, dataset), classifier)
+
+
+def _shifted(images_BCHW: Tensor, max_shift: int, random: torch.Generator) -> Tensor:
+    dy, dx = torch.randint(-max_shift, max_shift + 1, (2,), generator=random).tolist()
+    return images_BCHW.roll((dy, dx), (2, 3))
+
+
+def _held_out_accuracy(classifier: Classifier, dataset: ImageDataset) -> float:
+    _, logits = extract(classifier, dataset.held_out_images)
+    return float((logits.argmax(axis=1) == dataset.held_out_labels.numpy()).mean())
+
+
+class ClassifierCard(Config):
+    """What a stored classifier is. `held_out_accuracy` is a share in [0, 1]."""
+
+    kind: str = "classifier"
+    config: ClassifierConfig
+    image_channels: int
+    num_classes: int
+    dataset: str
+    dataset_digest: str
+    held_out_accuracy: float
+    weights_digest: str = ""
+
+
+def save_classifier(folder: Path, classifier: Classifier, card: ClassifierCard) -> ClassifierCard:
+    """Write weights and card to `folder`. Returns the card with the digest of the weights filled in."""
+    return save_model(folder, classifier, card)
+
+
+def load_classifier(folder: Path) -> tuple[Classifier, ClassifierCard]:
+    """The classifier in `folder`, in eval mode, with its card. Raises ArtifactError if damaged."""
+    card = read_card(folder, ClassifierCard)
+    classifier = Classifier(card.config, card.image_channels, card.num_classes)
+    return restore_model(folder, classifier, card.weights_digest), card

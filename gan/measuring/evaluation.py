@@ -1,0 +1,138 @@
+"""Measuring a generator under one protocol: the same latents, extractor and real images for all.
+
+Shapes: N samples, L latent size, F features, K classes, C H W image channels, height and width.
+"""
+
+from typing import Annotated
+
+import numpy as np
+import torch
+from pydantic import Field
+from torch import Tensor
+
+from gan.config import Config
+from gan.datasets import ImageDataset
+from gan.digests import value_digest
+from gan.images import to_uint8
+from gan.measuring.features import FeatureExtractor, extract
+from gan.measuring.metrics import (
+    FeatureStatistics,
+    fid,
+    fid_at_infinity,
+    inception_score,
+    kid,
+    precision_and_recall,
+    sharpness,
+)
+from gan.measuring.reference import RealReference
+from gan.networks.imported import AnyGenerator
+from gan.seeds import generator_at
+
+
+class Protocol(Config):
+    """Everything that makes two metric values comparable. Rows of two protocols share no axis."""
+
+    version: int = 1  # of the measuring code: preprocessing, rounding to uint8, the metrics themselves
+    dataset_digest: str
+    extractor: str
+    extractor_digest: str
+    num_samples: Annotated[int, Field(ge=2)]
+    latent_seed: Annotated[int, Field(ge=0)] = 0
+    inception_splits: Annotated[int, Field(ge=1)] = 10
+    fid_infinity: bool = False  # measured as well
+
+    @property
+    def digest(self) -> str:
+        return value_digest(self.model_dump())
+
+
+class Metrics(Config):
+    """Fréchet distance, Inception Score (mean and std over splits) and Variance of Laplacian.
+
+    Kernel distance with its standard error, precision and recall only of a whole measurement, FID at
+    infinitely many samples only where the protocol asks for it.
+    """
+
+    fid: float
+    inception_score: float
+    inception_score_std: float
+    sharpness: float
+    kid: float | None = None
+    kid_error: float | None = None
+    precision: float | None = None
+    recall: float | None = None
+    fid_infinity: float | None = None
+
+    def as_dict(self) -> dict[str, float]:
+        """Those that were measured, by name."""
+        return self.model_dump(exclude_none=True)
+
+
+class Evaluator:
+    """Measures generators under `protocol`, against the `real` images as `extractor` sees them.
+
+    Raises GanError when the samples are too few for the extractor's features.
+    """
+
+    def __init__(self, protocol: Protocol, extractor: FeatureExtractor, real: RealReference) -> None:
+        self.protocol = protocol
+        self._extractor = extractor
+        self._real = real
+
+    def evaluate(self, generator: AnyGenerator, whole: bool = False) -> Metrics:
+        """The metrics of `protocol.num_samples` images made from the protocol's latents.
+
+        `whole` adds those that cost more than a glance during training should.
+        """
+        images_NCHW = generate(generator, self.latents(generator.config.latent_size))
+        return self.measure(images_NCHW, self.protocol.inception_splits, whole)
+
+    def evaluate_held_out(self, dataset: ImageDataset) -> Metrics:
+        """The metrics of the real held-out images: what a perfect generator could be expected to reach.
+
+        There are fewer of them than `num_samples`, so their FID is biased upwards. The Inception Score
+        is taken over splits of about the protocol's size, on which its bias depends.
+        """
+        images = dataset.held_out_images
+        splits = round(len(images) * self.protocol.inception_splits / self.protocol.num_samples)
+        return self.measure(images, max(1, splits))
+
+    def at_seed(self, latent_seed: int) -> "Evaluator":
+        """The same measurement at other latents, for the spread that their choice brings."""
+        return Evaluator(self.protocol.model_copy(update={"latent_seed": latent_seed}), self._extractor, self._real)
+
+    def latents(self, latent_size: int) -> Tensor:
+        """The protocol's latents NL, the same for every generator of one latent size."""
+        return evaluation_latents(self.protocol.num_samples, latent_size, self.protocol.latent_seed)
+
+    def measure(self, images_NCHW: Tensor, splits: int, whole: bool = False) -> Metrics:
+        """The metrics of uint8 images; IS over `splits`."""
+        features_NF, logits_NK = extract(self._extractor, images_NCHW)
+        score, score_std = inception_score(logits_NK, splits)
+        metrics = Metrics(
+            fid=fid(self._real.statistics, FeatureStatistics.of(features_NF)),
+            inception_score=score,
+            inception_score_std=score_std,
+            sharpness=sharpness(images_NCHW.cpu().numpy()),
+        )
+        return metrics.model_copy(update=self._rest(features_NF)) if whole else metrics
+
+    def _rest(self, features_NF: np.ndarray) -> dict[str, float]:
+        distance, error = kid(self._real.features_MF, features_NF)
+        precision, recall = precision_and_recall(self._real.features_MF, features_NF)
+        found = {"kid": distance, "kid_error": error, "precision": precision, "recall": recall}
+        if self.protocol.fid_infinity:
+            found["fid_infinity"] = fid_at_infinity(self._real.statistics, features_NF)
+        return found
+
+
+def evaluation_latents(num_samples: int, latent_size: int, seed: int) -> Tensor:
+    """The latents NL ~ N(0, I) that a protocol of this sample count and seed evaluates at."""
+    return torch.randn(num_samples, latent_size, generator=generator_at(seed, "evaluation"))
+
+
+@torch.inference_mode()
+def generate(generator: AnyGenerator, latents_NL: Tensor, batch_size: int = 256) -> Tensor:
+    """Images uint8 NCHW, on the CPU, of latents NL."""
+    device = next(generator.parameters()).device
+    return torch.cat([to_uint8(generator(part.to(device))).cpu() for part in torch.split(latents_NL, batch_size)])

@@ -1,0 +1,1 @@
+"""Generators and critics: how they are built, run side by side, stored, imported, and what they cost."""

@@ -1,0 +1,156 @@
+"""Models on disk: weights as safetensors beside a JSON card. No pickle is ever written or read.
+
+A safetensors payload with one flipped bit loads without complaint, so the card holds the digest of the
+weights file and every load checks it.
+"""
+
+import json
+import shutil
+from pathlib import Path
+from typing import TypeVar
+
+from pydantic import JsonValue, ValidationError
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import nn
+
+from gan.config import Config
+from gan.digests import file_digest
+from gan.errors import ArtifactError
+from gan.networks.dcgan import Generator, GeneratorConfig
+from gan.networks.imported import AnyGenerator, ImageShape, ImportedConfig, load_imported
+
+_REMEDY = "The file is damaged or was changed: restore it from a copy, or train the model again."
+WEIGHTS_FILE = "weights.safetensors"
+CARD_FILE = "card.json"
+
+
+class GeneratorCard(Config):
+    """What a stored generator is: enough to build it, check it and know how it came about.
+
+    `training` is the configuration it was trained with; `metrics` were measured under `protocol_digest`.
+    """
+
+    kind: str = "generator"
+    architecture: GeneratorConfig
+    parameters: int
+    dataset: str
+    dataset_digest: str
+    training: dict[str, JsonValue]
+    kimg: float
+    seed: int
+    metrics: dict[str, float]
+    protocol_digest: str
+    weights_digest: str = ""
+
+    @property
+    def budget_kimg(self) -> float:
+        """The whole training that was asked for; `kimg` is less where an earlier generator was the best."""
+        return float(self.training["kimg"])  # type: ignore[arg-type]
+
+
+class ImportedCard(Config):
+    """What a stored generator of the user's own is. The paths in `imported` are names in its folder."""
+
+    kind: str = "imported generator"
+    imported: ImportedConfig
+    shape: ImageShape
+    parameters: int
+    dataset: str
+    dataset_digest: str
+    metrics: dict[str, float]
+    protocol_digest: str
+    weights_digest: str = ""
+
+    @property
+    def kimg(self) -> float:
+        return self.imported.kimg
+
+    @property
+    def budget_kimg(self) -> float:
+        return self.imported.kimg
+
+
+CardT = TypeVar("CardT", bound=Config)  # with a weights_digest
+ModuleT = TypeVar("ModuleT", bound=nn.Module)
+
+
+def save_generator(folder: Path, generator: Generator, card: GeneratorCard) -> GeneratorCard:
+    """Write weights and card to `folder`. Returns the card with the digest of the weights filled in."""
+    return save_model(folder, generator, card)
+
+
+def save_imported(folder: Path, imported: ImportedConfig, card: ImportedCard) -> ImportedCard:
+    """Copy the generator's file to `folder` and write its card. Returns the card as it is stored."""
+    folder.mkdir(parents=True, exist_ok=True)
+    name = WEIGHTS_FILE if imported.factory else f"generator{imported.path.suffix}"
+    shutil.copyfile(imported.path, folder / name)
+    place = {"weights" if imported.factory else "file": name}
+    card = card.model_copy(
+        update={"imported": imported.model_copy(update=place), "weights_digest": file_digest(folder / name)}
+    )
+    (folder / CARD_FILE).write_text(card.model_dump_json(indent=2) + "\n")
+    return card
+
+
+def load_any_generator(folder: Path) -> tuple[AnyGenerator, GeneratorCard | ImportedCard]:
+    """A generator of ours or of the user's own, with its card. Raises ArtifactError if damaged."""
+    try:
+        kind = json.loads((folder / CARD_FILE).read_text()).get("kind")
+    except (OSError, ValueError, AttributeError):
+        kind = None  # which load_generator reports
+    if kind != "imported generator":
+        return load_generator(folder)
+    card = read_card(folder, ImportedCard)
+    path = folder / card.imported.path
+    _require_digest(path, card.weights_digest)
+    place = {"weights" if card.imported.factory else "file": str(path)}
+    return load_imported(card.imported.model_copy(update=place)), card
+
+
+def load_generator(folder: Path) -> tuple[Generator, GeneratorCard]:
+    """The generator in `folder`, in eval mode, with its card. Raises ArtifactError if damaged."""
+    card = read_card(folder, GeneratorCard)
+    generator = restore_model(folder, Generator(card.architecture), card.weights_digest)
+    return generator, card
+
+
+def save_model(folder: Path, module: nn.Module, card: CardT) -> CardT:
+    """Writes the weights of `module` and its card. Returns the card with the digest of the weights filled in."""
+    folder.mkdir(parents=True, exist_ok=True)
+    weights = {name: tensor.detach().cpu().contiguous() for name, tensor in module.state_dict().items()}
+    save_file(weights, folder / WEIGHTS_FILE)
+    card = card.model_copy(update={"weights_digest": file_digest(folder / WEIGHTS_FILE)})
+    (folder / CARD_FILE).write_text(card.model_dump_json(indent=2) + "\n")
+    return card
+
+
+def read_card(folder: Path, card_type: type[CardT]) -> CardT:
+    """Returns the card in `folder`. Raises ArtifactError where there is none of this type."""
+    path = folder / CARD_FILE
+    try:
+        return card_type.model_validate_json(path.read_text())
+    except (OSError, ValueError) as error:
+        reason = f"{error.error_count()} invalid fields" if isinstance(error, ValidationError) else error
+        raise ArtifactError(
+            f"A stored model has a {CARD_FILE} that describes it", f"{path} ({reason})", _REMEDY
+        ) from error
+
+
+def restore_model(folder: Path, module: ModuleT, weights_digest: str) -> ModuleT:
+    """Returns `module` with the weights in `folder`, frozen and in eval mode. Raises ArtifactError if damaged."""
+    path = folder / WEIGHTS_FILE
+    try:
+        _require_digest(path, weights_digest)
+        module.load_state_dict(load_file(path))
+    except (OSError, SafetensorError, RuntimeError) as error:
+        raise ArtifactError(
+            f"A stored model has a {WEIGHTS_FILE} that fits its card", f"{path} ({error})", _REMEDY
+        ) from error
+    return module.eval().requires_grad_(False)
+
+
+def _require_digest(path: Path, digest: str) -> None:
+    found = file_digest(path)
+    if found != digest:
+        raise ArtifactError(f"The weights in {path} have the SHA-256 digest {digest}", found, _REMEDY)

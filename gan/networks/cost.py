@@ -1,0 +1,87 @@
+"""What a generator costs: parameters, multiply-accumulates, and the time of one image on this machine."""
+
+import statistics
+import time
+from functools import lru_cache
+
+import torch
+from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
+
+from gan.networks.dcgan import Generator, GeneratorConfig
+from gan.networks.imported import AnyGenerator
+from gan.seeds import generator_at
+
+FLOAT32_BYTES = 4
+WARM_UPS, TIMED = 3, 11  # images
+ENOUGH_S = 0.25  # a big generator is timed on fewer images, and on three at least
+
+
+@lru_cache(maxsize=4096)  # a search asks again and again about a few sizes
+def count_parameters(config: GeneratorConfig) -> int:
+    """Trainable parameters of a generator, without allocating it."""
+    return sum(parameter.numel() for parameter in _on_meta(config).parameters())
+
+
+@lru_cache(maxsize=4096)
+def mac_g(config: GeneratorConfig) -> float:
+    """Multiply-accumulates per generated image, in units of 10^9 (convolutions only)."""
+    generator = _on_meta(config).eval()
+    with FlopCounterMode(display=False) as counter:
+        generator(torch.empty(1, config.latent_size, device="meta"))
+    return float(counter.get_total_flops()) / 2 / 1e9
+
+
+@lru_cache(maxsize=4096)
+def activation_count(config: GeneratorConfig) -> int:
+    """Values that the layers of a generator put out for one image, all of which its backward pass needs."""
+    generator, found = _on_meta(config), []
+
+    def note(layer: nn.Module, inputs: object, output: torch.Tensor) -> None:
+        found.append(output.numel())
+
+    for layer in generator.modules():
+        if not any(True for _ in layer.children()):
+            layer.register_forward_hook(note)
+    generator.eval()(torch.empty(1, config.latent_size, device="meta"))
+    return sum(found)
+
+
+def training_bytes(config: GeneratorConfig, batch_size: int) -> int:
+    """About what a generator's training holds in float32: weights, gradients, Adam's two moments, and activations."""
+    return FLOAT32_BYTES * (4 * count_parameters(config) + batch_size * activation_count(config))
+
+
+@torch.inference_mode()
+def latency_ms(generator: AnyGenerator) -> float:
+    """Median wall time in ms of generating one image (batch of 1, float32), after a warm-up.
+
+    On the generator's device, with as many threads as PyTorch is set to. A property of the machine and of what else
+    runs on it, not of the generator alone. Leaves the generator, its mode and every random number as they were.
+    """
+    device = next(generator.parameters()).device
+    latents_1L = torch.randn(1, generator.config.latent_size, generator=generator_at(0, "latency")).to(device)
+    was_training = generator.training
+    generator.eval()
+    try:
+        for _ in range(WARM_UPS):
+            _seconds(generator, latents_1L)
+        times: list[float] = []
+        while len(times) < TIMED and (len(times) < 3 or sum(times) < ENOUGH_S):
+            times.append(_seconds(generator, latents_1L))
+    finally:
+        generator.train(was_training)
+    return 1000 * statistics.median(times)
+
+
+def _seconds(generator: AnyGenerator, latents_1L: torch.Tensor) -> float:
+    began = time.perf_counter()
+    generator(latents_1L)
+    if latents_1L.is_cuda:
+        torch.cuda.synchronize(latents_1L.device)  # else only the launch would be timed
+    return time.perf_counter() - began
+
+
+def _on_meta(config: GeneratorConfig) -> Generator:
+    with torch.device("meta"):
+        return Generator(config)

@@ -1,0 +1,174 @@
+"""The DCGAN generator family of the paper and the critic trained against it.
+
+Shapes: B batch, L latent size, C image channels, H and W image height and width.
+Generators map latents BL ~ N(0, I) to images BCHW in [-1, 1].
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+import torch
+from pydantic import Field, PositiveInt
+from torch import Tensor, nn
+from torch.nn.utils.parametrizations import spectral_norm
+
+from gan.config import Config
+from gan.networks.convolutions import ImageToMap, LatentToMap, MapToImage, MapToScore
+from gan.seeds import build_seeded
+
+ImageSize = Literal[16, 32, 64, 128]
+Width = Annotated[int, Field(ge=1, le=1024)]
+Depth = Annotated[int, Field(ge=1, le=8)]
+BlockName = Literal["dcgan", "separable"]
+CriticNorm = Literal["spectral", "none"]
+
+UNFOLD_RANK = 4
+
+
+@dataclass(frozen=True)
+class Block:
+    """The convolutions of a generator's stages, each without bias, as BatchNorm follows.
+
+    `unfold` makes a 4x4 map of a 1x1 map, `double` doubles the resolution, `refine` keeps it.
+    """
+
+    unfold: Callable[[int, int], list[nn.Module]]
+    double: Callable[[int, int], list[nn.Module]]
+    refine: Callable[[int], list[nn.Module]]
+
+
+def _separable_unfold(incoming: int, outgoing: int) -> list[nn.Module]:
+    # Each channel's 4x4 map is a sum of UNFOLD_RANK patterns, weighted by projections of the latent.
+    rank = UNFOLD_RANK * outgoing
+    return [
+        nn.Conv2d(incoming, rank, 1, bias=False),
+        nn.ConvTranspose2d(rank, outgoing, 4, groups=outgoing, bias=False),
+    ]
+
+
+def _separable_double(incoming: int, outgoing: int) -> list[nn.Module]:
+    # Channels are mixed at the low resolution, where that costs a quarter; then each is enlarged alone.
+    return [
+        nn.Conv2d(incoming, outgoing, 1, bias=False),
+        nn.ConvTranspose2d(outgoing, outgoing, 4, 2, 1, groups=outgoing, bias=False),
+    ]
+
+
+def _separable_refine(channels: int) -> list[nn.Module]:
+    # Depthwise, then pointwise (Howard et al., 2017, MobileNets).
+    return [
+        nn.Conv2d(channels, channels, 3, padding=1, groups=channels, bias=False),
+        nn.Conv2d(channels, channels, 1, bias=False),
+    ]
+
+
+BLOCKS: dict[BlockName, Block] = {
+    "dcgan": Block(
+        unfold=lambda incoming, outgoing: [LatentToMap(incoming, outgoing)],
+        double=lambda incoming, outgoing: [nn.ConvTranspose2d(incoming, outgoing, 4, 2, 1, bias=False)],
+        refine=lambda channels: [nn.Conv2d(channels, channels, 3, padding=1, bias=False)],
+    ),
+    "separable": Block(_separable_unfold, _separable_double, _separable_refine),
+}
+
+
+class GeneratorConfig(Config):
+    """A DCGAN generator.
+
+    Channels run latent -> 2^(s-1) w -> ... -> 2w -> w -> image over s doublings of a 4x4 map, with
+    `width` w (the paper's depth scale factor d), so that one number sets the size. `depth` is the
+    number of convolution layers per resolution stage; 1 is the paper's DCGAN, more adds 3x3
+    convolutions after each stage's transposed convolution. `block` chooses the convolutions: those of
+    DCGAN, or separable ones, which cost a fraction of the parameters and of the multiply-accumulates.
+    """
+
+    image_size: ImageSize
+    image_channels: Literal[1, 3]
+    width: Width
+    depth: Depth = 1
+    block: BlockName = "dcgan"
+    latent_size: Annotated[int, Field(ge=1, le=1024)] = 100
+
+    @property
+    def stage_channels(self) -> list[int]:
+        """Channels of the hidden stages, from 4x4 upwards."""
+        doublings = self.image_size.bit_length() - 3  # 4 -> image_size
+        return [self.width * 2**i for i in reversed(range(doublings))]
+
+
+class Generator(nn.Module):
+    """Latents BL ~ N(0, I) to images BCHW, float32 in [-1, 1]."""
+
+    def __init__(self, config: GeneratorConfig) -> None:
+        super().__init__()
+        self.config = config
+        block = BLOCKS[config.block]
+        layers: list[nn.Module] = []
+        incoming = config.latent_size
+        for stage, channels in enumerate(config.stage_channels):
+            # The first stage unfolds 1x1 to 4x4; each later one doubles the resolution.
+            layers += block.unfold(incoming, channels) if stage == 0 else block.double(incoming, channels)
+            layers += _normalised_relu(channels)
+            for _ in range(config.depth - 1):
+                layers += [*block.refine(channels), *_normalised_relu(channels)]
+            incoming = channels
+        layers.append(MapToImage(incoming, config.image_channels))
+        self.layers = nn.Sequential(*layers)
+        self.apply(_initialise)
+
+    def forward(self, latents_BL: Tensor) -> Tensor:
+        images_BCHW: Tensor = torch.tanh(self.layers(latents_BL[:, :, None, None]))
+        return images_BCHW
+
+
+class CriticConfig(Config):
+    """A convolutional critic; `width` is its base channel count."""
+
+    width: PositiveInt = 32
+
+
+class Critic(nn.Module):
+    """Images BCHW in [-1, 1] to one unbounded score per image, B.
+
+    With the norm "spectral" each layer's largest singular value is held at 1 (Miyato et al., 2018).
+    """
+
+    def __init__(self, config: CriticConfig, image_size: int, image_channels: int, norm: CriticNorm) -> None:
+        super().__init__()
+        normalised = spectral_norm if norm == "spectral" else lambda layer: layer
+        layers: list[nn.Module] = []
+        incoming, channels, size = image_channels, config.width, image_size
+        while size > 4:
+            layer = nn.Conv2d(incoming, channels, 4, 2, 1) if layers else ImageToMap(incoming, channels)
+            layers += [normalised(layer), nn.LeakyReLU(0.2)]
+            incoming, channels, size = channels, 2 * channels, size // 2
+        layers.append(normalised(MapToScore(incoming)))
+        self.layers = nn.Sequential(*layers)
+
+    def forward(self, images_BCHW: Tensor) -> Tensor:
+        scores_B: Tensor = self.layers(images_BCHW).flatten()
+        return scores_B
+
+
+def build_generator(config: GeneratorConfig, seed: int) -> Generator:
+    """A generator with freshly drawn weights that depend on `seed` alone."""
+    return build_seeded(seed, lambda: Generator(config))
+
+
+def build_critic(config: CriticConfig, images: GeneratorConfig, norm: CriticNorm, seed: int) -> Critic:
+    """A critic for the images of `images`, with weights that depend on `seed` alone."""
+    return build_seeded(seed, lambda: Critic(config, images.image_size, images.image_channels, norm))
+
+
+def _normalised_relu(channels: int) -> list[nn.Module]:
+    return [nn.BatchNorm2d(channels), nn.ReLU(inplace=True)]
+
+
+def _initialise(module: nn.Module) -> None:
+    # DCGAN's initialisation (Radford et al., 2015): N(0, 0.02) kernels, BatchNorm gains around 1.
+    if isinstance(module, nn.ConvTranspose2d | nn.Conv2d):
+        nn.init.normal_(module.weight, 0.0, 0.02)
+    elif isinstance(module, nn.BatchNorm2d):
+        nn.init.normal_(module.weight, 1.0, 0.02)
+        nn.init.zeros_(module.bias)

@@ -1,0 +1,111 @@
+"""A critic and its update, shared by adversarial training and joint distillation."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Annotated
+
+import torch
+from pydantic import Field
+from torch import Tensor
+
+from gan.compute import Compute
+from gan.config import Config
+from gan.networks.dcgan import Critic, CriticConfig, CriticNorm, GeneratorConfig, build_critic
+from gan.seeds import generator_at, seed_at
+from gan.training.augmentation import draw_offsets, translated
+from gan.training.checkpoint import Part, Stream, Weights
+from gan.training.losses import ADVERSARIAL, AdversarialName, gradient_penalty
+from gan.training.optimisation import OptimiserConfig, ScheduledOptimiser
+
+
+class AdversarialConfig(Config):
+    """The opponent: its loss, network and optimiser.
+
+    `max_shift` translates real and generated images alike by up to so many pixels before the critic
+    sees them (differentiable augmentation, Zhao et al., 2020), which keeps it from memorising a small
+    data set. `critic_steps` per generator step: 5 for wgan-gp and 1 for the others where not given.
+    """
+
+    loss: AdversarialName = "hinge"
+    critic_steps: Annotated[int, Field(ge=1, le=100)] | None = None
+    critic: CriticConfig = CriticConfig()
+    optimiser: OptimiserConfig = OptimiserConfig(learning_rate=4e-4)
+    max_shift: Annotated[int, Field(ge=0, le=16)] = 1
+
+
+class Opponent:
+    """A critic in training: learns to tell real from fake, and gives the generator its loss."""
+
+    def __init__(self, config: AdversarialConfig, images: GeneratorConfig, seed: int, compute: Compute) -> None:
+        self._compute = compute
+        self.loss = ADVERSARIAL[config.loss]
+        self.steps = config.critic_steps or self.loss.critic_steps
+        norm: CriticNorm = "none" if self.loss.gradient_penalty else "spectral"
+        self.critic = compute.place(build_critic(config.critic, images, norm, seed_at(seed, "critic")))
+        self.optimiser = ScheduledOptimiser(config.optimiser, self.critic)
+        self._max_shift = config.max_shift
+        self._random = generator_at(seed, "augmentation")
+        self._mixing = generator_at(seed, "gradient penalty")
+
+    def set_progress(self, kimg: float, budget_kimg: float) -> None:
+        """Bring the critic's learning rate to where the training stands."""
+        self.optimiser.set_progress(kimg, budget_kimg)
+
+    def parts(self) -> Mapping[str, Part]:
+        """All that changes from step to step."""
+        return {
+            "critic": Weights(self.critic),
+            "critic_optimiser": self.optimiser,
+            "augmentation": Stream(self._random),
+            "mixing": Stream(self._mixing),
+        }
+
+    def learn(self, real_BCHW: Tensor, fake_BCHW: Tensor) -> Tensor:
+        """One step of the critic. Returns its loss, detached."""
+        batch = self.batch(real_BCHW, fake_BCHW)
+        loss = self.critic_loss(batch, self._score(batch))
+        self.optimiser.step(loss)
+        return loss.detach()
+
+    def generator_loss(self, fake_BCHW: Tensor) -> Tensor:
+        """The generator's adversarial loss, differentiable by the images only."""
+        with frozen([self.critic]):
+            return self.loss.generator(self._score(self.shift(fake_BCHW)))
+
+    def batch(self, real_BCHW: Tensor, fake_BCHW: Tensor) -> Tensor:
+        """What the critic learns from, real images before generated ones, augmented: (2B)CHW."""
+        return self.shift(torch.cat([real_BCHW, fake_BCHW.detach()]))
+
+    def critic_loss(self, batch: Tensor, scores_2B: Tensor) -> Tensor:
+        """The critic's loss on a batch and its scores of it, differentiable by its weights."""
+        real_B, fake_B = scores_2B.chunk(2)
+        loss = self.loss.critic(real_B, fake_B)
+        if self.loss.gradient_penalty:
+            mix_B = torch.rand(len(real_B), generator=self._mixing).to(batch.device)
+            real_BCHW, fake_BCHW = batch.chunk(2)
+            loss = loss + self.loss.gradient_penalty * gradient_penalty(self._score, real_BCHW, fake_BCHW, mix_B)
+        return loss
+
+    def shift(self, images_BCHW: Tensor) -> Tensor:
+        """The images, augmented."""
+        if not self._max_shift:
+            return images_BCHW
+        offsets_2B = draw_offsets(len(images_BCHW), self._max_shift, self._random)
+        return translated(images_BCHW, offsets_2B, self._max_shift)
+
+    def _score(self, images_BCHW: Tensor) -> Tensor:
+        with self._compute.forward_passes():
+            scores_B: Tensor = self.critic(images_BCHW)
+        return scores_B.float()
+
+
+@contextmanager
+def frozen(critics: Sequence[Critic]) -> Iterator[None]:
+    """The generator's step needs no gradient by a critic's weights: a third of the backward pass."""
+    for critic in critics:
+        critic.requires_grad_(False)
+    try:
+        yield
+    finally:
+        for critic in critics:
+            critic.requires_grad_(True)

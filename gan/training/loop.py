@@ -1,0 +1,124 @@
+"""The one training loop, counted in images: teacher, baseline and student differ only in their step."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from gan.networks.dcgan import Generator
+from gan.training.checkpoint import Checkpoint, Part, Weights, restore, state_of
+from gan.training.optimisation import MovingAverage
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Where a training stands.
+
+    `generator` is the averaged one in eval mode; the next step of the loop changes it, so copy what
+    must last. When `diverged`, a loss was NaN or infinite and the loop has ended.
+    """
+
+    kimg: float
+    generator: Generator
+    losses: dict[str, float]
+    diverged: bool
+    _parts: Mapping[str, Part]
+
+    def checkpoint(self, notes: Mapping[str, float] | None = None) -> Checkpoint:
+        """A copy of the whole training as it stands, to go on from. Take it before the loop's next step."""
+        return Checkpoint(round(self.kimg * 1000), state_of(self._parts), notes or {})
+
+
+class TrainingStep(ABC):
+    """One optimisation step of a generator, and what it needs to keep between steps."""
+
+    generator: Generator
+    batch_size: int
+
+    @abstractmethod
+    def __call__(self) -> dict[str, Tensor]:
+        """Update the networks on one batch and return the losses (scalars, detached)."""
+
+    @abstractmethod
+    def set_progress(self, kimg: float, budget_kimg: float) -> None:
+        """Bring learning rates to where the training stands."""
+
+    @abstractmethod
+    def parts(self) -> Mapping[str, Part]:
+        """All that changes from step to step, the generator among it."""
+
+
+def run_loop(
+    step: TrainingStep,
+    kimg: float,
+    ema_halflife_kimg: float,
+    report_at_kimg: Sequence[float],
+    resume: Checkpoint | None = None,
+) -> Iterator[Progress]:
+    """Train until `kimg` thousand images were seen, yielding at each of `report_at_kimg` and at the end.
+
+    A point is reported after the first batch that reaches it. Divergence ends the loop with a last
+    Progress that says so. With `resume` the loop goes on behind that checkpoint, bit for bit as if it
+    had never stopped.
+    """
+    fused = run_fused_loop(lambda: [step()], [step], kimg, ema_halflife_kimg, report_at_kimg, [resume])
+    for (progress,) in fused:
+        yield progress
+
+
+def run_fused_loop(
+    one_step: Callable[[], Sequence[dict[str, Tensor]]],
+    members: Sequence[TrainingStep],
+    kimg: float,
+    ema_halflife_kimg: float,
+    report_at_kimg: Sequence[float],
+    resume: Sequence[Checkpoint | None],
+) -> Iterator[tuple[Progress, ...]]:
+    """`run_loop` for several trainings that `one_step` takes one step further, and whose losses it returns.
+
+    A training that diverged goes along to the end of the loop, which is when all have ended or diverged. They
+    begin anew where their checkpoints are not of one place.
+    """
+    averages = [MovingAverage(member.generator, ema_halflife_kimg) for member in members]
+    parts = [{**member.parts(), "average": Weights(own.module)} for member, own in zip(members, averages, strict=True)]
+    images_total, batch_size = round(kimg * 1000), members[0].batch_size
+    rungs = {round(point * 1000) for point in report_at_kimg if 0 < point < kimg}
+    seen = _restored(parts, resume)
+    diverged = [False] * len(members)
+    pending = [rung for rung in (*sorted(rungs), images_total) if rung > seen]
+    while pending:
+        for member in members:
+            member.set_progress(seen / 1000, kimg)
+        losses = one_step()
+        seen += batch_size
+        for average in averages:
+            average.update(seen / 1000, batch_size / 1000)
+        if seen >= pending[0]:
+            while pending and seen >= pending[0]:
+                pending.pop(0)
+            reached = []
+            for number, (average, own) in enumerate(zip(averages, parts, strict=True)):
+                values = {name: loss.item() for name, loss in losses[number].items()}
+                diverged[number] |= not _all_finite(average.module, values)
+                reached.append(Progress(seen / 1000, average.module, values, diverged[number], own))  # type: ignore[arg-type]
+            yield tuple(reached)
+            if all(diverged):
+                return
+
+
+def _restored(parts: Sequence[Mapping[str, Part]], resume: Sequence[Checkpoint | None]) -> int:
+    """Put the checkpoints in place. Returns how many images were seen."""
+    places = {checkpoint.images_seen if checkpoint else 0 for checkpoint in resume}
+    if places == {0} or len(places) != 1:
+        return 0
+    for own, checkpoint in zip(parts, resume, strict=True):
+        assert checkpoint
+        restore(own, checkpoint.state)
+    return places.pop()
+
+
+def _all_finite(module: nn.Module, losses: dict[str, float]) -> bool:
+    values = torch.tensor(list(losses.values()))
+    return bool(values.isfinite().all()) and all(bool(p.isfinite().all()) for p in module.parameters())

@@ -1,0 +1,120 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import torch_fidelity
+from torch import Tensor
+from torch_fidelity.feature_extractor_base import FeatureExtractorBase
+
+from gan import (
+    Classifier,
+    ClassifierConfig,
+    Evaluator,
+    Generator,
+    ImageDataset,
+    Protocol,
+    RealReference,
+    generate,
+    train_classifier,
+)
+from gan.images import to_uint8, to_unit_range
+from gan.measuring.features import extract
+
+
+@pytest.fixture(scope="module")
+def classifier(digits: ImageDataset) -> Classifier:
+    *_, progress = train_classifier(ClassifierConfig(epochs=10), digits)
+    assert progress.held_out_accuracy >= 0.97
+    return progress.classifier
+
+
+def protocol(digits: ImageDataset, **changes: int) -> Protocol:
+    values = {"num_samples": 256, "inception_splits": 4, **changes}
+    return Protocol(dataset_digest=digits.digest, extractor="classifier", extractor_digest="e", **values)
+
+
+def test_metrics_equal_torch_fidelity_end_to_end(
+    classifier: Classifier, digits: ImageDataset, teacher: Generator, tmp_path: Path
+) -> None:
+    class Extractor(FeatureExtractorBase):
+        """The same classifier, as torch-fidelity wants it."""
+
+        def __init__(self, name: str, features_list: list[str], **kwargs: object) -> None:
+            super().__init__(name, features_list)
+
+        @staticmethod
+        def get_provided_features_list() -> tuple[str, ...]:
+            return ("penultimate", "logits")
+
+        def forward(self, images: Tensor) -> tuple[Tensor, ...]:
+            features, logits = classifier(to_unit_range(images[:, :1]))
+            outputs = {"penultimate": features, "logits": logits}
+            return tuple(outputs[name] for name in self.features_list)
+
+    class Images(torch.utils.data.Dataset[Tensor]):
+        def __init__(self, images: Tensor) -> None:
+            self.images = images
+
+        def __len__(self) -> int:
+            return len(self.images)
+
+        def __getitem__(self, index: int) -> Tensor:
+            return self.images[index]
+
+    torch_fidelity.register_feature_extractor("digits-classifier-test", Extractor)
+    evaluator = Evaluator(protocol(digits), classifier, RealReference.of(classifier, digits))
+    ours = evaluator.evaluate(teacher)
+    fakes = generate(teacher, evaluator.latents(teacher.config.latent_size))
+    theirs = torch_fidelity.calculate_metrics(
+        input1=Images(fakes),
+        input2=Images(digits.train_images),
+        feature_extractor="digits-classifier-test",
+        feature_layer_fid="penultimate",
+        feature_layer_isc="logits",
+        fid=True,
+        isc=True,
+        isc_splits=4,
+        samples_shuffle=False,
+        cuda=False,
+        cache=False,
+        verbose=False,
+    )
+    assert ours.fid == pytest.approx(theirs["frechet_inception_distance"], rel=1e-6)
+    assert ours.inception_score == pytest.approx(theirs["inception_score_mean"], rel=1e-6)
+    assert ours.inception_score_std == pytest.approx(theirs["inception_score_std"], rel=1e-5)
+
+
+def test_real_images_are_near_the_floor_and_noise_is_not(
+    classifier: Classifier, digits: ImageDataset, teacher: Generator
+) -> None:
+    evaluator = Evaluator(protocol(digits), classifier, RealReference.of(classifier, digits))
+    real, noise = evaluator.evaluate_held_out(digits), evaluator.evaluate(teacher)
+    assert real.fid < noise.fid / 10
+    assert real.inception_score > 8 > noise.inception_score
+
+
+def test_evaluating_is_repeatable(classifier: Classifier, digits: ImageDataset, teacher: Generator) -> None:
+    statistics = RealReference.of(classifier, digits)
+    first, second = (Evaluator(protocol(digits), classifier, statistics).evaluate(teacher) for _ in range(2))
+    assert first == second
+
+
+def test_a_protocol_is_known_by_everything_in_it(digits: ImageDataset) -> None:
+    digest = protocol(digits).digest
+    assert digest == protocol(digits).digest
+    for change in ({"num_samples": 512}, {"inception_splits": 5}, {"latent_seed": 1}):
+        assert protocol(digits, **change).digest != digest
+
+
+def test_extraction_does_not_depend_on_its_batches(classifier: Classifier, digits: ImageDataset) -> None:
+    images = digits.held_out_images[:100]
+    whole, parts = extract(classifier, images, batch_size=100), extract(classifier, images, batch_size=7)
+    for one, other in zip(whole, parts, strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-4)
+
+
+def test_uint8_survives_the_unit_range() -> None:
+    levels = torch.arange(256, dtype=torch.uint8)
+    assert torch.equal(to_uint8(to_unit_range(levels)), levels)
+    assert to_uint8(torch.tensor([-2.0, 2.0])).tolist() == [0, 255]

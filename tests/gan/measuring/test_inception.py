@@ -1,0 +1,138 @@
+"""Inception with random weights in a file of the true shape, against torch-fidelity end to end."""
+
+import pickle
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import torch_fidelity
+from torch import Tensor
+from torch_fidelity import feature_extractor_inceptionv3 as reference
+
+from gan import GanError, Inception, Protocol, RealReference, find_inception_weights
+from gan.digests import file_digest
+from gan.measuring.evaluation import Evaluator
+from gan.measuring.features import extract
+from gan.measuring.metrics import FeatureStatistics, fid
+
+IMAGES = 48
+
+
+class Images(torch.utils.data.Dataset[Tensor]):
+    def __init__(self, seed: int, low: int) -> None:
+        random = torch.Generator().manual_seed(seed)
+        coarse = torch.randint(low, 256, (IMAGES, 3, 4, 4), generator=random, dtype=torch.uint8)
+        self.images = coarse.repeat_interleave(8, 2).repeat_interleave(8, 3)
+
+    def __len__(self) -> int:
+        return IMAGES
+
+    def __getitem__(self, index: int) -> Tensor:
+        return self.images[index]
+
+
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    class Fresh(reference.FeatureExtractorInceptionV3):
+        """Keeps the weights it was born with."""
+
+        def load_state_dict(self, state: dict[str, Tensor]) -> None:
+            pass
+
+    path = tmp_path_factory.mktemp("inception") / "weights.pth"
+    with pytest.MonkeyPatch.context() as patch, torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        patch.setattr(reference, "load_state_dict_from_url", lambda *given, **named: {})
+        network = Fresh("random", ["2048"])
+        for module in network.modules():
+            if isinstance(module, torch.nn.Conv2d):
+                torch.nn.init.kaiming_normal_(module.weight)  # so that images still differ at the far end
+        network.fc.weight.mul_(100)
+        torch.save(network.state_dict(), path)
+    return path
+
+
+def statistics(features: np.ndarray) -> FeatureStatistics:
+    # FeatureStatistics.of wants 4,096 images for 2,048 features: an hour of Inception without an accelerator.
+    wide = features.astype(np.float64)
+    return FeatureStatistics(wide.mean(axis=0), np.cov(wide, rowvar=False), len(wide))
+
+
+def test_metrics_equal_torch_fidelity_end_to_end(weights: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(FeatureStatistics, "of", staticmethod(statistics))
+    real, fake = Images(1, low=0), Images(2, low=60)
+    inception = Inception(find_inception_weights(weights))
+    features, _ = extract(inception, real.images)
+    protocol = Protocol(dataset_digest="d", extractor="inception", extractor_digest="e", num_samples=IMAGES)
+    evaluator = Evaluator(protocol, inception, RealReference(statistics(features), features))
+    ours = evaluator.measure(fake.images, splits=4, whole=True)
+    theirs = torch_fidelity.calculate_metrics(
+        input1=fake,
+        input2=real,
+        feature_extractor="inception-v3-compat",
+        feature_extractor_weights_path=str(weights),
+        **{"fid": True, "isc": True, "kid": True, "prc": True},
+        isc_splits=4,
+        kid_subset_size=IMAGES // 2,
+        samples_shuffle=False,
+        cuda=False,
+        cache=False,
+        verbose=False,
+    )
+    assert ours.inception_score > 1.02
+    assert ours.inception_score == pytest.approx(theirs["inception_score_mean"], rel=1e-5)
+    assert ours.inception_score_std == pytest.approx(theirs["inception_score_std"], rel=1e-4)
+    assert ours.fid == pytest.approx(theirs["frechet_inception_distance"], rel=1e-3)
+    assert ours.kid == pytest.approx(theirs["kernel_inception_distance_mean"], rel=1e-3)
+    assert ours.kid_error == pytest.approx(theirs["kernel_inception_distance_std"], rel=1e-3)  # n / 2 at once
+    assert (ours.precision, ours.recall) == pytest.approx((theirs["precision"], theirs["recall"]))
+    assert ours.fid == fid(statistics(features), statistics(extract(inception, fake.images)[0]))
+
+
+def test_a_grey_image_is_read_as_three_equal_channels(weights: Path) -> None:
+    inception = Inception(find_inception_weights(weights))
+    grey = Images(1, low=0).images[:2, :1]
+    assert torch.equal(inception.read(grey)[0], inception.read(grey.repeat(1, 3, 1, 1))[0])
+
+
+def test_the_weights_are_known_by_their_digest(weights: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GANLIMIT_INCEPTION_WEIGHTS", str(weights))
+    found = find_inception_weights()
+    assert found.digest == file_digest(weights)
+    assert not found.customary
+
+
+@pytest.mark.parametrize("named", [True, False])
+def test_missing_weights_are_named_with_their_digest(
+    named: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    monkeypatch.delenv("GANLIMIT_INCEPTION_WEIGHTS", raising=False)
+    path = tmp_path / "absent.pth" if named else None
+    with pytest.raises(GanError, match=r"weights-inception-2015-12-05-6726825d\.pth.*begins with 6726825d") as caught:
+        find_inception_weights(path, download=False)
+    assert str(tmp_path) in str(caught.value)
+    assert "--inception-weights" in str(caught.value)
+
+
+class Explosive:
+    def __reduce__(self) -> tuple[object, tuple[str]]:
+        return open, ("exploded",)
+
+
+@pytest.mark.parametrize("content", ["code", "text", "other tensors"])
+def test_a_file_that_is_no_inception_is_refused_and_runs_nothing(
+    content: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    path = tmp_path / "weights.pth"
+    if content == "code":
+        path.write_bytes(pickle.dumps(Explosive()))
+    elif content == "text":
+        path.write_text("not found")
+    else:
+        torch.save({"fc.weight": torch.zeros(3)}, path)
+    with pytest.raises(GanError, match=r"tensors of torch-fidelity's inception-v3-compat, got .*weights\.pth"):
+        Inception(find_inception_weights(path))
+    assert not (tmp_path / "exploded").exists()
