@@ -13,6 +13,7 @@ from .comparison.versus import (
 )
 from .comparison.versus_estimate import compare
 from .errors import AnalysisError
+from .examples import example_trials
 from .exporting import join_tables, write_csv
 from .figures.pareto import pareto_figure
 from .figures.selection import Candidate, choose_teacher, selection_figure
@@ -39,22 +40,26 @@ from .paper.rows import PaperRow, Spread, paper_rows
 from .report import REPORT_FIGURES, markdown_report
 from .schema import (
     AGREEMENT,
+    METRICS,
     SCHEMA_VERSION,
+    SHARED_COLUMNS,
     TRIAL_SCHEMA,
     Mode,
     Phase,
     TrialState,
+    settings_of,
+    student_of,
+)
+from .schemes import Scheme
+from .tables import (
     read_table,
     require_one_protocol,
     require_one_teacher,
-    settings_of,
     state_counts,
-    student_of,
     trial_table,
     validate,
     write_table,
 )
-from .schemes import Scheme
 from .writing import written_whole
 
 __all__ = [
@@ -64,11 +69,13 @@ __all__ = [
     "COSTS",
     "FORMATS",
     "GAIN_METRICS",
+    "METRICS",
     "PAPER_HEADINGS",
     "QUALITIES",
     "QUESTIONS",
     "REPORT_FIGURES",
     "SCHEMA_VERSION",
+    "SHARED_COLUMNS",
     "TRIAL_SCHEMA",
     "AnalysisError",
     "Answer",
@@ -104,6 +111,7 @@ __all__ = [
     "comparison_markdown",
     "compression_limit",
     "dominated_share",
+    "example_trials",
     "final_students",
     "findings_of",
     "five_answers",

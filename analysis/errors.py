@@ -1,8 +1,13 @@
-"""Errors that a person can act on."""
+"""This module has the error that a person can act on."""
 
 
 class AnalysisError(ValueError):
-    """A mistake in what was asked for: the rule it breaks, the value given, and what to do."""
+    """An AnalysisError tells a person which rule was broken, by which value, and what to do.
+
+    >>> raise AnalysisError("A level lies above 0", -1, "Choose another.")
+    Traceback (most recent call last):
+    analysis.errors.AnalysisError: A level lies above 0, got -1. Choose another.
+    """
 
     def __init__(self, rule: str, value: object, remedy: str) -> None:
         super().__init__(f"{rule}, got {value}. {remedy}")

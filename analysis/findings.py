@@ -1,4 +1,4 @@
-"""All that the rows of one sweep say under its rule, worked out once; whatever shows it draws from here."""
+"""This module works out once what the rows of one sweep say under its rule; whatever shows it draws from here."""
 
 from dataclasses import dataclass
 from html import escape
@@ -20,19 +20,28 @@ from analysis.limit.judging import Judgement, judge
 from analysis.limit.result import CompressionLimit
 from analysis.limit.rule import LimitRule
 from analysis.paper.answers import Answer, answers_of
-from analysis.schema import Mode, Phase, require_one_protocol, require_one_teacher, state_counts
+from analysis.schema import Mode, Phase
 from analysis.schemes import Scheme
+from analysis.tables import require_one_protocol, require_one_teacher, state_counts
 from analysis.trials import Trials
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Findings:
-    """What one sweep found.
+    """Findings are what one sweep found under one rule.
 
     `frontier` has the searched students that no other dominates in parameters and the rule's metric, smallest
     first, with their confirmations and baselines beside them. `gains` has, where there are such pairs, under
     `scratch` how distilled students compare with the same GANs from scratch, and under `joint` the joint scheme
     with MSE alone: in the rule's metric first, then in what else can be compared.
+
+    >>> from analysis import LimitRule, TrialState, example_trials, findings_of
+    >>> table = example_trials({}, {"state": TrialState.LOST, "final": False})
+    >>> findings = findings_of(table, LimitRule(metric="fid", tolerance=1.0))
+    >>> findings.counts
+    '2 search (1 completed, 1 lost)'
+    >>> len(findings.frontier)
+    1
     """
 
     table: pa.Table
@@ -46,22 +55,22 @@ class Findings:
 
     @property
     def metric(self) -> Column:
-        """The quality that the rule judges, the vertical axis of every figure."""
+        """Returns the quality that the rule judges, the vertical axis of every figure."""
         return QUALITIES[self.rule.metric]
 
     @property
     def first(self) -> dict[str, Any]:
-        """One row, for what all rows share. There is none in an empty table."""
+        """Returns one row, for what all rows share; nothing of an empty table."""
         return dict(self.table.slice(0, 1).to_pylist()[0]) if len(self.table) else {}
 
     @property
     def is_confirmed(self) -> bool:
-        """Whether fresh seeds are judged, and not the search."""
+        """Returns whether fresh seeds are judged, and not the search."""
         return self.limit.confirmed
 
     @property
     def counts(self) -> str:
-        """The trials by phase and state: `30 search (28 completed, 2 failed), 12 confirm (12 completed)`."""
+        """Returns the trials by phase and state: `30 search (28 completed, 2 failed), 12 confirm (12 completed)`."""
         parts = []
         for phase in Phase:
             rows = self.table.select(["state"]).filter(pc.equal(self.table["phase"], phase.value))
@@ -74,7 +83,7 @@ class Findings:
 
     @property
     def break_sentence(self) -> str:
-        """Where quality begins to worsen steeply, or why that cannot be said."""
+        """Returns where quality begins to worsen steeply, or why that cannot be said."""
         return self.limit.break_sentence
 
     def _repr_html_(self) -> str:
@@ -85,9 +94,16 @@ class Findings:
 
 
 def findings_of(table: pa.Table, rule: LimitRule) -> Findings:
-    """What the trials in `table`, of one sweep, say under `rule`. A table without a finished student has findings too.
+    """Returns what the trials in `table`, all of one sweep, say under `rule`.
 
-    Raises AnalysisError for rows of several sweeps, protocols or teachers.
+    A table without a finished student has findings too. Raises AnalysisError for rows of several sweeps, protocols or
+    teachers.
+
+    >>> from analysis import LimitRule, example_trials, findings_of
+    >>> table = example_trials(*({"width": n, "parameters": 1_000 * n, "fid": 80 / n} for n in (4, 8)))
+    >>> findings = findings_of(table, LimitRule(metric="fid", tolerance=1.0))  # at most 10: the teacher has 5
+    >>> findings.limit.status, findings.limit.student_parameters, findings.limit.provisional
+    (<LimitStatus.FOUND: 'FOUND'>, 8000, True)
     """
     sweeps = sorted(table["sweep"].unique().to_pylist())
     if len(sweeps) > 1:
@@ -100,7 +116,8 @@ def findings_of(table: pa.Table, rule: LimitRule) -> Findings:
     limit = limit_of(judgement, rule)
     frontier = frontier_of(final_searched(trials, column), ("parameters", rule.metric))
     fresh = fresh_students(trials, column)
-    joint_and_mse = pair_rows(trials, Scheme.JOINT, Scheme.MSE)
+    joint_and_mse = pair_rows(trials, ours=Scheme.JOINT, theirs=Scheme.MSE)
+    with_scratch = pair_rows(trials, ours=Mode.DISTILLED, theirs=Mode.SCRATCH)
     return Findings(
         table=table,
         rule=rule,
@@ -108,14 +125,14 @@ def findings_of(table: pa.Table, rule: LimitRule) -> Findings:
         frontier=with_baselines(with_fresh(frontier, fresh), table),
         attainment=attainment_of(trials, ("parameters", rule.metric)),
         progress=_progress(table),
-        gains=_gains(pair_rows(trials, Mode.DISTILLED, Mode.SCRATCH), joint_and_mse, rule.metric),
-        answers=_answers(judgement, limit, joint_and_mse),
+        gains=_gains(with_scratch, joint_and_mse, metric=rule.metric),
+        answers=_answers(judgement, limit, joint_and_mse=joint_and_mse),
     )
 
 
-def _answers(judgement: Judgement, limit: CompressionLimit, joint_and_mse: Pairing) -> tuple[Answer, ...]:
+def _answers(judgement: Judgement, limit: CompressionLimit, *, joint_and_mse: Pairing) -> tuple[Answer, ...]:
     try:
-        return tuple(answers_of(judgement, limit, joint_and_mse))
+        return tuple(answers_of(judgement, limit, joint_and_mse=joint_and_mse))
     except AnalysisError:
         return ()  # no finished student was measured whole
 
@@ -127,7 +144,7 @@ def _progress(table: pa.Table) -> pa.Table:
         return search_progress(table.slice(0, 0))  # a teacher without a finite FID has no box to fill
 
 
-def _gains(with_scratch: Pairing, joint_and_mse: Pairing, metric: str) -> dict[str, tuple[Gain, ...]]:
+def _gains(with_scratch: Pairing, joint_and_mse: Pairing, *, metric: str) -> dict[str, tuple[Gain, ...]]:
     first = metric if metric in GAIN_METRICS else "fid"
     metrics = (first, *(name for name in ("fid", "inception_score", SHARPNESS) if name != first))
     pairings = {"scratch": with_scratch, "joint": joint_and_mse}

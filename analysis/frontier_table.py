@@ -1,4 +1,4 @@
-"""The frontier as people read it: the same words for terminal, Markdown and page."""
+"""This module tells the frontier as people read it, in the same words for terminal, Markdown and page."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,9 +9,17 @@ from analysis.findings import Findings
 from analysis.schema import settings_of
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class FrontierRow:
-    """One student of the frontier, every value as text; `holds` the rule or not, None where that cannot be said."""
+    """A FrontierRow has one student of the frontier, every value as text.
+
+    `holds` says whether the student holds the rule; None where that cannot be said.
+
+    >>> from analysis import LimitRule, example_trials, findings_of, frontier_rows
+    >>> (row,) = frontier_rows(findings_of(example_trials({}), LimitRule(metric="fid", tolerance=1.0)))
+    >>> row.parameters, row.ratio, row.student, row.holds
+    ('10,000', '10.0', 'width 4, depth 1, GAN weight 0', True)
+    """
 
     trial: int
     run_id: str
@@ -31,7 +39,16 @@ class FrontierRow:
 
 
 def frontier_rows(findings: Findings) -> list[FrontierRow]:
-    """The frontier's table, largest student first. Where fresh seeds finished, they alone say what holds the rule."""
+    """Returns the rows of the frontier's table, largest student first.
+
+    Where fresh seeds finished, they alone say what holds the rule.
+
+    >>> from analysis import LimitRule, example_trials, findings_of, frontier_rows
+    >>> table = example_trials(*({"width": n, "parameters": 1_000 * n, "fid": 80 / n} for n in (4, 8)))
+    >>> findings = findings_of(table, LimitRule(metric="fid", tolerance=1.0))  # at most 10: the teacher has 5
+    >>> [(row.ratio, row.searched, row.holds) for row in frontier_rows(findings)]
+    [('12.5', '10.0', True), ('25.0', '20.0', False)]
+    """
     metric = findings.metric
     rows = []
     for row in reversed(findings.frontier.to_pylist()):
@@ -47,7 +64,7 @@ def frontier_rows(findings: Findings) -> list[FrontierRow]:
                 student=student_text(row),
                 searched=metric.text(row[metric.name]),
                 confirmed=confirmed_text(row, findings),
-                confirmed_short=_range(row, findings, "\N{EN DASH}"),
+                confirmed_short=_range(row, findings, to="\N{EN DASH}"),
                 inception_score=_shown(row["inception_score"], ".2f"),
                 sharpness=_shown(row["sharpness"], ",.0f"),
                 scratch=baseline_text(row),
@@ -58,7 +75,7 @@ def frontier_rows(findings: Findings) -> list[FrontierRow]:
 
 
 def student_text(row: Mapping[str, Any]) -> str:
-    """A student's configuration in a few words."""
+    """Returns a student's configuration in a few words."""
     weight = "" if row["gan_weight"] is None else f", GAN weight {row['gan_weight']:g}"
     block = "" if row["block"] == "dcgan" else f" {row['block']}"
     rest = "".join(f", {name} {value}" for name, value in settings_of(row).items())
@@ -66,7 +83,7 @@ def student_text(row: Mapping[str, Any]) -> str:
 
 
 def confirmed_text(row: Mapping[str, Any], findings: Findings) -> str:
-    """`9.9 (9.1 to 10.4), 5 seeds`; empty where nothing was confirmed."""
+    """Returns `9.9 (9.1 to 10.4), 5 seeds`; nothing where nothing was confirmed."""
     if row["confirmed_seeds"] is None:
         return ""
     failed = f", {row['confirmed_failed']} failed" if row["confirmed_failed"] else ""
@@ -77,7 +94,7 @@ def confirmed_text(row: Mapping[str, Any], findings: Findings) -> str:
 
 
 def _holds(row: Mapping[str, Any], findings: Findings) -> bool | None:
-    """By the fresh seeds alone where there are some; None where this student has none, or there is no threshold."""
+    """Returns whether the rule holds, by fresh seeds alone where there are some; None where it cannot be said."""
     value = row["confirmed"] if findings.is_confirmed else row[findings.metric.name]
     threshold = findings.limit.threshold
     if value is None or threshold is None:
@@ -85,7 +102,7 @@ def _holds(row: Mapping[str, Any], findings: Findings) -> bool | None:
     return findings.rule.holds(value, threshold)
 
 
-def _range(row: Mapping[str, Any], findings: Findings, to: str = " to ") -> str:
+def _range(row: Mapping[str, Any], findings: Findings, *, to: str = " to ") -> str:
     form = findings.metric.text
     if row["confirmed"] is None:
         return "failed" if row["confirmed_failed"] else ""

@@ -1,4 +1,4 @@
-"""The report as Markdown: the answer first, then what it rests on."""
+"""This module writes the report as Markdown: the answer first, then what it rests on."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -21,7 +21,13 @@ REPORT_FIGURES = {
 
 
 def markdown_report(findings: Findings, figures: Mapping[str, str]) -> str:
-    """The report of one sweep; `figures` are the paths beside it of those of REPORT_FIGURES that were drawn."""
+    """Returns the report of one sweep; `figures` are the paths beside it of those of REPORT_FIGURES that were drawn.
+
+    >>> from analysis import LimitRule, example_trials, findings_of, markdown_report
+    >>> findings = findings_of(example_trials({"sweep": "mine"}), LimitRule(metric="fid", tolerance=1.0))
+    >>> markdown_report(findings, {}).splitlines()[0]
+    '# mine: how small can it get?'
+    """
     if not len(findings.table):
         return "No trial has begun.\n"
     first = findings.first
@@ -72,11 +78,11 @@ def _frontier_lines(findings: Findings) -> list[str]:
         fid = metric.text(first.get(prefix + metric.name))
         score, sharpness = first[f"{prefix}inception_score"], first[f"{prefix}sharpness"]
         lines.append([name, parameters, ratio, "", "", "", fid, *blank, f"{score:.2f}", f"{sharpness:,.0f}", "", ""])
-    lines += [_cells(row, confirmed) for row in frontier_rows(findings)]
+    lines += [_cells(row, confirmed=confirmed) for row in frontier_rows(findings)]
     return ["| " + " | ".join(cells) + " |" for cells in lines]
 
 
-def _cells(row: FrontierRow, confirmed: bool) -> list[str]:
+def _cells(row: FrontierRow, *, confirmed: bool) -> list[str]:
     verdict = "" if row.holds is None else "holds" if row.holds else "breaks"
     middle = [row.searched, *([row.confirmed] if confirmed else [])]
     return [

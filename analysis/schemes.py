@@ -1,4 +1,4 @@
-"""What a trial is: by which scheme its student was made, and which size the student has."""
+"""This module says by which scheme a trial made its student, and which size the student has."""
 
 from enum import StrEnum
 from typing import Any
@@ -10,7 +10,11 @@ Row = dict[str, Any]
 
 
 class Scheme(StrEnum):
-    """What a row of the paper's table shows."""
+    """A scheme is a way to make a generator, or what generators are compared with: a row of the paper's table.
+
+    >>> Scheme("distilled, joint") is Scheme.JOINT
+    True
+    """
 
     REAL = "real held-out images"
     TEACHER = "teacher"
@@ -20,20 +24,20 @@ class Scheme(StrEnum):
 
 
 def scheme_of(row: Row) -> Scheme:
-    """The scheme of a trial's row."""
+    """Returns the scheme of a trial's row."""
     if row["mode"] == Mode.SCRATCH:
         return Scheme.SCRATCH
     return Scheme.JOINT if (row["gan_weight"] or 0) > 0 else Scheme.MSE
 
 
 def size_of(row: Row) -> tuple[int, int, int, str]:
-    """What makes two trials' generators the same, smallest first: parameters, width, depth, block."""
+    """Returns what makes two trials' generators the same: parameters, width, depth and block, to be sorted by."""
     parameters, width, depth, block = (row[name] for name in SIZE)
     return parameters, width, depth, block
 
 
 def sizes_among(trials: Trials, rows: Ints) -> list[int]:
-    """A row of each size that is among `rows`, the first of it, smallest size first."""
+    """Returns the first row of each size that is among `rows`, smallest size first."""
     first = rows[first_of_each(codes_of([trials.size[rows]]))]
     sizes = [size_of(row) for row in trials.table.select(SIZE).take(first).to_pylist()]
     return [int(first[place]) for place in sorted(range(len(first)), key=sizes.__getitem__)]

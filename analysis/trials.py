@@ -1,4 +1,4 @@
-"""A trial table as arrays, a number for a row: which rows are evidence of what, and which are of the same student.
+"""This module gives a trial table as arrays: which rows are evidence of what, and which are of the same student.
 
 A table can have a million rows, and a dictionary for each of them costs gigabytes and minutes. Shapes: N rows.
 """
@@ -19,7 +19,7 @@ Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 Mask = npt.NDArray[np.bool_]
 
-# Of a worker, a machine or a person, and no evidence about the student: OUT_OF_MEMORY, LOST, INTERRUPTED.
+# OUT_OF_MEMORY, LOST and INTERRUPTED tell of a worker, a machine or a person, and are no evidence about the student.
 FAILURES = (TrialState.DIVERGED, TrialState.FAILED)
 _SPAN = 2**62  # of the numbers that codes are combined in
 _ROOM = 4  # times the rows may codes go up to: it is the length of tables by code
@@ -28,7 +28,7 @@ _ODD = np.uint64(0x9E3779B97F4A7C15)  # spreads consecutive numbers, which Arrow
 
 @dataclass(frozen=True)
 class Trials:
-    """The rows of `table`; what is asked of all of them is worked out once for this object."""
+    """Trials are the rows of `table`; what is asked of all of them is worked out once for this object."""
 
     table: pa.Table
 
@@ -36,19 +36,19 @@ class Trials:
         return len(self.table)
 
     def numbers(self, name: str) -> Floats:
-        """A numeric column as float64 N, NaN where a value is missing."""
+        """Returns a numeric column as float64 N, NaN where a value is missing."""
         return np.asarray(self.table[name].to_numpy(), dtype=np.float64)
 
     def integers(self, name: str) -> Ints:
-        """A column of integers without missing values, int64 N."""
+        """Returns a column of integers without missing values as int64 N."""
         return np.asarray(self.table[name].to_numpy(), dtype=np.int64)
 
     def where(self, name: str, value: str) -> Mask:
-        """The rows whose column `name` is `value`."""
+        """Returns the mask of the rows whose column `name` is `value`."""
         return mask_of(pc.equal(self.table[name], str(value)))
 
     def row(self, index: int) -> dict[str, Any]:
-        """One row as a dictionary."""
+        """Returns one row as a dictionary."""
         return dict(self.table.slice(index, 1).to_pylist()[0])
 
     @cached_property
@@ -69,7 +69,7 @@ class Trials:
 
     @cached_property
     def is_final(self) -> Mask:
-        """Reached the full budget, whatever was measured then."""
+        """Returns the mask of the rows that reached the full budget, whatever was measured then."""
         return mask_of(self.table["final"])
 
     @cached_property
@@ -78,23 +78,23 @@ class Trials:
 
     @cached_property
     def is_result(self) -> Mask:
-        """Evidence about a student: a row that reached the full budget, or failed on the way."""
+        """Returns the mask of the evidence about students: they reached the full budget, or failed on the way."""
         failed = mask_of(pc.is_in(self.table["state"], pa.array([str(state) for state in FAILURES])))
         return self.is_distilled & (self.is_search | self.is_confirm) & (self.is_finished | failed)
 
     @cached_property
     def is_joint(self) -> Mask:
-        """Distilled with a GAN term."""
+        """Returns the mask of the rows that were distilled with a GAN term."""
         return ~self.is_scratch & (self.numbers("gan_weight") > 0)
 
     @cached_property
     def student(self) -> Ints:
-        """Equal where `schema.student_of` is."""
+        """Returns codes, int64 N, that are equal where `schema.student_of` is."""
         return codes_of([self.table[name] for name in STUDENT])
 
     @cached_property
     def size(self) -> Ints:
-        """Equal where parameters, width, depth and block are."""
+        """Returns codes, int64 N, that are equal where parameters, width, depth and block are."""
         return codes_of([self.table[name] for name in SIZE])
 
     @cached_property
@@ -103,22 +103,22 @@ class Trials:
 
     @cached_property
     def student_seed(self) -> Ints:
-        """Equal where student and seed are."""
+        """Returns codes, int64 N, that are equal where student and seed are."""
         return codes_of([self.student, self.seed])
 
     @cached_property
     def size_seed(self) -> Ints:
-        """Equal where size and seed are."""
+        """Returns codes, int64 N, that are equal where size and seed are."""
         return codes_of([self.size, self.seed])
 
     @cached_property
     def size_student_seed(self) -> Ints:
-        """Equal where size, student and seed are."""
+        """Returns codes, int64 N, that are equal where size, student and seed are."""
         return codes_of([self.size, self.student_seed])
 
 
 def codes_of(columns: Sequence[pa.ChunkedArray | Ints]) -> Ints:
-    """int64 N, not far above N, that are equal where all the columns are."""
+    """Returns codes, int64 N and not far above N, that are equal where all the columns are."""
     total, span = np.zeros(len(columns[0]), dtype=np.int64), 1
     for column in columns:
         numbers, own = _numbers(column)
@@ -131,7 +131,7 @@ def codes_of(columns: Sequence[pa.ChunkedArray | Ints]) -> Ints:
 
 
 def first_of_each(codes_N: Ints) -> Ints:
-    """The places of the first of each code, ascending."""
+    """Returns the places of the first of each code, ascending."""
     places = np.arange(len(codes_N))
     first = by_code(codes_N)
     first[codes_N[::-1]] = places[::-1]  # of equal places the last assignment stays
@@ -139,24 +139,24 @@ def first_of_each(codes_N: Ints) -> Ints:
 
 
 def last_of_each(codes_N: Ints) -> Ints:
-    """The places of the last of each code, in the order of the codes' first places."""
+    """Returns the places of the last of each code, in the order of the codes' first places."""
     last = by_code(codes_N)
     last[codes_N] = np.arange(len(codes_N))
     return np.asarray(last[codes_N[first_of_each(codes_N)]], dtype=np.int64)
 
 
 def by_code(codes_N: Ints) -> Ints:
-    """A table with a place for each code, -1 in all."""
+    """Returns a table with a place for each code, -1 in all."""
     return np.full(int(codes_N.max(initial=-1)) + 1, -1, dtype=np.int64)
 
 
 def mask_of(column: pa.ChunkedArray) -> Mask:
-    """A column of truth values as an array; a missing one is False."""
+    """Returns a column of truth values as an array; a missing one is False."""
     return np.asarray(pc.fill_null(column, False).to_numpy(), dtype=np.bool_)
 
 
 def _numbers(column: pa.ChunkedArray | Ints) -> tuple[Ints, int]:
-    """Numbers from 0 that are equal where the values are, and one more than the largest that there can be."""
+    """Returns numbers from 0 that are equal where the values are, and one more than the largest that there can be."""
     if isinstance(column, pa.ChunkedArray) and not (pa.types.is_integer(column.type) and not column.null_count):
         if pa.types.is_floating(column.type):
             column = pc.add(column, 0.0)  # -0.0 is 0.0

@@ -1,4 +1,4 @@
-"""A sweep's answer in few words, the same on the page, in figures, in Markdown and on the terminal."""
+"""This module says a sweep's answer in few words, the same on the page, in figures, in Markdown and on the terminal."""
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -12,14 +12,14 @@ _BEFORE = {LimitStatus.FOUND: "", LimitStatus.AT_LEAST: "at least ", LimitStatus
 
 
 def short_answer(limit: CompressionLimit) -> str:
-    """`1/26.3`, `at least 1/25.0`, `beyond 1/61.8`, or that there is none."""
+    """Returns `1/26.3`, `at least 1/25.0`, `beyond 1/61.8`, or that there is none."""
     if limit.status in _BEFORE and limit.ratio is not None:
         return f"{_BEFORE[limit.status]}1/{limit.ratio:.1f}"
     return "none within" if limit.status == LimitStatus.NONE_WITHIN else "no result yet"
 
 
 def interval_words(limit: CompressionLimit) -> str:
-    """`1/24.1 to 1/31.0`, an end that is open in words; empty where there is no interval."""
+    """Returns `1/24.1 to 1/31.0`, an end that is open in words; nothing where there is no interval."""
     ends = limit.ratio_interval
     if ends is None:
         return ""
@@ -28,7 +28,7 @@ def interval_words(limit: CompressionLimit) -> str:
 
 
 def headline(findings: Findings) -> str:
-    """The answer in the length of a title."""
+    """Returns the answer in the length of a title."""
     limit, dataset = findings.limit, findings.first["dataset"]
     remark = " (provisional)" if limit.provisional else ""
     if limit.status in _BEFORE:
@@ -39,7 +39,7 @@ def headline(findings: Findings) -> str:
 
 
 def limit_label(limit: CompressionLimit) -> str:
-    """What stands beside the limit's line in a figure."""
+    """Returns what stands beside the limit's line in a figure."""
     words = f"limit {short_answer(limit)}"
     if interval := interval_words(limit):
         words += f", 95%: {interval}"
@@ -47,7 +47,7 @@ def limit_label(limit: CompressionLimit) -> str:
 
 
 def caption(findings: Findings) -> str:
-    """What a figure of the sweep rests on: how many, of which budget, and the protocol."""
+    """Returns what a figure of the sweep rests on: how many students, of which budget, and the protocol."""
     students = final_students(findings.table.select(["state", "mode", "final", "kimg"]))
     first = findings.first
     unfinished = pc.sum(pc.invert(findings.table["final"])).as_py() or 0
@@ -63,14 +63,14 @@ def caption(findings: Findings) -> str:
 
 
 def short_caption(findings: Findings) -> str:
-    """The same for a small figure: how many trials, and the protocol."""
+    """Returns what a small figure rests on: how many trials, and the protocol."""
     rows = pc.sum(findings.table["final"]).as_py() or 0
     first = findings.first
     return f"{rows} finished trials; {first['num_samples']:,} samples each; protocol {first['protocol_digest'][:8]}"
 
 
 def number_range(column: pa.ChunkedArray) -> str:
-    """`40`, or `40 to 256`."""
+    """Returns the range of a column's numbers: `40`, or `40 to 256`."""
     ends = pc.min_max(column).as_py()
     return f"{ends['min']:g}" if ends["min"] == ends["max"] else f"{ends['min']:g} to {ends['max']:g}"
 

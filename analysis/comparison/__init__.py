@@ -1,1 +1,1 @@
-"""One way of making students against another, and one sweep against another."""
+"""This room compares one way of making students with another, and one sweep with another."""

@@ -1,4 +1,4 @@
-"""Students beside their baselines: the same architecture and seed, trained from scratch."""
+"""This module sets students beside their baselines: the same architecture and seed, trained from scratch."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from analysis.schema import require_one_protocol
+from analysis.tables import require_one_protocol
 from analysis.trials import Floats, Ints, Trials, by_code, codes_of, last_of_each
 
 _BASELINE_COLUMNS = {
@@ -20,12 +20,17 @@ _TWIN = ("dataset", "width", "depth", "block", "seed")
 
 
 def with_baselines(students: pa.Table, table: pa.Table) -> pa.Table:
-    """`students` with columns baseline_fid, _inception_score, _sharpness, _kimg and _state beside them.
+    """Returns `students` with columns baseline_fid, _inception_score, _sharpness, _kimg and _state beside them.
 
-    The baseline is the row of `table` from scratch with the same data set, architecture and seed; of
-    several the one with the largest budget. Where no baseline has the seed it is, of those with the
-    architecture and an FID, the one of the median FID. Without one, or where it did not finish, the metrics are
-    null, and baseline_state says how it ended.
+    The baseline is the row of `table` from scratch with the same data set, architecture and seed, and the largest
+    budget where there are several. Where no baseline has the seed, it is the one of the median FID among those that
+    have the architecture and an FID. Without one, or where it did not finish, the metrics are null, and baseline_state
+    says how it ended.
+
+    >>> from analysis import Mode, Phase, example_trials, final_students, with_baselines
+    >>> table = example_trials({"fid": 9.0}, {"mode": Mode.SCRATCH, "phase": Phase.BASELINE, "fid": 30.0})
+    >>> with_baselines(final_students(table), table).select(["fid", "baseline_fid"]).to_pylist()
+    [{'fid': 9.0, 'baseline_fid': 30.0}]
     """
     require_one_protocol(table)
     trials = Trials(table)
@@ -37,7 +42,7 @@ def with_baselines(students: pa.Table, table: pa.Table) -> pa.Table:
     best = last_of_each(twin[: len(twins)])
     exact = by_code(twin)
     exact[twin[best]] = best
-    median = _median_fid(architecture[best], best, _fids(trials, twins[best]))
+    median = _median_fid(architecture[best], best, fids=_fids(trials, twins[best]))
     place_S = exact[twin[len(twins) :]]
     place_S = np.where(
         place_S >= 0,
@@ -54,14 +59,27 @@ def with_baselines(students: pa.Table, table: pa.Table) -> pa.Table:
 
 
 def baseline_text(row: dict[str, Any]) -> str:
-    """The baseline's FID of a row of `with_baselines`; how it ended where it has none; else nothing."""
+    """Returns the baseline's FID for a row of `with_baselines`; how it ended where it has none; else nothing.
+
+    >>> from analysis import baseline_text
+    >>> baseline_text({"baseline_fid": 30.04, "baseline_state": "COMPLETED"})
+    '30.0'
+    >>> baseline_text({"baseline_fid": None, "baseline_state": "DIVERGED"})
+    'diverged'
+    """
     if row["baseline_fid"] is not None:
         return f"{row['baseline_fid']:.1f}"
     return (row["baseline_state"] or "").lower()
 
 
 def budget_note(frontier: pa.Table) -> str:
-    """What the comparison with scratch rests on: the budgets of all sides. Empty without baselines."""
+    """Returns what the comparison with scratch rests on, the budgets of all sides; nothing without baselines.
+
+    >>> from analysis import Mode, budget_note, example_trials, final_students, with_baselines
+    >>> table = example_trials({}, {"mode": Mode.SCRATCH, "kimg": 128.0})
+    >>> budget_note(with_baselines(final_students(table), table)).split(": ")[1]
+    'same architecture and seed (the median of several), an ordinary GAN of 128 kimg (students 64, teacher 256).'
+    """
     rows = frontier.to_pylist()
     budgets = sorted({row["baseline_kimg"] for row in rows if row["baseline_kimg"] is not None})
     if not budgets:
@@ -77,8 +95,8 @@ def _listed(budgets: Iterable[float]) -> str:
     return ", ".join(f"{kimg:g}" for kimg in sorted(budgets))
 
 
-def _median_fid(architecture: Ints, best: Ints, fids: Floats) -> dict[int, int]:
-    """By architecture, of its twins with an FID that of the median one."""
+def _median_fid(architecture: Ints, best: Ints, *, fids: Floats) -> dict[int, int]:
+    """Returns for each architecture which of its twins has the median FID."""
     found: dict[int, int] = {}
     order = np.argsort(fids, kind="stable")
     order = order[np.isfinite(fids[order])]
@@ -90,5 +108,5 @@ def _median_fid(architecture: Ints, best: Ints, fids: Floats) -> dict[int, int]:
 
 
 def _fids(trials: Trials, rows: Ints) -> Floats:
-    """The FID of the finished rows, NaN of others."""
+    """Returns the FID of the rows that finished, NaN for others."""
     return np.where(trials.is_finished[rows], trials.numbers("fid")[rows], np.nan)

@@ -1,4 +1,4 @@
-"""What one way of making a student gains over another: pairs of equal architecture and seed, with an interval."""
+"""This module says what one way of making a student gains over another, by pairs of one architecture and seed."""
 
 import math
 from dataclasses import asdict, dataclass, replace
@@ -20,18 +20,25 @@ SHARPNESS = "sharpness"  # as closeness to the teacher's
 GAIN_METRICS = ("fid", "inception_score", "latent_mse", SHARPNESS)  # positive ones, of which a ratio means something
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Gain:
-    """How many times better ours is than theirs, by pairs of one architecture and seed. Above 1 ours is better.
+    """A Gain says how many times better ours is than theirs, by pairs of one architecture and seed. Above 1 ours is.
 
-    `ratio` is the geometric mean over architectures of each one's geometric mean over its seeds, and with a seed
-    over its pairs: an architecture counts once, however many seeds it has. `low` and `high` are a 95% t-interval on
-    the logarithms, over the `clusters`: the architectures where there are several and else the seeds; None where
-    there is one of these. Of the `pairs` ours is better in `wins` and equal in `ties`, and on the average in
-    `clusters_won`. `p_value` is the two-sided sign test's over the clusters, which leaves equal ones out; pairs that
-    share an architecture, or even a partner, are not independent and would make it too small.
-    `left_out` rows of ours have no partner, or one of the two has no positive number. `fresh` and `chosen` as in
-    `Pairing`.
+    `ratio` is the geometric mean over architectures; each one's number is the geometric mean over its seeds, and each
+    seed's the one over its pairs: an architecture counts once, however many seeds it has. `low` and `high` are a 95%
+    t-interval on the logarithms, over the `clusters`: the architectures where there are several and else the seeds;
+    None where there is one of these. Ours is better in `wins` of the `pairs` and equal in `ties`, and better on average
+    in `clusters_won` of the clusters. `p_value` is that of the two-sided sign test over the clusters, which leaves
+    equal ones out; pairs that share an architecture, or even a partner, are not independent and would make it too
+    small. `left_out` rows of ours have no partner, or one of the two has no positive number. `fresh` and `chosen` mean
+    what they do in `Pairing`.
+
+    >>> from analysis import Mode, example_trials, paired_gain
+    >>> scratch = [{"mode": Mode.SCRATCH, "seed": seed, "fid": 20.0} for seed in (0, 1)]
+    >>> table = example_trials({"seed": 0, "fid": 10.0}, {"seed": 1, "fid": 10.0}, *scratch)
+    >>> gain = paired_gain(table, ours=Mode.DISTILLED, theirs=Mode.SCRATCH)
+    >>> gain.times, gain.count
+    ('2.00 times as good (95% interval 2.00 to 2.00)', '2 of 2')
     """
 
     label: str
@@ -55,11 +62,11 @@ class Gain:
 
     @property
     def metric_name(self) -> str:
-        """The metric as people name it."""
+        """Returns the metric as people name it."""
         return _NAMES[self.metric]
 
     def sentence(self) -> str:
-        """The gain in one sentence."""
+        """Returns the gain in one sentence."""
         left_out = f"; {self.left_out} left out for want of a pair" if self.left_out else ""
         if self.ratio is None:
             return f"{self.label}: no pair of one architecture and seed{left_out}."
@@ -71,7 +78,7 @@ class Gain:
 
     @property
     def times(self) -> str:
-        """How many times as good with its interval: `1.50 times as good (95% interval 1.20 to 1.90)`."""
+        """Returns how many times as good with its interval: `1.50 times as good (95% interval 1.20 to 1.90)`."""
         form = ".3f" if abs((self.ratio or 0) - 1) < 0.1 else ".2f"
         ratio, low, high = (format(value or 0, form) for value in (self.ratio, self.low, self.high))
         spread = "no interval: one seed" if self.low is None else f"95% interval {low} to {high}"
@@ -79,12 +86,12 @@ class Gain:
 
     @property
     def count(self) -> str:
-        """In how many of the pairs ours is better: `7 of 9`, `7 of 9 (1 equal)`."""
+        """Returns in how many of the pairs ours is better: `7 of 9`, `7 of 9 (1 equal)`."""
         return count_of([self])
 
     @property
     def sign_test(self) -> str:
-        """What is tested and how it comes out, to follow a count of pairs; empty where nothing can be tested."""
+        """Returns what is tested and how it comes out, to follow a count of pairs; nothing without a test."""
         if self.p_value is None:
             return ""
         won = f"{self.clusters_won} of {self.clusters} {self.cluster}s"
@@ -93,11 +100,11 @@ class Gain:
 
     @property
     def remark(self) -> str:
-        """That ours are flattered, to end a sentence; empty where they are not."""
+        """Returns that ours are flattered, to end a sentence; nothing where they are not."""
         return "; the search chose these students by the same rows, which flatters them" if self.chosen else ""
 
     def as_dict(self) -> dict[str, Any]:
-        """The same for a script. Every value is JSON."""
+        """Returns the same for a script. Every value is JSON."""
         sizes = [gain.as_dict() for gain in self.per_size]
         return {**asdict(self), "per_size": sizes, "sentence": self.sentence()}
 
@@ -107,18 +114,23 @@ _NAMES = {name: QUALITIES[name].label for name in GAIN_METRICS if name in QUALIT
 }
 
 
-def paired_gain(table: pa.Table, ours: Side, theirs: Side, metric: str = "fid") -> Gain:
-    """The gain of `ours` over `theirs` in `metric`, one of GAIN_METRICS, by the pairs of `pair_rows`.
+def paired_gain(table: pa.Table, *, ours: Side, theirs: Side, metric: str = "fid") -> Gain:
+    """Returns the gain of `ours` over `theirs` in `metric`, one of GAIN_METRICS, by the pairs of `pair_rows`.
 
     Raises AnalysisError for other metrics and for rows of several protocols or teachers.
+
+    >>> from analysis import Scheme, example_trials, paired_gain
+    >>> table = example_trials({"gan_weight": 0.0, "fid": 12.0}, {"gan_weight": 0.02, "fid": 8.0})
+    >>> round(paired_gain(table, ours=Scheme.JOINT, theirs=Scheme.MSE).ratio, 6)
+    1.5
     """
-    return gain_of_pairs(pair_rows(Trials(table), ours, theirs), metric)
+    return gain_of_pairs(pair_rows(Trials(table), ours=ours, theirs=theirs), metric)
 
 
 def gain_of_pairs(pairing: Pairing, metric: str = "fid") -> Gain:
-    """The gain in `metric`, one of GAIN_METRICS, by pairs that are known. Raises AnalysisError for other metrics.
+    """Returns the gain in `metric`, one of GAIN_METRICS, by pairs that are known. Raises AnalysisError for others.
 
-    sharpness is compared by |log(sharpness / the teacher's)|.
+    Sharpness is compared by |log(sharpness / the teacher's)|.
     """
     if metric not in GAIN_METRICS:
         raise AnalysisError(
@@ -131,20 +143,27 @@ def gain_of_pairs(pairing: Pairing, metric: str = "fid") -> Gain:
     left_out = np.concatenate([pairing.unpaired_U, pairing.ours_P[~known]])
     by_size = np.argsort(trials.size[rows], kind="stable")
     rows, logs = rows[by_size], logs[by_size]
-    pairs = _Pairs(trials.size[rows], trials.seed[rows], logs)
+    pairs = _Pairs(size_P=trials.size[rows], seed_P=trials.seed[rows], log_P=logs)
     lacking = np.bincount(trials.size[left_out], minlength=int(trials.size.max(initial=0)) + 1)
     per_size = []
     for size in sizes_among(trials, np.concatenate([rows, left_out])):
         code = int(trials.size[size])
-        gain = _gain(_size_label(trials, size), metric, pairs.of_size(code), int(lacking[code]), pairing)
+        gain = _gain(
+            pairs.of_size(code),
+            pairing,
+            label=_size_label(trials, size),
+            metric=metric,
+            left_out=int(lacking[code]),
+        )
         per_size.append(replace(gain, parameters=int(trials.integers("parameters")[size])))
     label = f"{_name(pairing.ours)} against {_name(pairing.theirs)}"
-    return replace(_gain(label, metric, pairs, len(left_out), pairing), per_size=tuple(per_size))
+    whole = _gain(pairs, pairing, label=label, metric=metric, left_out=len(left_out))
+    return replace(whole, per_size=tuple(per_size))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class _Pairs:
-    """The pairs P that can be compared, by ascending code of architecture: seed, and log(how many times better)."""
+    """_Pairs have for each pair, by ascending code of architecture, its seed and log(how many times better)."""
 
     size_P: Ints
     seed_P: Ints
@@ -152,10 +171,10 @@ class _Pairs:
 
     def of_size(self, code: int) -> "_Pairs":
         own = slice(*np.searchsorted(self.size_P, [code, code + 1]))
-        return _Pairs(self.size_P[own], self.seed_P[own], self.log_P[own])
+        return _Pairs(size_P=self.size_P[own], seed_P=self.seed_P[own], log_P=self.log_P[own])
 
     def clusters(self) -> tuple[str, Floats]:
-        """The mean of each architecture's seeds, where there are several architectures, else of each seed."""
+        """Returns the mean of each architecture where there are several, else that of each seed."""
         group_P = codes_of([self.size_P, self.seed_P])
         by_seed, first = _means(group_P, self.log_P), first_of_each(group_P)
         if len(first_of_each(self.size_P)) < 2:
@@ -164,12 +183,12 @@ class _Pairs:
 
 
 def count_of(gains: list[Gain]) -> str:
-    """In how many of the pairs of several sizes together ours is better: `7 of 9`, `7 of 9 (1 equal)`."""
+    """Returns in how many of the pairs of several sizes together ours is better: `7 of 9`, `7 of 9 (1 equal)`."""
     wins, pairs, ties = (sum(getattr(gain, name) for gain in gains) for name in ("wins", "pairs", "ties"))
     return f"{wins} of {pairs}" + (f" ({ties} equal)" if ties else "")
 
 
-def _gain(label: str, metric: str, pairs: _Pairs, left_out: int, pairing: Pairing) -> Gain:
+def _gain(pairs: _Pairs, pairing: Pairing, *, label: str, metric: str, left_out: int) -> Gain:
     cluster, clusters = pairs.clusters()
     signs = np.round(clusters, 12)  # a mean of opposite logarithms is 0 but for rounding
     won, lost = int((signs > 0).sum()), int((signs < 0).sum())
@@ -208,20 +227,22 @@ def _mean(values: Floats) -> float:
 
 
 def _means(group_N: Ints, values_N: Floats) -> Floats:
-    """The mean of each group, in the order of their first values."""
+    """Returns the mean of each group, in the order of their first values."""
     sums, counts, first = np.bincount(group_N, values_N), np.bincount(group_N), group_N[first_of_each(group_N)]
     return np.asarray(sums[first] / counts[first], dtype=np.float64)
 
 
 def _log_ratios(pairing: Pairing, metric: str) -> Floats:
-    """log(how many times better ours is) of each pair; not finite where one of the two has no positive number."""
-    ours_P, theirs_P = (np.log(_positive(pairing.trials, metric, rows)) for rows in (pairing.ours_P, pairing.theirs_P))
+    """Returns each pair's log(how many times better ours is); not finite where one has no positive number."""
+    ours_P, theirs_P = (
+        np.log(_positive(pairing.trials, rows, metric=metric)) for rows in (pairing.ours_P, pairing.theirs_P)
+    )
     gains_P = theirs_P - ours_P
     return -gains_P if metric in QUALITIES and QUALITIES[metric].higher_is_better else gains_P
 
 
-def _positive(trials: Trials, metric: str, rows: Ints) -> Floats:
-    """The metric of some rows where it is finite and above 0, else NaN; of sharpness its distance to the teacher's."""
+def _positive(trials: Trials, rows: Ints, *, metric: str) -> Floats:
+    """Returns the metric (for sharpness, its distance to the teacher's) where it is finite and above 0, else NaN."""
     values = trials.numbers(metric)[rows]
     values = np.where(np.isfinite(values) & (values > 0), values, np.nan)
     if metric != SHARPNESS:

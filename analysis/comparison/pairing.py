@@ -1,23 +1,24 @@
-"""Pairs of finished trials that two ways of making a student share an architecture and a seed in."""
+"""This module pairs finished trials of two ways of making a student that share an architecture and a seed."""
 
 from dataclasses import dataclass
 
 import numpy as np
 
-from analysis.schema import Mode, require_one_protocol, require_one_teacher
+from analysis.schema import Mode
 from analysis.schemes import Scheme
+from analysis.tables import require_one_protocol, require_one_teacher
 from analysis.trials import Ints, Mask, Trials, by_code, codes_of, first_of_each
 
 Side = Scheme | Mode
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Pairing:
-    """The finished rows of one side: places of pairs in the table, and of those without a partner.
+    """A Pairing has the finished rows of one side: places of pairs in the table, and of rows without a partner.
 
-    Row ours_P[p] is paired with theirs_P[p]; the rows unpaired_U of ours have no partner. `fresh`: ours are confirmed
-    rows alone. `chosen`: ours are students of the search that its own results are taken to have chosen, which flatters
-    them, since the same rows then stand for them.
+    Row ours_P[p] is paired with theirs_P[p]; the rows unpaired_U of ours have no partner. `fresh` says that ours are
+    confirmed rows alone. `chosen` says that ours are students of the search that its own results are taken to have
+    chosen, which flatters them, since the same rows then stand for them.
     """
 
     trials: Trials
@@ -30,13 +31,13 @@ class Pairing:
     chosen: bool
 
 
-def pair_rows(trials: Trials, ours: Side, theirs: Side) -> Pairing:
-    """The pairs of two sides, each a Scheme, or a Mode for students of all its schemes.
+def pair_rows(trials: Trials, *, ours: Side, theirs: Side) -> Pairing:
+    """Returns the pairs of two sides, each a Scheme, or a Mode for students of all its schemes.
 
-    Two distilled students pair where all but the weight of the GAN term is equal; a student and one from scratch
-    where architecture and seed are, and of several from scratch the one of the largest budget counts.
+    Two distilled students pair where all but the weight of the GAN term is equal; a student and one from scratch pair
+    where architecture and seed are, and the one of the largest budget counts where several are from scratch.
 
-    Against scratch: where every searched student of ours was given a baseline, nothing was chosen, and all rows count.
+    Where every searched student of ours was given a baseline from scratch, nothing was chosen, and all rows count.
     Else the search's results are taken to have chosen who was given one, and where confirmed rows have partners
     these alone count, since their fresh seeds have chosen nothing. Raises AnalysisError for rows of several protocols
     or teachers.
@@ -46,14 +47,23 @@ def pair_rows(trials: Trials, ours: Side, theirs: Side) -> Pairing:
     is_theirs, is_ours = _of_side(trials, theirs), _of_side(trials, ours) & trials.is_finished
     if not is_ours.any():
         nobody = np.array([], dtype=np.int64)
-        return Pairing(trials, ours, theirs, nobody, nobody, nobody, False, False)
+        return Pairing(
+            trials=trials,
+            ours=ours,
+            theirs=theirs,
+            ours_P=nobody,
+            theirs_P=nobody,
+            unpaired_U=nobody,
+            fresh=False,
+            chosen=False,
+        )
     scratch = theirs in (Mode.SCRATCH, Scheme.SCRATCH)
     key_N = trials.size_seed if scratch else codes_of([trials.size_seed, trials.table["settings"]])
-    partners = _largest_budget(trials, np.flatnonzero(is_theirs & trials.is_finished), key_N)
+    partners = _largest_budget(trials, np.flatnonzero(is_theirs & trials.is_finished), key_N=key_N)
     partner_of = by_code(key_N)
     partner_of[key_N[partners]] = partners
     own = np.flatnonzero(is_ours)
-    own = _largest_budget(trials, own, trials.size_student_seed)
+    own = _largest_budget(trials, own, key_N=trials.size_student_seed)
     chosen = False
     if scratch:
         given = by_code(key_N)
@@ -65,7 +75,16 @@ def pair_rows(trials: Trials, ours: Side, theirs: Side) -> Pairing:
     theirs_O = partner_of[key_N[own]]
     paired = theirs_O >= 0
     fresh = bool(len(own)) and bool(trials.is_confirm[own].all())
-    return Pairing(trials, ours, theirs, own[paired], theirs_O[paired], own[~paired], fresh, chosen)
+    return Pairing(
+        trials=trials,
+        ours=ours,
+        theirs=theirs,
+        ours_P=own[paired],
+        theirs_P=theirs_O[paired],
+        unpaired_U=own[~paired],
+        fresh=fresh,
+        chosen=chosen,
+    )
 
 
 def _of_side(trials: Trials, side: Side) -> Mask:
@@ -76,7 +95,7 @@ def _of_side(trials: Trials, side: Side) -> Mask:
     return trials.is_joint if side == Scheme.JOINT else ~trials.is_scratch & ~trials.is_joint
 
 
-def _largest_budget(trials: Trials, rows: Ints, key_N: Ints) -> Ints:
-    """Of the rows of each key that of the largest budget; of equal budgets the first trial. Largest budgets first."""
+def _largest_budget(trials: Trials, rows: Ints, *, key_N: Ints) -> Ints:
+    """Returns the row of the largest budget for each key, the first trial among equals; largest budgets first."""
     rows = rows[np.lexsort((trials.integers("trial")[rows], -trials.numbers("kimg")[rows]))]
     return np.asarray(rows[first_of_each(key_N[rows])], dtype=np.int64)

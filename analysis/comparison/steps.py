@@ -1,4 +1,4 @@
-"""Two frontiers as step functions of cost: over which range each is better, and by what factor."""
+"""This module takes two frontiers as step functions of cost: over which range each is better, by what factor."""
 
 import bisect
 import math
@@ -12,13 +12,18 @@ Point = tuple[float, float]  # (cost, quality) of a frontier in ascending order 
 Winner = Literal["a", "b", "equal"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Segment:
-    """A range of cost, `low` included and `high` not, over which one frontier is better; `high` None: from `low` on.
+    """A Segment is a range of cost over which one frontier is better: from `low` up to but without `high`.
 
-    `factor` is how many times better, the median over the range's logarithm; None where one quality is not positive.
-    `difference` is the same for the absolute difference. Both are None where `alone`: the other frontier has no
-    student that cheap.
+    The range has no end where `high` is None. `factor` is how many times better, the median over the range's
+    logarithm; None where one quality is not positive. `difference` is the same for the absolute difference. Both are
+    None where `alone`: the other frontier has no student that cheap.
+
+    >>> from analysis import compare, example_trials
+    >>> a, b = example_trials({"parameters": 1_000, "fid": 20.0}), example_trials({"parameters": 4_000, "fid": 10.0})
+    >>> [(segment.better, segment.low, segment.high, segment.factor) for segment in compare(a, b).segments]
+    [('a', 1000.0, 4000.0, None), ('b', 4000.0, None, 2.0)]
     """
 
     better: Winner
@@ -33,29 +38,36 @@ class Segment:
 
 
 def value_at(front: Sequence[Point], cost: float) -> float | None:
-    """The quality of the best student of at most `cost`; None where there is none."""
+    """Returns the quality of the best student of at most `cost`; None where there is none."""
     index = bisect.bisect_right([point[0] for point in front], cost)
     return front[index - 1][1] if index else None
 
 
-def segments(a: Sequence[Point], b: Sequence[Point], higher_is_better: bool, end: float) -> tuple[Segment, ...]:
-    """The ranges of cost in ascending order, neighbours with the same winner as one.
+def segments(a: Sequence[Point], b: Sequence[Point], *, higher_is_better: bool, end: float) -> tuple[Segment, ...]:
+    """Returns the ranges of cost in ascending order, neighbours with the same winner as one.
 
     `a` and `b` are frontiers in ascending order of cost. The last range has no end; for its medians it reaches to
     `end`, such as the teacher's size.
     """
     costs = sorted({cost for cost, _ in (*a, *b)})
     cells = [
-        _Cell(low, high, value_at(a, low), value_at(b, low), higher_is_better, end)
+        _Cell(
+            low=low,
+            high=high,
+            a=value_at(a, low),
+            b=value_at(b, low),
+            higher_is_better=higher_is_better,
+            end=end,
+        )
         for low, high in pairwise([*costs, None])
         if low is not None
     ]
     return tuple(_merged(list(run)) for _, run in groupby(cells, key=lambda cell: (cell.better, cell.alone)))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class _Cell:
-    """A range without a step of either frontier."""
+    """A _Cell is a range without a step of either frontier."""
 
     low: float
     high: float | None
@@ -106,7 +118,7 @@ def _merged(cells: list[_Cell]) -> Segment:
 
 
 def _weighted_median(values: Sequence[float | None], weights: Sequence[float]) -> float | None:
-    """The value at which half the weight is reached; None where a value is missing."""
+    """Returns the value at which half the weight is reached; None where a value is missing."""
     known = [(value, weight) for value, weight in zip(values, weights, strict=True) if value is not None]
     if len(known) < len(values):
         return None

@@ -1,4 +1,4 @@
-"""What a comparison of two sweeps says: its numbers, and a sentence, a table's rows, Markdown and HTML of them."""
+"""This module says what a comparison of two sweeps found: its numbers, in a sentence, in Markdown and in HTML."""
 
 import html as markup
 from dataclasses import asdict, dataclass
@@ -15,11 +15,16 @@ TOLD = 4  # with more ranges a sentence tells how often the frontiers cross inst
 _NOUNS = {"parameters": " parameters", "mac_g": "e9 multiply-accumulates", "latency_ms": " ms"}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Contender:
-    """One of the two sweeps. `front` has (cost, quality) in the units of the comparison, in ascending order of cost.
+    """A Contender is one of the two sweeps that are compared.
 
-    `teacher` is the teacher's (cost, quality) in the same units; None where the table does not have it.
+    `front` has (cost, quality) in the units of the comparison, in ascending order of cost. `teacher` is the teacher's
+    (cost, quality) in the same units; None where the table does not have it.
+
+    >>> from analysis import compare, example_trials
+    >>> compare(example_trials({"sweep": "a"}), example_trials({"sweep": "b"})).a.front
+    ((10000.0, 10.0),)
     """
 
     name: str
@@ -36,12 +41,18 @@ class Contender:
     teacher: Point | None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class ShareDifference:
-    """The dominated shares of a and b, and a's less b's with Welch's 95% t-interval over seeds.
+    """A ShareDifference has the dominated shares of a and b, and a's less b's with Welch's 95% t-interval over seeds.
 
     With an interval a share is the mean over seeds of each seed's own; without one it is that of the students' medians
     over seeds, and `reason` says why.
+
+    >>> from analysis import compare, example_trials
+    >>> a, b = example_trials({"parameters": 50_000, "fid": 15.0}), example_trials({"parameters": 50_000, "fid": 20.0})
+    >>> share = compare(a, b).share  # of the box up to 100,000 parameters and an FID of 25
+    >>> share.a, share.b, share.reason
+    (0.2, 0.1, 'no interval: one seed of s (first) and of s (second)')
     """
 
     a: float
@@ -55,12 +66,18 @@ class ShareDifference:
     reason: str | None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Comparison:
-    """Two sweeps' frontiers as step functions of cost. `segments` are ranges of cost, each with its better frontier.
+    """A Comparison has two sweeps' frontiers as step functions of cost.
 
-    Where `relative`, the protocols differ, and every number is a share of the sweep's own teacher's. The frontiers are
-    of medians over the seeds of `phase`: search, or confirm where fresh seeds measured both.
+    `segments` are ranges of cost, each with its better frontier. Where `relative`, the protocols differ, and every
+    number is a share of the sweep's own teacher's. The frontiers are of medians over the seeds of `phase`: search, or
+    confirm where fresh seeds measured both.
+
+    >>> from analysis import compare, example_trials
+    >>> comparison = compare(example_trials({"sweep": "a"}), example_trials({"sweep": "b"}))
+    >>> comparison.objectives, comparison.relative, comparison.phase, comparison.segments[0].better
+    (('parameters', 'fid'), False, 'search', 'equal')
     """
 
     a: Contender
@@ -72,11 +89,11 @@ class Comparison:
     share: ShareDifference
 
     def sentence(self) -> str:
-        """Which is better over which range, and the difference of the dominated shares."""
+        """Returns which is better over which range, and the difference of the dominated shares."""
         return comparison_sentence(self)
 
     def as_dict(self) -> dict[str, Any]:
-        """The same for a script. Every value is JSON."""
+        """Returns the same for a script. Every value is JSON."""
         return {**asdict(self), "sentence": self.sentence()}
 
     def _repr_html_(self) -> str:
@@ -84,12 +101,12 @@ class Comparison:
 
 
 def comparison_sentence(comparison: Comparison) -> str:
-    """What is compared how, which is better where, and the difference of the dominated shares."""
+    """Returns what is compared how, which is better where, and the difference of the dominated shares."""
     return f"{_preamble(comparison)}, {_basis(comparison)}: {_where(comparison)}. {share_sentence(comparison)}"
 
 
 def share_sentence(comparison: Comparison) -> str:
-    """The dominated shares and their difference, with its interval or why there is none."""
+    """Returns the dominated shares and their difference, with its interval or why there is none."""
     a, b, share = comparison.a, comparison.b, comparison.share
     if comparison.relative:
         box = f"each one's teacher's size and {WORST} times its FID"
@@ -109,13 +126,13 @@ def share_sentence(comparison: Comparison) -> str:
 
 
 def quality_name(comparison: Comparison) -> str:
-    """The compared quality, as in `FID` or `FID relative to its own teacher's`."""
+    """Returns the compared quality, as in `FID` or `FID relative to its own teacher's`."""
     label = COLUMNS[comparison.objectives[1]].label
     return f"{label} relative to its own teacher's" if comparison.relative else label
 
 
 def cost_text(comparison: Comparison, cost: float) -> str:
-    """One cost with its unit, such as `9,500 parameters`; `1/11.4 of the teacher` where relative."""
+    """Returns one cost with its unit, such as `9,500 parameters`; `1/11.4 of the teacher` where relative."""
     if comparison.relative:
         return f"1/{1 / cost:.1f} of the teacher"
     name = comparison.objectives[0]
@@ -123,7 +140,14 @@ def cost_text(comparison: Comparison, cost: float) -> str:
 
 
 def segment_rows(comparison: Comparison) -> list[tuple[str, str, str]]:
-    """For each range in ascending order of cost what COMPARISON_HEADINGS say."""
+    """Returns what COMPARISON_HEADINGS say of each range, in ascending order of cost.
+
+    >>> from analysis import compare, example_trials, segment_rows
+    >>> a = example_trials({"sweep": "a", "parameters": 1_000, "fid": 20.0})
+    >>> b = example_trials({"sweep": "b", "parameters": 4_000, "fid": 10.0})
+    >>> segment_rows(compare(a, b))[1]
+    ('from 4,000 parameters on', 'b', '2.00 times')
+    """
     return [
         (_range(comparison, segment), _name(comparison, segment), _by(comparison, segment))
         for segment in comparison.segments
@@ -131,7 +155,13 @@ def segment_rows(comparison: Comparison) -> list[tuple[str, str, str]]:
 
 
 def comparison_markdown(comparison: Comparison, figure: str = "compare.png") -> str:
-    """The comparison as a page of Markdown; `figure` is the path of its picture beside it."""
+    """Returns the comparison as a page of Markdown; `figure` is the path of its picture beside it.
+
+    >>> from analysis import compare, comparison_markdown, example_trials
+    >>> page = comparison_markdown(compare(example_trials({"sweep": "a"}), example_trials({"sweep": "b"})))
+    >>> page.splitlines()[0], page.splitlines()[4]
+    ('# a against b', '![The frontiers of a and b](compare.png)')
+    """
     a, b = comparison.a, comparison.b
     lines = [f"# {a.name} against {b.name}", "", comparison_sentence(comparison), ""]
     lines += [f"![The frontiers of {a.name} and {b.name}]({figure})", ""]
@@ -149,7 +179,7 @@ def comparison_markdown(comparison: Comparison, figure: str = "compare.png") -> 
 
 
 def _html(comparison: Comparison) -> str:
-    """The sentence and the ranges as HTML, for a notebook."""
+    """Returns the sentence and the ranges as HTML, for a notebook."""
     head = "".join(f"<th>{name}</th>" for name in COMPARISON_HEADINGS)
     body = "".join(
         "<tr>" + "".join(f"<td>{markup.escape(cell)}</td>" for cell in row) + "</tr>"
@@ -162,7 +192,12 @@ def _html(comparison: Comparison) -> str:
 
 
 def frontier_note() -> str:
-    """What a frontier is, for those who compare two."""
+    """Returns what a frontier is, for those who compare two.
+
+    >>> from analysis import frontier_note
+    >>> frontier_note().split(". ")[0]
+    'A student counts once, at the median of its seeds'
+    """
     return (
         "A student counts once, at the median of its seeds. A frontier is the best of noisy results: the more students "
         "a sweep tried, the more it flatters, unless fresh seeds measured it. Between two "

@@ -1,4 +1,4 @@
-"""Two sweeps side by side: which frontier is better over which range of cost, and what each dominates."""
+"""This module compares two sweeps: which frontier is better over which range of cost, and what each dominates."""
 
 import math
 import statistics
@@ -17,18 +17,19 @@ from analysis.errors import AnalysisError
 from analysis.frontier.attainment import SeedSets, seed_sets
 from analysis.frontier.pareto import OBJECTIVES, dominated_share, final_students, nondominated
 from analysis.frontier.students import Students, final_searched, fresh_students
-from analysis.schema import Phase, require_one_protocol, require_one_teacher
+from analysis.schema import Phase
+from analysis.tables import require_one_protocol, require_one_teacher
 from analysis.trials import Floats, Trials
 
 LEVEL = 0.95
 TEACHERS_METRICS = ("fid", "inception_score")  # in every row beside the student's
 
 
-def compare(table_a: pa.Table, table_b: pa.Table, objectives: Sequence[str] = OBJECTIVES) -> Comparison:
-    """The comparison of two sweeps in a cost and a quality, such as parameters and fid.
+def compare(table_a: pa.Table, table_b: pa.Table, *, objectives: Sequence[str] = OBJECTIVES) -> Comparison:
+    """Returns the comparison of two sweeps in a cost and a quality, such as parameters and fid.
 
-    Under one protocol in the columns' own units. Under two, or on two data sets, both as a share of each sweep's own
-    teacher: 1/compression ratio against FID / the teacher's FID, since their values share no axis.
+    Under one protocol it is in the columns' own units. Under two, or on two data sets, both are shares of each sweep's
+    own teacher: 1/compression ratio against FID / the teacher's FID, since their values share no axis.
 
     A student is one point, as in `student_frontier`: at the median of the seeds that finished in the search, so that
     more seeds are not more chances of a lucky one. Where in both sweeps every student of this frontier has fresh
@@ -38,6 +39,12 @@ def compare(table_a: pa.Table, table_b: pa.Table, objectives: Sequence[str] = OB
 
     Raises AnalysisError for other objectives (of two protocols: those that the table does not have of teachers), for
     rows of several protocols or teachers within a table, and where a sweep has no finished student with both numbers.
+
+    >>> from analysis import compare, example_trials
+    >>> a = example_trials({"sweep": "a", "parameters": 1_000, "fid": 20.0})
+    >>> b = example_trials({"sweep": "b", "parameters": 4_000, "fid": 10.0})
+    >>> [(segment.better, segment.low) for segment in compare(a, b).segments]
+    [('a', 1000.0), ('b', 4000.0)]
     """
     cost, quality = _cost_and_quality(objectives)
     firsts = [_first(table) for table in (table_a, table_b)]
@@ -55,7 +62,7 @@ def compare(table_a: pa.Table, table_b: pa.Table, objectives: Sequence[str] = OB
     tables = (table_a, table_b)
     phase, fronts = _fronts(tables, (cost, quality))
     a, b = (
-        _contender(name, table, first, front, (cost, quality), relative)
+        _contender(name, table, first=first, front=front, objectives=(cost, quality), relative=relative)
         for name, table, first, front in zip(names, tables, firsts, fronts, strict=True)
     )
     if relative:
@@ -64,8 +71,15 @@ def compare(table_a: pa.Table, table_b: pa.Table, objectives: Sequence[str] = OB
         end = float(max(a.teacher_parameters, b.teacher_parameters))
     else:
         end = max(a.front[-1][0], b.front[-1][0])
-    found = segments(a.front, b.front, QUALITIES[quality].higher_is_better, end)
-    return Comparison(a, b, (cost, quality), relative, str(phase), found, _share(a, b, tables, relative))
+    return Comparison(
+        a=a,
+        b=b,
+        objectives=(cost, quality),
+        relative=relative,
+        phase=str(phase),
+        segments=segments(a.front, b.front, higher_is_better=QUALITIES[quality].higher_is_better, end=end),
+        share=_share((a, b), tables, relative=relative),
+    )
 
 
 def _cost_and_quality(objectives: Sequence[str]) -> tuple[str, str]:
@@ -88,12 +102,12 @@ def _first(table: pa.Table) -> dict[str, Any]:
 
 
 def _fronts(tables: tuple[pa.Table, pa.Table], objectives: tuple[str, str]) -> tuple[Phase, list[list[Point]]]:
-    """The two frontiers in ascending order of cost, and the phase whose medians they are of."""
+    """Returns the phase whose medians the two frontiers are of, and the frontiers in ascending order of cost."""
     cost, quality = objectives[0], QUALITIES[objectives[1]]
-    chosen = [_frontier(_searched(table, quality), cost, quality) for table in tables]
+    chosen = [_frontier(_searched(table, quality), cost, quality=quality) for table in tables]
     fresh = [_confirmed(students, quality) for students in chosen]
-    if all(len(_frontier(students, cost, quality)) for students in fresh):
-        chosen = [_frontier(students, cost, quality) for students in fresh]
+    if all(len(_frontier(students, cost, quality=quality)) for students in fresh):
+        chosen = [_frontier(students, cost, quality=quality) for students in fresh]
         phase = Phase.CONFIRM
     else:
         phase = Phase.SEARCH
@@ -103,13 +117,13 @@ def _fronts(tables: tuple[pa.Table, pa.Table], objectives: tuple[str, str]) -> t
 
 
 def _searched(table: pa.Table, quality: Column) -> Students:
-    """The students of the search that were measured; of all phases where none of the search has finished."""
+    """Returns the measured students of the search, or of all phases where none of the search has finished."""
     students = final_searched(Trials(table), quality)
     return students.take(students.measured_S > 0)
 
 
 def _confirmed(students: Students, quality: Column) -> Students:
-    """The same students by their fresh seeds; none where one of them has none."""
+    """Returns the same students by their fresh seeds; none where one of them has none."""
     fresh = fresh_students(students.trials, quality)
     if not np.isin(students.code_S, fresh.code_S).all():
         return fresh.take(np.zeros(len(fresh), dtype=np.bool_))
@@ -117,8 +131,8 @@ def _confirmed(students: Students, quality: Column) -> Students:
     return fresh.take(order[np.searchsorted(fresh.code_S[order], students.code_S)])
 
 
-def _frontier(students: Students, cost: str, quality: Column) -> Students:
-    """Those that no other dominates in `cost` and the median, cheapest first; of equal ones the first."""
+def _frontier(students: Students, cost: str, *, quality: Column) -> Students:
+    """Returns the students that no other dominates in `cost` and the median, cheapest first; of equals the first."""
     sign = -1.0 if quality.higher_is_better else 1.0
     return students.take(nondominated(np.stack([_costs(students, cost), sign * students.median_S], axis=1)))
 
@@ -130,6 +144,7 @@ def _costs(students: Students, cost: str) -> Floats:
 def _contender(
     name: str,
     table: pa.Table,
+    *,
     first: dict[str, Any],
     front: list[Point],
     objectives: tuple[str, str],
@@ -161,24 +176,44 @@ _SHARED = (
 )
 
 
-def _share(a: Contender, b: Contender, tables: tuple[pa.Table, pa.Table], relative: bool) -> ShareDifference:
-    """Of (parameters, FID) whatever is compared: the box ends at the teacher's, or at the larger of two teachers'."""
-    own = [(float(side.teacher_parameters), side.teacher_fid) for side in (a, b)]
+def _share(sides: tuple[Contender, Contender], tables: tuple[pa.Table, pa.Table], *, relative: bool) -> ShareDifference:
+    """Returns the difference in (parameters, FID), whatever is compared.
+
+    The box ends at the teacher's parameters and FID, or at the larger of two teachers'.
+    """
+    own = [(float(side.teacher_parameters), side.teacher_fid) for side in sides]
     both = max(own[0][0], own[1][0]), max(own[0][1], own[1][1])
     boxes = own if relative else [both, both]
     for phase in (Phase.SEARCH, Phase.CONFIRM):  # every student of a search is in it, only some are confirmed
-        sets = [seed_sets(Trials(table), OBJECTIVES, (phase,)) for table in tables]
+        sets = [seed_sets(Trials(table), OBJECTIVES, phases=(phase,)) for table in tables]
         if sets[0] is not None and sets[1] is not None:
             of_a, of_b = _by_seed(sets[0], boxes[0]), _by_seed(sets[1], boxes[1])
             low, high = welch_interval(of_a, of_b)
             means = statistics.fmean(of_a), statistics.fmean(of_b)
             return ShareDifference(
-                *means, means[0] - means[1], low, high, len(of_a), len(of_b), str(phase), reason=None
+                a=means[0],
+                b=means[1],
+                difference=means[0] - means[1],
+                low=low,
+                high=high,
+                seeds_a=len(of_a),
+                seeds_b=len(of_b),
+                phase=str(phase),
+                reason=None,
             )
     _, fronts = _fronts(tables, OBJECTIVES)
     shares = [dominated_share(front, box) for front, box in zip(fronts, boxes, strict=True)]
-    reason = _why_no_interval((a.name, b.name), tables)
-    return ShareDifference(shares[0], shares[1], shares[0] - shares[1], None, None, None, None, None, reason)
+    return ShareDifference(
+        a=shares[0],
+        b=shares[1],
+        difference=shares[0] - shares[1],
+        low=None,
+        high=None,
+        seeds_a=None,
+        seeds_b=None,
+        phase=None,
+        reason=_why_no_interval((sides[0].name, sides[1].name), tables),
+    )
 
 
 def _by_seed(found: SeedSets, box: Point) -> list[float]:
@@ -186,9 +221,10 @@ def _by_seed(found: SeedSets, box: Point) -> list[float]:
 
 
 def welch_interval(of_a: Sequence[float], of_b: Sequence[float]) -> tuple[float, float]:
-    """The 95% t-interval of the mean of a less that of b, two seeds or more of each, whose variances may differ.
+    """Returns the 95% t-interval of the mean of a less that of b, whose variances may differ.
 
-    Welch (1947), with the degrees of freedom of Satterthwaite. It has no width where no seed differs.
+    Each has two seeds or more. The method is Welch's (1947), with the degrees of freedom of Satterthwaite. It has no
+    width where no seed differs.
     """
     errors = [statistics.variance(values) / len(values) for values in (of_a, of_b)]
     difference = statistics.fmean(of_a) - statistics.fmean(of_b)

@@ -1,1 +1,1 @@
-"""Publication figures: one column wide, the same table gives the same bytes."""
+"""This room draws publication figures: one column wide, and the same table gives the same bytes."""

@@ -1,4 +1,4 @@
-"""The figure of a sweep: parameters against quality, with frontier, confirmations, references and the limit."""
+"""This module draws a sweep: parameters against quality, with frontier, confirmations, references and the limit."""
 
 import textwrap
 
@@ -33,9 +33,15 @@ from analysis.wording import caption, headline, limit_label, number_range
 
 
 def pareto_figure(findings: Findings) -> Figure:
-    """Generator parameters against the rule's metric: frontier, fresh seeds, teacher, baselines and limit.
+    """Returns the figure of parameters against the rule's metric: frontier, fresh seeds, teacher, baselines and limit.
 
     Raises AnalysisError where no trial has finished.
+
+    >>> from analysis import LimitRule, example_trials, findings_of, pareto_figure
+    >>> table = example_trials(*({"width": n, "parameters": 1_000 * n, "fid": 80 / n} for n in (4, 8)))
+    >>> findings = findings_of(table, LimitRule(metric="fid", tolerance=1.0))
+    >>> pareto_figure(findings).axes[0].get_title(loc="left")
+    'digits: compression limit 1/12.5 (provisional)'
     """
     students = final_students(findings.table)
     if not len(students):
@@ -46,7 +52,7 @@ def pareto_figure(findings: Findings) -> Figure:
         axes.set(xscale="log", xlabel="generator parameters", ylabel=findings.metric.axis)
         if findings.metric.log:
             axes.set_yscale("log")
-        _draw_trials(axes, findings, students)
+        _draw_trials(axes, findings, students=students)
         _draw_references(axes, findings)
         _scale_axes(axes, findings)
         _draw_limit(axes, findings)
@@ -59,7 +65,7 @@ def pareto_figure(findings: Findings) -> Figure:
     return figure
 
 
-def _draw_trials(axes: Axes, findings: Findings, students: pa.Table) -> None:
+def _draw_trials(axes: Axes, findings: Findings, *, students: pa.Table) -> None:
     metric, frontier = findings.metric.name, findings.frontier
     axes.scatter(*_xy(students, metric), s=6, color=GREY, alpha=0.5, lw=0, label="finished trial", zorder=2)
     scratch = findings.table.filter(pc.and_(findings.table["final"], pc.equal(findings.table["mode"], Mode.SCRATCH)))

@@ -1,4 +1,4 @@
-"""Choosing the teacher among trained sizes, as the paper does: by FID, and by IS where FID cannot tell."""
+"""This module chooses the teacher among trained sizes, as the paper does: by FID, and by IS where FID cannot tell."""
 
 import math
 from collections.abc import Sequence
@@ -15,9 +15,14 @@ from analysis.figures.style import BLUE, GREY, ORANGE, STYLE
 TIE_STANDARD_ERRORS = 2.0
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Candidate:
-    """A trained teacher. `fid_error` is the standard deviation of its FID over evaluations at fresh latents."""
+    """A Candidate is a trained teacher; `fid_error` is its FID's standard deviation over evaluations at fresh latents.
+
+    >>> from analysis import Candidate
+    >>> Candidate(version="1", width=32, parameters=100_000, fid=5.0, fid_error=0.1, inception_score=9.0).width
+    32
+    """
 
     version: str
     width: int
@@ -31,10 +36,17 @@ class Candidate:
 
 
 def choose_teacher(candidates: Sequence[Candidate]) -> tuple[Candidate, list[Candidate]]:
-    """The chosen one, and those that FID cannot tell from the lowest (the chosen one among them).
+    """Returns the chosen candidate, and those that FID cannot tell from the lowest, the chosen one among them.
 
-    The rule: the lowest FID; of those within two standard errors of the difference, the highest IS.
+    The rule takes the lowest FID, and the highest IS among those within two standard errors of the difference.
     Raises AnalysisError without a candidate of finite FID.
+
+    >>> from analysis import Candidate, choose_teacher
+    >>> small = Candidate(version="1", width=32, parameters=25_000, fid=5.0, fid_error=0.1, inception_score=6.9)
+    >>> large = Candidate(version="2", width=64, parameters=99_000, fid=5.2, fid_error=0.1, inception_score=7.1)
+    >>> chosen, tied = choose_teacher([small, large])  # 0.2 lies within two standard errors, 0.28
+    >>> chosen.width, len(tied)
+    (64, 2)
     """
     finite = [candidate for candidate in candidates if math.isfinite(candidate.fid)]
     if not finite:
@@ -45,7 +57,13 @@ def choose_teacher(candidates: Sequence[Candidate]) -> tuple[Candidate, list[Can
 
 
 def selection_figure(candidates: Sequence[Candidate]) -> Figure:
-    """FID with its error, and IS, over the candidates' parameters; the chosen one is marked."""
+    """Returns the figure of FID with its error, and IS, over the candidates' parameters; the chosen one is marked.
+
+    >>> from analysis import Candidate, selection_figure
+    >>> only = Candidate(version="1", width=32, parameters=25_000, fid=5.0, fid_error=0.1, inception_score=6.9)
+    >>> selection_figure([only]).axes[0].get_title(loc="left")
+    'Chosen: width 32'
+    """
     chosen, _ = choose_teacher(candidates)
     ordered = sorted(candidates, key=lambda candidate: candidate.parameters)
     sizes = [candidate.parameters for candidate in ordered]

@@ -1,4 +1,4 @@
-"""The look of every figure: one column of a two-column paper wide, readable at that size, the same bytes each time."""
+"""This module gives every figure its look: as wide as one column of a paper, and the same bytes each time."""
 
 import io
 from collections.abc import Sequence
@@ -50,10 +50,17 @@ _METADATA: dict[str, dict[str, None]] = {
 }
 
 
-def save_figure(figure: Figure, stem: Path, formats: Sequence[str] = FORMATS) -> tuple[Path, ...]:
-    """Write STEM.png (DPI), STEM.svg and STEM.pdf, without dates, so that equal figures are equal files.
+def save_figure(figure: Figure, stem: Path, *, formats: Sequence[str] = FORMATS) -> tuple[Path, ...]:
+    """Writes STEM.png (DPI), STEM.svg and STEM.pdf, without dates, so that equal figures are equal files.
 
     Raises AnalysisError where they cannot be written.
+
+    >>> import tempfile
+    >>> from analysis import save_figure
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     paths = save_figure(Figure(figsize=(1, 1)), Path(folder) / "empty", formats=("png", "svg"))
+    ...     [path.name for path in paths if path.stat().st_size > 0]
+    ['empty.png', 'empty.svg']
     """
     paths = tuple(stem.with_suffix(f".{form}") for form in formats)
     with mpl.rc_context(STYLE):
@@ -70,21 +77,21 @@ def save_figure(figure: Figure, stem: Path, formats: Sequence[str] = FORMATS) ->
 
 
 def log_axis(axis: Axis, steps: Sequence[float] = (1, 2, 5)) -> None:
-    """A logarithmic axis with round numbers at `steps` of each decade, written out."""
+    """Makes an axis logarithmic, with round numbers at `steps` of each decade, written out."""
     axis.set_major_locator(LogLocator(subs=steps))
     axis.set_major_formatter(FuncFormatter(lambda value, _: shortened(value)))
     axis.set_minor_formatter(NullFormatter())
 
 
 def plain_axis(axis: Axis) -> None:
-    """A linear axis without offsets."""
+    """Makes an axis linear, without offsets."""
     formatter = ScalarFormatter(useOffset=False)
     formatter.set_scientific(False)
     axis.set_major_formatter(formatter)
 
 
 def shortened(value: float) -> str:
-    """1500 as `1.5 k`, 2e6 as `2 M`."""
+    """Returns 1500 as `1.5 k`, 2e6 as `2 M`."""
     for size, suffix in ((1e6, " M"), (1e3, " k")):
         if value >= size:
             return f"{value / size:g}{suffix}"
@@ -92,12 +99,12 @@ def shortened(value: float) -> str:
 
 
 def caption_below(figure: Figure, text: str) -> None:
-    """What the figure rests on, in small print under everything; wrapped by its writer."""
+    """Writes what the figure rests on in small print under everything; `text` has its own line breaks."""
     figure.supxlabel(text, fontsize=SMALL - 0.5, color="#555555")
 
 
 def ratio_axis(axes: Axes, total: float) -> None:
-    """The compression ratio above a logarithmic axis of parameters."""
+    """Draws the compression ratio above a logarithmic axis of parameters."""
 
     def inverse(value: Any) -> Any:
         return total / np.maximum(value, 1e-9)

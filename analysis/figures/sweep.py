@@ -1,4 +1,4 @@
-"""The figures beside the frontier: images, gains, sharpness, progress and importance. Same table, same bytes."""
+"""This module draws the figures beside the frontier: images, gains, sharpness, progress and importance."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -34,10 +34,16 @@ SCHEME_MARKERS = {Scheme.MSE: "s", Scheme.JOINT: "o", Scheme.SCRATCH: "x"}
 
 
 def sample_grid_figure(rows: Sequence[tuple[str, npt.NDArray[np.uint8]]]) -> Figure:
-    """Generators below each other, each column one latent.
+    """Returns the figure of generators below each other, each column one latent.
 
     Each row is a label and uint8 images NCHW with 1 or 3 channels; all rows have the same N.
     Raises AnalysisError for no rows and for images of another form.
+
+    >>> from analysis import sample_grid_figure
+    >>> images_NCHW = np.zeros((4, 1, 8, 8), dtype=np.uint8)
+    >>> figure = sample_grid_figure([("teacher", images_NCHW), ("1/10", images_NCHW)])
+    >>> [text.get_text() for text in figure.axes[0].texts]
+    ['teacher', '1/10']
     """
     require_images(rows)
     height, width = max(len(rows) * CELL_INCHES, 0.5), LABEL_INCHES + len(rows[0][1]) * CELL_INCHES
@@ -55,7 +61,7 @@ def sample_grid_figure(rows: Sequence[tuple[str, npt.NDArray[np.uint8]]]) -> Fig
 
 
 def _mosaic(rows: Sequence[tuple[str, npt.NDArray[np.uint8]]]) -> npt.NDArray[np.uint8]:
-    """All images as one of HWC with 3 channels, a white gap around each."""
+    """Returns all images as one of HWC with 3 channels, a white gap around each."""
     size = max(images_NCHW.shape[2] for _, images_NCHW in rows)
     gap = max(1, size // 16)
     lines = []
@@ -69,7 +75,7 @@ def _mosaic(rows: Sequence[tuple[str, npt.NDArray[np.uint8]]]) -> npt.NDArray[np
 
 
 def require_images(rows: Sequence[tuple[str, npt.NDArray[np.uint8]]]) -> None:
-    """Raise AnalysisError unless every row has uint8 images NCHW of 1 or 3 channels, as many as the first."""
+    """Raises AnalysisError unless every row has uint8 images NCHW of 1 or 3 channels, as many as the first."""
     if not rows:
         raise AnalysisError("A sample grid needs a generator", "none", "Let the sweep run on.")
     columns = len(rows[0][1])
@@ -81,7 +87,14 @@ def require_images(rows: Sequence[tuple[str, npt.NDArray[np.uint8]]]) -> None:
 
 
 def gain_figure(findings: Findings, gain: Gain) -> Figure:
-    """How many times better ours is than theirs at each size, with its interval over seeds and over all sizes."""
+    """Returns the figure of how many times better ours is at each size, with intervals over seeds and over all sizes.
+
+    >>> from analysis import LimitRule, Mode, example_trials, findings_of, gain_figure
+    >>> table = example_trials({"fid": 9.0}, {"mode": Mode.SCRATCH, "fid": 18.0})
+    >>> findings = findings_of(table, LimitRule(metric="fid", tolerance=1.0))
+    >>> gain_figure(findings, findings.gains["scratch"][0]).axes[0].get_ylabel()
+    'FID: times better'
+    """
 
     def draw(axes: Axes) -> None:
         sizes = [(size.parameters or 0, size.ratio, size.low, size.high) for size in gain.per_size]
@@ -103,9 +116,15 @@ def gain_figure(findings: Findings, gain: Gain) -> Figure:
 
 
 def sharpness_figure(findings: Findings) -> Figure:
-    """Variance of Laplacian against the teacher's, for MSE, joint and from scratch. 1 is the teacher's, and best.
+    """Returns the figure of sharpness relative to the teacher's, for MSE, joint and from scratch; 1 is best.
 
-    Raises AnalysisError where no trial has finished with one.
+    Sharpness is the Variance of Laplacian. Raises AnalysisError where no trial has finished with one.
+
+    >>> from analysis import LimitRule, example_trials, findings_of, sharpness_figure
+    >>> table = example_trials(*({"width": n, "parameters": 1_000 * n, "fid": 80 / n} for n in (4, 8)))
+    >>> findings = findings_of(table, LimitRule(metric="fid", tolerance=1.0))
+    >>> sharpness_figure(findings).axes[0].get_ylabel()
+    "sharpness / the teacher's"
     """
     shown = ["mode", "gan_weight", "final", "sharpness", "parameters"]
     rows = findings.table.select(shown).to_pylist()
@@ -132,7 +151,14 @@ def sharpness_figure(findings: Findings) -> Figure:
 
 
 def progress_figure(findings: Findings) -> Figure:
-    """How much of the quality-size plane the search dominated after so many images."""
+    """Returns the figure of how much of the plane of size and quality the search dominated after so many images.
+
+    >>> from analysis import LimitRule, example_trials, findings_of, progress_figure
+    >>> table = example_trials(*({"width": n, "parameters": 1_000 * n, "fid": 80 / n} for n in (4, 8)))
+    >>> findings = findings_of(table, LimitRule(metric="fid", tolerance=1.0))
+    >>> [axes.get_xlabel() for axes in progress_figure(findings).axes]
+    ['trials of the search', 'images seen by them [kimg]']
+    """
     progress = findings.progress
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(COLUMN_INCHES, 2.2), layout="constrained")
@@ -147,7 +173,16 @@ def progress_figure(findings: Findings) -> Figure:
 
 
 def importance_figure(findings: Findings, importances: Mapping[str, float]) -> Figure:
-    """How much of the variation of the metric each searched parameter explains (fANOVA, Hutter et al., 2014)."""
+    """Returns the figure of how much of the metric's variation each searched parameter explains.
+
+    `importances` are shares by name of the parameter (fANOVA, Hutter et al., 2014).
+
+    >>> from analysis import LimitRule, example_trials, findings_of, importance_figure
+    >>> table = example_trials(*({"width": n, "parameters": 1_000 * n, "fid": 80 / n} for n in (4, 8)))
+    >>> findings = findings_of(table, LimitRule(metric="fid", tolerance=1.0))
+    >>> importance_figure(findings, {"width": 0.9, "depth": 0.1}).axes[0].get_xlabel()
+    'share of the variation of log FID in the search'
+    """
     ordered = sorted(importances.items(), key=lambda item: (item[1], item[0]))
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(COLUMN_INCHES, 0.75 + 0.28 * len(ordered)), layout="constrained")

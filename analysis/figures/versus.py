@@ -1,4 +1,4 @@
-"""The figure of a comparison: both frontiers as steps, and above them which one is better where."""
+"""This module draws a comparison: both frontiers as steps, and above them which one is better where."""
 
 import matplotlib as mpl
 from matplotlib.axes import Axes
@@ -16,13 +16,19 @@ MARKERS = {"a": "o", "b": "s"}
 
 
 def versus_figure(comparison: Comparison) -> Figure:
-    """Cost against quality: the two frontiers, the teachers where they are known, and the better one of each range."""
+    """Returns the figure of cost against quality: both frontiers, known teachers, and the better one of each range.
+
+    >>> from analysis import compare, example_trials, versus_figure
+    >>> comparison = compare(example_trials({"sweep": "a"}), example_trials({"sweep": "b"}))
+    >>> versus_figure(comparison).axes[0].get_title(loc="left")
+    'a against b'
+    """
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(7.0, 5.2), layout="constrained")
         axes = figure.subplots()
         end = _end(comparison)
         for key, side in (("a", comparison.a), ("b", comparison.b)):
-            _draw_front(axes, side, key, end)
+            _draw_front(axes, side, key=key, end=end)
         _draw_teachers(axes, comparison)
         _scale_axes(axes, comparison)
         _draw_ranges(axes, comparison)
@@ -35,7 +41,7 @@ def versus_figure(comparison: Comparison) -> Figure:
     return figure
 
 
-def _draw_front(axes: Axes, side: Contender, key: str, end: float) -> None:
+def _draw_front(axes: Axes, side: Contender, *, key: str, end: float) -> None:
     x, y = ([point[axis] for point in side.front] for axis in (0, 1))
     # Up to the right edge: a frontier's last student is the best of all larger sizes too.
     axes.step([*x, max(end, x[-1])], [*y, y[-1]], where="post", color=COLOURS[key], lw=1.6, zorder=3)
@@ -51,7 +57,7 @@ def _draw_teachers(axes: Axes, comparison: Comparison) -> None:
 
 
 def _draw_ranges(axes: Axes, comparison: Comparison) -> None:
-    """A strip above the axes, in the colour of the better frontier; pale where the other has no student."""
+    """Draws a strip above the axes, in the colour of the better frontier; pale where the other has no student."""
     left, right = axes.get_xlim()
     for segment in comparison.segments:
         low, high = max(segment.low, left), right if segment.high is None else min(segment.high, right)

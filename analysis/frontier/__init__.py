@@ -1,1 +1,1 @@
-"""Which students no other dominates, over seeds and over time."""
+"""This room says which students no other dominates, over seeds and over time."""

@@ -1,4 +1,4 @@
-"""Attainment surfaces as a band that can be drawn: step functions at the same places, where both ends are known."""
+"""This module makes of attainment surfaces a band that can be drawn: step functions where both ends are known."""
 
 from dataclasses import dataclass
 
@@ -10,9 +10,9 @@ from analysis.frontier.attainment import Attainment, Point
 Floats = npt.NDArray[np.float64]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Band:
-    """What the fewest and the most seeds of an attainment reach at each place of the first objective.
+    """A Band has what the fewest and the most seeds of an attainment reach at each place of the first objective.
 
     Between two places x_P the values of the one before hold. `middle` is the surface between the two.
     """
@@ -28,17 +28,17 @@ class Band:
 
     @property
     def words(self) -> str:
-        """`attained by 1 to 5 of 5 seeds`, for a legend."""
+        """Returns `attained by 1 to 5 of 5 seeds`, for a legend."""
         return f"attained by {self.fewest} to {self.most} of {self.seeds} seeds"
 
     @property
     def middle_words(self) -> str:
-        """`attained by 3 of 5 seeds`, for a legend."""
+        """Returns `attained by 3 of 5 seeds`, for a legend."""
         return f"attained by {self.half} of {self.seeds} seeds"
 
 
 def band_of(attained: Attainment | None) -> Band | None:
-    """The band of an attainment over two objectives; None where there is none, or too many seeds failed for it."""
+    """Returns the band of an attainment over two objectives; None without one, or where too many seeds failed."""
     if attained is None or not all(attained.surfaces.values()):
         return None
     levels = sorted(attained.surfaces)

@@ -1,4 +1,4 @@
-"""How a search came on: what its students dominate, trial by trial and by what was spent."""
+"""This module says how a search came on: what its students dominate, trial by trial and by what was spent."""
 
 from bisect import bisect_left, bisect_right
 
@@ -7,7 +7,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from analysis.frontier.pareto import OBJECTIVES, objective_points, reference_of
-from analysis.schema import require_one_protocol, require_one_teacher
+from analysis.tables import require_one_protocol, require_one_teacher
 from analysis.trials import Floats, Trials
 
 FIRST_STRETCH, LONGEST_STRETCH = 64, 65_536  # points that are tried against one frontier
@@ -22,11 +22,16 @@ PROGRESS_SCHEMA = pa.schema(
 
 
 def search_progress(table: pa.Table, reference: tuple[float, float] | None = None) -> pa.Table:
-    """After each trial of the search, in their order: trials so far, kimg spent, and the dominated share.
+    """Returns a row for each trial of the search, in their order: trials so far, kimg spent, and the dominated share.
 
     `kimg` counts all trials, those that were stopped or failed among them. `share` is `dominated_share` of the final
     students so far; `reference` takes the place of the teacher's (parameters, FID). No row where there was no search.
     Raises AnalysisError for rows of several protocols, and without `reference` of several teachers.
+
+    >>> from analysis import example_trials, search_progress
+    >>> table = example_trials({"parameters": 50_000, "fid": 20.0}, {"parameters": 50_000, "fid": 15.0})
+    >>> search_progress(table).select(["trials", "kimg", "share"]).to_pydict()  # of a box up to (100,000, 25)
+    {'trials': [1, 2], 'kimg': [64.0, 128.0], 'share': [0.1, 0.2]}
     """
     trials = Trials(table)
     rows = np.flatnonzero(trials.is_search)
@@ -50,7 +55,7 @@ def search_progress(table: pa.Table, reference: tuple[float, float] | None = Non
 
 
 def _shares(points_N2: Floats, corner: tuple[float, float]) -> Floats:
-    """The share of the box up to `corner` that is dominated after each of the points; one with a NaN is none."""
+    """Returns the share of the box up to `corner` that is dominated after each point; one with a NaN adds nothing."""
     staircase, areas_N, begin, size = _Staircase(corner), np.zeros(len(points_N2)), 0, FIRST_STRETCH
     while begin < len(points_N2):
         # Few points of a long search are beyond the frontier before them: those of a stretch at once.
@@ -67,9 +72,9 @@ def _shares(points_N2: Floats, corner: tuple[float, float]) -> Floats:
 
 
 class _Staircase:
-    """A frontier of two objectives, the less the better, and its area up to a corner; a point at a time.
+    """A _Staircase is a frontier of two objectives, the less the better, and its area up to a corner.
 
-    A library would compute the whole area anew for each of the points.
+    It grows by a point at a time: a library would compute the whole area anew for each of the points.
     """
 
     def __init__(self, corner: tuple[float, float]) -> None:
@@ -79,14 +84,14 @@ class _Staircase:
         self.area = 0.0
 
     def would_grow(self, points_M2: Floats) -> npt.NDArray[np.bool_]:
-        """Which of the points `add` would not leave out now."""
+        """Returns which of the points `add` would not leave out now."""
         if not self._xs:
             return np.ones(len(points_M2), dtype=np.bool_)
         before = np.searchsorted(self._xs, points_M2[:, 0], side="right") - 1
         return (before < 0) | (np.array(self._ys)[before] > points_M2[:, 1])
 
     def add(self, x: float, y: float) -> None:
-        """Add a point. One beyond the corner, on it, or with a NaN changes nothing."""
+        """Adds a point. One beyond the corner, on it, or with a NaN changes nothing."""
         if not (x < self._right and y < self._top) or min(x, y) == float("-inf"):
             return
         before = bisect_right(self._xs, x) - 1  # the last one that is as small

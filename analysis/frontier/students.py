@@ -1,4 +1,4 @@
-"""Trials as students: several seeds of one student are one student, and fresh seeds stand beside searched ones.
+"""This module takes the seeds of one student together, and sets fresh seeds beside those of the search.
 
 Shapes: N trials, S students, V values of all students' seeds.
 """
@@ -25,9 +25,9 @@ _CONFIRMED = {
 }
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Student:
-    """A student with what its seeds measured.
+    """A Student has what its seeds measured.
 
     `failed` seeds diverged, ended with an error, or measured nothing finite. In the median they count as worse
     than any other, so that a student holds a rule only where most of its seeds do.
@@ -47,12 +47,12 @@ class Student:
         return len(self.values) + self.failed
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Students:
-    """Many students, smallest first, as arrays; an index gives one as a Student.
+    """Students are many of them as arrays, smallest first; an index gives one as a Student.
 
     `row_S` is the place in the table of the seed nearest to the median, `code_S` the student's in
-    `Trials.student`. The measured values of student s are those of values_V from start_S on, measured_S in number.
+    `Trials.student`. The measured values of student s are measured_S many of values_V, from start_S on.
     """
 
     trials: Trials
@@ -71,7 +71,8 @@ class Students:
     def __getitem__(self, index: int) -> Student:
         values = tuple(self.values_of(index).tolist())
         row = self.trials.row(int(self.row_S[index]))
-        return Student(row, values, int(self.failed_S[index]), float(self.median_S[index]))
+        failed, median = int(self.failed_S[index]), float(self.median_S[index])
+        return Student(row=row, values=values, failed=failed, median=median)
 
     def __iter__(self) -> Iterator[Student]:
         return (self[index] for index in range(len(self)))
@@ -81,20 +82,20 @@ class Students:
         return self.measured_S + self.failed_S
 
     def values_of(self, index: int) -> Floats:
-        """What the seeds of one student measured."""
+        """Returns what the seeds of one student measured."""
         start = int(self.start_S[index])
         return self.values_V[start : start + int(self.measured_S[index])]
 
     def take(self, which: Ints | Mask) -> "Students":
-        """Those at some places, or where a mask is true."""
+        """Returns the students at some places, or where a mask is true."""
         names = ("row_S", "code_S", "parameters_S", "median_S", "failed_S", "measured_S", "start_S")
         return replace(self, **{name: getattr(self, name)[which] for name in names})
 
 
-def students_of(trials: Trials, which: Mask, column: Column) -> Students:
-    """The students of the rows that `which` marks, smallest first.
+def students_of(trials: Trials, which: Mask, *, column: Column) -> Students:
+    """Returns the students of the rows that `which` marks, smallest first.
 
-    Each seed once: the finished row of it, where there is one.
+    A seed counts once: by its finished row, where there is one.
     """
     rows = np.flatnonzero(which)
     parameters_N = trials.integers("parameters")
@@ -114,7 +115,7 @@ def students_of(trials: Trials, which: Mask, column: Column) -> Students:
     measured = is_measured[rows]
     values = trials.numbers(column.name)[rows]
     worst = -np.inf if column.higher_is_better else np.inf
-    median_S, nearest_S = _medians(np.where(measured, values, worst), measured, counts_S, starts_S)
+    median_S, nearest_S = _medians(np.where(measured, values, worst), measured, counts_S=counts_S, starts_S=starts_S)
     measured_S = np.bincount(group[measured], minlength=len(counts_S))
     return Students(
         trials=trials,
@@ -130,33 +131,46 @@ def students_of(trials: Trials, which: Mask, column: Column) -> Students:
 
 
 def searched_students(table: pa.Table, metric: str = "fid") -> pa.Table:
-    """A row for each final student of the search: of several seeds the one nearest to the median of `metric`.
+    """Returns a row for each final student of the search: of several seeds the one nearest to the median of `metric`.
 
-    Of all phases where no student of the search has finished.
+    Where no student of the search has finished, the students are those of all phases.
+
+    >>> from analysis import example_trials, searched_students
+    >>> table = example_trials(*({"seed": seed, "fid": fid} for seed, fid in enumerate([8.0, 30.0, 9.0])))
+    >>> searched_students(table)["fid"].to_pylist()
+    [9.0]
     """
     return table.take(final_searched(Trials(table), column_of(metric)).row_S)
 
 
 def final_searched(trials: Trials, column: Column) -> Students:
-    """The final students of the search, and of all phases where no student of the search has finished."""
+    """Returns the final students of the search, and of all phases where no student of the search has finished."""
     final = trials.is_finished & trials.is_distilled
     searched = final & trials.is_search
-    return students_of(trials, searched if searched.any() else final, column)
+    return students_of(trials, searched if searched.any() else final, column=column)
 
 
-def student_frontier(table: pa.Table, metric: str = "fid", cost: str = "parameters") -> pa.Table:
-    """The Pareto frontier of the searched students, smallest first, so that one lucky seed does not decide it."""
+def student_frontier(table: pa.Table, metric: str = "fid", *, cost: str = "parameters") -> pa.Table:
+    """Returns the Pareto frontier of the searched students, smallest first, so that one lucky seed does not decide it.
+
+    >>> from analysis import example_trials, pareto_frontier, student_frontier
+    >>> small = [{"width": 2, "parameters": 2_000, "seed": seed, "fid": fid} for seed, fid in enumerate([5, 30, 31])]
+    >>> large = [{"width": 4, "parameters": 4_000, "seed": seed, "fid": 20} for seed in range(3)]
+    >>> table = example_trials(*small, *large)
+    >>> pareto_frontier(table)["parameters"].to_pylist(), student_frontier(table)["parameters"].to_pylist()
+    ([2000], [2000, 4000])
+    """
     return frontier_of(final_searched(Trials(table), column_of(metric)), (cost, metric))
 
 
 def frontier_of(students: Students, objectives: tuple[str, str]) -> pa.Table:
-    """The rows of those students that no other dominates, in ascending order of the first objective."""
+    """Returns the rows of the students that no other dominates, in ascending order of the first objective."""
     table = students.trials.table
-    return table.take(nondominated_rows(table, students.row_S, objectives))
+    return table.take(nondominated_rows(table, students.row_S, objectives=objectives))
 
 
 def confirmed_students(table: pa.Table, metric: str = "fid") -> pa.Table:
-    """The searched students that fresh seeds finished for, with the columns of `with_confirmations`, smallest first."""
+    """Returns the searched students with a finished fresh seed, smallest first, with `with_confirmations`' columns."""
     trials, column = Trials(table), column_of(metric)
     searched, fresh = final_searched(trials, column), fresh_students(trials, column)
     rows = searched.row_S[np.isin(searched.code_S, fresh.code_S)]  # copies no row that has none
@@ -165,23 +179,29 @@ def confirmed_students(table: pa.Table, metric: str = "fid") -> pa.Table:
     return students.sort_by([("parameters", "ascending"), ("trial", "ascending")])
 
 
-def with_confirmations(students: pa.Table, table: pa.Table, metric: str = "fid") -> pa.Table:
-    """`students` with what fresh seeds say of each beside it.
+def with_confirmations(students: pa.Table, table: pa.Table, *, metric: str = "fid") -> pa.Table:
+    """Returns `students` with what fresh seeds say of each beside it.
 
-    Columns confirmed (the median of `metric`, a failed seed counting as worse than any; null where most failed),
-    confirmed_low and confirmed_high (the range of what was measured), confirmed_seeds (how many were measured) and
-    confirmed_failed (how many failed); all null where nothing was confirmed.
+    The columns are confirmed (the median of `metric`, a failed seed counting as worse than any; null where most
+    failed), confirmed_low and confirmed_high (the range of what was measured), confirmed_seeds (how many were measured)
+    and confirmed_failed (how many failed); all null where nothing was confirmed.
+
+    >>> from analysis import Phase, example_trials, searched_students, with_confirmations
+    >>> fresh = [{"phase": Phase.CONFIRM, "seed": 100 + number, "fid": fid} for number, fid in enumerate([9.0, 11.0])]
+    >>> table = example_trials({"fid": 8.0}, *fresh)
+    >>> with_confirmations(searched_students(table), table).select(["fid", "confirmed", "confirmed_seeds"]).to_pylist()
+    [{'fid': 8.0, 'confirmed': 10.0, 'confirmed_seeds': 2}]
     """
     return with_fresh(students, fresh_students(Trials(table), column_of(metric)))
 
 
 def fresh_students(trials: Trials, column: Column) -> Students:
-    """The students of the fresh seeds."""
-    return students_of(trials, trials.is_result & trials.is_confirm, column)
+    """Returns the students of the fresh seeds."""
+    return students_of(trials, trials.is_result & trials.is_confirm, column=column)
 
 
 def with_fresh(students: pa.Table, fresh: Students) -> pa.Table:
-    """`with_confirmations` by students of fresh seeds that are known."""
+    """Returns what `with_confirmations` does, for students of fresh seeds that are known."""
     known = fresh.trials.table.select(STUDENT).take(fresh.row_S)
     both = pa.concat_tables([known, students.select(STUDENT)])
     codes = codes_of([both[name] for name in STUDENT])
@@ -208,7 +228,7 @@ def _confirmations(fresh: Students) -> dict[str, pa.Array]:
 
 
 def _row_of_each_seed(codes: Ints, measured: Mask) -> Ints:
-    """The place of the first measured row of each code, or else of its last, by the codes' first places."""
+    """Returns the place of the first measured row of each code, or else of its last, by the codes' first places."""
     chosen = last_of_each(codes)
     first_measured = by_code(codes)
     places = np.flatnonzero(measured)[::-1]
@@ -217,10 +237,10 @@ def _row_of_each_seed(codes: Ints, measured: Mask) -> Ints:
     return np.where(found >= 0, found, chosen)
 
 
-def _medians(values: Floats, measured: Mask, counts_S: Ints, starts_S: Ints) -> tuple[Floats, Ints]:
-    """Each student's median, and the place of the first measured value that is nearest to it.
+def _medians(values: Floats, measured: Mask, *, counts_S: Ints, starts_S: Ints) -> tuple[Floats, Ints]:
+    """Returns each student's median, and the place of the first measured value that is nearest to it.
 
-    A student's values lie side by side. Those with the same number of seeds are worked out together.
+    A student's values lie side by side. Students with the same number of seeds are worked out together.
     """
     median_S, nearest_S = np.empty(len(counts_S)), np.empty(len(counts_S), dtype=np.int64)
     for count in np.unique(counts_S):
@@ -230,7 +250,7 @@ def _medians(values: Floats, measured: Mask, counts_S: Ints, starts_S: Ints) -> 
         middle = [(count - 1) // 2, count // 2]
         low, high = np.partition(own, middle, axis=1)[:, middle].T
         median = (low + high) / 2
-        # Of a student most of whose seeds failed all are as near.
+        # Where most seeds of a student failed, all are as near.
         at = np.where(np.isfinite(median), median, 0.0)[:, None]
         apart = np.where(measured[places] & np.isfinite(median)[:, None], np.abs(own - at), 0.0)
         apart[~measured[places]] = np.inf

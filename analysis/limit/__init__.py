@@ -1,1 +1,1 @@
-"""How small a student may be and still hold the rule, and how sure that is."""
+"""This room says how small a student may be and still hold the rule, and how sure that is."""

@@ -1,4 +1,4 @@
-"""Where quality begins to fall away faster: the corner of two lines through the curve of quality over size.
+"""This module finds where quality begins to fall away faster: the corner of two lines through quality over size.
 
 Sizes are natural logarithms of parameters, one for each observation; values are turned so that lower is better.
 Shapes: N observations, M of them or of their means, T corners tried, R repetitions.
@@ -20,12 +20,21 @@ MOST_APART = 2_000  # observations whose noise is drawn one by one
 FEWEST_SIZES = 5
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class BreakPoint:
-    """The corner in parameters, as a compression ratio, with its interval in parameters.
+    """A BreakPoint is the corner in parameters and as a compression ratio, with its interval in parameters.
 
     Slopes are those of the log quality (the quality itself, for one that is not averaged by its logarithm) over
-    the log of the parameters; `p_value` is of a straight line.
+    the log of the parameters; `p_value` is that of a straight line.
+
+    >>> from analysis import LimitRule, compression_limit, example_trials
+    >>> sizes = [1_000 * 2**n for n in range(9)]
+    >>> fids = [2_000 / min(size, 16_000) ** 0.5 for size in sizes]  # flat from 16,000 parameters on
+    >>> seeds = [{"seed": seed, "width": 2**n, "parameters": size, "fid": fid - 0.001 * n + 0.001 * seed}
+    ...          for n, (size, fid) in enumerate(zip(sizes, fids)) for seed in range(2)]
+    >>> found = compression_limit(example_trials(*seeds), LimitRule(threshold=30.0)).break_point
+    >>> round(found.parameters, -3), round(found.slope_below, 2), abs(round(found.slope_above, 2))
+    (16000.0, -0.5, 0.0)
     """
 
     parameters: float
@@ -36,9 +45,9 @@ class BreakPoint:
     p_value: float
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Corner:
-    """Two lines that meet at `size`; `low` and `high` bound it, None where open."""
+    """A Corner is where two lines meet, at `size`; `low` and `high` bound it, None where open."""
 
     size: float
     low: float | None
@@ -48,11 +57,12 @@ class Corner:
     p_value: float
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class _Sample:
-    """Observations, or the means of several: `values_M` and designs are multiplied by the roots of their numbers.
+    """A _Sample has observations, or means of several, which are multiplied by the roots of their numbers.
 
-    `within` is the sum of squares about these means, and `free_within` its degrees of freedom.
+    Designs are multiplied by the same `roots_M`. `within` is the sum of squares about the means, and `free_within` its
+    degrees of freedom.
     """
 
     sizes_M: Floats
@@ -62,13 +72,13 @@ class _Sample:
     free_within: int
 
 
-def find_corner(sizes_N: Floats, values_N: Floats, level: float = LEVEL) -> Corner | str:
-    """The corner of the best two lines that meet, the steeper below it, or in words why there is none to state.
+def find_corner(sizes_N: Floats, values_N: Floats, *, level: float = LEVEL) -> Corner | str:
+    """Returns the corner of the best two lines that meet, the steeper below it, or in words why there is none to state.
 
-    Least squares, profiled over the corner; its interval holds the corners that an F test with 1 and N - 4
-    degrees of freedom does not tell from the best. Whether there is a corner at all is tested by the largest F
-    over the corners (Davies 1987), against the same of REPETITIONS straight lines with the same sizes and normal
-    noise: exact for such noise, whatever its amount. The same input gives the same answer.
+    The method is least squares, profiled over the corner; its interval holds the corners that an F test with 1 and N -
+    4 degrees of freedom does not tell from the best. Whether there is a corner at all is tested by the largest F over
+    the corners (Davies 1987), against the same of REPETITIONS straight lines with the same sizes and normal noise:
+    exact for such noise, whatever its amount. The same input gives the same answer.
     """
     distinct = np.unique(sizes_N)
     if len(distinct) < FEWEST_SIZES:
@@ -102,22 +112,24 @@ def find_corner(sizes_N: Floats, values_N: Floats, level: float = LEVEL) -> Corn
 
 
 def _sample(sizes_N: Floats, values_N: Floats) -> _Sample:
-    """Observations as they are, and of more than MOST_APART the means of each size.
+    """Returns observations as they are, or where there are more than MOST_APART the means of each size.
 
     Least squares on lines over the size knows nothing of a size's observations but their number, their mean, and the
     sum of squares about it.
     """
     if len(sizes_N) <= MOST_APART:
-        return _Sample(sizes_N, values_N, np.ones(len(sizes_N)), 0.0, 0)
+        ones_N = np.ones(len(sizes_N))
+        return _Sample(sizes_M=sizes_N, values_M=values_N, roots_M=ones_N, within=0.0, free_within=0)
     sizes_M, size_N, counts_M = np.unique(sizes_N, return_inverse=True, return_counts=True)
     means_M = np.bincount(size_N, values_N) / counts_M
     within = float(((values_N - means_M[size_N]) ** 2).sum())
     roots_M = np.sqrt(counts_M)
-    return _Sample(sizes_M, roots_M * means_M, roots_M, within, len(sizes_N) - len(sizes_M))
+    free_within = len(sizes_N) - len(sizes_M)
+    return _Sample(sizes_M=sizes_M, values_M=roots_M * means_M, roots_M=roots_M, within=within, free_within=free_within)
 
 
 def _hinges(sample: _Sample) -> tuple[Floats, Floats]:
-    """The corners tried, away from both ends, and for each the unit vector along which two lines differ from one."""
+    """Returns the corners tried, away from both ends, and the unit vectors along which two lines differ from one."""
     sizes_M = sample.sizes_M
     distinct = np.unique(sizes_M)
     margin = MARGIN * (distinct[-1] - distinct[0])
@@ -129,13 +141,13 @@ def _hinges(sample: _Sample) -> tuple[Floats, Floats]:
 
 
 def _without_line(sample: _Sample, values: Floats) -> Floats:
-    """`values`, of which the first axis is M, without their best straight line."""
+    """Returns `values`, of which the first axis is M, without their best straight line."""
     basis, _ = np.linalg.qr(np.stack([sample.roots_M, sample.roots_M * sample.sizes_M], axis=1))
     return np.asarray(values - basis @ (basis.T @ values), dtype=np.float64)
 
 
 def _outermost(corners_T: Floats, excess_T: Floats) -> float | None:
-    """Where along the corners the excess is first zero or less; None where it begins so."""
+    """Returns where along the corners the excess is first zero or less; None where it begins so."""
     first = int(np.argmax(excess_T <= 0))
     if first == 0:
         return None
@@ -144,14 +156,19 @@ def _outermost(corners_T: Floats, excess_T: Floats) -> float | None:
 
 
 def _p_value(share: float, sample: _Sample) -> float:
-    """How often noise about a straight line has a corner that explains at least `share` of what the line leaves."""
-    shares = _null_shares(tuple(sample.sizes_M.tolist()), tuple(sample.roots_M.tolist()), sample.free_within)
+    """Returns how often noise about a line has a corner that explains at least `share` of what the line leaves."""
+    shares = _null_shares(
+        tuple(sample.sizes_M.tolist()), tuple(sample.roots_M.tolist()), free_within=sample.free_within
+    )
     return float((1 + np.count_nonzero(shares >= share)) / (1 + len(shares)))
 
 
 @functools.lru_cache(maxsize=64)
-def _null_shares(sizes: tuple[float, ...], roots: tuple[float, ...], free_within: int) -> Floats:
-    sample = _Sample(np.array(sizes), np.zeros(len(sizes)), np.array(roots), 0.0, free_within)
+def _null_shares(sizes: tuple[float, ...], roots: tuple[float, ...], *, free_within: int) -> Floats:
+    nothing_M = np.zeros(len(sizes))
+    sample = _Sample(
+        sizes_M=np.array(sizes), values_M=nothing_M, roots_M=np.array(roots), within=0.0, free_within=free_within
+    )
     random = np.random.default_rng(0)
     noise_MR = _without_line(sample, random.standard_normal((len(sizes), REPETITIONS)))
     within_R = random.chisquare(free_within, REPETITIONS) if free_within else np.zeros(REPETITIONS)

@@ -1,4 +1,4 @@
-"""Which students are worth trying again: those around the limit, and those on the frontier."""
+"""This module says which students are worth trying again: those around the limit, and those on the frontier."""
 
 from typing import Any
 
@@ -14,14 +14,20 @@ from analysis.schemes import Row
 from analysis.trials import Ints, Trials
 
 
-def limit_candidates(table: pa.Table, rule: LimitRule, around: int, whole_frontier: bool) -> pa.Table:
-    """Searched final students to confirm, each once whatever its seeds, smallest first.
+def limit_candidates(table: pa.Table, rule: LimitRule, *, around: int, whole_frontier: bool) -> pa.Table:
+    """Returns the searched final students to confirm, each once whatever its seeds, smallest first.
 
-    Judged by the median of the rule's metric over their seeds. The `around` students on each side of the rule's
-    threshold that are nearest to it (as a ratio, where the metric is averaged by logarithm); the two of the frontier
-    of parameters and the metric between which the threshold lies; and with `whole_frontier` all of that frontier. A
-    sweep's best row is the luckiest of many; fresh seeds of its neighbours tell how lucky. Raises AnalysisError for
-    rows of several protocols or teachers.
+    They are judged by the median of the rule's metric over their seeds. Chosen are the `around` students on each side
+    of the rule's threshold that are nearest to it (as a ratio, where the metric is averaged by logarithm); the two of
+    the frontier of parameters and the metric between which the threshold lies; and with `whole_frontier` all of that
+    frontier. A sweep's best row is the luckiest of many; fresh seeds of its neighbours tell how lucky. Raises
+    AnalysisError for rows of several protocols or teachers.
+
+    >>> from analysis import LimitRule, example_trials, limit_candidates
+    >>> table = example_trials(*({"width": n, "parameters": 1_000 * n, "fid": 80.0 / 2**n} for n in range(1, 7)))
+    >>> rule = LimitRule(metric="fid", tolerance=1.0)  # at most 10, which 3,000 parameters just hold
+    >>> limit_candidates(table, rule, around=1, whole_frontier=False)["parameters"].to_pylist()
+    [2000, 3000]
     """
     searched = table.filter(pc.equal(table["phase"], Phase.SEARCH.value))
     judgement = judge(Trials(searched), rule.column)
@@ -29,11 +35,11 @@ def limit_candidates(table: pa.Table, rule: LimitRule, around: int, whole_fronti
     if not len(students):
         return table.schema.empty_table()
     threshold = rule.threshold_for(students[0].row)
-    chosen = [around_the_crossing(judgement.frontier, rule, threshold)]
+    chosen = [around_the_crossing(judgement.frontier, rule, threshold=threshold)]
     holding_S = rule.holding(students.median_S, threshold)
     for side_S in (holding_S, ~holding_S):
         side = students.take(side_S & np.isfinite(students.median_S))
-        chosen.append(side.take(_by_distance(side, rule, threshold)[:around]))
+        chosen.append(side.take(_by_distance(side, rule, threshold=threshold)[:around]))
     rows = [row for side in chosen for row in searched.take(side.row_S).to_pylist()]
     rows += student_frontier(searched, rule.metric).to_pylist() if whole_frontier else []
     return pa.Table.from_pylist(
@@ -41,8 +47,8 @@ def limit_candidates(table: pa.Table, rule: LimitRule, around: int, whole_fronti
     )
 
 
-def _by_distance(students: Students, rule: LimitRule, threshold: float) -> Ints:
-    """The places of the students, those nearest to the threshold first."""
+def _by_distance(students: Students, rule: LimitRule, *, threshold: float) -> Ints:
+    """Returns the places of the students, those nearest to the threshold first."""
     apart_S = np.abs(turned_values(students.median_S, rule.column) - turn(threshold, rule.column))
     return np.argsort(apart_S, kind="stable")
 

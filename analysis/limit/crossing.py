@@ -1,11 +1,11 @@
-"""Where a noisy falling curve crosses a threshold, and between which sizes that may lie.
+"""This module finds where a noisy falling curve crosses a threshold, and between which sizes that may lie.
 
 Sizes are natural logarithms of parameters, rising. Values are qualities turned so that lower is better, on
 the scale on which they are averaged. Shapes: K sizes, G points of a grid over them.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -22,22 +22,33 @@ ROUNDING = 1e-12
 
 @dataclass(frozen=True)
 class Interval:
-    """Between which sizes a limit lies with probability `level`, in parameters. None: open, beyond the sizes tried."""
+    """An Interval says between which sizes, in parameters, a limit lies with probability `level`.
+
+    An end is None where it is open: it lies beyond the sizes that were tried.
+
+    >>> from analysis import Interval
+    >>> Interval(3_800.0, None).level
+    0.95
+    """
 
     low: float | None
     high: float | None
+    _: KW_ONLY
     level: float = LEVEL
 
 
 def falling_curve(means_K: Floats, weights_K: Floats) -> Floats:
-    """The least-squares fit among all that never rise with size (isotonic regression)."""
+    """Returns the least-squares fit among all that never rise with size (isotonic regression)."""
     return np.asarray(isotonic_regression(means_K, weights=weights_K, increasing=False).x, dtype=np.float64)
 
 
-def crossing(sizes_K: Floats, fitted_K: Floats, threshold: float) -> float | None:
-    """The smallest size at which a falling curve, linear between its sizes, is at most `threshold`.
+def crossing(sizes_K: Floats, fitted_K: Floats, *, threshold: float) -> float | None:
+    """Returns the smallest size at which a falling curve is at most `threshold`; None where it never is.
 
-    Of a curve that is everywhere at most it, its smallest size; None of one that never is.
+    The curve is linear between its sizes. Where it is at most `threshold` everywhere, that is its smallest size.
+
+    >>> crossing(np.array([1.0, 2.0, 3.0]), np.array([5.0, 3.0, 1.0]), threshold=2.0)
+    2.5
     """
     holding = np.flatnonzero(fitted_K <= threshold + ROUNDING)
     if not len(holding):
@@ -51,10 +62,10 @@ def crossing(sizes_K: Floats, fitted_K: Floats, threshold: float) -> float | Non
 
 
 def interpolations(sizes_K: Floats) -> tuple[Floats, Floats, Floats]:
-    """A grid over the sizes, and two ways (G, K) to weight the sizes' means to a curve at each of its points.
+    """Returns a grid over the sizes, and two ways (G, K) to weight the sizes' means to a curve at each of its points.
 
-    First straight lines between neighbours, off where the curve bends between two sizes; then the cubic whose slope
-    at a size is that of the parabola through it and its neighbours, off around a corner.
+    The first is straight lines between neighbours, off where the curve bends between two sizes; the second is the cubic
+    whose slope at a size is that of the parabola through it and its neighbours, off around a corner.
     """
     unit_KK, steps_K = np.eye(len(sizes_K)), np.diff(sizes_K)
     slopes_KK = np.diff(unit_KK, axis=0) / steps_K[:, None]
@@ -71,11 +82,11 @@ def interpolations(sizes_K: Floats) -> tuple[Floats, Floats, Floats]:
 
 
 def local_noise(squares_K: Floats, degrees_K: Floats) -> tuple[Floats, Floats]:
-    """Variance and its degrees of freedom in each of the K - 1 stretches between neighbouring sizes.
+    """Returns the variance and its degrees of freedom in each of the K - 1 stretches between neighbouring sizes.
 
-    Pooled over the two sizes on each side; at the ends, where one side has one, over one on each, so that noise
-    that grows towards small sizes, as that of GANs does, is not taken from the larger ones alone. Where those have
-    no degrees of freedom all sizes serve. `squares_K` are sums of squared deviations from the size's mean.
+    They are pooled over the two sizes on each side; at the ends, where one side has one, over one on each, so that
+    noise that grows towards small sizes, as that of GANs does, is not taken from the larger ones alone. Where those
+    have no degrees of freedom all sizes serve. `squares_K` are sums of squared deviations from the size's mean.
     """
     last = len(squares_K) - 2
     stretches = [slice(i, i + 2) if i in (0, last) else slice(i - 1, i + 3) for i in range(last + 1)]
@@ -87,15 +98,16 @@ def local_noise(squares_K: Floats, degrees_K: Floats) -> tuple[Floats, Floats]:
 def crossing_interval(
     sizes_K: Floats,
     values: Sequence[Floats],
+    *,
     threshold: float,
     degrees_K: Floats | None = None,
     level: float = LEVEL,
 ) -> tuple[float | None, float | None] | None:
-    """The sizes around the crossing at which a t test does not tell the curve from `threshold`, as (low, high).
+    """Returns the sizes around the crossing at which a t test does not tell the curve from `threshold`, as (low, high).
 
-    `values` are the seeds' at each size; `degrees_K` their degrees of freedom where that is not one less than
-    their number. An end is None where it lies beyond the sizes; a curve that never holds the threshold is taken to
-    cross at its largest size. Returns None where there are fewer than two sizes or no size has several seeds.
+    `values` are those of the seeds at each size; `degrees_K` are their degrees of freedom, where these are not one less
+    than the number of values. An end is None where it lies beyond the sizes; a curve that never holds the threshold is
+    taken to cross at its largest size. Returns None where there are fewer than two sizes or no size has several seeds.
 
     This is Fieller's argument for an interpolated curve in place of a line. At a size p the curve f(p) is midway
     between the two `interpolations` of the means; its reach is the root of (t s)^2 + d^2 with the standard error s
@@ -119,16 +131,16 @@ def crossing_interval(
     u = np.linspace(0, 1, STEPS + 1)
     reach_G = np.hypot(noise_G, BEND * (apart_K1 * 4 * u * (1 - u)).reshape(-1))
     above_G = middle_GK @ means_K - threshold
-    at = crossing(sizes_K, falling_curve(means_K, counts_K), threshold)
+    at = crossing(sizes_K, falling_curve(means_K, counts_K), threshold=threshold)
     start = float(sizes_K[-1]) if at is None else at
     up = grid_G >= start
-    low = _end(start, grid_G[~up][::-1], (above_G - reach_G)[~up][::-1])
-    high = _end(start, grid_G[up], -(above_G + reach_G)[up])
+    low = _end(start, grid_G[~up][::-1], excess_G=(above_G - reach_G)[~up][::-1])
+    high = _end(start, grid_G[up], excess_G=-(above_G + reach_G)[up])
     return low, high
 
 
-def _end(start: float, grid_G: Floats, excess_G: Floats) -> float | None:
-    """Where along the grid, which leads away from `start`, the excess first becomes positive; None where never."""
+def _end(start: float, grid_G: Floats, *, excess_G: Floats) -> float | None:
+    """Returns where along the grid, which leads away from `start`, the excess first is positive; None if never."""
     outside = np.flatnonzero(excess_G > ROUNDING)
     if not len(outside):
         return None

@@ -1,4 +1,4 @@
-"""From the table of trials to the compression limit."""
+"""This module goes from the table of trials to the compression limit."""
 
 import math
 from collections.abc import Sequence
@@ -24,22 +24,28 @@ FRESH_SEEDS = 5  # that the remedy advises
 
 
 def compression_limit(table: pa.Table, rule: LimitRule) -> CompressionLimit:
-    """The size at which quality crosses the threshold of `rule`, its 95% interval, and the break of the curve.
+    """Returns the size at which quality crosses the threshold of `rule`, its 95% interval, and the break of the curve.
 
     Confirmed rows alone are judged where there are any (`judging.judge`). The curve is the isotonic regression of
     the seeds' mean (log) quality over the logarithm of the parameters; the interval is `crossing.crossing_interval`
     and needs two seeds at each size. Raises AnalysisError for rows of several protocols or several teachers.
+
+    >>> from analysis import LimitRule, compression_limit, example_trials
+    >>> table = example_trials(*({"width": n, "parameters": 1_000 * n, "fid": 80 / n} for n in (2, 4, 8, 16)))
+    >>> limit = compression_limit(table, LimitRule(metric="fid", tolerance=1.0))  # at most 10: the teacher has 5
+    >>> limit.parameters, limit.ratio
+    (8000, 12.5)
     """
     return limit_of(judge(Trials(table), rule.column), rule)
 
 
 def limit_of(judgement: Judgement, rule: LimitRule) -> CompressionLimit:
-    """`compression_limit` of rows that are judged."""
+    """Returns what `compression_limit` does, for rows that are judged."""
     trials, column = judgement.students.trials, rule.column
     finished = np.flatnonzero(trials.is_finished & trials.is_distilled)
     first = trials.row(int(finished[0])) if len(finished) else None
     if first is None or not pc.is_valid(trials.table[rule.metric]).to_numpy()[finished].any():
-        return _nothing_to_judge(rule, first, judgement)
+        return _nothing_to_judge(rule, first, judgement=judgement)
     threshold = rule.threshold_for(first)
     base = CompressionLimit(
         rule=rule,
@@ -61,17 +67,17 @@ def limit_of(judgement: Judgement, rule: LimitRule) -> CompressionLimit:
     limit = _with_remarks(_with_student(base, judgement), judgement)
     if not len(judgement.curve):
         return limit
-    values, degrees_K = curve_values(judgement.curve, column, threshold)
+    values, degrees_K = curve_values(judgement.curve, column, threshold=threshold)
     sizes_K = np.log(judgement.curve.parameters_S)
     fitted_K = falling_curve(np.array([each.mean() for each in values]), np.array([len(each) for each in values]))
     points = zip(judgement.curve, values, fitted_K, strict=True)
-    curve = tuple(_point(student, each, float(fitted), column) for student, each, fitted in points)
-    limit = _with_crossing(replace(limit, curve=curve), sizes_K, fitted_K, judgement)
-    limit = _with_interval(limit, sizes_K, values, degrees_K)
-    return _with_break(limit, judgement.curve, values)
+    curve = tuple(_point(student, each, fitted=float(fitted), column=column) for student, each, fitted in points)
+    limit = _with_crossing(replace(limit, curve=curve), judgement, sizes_K=sizes_K, fitted_K=fitted_K)
+    limit = _with_interval(limit, sizes_K, values=values, degrees_K=degrees_K)
+    return _with_break(limit, judgement.curve, values=values)
 
 
-def _nothing_to_judge(rule: LimitRule, row: dict[str, Any] | None, judgement: Judgement) -> CompressionLimit:
+def _nothing_to_judge(rule: LimitRule, row: dict[str, Any] | None, *, judgement: Judgement) -> CompressionLimit:
     why = "no finished student has the rule's metric" if row else "no student has reached its full budget"
     return CompressionLimit(
         rule=rule,
@@ -90,7 +96,7 @@ def _nothing_to_judge(rule: LimitRule, row: dict[str, Any] | None, judgement: Ju
 
 
 def _with_student(limit: CompressionLimit, judgement: Judgement) -> CompressionLimit:
-    """With the smallest student whose median holds; of one size the best."""
+    """Returns the limit with the smallest student whose median holds; of one size the best."""
     assert limit.threshold is not None
     students = judgement.students
     holding = students.take(limit.rule.holding(students.median_S, limit.threshold))
@@ -110,9 +116,9 @@ def _with_student(limit: CompressionLimit, judgement: Judgement) -> CompressionL
 
 
 def _with_remarks(limit: CompressionLimit, judgement: Judgement) -> CompressionLimit:
-    """With why it is provisional, and the command that makes it sure."""
+    """Returns the limit with why it is provisional, and the command that makes it sure."""
     assert limit.threshold is not None
-    reason = why_provisional(judgement, limit.rule, limit.threshold)
+    reason = why_provisional(judgement, limit.rule, threshold=limit.threshold)
     if not reason:
         return limit
     more = f" --seeds {FRESH_SEEDS}" if reason == ONE_SEED else ""
@@ -121,7 +127,7 @@ def _with_remarks(limit: CompressionLimit, judgement: Judgement) -> CompressionL
     )
 
 
-def _point(student: Student, values: Floats, fitted: float, column: Column) -> CurvePoint:
+def _point(student: Student, values: Floats, *, fitted: float, column: Column) -> CurvePoint:
     value, row = turn_back(float(values.mean()), column), student.row
     names = ("width", "depth", "block", "gan_weight")
     return CurvePoint(
@@ -139,11 +145,11 @@ def _point(student: Student, values: Floats, fitted: float, column: Column) -> C
 
 
 def _with_crossing(
-    limit: CompressionLimit, sizes_K: Floats, fitted_K: Floats, judgement: Judgement
+    limit: CompressionLimit, judgement: Judgement, *, sizes_K: Floats, fitted_K: Floats
 ) -> CompressionLimit:
     assert limit.threshold is not None
     assert limit.teacher_parameters is not None
-    size = crossing(sizes_K, fitted_K, turn(limit.threshold, limit.rule.column))
+    size = crossing(sizes_K, fitted_K, threshold=turn(limit.threshold, limit.rule.column))
     if size is None:
         return limit
     bracketed = size > sizes_K[0]
@@ -157,14 +163,14 @@ def _with_crossing(
 
 
 def _status_beyond(limit: CompressionLimit, judgement: Judgement) -> LimitStatus:
-    """Of a limit below all sizes that are judged: by what the search alone says of smaller ones."""
+    """Returns the status of a limit below all judged sizes, by what the search alone says of smaller ones."""
     assert limit.threshold is not None
     smaller_S = limit.rule.holding(judgement.smaller.median_S, limit.threshold)
     return LimitStatus.AT_LEAST if len(smaller_S) and not smaller_S.any() else LimitStatus.NOT_REACHED
 
 
 def _with_interval(
-    limit: CompressionLimit, sizes_K: Floats, values: Sequence[Floats], degrees_K: Floats
+    limit: CompressionLimit, sizes_K: Floats, *, values: Sequence[Floats], degrees_K: Floats
 ) -> CompressionLimit:
     if len(values) < 2:
         return replace(limit, interval_note="no interval: one size")
@@ -172,14 +178,15 @@ def _with_interval(
         some = " at some sizes" if max(point.seeds for point in limit.curve) > 1 else ""
         return replace(limit, interval_note=f"no interval: one seed{some}")
     assert limit.threshold is not None
-    found = crossing_interval(sizes_K, values, turn(limit.threshold, limit.rule.column), degrees_K)
+    threshold = turn(limit.threshold, limit.rule.column)
+    found = crossing_interval(sizes_K, values, threshold=threshold, degrees_K=degrees_K)
     if found is None:
         return replace(limit, interval_note="no interval: no size has two measured seeds")
     low, high = (None if end is None else math.exp(end) for end in found)
     return replace(limit, interval=Interval(low, high), interval_note="")
 
 
-def _with_break(limit: CompressionLimit, curve: Students, values: Sequence[Floats]) -> CompressionLimit:
+def _with_break(limit: CompressionLimit, curve: Students, *, values: Sequence[Floats]) -> CompressionLimit:
     column = limit.rule.column
     sizes_N = np.repeat(np.log(curve.parameters_S), curve.measured_S)
     measured_N = np.concatenate([own[:count] for own, count in zip(values, curve.measured_S, strict=True)])

@@ -1,4 +1,4 @@
-"""Which rows a limit rests on: the students that are judged, and those of them that make the curve."""
+"""This module says which rows a limit rests on: the students that are judged, and those that make the curve."""
 
 import math
 import sys
@@ -10,13 +10,13 @@ from analysis.columns import Column
 from analysis.frontier.pareto import nondominated
 from analysis.frontier.students import Students, fresh_students, students_of
 from analysis.limit.rule import LimitRule
-from analysis.schema import require_one_protocol, require_one_teacher
+from analysis.tables import require_one_protocol, require_one_teacher
 from analysis.trials import Floats, Trials
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Judgement:
-    """The students that a limit is judged by, smallest first, and those of one size each that make its curve.
+    """A Judgement has the students that a limit is judged by, smallest first, and those that make its curve.
 
     `searched` are those that finished in the search, `frontier` those of them that none of the others dominates.
     `unfinished` counts the fresh seeds that were begun and have no result yet.
@@ -31,17 +31,17 @@ class Judgement:
 
     @property
     def smaller(self) -> Students:
-        """Searched students below all that are judged."""
+        """Returns the searched students below all that are judged."""
         return self.searched.take(self.searched.parameters_S < self.students.parameters_S[:1])
 
     @property
     def larger(self) -> Students:
-        """Searched students above all that are judged."""
+        """Returns the searched students above all that are judged."""
         return self.searched.take(self.searched.parameters_S > self.students.parameters_S[-1:])
 
 
 def judge(trials: Trials, column: Column) -> Judgement:
-    """The confirmed students where there are any, else the searched ones.
+    """Returns the judgement by the confirmed students where there are any, else by the searched ones.
 
     The curve's students are those on the frontier of parameters and quality. Confirmed students are chosen by the
     medians of their search rows, so that the seeds that then measure the curve have not chosen it; by their own
@@ -51,14 +51,14 @@ def judge(trials: Trials, column: Column) -> Judgement:
     results = np.flatnonzero(trials.is_result)
     require_one_protocol(trials.table, results)
     require_one_teacher(trials.table, results)
-    searched = students_of(trials, trials.is_result & trials.is_search, column)
+    searched = students_of(trials, trials.is_result & trials.is_search, column=column)
     confirmed = fresh_students(trials, column)
     finished = searched.take(trials.is_final[searched.row_S])
     measured = finished.take(finished.measured_S > 0)
-    frontier = _frontier(measured, measured, column)
+    frontier = _frontier(measured, measured, column=column)
     return Judgement(
         students=confirmed if len(confirmed) else finished,
-        curve=_frontier(confirmed, searched, column) if len(confirmed) else frontier,
+        curve=_frontier(confirmed, searched, column=column) if len(confirmed) else frontier,
         searched=finished,
         frontier=frontier,
         confirmed=len(confirmed) > 0,
@@ -66,21 +66,21 @@ def judge(trials: Trials, column: Column) -> Judgement:
     )
 
 
-def around_the_crossing(frontier: Students, rule: LimitRule, threshold: float) -> Students:
-    """Of a frontier, smallest first, the largest student that fails the rule and the smallest that holds it."""
+def around_the_crossing(frontier: Students, rule: LimitRule, *, threshold: float) -> Students:
+    """Returns the largest student of a frontier that fails the rule, and the smallest that holds it."""
     holding_S = rule.holding(frontier.median_S, threshold)
     return frontier.take(np.concatenate([np.flatnonzero(~holding_S)[-1:], np.flatnonzero(holding_S)[:1]]))
 
 
 def _unfinished(trials: Trials) -> int:
-    """How many fresh seeds were begun of which no try has a result."""
+    """Returns how many fresh seeds were begun and have no result from any try."""
     fresh_N = trials.is_confirm & trials.is_distilled
     begun, ended = (trials.student_seed[of] for of in (fresh_N, fresh_N & trials.is_result))
     return len(np.setdiff1d(begun, ended))
 
 
-def curve_values(curve: Students, column: Column, threshold: float) -> tuple[list[Floats], Floats]:
-    """Each student's seeds as values of which lower is better (`turn`), and the degrees of freedom of each.
+def curve_values(curve: Students, column: Column, *, threshold: float) -> tuple[list[Floats], Floats]:
+    """Returns each student's seeds as values of which lower is better (`turn`), and the degrees of freedom of each.
 
     A failed seed counts as the worst value that any of them measured, and as no better than twice the threshold
     (half of it, where higher is better). A student without a measured seed says nothing of the noise.
@@ -95,27 +95,27 @@ def curve_values(curve: Students, column: Column, threshold: float) -> tuple[lis
 
 
 def turned_values(values: Floats, column: Column) -> Floats:
-    """`turn` of many values, to the last bit: NumPy's logarithm rounds otherwise on some processors."""
+    """Returns `turn` of many values, to the last bit: NumPy's logarithm rounds otherwise on some processors."""
     scaled = np.array(list(map(math.log, values.tolist())), dtype=np.float64) if column.log else values
     return -scaled if column.higher_is_better else scaled
 
 
 def turn(value: float, column: Column) -> float:
-    """A value so that lower is better, by its logarithm where the column is averaged so."""
+    """Returns a value so that lower is better, by its logarithm where the column is averaged so."""
     scaled = math.log(value) if column.log else value
     return -scaled if column.higher_is_better else scaled
 
 
 def turn_back(value: float, column: Column) -> float:
-    """The inverse of `turn`."""
+    """Returns the value that `turn` turned."""
     scaled = -value if column.higher_is_better else value
     return math.exp(scaled) if column.log else scaled
 
 
-def _frontier(students: Students, searched: Students, column: Column) -> Students:
-    """Of `students` those that none of the others dominates by the medians of `searched`, smallest first.
+def _frontier(students: Students, searched: Students, *, column: Column) -> Students:
+    """Returns those of `students` that no other dominates by the medians of `searched`, smallest first.
 
-    One that failed in half of its seeds or more is the worst of all: on the frontier where none is smaller.
+    A student that failed in half of its seeds or more is the worst of all: on the frontier where none is smaller.
     """
     known = searched if np.isin(students.code_S, searched.code_S).all() else students
     order = np.argsort(known.code_S)

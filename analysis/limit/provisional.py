@@ -1,4 +1,4 @@
-"""Why a compression limit is provisional."""
+"""This module says why a compression limit is provisional."""
 
 import numpy as np
 
@@ -11,12 +11,12 @@ ONE_SEED = "one fresh seed at a size tells nothing of the noise"
 LARGER_ALONE = "larger sizes hold the rule in the search, and have no fresh seeds"
 
 
-def why_provisional(judgement: Judgement, rule: LimitRule, threshold: float) -> str:
-    """The first reason that there is; empty where fresh seeds say all that they must.
+def why_provisional(judgement: Judgement, rule: LimitRule, *, threshold: float) -> str:
+    """Returns the first reason that there is; nothing where fresh seeds say all that they must.
 
-    That is: all that were begun have ended, there are two or more of them at two or more sizes, among these the two
-    students of the searched frontier between which the search crosses the threshold, and none larger than all of them
-    holds the rule in the search where none of them does with fresh seeds.
+    They do where all that were begun have ended, there are two or more of them at two or more sizes, among these the
+    two students of the searched frontier between which the search crosses the threshold, and none larger than all of
+    them holds the rule in the search where none of them does with fresh seeds.
     """
     if not judgement.confirmed:
         return SEARCH_ALONE
@@ -25,7 +25,7 @@ def why_provisional(judgement: Judgement, rule: LimitRule, threshold: float) -> 
         return f"{judgement.unfinished} fresh seed{'' if one else 's'} {'has' if one else 'have'} not finished"
     if len(np.unique(judgement.students.parameters_S)) < 2:
         return ONE_SIZE
-    around = around_the_crossing(judgement.frontier, rule, threshold)
+    around = around_the_crossing(judgement.frontier, rule, threshold=threshold)
     unknown = around.take(~np.isin(around.code_S, judgement.students.code_S))
     missing = [f"{parameters:,}" for parameters in unknown.parameters_S]
     if len(missing) == 1:

@@ -1,4 +1,4 @@
-"""The compression limit: how small a student may be and still hold the quality rule, and how sure that is."""
+"""This module states the compression limit: how small a student may be and still hold the rule."""
 
 import html
 from dataclasses import asdict, dataclass
@@ -12,7 +12,13 @@ from analysis.nouns import counted as _counted
 
 
 class LimitStatus(StrEnum):
-    """Where the limit lies with respect to the sizes that are judged. Stored: names are only ever added."""
+    """A LimitStatus says where the limit lies among the sizes that are judged. Stored: names are only ever added.
+
+    >>> from analysis import LimitRule, compression_limit, example_trials
+    >>> rule = LimitRule(metric="fid", tolerance=1.0)  # at most 10: the teacher has 5
+    >>> [compression_limit(example_trials({"fid": fid}), rule).status.value for fid in (9.0, 11.0)]
+    ['NOT_REACHED', 'NONE_WITHIN']
+    """
 
     FOUND = "FOUND"  # between two of them
     NOT_REACHED = "NOT_REACHED"  # the smallest of them still holds the rule
@@ -21,13 +27,19 @@ class LimitStatus(StrEnum):
     AT_LEAST = "AT_LEAST"  # the smallest with fresh seeds still holds, and all smaller ones failed in the search
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class CurvePoint:
-    """A size of the curve: the student that stands for it, over its seeds.
+    """A CurvePoint is a size of the curve: the student that stands for it, over its seeds.
 
     `value` is the mean (by logarithm where the metric is averaged so), a failed seed counting as the worst;
     `low` and `high` are the range of the measured seeds (of `value` itself where none measured anything);
     `fitted` is the curve that never gets worse with size.
+
+    >>> from analysis import LimitRule, compression_limit, example_trials
+    >>> table = example_trials({"seed": 0, "fid": 4.0}, {"seed": 1, "fid": 9.0})
+    >>> (point,) = compression_limit(table, LimitRule(metric="fid", tolerance=1.0)).curve
+    >>> point.parameters, point.seeds, point.low, point.high, round(point.value, 6)  # the geometric mean
+    (10000, 2, 4.0, 9.0, 6.0)
     """
 
     parameters: int
@@ -42,15 +54,20 @@ class CurvePoint:
     student: dict[str, Any]  # width, depth, block, gan_weight, settings
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class CompressionLimit:
-    """Where the curve of quality over size crosses the rule's threshold, with its interval and the curve.
+    """A CompressionLimit says where quality over size crosses the rule's threshold, with its interval and the curve.
 
     `parameters` and `ratio` are the crossing; where the smallest size still holds (NOT_REACHED, AT_LEAST) they are
     that size's, and the limit lies at it or beyond. `confirmed` says that fresh seeds are judged, and they alone;
     `searched_below` and `searched_above`, that the search finished students smaller and larger than all of these.
     A confirmed limit is `provisional` while `reason` names what is missing of the fresh seeds. `trial`, `value` and
     `student_parameters` are the smallest student whose median holds.
+
+    >>> from analysis import LimitRule, compression_limit, example_trials
+    >>> table = example_trials(*({"width": n, "parameters": 1_000 * n, "fid": 80 / n} for n in (4, 8)))
+    >>> compression_limit(table, LimitRule(metric="fid", tolerance=1.0)).answer.split(": 8")[0]
+    'On digits the compression limit is 1/12.5 of the teacher (no interval: one seed at each of 2 sizes)'
     """
 
     rule: LimitRule
@@ -82,14 +99,14 @@ class CompressionLimit:
 
     @property
     def ratio_interval(self) -> tuple[float | None, float | None] | None:
-        """The interval as compression ratios, the smaller first; None for an open end, or where there is none."""
+        """Returns the interval as compression ratios, the smaller first; None for an open end, or for no interval."""
         if self.interval is None or self.teacher_parameters is None:
             return None
         low, high = self.interval.low, self.interval.high
         return high and self.teacher_parameters / high, low and self.teacher_parameters / low
 
     def sentence(self) -> str:
-        """The answer in a few short sentences, on one line."""
+        """Returns the answer in a few short sentences, on one line."""
         if self.threshold is None and not self.dataset:
             return "No student has reached its full budget yet, so there is no limit to state."
         if self.threshold is None:
@@ -99,7 +116,7 @@ class CompressionLimit:
 
     @property
     def answer(self) -> str:
-        """The sentence without the remark that it is provisional."""
+        """Returns the sentence without the remark that the limit is provisional."""
         if self.threshold is None:
             return self.sentence()
         parts = (self._answer(self.rule.describe(self.threshold)), self._smallest_student())
@@ -107,12 +124,12 @@ class CompressionLimit:
 
     @property
     def remark(self) -> str:
-        """Why the limit is provisional, and the command that confirms it; empty where it is confirmed."""
+        """Returns why the limit is provisional, and the command that confirms it; nothing where it is confirmed."""
         return f"Provisional: {self.reason}. To confirm: {self.confirm_command}" if self.provisional else ""
 
     @property
     def break_sentence(self) -> str:
-        """Where quality begins to worsen steeply, or why that cannot be said."""
+        """Returns where quality begins to worsen steeply, or why that cannot be said."""
         found, column = self.break_point, self.rule.column
         if found is None or self.teacher_parameters is None:
             return self.break_note
@@ -132,7 +149,7 @@ class CompressionLimit:
         return self.sentence()
 
     def as_dict(self) -> dict[str, Any]:
-        """The same for a script. Every value is JSON."""
+        """Returns the same for a script. Every value is JSON."""
         plain = {**asdict(self), "rule": self.rule.model_dump(), "curve": [asdict(point) for point in self.curve]}
         return {**plain, "ratio_interval": self.ratio_interval and [*self.ratio_interval], "sentence": self.sentence()}
 
@@ -165,7 +182,7 @@ class CompressionLimit:
         return f"On {self.dataset} the compression limit is {place} ({basis}): {size}. The rule is {rule}."
 
     def _basis(self) -> str:
-        """The interval, or why there is none, and how many seeds and sizes that rests on."""
+        """Returns the interval, or why there is none, and how many seeds and sizes that rests on."""
         if not self.curve:
             return f"{_counted(self.students, 'student')}, none with a finite value"
         most = max(point.seeds for point in self.curve)

@@ -1,4 +1,4 @@
-"""The quality that a student must keep."""
+"""This module states the quality that a student must keep."""
 
 import math
 from collections.abc import Mapping
@@ -20,6 +20,12 @@ class LimitRule(BaseModel):
 
     Either `tolerance`, a share of the teacher's value (fid with 0.5: at most 1.5 times the teacher's;
     inception_score with 0.17: at least 83% of it), or `threshold`, a value of the metric itself.
+
+    >>> from analysis import LimitRule
+    >>> rule = LimitRule(metric="fid", tolerance=1.0)
+    >>> threshold = rule.threshold_for({"teacher_fid": 5.0})
+    >>> rule.describe(threshold), rule.holds(9.9, threshold)
+    ("FID at most 10.0 (2 times the teacher's)", True)
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
@@ -56,11 +62,11 @@ class LimitRule(BaseModel):
 
     @property
     def column(self) -> Column:
-        """What the metric is called, and which way is better."""
+        """Returns what the metric is called, and which way is better."""
         return QUALITIES[self.metric]
 
     def threshold_for(self, row: Mapping[str, Any]) -> float:
-        """The worst value that still holds the rule, for a row of the trial table.
+        """Returns the worst value that still holds the rule, for a row of the trial table.
 
         Raises AnalysisError where the row has no usable value of the teacher that the rule is relative to.
         """
@@ -75,17 +81,17 @@ class LimitRule(BaseModel):
         return float(teacher * (1 - self.tolerance if self.column.higher_is_better else 1 + self.tolerance))
 
     def holds(self, value: float | None, threshold: float) -> bool:
-        """Whether a value is at least as good as the threshold. Missing and NaN values are not."""
+        """Returns whether a value is at least as good as the threshold. Missing and NaN values are not."""
         if value is None or math.isnan(value):
             return False
         return value >= threshold if self.column.higher_is_better else value <= threshold
 
     def holding(self, values: npt.NDArray[np.float64], threshold: float) -> npt.NDArray[np.bool_]:
-        """Which of many values hold; a NaN does not."""
+        """Returns which of many values hold; a NaN does not."""
         return values >= threshold if self.column.higher_is_better else values <= threshold
 
     def describe(self, threshold: float) -> str:
-        """The rule in words, such as `FID at most 10.2 (1.5 times the teacher's)`."""
+        """Returns the rule in words, such as `FID at most 10.2 (1.5 times the teacher's)`."""
         side = "least" if self.column.higher_is_better else "most"
         rule = f"{self.column.label} at {side} {self.column.text(threshold)}"
         if self.tolerance is None:

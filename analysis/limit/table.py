@@ -1,4 +1,4 @@
-"""Limits of several data sets and sweeps side by side."""
+"""This module sets the limits of several data sets and sweeps side by side."""
 
 from collections.abc import Sequence
 
@@ -20,7 +20,13 @@ _LIMITS_SCHEMA = pa.schema(
 
 
 def limits_table(limits: Sequence[CompressionLimit]) -> pa.Table:
-    """A row for each limit, of any data sets and sweeps. Ratios and parameters are null where there are none."""
+    """Returns a row for each limit, of any data sets and sweeps. Ratios and parameters are null where there are none.
+
+    >>> from analysis import LimitRule, compression_limit, example_trials, limits_table
+    >>> limit = compression_limit(example_trials({"fid": 9.0}), LimitRule(metric="fid", tolerance=1.0))
+    >>> limits_table([limit]).select(["dataset", "status", "ratio"]).to_pylist()
+    [{'dataset': 'digits', 'status': 'NOT_REACHED', 'ratio': 10.0}]
+    """
     rows = []
     for limit in limits:
         low, high = limit.ratio_interval or (None, None)

@@ -1,6 +1,6 @@
-"""The report as one HTML page that needs nothing beside it: no network, no server, no files.
+"""This room writes the report as one HTML page that needs nothing beside it: no network, no server, no files.
 
-    page = render_page([Chapter(findings)])
+    page = render_page([Chapter(findings, name="digits")])
 
 The same chapters give the same bytes.
 """

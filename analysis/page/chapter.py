@@ -1,9 +1,9 @@
-"""What the page shows of one sweep beyond its table: images, importances, and how it was made."""
+"""This module holds what the page shows of a sweep beyond its table: images, importances, and how it was made."""
 
 import base64
 import io
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import KW_ONLY, dataclass, field
 
 import numpy as np
 import numpy.typing as npt
@@ -15,13 +15,20 @@ from analysis.findings import Findings
 
 @dataclass(frozen=True)
 class Strip:
-    """Images of one generator side by side, uint8 NCHW with 1 or 3 channels.
+    """A Strip has images of one generator side by side, uint8 NCHW with 1 or 3 channels.
 
     `trial` is that of a student, None for the teacher.
+
+    >>> from analysis import Strip
+    >>> images_NCHW = np.zeros((4, 1, 8, 8), dtype=np.uint8)
+    >>> strip = Strip("teacher", "FID 5.0", images_NCHW=images_NCHW, parameters=100_000)
+    >>> strip.columns, strip.data_uri()[:22]
+    (4, 'data:image/png;base64,')
     """
 
     label: str  # such as `1/27.6`
     about: str  # such as `trial 14, FID 9.5`
+    _: KW_ONLY
     images_NCHW: npt.NDArray[np.uint8]
     parameters: int
     trial: int | None = None
@@ -31,7 +38,7 @@ class Strip:
         return len(self.images_NCHW)
 
     def data_uri(self) -> str:
-        """The images in a row, as a PNG inside an address."""
+        """Returns the images in a row, as a PNG inside an address."""
         row_HWC = np.concatenate(list(self.images_NCHW.transpose(0, 2, 3, 1)), axis=1)
         picture = Image.fromarray(row_HWC[..., 0] if row_HWC.shape[2] == 1 else row_HWC)
         buffer = io.BytesIO()
@@ -41,15 +48,22 @@ class Strip:
 
 @dataclass(frozen=True)
 class Chapter:
-    """One sweep on the page.
+    """A Chapter is one sweep on the page.
 
     `samples` are the teacher and ever smaller students at the same latents, `interpolations` the same along
     lines between latents. `importances` says how much of the metric's variation each searched parameter
-    explains. `run_url` is the address of a trial's run with `{run_id}` in it.
+    explains. `run_url` is the address of a trial's run with `{run_id}` in it. Raises AnalysisError where that is no
+    address.
+
+    >>> from analysis import Chapter, LimitRule, example_trials, findings_of
+    >>> findings = findings_of(example_trials({}), LimitRule(metric="fid", tolerance=1.0))
+    >>> Chapter(findings, "digits", importances={"width": 0.9, "depth": 0.1}).name
+    'digits'
     """
 
     findings: Findings
     name: str
+    _: KW_ONLY
     samples: tuple[Strip, ...] = ()
     interpolations: tuple[Strip, ...] = ()
     importances: Mapping[str, float] = field(default_factory=dict)

@@ -1,4 +1,4 @@
-"""The page's charts as plain data, which its script draws; what is optimal is worked out here, not in the browser."""
+"""This module gives the page's charts as plain data for its script; what is optimal is worked out here."""
 
 import math
 from collections.abc import Mapping
@@ -28,7 +28,7 @@ TRIAL_COLUMNS = (
 
 
 def chart_data(chapter: Chapter) -> dict[str, Any]:
-    """Everything that the script draws of a chapter, as JSON values."""
+    """Returns everything that the script draws of a chapter, as JSON values."""
     findings = chapter.findings
     trials = Trials(findings.table)
     views = _views(findings, trials)
@@ -51,12 +51,12 @@ def chart_data(chapter: Chapter) -> dict[str, Any]:
 
 
 def finite(value: Any) -> Any:
-    """`value`, or None for a number that JSON does not know."""
+    """Returns `value`, or None for a number that JSON does not know."""
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _shown(trials: Trials, views: Mapping[str, Any]) -> Ints:
-    """All rows, or MOST_TRIALS of them: those that the charts name, and an even share of the others."""
+    """Returns all rows, or MOST_TRIALS of them: those that the charts name, and an even share of the others."""
     if len(trials) <= MOST_TRIALS:
         return np.arange(len(trials))
     named = {
@@ -67,7 +67,7 @@ def _shown(trials: Trials, views: Mapping[str, Any]) -> Ints:
 
 
 def _corners(share: Floats) -> Ints:
-    """Where a long curve of steps must be drawn: its ends, and where it rises. A short one is drawn as it is."""
+    """Returns where a long curve of steps must be drawn: its ends, and where it rises; all of a short one."""
     if len(share) <= MOST_TRIALS:
         return np.arange(len(share))
     rises = np.flatnonzero(np.diff(share) != 0) + 1
@@ -75,14 +75,14 @@ def _corners(share: Floats) -> Ints:
 
 
 def _evenly(places: Ints, most: int) -> Ints:
-    """As many as `most` of the places, at even distances."""
+    """Returns as many as `most` of the places, at even distances."""
     if len(places) <= most:
         return places
     return places[np.linspace(0, len(places) - 1, max(most, 0)).round().astype(np.int64)]
 
 
 def _views(findings: Findings, trials: Trials) -> dict[str, dict[str, Any]]:
-    """The frontier's chart for every cost and quality that were measured."""
+    """Returns the frontier's chart for every cost and quality that were measured."""
     final = np.flatnonzero(trials.is_finished & trials.is_distilled)
     columns = [findings.table[name] for name in (*COSTS, *QUALITIES)]
     measured = [
@@ -94,18 +94,20 @@ def _views(findings: Findings, trials: Trials) -> dict[str, dict[str, Any]]:
     for quality in (name for name in QUALITIES if name in measured):
         searched, confirmed = final_searched(trials, QUALITIES[quality]), confirmed_students(findings.table, quality)
         for cost in (name for name in COSTS if name in measured):
-            found[f"{cost}|{quality}"] = _view(findings, searched, confirmed, cost, quality)
+            found[f"{cost}|{quality}"] = _view(findings, searched, confirmed=confirmed, objectives=(cost, quality))
     order = [f"{cost}|{quality}" for cost in COSTS for quality in QUALITIES]
     return {name: found[name] for name in order if name in found}
 
 
-def _view(findings: Findings, searched: Students, confirmed: pa.Table, cost: str, quality: str) -> dict[str, Any]:
-    first = findings.first
+def _view(
+    findings: Findings, searched: Students, *, confirmed: pa.Table, objectives: tuple[str, str]
+) -> dict[str, Any]:
+    first, (cost, quality) = findings.first, objectives
     return {
-        "frontier": frontier_of(searched, (cost, quality))["trial"].to_pylist(),
+        "frontier": frontier_of(searched, objectives)["trial"].to_pylist(),
         "confirmed": [_confirmed(row, cost) for row in confirmed.to_pylist() if row[cost] is not None],
-        "band": _band(band_of(attainment_of(searched.trials, (cost, quality)))),
-        "teacher": [finite(first.get(f"teacher_{name}")) for name in (cost, quality)],
+        "band": _band(band_of(attainment_of(searched.trials, objectives))),
+        "teacher": [finite(first.get(f"teacher_{name}")) for name in objectives],
         "real": finite(first.get(f"real_{quality}")),
         "threshold": findings.limit.threshold if quality == findings.rule.metric else None,
         "shows_limit": cost == "parameters" and quality == findings.rule.metric,
@@ -146,7 +148,7 @@ def _gain(gain: Gain) -> dict[str, Any]:
 
 
 def _sharpness(findings: Findings, shown: pa.Table) -> dict[str, Any]:
-    """Sharpness as a share of the teacher's, by scheme."""
+    """Returns sharpness as a share of the teacher's, by scheme."""
     schemes: dict[str, dict[str, list[Any]]] = {}
     first, rows = findings.first, _finished(shown)
     if not rows or not is_positive(first["teacher_sharpness"]):

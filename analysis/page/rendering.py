@@ -1,4 +1,4 @@
-"""From chapters to one HTML file, with its style, its script and plotly inside."""
+"""This module turns chapters into one HTML file, with its style, its script and plotly inside."""
 
 import base64
 import hashlib
@@ -17,9 +17,14 @@ from analysis.page.text import chapter_text, overview
 
 
 def render_page(chapters: Sequence[Chapter]) -> str:
-    """The page of one sweep, or of several with an overview of their limits first.
+    """Returns the page of one sweep, or of several with an overview of their limits first.
 
-    Raises AnalysisError for no chapter, and for two of one name.
+    The same chapters give the same bytes. Raises AnalysisError for no chapter, and for two of one name.
+
+    >>> from analysis import Chapter, LimitRule, example_trials, findings_of, render_page
+    >>> findings = findings_of(example_trials({}), LimitRule(metric="fid", tolerance=1.0))
+    >>> "digits: how small can it get?" in render_page([Chapter(findings, "digits")])
+    True
     """
     from plotly.offline import get_plotlyjs  # seconds to import, and only the page needs it
 
@@ -58,6 +63,6 @@ def _asset(name: str) -> Markup:
 
 
 def _script_json(value: Any) -> Markup:
-    """JSON that cannot end the script element it stands in."""
+    """Returns JSON that cannot end the script element it stands in."""
     text = json.dumps(value, allow_nan=False, separators=(",", ":"), ensure_ascii=True)
     return Markup(text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026"))

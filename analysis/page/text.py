@@ -1,4 +1,4 @@
-"""What the page says in words and tables, as plain strings for its template."""
+"""This module gives what the page says in words and tables, as plain strings for its template."""
 
 import textwrap
 from collections.abc import Sequence
@@ -20,7 +20,7 @@ Cells = dict[str, Any]
 
 
 def overview(chapters: Sequence[Chapter]) -> list[Cells]:
-    """The limits of several sweeps in one table; empty for a single one."""
+    """Returns the limits of several sweeps in one table; nothing for a single one."""
     if len(chapters) < 2:
         return []
     return [
@@ -39,7 +39,7 @@ def overview(chapters: Sequence[Chapter]) -> list[Cells]:
 
 
 def chapter_text(chapter: Chapter) -> Cells:
-    """All that the template writes of one sweep."""
+    """Returns all that the template writes of one sweep."""
     findings = chapter.findings
     return {
         "name": chapter.name,
@@ -74,7 +74,7 @@ def chapter_text(chapter: Chapter) -> Cells:
 
 
 def left_out_note(trials: int) -> str:
-    """That the page does not have every trial, and which; empty where it has."""
+    """Returns that the page does not have every trial, and which it has; nothing where it has all."""
     if trials <= MOST_TRIALS:
         return ""
     return (
@@ -85,13 +85,13 @@ def left_out_note(trials: int) -> str:
 
 
 def rule_text(findings: Findings) -> str:
-    """The rule in words; empty while there is no teacher's value to judge by."""
+    """Returns the rule in words; nothing while there is no teacher's value to judge by."""
     threshold = findings.limit.threshold
     return "" if threshold is None else findings.rule.describe(threshold)
 
 
 def made_of(chapter: Chapter) -> list[tuple[str, str]]:
-    """How the sweep was made: models, protocol, seeds, cost and versions."""
+    """Returns how the sweep was made: models, protocol, seeds, cost and versions."""
     findings = chapter.findings
     first, table = findings.first, findings.table
     if not first:
@@ -114,7 +114,7 @@ def made_of(chapter: Chapter) -> list[tuple[str, str]]:
 
 
 def _cost(table: pa.Table) -> str:
-    """Of the trials that this sweep itself ran: one taken from another sweep cost it nothing."""
+    """Returns the cost of the trials that this sweep itself ran: one taken from another sweep cost it nothing."""
     costs = table.select(["kimg", "wall_s"])
     own = costs.filter(pc.greater(costs["wall_s"], 0))
     others = len(table) - len(own)
@@ -124,7 +124,7 @@ def _cost(table: pa.Table) -> str:
 
 
 def _strips(strips: Sequence[Strip], findings: Findings) -> list[Cells]:
-    """The strips with their images, and where among them the limit lies."""
+    """Returns the strips with their images, and where among them the limit lies."""
     limit, rows = findings.limit.parameters, []
     passed = findings.limit.status not in (LimitStatus.FOUND, LimitStatus.AT_LEAST)
     for strip in strips:
@@ -147,7 +147,7 @@ def _strips(strips: Sequence[Strip], findings: Findings) -> list[Cells]:
 
 
 def _seeds_by_phase(table: pa.Table) -> dict[str, list[int]]:
-    """Each seed of a phase once, in order."""
+    """Returns each seed of a phase once, in order."""
     phases = table["phase"].unique().to_pylist()
     of_phase = {phase: table["seed"].filter(pc.equal(table["phase"], phase)) for phase in phases}
     ordered = {phase: np.sort(seeds.to_numpy()) for phase, seeds in of_phase.items()}

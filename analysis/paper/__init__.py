@@ -1,1 +1,1 @@
-"""The paper's table and its five questions, from measured rows."""
+"""This room makes the paper's table and answers its five questions, from measured rows."""

@@ -1,4 +1,4 @@
-"""The paper's five questions, each answered in a sentence from measured rows, or with what is missing."""
+"""This module answers the paper's five questions, each in a sentence from measured rows, or with what is missing."""
 
 import math
 from dataclasses import asdict, dataclass
@@ -30,9 +30,14 @@ QUESTIONS = (
 SMALL = 10.0  # a student of at most a tenth of its teacher is called small
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Answer:
-    """A question of the paper with its sentence; `missing` where the rows did not suffice."""
+    """An Answer is a question of the paper with its sentence; `missing` where the rows did not suffice.
+
+    >>> from analysis import Answer
+    >>> Answer(question="Where is the limit?", sentence="Not enough rows: one size alone.", missing=True).missing
+    True
+    """
 
     question: str
     sentence: str
@@ -43,15 +48,22 @@ class Answer:
 
 
 def five_answers(table: pa.Table, rule: LimitRule) -> list[Answer]:
-    """An answer to each of QUESTIONS. Raises AnalysisError as `paper_rows` does."""
+    """Returns an answer to each of QUESTIONS. Raises AnalysisError as `paper_rows` does.
+
+    >>> from analysis import LimitRule, example_trials, five_answers
+    >>> table = example_trials(*({"width": n, "parameters": 1_000 * n, "fid": 80 / n} for n in (4, 8)))
+    >>> answers = five_answers(table, LimitRule(metric="fid", tolerance=1.0))
+    >>> [answer.missing for answer in answers]  # nothing from scratch, no joint scheme, no image beside the teacher's
+    [True, False, True, False, True]
+    """
     trials = Trials(table)
     judgement = judge(trials, rule.column)
-    joint_and_mse = pair_rows(trials, Scheme.JOINT, Scheme.MSE)
-    return answers_of(judgement, limit_of(judgement, rule), joint_and_mse)
+    joint_and_mse = pair_rows(trials, ours=Scheme.JOINT, theirs=Scheme.MSE)
+    return answers_of(judgement, limit_of(judgement, rule), joint_and_mse=joint_and_mse)
 
 
-def answers_of(judgement: Judgement, limit: CompressionLimit, joint_and_mse: Pairing) -> list[Answer]:
-    """`five_answers` where limit and pairs are known."""
+def answers_of(judgement: Judgement, limit: CompressionLimit, *, joint_and_mse: Pairing) -> list[Answer]:
+    """Returns what `five_answers` does, where limit and pairs are known."""
     trials = judgement.students.trials
     rows = comparable_rows(trials)
     answers = (
@@ -62,7 +74,7 @@ def answers_of(judgement: Judgement, limit: CompressionLimit, joint_and_mse: Pai
         _joint_against_mse(joint_and_mse),
     )
     return [
-        Answer(question, sentence.removeprefix(_MISSING), sentence.startswith(_MISSING))
+        Answer(question=question, sentence=sentence.removeprefix(_MISSING), missing=sentence.startswith(_MISSING))
         for question, sentence in zip(QUESTIONS, answers, strict=True)
     ]
 
@@ -103,13 +115,13 @@ def _reproduction(trials: Trials, rows: Ints) -> str:
 
 
 def _ends(trials: Trials, rows: Ints) -> list[int]:
-    """The largest and the smallest size among rows, by their codes; nothing of no rows."""
+    """Returns the largest and the smallest size among rows, by their codes; nothing where there are no rows."""
     sizes = sizes_among(trials, rows)
     return [int(trials.size[row]) for row in (*sizes[-1:], *sizes[:1])]
 
 
 def _agreement(trials: Trials, rows: Ints) -> str:
-    """The medians of SSIM and, where it is finite, of PSNR: of equal images it is infinite."""
+    """Returns the medians of SSIM and, where it is finite, of PSNR, which equal images make infinite."""
     ssim, psnr = (trials.numbers(name)[rows] for name in ("latent_ssim", "latent_psnr"))
     psnr = psnr[np.isfinite(psnr)]
     shown = f" and PSNR {np.median(psnr):.1f} dB" if len(psnr) else ""
@@ -117,7 +129,7 @@ def _agreement(trials: Trials, rows: Ints) -> str:
 
 
 def _reachable(trials: Trials, limit: CompressionLimit) -> str:
-    """The smallest student that was seen to hold the rule, in each of its seeds that the limit is judged by."""
+    """Returns the smallest student that was seen to hold the rule, in each of its seeds that the limit is judged by."""
     if limit.threshold is None:
         return f"{_MISSING}{limit.sentence()}"
     rule = limit.rule.describe(limit.threshold)
@@ -162,7 +174,7 @@ def _where(judgement: Judgement, limit: CompressionLimit) -> str:
 
 
 def _judged(students: Students, rule: LimitRule) -> Students:
-    """Of each size, largest first, the student of most seeds; of equal ones the best by the rule's median.
+    """Returns each size's student of most seeds, the best by the rule's median among equals; largest size first.
 
     A failed seed is one of its seeds, and does not hold.
     """
@@ -177,7 +189,7 @@ def _judged(students: Students, rule: LimitRule) -> Students:
 
 
 def _against_scratch(trials: Trials) -> str:
-    pairings = [pair_rows(trials, scheme, Scheme.SCRATCH) for scheme in (Scheme.JOINT, Scheme.MSE)]
+    pairings = [pair_rows(trials, ours=scheme, theirs=Scheme.SCRATCH) for scheme in (Scheme.JOINT, Scheme.MSE)]
     paired = [(pairing, fid) for pairing in pairings if (fid := gain_of_pairs(pairing)).pairs]
     if not paired:
         return _missing(
@@ -211,7 +223,7 @@ def _joint_against_mse(pairing: Pairing) -> str:
 
 
 def _named(pairing: Pairing) -> str:
-    """The scheme of ours, with the weights of the GAN term that the pairs have."""
+    """Returns the scheme of ours, with the weights of the GAN term that the pairs have."""
     if pairing.ours != Scheme.JOINT:
         return "MSE alone"
     weights = np.unique(pairing.trials.numbers("gan_weight")[pairing.ours_P])
@@ -233,7 +245,7 @@ def _budgets(pairing: Pairing) -> str:
 
 
 def _sharpness_share(trials: Trials, rows: Ints) -> str:
-    """Sharpness over the teacher's: median and range over trials, each once; empty where none was measured."""
+    """Returns the median and range of sharpness over the teacher's, each trial once; nothing without any."""
     rows = np.unique(rows)
     sharpness, teacher = (trials.numbers(name)[rows] for name in ("sharpness", "teacher_sharpness"))
     known = np.isfinite(sharpness) & (teacher > 0)

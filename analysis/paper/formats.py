@@ -1,11 +1,11 @@
-"""The paper's table and its five answers as Markdown, CSV and LaTeX."""
+"""This module writes the paper's table and its five answers as Markdown, CSV and LaTeX."""
 
 import csv
 import io
 from collections.abc import Sequence
 
 from analysis.paper.answers import Answer
-from analysis.paper.rows import METRICS, PaperRow
+from analysis.paper.rows import PAPER_METRICS, PaperRow
 from analysis.schemes import Scheme
 
 PAPER_HEADINGS = ("", "parameters", "ratio", "width", "depth", "block", "seeds", "kimg", "IS", "IS kept", "FID", "VoL")
@@ -14,8 +14,14 @@ _LATEX = {"%": r"\%", "_": r"\_", "&": r"\&", "#": r"\#"}
 
 
 def paper_cells(row: PaperRow) -> tuple[str, ...]:
-    """One row as text, in the order of PAPER_HEADINGS."""
-    score, fid, sharpness = (row.metrics[name].text(FORMS[name]) for name in METRICS)
+    """Returns one row as text, in the order of PAPER_HEADINGS.
+
+    >>> from analysis import example_trials, paper_cells, paper_rows
+    >>> real, teacher, student = paper_rows(example_trials({}))
+    >>> paper_cells(student)[:3]
+    ('distilled, MSE', '10,000', '10.0')
+    """
+    score, fid, sharpness = (row.metrics[name].text(FORMS[name]) for name in PAPER_METRICS)
     return (
         row.label,
         "" if row.parameters is None else f"{row.parameters:,}",
@@ -32,8 +38,13 @@ def paper_cells(row: PaperRow) -> tuple[str, ...]:
     )
 
 
-def paper_markdown(title: str, rows: Sequence[PaperRow], answers: Sequence[Answer]) -> str:
-    """The table and the answers as a page of Markdown."""
+def paper_markdown(title: str, rows: Sequence[PaperRow], *, answers: Sequence[Answer]) -> str:
+    """Returns the table and the answers as a page of Markdown.
+
+    >>> from analysis import example_trials, paper_markdown, paper_rows
+    >>> paper_markdown("Digits", paper_rows(example_trials({})), answers=()).splitlines()[0]
+    '# Digits'
+    """
     lines = [
         f"# {title}",
         "",
@@ -50,20 +61,30 @@ def paper_markdown(title: str, rows: Sequence[PaperRow], answers: Sequence[Answe
 
 
 def paper_csv(rows: Sequence[PaperRow]) -> str:
-    """The table as CSV, one plain number a cell: median, low and high of each metric."""
+    """Returns the table as CSV, one plain number a cell: median, low and high of each metric.
+
+    >>> from analysis import example_trials, paper_csv, paper_rows
+    >>> paper_csv(paper_rows(example_trials({}))).splitlines()[-1][:40]
+    '"distilled, MSE",10000,10.0,4,1,dcgan,0.'
+    """
     out = io.StringIO()
-    spreads = [f"{name}{suffix}" for name in METRICS for suffix in ("", "_low", "_high")]
+    spreads = [f"{name}{suffix}" for name in PAPER_METRICS for suffix in ("", "_low", "_high")]
     plain = ["parameters", "ratio", "width", "depth", "block", "gan_weight", "seeds", "kimg"]
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(["scheme", *plain, *spreads, "is_retained"])
     for row in rows:
-        values = [value for name in METRICS for value in _triple(row, name)]
+        values = [value for name in PAPER_METRICS for value in _triple(row, name)]
         writer.writerow([row.scheme, *(getattr(row, name) for name in plain), *values, row.is_retained])
     return out.getvalue()
 
 
 def paper_latex(rows: Sequence[PaperRow]) -> str:
-    """The table for a paper that uses booktabs."""
+    """Returns the table for a paper that uses booktabs.
+
+    >>> from analysis import example_trials, paper_latex, paper_rows
+    >>> paper_latex(paper_rows(example_trials({}))).splitlines()[1]
+    '\\\\toprule'
+    """
     lines = [
         r"\begin{tabular}{l" + "r" * (len(PAPER_HEADINGS) - 1) + "}",
         r"\toprule",

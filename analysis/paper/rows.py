@@ -1,42 +1,54 @@
-"""The paper's table: for every size the student of each scheme and the same GAN from scratch, over seeds."""
+"""This module makes the paper's table: the students of each size, by scheme and from scratch, over seeds."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import KW_ONLY, asdict, dataclass
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
 from analysis.errors import AnalysisError
-from analysis.schema import require_one_protocol, require_one_teacher
 from analysis.schemes import Row, Scheme, scheme_of
+from analysis.tables import require_one_protocol, require_one_teacher
 from analysis.trials import Floats, Ints, Trials, codes_of, first_of_each
 
-METRICS = ("inception_score", "fid", "sharpness")
+PAPER_METRICS = ("inception_score", "fid", "sharpness")
 
 
 @dataclass(frozen=True)
 class Spread:
-    """A metric over seeds: the median, and the least and greatest value."""
+    """A Spread is a metric over seeds: the median, and the least and greatest value.
+
+    >>> from analysis import Spread
+    >>> Spread.of([9.0, 8.1, 8.6]).text(".1f")
+    '8.6 (8.1 to 9.0)'
+    """
 
     median: float
+    _: KW_ONLY
     low: float
     high: float
 
     @classmethod
     def of(cls, values: Iterable[float]) -> "Spread":
         found = np.fromiter(values, dtype=np.float64)
-        return cls(float(np.median(found)), float(found.min()), float(found.max()))
+        return cls(float(np.median(found)), low=float(found.min()), high=float(found.max()))
 
     def text(self, form: str) -> str:
-        """`8.6 (8.1 to 9.0)`, or `8.6` where all values print the same."""
+        """Returns `8.6 (8.1 to 9.0)`, or `8.6` where all values print the same."""
         median, low, high = (format(value, form) for value in (self.median, self.low, self.high))
         return median if low == high else f"{median} ({low} to {high})"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class PaperRow:
-    """One line of the table: a Spread for each of METRICS, and the share of the teacher's IS that is retained."""
+    """A PaperRow is one line of the table: a Spread for each of PAPER_METRICS, and the share of the teacher's IS kept.
+
+    >>> from analysis import example_trials, paper_rows
+    >>> row = paper_rows(example_trials({"seed": 0, "fid": 9.0}, {"seed": 1, "fid": 11.0}))[-1]
+    >>> row.short_label, row.seeds, row.metrics["fid"].median, round(row.is_retained, 3)
+    ('MSE', 2, 10.0, 0.889)
+    """
 
     scheme: Scheme
     parameters: int | None
@@ -52,12 +64,12 @@ class PaperRow:
 
     @property
     def label(self) -> str:
-        """The scheme, with the weight of the GAN term where it has one."""
+        """Returns the scheme, with the weight of the GAN term where it has one."""
         return f"{self.scheme} (a = {self.gan_weight:g})" if self.scheme == Scheme.JOINT else str(self.scheme)
 
     @property
     def short_label(self) -> str:
-        """For a terminal, where a column has little room: real, teacher, MSE, joint 0.02, scratch."""
+        """Returns the scheme for a terminal, where there is little room: real, teacher, MSE, joint 0.02, scratch."""
         words = {Scheme.REAL: "real", Scheme.TEACHER: "teacher", Scheme.MSE: "MSE", Scheme.SCRATCH: "scratch"}
         return words.get(self.scheme) or f"joint {self.gan_weight:g}"
 
@@ -66,14 +78,14 @@ class PaperRow:
 
 
 def comparable_rows(trials: Trials) -> Ints:
-    """The places of the final rows, distilled and from scratch. Raises AnalysisError where there is no distilled one.
+    """Returns the places of the final rows, distilled and from scratch. Raises AnalysisError without a distilled one.
 
-    Of trials from scratch with one size and seed only those of the largest budget count, as in `with_baselines`.
+    Only those of the largest budget count among trials from scratch with one size and seed, as in `with_baselines`.
     """
     require_one_protocol(trials.table)
     require_one_teacher(trials.table)
     is_final = trials.is_final
-    for name in METRICS:
+    for name in PAPER_METRICS:
         values = trials.numbers(name)
         is_final = is_final & np.isfinite(values) & (values > 0)
     rows = np.flatnonzero(is_final)
@@ -91,9 +103,13 @@ def comparable_rows(trials: Trials) -> Ints:
 
 
 def paper_rows(table: pa.Table) -> list[PaperRow]:
-    """The paper's table: real images and teacher, then by size, largest first, MSE, joint and from scratch.
+    """Returns the paper's table: real images and teacher, then by size, largest first, MSE, joint and from scratch.
 
     Raises AnalysisError for rows of several protocols or teachers, and where no student has finished.
+
+    >>> from analysis import example_trials, paper_rows
+    >>> [row.short_label for row in paper_rows(example_trials({}, {"gan_weight": 0.02}))]
+    ['real', 'teacher', 'MSE', 'joint 0.02']
     """
     trials = Trials(table)
     rows = comparable_rows(trials)
@@ -103,11 +119,11 @@ def paper_rows(table: pa.Table) -> list[PaperRow]:
     order = np.argsort(group, kind="stable")
     groups = [rows[of] for of in np.split(order, np.flatnonzero(np.diff(group[order])) + 1)]
     firsts = trials.table.take([int(of[0]) for of in groups]).to_pylist()
-    metrics = {name: trials.numbers(name) for name in METRICS}
-    found = [_over_seeds(trials, of, first, metrics) for of, first in zip(groups, firsts, strict=True)]
+    metrics = {name: trials.numbers(name) for name in PAPER_METRICS}
+    found = [_over_seeds(trials, of, first=first, numbers=metrics) for of, first in zip(groups, firsts, strict=True)]
     return [
-        _reference(Scheme.REAL, first, "real_", None),
-        _reference(Scheme.TEACHER, first, "teacher_", first["teacher_parameters"]),
+        _reference(Scheme.REAL, first, prefix="real_", parameters=None),
+        _reference(Scheme.TEACHER, first, prefix="teacher_", parameters=first["teacher_parameters"]),
         *sorted(found, key=_place),
     ]
 
@@ -117,7 +133,7 @@ def _place(row: PaperRow) -> tuple[Any, ...]:
     return *sizes, row.block, list(Scheme).index(row.scheme), row.gan_weight or 0.0
 
 
-def _reference(scheme: Scheme, first: Row, prefix: str, parameters: int | None) -> PaperRow:
+def _reference(scheme: Scheme, first: Row, *, prefix: str, parameters: int | None) -> PaperRow:
     is_teacher = scheme == Scheme.TEACHER
     return PaperRow(
         scheme=scheme,
@@ -129,13 +145,13 @@ def _reference(scheme: Scheme, first: Row, prefix: str, parameters: int | None) 
         gan_weight=None,
         kimg=first["teacher_kimg"] if is_teacher else None,
         seeds=1,
-        metrics={name: Spread.of([first[prefix + name]]) for name in METRICS},
+        metrics={name: Spread.of([first[prefix + name]]) for name in PAPER_METRICS},
         is_retained=first[f"{prefix}inception_score"] / first["teacher_inception_score"],
     )
 
 
-def _over_seeds(trials: Trials, rows: Ints, first: Row, numbers: Mapping[str, Floats]) -> PaperRow:
-    metrics = {name: Spread.of(numbers[name][rows]) for name in METRICS}
+def _over_seeds(trials: Trials, rows: Ints, *, first: Row, numbers: Mapping[str, Floats]) -> PaperRow:
+    metrics = {name: Spread.of(numbers[name][rows]) for name in PAPER_METRICS}
     return PaperRow(
         scheme=scheme_of(first),
         parameters=first["parameters"],

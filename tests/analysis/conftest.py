@@ -6,9 +6,8 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from analysis import trial_table
-
-TEACHER_PARAMETERS = 100_000
+from analysis import Mode, Phase, TrialState, trial_table
+from analysis.examples import example_row
 
 
 class RowMaker(Protocol):
@@ -20,47 +19,8 @@ class TableMaker(Protocol):
 
 
 def make_row(**changes: Any) -> dict[str, Any]:
-    """A completed student; `changes` replaces columns. The compression ratio follows the parameters."""
-    row: dict[str, Any] = {
-        "sweep": "s",
-        "trial": 1,
-        "trial_key": "k",
-        "run_id": "r",
-        "dataset": "digits",
-        "phase": "search",
-        "mode": "distilled",
-        "state": "COMPLETED",
-        "final": True,
-        "width": 4,
-        "depth": 1,
-        "block": "dcgan",
-        "gan_weight": 0.0,
-        "seed": 0,
-        "parameters": 10_000,
-        "mac_g": 0.001,
-        "kimg": 64.0,
-        "fid": 10.0,
-        "inception_score": 8.0,
-        "inception_score_std": 0.1,
-        "sharpness": 4000.0,
-        "teacher_version": "digits-teacher/1",
-        "teacher_digest": "t" * 64,
-        "teacher_parameters": TEACHER_PARAMETERS,
-        "teacher_kimg": 256.0,
-        "teacher_fid": 5.0,
-        "teacher_inception_score": 9.0,
-        "teacher_sharpness": 4100.0,
-        "real_fid": 4.0,
-        "real_inception_score": 9.5,
-        "real_sharpness": 4200.0,
-        "protocol_digest": "p" * 64,
-        "extractor": "digits-classifier/1",
-        "num_samples": 2048,
-        "wall_s": 6.0,
-        "error": None,
-    }
-    row |= changes
-    return {"compression_ratio": TEACHER_PARAMETERS / row["parameters"], **row}
+    """Returns the row of a completed student; `changes` replaces columns."""
+    return example_row(changes)
 
 
 @pytest.fixture
@@ -103,15 +63,15 @@ def sweep_rows() -> Any:
 
         for n in range(students):
             add(**student(2 + n % 20, (0.0, 0.02)[n // 20 % 2], 0))
-        add(state="PRUNED", final=False, fid=50.0, kimg=16.0)
-        add(state="FAILED", final=False, fid=None, error="RuntimeError: <b>a & b</b>")
-        add(state="DIVERGED", final=False, fid=None)
+        add(state=TrialState.PRUNED, final=False, fid=50.0, kimg=16.0)
+        add(state=TrialState.FAILED, final=False, fid=None, error="RuntimeError: <b>a & b</b>")
+        add(state=TrialState.DIVERGED, final=False, fid=None)
         for width in (2, 4, 5, *range(6, 22, 2)):
             weight = 0.0 if width == 5 else 0.02  # the search's best of that size, just within twice the teacher's FID
             for seed in range(1, 6):
-                add(phase="confirm", **student(width, weight, seed))
+                add(phase=Phase.CONFIRM, **student(width, weight, seed))
                 worse = student(width, weight, seed)
-                add(phase="baseline", mode="scratch", **{**worse, "fid": worse["fid"] * 1.8, "gan_weight": None})
+                add(phase=Phase.BASELINE, mode=Mode.SCRATCH, **{**worse, "fid": worse["fid"] * 1.8, "gan_weight": None})
         return rows
 
     return make

@@ -9,6 +9,9 @@ from analysis import (
     AnalysisError,
     Chapter,
     LimitRule,
+    Mode,
+    Phase,
+    TrialState,
     findings_of,
     frontier_rows,
     markdown_report,
@@ -18,14 +21,20 @@ from analysis import (
     trial_table,
 )
 
-SCRATCH = {"mode": "scratch", "phase": "baseline", "gan_weight": None}
-FAILED: dict[str, Any] = {"state": "FAILED", "final": False, "fid": None, "inception_score": None, "sharpness": None}
+SCRATCH = {"mode": Mode.SCRATCH, "phase": Phase.BASELINE, "gan_weight": None}
+FAILED: dict[str, Any] = {
+    "state": TrialState.FAILED,
+    "final": False,
+    "fid": None,
+    "inception_score": None,
+    "sharpness": None,
+}
 STRANGE: dict[str, list[dict[str, Any]]] = {
     "one row": [{}],
-    "all failed": [FAILED, {**FAILED, "state": "DIVERGED"}],
+    "all failed": [FAILED, {**FAILED, "state": TrialState.DIVERGED}],
     "scratch alone": [{**SCRATCH}],
-    "confirmed alone": [{"phase": "confirm", "seed": seed} for seed in (1, 2)],
-    "every confirmation failed": [{}, *({**FAILED, "phase": "confirm", "seed": seed} for seed in (1, 2, 3))],
+    "confirmed alone": [{"phase": Phase.CONFIRM, "seed": seed} for seed in (1, 2)],
+    "every confirmation failed": [{}, *({**FAILED, "phase": Phase.CONFIRM, "seed": seed} for seed in (1, 2, 3))],
     "NaN and infinity": [{"fid": math.nan}, {"fid": math.inf}, {"fid": 9.0, "width": 5}],
     "nothing measured but FID": [{"inception_score": None, "sharpness": None}],
     "references that are NaN": [{"real_fid": math.nan, "real_sharpness": math.nan, "latency_ms": math.nan}],

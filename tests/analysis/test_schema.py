@@ -8,6 +8,7 @@ import pytest
 from analysis import (
     TRIAL_SCHEMA,
     AnalysisError,
+    TrialState,
     read_table,
     require_one_protocol,
     settings_of,
@@ -26,7 +27,7 @@ def test_every_column_states_its_unit_and_meaning() -> None:
 
 
 def test_a_table_comes_back_from_parquet_with_units(table: Any, tmp_path: Path) -> None:
-    before = table({}, {"state": "FAILED", "final": False, "fid": None, "error": "boom"})
+    before = table({}, {"state": TrialState.FAILED, "final": False, "fid": None, "error": "boom"})
     path = tmp_path / "trials.parquet"
     write_table(before, path)
     after = read_table(path)
@@ -102,7 +103,7 @@ def test_two_protocols_share_no_axis(table: Any) -> None:
 
 
 def test_states_are_counted(table: Any) -> None:
-    assert state_counts(table({}, {}, {"state": "LOST"})) == {"COMPLETED": 2, "LOST": 1}
+    assert state_counts(table({}, {}, {"state": TrialState.LOST})) == {"COMPLETED": 2, "LOST": 1}
 
 
 @pytest.mark.parametrize("record", ["digits", "digits-seeds", "digits-1500-steps", "digits-wide"])

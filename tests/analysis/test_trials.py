@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from analysis import QUALITIES, Column, Mode, Scheme, student_of, trial_table, with_baselines
+from analysis import QUALITIES, Column, Mode, Phase, Scheme, TrialState, student_of, trial_table, with_baselines
 from analysis.comparison.pairing import pair_rows
 from analysis.frontier.attainment import seed_sets
 from analysis.frontier.students import students_of
@@ -18,7 +18,7 @@ from analysis.trials import Trials, codes_of, first_of_each, last_of_each
 from .conftest import make_row
 
 Row = dict[str, Any]
-FAILED = ("DIVERGED", "FAILED")
+FAILED = (TrialState.DIVERGED, TrialState.FAILED)
 ODD = (None, math.nan, math.inf, -1.0, 0.0)
 
 
@@ -29,18 +29,23 @@ def rows(request: pytest.FixtureRequest) -> list[Row]:
     pick: Callable[..., Any] = lambda *values: values[random.integers(len(values))]  # noqa: E731
     made = []
     for trial in random.permutation(random.integers(1, 300)):
-        width, mode, value = pick(2, 4, 8), pick("distilled", "distilled", "scratch"), float(random.integers(1, 40))
-        state = pick(*["COMPLETED"] * 6, *FAILED, "LOST", "PRUNED")
+        width, mode, value = (
+            pick(2, 4, 8),
+            pick(Mode.DISTILLED, Mode.DISTILLED, Mode.SCRATCH),
+            float(random.integers(1, 40)),
+        )
+        state = pick(*[TrialState.COMPLETED] * 6, *FAILED, TrialState.LOST, TrialState.PRUNED)
         made.append(make_row(trial=int(trial) + 1, width=width, parameters=1000 * width, mode=mode, state=state,
-            final=state == "COMPLETED" or random.random() < 0.05, seed=int(random.integers(4)), kimg=pick(8.0, 16.0),
-            gan_weight=None if mode == "scratch" else pick(0.0, -0.0, 0.1, None), settings=pick(None, '{"lr": 1}'),
-            phase="baseline" if mode == "scratch" else pick("search", "confirm"), depth=pick(1, 2),
+            final=state == TrialState.COMPLETED or random.random() < 0.05, seed=int(random.integers(4)),
+            kimg=pick(8.0, 16.0),
+            gan_weight=None if mode == Mode.SCRATCH else pick(0.0, -0.0, 0.1, None), settings=pick(None, '{"lr": 1}'),
+            phase=Phase.BASELINE if mode == Mode.SCRATCH else pick(Phase.SEARCH, Phase.CONFIRM), depth=pick(1, 2),
             fid=value if random.random() < 0.9 else pick(*ODD), inception_score=value / 4))  # fmt: skip
     return made
 
 
 def finished(row: Row) -> bool:
-    return bool(row["final"]) and row["state"] == "COMPLETED"
+    return bool(row["final"]) and row["state"] == TrialState.COMPLETED
 
 
 def measured(row: Row, column: Column) -> bool:
@@ -56,12 +61,12 @@ def student(row: Row) -> tuple[Any, ...]:
 def test_students_are_those_of_a_dictionary_of_their_seeds(rows: list[Row], metric: str) -> None:
     column, trials = QUALITIES[metric], Trials(trial_table(rows))
     groups: dict[Any, dict[int, Row]] = {}
-    evidence = [r for r in rows if r["mode"] == "distilled" and (finished(r) or r["state"] in FAILED)]
+    evidence = [r for r in rows if r["mode"] == Mode.DISTILLED and (finished(r) or r["state"] in FAILED)]
     for row in sorted(evidence, key=lambda row: (row["parameters"], row["trial"])):
         seeds = groups.setdefault(student(row), {})
         if row["seed"] not in seeds or not measured(seeds[row["seed"]], column):
             seeds[row["seed"]] = row
-    found = students_of(trials, trials.is_result, column)
+    found = students_of(trials, trials.is_result, column=column)
     assert len(found) == len(groups)
     for one, seeds in zip(found, groups.values(), strict=True):
         values = [row[metric] for row in seeds.values() if measured(row, column)]
@@ -77,7 +82,7 @@ def test_students_are_those_of_a_dictionary_of_their_seeds(rows: list[Row], metr
 def test_pairs_are_those_of_a_dictionary_of_partners(rows: list[Row], sides: tuple[Any, Any]) -> None:
     def of(row: Row, side: Any) -> bool:
         joint = Scheme.JOINT if (row["gan_weight"] or 0) > 0 else Scheme.MSE
-        return side in (row["mode"], Scheme.SCRATCH if row["mode"] == "scratch" else joint)
+        return side in (row["mode"], Scheme.SCRATCH if row["mode"] == Mode.SCRATCH else joint)
 
     def partner(row: Row) -> tuple[Any, ...]:
         architecture = row["parameters"], row["width"], row["depth"], row["block"], row["seed"]
@@ -92,10 +97,10 @@ def test_pairs_are_those_of_a_dictionary_of_partners(rows: list[Row], sides: tup
     theirs, own = best(sides[1], partner), best(sides[0], lambda row: (student(row), row["seed"])).values()
     if sides[1] == Mode.SCRATCH:
         given = {partner(row) for row in rows if of(row, sides[1])}
-        fresh = [row for row in own if row["phase"] == "confirm"]
-        if any(row["phase"] == "search" and partner(row) not in given for row in own):
+        fresh = [row for row in own if row["phase"] == Phase.CONFIRM]
+        if any(row["phase"] == Phase.SEARCH and partner(row) not in given for row in own):
             own = fresh if any(partner(row) in theirs for row in fresh) else own
-    found = pair_rows(Trials(trial_table(rows)), *sides)
+    found = pair_rows(Trials(trial_table(rows)), ours=sides[0], theirs=sides[1])
     numbers = [[rows[place]["trial"] for place in places] for places in (found.ours_P, found.theirs_P)]
     expected = {(row["trial"], theirs[partner(row)]["trial"]) for row in own if partner(row) in theirs}
     assert set(zip(*numbers, strict=True)) == expected
@@ -105,7 +110,7 @@ def test_pairs_are_those_of_a_dictionary_of_partners(rows: list[Row], sides: tup
 
 def test_baselines_are_those_of_a_dictionary_of_twins(rows: list[Row]) -> None:
     architecture = lambda row: tuple(row[name] for name in ("dataset", "width", "depth", "block"))  # noqa: E731
-    scratch = [row for row in rows if row["mode"] == "scratch"]
+    scratch = [row for row in rows if row["mode"] == Mode.SCRATCH]
     twins = {(architecture(r), r["seed"]): r for r in sorted(scratch, key=lambda r: (finished(r), r["kimg"]))}
     table = trial_table(rows)
     for row, found in zip(rows, with_baselines(table, table).to_pylist(), strict=True):
@@ -120,12 +125,12 @@ def test_baselines_are_those_of_a_dictionary_of_twins(rows: list[Row]) -> None:
 
 def test_seeds_share_the_students_that_each_of_them_tried(rows: list[Row]) -> None:
     tried: dict[Any, set[int]] = {}
-    evidence = [row for row in rows if row["phase"] == "search" and (finished(row) or row["state"] in FAILED)]
+    evidence = [row for row in rows if row["phase"] == Phase.SEARCH and (finished(row) or row["state"] in FAILED)]
     for row in evidence:
         tried.setdefault(student(row), set()).add(row["seed"])
     seeds = {row["seed"] for row in evidence}
     shared = {one for one, of in tried.items() if of == seeds}
-    found = seed_sets(Trials(trial_table(rows)), phases=("search",))  # type: ignore[arg-type]
+    found = seed_sets(Trials(trial_table(rows)), phases=(Phase.SEARCH,))
     if len(seeds) < 2 or not shared:
         assert found is None
         return

@@ -32,7 +32,7 @@ from rich.table import Table
 from rivals import bootstrap_interval, fieller_interval
 from surfaces import BELOW_THE_KNOT, RANGE, SHAPES, Floats, Scenario, scenarios
 
-from analysis import LimitRule, compression_limit, read_table, trial_table
+from analysis import LimitRule, TrialState, compression_limit, read_table, trial_table
 from analysis.limit.break_point import Corner, find_corner
 from analysis.limit.crossing import crossing_interval
 
@@ -48,12 +48,12 @@ WHOLE = [
     *(Scenario(shape, 0.15, 5, 9) for shape in SHAPES),
     *(Scenario(shape, 0.15, 5, 9, failing=0.1) for shape in ("power law", "cliff")),
 ]
-DIVERGED = {"state": "DIVERGED", "final": False, "fid": None}
+DIVERGED = {"state": TrialState.DIVERGED, "final": False, "fid": None}
 
 
 def ours(x: Floats, values_SK: Floats, rng: np.random.Generator) -> Ends:
     """What `compression_limit` states."""
-    found = crossing_interval(x, list(values_SK.T), 0.0)
+    found = crossing_interval(x, list(values_SK.T), threshold=0.0)
     assert found is not None
     return found
 

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from analysis import TRIAL_SCHEMA, hypervolume, pareto_frontier
+from analysis import TRIAL_SCHEMA, Mode, Phase, TrialState, hypervolume, pareto_frontier
 
 CASES = {
     "few on the frontier": ("few", ("parameters", "fid")),
@@ -55,7 +55,7 @@ def _measure(rows: int, shape: str, objectives: tuple[str, ...]) -> dict[str, An
     began = time.perf_counter()
     frontier = pareto_frontier(table, objectives)
     between = time.perf_counter()
-    hypervolume(frontier, [1e9] * len(objectives), objectives)
+    hypervolume(frontier, [1e9] * len(objectives), objectives=objectives)
     return {
         "frontier_rows": len(frontier),
         "frontier_s": between - began,
@@ -68,7 +68,13 @@ def _measure(rows: int, shape: str, objectives: tuple[str, ...]) -> dict[str, An
 def _table(rows: int, shape: str) -> pa.Table:
     """Distilled students of one protocol: nine of ten final, one in a hundred without a number."""
     random = np.random.default_rng(0)
-    texts = {"state": "COMPLETED", "mode": "distilled", "phase": "search", "dataset": "digits", "block": "dcgan"}
+    texts = {
+        "state": TrialState.COMPLETED,
+        "mode": Mode.DISTILLED,
+        "phase": Phase.SEARCH,
+        "dataset": "digits",
+        "block": "dcgan",
+    }
     columns = {}
     for field in TRIAL_SCHEMA:
         if pa.types.is_string(field.type):

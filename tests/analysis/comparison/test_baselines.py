@@ -3,9 +3,9 @@ from typing import Any
 
 import pytest
 
-from analysis import pareto_frontier, with_baselines
+from analysis import Mode, Phase, TrialState, pareto_frontier, with_baselines
 
-SCRATCH = {"mode": "scratch", "phase": "baseline", "gan_weight": None}
+SCRATCH = {"mode": Mode.SCRATCH, "phase": Phase.BASELINE, "gan_weight": None}
 
 
 def test_a_student_stands_beside_the_baseline_of_its_architecture_and_seed(table: Any) -> None:
@@ -27,16 +27,16 @@ def test_of_several_baselines_the_one_with_the_largest_budget_counts(table: Any)
 
 
 def test_a_baseline_that_diverged_says_so_instead_of_a_number(table: Any) -> None:
-    rows = table({}, {**SCRATCH, "state": "DIVERGED", "final": False, "fid": 500.0})
+    rows = table({}, {**SCRATCH, "state": TrialState.DIVERGED, "final": False, "fid": 500.0})
     (student,) = with_baselines(pareto_frontier(rows), rows).to_pylist()
     assert student["baseline_fid"] is None
-    assert student["baseline_state"] == "DIVERGED"
+    assert student["baseline_state"] == TrialState.DIVERGED
 
 
 def test_a_baseline_that_diverged_at_the_full_budget_gives_no_number(table: Any) -> None:
-    rows = table({}, {**SCRATCH, "state": "DIVERGED", "fid": 500.0})
+    rows = table({}, {**SCRATCH, "state": TrialState.DIVERGED, "fid": 500.0})
     (student,) = with_baselines(pareto_frontier(rows), rows).to_pylist()
-    assert (student["baseline_fid"], student["baseline_state"]) == (None, "DIVERGED")
+    assert (student["baseline_fid"], student["baseline_state"]) == (None, TrialState.DIVERGED)
 
 
 @pytest.mark.parametrize("unmeasured", [None, math.nan])

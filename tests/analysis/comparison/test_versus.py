@@ -16,6 +16,9 @@ from scipy.stats import binom, ttest_ind
 
 from analysis import (
     AnalysisError,
+    Mode,
+    Phase,
+    TrialState,
     compare,
     comparison_markdown,
     dominated_share,
@@ -107,14 +110,14 @@ def test_the_factor_of_a_range_is_the_median_by_length_on_a_logarithmic_axis(swe
 def test_more_inception_score_is_better_and_another_cost_has_its_own_unit(table: Any) -> None:
     a = table({"sweep": "a", "latency_ms": 2.0, "inception_score": 8.0})
     b = table({"sweep": "b", "latency_ms": 4.0, "inception_score": 9.0})
-    found = compare(a, b, ("latency_ms", "inception_score"))
+    found = compare(a, b, objectives=("latency_ms", "inception_score"))
     assert [s.better for s in found.segments] == ["a", "b"]
     assert "from 4 ms on b has the higher IS, by 1.12 times" in found.sentence()
 
 
 def test_negative_values_have_a_difference_and_no_factor(table: Any) -> None:
     a, b = (table({"sweep": name, "kid": kid}) for name, kid in (("a", -0.001), ("b", 0.02)))
-    found = compare(a, b, ("parameters", "kid"))
+    found = compare(a, b, objectives=("parameters", "kid"))
     assert [(s.better, s.factor) for s in found.segments] == [("a", None)]
     assert found.segments[0].difference == pytest.approx(0.021)
     assert versus_figure(found).axes[0].get_yscale() == "linear"
@@ -149,8 +152,8 @@ class TestTwoProtocols:
         changes = {"kid": 0.1, "latent_mse": 0.1}
         a, b = sweep("a", (1, 1.0), **changes), sweep("b", (1, 1.0), protocol_digest="q", **changes)
         with pytest.raises(AnalysisError, match="two protocols are compared in parameters and fid or inception_score"):
-            compare(a, b, objectives)
-        assert not compare(a, sweep("b", (1, 1.0), **changes), objectives).relative
+            compare(a, b, objectives=objectives)
+        assert not compare(a, sweep("b", (1, 1.0), **changes), objectives=objectives).relative
 
 
 def test_two_teachers_of_one_protocol_share_the_axis_and_the_larger_box(sweep: Maker) -> None:
@@ -214,12 +217,15 @@ class TestShare:
         assert "means over 2 and 3 seeds, search" in compare(a, b).sentence()
 
     def test_a_seed_in_which_all_failed_dominates_nothing(self, table: Any) -> None:
-        rows = [{"sweep": "a", "fid": 5.0}, {"sweep": "a", "seed": 1, "fid": None, "state": "FAILED", "final": False}]
+        rows = [
+            {"sweep": "a", "fid": 5.0},
+            {"sweep": "a", "seed": 1, "fid": None, "state": TrialState.FAILED, "final": False},
+        ]
         share = dominated_share([(10_000.0, 5.0)], (100_000.0, 5.0))
         assert compare(table(*rows), table(*rows)).share.a == pytest.approx(share / 2)
 
     def test_confirmed_students_stand_in_where_a_search_has_one_seed(self, seeded: Maker) -> None:
-        a, b = (seeded(name, [10.0], [12.0], phase="confirm") for name in ("a", "b"))
+        a, b = (seeded(name, [10.0], [12.0], phase=Phase.CONFIRM) for name in ("a", "b"))
         assert compare(a, b).share.phase == "confirm"
 
 
@@ -239,7 +245,7 @@ class TestOneStudentIsOnePoint:
         assert compare(seeded("a", [8.0], [12.0]), seeded("b", [9.0])).a.front == ((10_000.0, 10.0),)
 
     def test_fresh_seeds_stand_for_the_students_of_the_frontier_where_both_have_them(self, seeded: Maker) -> None:
-        fresh = {"phase": "confirm"}
+        fresh = {"phase": Phase.CONFIRM}
         a = pa.concat_tables([seeded("a", [5.0, 30.0]), seeded("a", [12.0], [14.0], [13.0], **fresh)])
         b = pa.concat_tables([seeded("b", [6.0]), seeded("b", [7.0], [9.0], **fresh)])
         found = compare(a, b)
@@ -248,7 +254,7 @@ class TestOneStudentIsOnePoint:
         assert "students at the median of fresh seeds: " in found.sentence()
 
     def test_one_searched_side_leaves_both_searched(self, seeded: Maker) -> None:
-        searched, fresh = seeded("a", [5.0]), seeded("a", [12.0], [14.0], phase="confirm")
+        searched, fresh = seeded("a", [5.0]), seeded("a", [12.0], [14.0], phase=Phase.CONFIRM)
         found = compare(pa.concat_tables([searched, fresh]), seeded("b", [6.0]))
         assert (found.phase, found.a.front) == ("search", ((10_000.0, 5.0),))
         assert "students at the median of the seeds of the search: " in found.sentence()
@@ -256,8 +262,8 @@ class TestOneStudentIsOnePoint:
         assert compare(partly, partly).phase == "search", "a student of its frontier has no fresh seed"
 
     def test_a_student_whose_fresh_seeds_mostly_fail_leaves_the_frontier(self, seeded: Maker) -> None:
-        failed = seeded("a", [1.0], [1.0], [1.0], phase="confirm", state="DIVERGED", final=False).slice(1)
-        a = pa.concat_tables([seeded("a", [9.0, 5.0]), seeded("a", [9.0, 11.0], phase="confirm"), failed])
+        failed = seeded("a", [1.0], [1.0], [1.0], phase=Phase.CONFIRM, state=TrialState.DIVERGED, final=False).slice(1)
+        a = pa.concat_tables([seeded("a", [9.0, 5.0]), seeded("a", [9.0, 11.0], phase=Phase.CONFIRM), failed])
         found = compare(a, a)
         assert (found.phase, found.a.front) == ("confirm", ((20_000.0, 11.0),))
 
@@ -273,7 +279,7 @@ def test_a_sweep_against_itself_is_equal_everywhere(sweep: Maker) -> None:
 
 def test_rows_that_are_no_result_change_nothing(sweep: Maker) -> None:
     a, b = sweep("a", (5_000, 20.0)), sweep("b", (5_000, 10.0))
-    more = pa.concat_tables([a, sweep("a", (1, math.nan), (2, math.inf), (3, 1.0), mode="scratch")])
+    more = pa.concat_tables([a, sweep("a", (1, math.nan), (2, math.inf), (3, 1.0), mode=Mode.SCRATCH)])
     assert compare(more, b) == compare(a, b)
 
 
@@ -281,7 +287,7 @@ def test_rows_that_are_no_result_change_nothing(sweep: Maker) -> None:
 def test_a_sweep_without_a_result_is_named(sweep: Maker, case: str) -> None:
     other = {
         "no rows": sweep("b"),
-        "all failed": sweep("b", (1, 1.0), state="FAILED", final=False),
+        "all failed": sweep("b", (1, 1.0), state=TrialState.FAILED, final=False),
         "no numbers": sweep("b", (1, math.nan)),
     }[case]
     for tables in ((sweep("a", (1, 1.0)), other), (other, sweep("a", (1, 1.0)))):
@@ -299,7 +305,7 @@ def test_what_shares_no_axis_or_is_no_pair_is_refused(sweep: Maker) -> None:
         compare(two_teachers, a)
     for objectives in (("fid",), ("fid", "parameters"), ("parameters", "colour"), ("parameters", "mac_g", "fid")):
         with pytest.raises(AnalysisError):
-            compare(a, a, objectives)
+            compare(a, a, objectives=objectives)
 
 
 def test_it_is_json_markdown_and_html(sweep: Maker) -> None:

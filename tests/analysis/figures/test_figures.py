@@ -10,6 +10,9 @@ import pytest
 from analysis import (
     AnalysisError,
     LimitRule,
+    Mode,
+    Phase,
+    TrialState,
     findings_of,
     gain_figure,
     importance_figure,
@@ -32,8 +35,8 @@ def sweep(table: Any) -> Any:
         {"parameters": p, "fid": f, "width": w}
         for w, (p, f) in enumerate([(4_268, 44.0), (8_792, 18.0), (9_000, 30.0), (18_608, 9.5), (41_312, 8.0)])
     ]
-    baseline = {"mode": "scratch", "phase": "baseline", "parameters": 8_792, "fid": 60.0, "width": 1}
-    return table(*students, baseline, {"state": "FAILED", "final": False, "fid": None})
+    baseline = {"mode": Mode.SCRATCH, "phase": Phase.BASELINE, "parameters": 8_792, "fid": 60.0, "width": 1}
+    return table(*students, baseline, {"state": TrialState.FAILED, "final": False, "fid": None})
 
 
 @pytest.fixture
@@ -95,7 +98,7 @@ def test_fresh_seeds_are_drawn_by_median_and_range_beside_the_searched_frontier(
     line_of(figure, "frontier as searched")
     (bars,) = [found for found in figure.axes[0].containers if found.get_label() == "fresh seeds: median, range"]
     shown = dict(zip(*(data.tolist() for data in bars[0].get_data()), strict=True))
-    rows = [row for row in confirmed.table.to_pylist() if row["phase"] == "confirm"]
+    rows = [row for row in confirmed.table.to_pylist() if row["phase"] == Phase.CONFIRM]
     for size in {row["parameters"] for row in rows}:
         assert shown[size] == pytest.approx(np.median([row["fid"] for row in rows if row["parameters"] == size]))
 
@@ -152,7 +155,7 @@ def test_nothing_is_drawn_over_the_limit_or_off_the_page(table: Any, smallest: i
 
 def test_no_finished_trial_is_a_clear_error(table: Any) -> None:
     with pytest.raises(AnalysisError, match="finished trial"):
-        figure_of(table({"state": "FAILED", "final": False, "fid": None}))
+        figure_of(table({"state": TrialState.FAILED, "final": False, "fid": None}))
 
 
 @pytest.mark.parametrize("channels", [1, 3])
@@ -216,6 +219,6 @@ def test_where_fresh_seeds_finished_the_table_says_what_they_say(confirmed: Any)
 
 
 def test_a_sweep_without_a_finished_trial_still_has_a_report(table: Any) -> None:
-    text = markdown_report(findings_of(table({"state": "DIVERGED", "final": False, "fid": None}), RULE), {})
+    text = markdown_report(findings_of(table({"state": TrialState.DIVERGED, "final": False, "fid": None}), RULE), {})
     assert "no limit to state" in text
     assert "1 diverged" in text

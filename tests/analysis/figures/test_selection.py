@@ -7,7 +7,14 @@ from analysis.figures.selection import Candidate, choose_teacher, selection_figu
 
 
 def candidate(width: int, fid: float, error: float = 0.1, score: float = 7.0) -> Candidate:
-    return Candidate(f"digits-teacher/{width}", width, width**2 * 64, fid, error, score)
+    return Candidate(
+        version=f"digits-teacher/{width}",
+        width=width,
+        parameters=width**2 * 64,
+        fid=fid,
+        fid_error=error,
+        inception_score=score,
+    )
 
 
 def test_a_clearly_lower_fid_wins_whatever_the_inception_score() -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from analysis import AnalysisError, attainment, pareto_frontier
+from analysis import AnalysisError, Mode, Phase, TrialState, attainment, pareto_frontier
 from analysis.columns import COLUMNS
 from analysis.frontier.band import band_of
 
@@ -18,7 +18,7 @@ def student(width: int, seed: int, fid: float | None, **changes: Any) -> dict[st
     return {"width": width, "parameters": 1000 * width, "seed": seed, "fid": fid, **changes}
 
 
-FAILED = {"state": "FAILED", "final": False}
+FAILED = {"state": TrialState.FAILED, "final": False}
 
 
 def by_definition(sets: list[np.ndarray], attained_by: int, objectives: Sequence[str]) -> list[tuple[float, ...]]:
@@ -53,7 +53,7 @@ def test_the_surfaces_are_those_of_the_definition(table: Any, objectives: tuple[
         if not failed:
             sets[seed].append(point)
     levels = [k / seeds for k in range(1, seeds + 1)]
-    found = attainment(table(*rows), objectives, levels)
+    found = attainment(table(*rows), objectives, levels=levels)
     arrays = [np.array(points, dtype=float) for points in sets]
     for k, level in enumerate(levels, start=1):
         assert found.attained_by[level] == k
@@ -92,7 +92,7 @@ def test_with_twenty_seeds_the_outer_levels_are_not_the_extremes(table: Any) -> 
 
 
 def test_confirmed_students_stand_before_those_of_the_search(table: Any) -> None:
-    confirmed = [student(4, seed, 9.0 + seed, phase="confirm") for seed in (10, 11)]
+    confirmed = [student(4, seed, 9.0 + seed, phase=Phase.CONFIRM) for seed in (10, 11)]
     searched = [student(2, seed, 1.0) for seed in (0, 1)]
     found = attainment(table(*confirmed, *searched))
     assert (found.phase, found.seeds, found.students) == ("confirm", 2, 1)
@@ -101,7 +101,7 @@ def test_confirmed_students_stand_before_those_of_the_search(table: Any) -> None
 
 def test_only_students_tried_with_every_seed_enter(table: Any) -> None:
     found = attainment(
-        table(student(4, 0, 9.0), student(4, 1, 8.0), student(1, 0, 1.0), {"mode": "scratch", "seed": 2})
+        table(student(4, 0, 9.0), student(4, 1, 8.0), student(1, 0, 1.0), {"mode": Mode.SCRATCH, "seed": 2})
     )
     assert (found.students, found.surfaces[0.05]) == (1, ((4000.0, 8.0),))
 
@@ -143,7 +143,9 @@ def test_without_a_student_of_several_seeds_there_is_none(table: Any) -> None:
         assert attainment(table(*rows)) is None
 
 
-@pytest.mark.parametrize("state", ["LOST", "RUNNING", "OUT_OF_MEMORY", "INTERRUPTED", "PRUNED"])
+@pytest.mark.parametrize(
+    "state", [TrialState.LOST, TrialState.RUNNING, TrialState.OUT_OF_MEMORY, TrialState.INTERRUPTED, TrialState.PRUNED]
+)
 def test_what_says_nothing_of_a_student_is_no_failure_of_its_seed(table: Any, state: str) -> None:
     rows = [student(4, seed, 9.0 + seed) for seed in (0, 1)] + [student(2, 0, 20.0)]
     found = attainment(table(*rows, student(2, 1, None, state=state, final=False)))
@@ -169,11 +171,11 @@ class TestBand:
     def test_both_ends_are_steps_at_the_same_places_where_both_are_known(self, table: Any) -> None:
         # Three seeds of three students; with seed 3 the smallest one failed.
         rows = [
-            {"phase": "confirm", "seed": seed, "width": width, "parameters": 1000 * width, "fid": fid}
+            {"phase": Phase.CONFIRM, "seed": seed, "width": width, "parameters": 1000 * width, "fid": fid}
             for seed, fids in ((1, (30.0, 10.0, 8.0)), (2, (40.0, 12.0, 7.0)), (3, (None, 11.0, 9.0)))
             for width, fid in zip((1, 2, 3), fids, strict=True)
         ]
-        rows[6] |= {"state": "DIVERGED", "final": False}
+        rows[6] |= {"state": TrialState.DIVERGED, "final": False}
         band = band_of(attainment(table(*rows)))
         assert band is not None
         assert band.x_P.tolist() == [2000.0, 3000.0], "not all seeds reach anything at 1000"

@@ -10,6 +10,8 @@ from pyarrow import concat_tables
 
 from analysis import (
     AnalysisError,
+    Mode,
+    TrialState,
     dominated_share,
     final_students,
     front_of,
@@ -82,7 +84,7 @@ def test_hypervolume_is_what_a_sweep_over_the_sizes_finds(
 def test_hypervolume_in_closed_form(table: Any) -> None:
     one = table({"parameters": 2, "mac_g": 1.0, "inception_score": 7.0})
     objectives = ("parameters", "mac_g", "inception_score")
-    assert hypervolume(one, (5, 2, 4), objectives) == pytest.approx(3 * 1 * 3), "a box; more IS is better"
+    assert hypervolume(one, (5, 2, 4), objectives=objectives) == pytest.approx(3 * 1 * 3), "a box; more IS is better"
     steps = table(*({"parameters": n, "fid": 10.0 - n} for n in range(1, 10)))
     assert hypervolume(steps, (10, 10)) == pytest.approx(sum(range(1, 10))), "a staircase: 9 + 8 + ... + 1"
     assert hypervolume(table({"parameters": 12}), (10, 20)) == 0, "beyond the reference"
@@ -98,9 +100,9 @@ def test_a_reference_that_does_not_fit_is_refused(table: Any, reference: tuple[f
 def test_only_final_completed_students_enter(table: Any) -> None:
     rows = table(
         {"parameters": 5, "fid": 9.0},
-        {"parameters": 1, "fid": 1.0, "final": False, "state": "PRUNED"},
-        {"parameters": 1, "fid": 1.0, "mode": "scratch"},
-        {"parameters": 1, "fid": 1.0, "state": "DIVERGED"},
+        {"parameters": 1, "fid": 1.0, "final": False, "state": TrialState.PRUNED},
+        {"parameters": 1, "fid": 1.0, "mode": Mode.SCRATCH},
+        {"parameters": 1, "fid": 1.0, "state": TrialState.DIVERGED},
     )
     frontier = pareto_frontier(rows)
     assert values(frontier, ("parameters", "fid")) == [(5, 9.0)]
@@ -112,7 +114,7 @@ def test_of_equal_students_the_first_stays(table: Any) -> None:
 
 
 def test_an_empty_and_an_all_failed_table_have_an_empty_frontier(table: Any) -> None:
-    failed = table({"final": False, "state": "FAILED", "fid": None})
+    failed = table({"final": False, "state": TrialState.FAILED, "fid": None})
     for rows in (table(), failed, table({"fid": math.nan}), failed.slice(0, 0)):
         frontier = pareto_frontier(rows)
         assert len(frontier) == 0
@@ -131,7 +133,7 @@ def test_rows_of_several_protocols_are_refused_and_both_are_named(table: Any) ->
     rows = table({"protocol_digest": "one" * 9}, {"protocol_digest": "two" * 9})
     with pytest.raises(AnalysisError, match=r"one" * 9 + ".*" + "two" * 9):
         pareto_frontier(rows)
-    unfinished = table({}, {"protocol_digest": "other", "state": "FAILED", "final": False})
+    unfinished = table({}, {"protocol_digest": "other", "state": TrialState.FAILED, "final": False})
     assert len(pareto_frontier(unfinished)) == 1, "what never enters shares no axis"
 
 

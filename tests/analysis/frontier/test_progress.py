@@ -6,18 +6,18 @@ from typing import Any
 import numpy as np
 import pytest
 
-from analysis import AnalysisError, dominated_share, search_progress
+from analysis import AnalysisError, Mode, Phase, TrialState, dominated_share, search_progress
 
 
 def test_in_closed_form(table: Any) -> None:
     rows = table(
         {"trial": 3, "parameters": 90_000, "fid": 20.0, "kimg": 64.0},  # the box ends at (100,000, 25)
         {"trial": 1, "parameters": 50_000, "fid": 20.0, "kimg": 64.0},
-        {"trial": 2, "fid": 1.0, "kimg": 10.0, "state": "PRUNED", "final": False},
-        {"trial": 4, "fid": None, "kimg": 5.0, "state": "DIVERGED", "final": False},
+        {"trial": 2, "fid": 1.0, "kimg": 10.0, "state": TrialState.PRUNED, "final": False},
+        {"trial": 4, "fid": None, "kimg": 5.0, "state": TrialState.DIVERGED, "final": False},
         {"trial": 6, "parameters": 75_000, "fid": 5.0, "kimg": 64.0},
-        {"trial": 7, "phase": "confirm", "fid": 1.0},
-        {"trial": 8, "phase": "baseline", "mode": "scratch", "fid": 1.0},
+        {"trial": 7, "phase": Phase.CONFIRM, "fid": 1.0},
+        {"trial": 8, "phase": Phase.BASELINE, "mode": Mode.SCRATCH, "fid": 1.0},
     )
     found = search_progress(rows)
     assert found.to_pydict() == {
@@ -51,8 +51,8 @@ def test_every_share_is_that_of_the_students_so_far(table: Any, largest: int) ->
 
 def test_none_and_one_and_all_failed(table: Any) -> None:
     assert search_progress(table()).to_pylist() == []
-    assert search_progress(table({"phase": "confirm"})).to_pylist() == []
-    failed = {"state": "FAILED", "final": False, "fid": None, "kimg": 2.0}
+    assert search_progress(table({"phase": Phase.CONFIRM})).to_pylist() == []
+    failed = {"state": TrialState.FAILED, "final": False, "fid": None, "kimg": 2.0}
     assert search_progress(table(failed, failed)).to_pydict() == {
         "trial": [1, 2],
         "trials": [1, 2],

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from analysis import LimitRule, LimitStatus, compression_limit, limit_candidates
+from analysis import LimitRule, LimitStatus, Mode, Phase, TrialState, compression_limit, limit_candidates
 
 RULE = LimitRule(metric="fid", tolerance=1.0)  # at most 10.0: the teacher has 5.0
 
@@ -68,9 +68,9 @@ def test_rows_that_are_no_result_are_no_candidates(table: Any) -> None:
         {"fid": 9.0, "parameters": 1},
         {"fid": None, "parameters": 2},
         {"fid": float("nan"), "parameters": 3},
-        {"fid": 9.9, "parameters": 4, "state": "PRUNED", "final": False},
-        {"fid": 9.9, "parameters": 5, "mode": "scratch", "gan_weight": None, "phase": "baseline"},
-        {"fid": 9.9, "parameters": 6, "phase": "confirm"},
+        {"fid": 9.9, "parameters": 4, "state": TrialState.PRUNED, "final": False},
+        {"fid": 9.9, "parameters": 5, "mode": Mode.SCRATCH, "gan_weight": None, "phase": Phase.BASELINE},
+        {"fid": 9.9, "parameters": 6, "phase": Phase.CONFIRM},
     )
     assert sizes(limit_candidates(rows, RULE, around=5, whole_frontier=True)) == [1]
     assert sizes(limit_candidates(table(), RULE, around=5, whole_frontier=True)) == []
@@ -78,7 +78,7 @@ def test_rows_that_are_no_result_are_no_candidates(table: Any) -> None:
 
 def confirmed(width: int, *fids: float) -> list[dict[str, Any]]:
     return [
-        {"phase": "confirm", "width": width, "parameters": 1000 * width, "fid": fid, "seed": 100 + n}
+        {"phase": Phase.CONFIRM, "width": width, "parameters": 1000 * width, "fid": fid, "seed": 100 + n}
         for n, fid in enumerate(fids)
     ]
 

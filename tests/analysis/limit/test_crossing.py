@@ -32,7 +32,7 @@ def test_the_falling_curve_is_the_isotonic_regression() -> None:
 
 def test_a_line_crosses_where_its_formula_says() -> None:
     for threshold in (2.9, 1.0, 0.75, -2.9):
-        assert crossing(SIZES, 3 - 2 * SIZES, threshold) == pytest.approx((3 - threshold) / 2)
+        assert crossing(SIZES, 3 - 2 * SIZES, threshold=threshold) == pytest.approx((3 - threshold) / 2)
 
 
 @pytest.mark.parametrize(
@@ -46,7 +46,7 @@ def test_a_line_crosses_where_its_formula_says() -> None:
     ],
 )
 def test_ends_and_ties(fitted: list[float], expected: float | None) -> None:
-    assert crossing(SIZES, np.array(fitted, dtype=float), 1.0) == expected
+    assert crossing(SIZES, np.array(fitted, dtype=float), threshold=1.0) == expected
 
 
 def test_both_interpolations_pass_through_the_means_and_keep_a_line_and_the_cubic_a_parabola() -> None:
@@ -75,7 +75,7 @@ def test_the_interval_of_a_line_is_fiellers_on_its_stretch() -> None:
     drop, start = high_mean - low_mean, low_mean - threshold
     # (start + drop p)^2 - t2 ((1 - p)^2 + p^2) = 0
     roots = np.sort(np.roots([drop**2 - 2 * t2, 2 * start * drop + 2 * t2, start**2 - t2]).real)
-    found = crossing_interval(np.array([0.0, 1.0]), values, threshold)
+    found = crossing_interval(np.array([0.0, 1.0]), values, threshold=threshold)
     assert found == pytest.approx(tuple(roots), abs=2e-4)
 
 
@@ -83,7 +83,7 @@ def test_noise_widens_the_interval_and_seeds_narrow_it() -> None:
     sizes = np.linspace(0, 4, 9)
 
     def width(deviations: tuple[float, ...]) -> float:
-        low, high = crossing_interval(sizes, noisy(2 - sizes, deviations), 0.0) or (None, None)
+        low, high = crossing_interval(sizes, noisy(2 - sizes, deviations), threshold=0.0) or (None, None)
         assert low is not None
         assert high is not None
         assert low < 2.0 < high
@@ -97,7 +97,7 @@ def test_where_the_curve_bends_between_sizes_the_interval_says_so() -> None:
     kinked = np.where(sizes < 1.2, 2 * (1.2 - sizes), -0.1 * (sizes - 1.2))
 
     def width(means: np.ndarray) -> float:
-        low, high = crossing_interval(sizes, noisy(means, quiet), 0.1) or (None, None)
+        low, high = crossing_interval(sizes, noisy(means, quiet), threshold=0.1) or (None, None)
         assert low is not None
         assert high is not None
         return high - low
@@ -107,10 +107,10 @@ def test_where_the_curve_bends_between_sizes_the_interval_says_so() -> None:
 
 def test_ends_beyond_the_sizes_are_open() -> None:
     sizes = np.linspace(0, 4, 9)
-    assert crossing_interval(sizes, noisy(-1 - 0.01 * sizes, (-0.1, 0.1)), 0.0) == (None, 0.0)
-    low, high = crossing_interval(sizes, noisy(1 - 0.01 * sizes, (-0.1, 0.1)), 0.0) or (0, 0)
+    assert crossing_interval(sizes, noisy(-1 - 0.01 * sizes, (-0.1, 0.1)), threshold=0.0) == (None, 0.0)
+    low, high = crossing_interval(sizes, noisy(1 - 0.01 * sizes, (-0.1, 0.1)), threshold=0.0) or (0, 0)
     assert (low, high) == (4.0, None)
-    assert crossing_interval(sizes, noisy(0 * sizes, (-0.1, 0.1)), 0.0) == (None, None)
+    assert crossing_interval(sizes, noisy(0 * sizes, (-0.1, 0.1)), threshold=0.0) == (None, None)
 
 
 def test_the_interval_holds_the_crossing_of_the_isotonic_curve() -> None:
@@ -118,18 +118,18 @@ def test_the_interval_holds_the_crossing_of_the_isotonic_curve() -> None:
     for _ in range(200):
         sizes = np.cumsum(rng.uniform(0.2, 1, 7))
         values = [rng.normal(-0.2 * size, 1.0, 3) for size in sizes]
-        at = crossing(sizes, falling_curve(np.array([v.mean() for v in values]), np.full(7, 3.0)), -0.6)
-        low, high = crossing_interval(sizes, values, -0.6) or (math.nan, math.nan)
+        at = crossing(sizes, falling_curve(np.array([v.mean() for v in values]), np.full(7, 3.0)), threshold=-0.6)
+        low, high = crossing_interval(sizes, values, threshold=-0.6) or (math.nan, math.nan)
         if at is not None:
             assert low is None or low <= at
             assert high is None or at <= high
 
 
 def test_without_repeated_seeds_or_a_second_size_there_is_none() -> None:
-    assert crossing_interval(SIZES, noisy(SIZES, (0.0,)), 0.0) is None
-    assert crossing_interval(SIZES[:1], noisy(SIZES[:1], (0.0, 1.0)), 0.0) is None
+    assert crossing_interval(SIZES, noisy(SIZES, (0.0,)), threshold=0.0) is None
+    assert crossing_interval(SIZES[:1], noisy(SIZES[:1], (0.0, 1.0)), threshold=0.0) is None
 
 
 def test_without_noise_it_is_the_crossing_itself() -> None:
-    low, high = crossing_interval(SIZES, noisy(3 - 2 * SIZES, (0.0, 0.0)), 1.0) or (None, None)
+    low, high = crossing_interval(SIZES, noisy(3 - 2 * SIZES, (0.0, 0.0)), threshold=1.0) or (None, None)
     assert (low, high) == (pytest.approx(1.0), pytest.approx(1.0))

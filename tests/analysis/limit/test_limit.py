@@ -11,6 +11,9 @@ from analysis import (
     Interval,
     LimitRule,
     LimitStatus,
+    Mode,
+    Phase,
+    TrialState,
     compression_limit,
     limits_table,
 )
@@ -19,9 +22,9 @@ from analysis.limit.crossing import crossing_interval
 FID = LimitRule(metric="fid", tolerance=1.0)  # the teacher has 5, so at most 10
 
 
-def seeds_of(width: int, *fids: float | None, phase: str = "confirm", **changes: Any) -> list[dict[str, Any]]:
+def seeds_of(width: int, *fids: float | None, phase: Phase = Phase.CONFIRM, **changes: Any) -> list[dict[str, Any]]:
     """A student of 1000 * width parameters with a seed for each value."""
-    first = {"search": 0, "confirm": 100}[phase]
+    first = {Phase.SEARCH: 0, Phase.CONFIRM: 100}[phase]
     student = {"phase": phase, "width": width, "parameters": 1000 * width, **changes}
     return [{**student, "fid": fid, "seed": first + number} for number, fid in enumerate(fids)]
 
@@ -33,7 +36,7 @@ def power_law(
     rows = []
     for width in widths:
         fid = 80 / width
-        rows += [*seeds_of(width, fid, phase="search"), *seeds_of(width, *(fid * factor for factor in noise))]
+        rows += [*seeds_of(width, fid, phase=Phase.SEARCH), *seeds_of(width, *(fid * factor for factor in noise))]
     return rows
 
 
@@ -63,7 +66,7 @@ def test_the_interval_is_that_of_the_core(table: Any) -> None:
     widths = (2, 3, 5, 8, 13)
     values = [np.log(80 / width) + rng.normal(0, 0.1, 4) for width in widths]
     rows = [row for width, each in zip(widths, values, strict=True) for row in seeds_of(width, *np.exp(each))]
-    found = crossing_interval(np.log([1000 * width for width in widths]), values, math.log(10))
+    found = crossing_interval(np.log([1000 * width for width in widths]), values, threshold=math.log(10))
     assert found is not None
     interval = compression_limit(table(*rows), FID).interval
     assert interval is not None
@@ -88,7 +91,7 @@ def test_no_size_that_holds_means_no_limit(table: Any) -> None:
 
 
 def test_nothing_finished_is_no_limit_at_all(table: Any) -> None:
-    for rows in (table(), table({"final": False, "state": "FAILED", "fid": None})):
+    for rows in (table(), table({"final": False, "state": TrialState.FAILED, "fid": None})):
         limit = compression_limit(rows, FID)
         assert limit.status == LimitStatus.NO_FINAL_ROWS
         assert "no limit to state" in limit.sentence()
@@ -102,7 +105,7 @@ def test_a_metric_that_nothing_measured_is_named(table: Any) -> None:
 
 
 def test_search_rows_alone_are_provisional_and_say_how_to_confirm(table: Any) -> None:
-    searched = [row for width in (4, 6, 12) for row in seeds_of(width, 80 / width, phase="search")]
+    searched = [row for width in (4, 6, 12) for row in seeds_of(width, 80 / width, phase=Phase.SEARCH)]
     limit = compression_limit(table(*searched), FID)
     assert limit.provisional
     assert (limit.parameters, limit.interval, limit.interval_note) == (8000, None, "no interval: one seed")
@@ -126,8 +129,8 @@ def test_a_confirmed_limit_is_not_provisional(table: Any) -> None:
 
 
 def test_fresh_seeds_alone_measure_the_curve_and_search_rows_alone_choose_it(table: Any) -> None:
-    poor = [*seeds_of(12, 30, phase="search", depth=2), *seeds_of(12, 1, 1, 1, depth=2)]
-    flattered = [*seeds_of(4, 2, phase="search", depth=3)]
+    poor = [*seeds_of(12, 30, phase=Phase.SEARCH, depth=2), *seeds_of(12, 1, 1, 1, depth=2)]
+    flattered = [*seeds_of(4, 2, phase=Phase.SEARCH, depth=3)]
     limit = compression_limit(table(*power_law(4, 6, 12, 16), *poor, *flattered), FID)
     assert [point.student["depth"] for point in limit.curve] == [1, 1, 1, 1]
     assert limit.curve[2].value == pytest.approx(20 / 3)
@@ -136,7 +139,7 @@ def test_fresh_seeds_alone_measure_the_curve_and_search_rows_alone_choose_it(tab
 
 
 def test_a_poor_recipe_at_a_large_size_does_not_bend_the_curve(table: Any) -> None:
-    poor = [*seeds_of(40, 300, phase="search"), *seeds_of(40, 290, 300, 310)]
+    poor = [*seeds_of(40, 300, phase=Phase.SEARCH), *seeds_of(40, 290, 300, 310)]
     assert compression_limit(table(*power_law(4, 6, 12, 16), *poor), FID).parameters == 8000
 
 
@@ -147,13 +150,13 @@ def test_confirmed_students_that_were_never_searched_are_chosen_by_themselves(ta
 
 
 def test_a_smaller_student_that_failed_in_the_search_still_bounds_a_confirmed_limit(table: Any) -> None:
-    searched = [*seeds_of(20, 7.0, phase="search"), *seeds_of(5, 50.0, phase="search")]
+    searched = [*seeds_of(20, 7.0, phase=Phase.SEARCH), *seeds_of(5, 50.0, phase=Phase.SEARCH)]
     limit = compression_limit(table(*searched, *seeds_of(20, 7.5, 7.6)), FID)
     assert (limit.status, limit.parameters) == (LimitStatus.AT_LEAST, 20_000)
     assert "at least 1/5.0 of the teacher, 20,000 parameters, the smallest size with fresh seeds" in limit.sentence()
 
 
-@pytest.mark.parametrize("failure", [{"state": "DIVERGED", "final": False, "fid": None}, {"fid": math.nan}])
+@pytest.mark.parametrize("failure", [{"state": TrialState.DIVERGED, "final": False, "fid": None}, {"fid": math.nan}])
 def test_a_failed_seed_counts_as_the_worst(table: Any, failure: dict[str, Any]) -> None:
     rows = power_law(4, 6, 12, 16)
     sound = compression_limit(table(*rows), FID)
@@ -172,7 +175,7 @@ def test_a_failed_seed_counts_as_the_worst(table: Any, failure: dict[str, Any]) 
 
 def test_a_student_of_which_every_fresh_seed_failed_is_a_size_that_fails(table: Any) -> None:
     rows = power_law(6, 12, 16)
-    rows += seeds_of(4, 9.0, phase="search") + seeds_of(4, None, None, None, state="FAILED", final=False)
+    rows += seeds_of(4, 9.0, phase=Phase.SEARCH) + seeds_of(4, None, None, None, state=TrialState.FAILED, final=False)
     limit = compression_limit(table(*rows), FID)
     assert (limit.curve[0].parameters, limit.curve[0].failed_seeds) == (4000, 3)
     assert limit.curve[0].value >= 20
@@ -182,7 +185,10 @@ def test_a_student_of_which_every_fresh_seed_failed_is_a_size_that_fails(table: 
 
 def test_what_a_machine_or_a_person_ended_says_nothing_of_a_student(table: Any) -> None:
     rows = power_law(4, 6, 12)
-    lost = [{**rows[-1], "state": state, "final": False, "seed": 200} for state in ("LOST", "INTERRUPTED", "RUNNING")]
+    lost = [
+        {**rows[-1], "state": state, "final": False, "seed": 200}
+        for state in (TrialState.LOST, TrialState.INTERRUPTED, TrialState.RUNNING)
+    ]
     assert compression_limit(table(*rows, *lost), FID).curve[-1].failed_seeds == 0
 
 
@@ -250,7 +256,7 @@ def test_inception_score_must_not_fall_below_its_share(table: Any) -> None:
 
 
 def test_an_error_in_the_search_is_no_size_that_fails(table: Any) -> None:
-    failed = {"parameters": 500, "width": 9, "state": "FAILED", "final": False, "fid": None}
+    failed = {"parameters": 500, "width": 9, "state": TrialState.FAILED, "final": False, "fid": None}
     limit = compression_limit(table({"fid": 7.0}, failed), FID)
     assert (limit.status, limit.students) == (LimitStatus.NOT_REACHED, 1)
 
@@ -260,7 +266,7 @@ def test_nan_never_holds_a_rule(table: Any) -> None:
 
 
 def test_baselines_and_other_protocols_do_not_enter(table: Any) -> None:
-    limit = compression_limit(table({"fid": 9.0}, {"mode": "scratch", "parameters": 10, "fid": 1.0}), FID)
+    limit = compression_limit(table({"fid": 9.0}, {"mode": Mode.SCRATCH, "parameters": 10, "fid": 1.0}), FID)
     assert limit.parameters == 10_000
     with pytest.raises(AnalysisError, match="one protocol"):
         compression_limit(table({}, {"protocol_digest": "other"}), FID)

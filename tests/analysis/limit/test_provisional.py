@@ -8,6 +8,8 @@ import pytest
 from analysis import (
     LimitRule,
     LimitStatus,
+    Phase,
+    TrialState,
     compression_limit,
     findings_of,
     frontier_rows,
@@ -19,7 +21,7 @@ from analysis import (
 
 FID = LimitRule(metric="fid", tolerance=1.0)  # the teacher has 5, so at most 10
 SIZES = (2, 4, 6, 11, 16)  # thousands of parameters; FID 80 / width, so that 6 fails and 11 holds
-DIVERGED = {"state": "DIVERGED", "final": False, "fid": None}
+DIVERGED = {"state": TrialState.DIVERGED, "final": False, "fid": None}
 
 
 def searched(*widths: int, **changes: Any) -> list[dict[str, Any]]:
@@ -28,7 +30,7 @@ def searched(*widths: int, **changes: Any) -> list[dict[str, Any]]:
 
 def fresh(*widths: int, seeds: int = 2, **changes: Any) -> list[dict[str, Any]]:
     return [
-        {"phase": "confirm", "width": width, "parameters": 1000 * width, "fid": 80 / width + n, "seed": 100 + n}
+        {"phase": Phase.CONFIRM, "width": width, "parameters": 1000 * width, "fid": 80 / width + n, "seed": 100 + n}
         | changes
         for width in widths
         for n in range(seeds)
@@ -69,14 +71,16 @@ def test_sizes_beside_the_crossing_are_no_answer(table: Any) -> None:
     assert (limit.provisional, limit.confirm_command) == (False, "")
 
 
-@pytest.mark.parametrize("state", ["RUNNING", "LOST", "INTERRUPTED", "OUT_OF_MEMORY"])
+@pytest.mark.parametrize(
+    "state", [TrialState.RUNNING, TrialState.LOST, TrialState.INTERRUPTED, TrialState.OUT_OF_MEMORY]
+)
 def test_seeds_that_have_not_finished_are_waited_for(table: Any, state: str) -> None:
     rows = [*searched(*SIZES), *fresh(*SIZES)]
     rows.append({**rows[-1], "seed": 200, "state": state, "final": False, "fid": None})
     limit = compression_limit(table(*rows), FID)
     assert limit.provisional
     assert limit.reason == "1 fresh seed has not finished"
-    ended = {**rows[-1], "state": "COMPLETED", "final": True, "fid": 5.0}
+    ended = {**rows[-1], "state": TrialState.COMPLETED, "final": True, "fid": 5.0}
     assert not compression_limit(table(*rows, ended), FID).provisional, "another try of it did"
 
 
@@ -101,7 +105,7 @@ def test_smaller_sizes_of_the_search_are_told_from_the_smallest_with_fresh_seeds
 
 
 def test_a_smaller_trial_that_ended_with_an_error_is_no_size_that_failed(table: Any) -> None:
-    error = searched(2, state="FAILED", final=False, fid=None)
+    error = searched(2, state=TrialState.FAILED, final=False, fid=None)
     limit = compression_limit(table(*searched(11, 16), *error, *fresh(11, 16)), FID)
     assert limit.status == LimitStatus.NOT_REACHED
 
@@ -118,7 +122,7 @@ def test_what_is_confirmed_is_enough(table: Any, around: int, whole_frontier: bo
     """Whatever the candidates, their fresh seeds make a limit that is not provisional."""
     beside = searched(20, 21, fid=10.5) + searched(22, 23, fid=9.5)  # nearer to the rule than the frontier is
     rows = table(*searched(*SIZES), *beside)
-    chosen = limit_candidates(rows, FID, around, whole_frontier)["width"].to_pylist()
+    chosen = limit_candidates(rows, FID, around=around, whole_frontier=whole_frontier)["width"].to_pylist()
     limit = compression_limit(table(*searched(*SIZES), *beside, *fresh(*chosen)), FID)
     assert not limit.provisional, limit.reason
 
@@ -137,7 +141,7 @@ def test_the_break_is_of_quality_whichever_way_that_goes(table: Any) -> None:
     assert "the slope of KID over log parameters" in sentence, "KID is not fitted by its logarithm"
     assert sentence.endswith("Provisional, as the search alone measured it.")
     assert findings_of(table(*rows), rule).break_sentence == sentence
-    confirmed = [{**row, "phase": "confirm", "seed": seed} for row in rows for seed in (100, 101)]
+    confirmed = [{**row, "phase": Phase.CONFIRM, "seed": seed} for row in rows for seed in (100, 101)]
     assert "Provisional" not in compression_limit(table(*rows, *confirmed), rule).break_sentence
     logarithmic = [{**row, "fid": 5 * 2 ** (10 * row["kid"])} for row in rows]
     assert "the slope of log FID over log parameters" in compression_limit(table(*logarithmic), FID).break_sentence

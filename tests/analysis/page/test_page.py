@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
-from analysis import AnalysisError, Chapter, LimitRule, Strip, findings_of, render_page, trial_table
+from analysis import AnalysisError, Chapter, LimitRule, Mode, Strip, TrialState, findings_of, render_page, trial_table
 
 RUN_URL = "http://127.0.0.1:5000/#/experiments/1/runs/{run_id}"
 WIDE, PHONE = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
@@ -30,9 +30,10 @@ def browser() -> Iterator[Browser]:
 def strips(chapter_rows: list[dict[str, Any]]) -> tuple[Strip, ...]:
     random = np.random.default_rng(0)
     images = random.integers(0, 255, (12, 1, 16, 16), dtype=np.uint8)
-    students = [Strip(f"1/{r['compression_ratio']:.1f}", f"trial {r['trial']}", images, r["parameters"], r["trial"])
+    students = [Strip(f"1/{r['compression_ratio']:.1f}", f"trial {r['trial']}", images_NCHW=images,
+                      parameters=r["parameters"], trial=r["trial"])
                 for r in reversed(chapter_rows)]  # fmt: skip
-    return (Strip("teacher", "FID 5.0", images, 100_000), *students)
+    return (Strip("teacher", "FID 5.0", images_NCHW=images, parameters=100_000), *students)
 
 
 def chapter_of(table: Any, name: str = "s", tolerance: float = 1.0) -> Chapter:
@@ -160,12 +161,12 @@ def test_the_frontier_works_by_keyboard(opened: Opened) -> None:
 
 def test_the_table_of_trials_filters_and_sorts(opened: Opened, sweep_rows: Any) -> None:
     rows = opened.page.locator("[data-trials] tbody tr")
-    opened.page.locator('[data-filter="state"]').select_option("FAILED")
-    failed = sum(row["state"] == "FAILED" for row in sweep_rows())
+    opened.page.locator('[data-filter="state"]').select_option(TrialState.FAILED)
+    failed = sum(row["state"] == TrialState.FAILED for row in sweep_rows())
     assert rows.count() == failed > 0
     opened.page.locator('[data-filter="state"]').select_option("")
     opened.page.locator('[data-filter="text"]').fill("scratch")
-    scratch = sum(row["mode"] == "scratch" for row in sweep_rows())
+    scratch = sum(row["mode"] == Mode.SCRATCH for row in sweep_rows())
     assert f"{scratch} of " in opened.page.locator("[data-pager]").inner_text()
     assert rows.count() == min(scratch, 25)
     opened.page.locator('[data-filter="text"]').fill("")
@@ -242,7 +243,7 @@ def test_the_same_table_gives_the_same_page(sweep_rows: Any) -> None:
 
 def test_a_sweep_without_a_finished_trial_has_a_page_too(browser: Browser, tmp_path: Path, table: Any) -> None:
     path = tmp_path / "report.html"
-    rows = table({"state": "DIVERGED", "final": False, "fid": None})
+    rows = table({"state": TrialState.DIVERGED, "final": False, "fid": None})
     path.write_text(render_page([chapter_of(rows)]), encoding="utf-8")
     page = browser.new_page()
     page.goto(path.as_uri())

@@ -7,7 +7,10 @@ import pytest
 from analysis import (
     AnalysisError,
     LimitRule,
+    Mode,
+    Phase,
     Scheme,
+    TrialState,
     compression_limit,
     five_answers,
     paired_gain,
@@ -18,7 +21,7 @@ from analysis import (
 )
 
 RULE = LimitRule(metric="fid", tolerance=1.0)  # at most 10 with the teacher's 5
-SCRATCH = {"mode": "scratch", "phase": "baseline", "gan_weight": None, "kimg": 256.0}
+SCRATCH = {"mode": Mode.SCRATCH, "phase": Phase.BASELINE, "gan_weight": None, "kimg": 256.0}
 
 
 def student(width: int, fid: float, gan_weight: float = 0.0, seed: int = 0, **changes: Any) -> dict[str, Any]:
@@ -49,14 +52,14 @@ def test_a_row_is_a_size_and_a_scheme_over_its_seeds(table: Any) -> None:
 
 
 def test_trials_that_did_not_finish_are_no_part_of_it(table: Any) -> None:
-    unfinished = student(4, 1.0, seed=9, state="DIVERGED", final=False)
+    unfinished = student(4, 1.0, seed=9, state=TrialState.DIVERGED, final=False)
     rows = paper_rows(table(student(4, 12.0), unfinished))
     assert [row.seeds for row in rows if row.scheme == Scheme.MSE] == [1]
 
 
 def test_before_any_result_there_is_no_table(table: Any) -> None:
     with pytest.raises(AnalysisError, match="finished student"):
-        paper_rows(table(student(4, 1.0, state="RUNNING", final=False)))
+        paper_rows(table(student(4, 1.0, state=TrialState.RUNNING, final=False)))
 
 
 def test_rows_of_two_protocols_share_no_table(table: Any) -> None:
@@ -98,7 +101,7 @@ def test_the_answers_have_the_numbers_of_the_gains(table: Any) -> None:
     found = table(*rows)
     _, _, scratch, _, schemes = five_answers(found, RULE)
     for answer, theirs, weights in ((scratch, Scheme.SCRATCH, 27), (schemes, Scheme.MSE, 18)):
-        gain = paired_gain(found, Scheme.JOINT, theirs)
+        gain = paired_gain(found, ours=Scheme.JOINT, theirs=theirs)
         assert gain.pairs == weights
         assert f"FID {gain.times}, lower in {gain.count} pairs" in answer.sentence
         assert answer.sentence.startswith("Joint (a = 0.02 to 0.1) against")
@@ -111,7 +114,7 @@ def test_equal_numbers_are_ties_and_not_lost(table: Any) -> None:
 
 
 def test_why_an_answer_is_provisional_is_the_limits_reason(table: Any) -> None:
-    rows = [student(width, 9.0, seed=7, phase="confirm") for width in (2, 4)]
+    rows = [student(width, 9.0, seed=7, phase=Phase.CONFIRM) for width in (2, 4)]
     limit = compression_limit(table(*rows), RULE)
     _, reachable, *_ = five_answers(table(*rows), RULE)
     assert "one fresh seed" in limit.reason
@@ -119,10 +122,13 @@ def test_why_an_answer_is_provisional_is_the_limits_reason(table: Any) -> None:
 
 
 def test_a_seed_that_failed_does_not_hold(table: Any) -> None:
-    failed = {"phase": "confirm", "final": False, "inception_score": None}
-    rows = [student(width, 9.0, seed=seed, phase="confirm") for width in (2, 4) for seed in (7, 8)]
-    rows += [student(2, 0.0, seed=9, **failed, state="DIVERGED"), student(4, 0.0, seed=9, **failed, state="FAILED")]
-    rows += [student(4, 0.0, seed=10, **failed, state="LOST")]
+    failed = {"phase": Phase.CONFIRM, "final": False, "inception_score": None}
+    rows = [student(width, 9.0, seed=seed, phase=Phase.CONFIRM) for width in (2, 4) for seed in (7, 8)]
+    rows += [
+        student(2, 0.0, seed=9, **failed, state=TrialState.DIVERGED),
+        student(4, 0.0, seed=9, **failed, state=TrialState.FAILED),
+    ]
+    rows += [student(4, 0.0, seed=10, **failed, state=TrialState.LOST)]
     *_, where, _ = five_answers(table(*rows), RULE)
     assert "1/25.0: 2 of 3" in where.sentence
     assert "1/12.5: 2 of 3" in where.sentence, "what was lost is no evidence"
@@ -191,7 +197,7 @@ class TestFormats:
     def test_markdown_has_a_line_per_row_and_the_answers(self, table: Any) -> None:
         found = table(*whole_experiment())
         rows, answers = paper_rows(found), five_answers(found, RULE)
-        text = paper_markdown("title", rows, answers)
+        text = paper_markdown("title", rows, answers=answers)
         lines = [line for line in text.splitlines() if line.startswith("|")]
         assert len(lines) == len(rows) + 2
         assert len({line.count("|") for line in lines}) == 1
