@@ -176,7 +176,8 @@ class OpenSweep:
         """The candidates with each of the fresh seeds."""
         spec = self.spec
         whole = spec.confirm.of == "frontier"
-        candidates = analysis.limit_candidates(self.table(), spec.limit, spec.confirm.around, whole)
+        around = spec.confirm.around
+        candidates = analysis.limit_candidates(self.table(), spec.limit, around=around, whole_frontier=whole)
         found = []
         for row in candidates.to_pylist():
             for seed in spec.confirm_seeds:

@@ -36,7 +36,7 @@ class Paper:
     def text(self, form: str) -> str:
         """The paper as `markdown`, `csv` or `latex` (the last two without the answers)."""
         if form == "markdown":
-            return analysis.paper_markdown(f"{self.name}: the paper's table", self.rows, self.answers)
+            return analysis.paper_markdown(f"{self.name}: the paper's table", self.rows, answers=self.answers)
         return analysis.paper_csv(self.rows) if form == "csv" else analysis.paper_latex(self.rows)
 
     def write(self, folder: Path) -> list[Path]:

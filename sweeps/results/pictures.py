@@ -46,7 +46,8 @@ def _strips(
     teacher, _ = load_any_generator(_teacher_folder(tracking, first["teacher_version"]))
     quality = first.get(f"teacher_{metric.name}")
     about = f"{metric.label} {metric.text(quality)}" if quality else ""
-    strips = [Strip("teacher", about, _images(teacher, latents_NL), first["teacher_parameters"])]
+    images_NCHW, parameters = _images(teacher, latents_NL), first["teacher_parameters"]
+    strips = [Strip("teacher", about, images_NCHW=images_NCHW, parameters=parameters)]
     for row in students:
         folder = tracking.registry.model_folder(row["run_id"])
         if folder is None:
@@ -54,7 +55,8 @@ def _strips(
         generator, _ = load_any_generator(folder)
         about = f"trial {row['trial']}, {metric.label} {metric.text(row[metric.name])}"
         label, images_NCHW = f"1/{row['compression_ratio']:.1f}", _images(generator, latents_NL)
-        strips.append(Strip(label, about, images_NCHW, row["parameters"], row["trial"]))
+        size, trial = row["parameters"], row["trial"]
+        strips.append(Strip(label, about, images_NCHW=images_NCHW, parameters=size, trial=trial))
     return tuple(strips)
 
 

@@ -127,7 +127,7 @@ def _write(
     for stem, form in itertools.product(analysis.REPORT_FIGURES, set(analysis.FORMATS) - set(formats)):
         (folder / "figures" / f"{stem}.{form}").unlink(missing_ok=True)  # of an earlier table
     figures = {
-        stem: analysis.save_figure(figure, folder / "figures" / stem, formats)
+        stem: analysis.save_figure(figure, folder / "figures" / stem, formats=formats)
         for stem, figure in _figures(chapter).items()
     }
     page, markdown, parquet = folder / PAGE, folder / "report.md", folder / "trials.parquet"

@@ -58,7 +58,7 @@ def versus_of(tracking: Tracking, workspace: Workspace, a: str, b: str, objectiv
     """
     sweeps = [_sweep_called(tracking, name) for name in (a, b)]  # of two mistakes the first, before a table is read
     tables = [read_trials(tracking, workspace, sweep).table for sweep in sweeps]
-    return Versus(analysis.compare(tables[0], tables[1], objectives))
+    return Versus(analysis.compare(tables[0], tables[1], objectives=objectives))
 
 
 def _sweep_called(tracking: Tracking, name: str) -> str:
