@@ -1,4 +1,4 @@
-"""From a table of trials to the answer: Pareto frontier, compression limit, figures and report.
+"""This package goes from a table of trials to the answer: Pareto frontier, compression limit, figures and report.
 
     table = analysis.read_table(Path("trials.parquet"))
     findings = analysis.findings_of(table, analysis.LimitRule(metric="fid", tolerance=1.0))
@@ -6,7 +6,7 @@
     analysis.pareto_figure(findings)   # a matplotlib figure
     analysis.pareto_frontier(table, ("mac_g", "inception_score")).to_pandas()
 
-Needs Arrow tables and nothing else: no network, no search, no tracking server.
+It needs Arrow tables and nothing else: no network, no search, no tracking server.
 """
 
 import lazy_loader
