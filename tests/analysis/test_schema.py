@@ -6,8 +6,13 @@ import pyarrow.parquet as pq
 import pytest
 
 from analysis import (
+    AGREEMENT,
+    METRICS,
+    SHARED_COLUMNS,
     TRIAL_SCHEMA,
     AnalysisError,
+    Mode,
+    Phase,
     TrialState,
     read_table,
     require_one_protocol,
@@ -24,6 +29,37 @@ def test_every_column_states_its_unit_and_meaning() -> None:
     for field in TRIAL_SCHEMA:
         assert field.metadata[b"description"], field.name
         assert b"unit" in field.metadata, field.name
+
+
+def test_stored_words_are_what_they_were() -> None:
+    """A word is only ever added: databases and tables of before have these."""
+    assert [*map(str, Phase)] == ["search", "confirm", "baseline"]
+    assert [*map(str, Mode)] == ["distilled", "scratch"]
+    assert [*map(str, TrialState)][:8] == [
+        *("RUNNING", "COMPLETED", "PRUNED", "DIVERGED", "OUT_OF_MEMORY", "LOST", "FAILED", "INTERRUPTED")
+    ]
+
+
+def test_groups_of_columns_are_parts_of_the_schema_in_its_order_and_share_none() -> None:
+    names = [*SHARED_COLUMNS, *METRICS, *AGREEMENT]
+    assert len(set(names)) == len(names)
+    for group in (list(SHARED_COLUMNS), list(METRICS), list(AGREEMENT)):
+        assert group == [name for name in TRIAL_SCHEMA.names if name in group]
+
+
+def test_what_a_trial_measures_is_what_its_run_is_asked_for_in_the_order_of_before() -> None:
+    """The cache of a sweep's rows has these columns in its key."""
+    assert (
+        *("fid", "best_fid", "fid_infinity", "inception_score", "inception_score_std", "sharpness"),
+        *("kid", "kid_error", "precision", "recall"),
+    ) == METRICS
+
+
+def test_what_all_rows_of_a_sweep_share_has_the_type_of_its_column() -> None:
+    arrow = {str: pa.string(), int: pa.int64(), float: pa.float64()}
+    assert all(TRIAL_SCHEMA.field(name).type == arrow[kind] for name, kind in SHARED_COLUMNS.items())
+    of_teacher_and_real = {name for name in TRIAL_SCHEMA.names if name.startswith(("teacher_", "real_"))}
+    assert {*SHARED_COLUMNS} == {"dataset", "protocol_digest", "extractor", "num_samples", *of_teacher_and_real}
 
 
 def test_a_table_comes_back_from_parquet_with_units(table: Any, tmp_path: Path) -> None:

@@ -1,0 +1,56 @@
+"""Arguments are named where a call could not be read without: all beyond the second, and every yes or no."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PACKAGES = ("gan", "cluster", "analysis", "sweeps")
+PENDING = {"gan", "cluster", "sweeps"}  # whose signatures are not yet held to this
+MOST = 2  # arguments by position
+
+Function = ast.FunctionDef | ast.AsyncFunctionDef
+
+
+def faults_of(function: Function) -> Iterator[str]:
+    """Gives what a call of the function could pass by position and should not."""
+    positional = [*function.args.posonlyargs, *function.args.args]
+    own = [argument for argument in positional if argument.arg not in ("self", "cls")]
+    names = [argument.arg for argument in own]
+    # An error is raised as rule, value and remedy, in this order everywhere.
+    if len(own) > MOST and names != ["rule", "value", "remedy"]:
+        yield f"{', '.join(names[MOST:])} by position"
+    for argument in own:
+        if argument.annotation and ast.unparse(argument.annotation) in ("bool", "bool | None"):
+            yield f"the boolean {argument.arg} by position"
+
+
+@pytest.mark.parametrize("package", [package for package in PACKAGES if package not in PENDING])
+def test_what_cannot_be_read_by_position_is_named(package: str) -> None:
+    faults = [
+        f"{path.relative_to(ROOT)}:{function.lineno}: {function.name} takes {fault}"
+        for path in sorted((ROOT / package).rglob("*.py"))
+        for function in ast.walk(ast.parse(path.read_text()))
+        if isinstance(function, Function)
+        for fault in faults_of(function)
+    ]
+    assert not faults, "\n".join(faults)
+
+
+@pytest.mark.parametrize(
+    ("signature", "is_good"),
+    [
+        ("(a, b, *, c, whole: bool = False)", True),
+        ("(self, a, b)", True),
+        ("(self, rule, value, remedy)", True),
+        ("(a, b, c)", False),
+        ("(self, a, b, c=1)", False),
+        ("(a, whole: bool)", False),
+    ],
+)
+def test_a_signature_is_judged(signature: str, is_good: bool) -> None:
+    (function,) = ast.parse(f"def call{signature}: ...").body
+    assert isinstance(function, Function)
+    assert (not [*faults_of(function)]) == is_good
