@@ -52,8 +52,11 @@ def ray_session(
 
     Ctrl-C in the block raises KeyboardInterrupt there and nowhere else: Ray's processes block SIGINT, so
     the workers go on until the block ends. While Ray starts or stops a first Ctrl-C waits for that, and
-    a second one acts at once. Raises ClusterError when this process has a Ray connection already, the
-    cluster cannot be reached, or the path of the temporary folder is too long for Ray's sockets.
+    a second one acts at once. SIGTERM is what this process's handler makes of it, if it has one, and waits
+    for as long; without one Ray ends the process with a crash dump.
+
+    Raises ClusterError when this process has a Ray connection already, the cluster cannot be reached, or the
+    path of the temporary folder is too long for Ray's sockets.
     """
     if ray.is_initialized():
         raise ClusterError(
@@ -78,7 +81,7 @@ def _embedded(num_cpus: int | None) -> Iterator[RaySession]:
         os.environ["RAY_AUTH_TOKEN"] = _session_token()
     try:
         with _loopback_only():
-            with _sigint_waits():
+            with _signals_wait():
                 ray.init(
                     address="local",
                     num_cpus=num_cpus,
@@ -90,7 +93,7 @@ def _embedded(num_cpus: int | None) -> Iterator[RaySession]:
                 )
             yield _describe(owned=True)
     finally:
-        with _sigint_waits():
+        with _signals_wait():
             ray.shutdown()
             shutil.rmtree(folder, ignore_errors=True)
 
@@ -109,27 +112,37 @@ def own_folder() -> str:
 
 
 @contextmanager
-def _sigint_waits() -> Iterator[None]:
-    # An interrupted start or stop leaves processes and the folder behind.
-    before = signal.getsignal(signal.SIGINT)
-    if not callable(before) or threading.current_thread() is not threading.main_thread():
-        yield  # SIGINT is ignored, or interrupts another thread than this one, which may set no handler
+def _signals_wait() -> Iterator[None]:
+    # An interrupted start or stop leaves processes and the folder behind. And Ray puts handlers of its own in the
+    # place of SIGTERM's, in Python as it starts, and in C, where one is a crash dump, until it has stopped.
+    if threading.current_thread() is not threading.main_thread():
+        yield  # signals interrupt another thread than this one, which may set no handler
         return
-    pressed = False
+    with _waits(signal.SIGINT, second_acts=True), _waits(signal.SIGTERM, second_acts=False):
+        yield
 
-    def wait(signum: int, frame: FrameType | None) -> None:
-        nonlocal pressed
-        if pressed:
-            before(signum, frame)
-        pressed = True
 
-    signal.signal(signal.SIGINT, wait)
+@contextmanager
+def _waits(signum: signal.Signals, *, second_acts: bool) -> Iterator[None]:
+    before = signal.getsignal(signum)
+    if not callable(before):
+        yield  # it is ignored, or left to the system
+        return
+    came = False
+
+    def wait(number: int, frame: FrameType | None) -> None:
+        nonlocal came
+        if came and second_acts:
+            before(number, frame)
+        came = True
+
+    signal.signal(signum, wait)
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, before)
-    if pressed:
-        signal.raise_signal(signal.SIGINT)
+        signal.signal(signum, before)
+    if came:
+        signal.raise_signal(signum)
 
 
 @contextmanager
@@ -156,7 +169,8 @@ def _attached(address: str, code: Path | None) -> Iterator[RaySession]:
     try:
         with _loopback_only() if is_loopback else nullcontext():
             _require_listener(address)
-            ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR, runtime_env=runtime_env)
+            with _signals_wait():
+                ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR, runtime_env=runtime_env)
     except (OSError, OverflowError, RuntimeError, ValueError) as error:
         raise ClusterError(
             "ADDRESS is a Ray cluster that can be reached", f"{address} ({error})", "Check address and token."
@@ -164,7 +178,8 @@ def _attached(address: str, code: Path | None) -> Iterator[RaySession]:
     try:
         yield _describe(owned=False)
     finally:
-        ray.shutdown()
+        with _signals_wait():
+            ray.shutdown()
 
 
 def _require_listener(address: str) -> None:

@@ -14,6 +14,7 @@ import sweeps
 from sweeps.cli.cluster import cluster_app
 from sweeps.cli.common import console, existing, print_json, show, stderr
 from sweeps.cli.doctor import doctor
+from sweeps.cli.ending import EndedCommands, Ending
 from sweeps.cli.options import (
     DataDir,
     Json,
@@ -34,6 +35,7 @@ from sweeps.cli.tracking import tracking_app
 
 app = typer.Typer(
     name="ganlimit",
+    cls=EndedCommands,
     help="How small can this GAN get before it breaks? Train a teacher, sweep over distilled students, "
     "and read the compression limit off the Pareto frontier.",
     no_args_is_help=True,
@@ -200,15 +202,13 @@ def ui(
 
 
 def main() -> None:
-    """Entry point: a person's mistake is one line on stderr and exit code 2, Ctrl-C is 130.
+    """Entry point: a person's mistake is one line on stderr and exit code 2, Ctrl-C is 130 and SIGTERM 143.
 
     3 is a sweep that ran to its end while the tracking store was away, 4 one whose cluster went away.
     """
     try:
-        app(standalone_mode=True)
-    except KeyboardInterrupt:
-        stderr().print("Stopped. The same command again goes on from here.", highlight=False)
-        sys.exit(130)
+        with Ending() as ending:
+            app(standalone_mode=True, obj=ending)
     except ValueError as error:
         if not _is_for_people(error):
             raise

@@ -10,6 +10,7 @@ import typer
 
 import sweeps
 from sweeps.cli.common import console, overrides, print_json, stderr
+from sweeps.cli.ending import StoppedError
 from sweeps.cli.options import (
     Follow,
     Json,
@@ -207,8 +208,7 @@ def _follow(jobs: "Jobs", job: "Job") -> None:
         for text in jobs.follow(job):
             typer.echo(text, nl=False)
     except KeyboardInterrupt:
-        stderr().print(f"\n{job.id} goes on; the same command watches it again.", highlight=False, soft_wrap=True)
-        raise typer.Exit(130) from None
+        raise StoppedError(f"\n{job.id} goes on; the same command watches it again.") from None
     _require_success(jobs, job)
 
 

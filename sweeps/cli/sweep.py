@@ -9,6 +9,7 @@ import typer
 
 import sweeps
 from sweeps.cli.common import console, existing, outside_files, overrides, print_each, print_json, show, stderr
+from sweeps.cli.ending import StoppedError
 from sweeps.cli.options import (
     Anywhere,
     Data,
@@ -204,6 +205,5 @@ def _run(
     except KeyboardInterrupt:
         name = specs[0].group or specs[0].name
         again = f"so does, once a trial has begun: ganlimit sweep resume {name}"
-        stderr().print(f"Stopped. The same command again goes on from here; {again}", highlight=False, soft_wrap=True)
-        raise typer.Exit(130) from None
+        raise StoppedError(f"Stopped. The same command again goes on from here; {again}") from None
     return [result.report for result in results]

@@ -136,6 +136,10 @@ class Lab:
         """Whether a trial on that host is on its way from one rung to the next."""
         return any(run.info.status == "RUNNING" and self.kimg_of(run) for run in self.reported(name, host))
 
+    def running_on(self, name: str) -> set[str]:
+        """The addresses of the hosts on which trials run."""
+        return {run.data.tags[NODE] for run in self.runs(name) if run.info.status == "RUNNING"}
+
     def finished(self, name: str) -> int:
         return sum(run.info.status == "FINISHED" for run in self.runs(name))
 

@@ -51,8 +51,11 @@ class Sweep:
     def tracking(self) -> Tracking:
         return Tracking(Workspace.existing(self.data_dir).store)
 
-    def start(self, *options: str, in_background: bool = False) -> subprocess.Popen[str]:
-        """Run it; `in_background` as a script's `command &` does, which ignores Ctrl-C."""
+    def start(self, *options: str, in_background: bool = False, own_group: bool = False) -> subprocess.Popen[str]:
+        """Run it; `in_background` as a script's `command &` does, which ignores Ctrl-C.
+
+        With `own_group` it leads a process group, so that a test may send all of it a signal.
+        """
         command = [sys.executable, "-m", "sweeps.cli", "sweep", "run", str(self.spec_path), "--quiet", "--json"]
         return subprocess.Popen(
             [*command, "--data-dir", str(self.data_dir), "--workers", "2", *options],
@@ -61,6 +64,7 @@ class Sweep:
             text=True,
             env=self.environment,
             preexec_fn=ignore_sigint if in_background else None,
+            process_group=0 if own_group else None,
         )
 
     def run(self, expect: int = 0) -> str:

@@ -34,8 +34,16 @@ class Machine:
     environment: dict[str, str]
 
     def ganlimit(self, *arguments: object) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-m", "sweeps.cli", "cluster", *map(str, arguments), "--data-dir", self.data_dir]
+        command = self._command(*arguments)
         return subprocess.run(command, env=self.environment, capture_output=True, text=True, check=False, timeout=120)
+
+    def start(self, *arguments: object) -> subprocess.Popen[str]:
+        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+        return subprocess.Popen(self._command(*arguments), env=self.environment, text=True, **pipes)
+
+    def _command(self, *arguments: object) -> list[str]:
+        words = ["cluster", *map(str, arguments), "--data-dir", str(self.data_dir)]
+        return [sys.executable, "-m", "sweeps.cli", *words]
 
     @property
     def state(self) -> NodeState:
@@ -284,6 +292,25 @@ def test_a_start_that_fails_half_way_leaves_nothing_running(temporary: Path, env
     up = machine.ganlimit("up", *ports, *SMALL)
     assert up.returncode == 2
     assert "A cluster's tracking answers within 90 s, got one that ended. Its log ends:" in up.stderr
+    require_nothing_left(machine, temporary)
+
+
+def test_a_start_that_is_told_to_end_leaves_nothing_running(temporary: Path, environment: dict[str, str]) -> None:
+    machine = Machine(temporary / "terminated", environment)
+    up = machine.start("up", "--port", free_port(), "--dashboard-port", free_port(), "--no-tracking", *SMALL)
+    deadline = time.monotonic() + 60
+    while not ((state := read_state(node_folder(machine.data_dir))) and state.processes):
+        assert time.monotonic() < deadline, up.communicate()
+        time.sleep(0.05)
+    for _ in range(2):  # as `timeout` does
+        up.terminate()
+    _, errors = up.communicate(timeout=60)
+    assert up.returncode == 143, errors
+    assert errors == "Stopped. The same command again goes on from here.\n"
+    require_nothing_left(machine, temporary)
+
+
+def require_nothing_left(machine: Machine, temporary: Path) -> None:
     assert read_state(node_folder(machine.data_dir)) is None
     assert list((temporary / "tmp").iterdir()) == []
     inside = [process for process in psutil.process_iter() if str(temporary) in " ".join(cmdline(process))]

@@ -28,6 +28,24 @@ GRID = {
     "depth": {"type": "choice", "values": [1, 2]},
     "gan_weight": {"type": "choice", "values": [0.0, 0.05]},
 }
+# Claims half of the cluster at a time, and writes down whether anybody else claims any of it.
+WATCHER = """
+import sys, time
+from pathlib import Path
+from cluster import Share, ray_session, use_token
+
+heard, address, token_file = sys.argv[1:]
+use_token(Path(token_file))
+with ray_session(address), Share("watcher", lambda: 0.5) as share, open(heard, "w") as file:
+    before = None
+    while True:
+        share.claim()
+        now = "alone" if share.allows(1) else "shared"
+        if now != before:
+            print(now, file=file, flush=True)
+        before = now
+        time.sleep(0.2)
+"""
 
 
 @pytest.fixture(scope="module")
@@ -84,7 +102,27 @@ def test_two_sweeps_share_the_cluster_whoever_came_first(lab: Lab, tiny: dict[st
     lab.job("stop", "first")
     lab.wait("first", lambda: "The same command again goes on" in lab.job("logs", "first"))
     lab.wait("first", lambda: "stopped" in lab.job("status", "first"))
-    assert "Submitted first" in lab.submit(first), "what was stopped goes on"
+
+
+@pytest.mark.slow
+def test_a_finished_sweep_that_is_resumed_claims_nothing_while_it_writes_its_report(lab: Lab) -> None:
+    heard = lab.folder / "heard"
+    where = (f"{lab.head.address}:6379", lab.token_file)
+    watcher = lab.one.start(sys.executable, "-c", WATCHER, heard, *where)
+    wait_until(lambda: heard.exists() and heard.read_text().split() == ["alone"])
+    words = ("--address", where[0], "--token-file", where[1], "--tracking-uri", lab.tracking_uri, "--data-dir")
+    command = (sys.executable, "-m", "sweeps.cli", "sweep", "resume", "second-one", *words, lab.head.home / "data")
+    driver = lab.head.start(*command, **lab.desk.environment, **lab.s3.environment)
+    wait_until(lambda: heard.read_text().split() == ["alone", "shared", "alone"] or driver.poll() is not None)
+    assert driver.poll() is None, "others have the whole cluster again while the report is written"
+    said, _ = driver.communicate(timeout=120)
+    assert driver.returncode == 0, said
+    watcher.kill()
+    watcher.communicate()
+
+    done = lab.finished("first")
+    assert "Submitted first" in lab.submit(lab.folder / "first.yaml"), "what was stopped goes on"
+    lab.wait("first", lambda: lab.running_on("first") == {lab.head.address, lab.one.address})
     lab.wait("first", lambda: lab.finished("first") > done)
     lab.job("stop", "first")
 
