@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from sweeps.ledger.folders import MountedTrials
-from sweeps.ledger.tags import KIND
 from sweeps.ledger.store import MODELS_EXPERIMENT
+from sweeps.ledger.tags import KIND
 from tests.sweeps.disturbed import Sweep, running, wait_until
 
 

@@ -6,6 +6,8 @@ on with what the one before has left.
 """
 
 import json
+import os
+import signal
 import sys
 import time
 from collections import Counter
@@ -124,7 +126,19 @@ def test_a_finished_sweep_that_is_resumed_claims_nothing_while_it_writes_its_rep
     assert "Submitted first" in lab.submit(lab.folder / "first.yaml"), "what was stopped goes on"
     lab.wait("first", lambda: lab.running_on("first") == {lab.head.address, lab.one.address})
     lab.wait("first", lambda: lab.finished("first") > done)
-    lab.job("stop", "first")
+
+
+@pytest.mark.slow
+def test_a_submitted_driver_that_is_terminated_closes_its_runs_and_says_how_to_go_on(lab: Lab) -> None:
+    (driver,) = (pid for pid in lab.head.processes() if b"sweeps.cli\0sweep\0run" in lab.head.command(pid))
+    os.kill(driver, signal.SIGTERM)
+    said = lab.job("logs", "first", "--follow", expect=143)
+    assert "Stopped. The same command again goes on from here" in said, said
+    assert "The job first ended as failed" in said
+    assert "The same submission goes on from there" in said
+    assert "SIGTERM received" not in said, "Ray's crash dump"
+    assert "RUNNING" not in {run.info.status for run in lab.runs("first")}
+    assert "stopped" in lab.job("status", "first")
 
 
 @pytest.mark.slow
@@ -215,5 +229,5 @@ def test_secrets_are_where_they_belong_and_nowhere_else(lab: Lab) -> None:
         assert not any(canary in body for canary in canaries), key
     for host in (lab.head, lab.late, lab.desk, lab.store):
         for pid in host.processes():
-            command = Path(f"/proc/{pid}/cmdline").read_bytes()
+            command = host.command(pid)
             assert not any(canary in command for canary in canaries), command
