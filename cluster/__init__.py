@@ -1,6 +1,6 @@
-"""The machines: Ray sessions, clusters of several machines, and the MLflow server as a process.
+"""This package has the machines: Ray sessions, clusters of several machines, the MLflow server as a process.
 
-Knows no network and no search.
+It knows no network and no search.
 """
 
 import lazy_loader

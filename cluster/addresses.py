@@ -1,4 +1,4 @@
-"""Addresses and ports of a cluster's machines."""
+"""This module finds and checks addresses and ports of a cluster's machines."""
 
 import ipaddress
 import socket
@@ -12,7 +12,7 @@ REACH_TIMEOUT_S = 5.0
 
 
 def node_address(host: str) -> str:
-    """The IPv4 address of `host`, at which the cluster's other machines find this one. Raises ClusterError."""
+    """Returns the IPv4 address of `host`, at which the other machines find this one. Raises ClusterError."""
     try:
         found = ipaddress.IPv4Address(socket.gethostbyname(host))
     except (OSError, ValueError) as error:
@@ -27,7 +27,7 @@ def node_address(host: str) -> str:
 
 
 def is_own_address(host: str) -> bool:
-    """Whether `host` is this machine itself."""
+    """Returns whether `host` is this machine itself."""
     try:
         for family, kind, _, _, address in socket.getaddrinfo(host, 0, type=socket.SOCK_STREAM):
             with socket.socket(family, kind) as probe:
@@ -39,7 +39,7 @@ def is_own_address(host: str) -> bool:
 
 
 def split_address(address: str) -> tuple[str, int]:
-    """HOST:PORT as the IPv4 address of the host and the port. Raises ClusterError for what is none."""
+    """Returns HOST:PORT as the IPv4 address of the host and the port. Raises ClusterError for what is none."""
     host, _, port = address.rpartition(":")
     try:
         if not port.isdecimal() or not 0 < int(port) < 65536:
@@ -54,7 +54,7 @@ def split_address(address: str) -> tuple[str, int]:
 
 
 def own_address_towards(host: str, port: int) -> str:
-    """This machine's address on the way to `host`:`port`. Raises ClusterError when nothing listens there."""
+    """Returns this machine's address on the way to `host`:`port`. Raises ClusterError when nothing listens there."""
     try:
         with socket.create_connection((host, port), REACH_TIMEOUT_S) as connection:
             own: str = connection.getsockname()[0]

@@ -1,8 +1,8 @@
-"""Errors that a person can act on."""
+"""This module has the error that a person can act on."""
 
 
 class ClusterError(ValueError):
-    """A mistake in what was asked for: the rule it breaks, the value given, and what to do."""
+    """A ClusterError is a mistake in what was asked for: the rule it breaks, the value given, and what to do."""
 
     def __init__(self, rule: str, value: object, remedy: str) -> None:
         self.rule, self.value, self.remedy = rule, str(value), remedy

@@ -1,4 +1,4 @@
-"""Storage that all nodes of a cluster reach: a path that each has mounted, or an object store.
+"""This module reaches storage of all nodes of a cluster: a path that each has mounted, or an object store.
 
 In an object store files are worked on in a local copy, which has its twin under an address. Whole files are written at
 once, so a reader of the store sees the old or the new one. The store is S3 or what speaks its language; keys and
@@ -25,12 +25,12 @@ Result = TypeVar("Result")
 
 
 def is_object_store(storage: str) -> bool:
-    """Whether an address is one of an object store, rather than a path."""
+    """Returns whether an address is one of an object store, rather than a path."""
     return storage.startswith(SCHEME)
 
 
 def storage_address(storage: str) -> str:
-    """A storage as every node understands it. Raises ClusterError for what is neither a path from the root nor s3://."""
+    """Returns a storage as every node understands it. Raises ClusterError for neither an absolute path nor s3://."""
     if is_object_store(storage) and "?" not in storage and "@" not in storage and storage.rstrip("/") != "s3:":
         return storage.rstrip("/")
     if "://" not in storage and Path(storage).expanduser().is_absolute():
@@ -53,7 +53,7 @@ def put_mark(storage: str, name: str) -> None:
 
 
 def has_mark(storage: str, name: str) -> bool:
-    """Whether the storage has the file `name`. Raises OSError."""
+    """Returns whether the storage has the file `name`. Raises OSError."""
     filesystem, root = _open(storage)
     return bool(filesystem.get_file_info(f"{root}/{name}").type == fs.FileType.File)
 
@@ -65,7 +65,7 @@ def take_mark(storage: str, name: str) -> None:
 
 
 def storage_problem(storage: str) -> str | None:
-    """Why a file cannot be put into the storage from here and be seen there again; None where it can."""
+    """Returns why a file cannot be put into the storage from here and be seen there again; None where it can."""
     name = f".ganlimit-probe-{secrets.token_hex(8)}"
     try:
         put_mark(storage, name)
@@ -82,7 +82,7 @@ def _open(storage: str) -> tuple[fs.FileSystem, str]:
 
 @dataclass(frozen=True)
 class Mirror:
-    """A local folder and its twin in the store. Raises ClusterError where the store does not answer for a while."""
+    """A Mirror is a local folder and its twin in a store. It raises ClusterError for a store that stays away."""
 
     storage: str  # s3://bucket/prefix
     name: str  # of the twin in it
@@ -95,15 +95,15 @@ class Mirror:
             self._patiently(self._put, file)
 
     def pull(self, name: str) -> bool:
-        """Fetch a file, or all files of a folder, which replace what is here. False where the store has none."""
+        """Fetch a file, or a folder's files, which replace what is here. Returns False where the store has none."""
         return self._patiently(self._get, name)
 
     def remove(self, name: str = "") -> None:
-        """Delete a file, a folder, or the whole, from the store. Nothing where there is none."""
+        """Delete a file, a folder, or the whole, from the store. It does nothing where there is none."""
         self._patiently(self._delete, name)
 
     def files(self) -> list[tuple[str, tuple[int, object]]]:
-        """(name, its size and time) of every file in the store."""
+        """Returns (name, its size and time) for every file in the store."""
         return self._patiently(self._list)
 
     def _put(self, file: Path) -> None:

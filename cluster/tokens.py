@@ -1,4 +1,4 @@
-"""The secret that a cluster's nodes, drivers and people share."""
+"""This module keeps the secret that a cluster's nodes, drivers and people share."""
 
 import os
 import secrets
@@ -31,7 +31,7 @@ def use_token(token_file: Path | None) -> None:
 
 
 def read_token(token_file: Path) -> str:
-    """The token in a file. Raises ClusterError for a file that is missing, empty, or open to others."""
+    """Returns the token in a file. Raises ClusterError for a file that is missing, empty, or open to others."""
     token = read_secret(token_file, "The token file").strip()
     if not token or any(not "!" <= character <= "~" for character in token):
         raise ClusterError(
@@ -43,7 +43,7 @@ def read_token(token_file: Path) -> str:
 
 
 def read_secret(path: Path, what: str) -> str:
-    """The text of a file that its owner alone may read. Raises ClusterError, which calls the file `what`."""
+    """Returns the text of a file that its owner alone may read. Raises ClusterError, which calls the file `what`."""
     try:
         with path.open(encoding="utf-8") as file:
             mode = stat.S_IMODE(os.fstat(file.fileno()).st_mode)

@@ -1,1 +1,1 @@
-"""A cluster as a driver or a person sees it: sessions, jobs, shares of it, and its dashboard."""
+"""This room has a cluster as a driver or a person sees it: sessions, jobs, shares of it, and its dashboard."""

@@ -1,4 +1,4 @@
-"""A cluster's HTTP side: its dashboard, which is its jobs server too."""
+"""This module asks a cluster over HTTP: its dashboard, which is its jobs server too."""
 
 import http.client
 import json
@@ -30,7 +30,7 @@ def require_reachable(address: str) -> None:
 
 
 def ray_version(address: str, token: str | None) -> str:
-    """The version of the Ray whose dashboard is at `address`. Raises ClusterError as `require_reachable` does."""
+    """Returns the version of the Ray whose dashboard is at `address`. Raises what `require_reachable` does."""
     version = get_json(address, "/api/version", token)
     if not isinstance(version, dict) or "ray_version" not in version:
         raise ClusterError("ADDRESS is a Ray cluster's dashboard", address, NO_DASHBOARD)
@@ -38,7 +38,7 @@ def ray_version(address: str, token: str | None) -> str:
 
 
 def environment_token() -> str | None:
-    """The token that Ray would show for this process, if any. Raises ClusterError for an unfit token file."""
+    """Returns the token that Ray would show for this process, if any. Raises ClusterError for an unfit token file."""
     if token := os.environ.get(TOKEN):
         return token
     path = os.environ.get(TOKEN_PATH)
@@ -46,7 +46,7 @@ def environment_token() -> str | None:
 
 
 def get_json(address: str, path: str, token: str | None) -> Any:
-    """What a cluster's dashboard answers to GET `path` of those who show `token`. Raises ClusterError."""
+    """Returns what a cluster's dashboard answers to GET `path` of those who show `token`. Raises ClusterError."""
     headers = {"Authorization": f"Bearer {token}"} if token else {}
     request = urllib.request.Request(_checked(address) + path, headers=headers)
     try:
@@ -75,7 +75,7 @@ def _checked(address: str) -> str:
 
 
 def opener(host: str) -> urllib.request.OpenerDirector:
-    """What opens URLs of `host`: through the environment's proxy, unless that is this machine itself."""
+    """Returns what opens URLs of `host`: through the environment's proxy, unless that is this machine itself."""
     return urllib.request.build_opener(*([urllib.request.ProxyHandler({})] if is_own_address(host) else []))
 
 

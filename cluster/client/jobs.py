@@ -1,4 +1,4 @@
-"""Work handed to a cluster through Ray's jobs server, from any machine that reaches it over HTTP."""
+"""This module hands work to a cluster through Ray's jobs server, from any machine that reaches it over HTTP."""
 
 import asyncio
 import contextlib
@@ -27,7 +27,7 @@ RETURNS_WITHIN_S = 2.5
 
 @dataclass(frozen=True)
 class Job:
-    """A job as the cluster knows it. `exit_code` is that of its command; None where it runs, or has not begun."""
+    """A Job is one as the cluster knows it. `exit_code` is its command's; None where it runs, or has not begun."""
 
     id: str
     status: str
@@ -41,7 +41,10 @@ class Job:
 
 
 class Jobs:
-    """The jobs server at `address`, http://HOST:PORT. Raises ClusterError where it is away or refuses the token."""
+    """Jobs speaks to the jobs server at `address`, http://HOST:PORT.
+
+    It raises ClusterError where that is away or refuses the token.
+    """
 
     def __init__(self, address: str) -> None:
         require_reachable(address)
@@ -51,7 +54,7 @@ class Jobs:
         self._client = JobSubmissionClient(address)
 
     def find(self, job_id: str) -> Job | None:
-        """The job; None where the cluster knows none of that id."""
+        """Returns the job; None where the cluster knows none of that id."""
         with self._errors():
             for found in self._client.list_jobs():
                 if found.submission_id == job_id:
@@ -62,7 +65,7 @@ class Jobs:
     def submit(
         self, job_id: str, command: str, folder: Path, environment: Mapping[str, str], metadata: Mapping[str, str]
     ) -> None:
-        """Run the shell command in a copy of `folder` on the cluster. It is stopped as Ctrl-C does.
+        """Run the shell command in a copy of `folder` on the cluster. `stop` ends it as Ctrl-C does.
 
         `environment` is shown to all who may see the job: no place for credentials.
         """
@@ -79,7 +82,7 @@ class Jobs:
             )
 
     def logs(self, job: Job) -> str:
-        """What the job has said so far."""
+        """Returns what the job has said so far."""
         with self._errors():
             text = self._client.get_job_logs(job.id)
         attempt = job.metadata.get(ATTEMPT, "")
@@ -88,7 +91,7 @@ class Jobs:
         return text[text.rindex(attempt) :].partition("\n")[2]
 
     def follow(self, job: Job) -> Iterator[str]:
-        """What the job says, from its beginning to its end, as it comes."""
+        """Yields what the job says, from its beginning to its end, as it comes."""
         attempt: str | None = job.metadata.get(ATTEMPT, "")
         earlier = ""
         for text in self._pieces(job.id):

@@ -1,4 +1,4 @@
-"""What a cluster has and does, asked over HTTP."""
+"""This module asks over HTTP what a cluster has and does."""
 
 import re
 from collections import Counter
@@ -18,7 +18,7 @@ RAYS_RESOURCES = re.compile(r"CPU|GPU|memory|object_store_memory|node:.*|.*_grou
 
 @dataclass(frozen=True)
 class NodeOverview:
-    """A machine of the cluster. `free` amounts are up to 5 s old; a dead node has none."""
+    """A NodeOverview is a machine of the cluster. `free` amounts are up to 5 s old; a dead node has none."""
 
     node_id: str
     address: str
@@ -38,7 +38,7 @@ class NodeOverview:
 
 @dataclass(frozen=True)
 class JobOverview:
-    """A job that waits or runs. `name` is the one under which it was submitted, else Ray's own."""
+    """A JobOverview is a job that waits or runs. It was submitted under `name`; else that is Ray's own."""
 
     name: str
     status: str
@@ -47,7 +47,7 @@ class JobOverview:
 
 @dataclass(frozen=True)
 class ClusterOverview:
-    """A cluster at one moment: nodes (the head first), and jobs that have not ended."""
+    """A ClusterOverview is a cluster at one moment: nodes (the head first), and jobs that have not ended."""
 
     address: str
     ray_version: str
@@ -64,7 +64,7 @@ class ClusterOverview:
 
 
 def cluster_overview(address: str, token_file: Path | None = None) -> ClusterOverview:
-    """The nodes and the jobs of the cluster whose dashboard is at `address`, http://HOST:PORT.
+    """Returns the nodes and the jobs of the cluster whose dashboard is at `address`, http://HOST:PORT.
 
     Without a `token_file` the token of this process's environment is shown, if there is one. Raises ClusterError
     when the dashboard cannot be reached or refuses the token.
@@ -93,7 +93,7 @@ def _listed(answer: Any) -> list[dict[str, Any]]:
 
 
 def _usage(answer: Any) -> dict[str, dict[str, list[float]]]:
-    """Node -> resource -> [used, total]; nothing until the head has made its first report."""
+    """Returns node -> resource -> [used, total]; nothing until the head has made its first report."""
     report = ((answer["data"] or {}).get("clusterStatus") or {}).get("loadMetricsReport") or {}
     usage: dict[str, dict[str, list[float]]] = report.get("usageByNode") or {}
     return usage

@@ -1,4 +1,4 @@
-"""A Ray session: an embedded cluster of its own, or one that is there already."""
+"""This module opens a Ray session: an embedded cluster of its own, or one that is there already."""
 
 import logging
 import os
@@ -30,7 +30,7 @@ FOLDER_LIMIT_BYTES = 107 - 65
 
 @dataclass(frozen=True)
 class RaySession:
-    """A connected Ray. `owned` ones end with the session; others are only left."""
+    """A RaySession is a connected Ray. `owned` ones end with the session; others are only left."""
 
     address: str
     cpus: int
@@ -99,7 +99,7 @@ def _embedded(num_cpus: int | None) -> Iterator[RaySession]:
 
 
 def own_folder() -> str:
-    """A new temporary folder, short enough for Ray's sockets. Raises ClusterError where TMPDIR is too long."""
+    """Returns a new temporary folder, short enough for Ray's sockets. Raises ClusterError where TMPDIR is too long."""
     folder = tempfile.mkdtemp(prefix="gl-")
     if len(os.fsencode(folder)) > FOLDER_LIMIT_BYTES:
         Path(folder).rmdir()

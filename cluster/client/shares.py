@@ -1,4 +1,4 @@
-"""Fair shares of a cluster between the drivers that run on it at the same time.
+"""This module divides a cluster fairly between the drivers that run on it at the same time.
 
 Ray gives what is free to whoever asks first, and a driver that reuses its actors never lets go. So each driver says
 how many trials it runs and whether it wants more, and begins no more than its share: dominant resource fairness
@@ -23,7 +23,7 @@ PATIENCE_S = 10.0
 
 @dataclass(frozen=True)
 class Claim:
-    """What a driver runs and wants. `fraction` is what one of its trials takes of the cluster's scarcest resource."""
+    """A Claim says what a driver runs and wants. Each trial takes `fraction` of the cluster's scarcest resource."""
 
     running: int
     fraction: float
@@ -31,7 +31,7 @@ class Claim:
 
 
 def fair_shares(claims: Mapping[str, Claim]) -> dict[str, int]:
-    """How many trials each driver may run at once: the next one is always given to whoever has least.
+    """Returns how many trials each driver may run at once: the next one is always given to whoever has least.
 
     A driver that wants no more gets no more than it runs, and what it leaves goes to the others.
     """
@@ -51,7 +51,7 @@ def fair_shares(claims: Mapping[str, Claim]) -> dict[str, int]:
 
 
 class Share:
-    """This driver's share of the cluster to which it is connected, claimed for the length of a `with` block.
+    """A Share is what this driver claims of the cluster to which it is connected, for the length of a `with` block.
 
     The claim is made anew every few seconds, and given up at the end of the block. `fraction` says what one of the
     driver's trials takes of the cluster, which changes with its nodes; `most` is how many it wants at once. `ask`
@@ -84,12 +84,12 @@ class Share:
         self._meeting.leave(self._driver)
 
     def allows(self, running: int) -> bool:
-        """Whether one more trial may begin while `running` of them run. The first always may."""
+        """Returns whether one more trial may begin while `running` of them run. The first always may."""
         self._running = running
         return running < max(1, self._share if self._most is None else min(self._share, self._most))
 
     def wants(self, more: bool) -> None:
-        """Whether the driver would begin another trial, had it the place."""
+        """Say whether the driver would begin another trial, had it the place."""
         self._wants_more = more
 
     def claim(self) -> None:
@@ -105,7 +105,7 @@ class Share:
 
 
 class _Meeting:
-    """The actor in which all drivers' claims meet, as one driver sees it."""
+    """A _Meeting is the actor in which all drivers' claims meet, as one driver sees it."""
 
     def __init__(self) -> None:
         self._actor: Any = None
@@ -128,18 +128,18 @@ class _Meeting:
 
 
 class _Shares:
-    """The claims of all drivers, in an actor."""
+    """_Shares keeps the claims of all drivers, in an actor."""
 
     def __init__(self) -> None:
         self._claims: dict[str, tuple[Claim, float]] = {}
 
     def claim(self, driver: str, claim: Claim) -> int:
-        """The driver's share, now that it claims this."""
+        """Returns the driver's share, now that it claims this."""
         now = time.monotonic()
         self._claims[driver] = claim, now
         self._claims = {name: known for name, known in self._claims.items() if now - known[1] < FORGET_AFTER_S}
         return fair_shares({name: known for name, (known, _) in self._claims.items()})[driver]
 
     def leave(self, driver: str) -> None:
-        """The driver has ended."""
+        """Forget a driver that has ended."""
         self._claims.pop(driver, None)

@@ -1,4 +1,4 @@
-"""Whether a cluster's head is still there: Ray itself would wait a minute and then end the process without a word."""
+"""This module watches a cluster's head: Ray itself would wait a minute, and then end the process without a word."""
 
 import os
 import socket

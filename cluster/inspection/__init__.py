@@ -1,1 +1,1 @@
-"""Whether every node of a cluster is fit for a sweep, and can hold its trials."""
+"""This room tells whether every node of a cluster is fit for a sweep, and can hold its trials."""

@@ -1,4 +1,4 @@
-"""What is right and wrong with the nodes of a cluster, each with its remedy."""
+"""This module says what is right and wrong with the nodes of a cluster, and how to mend it."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ LEAST_DISK_BYTES = 2 * 2**30  # for checkpoints on their way and Ray's own logs
 
 @dataclass(frozen=True)
 class Check:
-    """One thing that was looked at: what it is of, what was found, and what to do where it is not as it should be."""
+    """A Check is one thing that was looked at: what it is of, what was found, and what to do where that is wrong."""
 
     subject: str
     name: str
@@ -25,7 +25,7 @@ class Check:
 
 
 def checks_of(report: NodeReport, probe: Probe, driver_versions: Mapping[str, str | None] | None = None) -> list[Check]:
-    """What the node's report says, against the packages of the driver, which is this process unless told."""
+    """Returns what the node's report says, against the packages of the driver, which is this process unless told."""
     if report.silence is not None:
         remedy = "See ganlimit cluster status, and that the node has the packages of ganlimit."
         return [Check(_node(report), "answer", f"none within {PATIENCE_S:.0f} s ({report.silence})", remedy)]
@@ -67,7 +67,7 @@ def _versions(report: NodeReport, expected: Mapping[str, str | None]) -> Check:
 
 
 def _series(name: str, version: str | None) -> str | None:
-    """What must agree: of Python the minor version, of others the whole one but for how it was built (+cu130)."""
+    """Returns what must agree: Python's minor version, any other's whole one but for how it was built (+cu130)."""
     if version is None:
         return None
     return ".".join(version.split(".")[:2]) if name == "python" else version.partition("+")[0]

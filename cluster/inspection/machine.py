@@ -1,4 +1,4 @@
-"""What Ray needs of the machine on which it starts: a short temporary folder, disk and shared memory."""
+"""This module checks what Ray needs where it starts: a short temporary folder, disk and shared memory."""
 
 import shutil
 from pathlib import Path
@@ -12,7 +12,7 @@ GIB = 2**30
 
 
 def temporary_folder_check(subject: str) -> Check:
-    """Whether Ray's sockets find room in the names of the temporary folder."""
+    """Returns whether Ray's sockets find room in the names of the temporary folder."""
     name = "temporary folder"
     try:
         folder = Path(own_folder())
@@ -25,13 +25,13 @@ def temporary_folder_check(subject: str) -> Check:
 
 
 def disk_check(subject: str, folder: Path, remedy: str) -> Check:
-    """Whether a folder's disk has room for checkpoints and logs."""
+    """Returns whether a folder's disk has room for checkpoints and logs."""
     free = shutil.disk_usage(folder).free
     return Check(subject, "disk", f"{free / GIB:.1f} GiB free in {folder}", remedy if free < LEAST_DISK_BYTES else None)
 
 
 def shared_memory_check(subject: str) -> Check:
-    """Whether /dev/shm holds the object store that Ray would make here."""
+    """Returns whether /dev/shm holds the object store that Ray would make here."""
     from ray._private.utils import estimate_available_memory, resolve_object_store_memory
 
     wanted = resolve_object_store_memory(estimate_available_memory())  # type: ignore[no-untyped-call]
@@ -39,14 +39,14 @@ def shared_memory_check(subject: str) -> Check:
 
 
 def shared_memory_verdict(subject: str, *, free: int, wanted: int) -> Check:
-    """Ray puts an object store for which /dev/shm has no room into the temporary folder, where it is slow."""
+    """Returns the verdict: without room in /dev/shm Ray puts its object store into a folder, where it is slow."""
     found = f"/dev/shm has {free / GIB:.1f} GiB free for Ray's object store of {wanted / GIB:.1f} GiB"
     remedy = f"Enlarge it; a container's by --shm-size={-(-wanted // GIB)}g, or --ipc=host."
     return Check(subject, "shared memory", found, remedy if free < wanted else None)
 
 
 def token_file_check(subject: str, token_file: Path) -> Check:
-    """Whether a file holds a token and is its owner's alone."""
+    """Returns whether a file holds a token and is its owner's alone."""
     try:
         read_token(token_file.expanduser())
     except ClusterError as error:

@@ -1,4 +1,4 @@
-"""What a cluster has, and whether a trial can ever run on it."""
+"""This module says what a cluster has, and whether a trial can ever run on it."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -11,7 +11,7 @@ from cluster.errors import ClusterError
 
 @dataclass(frozen=True)
 class Node:
-    """One machine of a cluster. `resources` are Ray's in all, CPU and GPU among them; memory is in bytes."""
+    """A Node is one machine of a cluster. `resources` are Ray's in all, CPU and GPU among them; memory is in bytes."""
 
     id: str
     address: str
@@ -30,7 +30,7 @@ class Node:
 
 @dataclass(frozen=True)
 class TrialNeed:
-    """What one trial occupies, and the labels of the nodes on which it may run."""
+    """A TrialNeed is what one trial occupies, and the labels of the nodes on which it may run."""
 
     cpus: float
     gpus: float = 0.0
@@ -39,7 +39,7 @@ class TrialNeed:
 
     @property
     def amounts(self) -> dict[str, float]:
-        """All of it by Ray's names, without what it needs none of."""
+        """Returns all of it by Ray's names, without what it needs none of."""
         every = {"CPU": self.cpus, "GPU": self.gpus, **self.resources}
         return {name: amount for name, amount in every.items() if amount}
 
@@ -48,16 +48,16 @@ class TrialNeed:
         return ", ".join(amounts) + "".join(f", on a node with {name}={value}" for name, value in self.labels.items())
 
     def fits(self, node: Node) -> bool:
-        """Whether the node, were it empty, has room for a trial."""
+        """Returns whether the node, were it empty, has room for a trial."""
         labelled = all(node.labels.get(name) == value for name, value in self.labels.items())
         return labelled and all(node.resources.get(name, 0.0) >= amount for name, amount in self.amounts.items())
 
     def on(self, node: Node) -> "TrialNeed":
-        """The same, on that node alone."""
+        """Returns the same need, on that node alone."""
         return replace(self, resources={**self.resources, f"node:{node.address}": 0.001})
 
     def places(self, nodes: Sequence[Node]) -> int:
-        """How many trials run at once on the nodes, were they empty."""
+        """Returns how many trials run at once on the nodes, were they empty."""
         fitting = [node for node in nodes if self.fits(node)]
         return sum(
             min(_times(node.resources[name], name, amount) for name, amount in self.amounts.items()) for node in fitting
@@ -71,7 +71,7 @@ def _times(available: float, name: str, amount: float) -> int:
 
 
 def alive_nodes() -> list[Node]:
-    """The nodes of the cluster to which this process is connected, the head first."""
+    """Returns the nodes of the cluster to which this process is connected, the head first."""
     found = [
         Node(
             id=node["NodeID"],
@@ -105,7 +105,7 @@ def require_schedulable(nodes: Sequence[Node], need: TrialNeed, autoscaled: Mapp
 
 
 def autoscaled_resources() -> Mapping[str, Any] | None:
-    """What an autoscaling cluster, to which this process is connected, may grow to; None where it does not grow."""
+    """Returns what the autoscaling cluster of this process may grow to; None where it does not grow."""
     from ray._private.state import state
 
     return state.get_max_resources_from_cluster_config()

@@ -1,4 +1,4 @@
-"""Looking at every node of a cluster from inside: versions, clock, disk, storage and tracking server.
+"""This module looks at every node of a cluster from inside: versions, clock, disk, storage and tracking server.
 
 A probe runs as a task on its node, so that what it sees is what a trial there would see.
 """
@@ -32,7 +32,7 @@ REQUEST_S = 10.0
 
 @dataclass(frozen=True)
 class Probe:
-    """What to look for. `packages` by their names of distribution, `files` by path."""
+    """A Probe says what to look for. `packages` by their names of distribution, `files` by path."""
 
     packages: tuple[str, ...] = ()
     storage: str | None = None
@@ -42,7 +42,7 @@ class Probe:
 
 @dataclass(frozen=True)
 class NodeReport:
-    """What a node says of itself. Of storage and tracking server `None` is: as it should be, or not asked for."""
+    """A NodeReport is what a node says of itself. A problem that is None: as it should be, or not asked for."""
 
     node: Node
     hostname: str
@@ -57,12 +57,12 @@ class NodeReport:
 
     @classmethod
     def of_silent(cls, node: Node, reason: str) -> "NodeReport":
-        """Of a node that did not answer."""
+        """Returns the report for a node that did not answer."""
         return cls(node, "", {}, 0.0, 0, 0, None, None, (), reason)
 
 
 def probe_nodes(nodes: Sequence[Node], probe: Probe) -> list[NodeReport]:
-    """What each of the nodes of the connected cluster sees, or that it does not answer."""
+    """Returns what each node of the connected cluster sees, or that it does not answer."""
     mark = f".ganlimit-probe-{secrets.token_hex(8)}"
     marks = [f"{mark}-{number}" for number in range(len(nodes))]
     unwritable = _writing_problem(probe.storage, mark) if probe.storage else None
@@ -84,7 +84,7 @@ def probe_nodes(nodes: Sequence[Node], probe: Probe) -> list[NodeReport]:
 
 
 def tracking_problem(uri: str) -> str | None:
-    """Why runs cannot be logged to the MLflow server at `uri` from here; None where they can.
+    """Returns why runs cannot be logged to the MLflow server at `uri` from here; None where they can.
 
     Name and password are those of the environment, MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD.
     """
@@ -140,7 +140,7 @@ def _answer(node: Node, reference: "ray.ObjectRef[NodeReport]", asked_s: float, 
 
 
 def outside(moment_s: float, begin_s: float, end_s: float) -> float:
-    """By how much a node's time lies before (negative) or after the span in which it was asked and had answered."""
+    """Returns by how much a node's time lies before (negative) or after the span between question and answer."""
     return max(0.0, moment_s - end_s) + min(0.0, moment_s - begin_s)
 
 
@@ -174,7 +174,7 @@ def _seen_from_here(report: NodeReport, storage: str, own: str) -> NodeReport:
 
 
 def installed_versions(packages: Sequence[str]) -> dict[str, str | None]:
-    """The versions of Python and of packages here; None where one is missing."""
+    """Returns the versions of Python and of packages here; None where one is missing."""
     return {"python": platform.python_version(), **{name: _version(name) for name in packages}}
 
 

@@ -1,4 +1,4 @@
-"""What a cluster's nodes say of themselves, asked from inside and carried outside as JSON."""
+"""This module asks a cluster's nodes from inside, and carries what they say outside as JSON."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -13,7 +13,7 @@ from cluster.inspection.probing import NodeReport, Probe, installed_versions, pr
 
 @dataclass(frozen=True)
 class Inspection:
-    """The reports of all nodes (the head first), the driver's versions, and what one that grows may have in all."""
+    """An Inspection has all nodes' reports (the head's first), the driver's versions, and what all may grow to."""
 
     reports: tuple[NodeReport, ...]
     driver_versions: Mapping[str, str | None]
@@ -24,7 +24,7 @@ class Inspection:
         return [report.node for report in self.reports]
 
     def checks(self, probe: Probe) -> list[Check]:
-        """What is right and wrong with each node, by what was asked of them."""
+        """Returns what is right and wrong with each node, by what was asked of them."""
         addresses = [node.address for node in self.nodes]
         return [
             check if addresses.count(report.node.address) == 1 else _told_apart(check, report.node)
@@ -40,29 +40,29 @@ def inspect_cluster(probe: Probe) -> Inspection:
 
 
 def probe_to_json(probe: Probe) -> str:
-    """A probe for a command's argument."""
+    """Returns a probe for a command's argument."""
     return json.dumps(asdict(probe), default=str)
 
 
 def probe_from_json(text: str) -> Probe:
-    """The probe of `probe_to_json`."""
+    """Returns the probe of `probe_to_json`."""
     data = json.loads(text)
     return Probe(tuple(data["packages"]), data["storage"], data["tracking_uri"], _paths(data["files"]))
 
 
 def inspection_as_dict(inspection: Inspection) -> dict[str, Any]:
-    """For JSON."""
+    """Returns the inspection for JSON."""
     plain: dict[str, Any] = json.loads(json.dumps(asdict(inspection), default=str))
     return plain
 
 
 def inspection_from_dict(data: Mapping[str, Any]) -> Inspection:
-    """The inspection of `inspection_as_dict`."""
+    """Returns the inspection of `inspection_as_dict`."""
     return Inspection(tuple(map(_report, data["reports"])), data["driver_versions"], data["autoscaled"])
 
 
 def _told_apart(check: Check, node: Node) -> Check:
-    """Of several nodes on one machine."""
+    """Returns the check with a name that tells its node apart from others on one machine."""
     return replace(check, subject=f"{check.subject} ({node.id[:6]})")
 
 

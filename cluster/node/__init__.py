@@ -1,1 +1,1 @@
-"""This machine as a cluster's head or node: started in the background, remembered, and ended."""
+"""This room makes this machine a cluster's head or node: starts it in the background, remembers it, ends it."""

@@ -1,4 +1,4 @@
-"""Ray's head and nodes on machines of one's own, started in the background and ended again."""
+"""This module starts Ray's head and nodes on machines of one's own, in the background, and ends them again."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +15,7 @@ TOKEN_FILE = "token"
 
 @dataclass(frozen=True)
 class HeadOptions:
-    """Where a cluster's first machine listens. `tracking_port` None: no tracking server beside it."""
+    """HeadOptions say where a cluster's first machine listens. `tracking_port` None: no tracking server beside it."""
 
     host: str = LOOPBACK
     port: int = 6379
@@ -101,7 +101,7 @@ def join(
 
 
 def stop_node(data_dir: Path) -> NodeState | None:
-    """End what start_head or join started from this data directory, and nothing else; what it was, or None.
+    """End what start_head or join started from this data directory, and nothing else. Returns what it was, or None.
 
     Its logs, its token and what was tracked stay. Raises ClusterError while another command is at work.
     """

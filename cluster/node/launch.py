@@ -1,4 +1,4 @@
-"""A node's processes: their commands, their environment, and the wait until they answer."""
+"""This module starts a node's processes: their commands, their environment, and the wait until they answer."""
 
 import os
 import secrets
@@ -39,7 +39,7 @@ print((GcsClient(address=sys.argv[1]).internal_kv_get(b"webui:url", b"dashboard"
 def new_state(
     kind: str, host: str, address: str, dashboard_url: str, tracking_url: str | None, token_file: Path | None
 ) -> NodeState:
-    """A node of which nothing runs yet, with a temporary folder of its own."""
+    """Returns a node of which nothing runs yet, with a temporary folder of its own."""
     token = str(token_file) if token_file else None
     return NodeState(kind, host, address, dashboard_url, tracking_url, token, own_folder(), secrets.token_hex(8))
 
@@ -77,7 +77,7 @@ def start_node(folder: Path, state: NodeState, arguments: list[str], extra: Mapp
 
 
 def _environment(state: NodeState, extra: Mapping[str, str]) -> dict[str, str]:
-    """The environment of a node, and thereby of all its workers and jobs."""
+    """Returns the environment that a node has, and with it all its workers and jobs."""
     kept = {name: value for name, value in os.environ.items() if name not in ("RAY_ADDRESS", TOKEN, TOKEN_PATH)}
     # Ray's metrics would be on two more ports that are the same for all heads of a machine.
     inherited = {"DASHBOARD_METRIC_PORT": "0", "AUTOSCALER_METRIC_PORT": "0", **HEAD_IS_GONE, **kept, **extra}
@@ -108,7 +108,7 @@ def _ray_command(state: NodeState, arguments: list[str]) -> list[str]:
 
 
 def _tracking_command(folder: Path, url: str) -> list[str]:
-    """Serves a store of its own, artifacts too, so that clients need no path or credential of where those lie."""
+    """Returns what serves a store of its own, artifacts too: clients need no path or credential of where those lie."""
     store = folder.parent / "tracking"
     store.mkdir(exist_ok=True)
     host, _, port = url.removeprefix("http://").partition(":")

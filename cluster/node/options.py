@@ -1,4 +1,4 @@
-"""What a person says of the machine that becomes a node."""
+"""This module reads what a person says of the machine that becomes a node."""
 
 import json
 import math
@@ -19,7 +19,7 @@ LEAST_OBJECT_STORE_BYTES = 75 * 1024**2  # Ray's own limit
 
 @dataclass(frozen=True)
 class NodeOptions:
-    """What a node offers. None: what Ray finds on the machine.
+    """NodeOptions say what a node offers. None: what Ray finds on the machine.
 
     `labels` and `resources` come as people write them, K=V and NAME=AMOUNT. Raises ClusterError for what is none.
     """
@@ -44,7 +44,7 @@ class NodeOptions:
 
 
 def read_environment(env_file: Path | None) -> dict[str, str]:
-    """The variables of a file of KEY=VALUE lines, which its owner alone may read; values are taken as they stand.
+    """Returns the variables in a file of KEY=VALUE lines, which its owner alone may read; values stand as they are.
 
     Blank lines and lines that begin with # are left out. Raises ClusterError, which shows no value.
     """

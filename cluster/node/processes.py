@@ -1,4 +1,4 @@
-"""Processes that outlive the command which started them, and how they are found and ended again."""
+"""This module starts processes that outlive their command, and finds and ends them again."""
 
 import contextlib
 import subprocess
@@ -20,14 +20,14 @@ LOG_TAIL_BYTES = 2000
 
 @dataclass(frozen=True)
 class ProcessRecord:
-    """A process that was started, such that another one with its number is not taken for it."""
+    """A ProcessRecord is a process that was started; another one with its number is not taken for it."""
 
     kind: str  # head, node or tracking
     pid: int
     created: float  # seconds since 1970
 
     def find(self) -> psutil.Process | None:
-        """The process, if it still runs."""
+        """Returns the process; None where it has ended."""
         try:
             process = psutil.Process(self.pid)
             same = abs(process.create_time() - self.created) < CLOCK_TOLERANCE_S
@@ -52,12 +52,12 @@ def start(kind: str, command: Sequence[str], environment: Mapping[str, str], log
 
 
 def tail(log: Path) -> str:
-    """The end of a log."""
+    """Returns the end of a log."""
     return log.read_bytes()[-LOG_TAIL_BYTES:].decode(errors="replace")
 
 
 def marked(mark: str) -> list[psutil.Process]:
-    """All running processes with `mark` in their environment: what a node started, whoever their parent is now."""
+    """Returns all running processes with `mark` in their environment: what a node started, whoever their parent is."""
     found = []
     for process in psutil.process_iter():
         with contextlib.suppress(psutil.Error):

@@ -1,4 +1,4 @@
-"""Ray's own `ray start --block`, on the addresses it is told and no other: python -P ray_process.py ARGUMENTS.
+"""This script is `ray start --block` on the addresses it is told and no other: python -P ray_process.py ARGUMENTS.
 
 The first argument is --node-ip-address=ADDRESS, and the others those of `ray start`.
 """

@@ -1,4 +1,4 @@
-"""What `ganlimit cluster` started on this machine, in a file that the next command reads."""
+"""This module keeps what `ganlimit cluster` started on this machine, in a file that the next command reads."""
 
 import json
 import shutil
@@ -18,7 +18,7 @@ STATE_FILE = "node.json"
 
 @dataclass(frozen=True)
 class NodeState:
-    """A head or a node of a cluster, as started here, on this machine's address `host`.
+    """A NodeState is a head or a node of a cluster, as started here, on this machine's address `host`.
 
     `address` is the head's HOST:PORT; URLs are http://HOST:PORT.
     """
@@ -35,12 +35,12 @@ class NodeState:
 
     @property
     def is_running(self) -> bool:
-        """Whether anything of it still runs."""
+        """Returns whether anything of it still runs."""
         return any(record.find() for record in self.processes) or bool(processes.marked(self.mark))
 
     @property
     def lost(self) -> list[str]:
-        """The kinds of those of its processes that have ended by themselves."""
+        """Returns the kinds of those of its processes that have ended by themselves."""
         return [record.kind for record in self.processes if not record.find()]
 
     def with_process(self, record: ProcessRecord) -> "NodeState":
@@ -48,12 +48,12 @@ class NodeState:
 
 
 def node_folder(data_dir: Path) -> Path:
-    """Where a data directory keeps the state, the token and the logs of this machine's node."""
+    """Returns where a data directory keeps the state, the token and the logs of this machine's node."""
     return data_dir.expanduser().resolve() / "cluster"
 
 
 def read_state(folder: Path) -> NodeState | None:
-    """What was started here and not yet ended. Raises ClusterError when the file does not tell."""
+    """Returns what was started here and not yet ended. Raises ClusterError when the file does not tell."""
     path = folder / STATE_FILE
     try:
         found = json.loads(path.read_text())

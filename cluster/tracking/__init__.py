@@ -1,1 +1,1 @@
-"""The MLflow server as a process: for one person, for a team, its database, accounts, artifacts and clock."""
+"""This room runs the MLflow server: for one person, for a team, with its database, accounts, artifacts and clock."""

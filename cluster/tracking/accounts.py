@@ -1,4 +1,4 @@
-"""Names and passwords for a tracking server: what MLflow's basic-auth app needs, in files for its owner's eyes."""
+"""This module keeps a tracking server's names and passwords, in files of MLflow's basic-auth app for its owner."""
 
 import importlib.util
 import os
@@ -30,7 +30,7 @@ auth_cache_ttl_seconds = 60
 
 @dataclass(frozen=True)
 class BasicAuth:
-    """The admin's account and what the server's environment must hold for it."""
+    """BasicAuth has the admin's account, and what the server's environment must hold for it."""
 
     password_file: Path
     was_generated: bool  # by this call
@@ -38,17 +38,17 @@ class BasicAuth:
 
     @property
     def password(self) -> str:
-        """The admin's."""
+        """Returns the admin's password."""
         return self.environment["MLFLOW_AUTH_ADMIN_PASSWORD"]
 
     @property
     def secrets(self) -> list[str]:
-        """What no log or message may show."""
+        """Returns what no log or message may show."""
         return [self.password, self.environment[SECRET_KEY]]
 
 
 def basic_auth(folder: Path, password_file: Path | None = None) -> BasicAuth:
-    """Accounts kept in `folder`, which is made with mode 0700; its files have mode 0600.
+    """Returns accounts kept in `folder`, which is made with mode 0700; its files have mode 0600.
 
     The admin's password is the first line of `password_file`, or of `folder`/admin-password, which is generated
     the first time. Raises ClusterError for a password that others can read, or that MLflow would refuse.

@@ -1,4 +1,4 @@
-"""How far a web server's clock is from this machine's, by the Date that it writes above its answers."""
+"""This module compares a web server's clock with this machine's, by the Date that it writes above its answers."""
 
 import time
 import urllib.error
@@ -9,7 +9,7 @@ REQUEST_S = 10.0
 
 
 def server_ahead_s(url: str) -> float | None:
-    """By how many seconds the server's clock is ahead, at least; negative where it is behind, None without a Date.
+    """Returns how many seconds the server's clock is ahead, at least; negative where behind, None without a Date.
 
     0 where the whole second that the server wrote (RFC 9110, 6.6.1) fits the time that the answer took. Raises
     OSError where nothing answers.
@@ -27,5 +27,5 @@ def server_ahead_s(url: str) -> float | None:
 
 
 def ahead_s(written: float, asked: float, answered: float) -> float:
-    """The least by which a clock that was at [written, written + 1) between two times of ours differs from ours."""
+    """Returns the least difference of a clock that read [written, written + 1) between two times of ours."""
     return max(0.0, written - answered) + min(0.0, written + 1 - asked)

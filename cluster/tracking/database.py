@@ -1,4 +1,4 @@
-"""A tracking store's database, looked at before a server opens it: is it there, is its schema this MLflow's?
+"""This module looks at a tracking store's database before a server opens it: is its schema this MLflow's?
 
 MLflow itself migrates a database without asking when tables of a newer version are missing
 (`mlflow.store.db.utils._safe_initialize_tables`). A team's database is migrated by a person who has a backup.
@@ -23,19 +23,19 @@ LOCAL = ("file:", "/", ".")  # how an artifact location of the machine that made
 
 
 def with_driver(uri: str) -> str:
-    """A PostgreSQL address with its driver named: what `postgresql://` means changed in SQLAlchemy 2.1."""
+    """Returns a PostgreSQL address with its driver named: what `postgresql://` means changed in SQLAlchemy 2.1."""
     return re.sub("^postgres(ql)?://", "postgresql+psycopg2://", uri)
 
 
 def without_password(uri: str) -> str:
-    """The address for people's eyes: its password is ***, wherever it is written."""
+    """Returns the address for people's eyes: its password is ***, wherever it is written."""
     address = _parsed(uri)
     query = {name: "***" if name in _SECRET_OPTIONS else value for name, value in address.query.items()}
     return address.set(query=query).render_as_string(hide_password=True)
 
 
 def passwords_of(uri: str) -> list[str]:
-    """The passwords in an address, decoded and as they are written; none where it is no URL."""
+    """Returns the passwords in an address, decoded and as they are written; none where it is no URL."""
     from sqlalchemy import make_url
     from sqlalchemy.exc import ArgumentError
 

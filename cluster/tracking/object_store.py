@@ -1,4 +1,4 @@
-"""The S3 bucket that a tracking server keeps its artifacts in, tried before anyone uploads to it."""
+"""This module tries the S3 bucket of a tracking server's artifacts before anyone uploads to it."""
 
 import importlib.util
 import os

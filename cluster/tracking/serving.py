@@ -1,4 +1,4 @@
-"""The MLflow server as a process beside us."""
+"""This module runs the MLflow server as a process beside us."""
 
 import os
 import signal
@@ -34,7 +34,7 @@ Served = tuple[str, subprocess.Popen[bytes]]  # a server's URL and its process
 
 
 def serve_command(store_uri: str, artifact_root: str | None, host: str, port: int) -> list[str]:
-    """The command that serves a tracking store on `host`:`port`.
+    """Returns the command that serves a tracking store on `host`:`port`.
 
     A store's address with a password is left out, since every user of the machine can read a command: it is for
     the environment, as STORE_URI. Hosts are allowed by name with the port, which keeps pages of other sites from
@@ -47,7 +47,7 @@ def serve_command(store_uri: str, artifact_root: str | None, host: str, port: in
 
 
 def server_command(host: str, port: int, allowed_hosts: Sequence[str]) -> list[str]:
-    """What every MLflow server of ours has. One worker: more of them made MLflow slower, not faster."""
+    """Returns what every MLflow server of ours has. One worker: more of them made MLflow slower, not faster."""
     listening = ["--host", host, "--port", str(port), "--workers", "1", "--allowed-hosts", ",".join(allowed_hosts)]
     return [sys.executable, "-m", "mlflow", "server", *listening]
 
@@ -102,7 +102,7 @@ def running(
     log: IO[bytes],
     secrets: Sequence[str] = (),
 ) -> Iterator[Served]:
-    """The URL and the process of a server that `command` starts on `host`:`port`, once it answers.
+    """Yields the URL and the process of a server that `command` starts on `host`:`port`, once it answers.
 
     Its output goes to `log`. Raises ClusterError as `tracking_server` does, with `secrets` as *** in the message.
     """
@@ -133,7 +133,7 @@ def running(
 
 
 def bracketed(host: str) -> str:
-    """The host as a URL has it: an IPv6 address in brackets."""
+    """Returns the host as a URL has it: an IPv6 address in brackets."""
     return f"[{host}]" if ":" in host else host
 
 

@@ -1,4 +1,4 @@
-"""The tracking server of a team: clients on other machines, artifacts through the server, names and passwords."""
+"""This module runs a team's tracking server: clients elsewhere, artifacts through the server, names and passwords."""
 
 import ipaddress
 import os
@@ -36,7 +36,7 @@ PORT_PATTERN = r":(\d{1,5}|\*)"
 
 @dataclass(frozen=True)
 class TeamServer:
-    """What is served where.
+    """A TeamServer says what is served where.
 
     `store_uri` is a database's address, which may hold a password: nothing that this class shows has it.
     `artifacts_destination` is where the server keeps what clients upload: a folder's or a bucket's URI.
@@ -55,18 +55,18 @@ class TeamServer:
 
     @property
     def is_open(self) -> bool:
-        """Whether anybody on the network can read and write everything."""
+        """Returns whether anybody on the network can read and write everything."""
         return self.auth is None and not _is_loopback(self.host)
 
     def hosts(self) -> list[str]:
-        """The Host headers that are answered: of this machine, by the port; of a tunnel to it, by any."""
+        """Returns the Host headers that are answered: this machine's by the port, a tunnel's by any."""
         here = [socket.gethostname(), socket.getfqdn(), *_addresses()] if self.host in ANYWHERE else []
         named = [f"{bracketed(name)}:{self.port}" for name in [self.host, *here]]
         given = [form for name in self.allowed_hosts for form in _host_forms(name, self.port)]
         return list(dict.fromkeys(["localhost", "localhost:*", "127.0.0.1", "127.0.0.1:*", *named, *given]))
 
     def command(self) -> list[str]:
-        """The server's command: every user of the machine can read it, so addresses are in the environment."""
+        """Returns the server's command: all of the machine can read it, so addresses are in the environment."""
         auth = ["--app-name", "basic-auth"] if self.auth else []
         places = ["--serve-artifacts", "--default-artifact-root", "mlflow-artifacts:/"]
         return [
@@ -78,13 +78,13 @@ class TeamServer:
         ]
 
     def environment(self) -> dict[str, str]:
-        """Its environment, with the passwords."""
+        """Returns its environment, with the passwords."""
         own = {STORE_URI: with_driver(self.store_uri), ARTIFACTS: self.artifacts_destination}
         inherited = {name: value for name, value in os.environ.items() if name not in CLIENTS_OWN}
         return {**SETTINGS, **inherited, **NO_PICKLES, **own, **(self.auth.environment if self.auth else {})}
 
     def secrets(self) -> list[str]:
-        """What no log or message may show."""
+        """Returns what no log or message may show."""
         uris = passwords_of(self.store_uri) + passwords_of(self.artifacts_destination)
         return [*uris, *(self.auth.secrets if self.auth else [])]
 
@@ -114,7 +114,7 @@ def team_server(server: TeamServer) -> Iterator[Served]:
 
 
 def serve_team(server: TeamServer) -> None:
-    """Serve in the foreground until Ctrl-C or SIGTERM; says where, and warns of a server that is open to all."""
+    """Serve in the foreground until Ctrl-C or SIGTERM. Says where, and warns of a server that is open to all."""
 
     def announce(url: str) -> None:
         name = socket.gethostname() if server.host in ANYWHERE else bracketed(server.host)
@@ -144,7 +144,7 @@ def _is_loopback(host: str) -> bool:
 
 
 def _addresses() -> list[str]:
-    """This machine's addresses, as its name is looked up."""
+    """Returns this machine's addresses, as its name is looked up."""
     try:
         return list({str(entry[4][0]) for entry in socket.getaddrinfo(socket.gethostname(), None)})
     except OSError:
@@ -165,7 +165,7 @@ def _shown(destination: str) -> str:
 
 
 def _require_admin(url: str, auth: BasicAuth) -> None:
-    """MLflow takes the admin's password when the account is made, and later ignores another without a word."""
+    """Raise ClusterError for another password than the account's: MLflow takes it once, and later ignores any other."""
     request = urllib.request.Request(f"{url}/api/2.0/mlflow/users/get?username={ADMIN}")
     request.add_header("Authorization", "Basic " + b64encode(f"{ADMIN}:{auth.password}".encode()).decode())
     direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
