@@ -81,10 +81,10 @@ def require_ports(host: str, ports: Mapping[str, int | None]) -> None:
                 f"Choose another with {option}.",
             )
         seen.add(port)
-        _require_free(host, port, option)
+        _require_free(host, port, option=option)
 
 
-def _require_free(host: str, port: int, option: str) -> None:
+def _require_free(host: str, port: int, *, option: str) -> None:
     with socket.socket() as probe:
         # A port that a server has just left is free, though the system still holds old connections.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

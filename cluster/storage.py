@@ -121,7 +121,7 @@ class Mirror:
             infos = filesystem.get_file_info(fs.FileSelector(f"{root}/{name}", recursive=True))
         for info in infos:
             if info.type == fs.FileType.File:
-                self._fetch(filesystem, root, info)
+                self._fetch(filesystem, root, info=info)
         return True
 
     def _delete(self, name: str) -> None:
@@ -159,7 +159,7 @@ class Mirror:
         filesystem, root = _connect(self.storage)
         return filesystem, f"{root}/{self.name}"
 
-    def _fetch(self, filesystem: fs.FileSystem, root: str, info: fs.FileInfo) -> None:
+    def _fetch(self, filesystem: fs.FileSystem, root: str, *, info: fs.FileInfo) -> None:
         path = self.folder / info.path.removeprefix(f"{root}/")
         path.parent.mkdir(parents=True, exist_ok=True)
         unfinished = path.with_name(f".{path.name}.{os.getpid()}")

@@ -31,7 +31,7 @@ def require_reachable(address: str) -> None:
 
 def ray_version(address: str, token: str | None) -> str:
     """Returns the version of the Ray whose dashboard is at `address`. Raises what `require_reachable` does."""
-    version = get_json(address, "/api/version", token)
+    version = get_json(address, "/api/version", token=token)
     if not isinstance(version, dict) or "ray_version" not in version:
         raise ClusterError("ADDRESS is a Ray cluster's dashboard", address, NO_DASHBOARD)
     return str(version["ray_version"])
@@ -45,7 +45,7 @@ def environment_token() -> str | None:
     return read_token(Path(path)) if path else None
 
 
-def get_json(address: str, path: str, token: str | None) -> Any:
+def get_json(address: str, path: str, *, token: str | None) -> Any:
     """Returns what a cluster's dashboard answers to GET `path` of those who show `token`. Raises ClusterError."""
     headers = {"Authorization": f"Bearer {token}"} if token else {}
     request = urllib.request.Request(_checked(address) + path, headers=headers)

@@ -63,7 +63,13 @@ class Jobs:
         return None
 
     def submit(
-        self, job_id: str, command: str, folder: Path, environment: Mapping[str, str], metadata: Mapping[str, str]
+        self,
+        job_id: str,
+        command: str,
+        *,
+        folder: Path,
+        environment: Mapping[str, str],
+        metadata: Mapping[str, str] | None = None,
     ) -> None:
         """Run the shell command in a copy of `folder` on the cluster. `stop` ends it as Ctrl-C does.
 
@@ -78,7 +84,7 @@ class Jobs:
                 entrypoint=f"{ATTEMPT}={attempt} {command}",
                 submission_id=job_id,
                 runtime_env=runtime_env,
-                metadata={**metadata, ATTEMPT: attempt},
+                metadata={**(metadata or {}), ATTEMPT: attempt},
             )
 
     def logs(self, job: Job) -> str:
@@ -107,7 +113,7 @@ class Jobs:
             while True:
                 piece = loop.create_task(_next(pieces))
                 ending.pop_all()
-                ending.callback(_cancel, loop, piece, pieces)
+                ending.callback(_cancel, loop, piece, pieces=pieces)
                 while not loop.run_until_complete(asyncio.wait({piece}, timeout=SILENCE_S))[0]:
                     self._require_there()
                 try:
@@ -168,7 +174,7 @@ class Jobs:
         )
 
 
-def _cancel(loop: asyncio.AbstractEventLoop, piece: "asyncio.Task[str | None]", pieces: Any) -> None:
+def _cancel(loop: asyncio.AbstractEventLoop, piece: "asyncio.Task[str | None]", *, pieces: Any) -> None:
     """End a connection of which nobody will read any more, quietly."""
     logging.getLogger("asyncio").setLevel(logging.CRITICAL)
     piece.cancel()

@@ -72,12 +72,12 @@ def cluster_overview(address: str, token_file: Path | None = None) -> ClusterOve
     token = read_token(token_file) if token_file else environment_token()
 
     def get(path: str) -> Any:
-        return get_json(address, path, token)
+        return get_json(address, path, token=token)
 
     version = ray_version(address, token)
     used = _usage(get("/api/cluster_status"))
     trials = Counter(actor["node_id"] for actor in _listed(get(_alive("actors"))) if actor["class_name"] == TUNE_ACTOR)
-    found = [_node(node, used, trials) for node in _listed(get(f"/api/v0/nodes?detail=1&limit={MOST}"))]
+    found = [_node(node, usage=used, trials=trials) for node in _listed(get(f"/api/v0/nodes?detail=1&limit={MOST}"))]
     nodes = sorted(found, key=lambda node: (not node.is_head, not node.alive, node.address, node.node_id))
     jobs = [_job(job) for job in get("/api/jobs/") if job["status"] in ("PENDING", "RUNNING")]
     return ClusterOverview(address, version, tuple(nodes), tuple(jobs))
@@ -99,7 +99,7 @@ def _usage(answer: Any) -> dict[str, dict[str, list[float]]]:
     return usage
 
 
-def _node(node: dict[str, Any], usage: dict[str, dict[str, list[float]]], trials: Counter[str]) -> NodeOverview:
+def _node(node: dict[str, Any], *, usage: dict[str, dict[str, list[float]]], trials: Counter[str]) -> NodeOverview:
     alive, total = node["state"] == "ALIVE", node["resources_total"]
     used = {name: amounts[0] for name, amounts in usage.get(node["node_id"], {}).items()}
 

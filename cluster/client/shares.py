@@ -88,7 +88,7 @@ class Share:
         self._running = running
         return running < max(1, self._share if self._most is None else min(self._share, self._most))
 
-    def wants(self, more: bool) -> None:
+    def wants(self, *, more: bool) -> None:
         """Say whether the driver would begin another trial, had it the place."""
         self._wants_more = more
 

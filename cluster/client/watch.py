@@ -20,7 +20,7 @@ def ending_with(address: str, farewell: str) -> Iterator[None]:
     At once and without any clean-up, most of which would wait for the head: what is to be kept is on disk already.
     """
     over = threading.Event()
-    thread = threading.Thread(target=_watch, args=(address, farewell, over), daemon=True)
+    thread = threading.Thread(target=_watch, args=(address, farewell), kwargs={"over": over}, daemon=True)
     thread.start()
     try:
         yield
@@ -28,7 +28,7 @@ def ending_with(address: str, farewell: str) -> Iterator[None]:
         over.set()
 
 
-def _watch(address: str, farewell: str, over: threading.Event) -> None:
+def _watch(address: str, farewell: str, *, over: threading.Event) -> None:
     seen = time.monotonic()
     while not over.wait(LOOK_EVERY_S):
         if _answers(address):

@@ -24,7 +24,9 @@ class Check:
         return self.remedy is None
 
 
-def checks_of(report: NodeReport, probe: Probe, driver_versions: Mapping[str, str | None] | None = None) -> list[Check]:
+def checks_of(
+    report: NodeReport, probe: Probe, *, driver_versions: Mapping[str, str | None] | None = None
+) -> list[Check]:
     """Returns what the node's report says, against the packages of the driver, which is this process unless told."""
     if report.silence is not None:
         remedy = "See ganlimit cluster status, and that the node has the packages of ganlimit."
@@ -39,7 +41,7 @@ def checks_of(report: NodeReport, probe: Probe, driver_versions: Mapping[str, st
         checks.append(_storage(report, probe.storage))
     if probe.tracking_uri:
         checks.append(_tracking(report, probe.tracking_uri))
-    checks += [_file(report, str(path), path in report.missing_files) for path in probe.files]
+    checks += [_file(report, str(path), is_missing=path in report.missing_files) for path in probe.files]
     return checks
 
 
@@ -110,7 +112,7 @@ def _tracking(report: NodeReport, uri: str) -> Check:
     )
 
 
-def _file(report: NodeReport, path: str, is_missing: bool) -> Check:
+def _file(report: NodeReport, path: str, *, is_missing: bool) -> Check:
     return Check(_node(report), path, "missing" if is_missing else "is there", "Copy it there." if is_missing else None)
 
 

@@ -24,7 +24,7 @@ def temporary_folder_check(subject: str) -> Check:
     return Check(subject, name, f"{folder.parent} is short enough for Ray's sockets")
 
 
-def disk_check(subject: str, folder: Path, remedy: str) -> Check:
+def disk_check(subject: str, folder: Path, *, remedy: str) -> Check:
     """Returns whether a folder's disk has room for checkpoints and logs."""
     free = shutil.disk_usage(folder).free
     return Check(subject, "disk", f"{free / GIB:.1f} GiB free in {folder}", remedy if free < LEAST_DISK_BYTES else None)

@@ -60,11 +60,12 @@ class TrialNeed:
         """Returns how many trials run at once on the nodes, were they empty."""
         fitting = [node for node in nodes if self.fits(node)]
         return sum(
-            min(_times(node.resources[name], name, amount) for name, amount in self.amounts.items()) for node in fitting
+            min(_times(node.resources[name], amount, name=name) for name, amount in self.amounts.items())
+            for node in fitting
         )
 
 
-def _times(available: float, name: str, amount: float) -> int:
+def _times(available: float, amount: float, *, name: str) -> int:
     if name == "GPU" and amount < 1:  # a part is of one GPU
         return int(available) * int(1 / amount + 1e-9)
     return int(available / amount + 1e-9)
@@ -86,7 +87,7 @@ def alive_nodes() -> list[Node]:
     return sorted(found, key=lambda node: (not node.is_head, node.address))
 
 
-def require_schedulable(nodes: Sequence[Node], need: TrialNeed, autoscaled: Mapping[str, Any] | None = None) -> None:
+def require_schedulable(nodes: Sequence[Node], need: TrialNeed, *, autoscaled: Mapping[str, Any] | None = None) -> None:
     """Raise ClusterError where no node can ever run a trial, which Ray would wait for without end.
 
     `autoscaled` is what the cluster may grow to in all, by Ray's names, where it grows by itself.

@@ -61,6 +61,15 @@ class NodeReport:
         return cls(node, "", {}, 0.0, 0, 0, None, None, (), reason)
 
 
+@dataclass(frozen=True)
+class _Question:
+    """A _Question is what a node is asked: a probe, and the marks in the storage, the driver's and its own."""
+
+    probe: Probe
+    mark: str
+    own: str
+
+
 def probe_nodes(nodes: Sequence[Node], probe: Probe) -> list[NodeReport]:
     """Returns what each node of the connected cluster sees, or that it does not answer."""
     mark = f".ganlimit-probe-{secrets.token_hex(8)}"
@@ -68,13 +77,16 @@ def probe_nodes(nodes: Sequence[Node], probe: Probe) -> list[NodeReport]:
     unwritable = _writing_problem(probe.storage, mark) if probe.storage else None
     try:
         asked_s = time.time()
-        asked = [_ask(node, probe, mark, own) for node, own in zip(nodes, marks, strict=True)]
+        asked = [_ask(node, _Question(probe, mark, own)) for node, own in zip(nodes, marks, strict=True)]
         deadline = time.monotonic() + PATIENCE_S
-        found = [_answer(node, reference, asked_s, deadline) for node, reference in zip(nodes, asked, strict=True)]
+        found = [
+            _answer(node, reference, asked_s=asked_s, deadline=deadline)
+            for node, reference in zip(nodes, asked, strict=True)
+        ]
         if unwritable:
             return [replace(report, storage_problem=unwritable) for report in found]
         if probe.storage:
-            found = [_seen_from_here(report, probe.storage, own) for report, own in zip(found, marks, strict=True)]
+            found = [_seen_from_here(report, probe.storage, own=own) for report, own in zip(found, marks, strict=True)]
         return found
     finally:
         if probe.storage:
@@ -109,15 +121,15 @@ def tracking_problem(uri: str) -> str | None:
         return str(getattr(error, "reason", None) or error)
 
 
-def _ask(node: Node, probe: Probe, mark: str, own: str) -> "ray.ObjectRef[NodeReport]":
+def _ask(node: Node, question: _Question) -> "ray.ObjectRef[NodeReport]":
     there = NodeAffinitySchedulingStrategy(node.id, soft=False)
     look = ray.remote(_look).options(num_cpus=0, max_retries=0, scheduling_strategy=there)
-    reference: ray.ObjectRef[NodeReport] = look.remote(node, probe, mark, own)
+    reference: ray.ObjectRef[NodeReport] = look.remote(node, question)
     return reference
 
 
-def _look(node: Node, probe: Probe, mark: str, own: str) -> NodeReport:
-    now = time.time()
+def _look(node: Node, question: _Question) -> NodeReport:
+    now, probe = time.time(), question.probe
     return NodeReport(
         node=node,
         hostname=socket.gethostname(),
@@ -125,21 +137,21 @@ def _look(node: Node, probe: Probe, mark: str, own: str) -> NodeReport:
         clock_skew_s=now,  # made a difference by who asked
         free_disk_bytes=shutil.disk_usage(tempfile.gettempdir()).free,
         gpus=_gpus(),
-        storage_problem=_storage_problem(probe.storage, mark, own) if probe.storage else None,
+        storage_problem=_storage_problem(probe.storage, question) if probe.storage else None,
         tracking_problem=tracking_problem(probe.tracking_uri) if probe.tracking_uri else None,
         missing_files=tuple(path for path in probe.files if not path.exists()),
     )
 
 
-def _answer(node: Node, reference: "ray.ObjectRef[NodeReport]", asked_s: float, deadline: float) -> NodeReport:
+def _answer(node: Node, reference: "ray.ObjectRef[NodeReport]", *, asked_s: float, deadline: float) -> NodeReport:
     try:
         report: NodeReport = ray.get(reference, timeout=max(0.0, deadline - time.monotonic()))
     except RayError as error:
         return NodeReport.of_silent(node, str(error).strip().splitlines()[-1])
-    return replace(report, clock_skew_s=outside(report.clock_skew_s, asked_s, time.time()))
+    return replace(report, clock_skew_s=outside(report.clock_skew_s, begin_s=asked_s, end_s=time.time()))
 
 
-def outside(moment_s: float, begin_s: float, end_s: float) -> float:
+def outside(moment_s: float, *, begin_s: float, end_s: float) -> float:
     """Returns by how much a node's time lies before (negative) or after the span between question and answer."""
     return max(0.0, moment_s - end_s) + min(0.0, moment_s - begin_s)
 
@@ -152,17 +164,17 @@ def _writing_problem(storage: str, mark: str) -> str | None:
     return None
 
 
-def _storage_problem(storage: str, mark: str, own: str) -> str | None:
+def _storage_problem(storage: str, question: _Question) -> str | None:
     try:
-        if not has_mark(storage, mark):
+        if not has_mark(storage, question.mark):
             return "it is another one than the driver's: what that has just written is not there"
-        put_mark(storage, own)
+        put_mark(storage, question.own)
     except (OSError, ValueError) as error:
         return str(error)
     return None
 
 
-def _seen_from_here(report: NodeReport, storage: str, own: str) -> NodeReport:
+def _seen_from_here(report: NodeReport, storage: str, *, own: str) -> NodeReport:
     if report.silence is not None or report.storage_problem is not None:
         return report
     try:

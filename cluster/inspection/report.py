@@ -29,7 +29,7 @@ class Inspection:
         return [
             check if addresses.count(report.node.address) == 1 else _told_apart(check, report.node)
             for report in self.reports
-            for check in checks_of(report, probe, self.driver_versions)
+            for check in checks_of(report, probe, driver_versions=self.driver_versions)
         ]
 
 

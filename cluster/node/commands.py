@@ -26,8 +26,8 @@ class HeadOptions:
 def start_head(
     data_dir: Path,
     head: HeadOptions | None = None,
-    options: NodeOptions | None = None,
     *,
+    options: NodeOptions | None = None,
     token_file: Path | None = None,
     open_to_all: bool = False,
     env_file: Path | None = None,
@@ -51,7 +51,14 @@ def start_head(
         token_path = None if open_to_all else _token_of_head(folder, token_file)
         tracking_url = f"http://{host}:{head.tracking_port}" if head.tracking_port else None
         dashboard_url = f"http://{host}:{head.dashboard_port}"
-        state = launch.new_state("head", host, f"{host}:{head.port}", dashboard_url, tracking_url, token_path)
+        state = launch.new_state(
+            "head",
+            host,
+            address=f"{host}:{head.port}",
+            dashboard_url=dashboard_url,
+            tracking_url=tracking_url,
+            token_file=token_path,
+        )
         arguments = [
             "--head",
             f"--port={head.port}",
@@ -61,14 +68,14 @@ def start_head(
             *options.arguments,
         ]
         with launch.all_or_nothing(folder, state):
-            return launch.start_head(folder, state, arguments, extra)
+            return launch.start_head(folder, state, arguments=arguments, extra=extra)
 
 
 def join(
     address: str,
     data_dir: Path,
-    options: NodeOptions | None = None,
     *,
+    options: NodeOptions | None = None,
     host: str | None = None,
     token_file: Path | None = None,
     env_file: Path | None = None,
@@ -94,10 +101,10 @@ def join(
         read_token(token_path)
     with one_at_a_time(folder):
         _require_none(folder)
-        state = launch.new_state("node", host, f"{head_host}:{port}", "", None, token_path)
+        state = launch.new_state("node", host, address=f"{head_host}:{port}", token_file=token_path)
         arguments = [f"--address={state.address}", *options.arguments]
         with launch.all_or_nothing(folder, state):
-            return launch.start_node(folder, state, arguments, extra)
+            return launch.start_node(folder, state, arguments=arguments, extra=extra)
 
 
 def stop_node(data_dir: Path) -> NodeState | None:

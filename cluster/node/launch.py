@@ -37,7 +37,13 @@ print((GcsClient(address=sys.argv[1]).internal_kv_get(b"webui:url", b"dashboard"
 
 
 def new_state(
-    kind: str, host: str, address: str, dashboard_url: str, tracking_url: str | None, token_file: Path | None
+    kind: str,
+    host: str,
+    *,
+    address: str,
+    dashboard_url: str = "",
+    tracking_url: str | None = None,
+    token_file: Path | None,
 ) -> NodeState:
     """Returns a node of which nothing runs yet, with a temporary folder of its own."""
     token = str(token_file) if token_file else None
@@ -55,24 +61,30 @@ def all_or_nothing(folder: Path, state: NodeState) -> Iterator[None]:
         raise
 
 
-def start_head(folder: Path, state: NodeState, arguments: list[str], extra: Mapping[str, str]) -> NodeState:
+def start_head(folder: Path, state: NodeState, *, arguments: list[str], extra: Mapping[str, str]) -> NodeState:
     """Start Ray's head and the tracking server of `state`, and wait for both. Raises ClusterError."""
     environment, url = _environment(state, extra), state.tracking_url
     if url:
-        state = _add(folder, state, "tracking", _tracking_command(folder, url), {**SETTINGS, **environment})
+        state = _add(
+            folder,
+            state,
+            kind="tracking",
+            command=_tracking_command(folder, url),
+            environment={**SETTINGS, **environment},
+        )
         environment = {**environment, "MLFLOW_TRACKING_URI": url, **extra}
     environment = {"GANLIMIT_DATA_DIR": str(folder.parent), **environment}  # of the drivers that are submitted
-    state = _add(folder, state, "head", _ray_command(state, arguments), environment)
-    _wait(folder, state, lambda: _head_answers(state) and (not url or _is_healthy(url)))
+    state = _add(folder, state, kind="head", command=_ray_command(state, arguments), environment=environment)
+    _wait(folder, state, answers=lambda: _head_answers(state) and (not url or _is_healthy(url)))
     return state
 
 
-def start_node(folder: Path, state: NodeState, arguments: list[str], extra: Mapping[str, str]) -> NodeState:
+def start_node(folder: Path, state: NodeState, *, arguments: list[str], extra: Mapping[str, str]) -> NodeState:
     """Start a node of the cluster of `state` and wait until that knows it. Raises ClusterError."""
     environment = _environment(state, extra)
     state = replace(state, dashboard_url=_dashboard_of(state, environment))
-    state = _add(folder, state, "node", _ray_command(state, arguments), environment)
-    _wait(folder, state, lambda: JOINED in _log(folder, "node").read_text(errors="replace"))
+    state = _add(folder, state, kind="node", command=_ray_command(state, arguments), environment=environment)
+    _wait(folder, state, answers=lambda: JOINED in _log(folder, "node").read_text(errors="replace"))
     return state
 
 
@@ -112,7 +124,7 @@ def _tracking_command(folder: Path, url: str) -> list[str]:
     store = folder.parent / "tracking"
     store.mkdir(exist_ok=True)
     host, _, port = url.removeprefix("http://").partition(":")
-    command = serve_command(f"sqlite:///{store / 'mlflow.db'}", None, host, int(port))
+    command = serve_command(f"sqlite:///{store / 'mlflow.db'}", None, host=host, port=int(port))
     return [*command, "--artifacts-destination", (store / "artifacts").as_uri()]
 
 
@@ -120,13 +132,13 @@ def _log(folder: Path, kind: str) -> Path:
     return folder / f"{kind}.log"
 
 
-def _add(folder: Path, state: NodeState, kind: str, command: list[str], environment: Mapping[str, str]) -> NodeState:
-    state = state.with_process(processes.start(kind, command, environment, _log(folder, kind)))
+def _add(folder: Path, state: NodeState, *, kind: str, command: list[str], environment: Mapping[str, str]) -> NodeState:
+    state = state.with_process(processes.start(kind, command, environment=environment, log=_log(folder, kind)))
     write_state(folder, state)
     return state
 
 
-def _wait(folder: Path, state: NodeState, answers: Callable[[], bool]) -> None:
+def _wait(folder: Path, state: NodeState, *, answers: Callable[[], bool]) -> None:
     deadline = time.monotonic() + START_TIMEOUT_S
     while time.monotonic() < deadline and not state.lost:
         if answers():
@@ -143,7 +155,7 @@ def _wait(folder: Path, state: NodeState, answers: Callable[[], bool]) -> None:
 def _head_answers(state: NodeState) -> bool:
     token = read_token(Path(state.token_file)) if state.token_file else None
     with suppress(ClusterError):
-        nodes = get_json(state.dashboard_url, "/api/v0/nodes", token)["data"]["result"]["result"]
+        nodes = get_json(state.dashboard_url, "/api/v0/nodes", token=token)["data"]["result"]["result"]
         return any(node["state"] == "ALIVE" for node in nodes)
     return False
 

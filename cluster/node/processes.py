@@ -36,7 +36,7 @@ class ProcessRecord:
             return None
 
 
-def start(kind: str, command: Sequence[str], environment: Mapping[str, str], log: Path) -> ProcessRecord:
+def start(kind: str, command: Sequence[str], *, environment: Mapping[str, str], log: Path) -> ProcessRecord:
     """Run `command` in the background, in a session of its own, with both outputs in the file `log`."""
     with log.open("wb") as file:
         process = subprocess.Popen(

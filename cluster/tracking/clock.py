@@ -23,9 +23,9 @@ def server_ahead_s(url: str) -> float | None:
     answered = time.time()
     if date is None:
         return None
-    return ahead_s(parsedate_to_datetime(date).timestamp(), asked, answered)
+    return ahead_s(parsedate_to_datetime(date).timestamp(), asked=asked, answered=answered)
 
 
-def ahead_s(written: float, asked: float, answered: float) -> float:
+def ahead_s(written: float, *, asked: float, answered: float) -> float:
     """Returns the least difference of a clock that read [written, written + 1) between two times of ours."""
     return max(0.0, written - answered) + min(0.0, written + 1 - asked)

@@ -33,7 +33,7 @@ STORE_URI, ARTIFACTS = "MLFLOW_BACKEND_STORE_URI", "MLFLOW_ARTIFACTS_DESTINATION
 Served = tuple[str, subprocess.Popen[bytes]]  # a server's URL and its process
 
 
-def serve_command(store_uri: str, artifact_root: str | None, host: str, port: int) -> list[str]:
+def serve_command(store_uri: str, artifact_root: str | None, *, host: str, port: int) -> list[str]:
     """Returns the command that serves a tracking store on `host`:`port`.
 
     A store's address with a password is left out, since every user of the machine can read a command: it is for
@@ -43,10 +43,10 @@ def serve_command(store_uri: str, artifact_root: str | None, host: str, port: in
     allowed = {f"{name}:{port}" for name in ("localhost", "127.0.0.1", bracketed(host))}
     store = [] if passwords_of(store_uri) else ["--backend-store-uri", store_uri]
     root = ["--default-artifact-root", artifact_root] if artifact_root else []
-    return [*server_command(host, port, sorted(allowed)), *store, *root]
+    return [*server_command(host, port, allowed_hosts=sorted(allowed)), *store, *root]
 
 
-def server_command(host: str, port: int, allowed_hosts: Sequence[str]) -> list[str]:
+def server_command(host: str, port: int, *, allowed_hosts: Sequence[str]) -> list[str]:
     """Returns what every MLflow server of ours has. One worker: more of them made MLflow slower, not faster."""
     listening = ["--host", host, "--port", str(port), "--workers", "1", "--allowed-hosts", ",".join(allowed_hosts)]
     return [sys.executable, "-m", "mlflow", "server", *listening]
@@ -61,7 +61,7 @@ def tracking_server(
     Raises ClusterError when the port is taken, or the server ends or stays silent; then the message
     holds the last lines of its log.
     """
-    with _served(store_uri, artifact_root, host, port) as (url, _):
+    with _served(store_uri, artifact_root, host=host, port=port) as (url, _):
         yield url
 
 
@@ -71,13 +71,13 @@ def serve_ui(store_uri: str, artifact_root: str | None, *, host: str = "127.0.0.
     Raises ClusterError when the port is taken, the server does not start, or it ends by itself.
     """
     until_stopped(
-        lambda: _served(store_uri, artifact_root, host, port),
+        lambda: _served(store_uri, artifact_root, host=host, port=port),
         lambda url: print(f"MLflow: {url} (Ctrl-C ends it)", flush=True),
     )
 
 
 def until_stopped(
-    served: Callable[[], AbstractContextManager[Served]], announce: Callable[[str], None], log: str = ""
+    served: Callable[[], AbstractContextManager[Served]], announce: Callable[[str], None], *, log: str = ""
 ) -> None:
     """Keep a server until Ctrl-C or SIGTERM, and `announce` its URL. Raises ClusterError when it ends by itself."""
     before = signal.signal(signal.SIGTERM, _interrupt)  # else a plain kill leaves the server behind
@@ -97,6 +97,7 @@ def until_stopped(
 def running(
     command: Sequence[str],
     environment: Mapping[str, str],
+    *,
     host: str,
     port: int,
     log: IO[bytes],
@@ -138,13 +139,13 @@ def bracketed(host: str) -> str:
 
 
 @contextmanager
-def _served(store_uri: str, artifact_root: str | None, host: str, port: int) -> Iterator[Served]:
+def _served(store_uri: str, artifact_root: str | None, *, host: str, port: int) -> Iterator[Served]:
     uri = with_driver(store_uri)
     served_before = {ARTIFACTS: artifact_root} if artifact_root else {}  # to other machines, and looked at here
     environment = {**SETTINGS, **served_before, **os.environ, **NO_PICKLES, STORE_URI: uri}
     with tempfile.TemporaryFile() as log:
-        command = serve_command(uri, artifact_root, host, port)
-        with running(command, environment, host, port, log, passwords_of(uri)) as served:
+        command = serve_command(uri, artifact_root, host=host, port=port)
+        with running(command, environment, host=host, port=port, log=log, secrets=passwords_of(uri)) as served:
             yield served
 
 

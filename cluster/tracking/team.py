@@ -70,7 +70,7 @@ class TeamServer:
         auth = ["--app-name", "basic-auth"] if self.auth else []
         places = ["--serve-artifacts", "--default-artifact-root", "mlflow-artifacts:/"]
         return [
-            *server_command(self.host, self.port, self.hosts()),
+            *server_command(self.host, self.port, allowed_hosts=self.hosts()),
             *places,
             "--uvicorn-opts",
             "--no-access-log",
@@ -107,7 +107,9 @@ def team_server(server: TeamServer) -> Iterator[Served]:
     descriptor = os.open(server.log, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
     with os.fdopen(descriptor, "ab+") as log:
         command, environment = server.command(), server.environment()
-        with running(command, environment, server.host, server.port, log, server.secrets()) as served:
+        with running(
+            command, environment, host=server.host, port=server.port, log=log, secrets=server.secrets()
+        ) as served:
             if server.auth:
                 _require_admin(served[0], server.auth)
             yield served
@@ -133,7 +135,7 @@ def serve_team(server: TeamServer) -> None:
             )
         print(f"Clients: export MLFLOW_TRACKING_URI=http://{name}:{server.port}", flush=True)
 
-    until_stopped(lambda: team_server(server), announce, str(server.log))
+    until_stopped(lambda: team_server(server), announce, log=str(server.log))
 
 
 def _is_loopback(host: str) -> bool:

@@ -88,7 +88,7 @@ def cluster_up(
     options = NodeOptions(num_cpus, num_gpus, object_store_memory, tuple(label or ()), tuple(resource or ()))
     head = HeadOptions(host, port, dashboard_port, None if no_tracking else tracking_port)
     folder = _data_dir(data_dir)
-    state = start_head(folder, head, options, token_file=token_file, open_to_all=no_token, env_file=env_file)
+    state = start_head(folder, head, options=options, token_file=token_file, open_to_all=no_token, env_file=env_file)
     _explain(state, data_dir)
 
 
@@ -114,7 +114,7 @@ def cluster_join(
     from cluster import NodeOptions, join
 
     options = NodeOptions(num_cpus, num_gpus, object_store_memory, tuple(label or ()), tuple(resource or ()))
-    state = join(address, _data_dir(data_dir), options, host=host, token_file=token_file, env_file=env_file)
+    state = join(address, _data_dir(data_dir), options=options, host=host, token_file=token_file, env_file=env_file)
     _line(f"{state.host} is a node of the cluster at {state.address}.")
     _line(f"To leave it: ganlimit cluster down{_at(data_dir)}")
 

@@ -154,7 +154,7 @@ def _room(spec: SweepSpec, inspection: Inspection) -> Check:
     places = need.places(inspection.nodes)
     if not spec.cluster.grows:
         try:
-            require_schedulable(inspection.nodes, need, inspection.autoscaled)
+            require_schedulable(inspection.nodes, need, autoscaled=inspection.autoscaled)
         except ClusterError as error:
             return Check(DRIVER, name, f"one occupies {need}; {error.value}", error.remedy)
     grows = ", once it has grown" if not places else ""

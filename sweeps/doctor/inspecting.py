@@ -52,7 +52,7 @@ def inspect_by_job(address: str, probe: Probe) -> tuple[Inspection, list[Check]]
     jobs, job_id = Jobs(address), f"doctor-{secrets.token_hex(4)}"
     command = shlex.join(["python", "-m", "sweeps.doctor.inspecting", probe_to_json(probe)])
     with packed_code() as code:
-        jobs.submit(job_id, command, code, {"PYTHONUNBUFFERED": "1"}, {})
+        jobs.submit(job_id, command, folder=code, environment={"PYTHONUNBUFFERED": "1"})
     try:
         job = _wait(jobs, job_id)
         log = jobs.logs(job)

@@ -44,7 +44,7 @@ def checks_of_this_machine(
         packages_check(),
         _gpus(),
         _data_dir(root, nearest),
-        disk_check(HERE, nearest, "Make room, or choose another folder with --data-dir."),
+        disk_check(HERE, nearest, remedy="Make room, or choose another folder with --data-dir."),
         temporary_folder_check(HERE),
         shared_memory_check(HERE),
     ]

@@ -199,7 +199,7 @@ def site_of(
         nodes, grows = alive_nodes(), specs[0].cluster.grows or autoscaled_resources() is not None
         need = need_of(specs[0])
         if not specs[0].cluster.grows:
-            require_schedulable(nodes, need, autoscaled_resources())
+            require_schedulable(nodes, need, autoscaled=autoscaled_resources())
         storage = specs[0].cluster.storage
         require_shared_storage(specs[0], len(nodes), grows)
         if len(nodes) > 1 or grows:

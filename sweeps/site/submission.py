@@ -85,7 +85,7 @@ def submit(submission: Submission, jobs: Jobs, address: str) -> tuple[Job, bool]
         metadata = {SPEC_DIGEST: submission.digest, TRACKING_URI: submission.tracking_uri}
         if before is not None:
             jobs.delete(submission.name)
-        jobs.submit(submission.name, submission.command, folder, environment, metadata)
+        jobs.submit(submission.name, submission.command, folder=folder, environment=environment, metadata=metadata)
     job = jobs.find(submission.name)
     assert job is not None, "it was submitted just now"
     return job, True

@@ -42,7 +42,7 @@ FIT = NodeReport(NODE, "worker", VERSIONS, 0.2, 50 * GIB, 2, None, None, ())
 
 
 def checks(report: NodeReport) -> dict[str, Check]:
-    return {check.name: check for check in checks_of(report, PROBE, VERSIONS)}
+    return {check.name: check for check in checks_of(report, PROBE, driver_versions=VERSIONS)}
 
 
 def test_of_a_fit_node_everything_is_fine_and_named() -> None:
@@ -97,7 +97,7 @@ def test_what_does_no_harm_is_fine(change: dict[str, Any]) -> None:
 
 def test_what_the_driver_lacks_does_not_agree_with_a_node_that_lacks_it_too() -> None:
     without = {**VERSIONS, "ray": None}
-    packages, *_ = checks_of(replace(FIT, versions=without), PROBE, without)
+    packages, *_ = checks_of(replace(FIT, versions=without), PROBE, driver_versions=without)
     assert not packages.is_fine
 
 
@@ -156,7 +156,7 @@ def test_storage_is_tried_with_a_file_that_does_not_stay(tmp_path: Path) -> None
 def test_a_servers_clock_differs_by_the_least_that_explains_its_date(
     written: float, asked: float, answered: float, ahead: float
 ) -> None:
-    assert ahead_s(written, asked, answered) == pytest.approx(ahead)
+    assert ahead_s(written, asked=asked, answered=answered) == pytest.approx(ahead)
 
 
 @contextmanager

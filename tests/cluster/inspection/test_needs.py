@@ -36,9 +36,9 @@ def test_places(need: TrialNeed, places: int) -> None:
 
 
 def test_a_cluster_that_grows_is_trusted_with_what_it_may_grow_to() -> None:
-    require_schedulable([HEAD], TrialNeed(4, gpus=1), {"CPU": 64, "GPU": 8})
+    require_schedulable([HEAD], TrialNeed(4, gpus=1), autoscaled={"CPU": 64, "GPU": 8})
     with pytest.raises(ClusterError, match="A trial occupies 4 CPU, 9 GPU"):
-        require_schedulable([HEAD], TrialNeed(4, gpus=9), {"CPU": 64, "GPU": 8})
+        require_schedulable([HEAD], TrialNeed(4, gpus=9), autoscaled={"CPU": 64, "GPU": 8})
 
 
 def test_a_trial_whose_files_are_on_one_node_alone_stays_there() -> None:
@@ -50,6 +50,6 @@ def test_a_trial_whose_files_are_on_one_node_alone_stays_there() -> None:
 
 
 def test_the_clock_of_a_node_is_judged_by_when_it_was_asked_and_had_answered() -> None:
-    assert outside(105.0, 100.0, 110.0) == 0.0, "a node may take its time"
-    assert outside(97.0, 100.0, 110.0) == -3.0
-    assert outside(112.5, 100.0, 110.0) == 2.5
+    assert outside(105.0, begin_s=100.0, end_s=110.0) == 0.0, "a node may take its time"
+    assert outside(97.0, begin_s=100.0, end_s=110.0) == -3.0
+    assert outside(112.5, begin_s=100.0, end_s=110.0) == 2.5

@@ -44,9 +44,11 @@ def test_ending_takes_stubborn_and_orphaned_processes_but_no_reused_number(
     stubborn = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(60)"
     orphan = f"import subprocess, sys; subprocess.Popen([sys.executable, '-c', {stubborn!r}], start_new_session=True)"
     marked = {**os.environ, own_processes.MARK: "ours"}
-    gone = own_processes.start("head", [sys.executable, "-c", orphan], marked, tmp_path / "orphan.log")
-    root = own_processes.start("head", [sys.executable, "-c", stubborn], marked, tmp_path / "root.log")
-    other = own_processes.start("head", [sys.executable, "-c", stubborn], os.environ, tmp_path / "other.log")
+    gone = own_processes.start("head", [sys.executable, "-c", orphan], environment=marked, log=tmp_path / "orphan.log")
+    root = own_processes.start("head", [sys.executable, "-c", stubborn], environment=marked, log=tmp_path / "root.log")
+    other = own_processes.start(
+        "head", [sys.executable, "-c", stubborn], environment=os.environ, log=tmp_path / "other.log"
+    )
     while gone.find() or len(own_processes.marked("ours")) < 2:
         time.sleep(0.05)
     reused = own_processes.ProcessRecord("head", other.pid, other.created - 1000)

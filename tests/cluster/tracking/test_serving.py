@@ -67,7 +67,7 @@ def test_an_impossible_port_is_a_clear_error(port: int) -> None:
 
 
 def test_the_command_has_one_worker_and_allows_named_hosts_only() -> None:
-    command = serve_command("sqlite:////s/mlflow.db", "file:///s/artifacts", "10.0.0.5", 5001)
+    command = serve_command("sqlite:////s/mlflow.db", "file:///s/artifacts", host="10.0.0.5", port=5001)
     options = dict(zip(command[4::2], command[5::2], strict=True))
     assert command[:4] == [sys.executable, "-m", "mlflow", "server"]
     assert options["--workers"] == "1"

@@ -257,5 +257,5 @@ def test_a_cluster_is_looked_at_from_inside() -> None:
         assert "--token-file" in line
         assert refused.stderr == ""
 
-        jobs = get_json(head.dashboard, "/api/jobs/", head.token.read_text())
+        jobs = get_json(head.dashboard, "/api/jobs/", token=head.token.read_text())
         assert [job["submission_id"] for job in jobs if job["submission_id"]] == []
