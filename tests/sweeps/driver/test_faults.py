@@ -119,6 +119,16 @@ def stopped_after(sweep: Sweep, kimg: float) -> tuple[TrialFolder, Checkpoint]:
     return folder, checkpoint
 
 
+def test_what_is_stopped_goes_on_from_its_last_rung(finished: Any, tiny: dict[str, Any], tmp_path: Path) -> None:
+    tiny["student"]["kimg"], tiny["evaluation"]["rungs_kimg"] = 60, [10, 20, 30, 40, 50]
+    sweep = Sweep(tiny, tmp_path, trials=1).with_models_of(finished)
+    folder, _ = stopped_after(sweep, 20)
+    sweep.go_on()
+    rungs = [round(event.kimg / 10) for event in folder.events() if event.kind == "reported"]
+    assert rungs == [1, 2, 3, 4, 5, 6]
+    assert not folder.checkpoint_path.exists()
+
+
 @pytest.mark.parametrize("fused", [1, 3])
 def test_a_killed_worker_goes_on_from_the_last_rung(
     finished: Any, tiny: dict[str, Any], tmp_path: Path, fused: int
