@@ -60,7 +60,7 @@ class Findings:
 
     @property
     def first(self) -> dict[str, Any]:
-        """Returns one row, for what all rows share; nothing of an empty table."""
+        """Returns one row, for what all rows share; nothing from an empty table."""
         return dict(self.table.slice(0, 1).to_pylist()[0]) if len(self.table) else {}
 
     @property

@@ -90,7 +90,8 @@ def gain_figure(findings: Findings, gain: Gain) -> Figure:
     """Returns the figure of how many times better ours is at each size, with intervals over seeds and over all sizes.
 
     >>> from analysis import LimitRule, Mode, example_trials, findings_of, gain_figure
-    >>> table = example_trials({"fid": 9.0}, {"mode": Mode.SCRATCH, "fid": 18.0})
+    >>> students = [{"width": n, "parameters": 1_000 * n, "fid": 80 / n} for n in (4, 8)]
+    >>> table = example_trials(*students, *({**student, "mode": Mode.SCRATCH, "fid": 40.0} for student in students))
     >>> findings = findings_of(table, LimitRule(metric="fid", tolerance=1.0))
     >>> gain_figure(findings, findings.gains["scratch"][0]).axes[0].get_ylabel()
     'FID: times better'

@@ -99,7 +99,7 @@ def objective_points(table: pa.Table, objectives: Sequence[str]) -> npt.NDArray[
 
 
 def front_of(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
-    """Returns the points that no other dominates, each once and in order; of both numbers the smaller is the better.
+    """Returns the points that no other dominates, each once and in order; smaller numbers are better.
 
     Points that are not finite never enter.
 

@@ -96,7 +96,7 @@ def _nothing_to_judge(rule: LimitRule, row: dict[str, Any] | None, *, judgement:
 
 
 def _with_student(limit: CompressionLimit, judgement: Judgement) -> CompressionLimit:
-    """Returns the limit with the smallest student whose median holds; of one size the best."""
+    """Returns the limit with the smallest student whose median holds, the best one of that size."""
     assert limit.threshold is not None
     students = judgement.students
     holding = students.take(limit.rule.holding(students.median_S, limit.threshold))
