@@ -132,7 +132,7 @@ def _confirmed(students: Students, quality: Column) -> Students:
 
 
 def _frontier(students: Students, cost: str, *, quality: Column) -> Students:
-    """Returns the students that no other dominates in `cost` and the median, cheapest first; the first of equals stays."""
+    """Returns the students that no other dominates in `cost` and the median, cheapest first and each place once."""
     sign = -1.0 if quality.higher_is_better else 1.0
     return students.take(nondominated(np.stack([_costs(students, cost), sign * students.median_S], axis=1)))
 

@@ -95,7 +95,8 @@ def curve_values(curve: Students, column: Column, *, threshold: float) -> tuple[
 
 
 def turned_values(values: Floats, column: Column) -> Floats:
-    """Returns what `turn` gives for each of many values, to the last bit: NumPy's logarithm rounds otherwise on some processors."""
+    """Returns what `turn` gives for each of many values, to the last bit."""
+    # NumPy's logarithm rounds otherwise on some processors.
     scaled = np.array(list(map(math.log, values.tolist())), dtype=np.float64) if column.log else values
     return -scaled if column.higher_is_better else scaled
 
