@@ -21,15 +21,11 @@ from analysis import TrialState
 from gan import Checkpoint, save_checkpoint
 from sweeps.ledger.folders import MountedTrials
 from sweeps.ledger.journal import Record, TrialFolder
-from sweeps.ledger.tags import STATE, TRIAL_KEY, WORKER
+from sweeps.ledger.tags import STATE, TRIAL_KEY
 from sweeps.search.study import open_storage
-from tests.sweeps.disturbed import GRID, Sweep, running, wait_until
+from tests.sweeps.disturbed import GRID, Sweep, running, wait_until, worker_of
 
 POINT = {"width": 2, "depth": 1, "gan_weight": 0.0}
-
-
-def worker_of(record: Record) -> int:
-    return int(record.tags[WORKER].rpartition(":")[2])
 
 
 def rows(sweep: Sweep) -> dict[str, dict[str, Any]]:
