@@ -8,7 +8,7 @@ INSTALLED := $(VENV)/.installed
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -rs --durations=20
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lint constraints clean
+.PHONY: help demo test soak check lint constraints clean
 
 help:  ## what can be made
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -26,8 +26,11 @@ demo: $(INSTALLED)  ## the main job on handwritten digits, about 8 minutes
 test: $(INSTALLED)  ## the whole test suite
 	$(PYTEST)
 
+soak: $(INSTALLED)  ## what `make test` guards too, longer and more often
+	$(PYTEST) -m soak
+
 check: lint  ## what to run before a commit: lint, types, architecture and the fast tests
-	$(PYTEST) -m "not slow"
+	$(PYTEST) -m "not slow and not soak"
 
 lint: $(INSTALLED)  ## style, types and the walls between the packages
 	$(BIN)/ruff check .

@@ -34,14 +34,14 @@ class Host:
         """What runs a command on this host."""
         return ("ip", "netns", "exec", self.name)
 
-    def start(self, *command: object, **environment: str) -> subprocess.Popen[str]:
+    def start(self, *command: object, stdin: int = subprocess.DEVNULL, **environment: str) -> subprocess.Popen[str]:
         """Start a command on this host; what it says goes to its stdout."""
         kept = {name: os.environ[name] for name in ("PATH", "LANG", "PYTHONPATH") if name in os.environ}
         threads = {"OMP_NUM_THREADS": "1"}
         own = {"HOME": str(self.home), "TMPDIR": str(self.home / "tmp"), **threads}
         return subprocess.Popen(
             [*self.inside, *map(str, command)],
-            stdin=subprocess.DEVNULL,
+            stdin=stdin,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,

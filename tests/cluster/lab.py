@@ -1,5 +1,6 @@
 """A laboratory: hosts that are namespaces, a database, an object store, and a tracking server with accounts."""
 
+import json
 import subprocess
 import sys
 import tempfile
@@ -15,6 +16,7 @@ from mlflow import MlflowClient
 from mlflow.entities import Run
 
 from sweeps.ledger.tags import KIND, NODE
+from tests.cluster import warm
 from tests.cluster.hosts import Host, Network, network
 from tests.cluster.servers import PostgresServer, S3Server, postgres, s3_server
 
@@ -25,12 +27,35 @@ def wait_until(condition: Callable[[], Any], seconds: float = 300.0) -> Any:
     deadline = time.monotonic() + seconds
     while not (found := condition()):
         assert time.monotonic() < deadline, "it did not come to pass in time"
-        time.sleep(0.3)
+        time.sleep(0.7)  # asking takes as much of the machine as a trial
     return found
 
 
+class CommandLine:
+    """`ganlimit` on one host, without the seconds that each command takes to import PyTorch and MLflow."""
+
+    def __init__(self, host: Host) -> None:
+        self._said = host.home / "said"
+        self._process = host.start(sys.executable, warm.__file__, stdin=subprocess.PIPE)
+
+    def __call__(self, *words: object, expect: int = 0) -> str:
+        """Run a command to its end; what it said."""
+        asking, answers = self._process.stdin, self._process.stdout
+        assert asking is not None
+        assert answers is not None
+        print(json.dumps([str(self._said), *map(str, words)]), file=asking, flush=True)
+        for line in answers:
+            if line.startswith(warm.EXIT):
+                said = self._said.read_text()
+                assert line == f"{warm.EXIT}{expect}\n", said
+                return said
+        raise AssertionError("the process that has imported everything has ended")
+
+
 class Lab:
-    """Hosts, a database, an object store and a tracking server; and what a team's secrets are."""
+    """Hosts, a database, an object store and a tracking server; what a team's secrets are; and the command line on the
+    host that people are at.
+    """
 
     def __init__(self, net: Network, database: PostgresServer, s3: S3Server, folder: Path) -> None:
         self.head, self.one, self.late, self.desk, self.store = net.hosts
@@ -41,6 +66,7 @@ class Lab:
         lines = {**credentials, **s3.environment}
         self.env_file = self._secret("nodes.env", "".join(f"{name}={value}\n" for name, value in lines.items()))
         self.desk.environment |= credentials
+        self.ganlimit = CommandLine(self.desk)
 
     @property
     def tracking_uri(self) -> str:
@@ -100,10 +126,10 @@ class Lab:
 
     def submit(self, spec: Path, *options: object, expect: int = 0) -> str:
         words = (*self.where, "--tracking-uri", self.tracking_uri, *options)
-        return self.desk.ganlimit("sweep", "submit", spec, *words, expect=expect)
+        return self.ganlimit("sweep", "submit", spec, *words, expect=expect)
 
     def job(self, word: str, name: str, *options: object, expect: int = 0) -> str:
-        return self.desk.ganlimit("sweep", word, name, *self.where, *options, expect=expect)
+        return self.ganlimit("sweep", word, name, *self.where, *options, expect=expect)
 
     def wait(self, name: str, condition: Callable[[], Any]) -> None:
         """Until the condition holds; what the job has said is told where it does not."""

@@ -17,6 +17,7 @@ import sweeps
 from analysis import TrialState
 from sweeps.ledger.folders import MountedTrials
 from sweeps.ledger.journal import Record
+from sweeps.ledger.tags import WORKER
 from sweeps.ledger.tracking import Tracking
 from sweeps.ledger.workspace import Workspace
 
@@ -67,13 +68,6 @@ class Sweep:
             process_group=0 if own_group else None,
         )
 
-    def run(self, expect: int = 0) -> str:
-        """Run to the end; what it said on stderr."""
-        process = self.start()
-        _, errors = process.communicate(timeout=300)
-        assert process.returncode == expect, errors
-        return errors
-
     def go_on(self) -> None:
         """Run to the end in this process, which has imported everything already, with one worker to start."""
         sweeps.run_sweep(sweeps.load_spec(self.spec_path), self.data_dir, workers=1)
@@ -108,3 +102,8 @@ def wait_until(condition: Callable[[], Any], seconds: float = 180.0) -> None:
 
 def running(sweep: Sweep) -> list[Record]:
     return [record for record in sweep.records().values() if record.state == TrialState.RUNNING]
+
+
+def worker_of(record: Record) -> int:
+    """The process that runs the trial."""
+    return int(record.tags[WORKER].rpartition(":")[2])

@@ -1,6 +1,10 @@
 """The tracking server goes away while trials run."""
 
+import os
+import signal
 import socket
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +15,7 @@ from sweeps.ledger.folders import MountedTrials
 from sweeps.ledger.tags import KIND, PARENT, STATE
 from sweeps.ledger.tracking import Tracking
 from sweeps.ledger.workspace import Workspace
-from tests.sweeps.disturbed import GRID, Sweep, running, wait_until
+from tests.sweeps.disturbed import GRID, Sweep, running, wait_until, worker_of
 
 
 @pytest.fixture
@@ -23,6 +27,7 @@ def port() -> int:
 
 @pytest.fixture
 def sweep(tiny: dict[str, Any], tmp_path: Path, port: int) -> Sweep:
+    tiny["extractor"]["epochs"], tiny["teacher"]["training"]["kimg"] = 1, 1  # models of any quality
     tiny["student"]["kimg"], tiny["evaluation"]["rungs_kimg"] = 40, [5, 10, 15, 20, 25, 30, 35]
     sweep = Sweep(tiny, tmp_path, sampler="grid", space=GRID | {"gan_weight": 0.0, "depth": 1}, trials=4)
     sweep.environment["MLFLOW_TRACKING_URI"] = f"http://127.0.0.1:{port}"
@@ -33,6 +38,33 @@ def server(sweep: Sweep, port: int) -> Any:
     folder = sweep.spec_path.parent
     store = f"sqlite:///{folder / 'server.db'}"
     return tracking_server(store, (folder / "served").as_uri(), port=port)
+
+
+@contextmanager
+def paused(sweep: Sweep) -> Iterator[None]:
+    """No trial goes on, so that none ends while a server starts or stops."""
+    workers = [worker_of(record) for record in running(sweep)]
+    for worker in workers:
+        os.kill(worker, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        for worker in workers:
+            os.kill(worker, signal.SIGCONT)
+
+
+def reported(sweep: Sweep) -> int:
+    """How many measurements the trials have made."""
+    return sum(len(folder.reported()) for folder in MountedTrials(sweep.trials).folders())
+
+
+def stored(sweep: Sweep, port: int) -> int:
+    """How many of them the server has."""
+    tracking = Tracking(Workspace(sweep.data_dir, f"http://127.0.0.1:{port}").store)
+    parent = tracking.find_sweep(sweep.name)
+    assert parent is not None
+    runs = [run.info.run_id for run in tracking.trials(parent.info.run_id)]
+    return sum(len(tracking.client.get_metric_history(run_id, "kimg")) for run_id in runs)
 
 
 def check_the_store(sweep: Sweep, port: int) -> None:
@@ -50,24 +82,23 @@ def check_the_store(sweep: Sweep, port: int) -> None:
         assert tracking.registry.model_folder(run.info.run_id) is not None, "its student is there as well"
 
 
-def test_it_comes_back(sweep: Sweep, port: int) -> None:
-    with server(sweep, port):
-        process = sweep.start()
-        wait_until(lambda: any(record.metrics.get("kimg", 0) >= 5 for record in running(sweep)))
-    before = sum(len(folder.reported()) for folder in MountedTrials(sweep.trials).folders())
-    wait_until(lambda: sum(len(folder.reported()) for folder in MountedTrials(sweep.trials).folders()) > before + 2)
-    with server(sweep, port):
-        _, errors = process.communicate(timeout=240)
-        assert process.returncode == 0, errors
-        check_the_store(sweep, port)
-
-
-def test_it_stays_away_and_sync_mends_it(
+def test_what_it_missed_is_brought_when_it_is_back_and_by_sync_where_it_stays_away(
     ganlimit: Any, sweep: Sweep, port: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with server(sweep, port):
+    with ExitStack() as up:
+        up.enter_context(server(sweep, port))
         process = sweep.start()
         wait_until(lambda: any(record.metrics.get("kimg", 0) >= 5 for record in running(sweep)))
+        with paused(sweep):
+            up.close()
+    before = reported(sweep)
+    wait_until(lambda: reported(sweep) > before + 2)
+    with ExitStack() as back:
+        with paused(sweep):
+            back.enter_context(server(sweep, port))
+            missed = reported(sweep)
+        wait_until(lambda: stored(sweep, port) >= missed)
+
     _, errors = process.communicate(timeout=240)
     assert process.returncode == 3, errors
     assert f"ganlimit sweep sync {sweep.name}" in errors

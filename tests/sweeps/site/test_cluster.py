@@ -60,6 +60,7 @@ def lab() -> Iterator[Lab]:
 
 def spec_of(tiny: dict[str, Any], name: str, storage: object, folder: Path, kimg: float = RUNGS[-1]) -> Path:
     tiny |= {"name": name, "phases": ["search"], "cluster": {"storage": str(storage)}}
+    tiny["extractor"]["epochs"], tiny["teacher"]["training"]["kimg"] = 1, 1  # models of any quality
     tiny["student"] = {"kimg": kimg}
     tiny["evaluation"]["rungs_kimg"] = [10, 20, 30]
     tiny["search"] |= {"sampler": "grid", "trials": TRIALS, "points": [], "space": dict(GRID)}
@@ -78,14 +79,14 @@ def test_without_the_token_nothing_is_had(lab: Lab, tiny: dict[str, Any], token:
     options = ["--token-file", lab._secret("wrong-token", token)] if token else []
     where = ["--address", lab.address, *options]
     for words in (["submit", spec, "--tracking-uri", lab.tracking_uri], ["logs", "x"], ["stop", "x"], ["status", "x"]):
-        said = lab.desk.ganlimit("sweep", *words, *where, expect=2)
+        said = lab.ganlimit("sweep", *words, *where, expect=2)
         assert "401" in said or "403" in said, said
         assert "Traceback" not in said
     joining = ["cluster", "join", f"{lab.head.address}:6379", *options, "--data-dir", lab.late.home / "refused"]
     assert "shows the token of its cluster" in lab.late.ganlimit(*joining, expect=2)
     assert lab.late.processes() == []
     assert lab.runs("refused") == []
-    overview = json.loads(lab.desk.ganlimit("cluster", "status", *lab.where, "--json"))
+    overview = json.loads(lab.ganlimit("cluster", "status", *lab.where, "--json"))
     assert overview["jobs"] == []
 
 
@@ -204,7 +205,7 @@ def test_on_a_new_head_the_same_submission_goes_on(lab: Lab, tiny: dict[str, Any
 @pytest.mark.slow
 def test_the_report_is_made_from_the_tracking_server_alone(lab: Lab) -> None:
     out = lab.desk.home / "report"
-    lab.desk.ganlimit("report", "hosts", "--tracking-uri", lab.tracking_uri, "--out", out)
+    lab.ganlimit("report", "hosts", "--tracking-uri", lab.tracking_uri, "--out", out)
     assert (out / "report.html").stat().st_size > 100_000
     table = analysis.read_table(out / "trials.parquet")
     assert table.num_rows == TRIALS
