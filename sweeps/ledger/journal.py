@@ -12,7 +12,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeVar
 
 from analysis import TrialState
 from cluster import Mirror
@@ -22,6 +22,7 @@ from sweeps.ledger.tags import ERROR, REUSED, STATE
 
 JOURNAL, CURSOR = "journal.jsonl", "delivered.json"
 
+_Value = TypeVar("_Value")
 EventKind = Literal["opened", "reported", "kept", "closed", "reused"]
 
 
@@ -87,7 +88,7 @@ class Journal:
             params |= event.params
             metrics |= event.metrics
         run_id = self.run_id or tags.get(REUSED, "")
-        return Record(run_id, *map(_named_once, (tags, params, metrics))) if STATE in tags else None
+        return Record(run_id, _named_once(tags), _named_once(params), _named_once(metrics)) if STATE in tags else None
 
 
 class TrialFolder:
@@ -233,7 +234,7 @@ class TrialFolder:
             return file.read(1) == b"\n"
 
 
-def _named_once[T](values: dict[str, T]) -> dict[str, T]:
+def _named_once(values: Mapping[str, _Value]) -> dict[str, _Value]:
     # Thousands of records have the same names: each of them is in memory once.
     return {sys.intern(name): value for name, value in values.items()}
 

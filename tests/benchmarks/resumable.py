@@ -1,8 +1,8 @@
 """A data directory with a sweep of many finished trials, made without training them.
 
-The models are hardly trained, the study was asked and told through Optuna's own journal, and each trial has the journal
-and the run that a worker leaves. The first trial of each outcome is delivered to an SQLite store by the engine; the rows
-of the others are written to MLflow's tables as it has written those.
+The models are hardly trained, the study was asked and told through Optuna's own journal, and each trial has the
+journal and the run that a worker leaves. The first trial of each outcome is delivered to an SQLite store by the engine;
+the rows of the others are written to MLflow's tables as it has written those.
 """
 
 import json
@@ -24,7 +24,8 @@ import sweeps
 from analysis import TrialState
 from gan import default_data_root
 from sweeps.display import LineDisplay
-from sweeps.driver.phases import OpenSweep
+from sweeps.driver.open_sweep import OpenSweep
+from sweeps.driver.requests import Requests
 from sweeps.driver.runner import open_sweep
 from sweeps.ledger.delivery import Delivery
 from sweeps.ledger.journal import Event, Record, TrialFolder
@@ -83,7 +84,7 @@ def make_data(folder: Path, trials: int) -> None:
     workspace = Workspace.open(folder)
     tracking, spec = Tracking(workspace.store), spec_of(2 * trials)
     site = ThisMachine(workspace, default_data_root(), 1)
-    sweep = open_sweep(spec, workspace, tracking, LineDisplay(Console(stderr=True)), site)
+    sweep = open_sweep(spec, workspace, tracking=tracking, display=LineDisplay(Console(stderr=True)), site=site)
     writer = _RunWriter(workspace.root / "mlflow.db", Delivery(tracking.store, sweep.parent_run_id))
     lines = _Lines()
     study, spaces = open_study(spec, JournalStorage(lines)), distributions(spec.domains())
@@ -105,7 +106,7 @@ def make_data(folder: Path, trials: int) -> None:
 
 
 def _job(sweep: OpenSweep, point: Mapping[str, Any], number: int) -> Job:
-    return Job(request=sweep._student(point), trial=number, point=dict(point))
+    return Job(request=Requests(sweep.spec, sweep.basis.foundation).student(point), trial=number, point=dict(point))
 
 
 def _events(job: Job, sweep: OpenSweep, state: TrialState, began_ms: int) -> list[Event]:

@@ -3,9 +3,9 @@
     python -m tests.benchmarks.resume [--trials 10000] [--against REV] [--runs 3] [--out docs/records/speed/resume.json]
 
 `resumable.py` makes a data directory once. `ganlimit sweep resume` then goes on with a copy of it, in a process of its
-own, until the folder of a new trial is there: by the code of this tree and, in turns, by that of another revision of the
-repository where one is given. Of a shared machine CPU times say more than the clock: they are of the driver alone, and so
-is the peak of its memory.
+own, until the folder of a new trial is there: by the code of this tree and, in turns, by that of another revision of
+the repository where one is given. Of a shared machine CPU times say more than the clock: they are of the driver alone,
+and so is the peak of its memory.
 """
 
 import argparse
