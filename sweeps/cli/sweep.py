@@ -201,7 +201,9 @@ def _run(
     if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:  # as a script starts what it puts into the background
         signal.signal(signal.SIGINT, signal.default_int_handler)  # `sweep stop` sends it
     try:
-        results = sweeps.run_sweeps(specs, data_dir, workers, display_for(stderr(), quiet), root, address)
+        results = sweeps.run_sweeps(
+            specs, data_dir, workers=workers, display=display_for(stderr(), quiet), data_root=root, address=address
+        )
     except KeyboardInterrupt:
         name = specs[0].group or specs[0].name
         again = f"so does, once a trial has begun: ganlimit sweep resume {name}"

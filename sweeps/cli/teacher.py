@@ -31,7 +31,7 @@ def teacher_train(
 
     loaded = sweeps.load_spec(spec, overrides(seed=seed))
     display, root = display_for(stderr(), quiet), outside_files(data_root, no_download, inception_weights)
-    teacher = train_teacher(loaded, data_dir, display, again, root)
+    teacher = train_teacher(loaded, data_dir, display=display, again=again, data_root=root)
     console().print(
         f"{teacher.version}: {teacher.card.parameters:,} parameters, FID {teacher.metrics.fid:.1f}, "
         f"IS {teacher.metrics.inception_score:.2f}{teacher.collapse_note}",

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from mlflow.exceptions import MlflowException
 
-from sweeps.driver.phases import OpenSweep
+from sweeps.driver.open_sweep import OpenSweep
 from sweeps.ledger.lease import Leases
 from sweeps.ledger.tracking import Tracking
 

@@ -16,12 +16,9 @@ from mlflow.entities import Run
 from analysis import TrialState
 from gan import DataRoot, default_data_root, load_dataset
 from sweeps.display import Display, QuietDisplay
-from sweeps.driver.budget import Spending
 from sweeps.driver.closing import ClosedRuns, ended_file
-from sweeps.driver.phases import OpenSweep
-from sweeps.driver.tune_scheduler import RungSurvival
-from sweeps.driver.tuning import run_trials
-from sweeps.driver.view import SweepView
+from sweeps.driver.open_sweep import OpenSweep, SweepBasis
+from sweeps.driver.phase_run import PhaseRun
 from sweeps.errors import SweepError, UndeliveredError
 from sweeps.ledger.data_dir import default_data_dir
 from sweeps.ledger.delivery import Delivery, undelivered
@@ -36,7 +33,6 @@ from sweeps.models.extractors import find_or_make_extractor
 from sweeps.models.mlflow_models import register_students
 from sweeps.models.teachers import Teacher, find_or_make_teacher
 from sweeps.results.report import Report, write_report
-from sweeps.search.queues import PhaseQueue
 from sweeps.site.site import Site, require_mounted, site_of
 from sweeps.spec.sweep import SweepSpec
 from sweeps.trial.log import close_running
@@ -57,6 +53,7 @@ class SweepResult:
 def train_teacher(
     spec: SweepSpec,
     data_dir: Path | None = None,
+    *,
     display: Display | None = None,
     again: bool = False,
     data_root: DataRoot | None = None,
@@ -72,6 +69,7 @@ def train_teacher(
 def run_sweep(
     spec: SweepSpec,
     data_dir: Path | None = None,
+    *,
     workers: int | None = None,
     display: Display | None = None,
     data_root: DataRoot | None = None,
@@ -84,13 +82,14 @@ def run_sweep(
     a Ray cluster (host:port or "auto") the trials run there, without one on this machine. Raises SweepError and
     its kin for what a person must mend, before any trial starts.
     """
-    (result,) = run_sweeps([spec], data_dir, workers, display, data_root, address)
+    (result,) = run_sweeps([spec], data_dir, workers=workers, display=display, data_root=data_root, address=address)
     return result
 
 
 def run_sweeps(
     specs: Sequence[SweepSpec],
     data_dir: Path | None = None,
+    *,
     workers: int | None = None,
     display: Display | None = None,
     data_root: DataRoot | None = None,
@@ -122,11 +121,11 @@ def run_sweeps(
             for spec in specs:
                 if len(specs) > 1:
                     display.say(f"{spec.name}:")
-                sweep = open_sweep(spec, workspace, tracking, display, site)
+                sweep = open_sweep(spec, workspace, tracking=tracking, display=display, site=site)
                 if workspace.tracking_uri is not None and spec.name not in known:
                     leases.hold(Lease(tracking, sweep.parent_run_id, spec.name))
                 closing.hold(sweep)
-            _run_phases(closing.sweeps, site, display)
+            PhaseRun(closing.sweeps, site, display).run()
         if closing.missing:
             raise UndeliveredError(specs[0].group or specs[0].name, closing.missing)
         reports = [_finish(spec.name, workspace, tracking) for spec in specs]
@@ -162,41 +161,7 @@ def _finish(name: str, workspace: Workspace, tracking: Tracking) -> Report:
     return report
 
 
-def _run_phases(sweeps: Sequence[OpenSweep], site: Site, display: Display) -> None:
-    """Run what is missing of each phase."""
-    budget, resources = sweeps[0].spec.budget, sweeps[0].spec.resources
-    spending = Spending(budget, resources, sum(sweep.trial_seconds() for sweep in sweeps))
-    view = SweepView({sweep.spec.name: sweep.teacher_objectives for sweep in sweeps}, spending)
-    for sweep in sweeps:
-        for key, objectives in sweep.finished_students().items():
-            view.known(sweep.spec.name, key, objectives)
-    queues = [PhaseQueue(sweep.spec.name, sweep.spec.phases, sweep.queue, view.phase) for sweep in sweeps]
-    # All of them are asked, so that each lays out what it has.
-    if not spending.is_over and any([queue.has_jobs() for queue in queues]):  # noqa: C419
-        for sweep in (sweep for sweep in sweeps if sweep.taken):
-            display.say(f"{sweep.spec.name} begins with {sweep.taken} finished trials of other sweeps")
-        contexts = [sweep.context for sweep in sweeps]
-        rungs = {sweep.spec.name: sweep.rungs() for sweep in sweeps}
-        materials = {context.sweep: context.materials for context in contexts}
-        spending.resources = site.pack([sweep.spec for sweep in sweeps], materials, display)
-        with site.session() as share, display.watch(view) as refresh:
-            run_trials(
-                contexts,
-                queues,
-                site.need(spending.resources),
-                view,
-                refresh,
-                spending,
-                RungSurvival(rungs),
-                share=share,
-            )
-    for remark in (remark for queue in queues for remark in queue.remarks):
-        display.say(remark)
-    if spending.exceeded:
-        display.say(f"{spending.exceeded}: no further trial was begun")
-
-
-def open_sweep(spec: SweepSpec, workspace: Workspace, tracking: Tracking, display: Display, site: Site) -> OpenSweep:
+def open_sweep(spec: SweepSpec, workspace: Workspace, *, tracking: Tracking, display: Display, site: Site) -> OpenSweep:
     """Lay the sweep's foundation and open its parent run."""
     foundation = site.foundation(spec, tracking, display)
     tags = foundation.shared_tags(spec)
@@ -204,7 +169,8 @@ def open_sweep(spec: SweepSpec, workspace: Workspace, tracking: Tracking, displa
     tags |= {**spec_tags(spec.model_dump_json()), **({GROUP: spec.group} if spec.group else {})}
     tags |= {VERSION + name: version(name) for name in VERSIONED}
     parent_run_id: str = tracking.open_sweep(spec.name, tags).info.run_id
-    return OpenSweep(spec, workspace.sweep(spec.name), tracking, foundation, parent_run_id, site.trials(spec))
+    folder, trials = workspace.sweep(spec.name), site.trials(spec)
+    return OpenSweep(SweepBasis(spec, foundation, tracking, parent_run_id, folder, trials))
 
 
 def _refuse_other_spec(parent: Run | None, spec: SweepSpec) -> None:

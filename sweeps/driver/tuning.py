@@ -2,6 +2,7 @@
 
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from ray import tune
@@ -34,39 +35,55 @@ RETRIES = 2  # of a trial whose worker was lost
 ALL_AT_ONCE = {"TUNE_MAX_PENDING_TRIALS_PG": "100000"}
 
 
-def run_trials(
-    contexts: Sequence[TrialContext],
-    queues: Sequence[JobQueue],
-    need: TrialNeed,
-    view: SweepView,
-    refresh: Refresh,
-    spending: Spending,
-    scheduler: TrialScheduler,
-    work: Work = run_trial,
-    share: Share | None = None,
-) -> None:
-    """Run what the queues have, each of them over one of `contexts`, until they have no more or the budget is spent.
+@dataclass(frozen=True)
+class TrialsToRun:
+    """What the `queues` have, each of them over one of `contexts`, until they have no more or the budget is spent.
 
-    `need` is what each trial occupies. `work` is what a worker does with a job, `share` what these trials may take of
-    a cluster that they share with others.
+    `need` is what each trial occupies, `scheduler` stops them early. `work` is what a worker does with a job, `share`
+    what these trials may take of a cluster that they share with others.
     """
-    by_sweep = {context.sweep: context for context in contexts}
-    trainable = tune.with_resources(tune.with_parameters(_run_trial, contexts=by_sweep, work=work), placement_of(need))
+
+    contexts: Sequence[TrialContext]
+    queues: Sequence[JobQueue]
+    need: TrialNeed
+    scheduler: TrialScheduler
+    work: Work = run_trial
+    share: Share | None = None
+
+    @property
+    def by_sweep(self) -> dict[str, TrialContext]:
+        """The contexts by the name of their sweep."""
+        return {context.sweep: context for context in self.contexts}
+
+
+@dataclass(frozen=True)
+class Watchers:
+    """Who hears of every trial: the view, what draws it anew, and the budget, which says when no more may begin."""
+
+    view: SweepView
+    spending: Spending
+    refresh: Refresh = lambda: None
+
+
+def run_trials(trials: TrialsToRun, watchers: Watchers) -> None:
+    """Run the trials with Ray Tune, in the Ray session that is open."""
+    by_sweep, share = trials.by_sweep, trials.share
+    worker = tune.with_parameters(_run_trial, contexts=by_sweep, work=trials.work)
     settings = ALL_AT_ONCE if share else {}
     with tempfile.TemporaryDirectory(prefix="ganlimit-tune-") as storage, tune_environment(**settings):
         tuner = tune.Tuner(
-            trainable,
+            tune.with_resources(worker, placement_of(trials.need)),
             tune_config=TuneConfig(
                 num_samples=-1,  # the searcher says when
-                search_alg=QueueSearcher(queues, lambda: not spending.is_over, share),
-                scheduler=scheduler,
+                search_alg=QueueSearcher(trials.queues, lambda: not watchers.spending.is_over, share),
+                scheduler=trials.scheduler,
                 reuse_actors=True,
             ),
             run_config=RunConfig(
                 name="sweep",
                 storage_path=storage,  # results live in MLflow; Tune's own files end with the run
                 verbose=0,
-                callbacks=[_Bookkeeper(by_sweep, view, refresh, spending)],
+                callbacks=[_Bookkeeper(by_sweep, watchers)],
                 failure_config=FailureConfig(max_failures=RETRIES),
             ),
         )
@@ -86,10 +103,9 @@ def _run_trial(config: dict[str, Any], contexts: Mapping[str, TrialContext], wor
 class _Bookkeeper(tune.Callback):
     """Closes the records of trials that could not do so themselves, and keeps the view up to date."""
 
-    def __init__(
-        self, contexts: Mapping[str, TrialContext], view: SweepView, refresh: Refresh, spending: Spending
-    ) -> None:
-        self._contexts, self._view, self._refresh, self._spending = contexts, view, refresh, spending
+    def __init__(self, contexts: Mapping[str, TrialContext], watchers: Watchers) -> None:
+        self._contexts = contexts
+        self._view, self._refresh, self._spending = watchers.view, watchers.refresh, watchers.spending
         self._delivery = {name: Delivery(c.store, c.parent_run_id) for name, c in contexts.items()}
 
     def on_step_end(self, iteration: int, trials: list[Trial], **info: Any) -> None:

@@ -37,7 +37,7 @@ class Delivery:
     """Delivers the journals of one sweep's trials."""
 
     def __init__(self, store: TrackingStore, parent_run_id: str) -> None:
-        self._store, self._parent_run_id = store, parent_run_id
+        self._store, self.parent_run_id = store, parent_run_id
         self._connection: Tracking | None = None
         self._next_try = 0.0
         self._own: set[str] = set()  # trials of which this object has delivered something
@@ -111,7 +111,7 @@ class Delivery:
                 run_id = self._open(tracking, folder, event)
             elif event.kind == "reused":
                 run_id = event.tags[REUSED]
-                tracking.share(run_id, self._parent_run_id, event.tags[TRIAL], event.tags[PHASE])
+                tracking.share(run_id, self.parent_run_id, event.tags[TRIAL], event.tags[PHASE])
             assert run_id is not None, "a journal begins with its opening"
             if event.kind == "reported" and not (number == count + 1 and event.kimg <= latest):
                 tracking.log(run_id, event.metrics, event.kimg, time_ms=event.time_ms)
@@ -133,7 +133,7 @@ class Delivery:
             raise _StoreIsAwayError from error
 
     def _open(self, tracking: Tracking, folder: TrialFolder, event: Event) -> str:
-        run = tracking.open_trial(self._parent_run_id, folder.key, event.tags["mlflow.runName"], event.tags)
+        run = tracking.open_trial(self.parent_run_id, folder.key, event.tags["mlflow.runName"], event.tags)
         run_id: str = run.info.run_id
         tracking.log(run_id, event.metrics, params=event.params, time_ms=event.time_ms)
         return run_id

@@ -7,11 +7,12 @@ is delivered from there, each event once and in order; while the store is away i
 import json
 import os
 import shutil
+import sys
 import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeVar
 
 from analysis import TrialState
 from cluster import Mirror
@@ -21,6 +22,7 @@ from sweeps.ledger.tags import ERROR, REUSED, STATE
 
 JOURNAL, CURSOR = "journal.jsonl", "delivered.json"
 
+_Value = TypeVar("_Value")
 EventKind = Literal["opened", "reported", "kept", "closed", "reused"]
 
 
@@ -55,6 +57,40 @@ class Record:
         return TrialState(self.tags[STATE])
 
 
+@dataclass(frozen=True)
+class Journal:
+    """A trial's journal as it was read once: its events, how many of them the store has, and the run they went to."""
+
+    key: str
+    events: tuple[Event, ...]
+    delivered: int = 0
+    run_id: str | None = None
+
+    @property
+    def is_delivered(self) -> bool:
+        """Whether the tracking store has everything."""
+        return self.delivered >= len(self.events)
+
+    @property
+    def reported(self) -> list[Event]:
+        """The measurements so far, by kimg."""
+        return [event for event in self.events if event.kind == "reported"]
+
+    def record(self) -> Record | None:
+        """Returns what the events amount to; None where there are none."""
+        tags: dict[str, str] = {}
+        params: dict[str, str] = {}
+        metrics: dict[str, float] = {}
+        for event in self.events:
+            if event.kind == "opened":
+                tags.pop(ERROR, None)
+            tags |= event.tags
+            params |= event.params
+            metrics |= event.metrics
+        run_id = self.run_id or tags.get(REUSED, "")
+        return Record(run_id, _named_once(tags), _named_once(params), _named_once(metrics)) if STATE in tags else None
+
+
 class TrialFolder:
     """A trial's folder: journal, cursor of its delivery, checkpoint and, until delivered, its student.
 
@@ -87,31 +123,26 @@ class TrialFolder:
                 os.truncate(file.fileno(), end)
                 raise
 
-    def events(self) -> list[Event]:
-        """All events; a half-written line, of a process that was killed, is none."""
+    def read(self) -> Journal:
+        """Returns the journal as it is now. A half-written line, of a process that was killed, is no event."""
+        delivered, run_id = self.delivered()  # first: an event that is delivered in between is in the journal by then
         try:
             lines = self._journal.read_text(encoding="utf-8").splitlines()
         except FileNotFoundError:
-            return []
-        return [event for line in lines if (event := _parse(line))]
+            lines = []
+        return Journal(self.key, tuple(event for line in lines if (event := _parse(line))), delivered, run_id)
+
+    def events(self) -> list[Event]:
+        """All events."""
+        return list(self.read().events)
 
     def reported(self) -> list[Event]:
         """The measurements so far, by kimg."""
-        return [event for event in self.events() if event.kind == "reported"]
+        return self.read().reported
 
     def record(self) -> Record | None:
         """What the events amount to; None where there are none."""
-        tags: dict[str, str] = {}
-        params: dict[str, str] = {}
-        metrics: dict[str, float] = {}
-        for event in self.events():
-            if event.kind == "opened":
-                tags.pop(ERROR, None)
-            tags |= event.tags
-            params |= event.params
-            metrics |= event.metrics
-        run_id = self.delivered()[1] or tags.get(REUSED, "")
-        return Record(run_id, tags, params, metrics) if STATE in tags else None
+        return self.read().record()
 
     def delete(self) -> None:
         """Forget the trial."""
@@ -131,7 +162,7 @@ class TrialFolder:
     @property
     def is_delivered(self) -> bool:
         """Whether the tracking store has everything."""
-        return self.delivered()[0] >= len(self.events())
+        return self.read().is_delivered
 
     def set_delivered(self, events: int, run_id: str | None) -> None:
         """Remember that the store has the first `events` events."""
@@ -201,6 +232,11 @@ class TrialFolder:
                 return True
             file.seek(-1, os.SEEK_END)
             return file.read(1) == b"\n"
+
+
+def _named_once(values: Mapping[str, _Value]) -> dict[str, _Value]:
+    # Thousands of records have the same names: each of them is in memory once.
+    return {sys.intern(name): value for name, value in values.items()}
 
 
 def _parse(line: str) -> Event | None:

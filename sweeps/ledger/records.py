@@ -1,7 +1,6 @@
 """What is already known of a sweep's trials: which identities are finished, and with what result.
 
-The tracking store and the journals on this machine together: a journal speaks for what the store does not
-have yet.
+`snapshot.py` reads the tracking store and the journals together; what follows from their records is here.
 """
 
 import json
@@ -43,24 +42,27 @@ Ledger = Mapping[str, LedgerEntry]
 
 def stored_records(tracking: Tracking, parent_run_id: str) -> dict[str, Record]:
     """The sweep's trials in the tracking store by identity, those it has from other sweeps among them."""
-    records = {run.data.tags[TRIAL_KEY]: record_of(run) for run in tracking.trials(parent_run_id)}
+    return own_records(tracking.each_trial(parent_run_id)) | shared_records(tracking, parent_run_id)
+
+
+def own_records(runs: Iterable[Run]) -> dict[str, Record]:
+    """Runs of a sweep's own trials as records, by identity."""
+    return {run.data.tags[TRIAL_KEY]: record_of(run) for run in runs}
+
+
+def shared_records(tracking: Tracking, parent_run_id: str) -> dict[str, Record]:
+    """The trials that a sweep has from others by identity, each with its place here."""
+    found = {}
     for run, place in tracking.shared(parent_run_id):
         record = record_of(run)
-        records[run.data.tags[TRIAL_KEY]] = replace(record, tags={**record.tags, **place})
-    return records
+        found[run.data.tags[TRIAL_KEY]] = replace(record, tags={**record.tags, **place})
+    return found
 
 
 def journaled_records(trials: TrialStorage, undelivered: bool = False) -> dict[str, Record]:
     """The trials that have a journal in `trials`; with `undelivered`, those of which the store lacks something."""
     folders = [folder for folder in trials.folders() if not (undelivered and folder.is_delivered)]
     return {folder.key: record for folder in folders if (record := folder.record())}
-
-
-def all_records(tracking: Tracking, parent_run_id: str, trials: TrialStorage) -> dict[str, Record]:
-    """What the store says, and the journals of what it does not have yet. Raises MlflowException while it is away."""
-    # The journals first: what is delivered in between is then told twice rather than not at all.
-    pending = journaled_records(trials, undelivered=True)
-    return stored_records(tracking, parent_run_id) | pending
 
 
 def ledger_of(records: Mapping[str, Record], names: Sequence[str]) -> Ledger:

@@ -97,9 +97,11 @@ class Tracking:
         """Whether MLflow's filter `where` is true of `count` trials of a sweep."""
         return are_as_many(self.client, *self._of_sweep(parent_run_id, where), count)
 
-    def completed(self, tags: Mapping[str, str]) -> list[Run]:
-        """All completed trials with these tags, of any sweep."""
-        return self._search(SWEEPS_EXPERIMENT, {**tags, KIND: "trial", STATE: "COMPLETED"})
+    def completed(self, tags: Mapping[str, str], beyond: str) -> list[Run]:
+        """All completed trials with these tags, newest first, of any sweep but that of the parent run `beyond`."""
+        where = has_tags({**tags, KIND: "trial", STATE: "COMPLETED"})
+        where = where and f"{where} and tags.`{PARENT}` != '{beyond}'"
+        return list(search(self.client, self._experiments[SWEEPS_EXPERIMENT], where))
 
     def share(self, run_id: str, parent_run_id: str, trial: str, phase: str) -> None:
         """Let another sweep have a finished trial of this one as well, under its own ordinal and phase."""
@@ -153,7 +155,7 @@ class Tracking:
 
     def close_open_trials(self, parent_run_id: str, state: str) -> int:
         """End every trial of a sweep that still runs. Returns how many there were."""
-        open_trials = [run for run in self.trials(parent_run_id) if run.info.status == "RUNNING"]
+        open_trials = list(self.each_trial(parent_run_id, "attributes.status = 'RUNNING'"))
         for run in open_trials:
             self.close(run.info.run_id, state)
         return len(open_trials)

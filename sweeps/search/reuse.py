@@ -12,7 +12,7 @@ from sweeps.ledger.delivery import Delivery
 from sweeps.ledger.folders import TrialStorage
 from sweeps.ledger.journal import Event, Record
 from sweeps.ledger.records import Objectives, finite_objectives, record_of
-from sweeps.ledger.tags import PARENT, PHASE, POINT, REUSED, TRIAL, TRIAL_KEY
+from sweeps.ledger.tags import PHASE, POINT, REUSED, TRIAL, TRIAL_KEY
 from sweeps.ledger.tracking import Tracking
 from sweeps.spec.space import Value
 from sweeps.trial.request import Job
@@ -26,17 +26,11 @@ class Reuse:
 
     @classmethod
     def of(
-        cls,
-        tracking: Tracking,
-        sweep: str,
-        parent_run_id: str,
-        trials: TrialStorage,
-        shared: Mapping[str, str],
-        delivery: Delivery,
+        cls, tracking: Tracking, sweep: str, *, trials: TrialStorage, shared: Mapping[str, str], delivery: Delivery
     ) -> "Reuse":
-        """All completed trials beyond this sweep's own that have the tags `shared`."""
-        found = [run for run in tracking.completed(shared) if run.data.tags.get(PARENT) != parent_run_id]
-        return cls({run.data.tags[TRIAL_KEY]: record_of(run) for run in found}, trials, sweep, delivery)
+        """Returns all completed trials beyond those of `sweep` itself that have the tags `shared`."""
+        runs = tracking.completed(shared, beyond=delivery.parent_run_id)
+        return cls({run.data.tags[TRIAL_KEY]: record_of(run) for run in runs}, trials, sweep, delivery)
 
     def __contains__(self, key: str) -> bool:
         return key in self._records

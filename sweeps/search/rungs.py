@@ -12,7 +12,7 @@ from typing import Any
 import moocore
 import numpy as np
 
-from sweeps.ledger.records import finite_objectives
+from sweeps.ledger.records import Objectives, finite_objectives
 from sweeps.spec.search import OBJECTIVES, PruningSpec
 from sweeps.spec.sweep import SweepSpec
 
@@ -55,18 +55,29 @@ class Rungs:
 
     def learn(self, key: str, kimg: float, metrics: Mapping[str, Any]) -> bool:
         """Note what the trial `key` reached at `kimg`. Returns whether it goes on."""
-        rung = bisect_right(self._rungs_kimg, kimg) - 1
-        found = finite_objectives(metrics, self._names)
-        if rung < 0 or found is None:
+        rung, found = self._rung(kimg), finite_objectives(metrics, self._names)
+        if rung is None or found is None:
             return True
-        result = found[0] * self._signs[0], found[1] * self._signs[1]
-        results = self._results[rung]
+        result = self._minimised(found)
         # Reported again after a restart, it stays as it was judged.
-        results.setdefault(key, result)
-        others = [other for name, other in results.items() if name != key]
+        rung.setdefault(key, result)
+        others = [other for name, other in rung.items() if name != key]
         return goes_on(result, others, self._rule)
+
+    def recall(self, key: str, kimg: float, objectives: Objectives) -> None:
+        """Note what the trial `key` reached at `kimg` before, when it was judged."""
+        rung = self._rung(kimg)
+        if rung is not None:
+            rung.setdefault(key, self._minimised(objectives))
 
     @property
     def count(self) -> int:
         """How many results there are, at all rungs together."""
         return sum(map(len, self._results))
+
+    def _rung(self, kimg: float) -> dict[str, Minimised] | None:
+        place = bisect_right(self._rungs_kimg, kimg) - 1
+        return self._results[place] if place >= 0 else None
+
+    def _minimised(self, objectives: Objectives) -> Minimised:
+        return objectives[0] * self._signs[0], objectives[1] * self._signs[1]

@@ -38,7 +38,7 @@ def record(data_dir: Path, workers: int | None) -> None:
 
     from sweeps.display import display_for
 
-    sweeps.run_sweep(sweeps.load_spec(SPEC), data_dir, workers, display_for(Console(stderr=True)))
+    sweeps.run_sweep(sweeps.load_spec(SPEC), data_dir, workers=workers, display=display_for(Console(stderr=True)))
 
 
 def export(data_dir: Path) -> pa.Table:

@@ -32,11 +32,12 @@ from cluster import TrialNeed, ray_session
 from gan import DistillationConfig, GeneratorConfig, count_parameters, default_data_root
 from sweeps.display import QuietDisplay
 from sweeps.driver.budget import Spending
-from sweeps.driver.phases import OpenSweep
+from sweeps.driver.open_sweep import OpenSweep
+from sweeps.driver.phases import Phases
 from sweeps.driver.runner import open_sweep
 from sweeps.driver.tune_environment import tune_environment
 from sweeps.driver.tune_scheduler import RungSurvival
-from sweeps.driver.tuning import Work, run_trials
+from sweeps.driver.tuning import TrialsToRun, Watchers, Work, run_trials
 from sweeps.driver.view import SweepView
 from sweeps.ledger.tracking import Tracking
 from sweeps.ledger.workspace import Workspace
@@ -122,12 +123,13 @@ def engine_s(sweep: OpenSweep, work: Work = do_nothing, workers: int = WORKERS) 
     spending = Spending(spec.budget, spec.resources)
     view = TimedView({spec.name: sweep.teacher_objectives}, spending)
     view.times = []
-    queue = PhaseQueue(spec.name, spec.phases, sweep.queue, view.phase)
+    queue = PhaseQueue(spec.name, spec.phases, Phases(sweep).queue, view.phase)
     need = TrialNeed(float(spec.resources.cpus_per_trial))
     with ray_session(num_cpus=workers):
-        run_trials([sweep.context], [queue], need, view, lambda: None, spending, RungSurvival({}), work)
+        trials = TrialsToRun([sweep.context], [queue], need, RungSurvival({}), work)
+        run_trials(trials, Watchers(view, spending))
     sweep.close("LOST", 0.0)
-    assert len(sweep.records()) == spec.search.trials
+    assert len(sweep.read_again().ledger) == spec.search.trials
     return max(view.times) - min(view.times)
 
 
@@ -157,7 +159,7 @@ def compare(trials: int, runs: int, console: Console) -> dict[str, Any]:
             workspace = Workspace.open(Path(folder))
             tracking = Tracking(workspace.store)
             site = ThisMachine(workspace, default_data_root(), WORKERS)
-            sweep = open_sweep(spec_of(trials), workspace, tracking, QuietDisplay(), site)
+            sweep = open_sweep(spec_of(trials), workspace, tracking=tracking, display=QuietDisplay(), site=site)
             found["engine"].append(engine_s(sweep) / trials)
         few = max(1, trials // 4)  # a process for each trial takes long enough to be timed over fewer
         found["plain"].append(plain_s(few, reuse=False) / few)

@@ -68,9 +68,11 @@ def ours(spec: sweeps.SweepSpec, data_dir: Path) -> tuple[float, dict[int, float
     workspace, display, data_root = Workspace.open(data_dir), QuietDisplay(), default_data_root()
     tracking = Tracking(workspace.store)
     foundation = lay_foundation(spec, workspace, tracking, display, data_root)
-    sweep = open_sweep(spec, workspace, tracking, display, ThisMachine(workspace, data_root, WORKERS))
+    sweep = open_sweep(
+        spec, workspace, tracking=tracking, display=display, site=ThisMachine(workspace, data_root, WORKERS)
+    )
     seconds = engine_s(sweep, run_trial)
-    fids = {int(e.point["width"]): e.objectives[1] for e in sweep.ledger().values() if e.objectives}
+    fids = {int(e.point["width"]): e.objectives[1] for e in sweep.read_again().ledger.values() if e.objectives}
     model, _, number = foundation.teacher_version.partition("/")
     version = tracking.registry.version(model, number)
     assert version is not None, "the sweep stands on it"

@@ -33,10 +33,11 @@ from cluster import Share, TeamServer, team_server
 from gan import default_data_root
 from sweeps.display import LineDisplay
 from sweeps.driver.budget import Spending
-from sweeps.driver.phases import OpenSweep
+from sweeps.driver.open_sweep import OpenSweep
+from sweeps.driver.phases import Phases
 from sweeps.driver.runner import open_sweep
 from sweeps.driver.tune_scheduler import RungSurvival
-from sweeps.driver.tuning import run_trials
+from sweeps.driver.tuning import TrialsToRun, Watchers, run_trials
 from sweeps.driver.view import SweepView
 from sweeps.ledger.tracking import Tracking
 from sweeps.ledger.workspace import Workspace
@@ -194,14 +195,14 @@ def measure(arguments: argparse.Namespace, servers: Servers, folder: Path, save:
     spec, display = spec_of(arguments), LineDisplay(Console(stderr=True))
     site = ThisMachine(workspace, default_data_root(), arguments.at_once)
     tracking = Tracking(workspace.store)
-    sweep = open_sweep(spec, workspace, tracking, display, site)
+    sweep = open_sweep(spec, workspace, tracking=tracking, display=display, site=site)
     for name in ("workers", "driver"):
         (folder / name).mkdir()
     note_requests(folder / "driver")
     spending = Spending(spec.budget, spec.resources)
     view = WatchedView({spec.name: sweep.teacher_objectives}, spending)
-    queue = TimedQueue(spec.name, spec.phases, sweep.queue, view.phase)
-    rungs = sweep.rungs()
+    queue = TimedQueue(spec.name, spec.phases, Phases(sweep).queue, view.phase)
+    rungs = sweep.known.rungs()
     judge = TimedSurvival({spec.name: rungs} if rungs is not None else {})
     work = Replay(DATA, arguments.seconds_per_trial, folder / "workers")
     with site.session(), display.watch(view) as refresh:
@@ -215,7 +216,8 @@ def measure(arguments: argparse.Namespace, servers: Servers, folder: Path, save:
         view.on_end = on_end
         share = Share("scale", lambda: 1 / arguments.at_once) if arguments.fill == "at once" else None
         with share or nullcontext():
-            run_trials([sweep.context], [queue], site.need(spec.resources), view, refresh, spending, judge, work, share)
+            trials = TrialsToRun([sweep.context], [queue], site.need(spec.resources), judge, work, share)
+        run_trials(trials, Watchers(view, spending, refresh))
         readings.take(sum(view.counts.values()), view.counts)
     save({"windows": readings.windows, "end": after(sweep)})
 
@@ -225,8 +227,8 @@ def after(sweep: OpenSweep) -> dict[str, float]:
     found = {}
     for name, step in {
         "close": lambda: sweep.close("LOST", 0.0),
-        "read the ledger": sweep.ledger,
-        "judge the rungs again": sweep.rungs,
+        "read the ledger": lambda: sweep.read_again().ledger,
+        "judge the rungs again": lambda: sweep.known.rungs(),
     }.items():
         began, cpu = time.perf_counter(), time.process_time()
         step()

@@ -70,7 +70,9 @@ def measure(trials: int, kimg: float, cores: int, data_dir: Path) -> dict[str, A
     tracking = Tracking(workspace.store)
     foundation = lay_foundation(spec, workspace, tracking, display, data_root)
     before = bare_total_s(spec, foundation, 1)
-    sweep = open_sweep(spec, workspace, tracking, display, ThisMachine(workspace, data_root, cores))
+    sweep = open_sweep(
+        spec, workspace, tracking=tracking, display=display, site=ThisMachine(workspace, data_root, cores)
+    )
     wall = engine_s(sweep, run_trial, cores)
     bare = [before, bare_total_s(spec, foundation, 1)]
     side_by_side = bare_total_s(spec, foundation, cores)

@@ -16,7 +16,7 @@ from cluster import Share, TrialNeed, ray_session
 from gan import Compute, DistillationConfig, GeneratorConfig, Protocol
 from sweeps.driver.budget import Spending
 from sweeps.driver.tune_scheduler import RungSurvival
-from sweeps.driver.tuning import run_trials
+from sweeps.driver.tuning import TrialsToRun, Watchers, run_trials
 from sweeps.driver.view import SweepView
 from sweeps.ledger.folders import MountedTrials
 from sweeps.ledger.tracking import TrackingStore
@@ -60,7 +60,8 @@ def test_all_places_are_given_away_before_the_first_worker_has_started_and_none_
         contexts, scheduler = [_context(spec.name, tmp_path)], RungSurvival({})
         share = Share("alone", lambda: 1 / PLACES, ask=lambda driver, claim: PLACES)
         share.claim()
-        run_trials(contexts, [queue], TrialNeed(1.0), view, lambda: None, spending, scheduler, work, share)
+        trials = TrialsToRun(contexts, [queue], TrialNeed(1.0), scheduler, work, share)
+        run_trials(trials, Watchers(view, spending))
     assert view.counts == {"COMPLETED": PLACES}
     assert happened[: PLACES + 1] == ["asked"] * PLACES + ["began"]
 
@@ -91,7 +92,7 @@ def test_a_worker_that_ray_ends_for_want_of_memory_ends_its_trial_alone(
     queue = ListQueue(spec.name, [_job(1)], done=0)
     with ray_session(num_cpus=1):
         contexts, scheduler = [_context(spec.name, tmp_path)], RungSurvival({})
-        run_trials(contexts, [queue], TrialNeed(1.0), view, lambda: None, spending, scheduler, work)
+        run_trials(TrialsToRun(contexts, [queue], TrialNeed(1.0), scheduler, work), Watchers(view, spending))
     assert view.counts == {"OUT_OF_MEMORY": 1}
 
 

@@ -10,6 +10,7 @@ import yaml
 import sweeps
 from gan import default_data_root
 from sweeps.display import QuietDisplay
+from sweeps.driver.phases import Phases
 from sweeps.driver.runner import open_sweep
 from sweeps.ledger.tags import PARENT
 from sweeps.ledger.tracking import Tracking
@@ -116,7 +117,7 @@ def test_a_reproducible_search_asks_the_same_with_one_worker_as_with_three(
     tables = []
     for workers in (1, 3):
         folder = shutil.copytree(finished.data_dir, tmp_path / str(workers))  # with its teacher
-        tables.append(sweeps.run_sweep(spec, folder, workers).table)
+        tables.append(sweeps.run_sweep(spec, folder, workers=workers).table)
     one, three = (table.drop_columns(["run_id", "wall_s", "latency_ms"]).sort_by("trial") for table in tables)
     assert len(one) == 8
     assert one.equals(three), "spec and seed alone decide the whole table"
@@ -125,7 +126,14 @@ def test_a_reproducible_search_asks_the_same_with_one_worker_as_with_three(
 def test_what_is_taken_over_is_in_the_store_before_the_first_trial(data_dir: Path, another: sweeps.SweepSpec) -> None:
     workspace = Workspace.existing(data_dir)
     tracking = Tracking(workspace.store)
-    sweep = open_sweep(another, workspace, tracking, QuietDisplay(), ThisMachine(workspace, default_data_root(), 1))
-    sweep.queue("search")
-    assert sweep.taken > 0
-    assert sweep_table(tracking, "another").num_rows == sweep.taken
+    sweep = open_sweep(
+        another,
+        workspace,
+        tracking=tracking,
+        display=QuietDisplay(),
+        site=ThisMachine(workspace, default_data_root(), 1),
+    )
+    phases = Phases(sweep)
+    phases.queue("search")
+    assert phases.taken > 0
+    assert sweep_table(tracking, "another").num_rows == phases.taken

@@ -12,6 +12,7 @@ import sweeps.trial.worker
 from gan import DistillationConfig, Evaluator, GanError, GeneratorConfig, Metrics, default_data_root
 from gan.digests import value_digest
 from sweeps.display import QuietDisplay
+from sweeps.driver.phases import Phases
 from sweeps.driver.runner import open_sweep
 from sweeps.driver.tune_config import jobs_of
 from sweeps.driver.tune_searcher import QueueSearcher
@@ -134,8 +135,8 @@ def test_what_goes_wrong_with_one_ends_that_one_alone(
     spec, workspace = grid(3), Workspace.open(tmp_path)
     tracking, reports = Tracking(workspace.store), []
     site = ThisMachine(workspace, default_data_root(), 1)
-    sweep = open_sweep(spec, workspace, tracking, QuietDisplay(), site)
-    queue = PhaseQueue(spec.name, ["search"], sweep.queue, lambda *args: None)
+    sweep = open_sweep(spec, workspace, tracking=tracking, display=QuietDisplay(), site=site)
+    queue = PhaseQueue(spec.name, ["search"], Phases(sweep).queue, lambda *args: None)
     jobs = queue.next_fused()
     assert not isinstance(jobs, Nothing)
     measure, measured = Evaluator.evaluate, []

@@ -1,0 +1,75 @@
+"""A sweep under way on one data set: what it stands on, and what is known of it."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import analysis
+from sweeps.driver.known import Known
+from sweeps.ledger.delivery import Delivery
+from sweeps.ledger.folders import TrialStorage
+from sweeps.ledger.records import Objectives
+from sweeps.ledger.snapshot import TrialReader
+from sweeps.ledger.tracking import Tracking
+from sweeps.models.foundation import Foundation
+from sweeps.spec.sweep import SweepSpec
+from sweeps.trial.log import TrialContext, close_running
+
+
+@dataclass(frozen=True)
+class SweepBasis:
+    """What a sweep stands on: its specification and models, its parent run, and where its files are."""
+
+    spec: SweepSpec
+    foundation: Foundation
+    tracking: Tracking
+    parent_run_id: str
+    folder: Path
+    trials: TrialStorage
+
+    def context(self) -> TrialContext:
+        """Returns what all its trials share."""
+        spec, foundation = self.spec, self.foundation
+        return TrialContext(
+            sweep=spec.name,
+            parent_run_id=self.parent_run_id,
+            store=self.tracking.store,
+            dataset=spec.dataset.name,
+            compute=spec.resources.compute,
+            protocol=foundation.protocol,
+            materials=foundation.materials,
+            teacher_version=foundation.teacher_version,
+            teacher_parameters=foundation.teacher.parameters,
+            rungs_kimg=spec.evaluation.rungs_kimg,
+            trials=self.trials,
+        )
+
+
+class OpenSweep:
+    """A sweep whose parent run is open. `known` is what the last reading of its trials gave."""
+
+    def __init__(self, basis: SweepBasis) -> None:
+        self.basis, self.spec, self.folder, self.parent_run_id = basis, basis.spec, basis.folder, basis.parent_run_id
+        self.context, self.delivery = basis.context(), Delivery(basis.tracking.store, basis.parent_run_id)
+        names = basis.spec.search.objectives
+        self._reader = TrialReader(basis.tracking, basis.parent_run_id, basis.trials, names=names)
+        self._shared = basis.foundation.shared_tags(basis.spec)
+        self.known = Known(self.spec, self._shared, self._reader.read())
+
+    def read_again(self) -> Known:
+        """Returns what is known now: from the journals and what the store said last, while it is away."""
+        self.known = Known(self.spec, self._shared, self._reader.read_again())
+        return self.known
+
+    @property
+    def teacher_objectives(self) -> Objectives:
+        """The teacher's (parameters, fid)."""
+        foundation = self.basis.foundation
+        return float(foundation.teacher.parameters), foundation.teacher_metrics.fid
+
+    def close(self, state: str, patience_s: float) -> int:
+        """End whatever still counts as running, and deliver. Returns of how many trials something is undelivered.
+
+        To be called when the workers are gone, so that nothing else writes to a journal.
+        """
+        close_running(self.basis.trials, analysis.TrialState(state))
+        return self.delivery.deliver_all(self.basis.trials, patience_s)

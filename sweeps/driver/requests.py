@@ -1,0 +1,41 @@
+"""The crossing from search to domain: a point of a sweep's space as a trial."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sweeps.models.foundation import Foundation
+from sweeps.spec.space import Value
+from sweeps.spec.sweep import PhaseName, SweepSpec
+from sweeps.trial.request import TrialRequest
+
+
+@dataclass(frozen=True)
+class Requests:
+    """What a sweep on its foundation asks of a worker for a point."""
+
+    spec: SweepSpec
+    foundation: Foundation
+
+    def student(self, point: Mapping[str, Value], phase: PhaseName = "search") -> TrialRequest:
+        """Returns the distillation of the point's student."""
+        recipe, fused = self.spec.recipe(point), self.spec.fused(phase)
+        return self._request(point, phase=phase, distillation=recipe, fused=fused)
+
+    def baseline(self, twin: Mapping[str, Value]) -> TrialRequest:
+        """Returns the training from scratch of the student `twin`."""
+        return self._request(twin, phase="baseline", training=self.spec.baseline.training)
+
+    def _request(self, point: Mapping[str, Any], **what: Any) -> TrialRequest:
+        foundation, spec = self.foundation, self.spec
+        width, depth = int(point["width"]), int(point["depth"])
+        return TrialRequest(
+            architecture=spec.student_architecture(width, depth, point.get("block", "dcgan")),
+            seed=int(point.get("seed", spec.student_seeds[0])),
+            teacher_digest=foundation.teacher.weights_digest,
+            pool_digest=foundation.pool_digest,
+            protocol_digest=foundation.protocol.digest,
+            threads=spec.resources.cpus_per_trial,
+            compute=spec.resources.compute,
+            **what,
+        )
