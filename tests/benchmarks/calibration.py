@@ -1,6 +1,6 @@
 """Whether the interval of the compression limit holds what it promises, on curves whose limit is known.
 
-    python tests/benchmarks/calibration.py [--repetitions 1000] [--seed 0] [--out FILE.json] [--figure FILE.png]
+    python -m tests.benchmarks.calibration [--repetitions 1000] [--seed 0] [--out FILE.json] [--figure FILE.png]
 
 Students of several sizes over a factor of 30 in parameters, several seeds each, log quality = a known curve + noise.
 The limit lies at random in the middle of the range, unless the scenario says otherwise. For each scenario the share
@@ -29,12 +29,12 @@ import pyarrow as pa
 from matplotlib.figure import Figure
 from rich.console import Console
 from rich.table import Table
-from rivals import bootstrap_interval, fieller_interval
-from surfaces import BELOW_THE_KNOT, RANGE, SHAPES, Floats, Scenario, scenarios
 
 from analysis import LimitRule, compression_limit, read_table, trial_table
 from analysis.limit.break_point import Corner, find_corner
 from analysis.limit.crossing import crossing_interval
+from tests.benchmarks.rivals import bootstrap_interval, fieller_interval
+from tests.benchmarks.surfaces import BELOW_THE_KNOT, RANGE, SHAPES, Floats, Scenario, scenarios
 
 Ends = tuple[float | None, float | None]
 

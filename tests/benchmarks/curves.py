@@ -1,6 +1,6 @@
 """Record the learning curves on which searches are compared.
 
-    python tests/benchmarks/curves.py --data-dir curves-data [--out tests/data/curves.parquet]
+    python -m tests.benchmarks.curves --data-dir curves-data [--out tests/data/curves.parquet]
 
 Runs the sweep in curves.yaml (about an hour on 2 cores, or goes on where it was cut off) and
 writes one row for each rung of each trial: the student, its seed, kimg, parameters and FID.

@@ -1,6 +1,6 @@
 """What the engine costs: trials that do nothing, against plain Ray Tune with OptunaSearch in the same run.
 
-    python tests/benchmarks/engine.py [--trials 200] [--runs 3] [--asks] [--out engine.json]
+    python -m tests.benchmarks.engine [--trials 200] [--runs 3] [--asks] [--out engine.json]
 
 Both search the same space with TPE, two trials at once, each trial reporting twice. Ours keeps its whole ledger:
 journals, study on disk, and one MLflow run per trial in an SQLite store. The time is from the first trial's start

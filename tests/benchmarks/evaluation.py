@@ -1,6 +1,6 @@
 """Seconds of a FID, against torch-fidelity and, where they are installed, pytorch-fid and clean-fid.
 
-    python tests/benchmarks/evaluation.py [--samples 10000] [--features 64 2048] [--runs 3] [--out evaluation.json]
+    python -m tests.benchmarks.evaluation [--samples 10000] [--features 64 2048] [--runs 3] [--out evaluation.json]
 
 Features are apart from statistics. The extractor is a classifier of the digits with so many features; both read the
 same uint8 images, 512 at a time. From features to FID, real statistics are known beforehand, as they are in a sweep:
@@ -20,7 +20,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import torch
-from naive_sweep import Images
 from rich.console import Console
 from rich.table import Table
 from torch import Tensor
@@ -32,6 +31,7 @@ from gan import Classifier, ClassifierConfig
 from gan.features import extract
 from gan.images import to_unit_range
 from gan.metrics import FeatureStatistics, fid
+from tests.benchmarks.naive_sweep import Images
 
 Floats = npt.NDArray[np.float32]
 Fid = Callable[[Floats], float]  # of generated features, real statistics being known

@@ -1,6 +1,6 @@
 """Seconds and peak memory of a frontier and its hypervolume over a big trial table.
 
-    python tests/benchmarks/frontier.py --rows 1000000 --out frontier.json
+    python -m tests.benchmarks.frontier --rows 1000000 --out frontier.json
 
 Each measurement is a process of its own that makes a table of the whole schema, then times `pareto_frontier` and
 `hypervolume`. Peak memory is the whole process's, the table included. `few`: sizes and metrics at random, so that few

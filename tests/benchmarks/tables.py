@@ -1,6 +1,6 @@
 """Rows per second of the analysis: read, frontier, limit, findings, and page, of big trial tables.
 
-    python tests/benchmarks/tables.py [--rows 10000 100000 1000000] [--runs 3] [--out tables.json]
+    python -m tests.benchmarks.tables [--rows 10000 100000 1000000] [--runs 3] [--out tables.json]
 
 The rows are those of a recorded sweep of the digits, many times over with noise: its few students with a seed of its
 own for each trial, and, as a search of a continuous weight has them, a student of its own for each. Findings are
