@@ -66,7 +66,8 @@ INTERVALS: dict[str, Callable[[Floats, Floats, np.random.Generator], Ends]] = di
 def measure(scenario: Scenario, repetitions: int, seed: int) -> dict[str, Any]:
     """Coverage and median width of every method."""
     rng = np.random.default_rng([seed, scenarios().index(scenario)])
-    x, hits, widths = scenario.log_sizes, dict.fromkeys(METHODS, 0), {name: [] for name in METHODS}
+    x, hits = scenario.log_sizes, dict.fromkeys(METHODS, 0)
+    widths: dict[str, list[float]] = {name: [] for name in METHODS}
     for _ in range(repetitions):
         limit, values = scenario.draw(rng)
         for name, interval in INTERVALS.items():
@@ -100,7 +101,7 @@ def measure_whole(scenario: Scenario, repetitions: int, seed: int) -> dict[str, 
 
 def _table(pattern: dict[str, Any], log_sizes: Floats, values_SK: Floats) -> pa.Table:
     """Rows of a sweep: the first seed is the search's, the others confirm."""
-    rows = []
+    rows: list[dict[str, Any]] = []
     for number, log_size in enumerate(log_sizes, start=1):
         for seed, value in enumerate(values_SK[:, number - 1]):
             phase = "confirm" if seed else "search"

@@ -50,7 +50,7 @@ def export(data_dir: Path) -> pa.Table:
     for found in stored_records(tracking, parent.info.run_id).values():
         if found.state != "COMPLETED" or found.tags[PHASE] != "search":
             continue
-        student = {name: int(found.params[name]) for name in ("width", "depth", "seed")}
+        student: dict[str, int | float | str] = {name: int(found.params[name]) for name in ("width", "depth", "seed")}
         student |= {"block": found.params["block"], "gan_weight": float(found.params["gan_weight"])}
         for metric in tracking.client.get_metric_history(found.run_id, "fid"):
             place = {"parameters": int(found.metrics["parameters"]), "kimg": float(metric.step), "fid": metric.value}

@@ -181,7 +181,7 @@ def ask_ms(sampler: str, size: int) -> list[float]:
     domains, draw = spec.domains(), optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
     with tempfile.TemporaryDirectory() as folder:
         study = open_study(spec, open_storage(Path(folder)))
-        trials = []
+        trials: list[optuna.trial.FrozenTrial] = []
         for _ in range(size):
             params = draw.ask(distributions(domains)).params
             values = costs_of(_architecture(params))["parameters"], 1e5 / params["width"] * (1 + params["gan_weight"])
@@ -207,9 +207,15 @@ def _architecture(point: Any) -> GeneratorConfig:
 
 def _request_of(point: Any) -> TrialRequest:
     recipe = DistillationConfig(kimg=1.0, gan_weight=float(point["gan_weight"]))
-    digests = dict.fromkeys(("teacher_digest", "pool_digest", "protocol_digest"), "none")
     return TrialRequest(
-        phase="search", architecture=_architecture(point), distillation=recipe, seed=0, threads=1, **digests
+        phase="search",
+        architecture=_architecture(point),
+        distillation=recipe,
+        seed=0,
+        threads=1,
+        teacher_digest="none",
+        pool_digest="none",
+        protocol_digest="none",
     )
 
 

@@ -12,7 +12,7 @@ import importlib.util
 import json
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -103,7 +103,7 @@ def extractions(features: int) -> dict[str, Callable[[Tensor], Floats]]:
     return {"ganlimit": lambda images: extract(classifier, images)[0], "torch-fidelity": theirs}
 
 
-def in_turn(runs: int, actions: dict[str, Callable[[], Any]]) -> dict[str, tuple[list[float], Any]]:
+def in_turn(runs: int, actions: Mapping[str, Callable[[], Any]]) -> dict[str, tuple[list[float], Any]]:
     """Seconds of each, `runs` times one after another in turn, and what it found; a first time is not counted."""
     times: dict[str, list[float]] = {name: [] for name in actions}
     found = {name: action() for name, action in actions.items()}

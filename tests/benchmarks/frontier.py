@@ -39,7 +39,7 @@ def main() -> None:
         return
     found = {}
     for case in CASES:
-        command = [sys.executable, __file__, "--rows", str(arguments.rows), "--case", case]
+        command = [sys.executable, "-m", "tests.benchmarks.frontier", "--rows", str(arguments.rows), "--case", case]
         found[case] = json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
         print(
             f"{case}: {arguments.rows:,} rows, {found[case]['frontier_rows']:,} on the frontier: frontier "

@@ -98,7 +98,7 @@ class Reader:
 
     def read(self, stored: list["ray.ObjectRef[TeacherPool]"]) -> bool:
         def fetch() -> TeacherPool:
-            return ray.get(stored[0])  # type: ignore[no-any-return]
+            return ray.get(stored[0])
 
         self._before, self._pool = before_and_pool(fetch)
         return True

@@ -95,8 +95,10 @@ def _measure(
 
 
 def _export(data_dir: Path) -> None:
-    command = [sys.executable, "-m", "sweeps.cli", "export", NAME, "--out", data_dir / "table.parquet"]
-    subprocess.run([*command, "--data-dir", data_dir], check=True, stdout=subprocess.DEVNULL)
+    command = [sys.executable, "-m", "sweeps.cli", "export", NAME]
+    subprocess.run(
+        [*command, "--out", data_dir / "table.parquet", "--data-dir", data_dir], check=True, stdout=subprocess.DEVNULL
+    )
 
 
 def _timed(work: Callable[[], Any]) -> tuple[float, Any]:

@@ -88,7 +88,7 @@ def note_requests(folder: Path) -> None:
         return answer
 
     noted_send.noted = True  # type: ignore[attr-defined]
-    requests.Session.send = noted_send  # type: ignore[assignment]
+    requests.Session.send = noted_send  # type: ignore[method-assign]
 
 
 def endpoint_of(request: requests.PreparedRequest) -> str:

@@ -15,7 +15,7 @@ import json
 import os
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -221,12 +221,13 @@ def measure(arguments: argparse.Namespace, servers: Servers, folder: Path, save:
 
 def after(sweep: OpenSweep) -> dict[str, float]:
     """Seconds of what a driver does once when its trials have ended, and when the same sweep is gone on with."""
-    found = {}
-    for name, step in {
+    found: dict[str, float] = {}
+    steps: dict[str, Callable[[], object]] = {
         "close": lambda: sweep.close("LOST", 0.0),
         "read the ledger": sweep.ledger,
         "judge the rungs again": sweep.rungs,
-    }.items():
+    }
+    for name, step in steps.items():
         began, cpu = time.perf_counter(), time.process_time()
         step()
         found |= {f"{name}_s": time.perf_counter() - began, f"{name}_cpu_s": time.process_time() - cpu}

@@ -76,7 +76,7 @@ class Ways:
 
         def step(student: Generator, adam: torch.optim.Adam) -> None:
             adam.zero_grad()
-            F.mse_loss(student(latents_BL), teacher_BCHW).backward()  # type: ignore[no-untyped-call]
+            F.mse_loss(student(latents_BL), teacher_BCHW).backward()
             adam.step()
 
         works: dict[str, Work] = {}

@@ -1,0 +1,1 @@
+"""What measures speed, each a command: python -m tests.benchmarks.NAME. See README.md."""
