@@ -19,9 +19,9 @@ def require_object_store(destination: str) -> None:
         return
     if importlib.util.find_spec("boto3") is None:
         raise ClusterError("Artifacts in S3 need boto3", "none", "Run pip install 'ganlimit[team]'.")
-    import boto3  # type: ignore[import-untyped]
-    from botocore.config import Config  # type: ignore[import-untyped]
-    from botocore.exceptions import BotoCoreError, ClientError  # type: ignore[import-untyped]
+    import boto3
+    from botocore.config import Config
+    from botocore.exceptions import BotoCoreError, ClientError
 
     place = urlparse(destination)
     settings = Config(connect_timeout=TIMEOUT_S, read_timeout=TIMEOUT_S, retries={"total_max_attempts": 2})

@@ -3,7 +3,7 @@
 import importlib.metadata
 import os
 import platform
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -31,6 +31,7 @@ from sweeps.spec.models import InceptionSpec
 from sweeps.spec.sweep import SweepSpec, need_of
 
 HERE, INCEPTION = "this machine", "Inception's weights"
+TEAM = "team"  # the extra of a team's tracking server, of which only what is installed must fit
 INSTALL = "Run: pip install ganlimit -c constraints.txt"
 
 
@@ -68,10 +69,9 @@ def packages_check() -> Check:
     except importlib.metadata.PackageNotFoundError:
         return Check(HERE, "packages", "ganlimit is not installed", INSTALL)
     wanted = [Requirement(text) for text in requirements]
-    needed = [
-        requirement for requirement in wanted if not requirement.marker or requirement.marker.evaluate({"extra": ""})
-    ]
-    wrong = [problem for problem in map(_unmet, needed) if problem]
+    needed = _required(wanted)
+    of_team = [requirement for requirement in _required(wanted, TEAM) if _installed(requirement)]
+    wrong = [problem for problem in map(_unmet, dict.fromkeys([*needed, *of_team])) if problem]
     python, expected = platform.python_version(), about["Requires-Python"] or ""
     if python not in SpecifierSet(expected):
         wrong = [f"python {python} instead of {expected}", *wrong]
@@ -96,14 +96,25 @@ def teacher_checks(specs: Sequence[SweepSpec], workspace: Workspace) -> list[Che
     return [_teacher(spec, workspace) for spec in specs]
 
 
+def _required(requirements: Iterable[Requirement], extra: str = "") -> list[Requirement]:
+    """Returns what is required here without any extra, or with one, that of no extra included."""
+    return [each for each in requirements if each.marker is None or each.marker.evaluate({"extra": extra})]
+
+
 def _unmet(requirement: Requirement) -> str | None:
-    try:
-        version = importlib.metadata.version(requirement.name)
-    except importlib.metadata.PackageNotFoundError:
+    version = _installed(requirement)
+    if version is None:
         return f"{requirement.name} missing"
     if requirement.specifier.contains(version, prereleases=True):
         return None
     return f"{requirement.name} {version} instead of {requirement.specifier}"
+
+
+def _installed(requirement: Requirement) -> str | None:
+    try:
+        return importlib.metadata.version(requirement.name)
+    except importlib.metadata.PackageNotFoundError:
+        return None
 
 
 def _gpus() -> Check:

@@ -10,7 +10,7 @@ from gan.networks.cost import count_parameters, mac_g
 from gan.networks.dcgan import BlockName, GeneratorConfig
 from sweeps.spec.space import AnyDomain, Domain, FixedDomain, FloatDomain, Value
 
-MOST_TRIALS_OF_GP = 500  # python tests/benchmarks/engine.py --asks --samplers gp
+MOST_TRIALS_OF_GP = 500  # python -m tests.benchmarks.engine --asks --samplers gp
 
 Seed = Annotated[int, Field(ge=0, lt=2**31)]
 

@@ -1,6 +1,6 @@
 """Whether the interval of the compression limit holds what it promises, on curves whose limit is known.
 
-    python tests/benchmarks/calibration.py [--repetitions 1000] [--seed 0] [--out FILE.json] [--figure FILE.png]
+    python -m tests.benchmarks.calibration [--repetitions 1000] [--seed 0] [--out FILE.json] [--figure FILE.png]
 
 Students of several sizes over a factor of 30 in parameters, several seeds each, log quality = a known curve + noise.
 The limit lies at random in the middle of the range, unless the scenario says otherwise. For each scenario the share
@@ -29,12 +29,12 @@ import pyarrow as pa
 from matplotlib.figure import Figure
 from rich.console import Console
 from rich.table import Table
-from rivals import bootstrap_interval, fieller_interval
-from surfaces import BELOW_THE_KNOT, RANGE, SHAPES, Floats, Scenario, scenarios
 
 from analysis import LimitRule, TrialState, compression_limit, read_table, trial_table
 from analysis.limit.break_point import Corner, find_corner
 from analysis.limit.crossing import crossing_interval
+from tests.benchmarks.rivals import bootstrap_interval, fieller_interval
+from tests.benchmarks.surfaces import BELOW_THE_KNOT, RANGE, SHAPES, Floats, Scenario, scenarios
 
 Ends = tuple[float | None, float | None]
 
@@ -66,7 +66,8 @@ INTERVALS: dict[str, Callable[[Floats, Floats, np.random.Generator], Ends]] = di
 def measure(scenario: Scenario, repetitions: int, seed: int) -> dict[str, Any]:
     """Coverage and median width of every method."""
     rng = np.random.default_rng([seed, scenarios().index(scenario)])
-    x, hits, widths = scenario.log_sizes, dict.fromkeys(METHODS, 0), {name: [] for name in METHODS}
+    x, hits = scenario.log_sizes, dict.fromkeys(METHODS, 0)
+    widths: dict[str, list[float]] = {name: [] for name in METHODS}
     for _ in range(repetitions):
         limit, values = scenario.draw(rng)
         for name, interval in INTERVALS.items():
@@ -100,7 +101,7 @@ def measure_whole(scenario: Scenario, repetitions: int, seed: int) -> dict[str, 
 
 def _table(pattern: dict[str, Any], log_sizes: Floats, values_SK: Floats) -> pa.Table:
     """Rows of a sweep: the first seed is the search's, the others confirm."""
-    rows = []
+    rows: list[dict[str, Any]] = []
     for number, log_size in enumerate(log_sizes, start=1):
         for seed, value in enumerate(values_SK[:, number - 1]):
             phase = "confirm" if seed else "search"

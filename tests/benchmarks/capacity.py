@@ -37,10 +37,11 @@ class Capacity:
 
 def capacities(windows: list[Window]) -> list[Capacity]:
     """Of driver, tracking server and database over `windows`, the one that is exhausted first at the head."""
-    trials = sum(window["trials"] for window in windows)
+    trials: int = sum(window["trials"] for window in windows)
 
     def cpu_ms(process: str) -> float:
-        return 1000 * sum(w["processes"].get(process, {}).get("cpu_s", 0.0) for w in windows) / trials
+        cpu_s: float = sum(w["processes"].get(process, {}).get("cpu_s", 0.0) for w in windows)
+        return 1000 * cpu_s / trials
 
     waiting_ms = sum(waiting(w) * w["trials"] for w in windows) / trials
     parts = {"driver": "driver", "MLflow server": "mlflow", "PostgreSQL": "postgres"}
@@ -64,12 +65,14 @@ def _span(windows: list[Window]) -> str:
 def waiting(window: Window) -> float:
     """Milliseconds a trial for which the driver's loop waits for the tracking server, at the median latency."""
     asked = window["requests"]["driver"].values()
-    return sum(e["count"] * e["wall_ms_median"] for e in asked if e["count"]) / window["trials"]
+    wall_ms: float = sum(e["count"] * e["wall_ms_median"] for e in asked if e["count"])
+    return wall_ms / int(window["trials"])
 
 
 def requests_a_trial(window: Window) -> float:
     """How many requests the tracking server had for each trial, of workers and driver."""
-    return sum(e["count"] for who in window["requests"].values() for e in who.values()) / window["trials"]
+    count: int = sum(e["count"] for who in window["requests"].values() for e in who.values())
+    return count / int(window["trials"])
 
 
 def print_tables(runs: Mapping[str, Any], console: Console) -> None:

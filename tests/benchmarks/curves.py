@@ -1,6 +1,6 @@
 """Record the learning curves on which searches are compared.
 
-    python tests/benchmarks/curves.py --data-dir curves-data [--out tests/data/curves.parquet]
+    python -m tests.benchmarks.curves --data-dir curves-data [--out tests/data/curves.parquet]
 
 Runs the sweep in curves.yaml (about an hour on 2 cores, or goes on where it was cut off) and
 writes one row for each rung of each trial: the student, its seed, kimg, parameters and FID.
@@ -50,7 +50,7 @@ def export(data_dir: Path) -> pa.Table:
     for found in stored_records(tracking, parent.info.run_id).values():
         if found.state != "COMPLETED" or found.tags[PHASE] != "search":
             continue
-        student = {name: int(found.params[name]) for name in ("width", "depth", "seed")}
+        student: dict[str, int | float | str] = {name: int(found.params[name]) for name in ("width", "depth", "seed")}
         student |= {"block": found.params["block"], "gan_weight": float(found.params["gan_weight"])}
         for metric in tracking.client.get_metric_history(found.run_id, "fid"):
             place = {"parameters": int(found.metrics["parameters"]), "kimg": float(metric.step), "fid": metric.value}

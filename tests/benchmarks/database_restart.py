@@ -1,6 +1,6 @@
 """What clients of a tracking server lose when its PostgreSQL is stopped and started again.
 
-    python tests/benchmarks/database_restart.py [--down 0 1 5 15] [--out restart.json]
+    python -m tests.benchmarks.database_restart [--down 0 1 5 15] [--out restart.json]
 
 While a client logs one metric after the other, the database is away once for each of these seconds (0 is a
 restart). Beside it a client that tries nothing again counts the statuses. Once with MLflow's own number of retries
@@ -10,7 +10,6 @@ restart). Beside it a client that tries nothing again counts the statuses. Once 
 import argparse
 import http.client
 import json
-import sys
 import tempfile
 import threading
 import time
@@ -24,9 +23,7 @@ from rich.console import Console
 from rich.table import Table
 
 from cluster import tracking_server
-
-sys.path.append(str(Path(__file__).parents[1] / "cluster"))
-from servers import PostgresServer, free_port, postgres
+from tests.cluster.servers import PostgresServer, free_port, postgres
 
 RETRIES = (2, 7)
 BEFORE_S, AFTER_S = 1.0, 2.0

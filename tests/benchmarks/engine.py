@@ -1,6 +1,6 @@
 """What the engine costs: trials that do nothing, against plain Ray Tune with OptunaSearch in the same run.
 
-    python tests/benchmarks/engine.py [--trials 200] [--runs 3] [--asks] [--out engine.json]
+    python -m tests.benchmarks.engine [--trials 200] [--runs 3] [--asks] [--out engine.json]
 
 Both search the same space with TPE, two trials at once, each trial reporting twice. Ours keeps its whole ledger:
 journals, study on disk, and one MLflow run per trial in an SQLite store. The time is from the first trial's start
@@ -183,7 +183,7 @@ def ask_ms(sampler: str, size: int) -> list[float]:
     domains, draw = spec.domains(), optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
     with tempfile.TemporaryDirectory() as folder:
         study = open_study(spec, open_storage(Path(folder)))
-        trials = []
+        trials: list[optuna.trial.FrozenTrial] = []
         for _ in range(size):
             params = draw.ask(distributions(domains)).params
             values = costs_of(_architecture(params))["parameters"], 1e5 / params["width"] * (1 + params["gan_weight"])
@@ -209,9 +209,15 @@ def _architecture(point: Any) -> GeneratorConfig:
 
 def _request_of(point: Any) -> TrialRequest:
     recipe = DistillationConfig(kimg=1.0, gan_weight=float(point["gan_weight"]))
-    digests = dict.fromkeys(("teacher_digest", "pool_digest", "protocol_digest"), "none")
     return TrialRequest(
-        phase="search", architecture=_architecture(point), distillation=recipe, seed=0, threads=1, **digests
+        phase="search",
+        architecture=_architecture(point),
+        distillation=recipe,
+        seed=0,
+        threads=1,
+        teacher_digest="none",
+        pool_digest="none",
+        protocol_digest="none",
     )
 
 

@@ -1,6 +1,6 @@
 """Seconds of a FID, against torch-fidelity and, where they are installed, pytorch-fid and clean-fid.
 
-    python tests/benchmarks/evaluation.py [--samples 10000] [--features 64 2048] [--runs 3] [--out evaluation.json]
+    python -m tests.benchmarks.evaluation [--samples 10000] [--features 64 2048] [--runs 3] [--out evaluation.json]
 
 Features are apart from statistics. The extractor is a classifier of the digits with so many features; both read the
 same uint8 images, 512 at a time. From features to FID, real statistics are known beforehand, as they are in a sweep:
@@ -12,7 +12,7 @@ import importlib.util
 import json
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import torch
-from naive_sweep import Images
 from rich.console import Console
 from rich.table import Table
 from torch import Tensor
@@ -32,6 +31,7 @@ from gan import Classifier, ClassifierConfig
 from gan.images import to_unit_range
 from gan.measuring.features import extract
 from gan.measuring.metrics import FeatureStatistics, fid
+from tests.benchmarks.naive_sweep import Images
 
 Floats = npt.NDArray[np.float32]
 Fid = Callable[[Floats], float]  # of generated features, real statistics being known
@@ -103,7 +103,7 @@ def extractions(features: int) -> dict[str, Callable[[Tensor], Floats]]:
     return {"ganlimit": lambda images: extract(classifier, images)[0], "torch-fidelity": theirs}
 
 
-def in_turn(runs: int, actions: dict[str, Callable[[], Any]]) -> dict[str, tuple[list[float], Any]]:
+def in_turn(runs: int, actions: Mapping[str, Callable[[], Any]]) -> dict[str, tuple[list[float], Any]]:
     """Seconds of each, `runs` times one after another in turn, and what it found; a first time is not counted."""
     times: dict[str, list[float]] = {name: [] for name in actions}
     found = {name: action() for name, action in actions.items()}

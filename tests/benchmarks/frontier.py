@@ -1,6 +1,6 @@
 """Seconds and peak memory of a frontier and its hypervolume over a big trial table.
 
-    python tests/benchmarks/frontier.py --rows 1000000 --out frontier.json
+    python -m tests.benchmarks.frontier --rows 1000000 --out frontier.json
 
 Each measurement is a process of its own that makes a table of the whole schema, then times `pareto_frontier` and
 `hypervolume`. Peak memory is the whole process's, the table included. `few`: sizes and metrics at random, so that few
@@ -39,7 +39,7 @@ def main() -> None:
         return
     found = {}
     for case in CASES:
-        command = [sys.executable, __file__, "--rows", str(arguments.rows), "--case", case]
+        command = [sys.executable, "-m", "tests.benchmarks.frontier", "--rows", str(arguments.rows), "--case", case]
         found[case] = json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
         print(
             f"{case}: {arguments.rows:,} rows, {found[case]['frontier_rows']:,} on the frontier: frontier "

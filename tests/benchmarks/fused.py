@@ -1,6 +1,6 @@
 """What it saves to distil several students in one process: seconds of a student in each, alone and fused.
 
-    python tests/benchmarks/fused.py [--image-sizes 16 32 64] [--widths 2 8] [--fused 2 4 8] [--device cpu] [--out FILE]
+    python -m tests.benchmarks.fused [--image-sizes 16 32 64] [--widths 2 8] [--fused 2 4 8] [--device cpu] [--out FILE]
 
 Digits at 16x16, coloured shapes above; with and without a critic of width 8. On one thread, on the images of an
 untrained teacher; alone and each number of students in turn, several times, medians of the ratios. On a GPU also how
@@ -19,7 +19,6 @@ from typing import Any
 import torch
 from rich.console import Console
 from rich.table import Table
-from works import images_per_s, pool_of, shapes, title_of
 
 from gan import (
     AdversarialConfig,
@@ -33,6 +32,7 @@ from gan import (
     distill_fused,
     load_dataset,
 )
+from tests.benchmarks.works import images_per_s, pool_of, shapes, title_of
 
 CRITIC = AdversarialConfig(critic=CriticConfig(width=8))
 TEACHER_WIDTH, LATENT_SIZE, BATCH = 8, 64, 64

@@ -1,6 +1,6 @@
 """How much of a device's own ceiling distillation, teacher training and FID use: alone, and with trials packed.
 
-    python tests/benchmarks/gpu.py --device cuda --precision bfloat16 --channels-last --out gpu.json
+    python -m tests.benchmarks.gpu --device cuda --precision bfloat16 --channels-last --out gpu.json
 
 For students of several sizes images per second of one trial, and of as many at once as `resources.trials_per_gpu: auto`
 would choose; for the teacher and FID of one. Beside them the share of the FLOPs and of the bytes per second that the
@@ -19,19 +19,8 @@ from functools import partial
 from pathlib import Path
 
 import torch
-from ceilings import Amount, ceiling_of, count
 from rich.console import Console
 from rich.table import Table
-from works import (
-    FID_SAMPLES,
-    architecture,
-    evaluator_of,
-    images_per_s,
-    pool_of,
-    saved_classifier,
-    shapes,
-    title_of,
-)
 
 from gan import (
     ClassifierConfig,
@@ -53,6 +42,17 @@ from sweeps.models.extractors import ExtractorFiles
 from sweeps.models.materials import MaterialFiles
 from sweeps.planning.packing import Load, Packing, device_name
 from sweeps.planning.packing_measurement import measure_packing
+from tests.benchmarks.ceilings import Amount, ceiling_of, count
+from tests.benchmarks.works import (
+    FID_SAMPLES,
+    architecture,
+    evaluator_of,
+    images_per_s,
+    pool_of,
+    saved_classifier,
+    shapes,
+    title_of,
+)
 
 BATCH, FLOAT32 = 64, "float32"
 

@@ -1,6 +1,6 @@
 """Memory of one trial on data of CIFAR-10's size, beyond the mapped pool and data set.
 
-    python tests/benchmarks/memory.py --out memory.json
+    python -m tests.benchmarks.memory --out memory.json
 
 50,000 training images of 32x32 in a mapped cache, a pool of 50,000, a joint distillation and a whole measurement of
 10,000 samples. Anonymous memory is what the process has for itself; pages of mapped files are shared by all trials.

@@ -1,6 +1,6 @@
 """Trials per hour against a sweep written by hand, naive_sweep.py: same students, budget, evaluations and teacher.
 
-    python tests/benchmarks/naive.py [--teacher-widths 64 306 594] [--kimg 40] [--runs 1] [--out naive.json]
+    python -m tests.benchmarks.naive [--teacher-widths 64 306 594] [--kimg 40] [--runs 1] [--out naive.json]
 
 Two trials at once on one thread each, in one go for each teacher: ours and the other one in turn, the other one as Ray
 Tune has it by default and with reuse_actors=True. The time is from the first trial's start to the last one's end, so
@@ -19,8 +19,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from engine import WORKERS, Clock, engine_s
-from naive_sweep import sweep as naive_sweep
 from rich.console import Console
 from rich.table import Table
 
@@ -36,6 +34,8 @@ from sweeps.models.foundation import lay_foundation
 from sweeps.models.materials import MaterialFiles
 from sweeps.site.site import ThisMachine
 from sweeps.trial.worker import run_trial
+from tests.benchmarks.engine import WORKERS, Clock, engine_s
+from tests.benchmarks.naive_sweep import sweep as naive_sweep
 
 POOL_SAMPLE = 1024
 OURS = "ganlimit"

@@ -53,7 +53,7 @@ def train(config: dict[str, Any]) -> None:
             target = teacher(latents)
         loss = F.mse_loss(student(latents), target)
         adam.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         adam.step()
         schedule.step()
         update(average, student, decay=0.5 ** (batch / 1000 / min(HALFLIFE_KIMG, step * batch / 1000 / 20)))
@@ -68,8 +68,8 @@ def train(config: dict[str, Any]) -> None:
 def update(average: torch.nn.Module, student: torch.nn.Module, decay: float) -> None:
     for mean, weight in zip(average.parameters(), student.parameters(), strict=True):
         mean.lerp_(weight, 1 - decay)
-    for mean, buffer in zip(average.buffers(), student.buffers(), strict=True):
-        mean.copy_(buffer)
+    for kept, buffer in zip(average.buffers(), student.buffers(), strict=True):
+        kept.copy_(buffer)
 
 
 class Extractor(FeatureExtractorBase):
@@ -145,4 +145,5 @@ def sweep(
             ],
         ),
     ).fit()
-    return {result.config["width"]: result.metrics["fid"] for result in results if result.config and result.metrics}
+    ended = [results[number] for number in range(len(results))]
+    return {result.config["width"]: result.metrics["fid"] for result in ended if result.config and result.metrics}

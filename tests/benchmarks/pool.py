@@ -1,6 +1,6 @@
 """The teacher's pool: bytes and seconds to make, share and read it, and what one more trial of a node holds of it.
 
-    python tests/benchmarks/pool.py [--images 50000] [--trials 4] [--out pool.json]
+    python -m tests.benchmarks.pool [--images 50000] [--trials 4] [--out pool.json]
 
 Pools of random images in the sizes of the digits, CIFAR-10 and CelebA. Reading is one epoch of batches of 64, against
 the same gather from tensors that a process has for itself. --trials processes each read the whole pool, and are then
@@ -98,7 +98,7 @@ class Reader:
 
     def read(self, stored: list["ray.ObjectRef[TeacherPool]"]) -> bool:
         def fetch() -> TeacherPool:
-            return ray.get(stored[0])  # type: ignore[no-any-return]
+            return ray.get(stored[0])
 
         self._before, self._pool = before_and_pool(fetch)
         return True

@@ -1,6 +1,6 @@
 """How long a sweep of many runs takes to read from a local SQLite store: at first, unchanged, and after a few more.
 
-    python tests/benchmarks/reading.py [--runs 10000] [--spacing 10] [--more 20] [--out reading.json]
+    python -m tests.benchmarks.reading [--runs 10000] [--spacing 10] [--more 20] [--out reading.json]
 
 A handful of trials of each outcome is delivered to a real store from real journals. Their rows in MLflow's tables
 are then copied under new run ids, ordinals and identities until the sweep has --runs of them, one begun every
@@ -95,8 +95,10 @@ def _measure(
 
 
 def _export(data_dir: Path) -> None:
-    command = [sys.executable, "-m", "sweeps.cli", "export", NAME, "--out", data_dir / "table.parquet"]
-    subprocess.run([*command, "--data-dir", data_dir], check=True, stdout=subprocess.DEVNULL)
+    command = [sys.executable, "-m", "sweeps.cli", "export", NAME]
+    subprocess.run(
+        [*command, "--out", data_dir / "table.parquet", "--data-dir", data_dir], check=True, stdout=subprocess.DEVNULL
+    )
 
 
 def _timed(work: Callable[[], Any]) -> tuple[float, Any]:

@@ -12,13 +12,13 @@ from pathlib import Path
 import numpy as np
 import requests
 from ray.tune import report
-from simulation import Curves, Student
 
 from analysis import TrialState
 from gan import GeneratorConfig
 from sweeps.trial.log import TrialContext, TrialLog, costs_of, delivery_of
 from sweeps.trial.request import Job
 from sweeps.trial.worker import outcome
+from tests.benchmarks.simulation import Curves, Student
 
 NOISE = 0.02  # of the whole curve, in log FID: no two trials have the same result
 FLOAT_BYTES = 4
@@ -88,7 +88,7 @@ def note_requests(folder: Path) -> None:
         return answer
 
     noted_send.noted = True  # type: ignore[attr-defined]
-    requests.Session.send = noted_send  # type: ignore[assignment]
+    requests.Session.send = noted_send  # type: ignore[method-assign]
 
 
 def endpoint_of(request: requests.PreparedRequest) -> str:

@@ -1,6 +1,6 @@
 """How long the report takes: to work out and render, and to open in Chromium until its first chart stands.
 
-    python tests/benchmarks/report.py --trials 2000
+    python -m tests.benchmarks.report --trials 2000
 
 The trials are those of a recorded sweep, many times over with a little noise, each with its own identity.
 """

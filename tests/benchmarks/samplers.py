@@ -1,6 +1,6 @@
 """Samplers and pruning compared on recorded learning curves, by simulated time.
 
-    python tests/benchmarks/samplers.py [--repeats 20] [--out samplers.json] [--figure samplers.png]
+    python -m tests.benchmarks.samplers [--repeats 20] [--out samplers.json] [--figure samplers.png]
 
 Every sampler searches the space of curves.yaml, four trials at once, with and without pruning, for as many kimg
 as sixty whole trainings take. Pruning alone is measured on all recorded students in an order of chance: what it
@@ -23,7 +23,8 @@ import numpy as np
 from matplotlib.figure import Figure
 from rich.console import Console
 from rich.table import Table
-from simulation import DATA, Curves, Simulation, spec_of
+
+from tests.benchmarks.simulation import DATA, Curves, Simulation, spec_of
 
 SAMPLERS = ("tpe", "nsgaii", "gp", "random", "grid")
 PRUNING = " + pruning"

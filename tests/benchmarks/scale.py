@@ -1,6 +1,6 @@
 """How far one driver goes: trials that sleep and report recorded curves, through the real engine, ledger and server.
 
-    python tests/benchmarks/scale.py [--trials 10000] [--at-once 10] [--seconds-per-trial 2] [--out FILE]
+    python -m tests.benchmarks.scale [--trials 10000] [--at-once 10] [--seconds-per-trial 2] [--out FILE]
 
 A driver sees a rate of trials that begin, report and end. A small machine makes the rate of a large cluster when its
 trials are short: 2 trials a second are 200 nodes with trials of 100 seconds, or 1,200 nodes with trials of 10 minutes.
@@ -13,20 +13,15 @@ the run: what was cut off is there as far as it came.
 import argparse
 import json
 import os
-import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from capacity import print_tables
-from meters import Durations, RequestMeter, Usage, difference, disk_mib, ray_processes, usage_of
-from replay import Replay, note_requests
 from rich.console import Console
-from simulation import DATA, SPEC
 
 import sweeps
 from cluster import Share, TeamServer, team_server
@@ -45,6 +40,10 @@ from sweeps.search.queues import Nothing, PhaseQueue
 from sweeps.search.rungs import Rungs
 from sweeps.site.site import ThisMachine
 from sweeps.trial.request import Job
+from tests.benchmarks.capacity import print_tables
+from tests.benchmarks.meters import Durations, RequestMeter, Usage, difference, disk_mib, ray_processes, usage_of
+from tests.benchmarks.replay import Replay, note_requests
+from tests.benchmarks.simulation import DATA, SPEC
 
 WINDOW = 500  # trials between two readings, beside the first few
 FIRST_WINDOWS = (100, 300)
@@ -224,12 +223,13 @@ def measure(arguments: argparse.Namespace, servers: Servers, folder: Path, save:
 
 def after(sweep: OpenSweep) -> dict[str, float]:
     """Seconds of what a driver does once when its trials have ended, and when the same sweep is gone on with."""
-    found = {}
-    for name, step in {
+    found: dict[str, float] = {}
+    steps: dict[str, Callable[[], object]] = {
         "close": lambda: sweep.close("LOST", 0.0),
         "read the ledger": lambda: sweep.read_again().ledger,
         "judge the rungs again": lambda: sweep.known.rungs(),
-    }.items():
+    }
+    for name, step in steps.items():
         began, cpu = time.perf_counter(), time.process_time()
         step()
         found |= {f"{name}_s": time.perf_counter() - began, f"{name}_cpu_s": time.process_time() - cpu}
@@ -239,8 +239,7 @@ def after(sweep: OpenSweep) -> dict[str, float]:
 @contextmanager
 def servers_of(arguments: argparse.Namespace, folder: Path) -> Iterator[Servers]:
     """The tracking server, on a database of its own unless one is given."""
-    sys.path.append(str(Path(__file__).parents[1] / "cluster"))  # the fixtures of its tests
-    from servers import free_port, postgres
+    from tests.cluster.servers import free_port, postgres
 
     with ExitStack() as stack:
         store, process, database = arguments.store_uri, None, folder

@@ -137,7 +137,14 @@ class Simulation:
             {"image_size": 16, "image_channels": 1, "latent_size": 64, "width": width, "depth": depth, "block": block}
         )
         recipe = self._spec.student.model_copy(update={"gan_weight": gan_weight})
-        digests = dict.fromkeys(("teacher_digest", "pool_digest", "protocol_digest"), value_digest("recorded"))
+        digest = value_digest("recorded")
         return TrialRequest(
-            phase="search", architecture=architecture, distillation=recipe, seed=0, threads=1, **digests
+            phase="search",
+            architecture=architecture,
+            distillation=recipe,
+            seed=0,
+            threads=1,
+            teacher_digest=digest,
+            pool_digest=digest,
+            protocol_digest=digest,
         )

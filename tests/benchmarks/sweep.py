@@ -1,6 +1,6 @@
 """How much of the cores a sweep puts into its trials: bare time of all of them over cores times wall time.
 
-    python tests/benchmarks/sweep.py [--trials 40] [--kimg 40] [--cores 1 2] [--out sweep.json]
+    python -m tests.benchmarks.sweep [--trials 40] [--kimg 40] [--cores 1 2] [--out sweep.json]
 
 The trials are four widths of the digits with as many seeds as it takes, each alone on a core. Bare times are those of
 the loop without a sweep around it, one after another, before and after. Wall time is from the first trial's start to
@@ -18,8 +18,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from bare import bare_s
-from engine import engine_s
 from rich.console import Console
 from rich.table import Table
 
@@ -32,6 +30,8 @@ from sweeps.ledger.workspace import Workspace
 from sweeps.models.foundation import Foundation, lay_foundation
 from sweeps.site.site import ThisMachine
 from sweeps.trial.worker import run_trial
+from tests.benchmarks.bare import bare_s
+from tests.benchmarks.engine import engine_s
 
 WIDTHS = (2, 4, 8, 16)
 

@@ -1,6 +1,6 @@
 """Rows per second of the analysis: read, frontier, limit, findings, and page, of big trial tables.
 
-    python tests/benchmarks/tables.py [--rows 10000 100000 1000000] [--runs 3] [--out tables.json]
+    python -m tests.benchmarks.tables [--rows 10000 100000 1000000] [--runs 3] [--out tables.json]
 
 The rows are those of a recorded sweep of the digits, many times over with noise: its few students with a seed of its
 own for each trial, and, as a search of a continuous weight has them, a student of its own for each. Findings are
@@ -13,6 +13,7 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -62,12 +63,12 @@ def measure(rows: int, runs: int, distinct: bool) -> dict[str, list[float]]:
         path = Path(folder) / "trials.parquet"
         analysis.write_table(many_trials(rows, distinct), path)
         for _ in range(runs):
-            table = timed("read", lambda: analysis.read_table(path))
-            timed("frontier", lambda table=table: analysis.pareto_frontier(table))
-            timed("limit", lambda table=table: analysis.compression_limit(table, rule))
-            findings = timed("findings", lambda table=table: analysis.findings_of(table, rule))
+            table = timed("read", partial(analysis.read_table, path))
+            timed("frontier", partial(analysis.pareto_frontier, table))
+            timed("limit", partial(analysis.compression_limit, table, rule))
+            findings = timed("findings", partial(analysis.findings_of, table, rule))
             chapter = analysis.Chapter(findings, "benchmark")
-            timed("page", lambda chapter=chapter: analysis.render_page([chapter]))
+            timed("page", partial(analysis.render_page, [chapter]))
     return found
 
 

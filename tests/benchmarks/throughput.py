@@ -1,6 +1,6 @@
 """Images per second of teacher training, distillation and measurement, by precision and layout.
 
-    python tests/benchmarks/throughput.py --device cuda --image-size 64 --width 64 --out throughput.json
+    python -m tests.benchmarks.throughput --device cuda --image-size 64 --width 64 --out throughput.json
 
 Prints the median of several runs and its ratio to float32 in the usual layout. With --device cuda it also prints
 how far the GPU's distillation error is from the CPU's, for the same student and seed.
@@ -16,7 +16,6 @@ from typing import Any
 
 from rich.console import Console
 from rich.table import Table
-from works import FID_SAMPLES, architecture, evaluator_of, images_per_s, pool_of, shapes, title_of
 
 from gan import (
     Compute,
@@ -28,6 +27,7 @@ from gan import (
     distill,
     train_gan,
 )
+from tests.benchmarks.works import FID_SAMPLES, architecture, evaluator_of, images_per_s, pool_of, shapes, title_of
 
 STUDENT_WIDTH = 4
 

@@ -1,6 +1,6 @@
 """What a trial costs in a sweep, against the bare loop of the same student with the same evaluations.
 
-    python tests/benchmarks/trial.py [--presets digits-seeds shapes faces] [--widths 2 8 32] [--kimg 40] [--out FILE]
+    python -m tests.benchmarks.trial [--presets digits-seeds shapes faces] [--widths 2 8 32] [--kimg 40] [--out FILE]
 
 Both run one at a time, on one thread, in one go: bare, sweep, bare. Driver and Ray may use what other cores there are.
 A trial's time in the sweep is from the start of one trial to the start of the next, so that suggesting, scheduling,
@@ -16,7 +16,6 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from bare import bare_s
 from rich.console import Console
 from rich.table import Table
 
@@ -26,6 +25,7 @@ from sweeps.display import QuietDisplay
 from sweeps.ledger.tracking import Tracking
 from sweeps.ledger.workspace import Workspace
 from sweeps.models.foundation import lay_foundation
+from tests.benchmarks.bare import bare_s
 
 
 def spec_of(preset: str, width: int, kimg: float, trials: int) -> sweeps.SweepSpec:

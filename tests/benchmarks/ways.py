@@ -1,6 +1,6 @@
 """Ways to make a trial cheaper, each measured alone: what is kept pays, and what is not kept does not.
 
-    python tests/benchmarks/ways.py [--runs 5] [--teacher-kimg 64] [--out ways.json]
+    python -m tests.benchmarks.ways [--runs 5] [--teacher-kimg 64] [--out ways.json]
 
 On one thread, on the digits with a teacher that is trained for a while. Seconds are medians over runs in which all
 choices are timed in turn. Two ways change results, and are judged by that: images of the pool kept in uint8 (final FID
@@ -76,7 +76,7 @@ class Ways:
 
         def step(student: Generator, adam: torch.optim.Adam) -> None:
             adam.zero_grad()
-            F.mse_loss(student(latents_BL), teacher_BCHW).backward()  # type: ignore[no-untyped-call]
+            F.mse_loss(student(latents_BL), teacher_BCHW).backward()
             adam.step()
 
         works: dict[str, Work] = {}

@@ -114,8 +114,27 @@ def test_an_outdated_and_a_missing_package_are_named(
     answer = ganlimit("doctor", "--data-dir", tmp_path, "--json")
     assert answer.code == 1
     packages = checks_by_name(answer)["packages"]
-    assert packages["found"] == "safetensors 0.1 instead of >=0.5, moocore missing"
+    assert packages["found"] == "safetensors 0.1 instead of >=0.5.0, moocore missing"
     assert "constraints.txt" in packages["remedy"]
+
+
+@pytest.mark.parametrize(
+    ("package", "version", "wanted"),
+    [("ray", "2.61.0", "<2.61,>=2.54.0"), ("optuna", "4.9.0", "<6,>=5.0.0"), ("psycopg2-binary", "2.8", ">=2.9.10")],
+    ids=["newer than its private names are known in", "without Trial.set_constraint", "of an extra"],
+)
+def test_an_installed_version_outside_the_bounds_is_named(
+    ganlimit: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, package: str, version: str, wanted: str
+) -> None:
+    about = tmp_path / f"{package.replace('-', '_')}-{version}.dist-info" / "METADATA"
+    about.parent.mkdir()
+    about.write_text(f"Metadata-Version: 2.1\nName: {package}\nVersion: {version}\n")
+    monkeypatch.syspath_prepend(tmp_path)  # found before the one that is installed
+    answer = ganlimit("doctor", "--data-dir", tmp_path / "data", "--json")
+    assert answer.code == 1
+    packages = checks_by_name(answer)["packages"]
+    assert packages["found"] == f"{package} {version} instead of {wanted}"
+    assert packages["remedy"] == "Run: pip install ganlimit -c constraints.txt"
 
 
 def test_files_and_room_that_are_missing_are_each_a_cross(
