@@ -47,11 +47,11 @@ def resumption(code: Path, data_dir: Path) -> Resumption:
     """Go on with the sweep in `data_dir` by the `code` of a revision, until a new trial has begun."""
     trials = data_dir / "sweeps" / NAME / "trials"
     before = trials.stat().st_mtime_ns
-    command = [sys.executable, "-m", "sweeps.cli", "sweep", "resume", NAME, "--workers", "1", "--data-dir", data_dir]
+    command = [sys.executable, "-m", "sweeps.cli", "sweep", "resume", NAME, "--workers", "1", "--data-dir"]
     environment = {**os.environ, "PYTHONPATH": str(code), "OMP_NUM_THREADS": "1"}
     with (data_dir / "log").open("w") as log:
         began = time.perf_counter()
-        driver = psutil.Popen(command, cwd=code, env=environment, stdout=log, stderr=log, start_new_session=True)
+        driver = psutil.Popen([*command, str(data_dir)], cwd=code, env=environment, stdout=log, stderr=log, start_new_session=True)
         try:
             while trials.stat().st_mtime_ns == before:
                 if driver.poll() is not None or time.perf_counter() - began > PATIENCE_S:
