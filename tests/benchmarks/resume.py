@@ -51,7 +51,9 @@ def resumption(code: Path, data_dir: Path) -> Resumption:
     environment = {**os.environ, "PYTHONPATH": str(code), "OMP_NUM_THREADS": "1"}
     with (data_dir / "log").open("w") as log:
         began = time.perf_counter()
-        driver = psutil.Popen([*command, str(data_dir)], cwd=code, env=environment, stdout=log, stderr=log, start_new_session=True)
+        driver = psutil.Popen(
+            [*command, str(data_dir)], cwd=code, env=environment, stdout=log, stderr=log, start_new_session=True
+        )
         try:
             while trials.stat().st_mtime_ns == before:
                 if driver.poll() is not None or time.perf_counter() - began > PATIENCE_S:
