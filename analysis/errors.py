@@ -10,4 +10,8 @@ class AnalysisError(ValueError):
     """
 
     def __init__(self, rule: str, value: object, remedy: str) -> None:
+        self.rule, self.value, self.remedy = rule, str(value), remedy
         super().__init__(f"{rule}, got {value}. {remedy}")
+
+    def __reduce__(self) -> tuple[type["AnalysisError"], tuple[str, str, str]]:
+        return type(self), (self.rule, self.value, self.remedy)  # it crosses from one process to another

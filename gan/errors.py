@@ -10,11 +10,11 @@ class GanError(ValueError):
     """A mistake in what was asked for: the rule it breaks, the value given, and what to do."""
 
     def __init__(self, rule: str, value: object, remedy: str) -> None:
-        self.rule, self.value, self.remedy = rule, value, remedy
+        self.rule, self.value, self.remedy = rule, str(value), remedy
         super().__init__(f"{rule}, got {value}. {remedy}")
 
-    def __reduce__(self) -> tuple[type["GanError"], tuple[str, object, str]]:
-        return type(self), (self.rule, self.value, self.remedy)
+    def __reduce__(self) -> tuple[type["GanError"], tuple[str, str, str]]:
+        return type(self), (self.rule, self.value, self.remedy)  # it crosses from one process to another
 
 
 class ArtifactError(GanError):

@@ -4,10 +4,21 @@ ValueError
 └── SweepError         rule, value, remedy
     ├── SpecError      a sweep specification breaks one or several rules, all named at once
     └── UndeliveredError  the sweep ran to its end, and the tracking store was away
+
+Those of the other three packages have the same shape and no class in common with these: `Explained` is the shape.
 """
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol, runtime_checkable
+
+
+@runtime_checkable
+class Explained(Protocol):
+    """The shape of every error for a person, of whichever package: the rule, the value that breaks it, the remedy."""
+
+    rule: str
+    value: str
+    remedy: str
 
 
 class SweepError(ValueError):
@@ -32,9 +43,15 @@ def _restored(kind: type[SweepError], message: str) -> SweepError:
 
 
 class SpecError(SweepError):
-    """A sweep specification breaks its rules. The message has one line for each mistake."""
+    """A sweep specification breaks its rules. The message has one line for each of the `mistakes`."""
 
-    def __init__(self, source: str, mistakes: list[str]) -> None:
+    mistakes: tuple[str, ...]
+
+    def __init__(self, source: str, mistakes: Sequence[str]) -> None:
+        count = f"{len(mistakes)} mistake{'s' * (len(mistakes) != 1)}"
+        self.mistakes = tuple(mistakes)
+        self.rule, self.value = "A sweep's specification breaks none of its rules", f"{count} in {source}"
+        self.remedy = "Mend what each of its lines names."
         ValueError.__init__(self, f"{source} is not a valid sweep:\n  " + "\n  ".join(mistakes))
 
 

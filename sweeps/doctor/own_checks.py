@@ -86,7 +86,7 @@ def inception_checks(specs: Sequence[SweepSpec], path: Path | None) -> list[Chec
     try:
         weights = find_inception_weights(path.expanduser() if path else None, download=False)
     except GanError as error:
-        return [Check(HERE, INCEPTION, str(error.value), error.remedy)]
+        return [Check(HERE, INCEPTION, error.value, error.remedy)]
     kind = "the customary weights" if weights.customary else "other weights than the customary ones"
     return [Check(HERE, INCEPTION, f"{kind}, in {weights.path}")]
 
