@@ -22,7 +22,7 @@ from .node.commands import HeadOptions, join, start_head, stop_node
 from .node.options import NodeOptions
 from .node.state import NodeState, node_folder, read_state
 from .storage import Mirror, is_object_store, storage_address, storage_problem
-from .tokens import use_token
+from .tokens import read_token, use_token
 from .tracking.accounts import BasicAuth, basic_auth
 from .tracking.clock import server_ahead_s
 from .tracking.database import passwords_of
@@ -72,6 +72,7 @@ __all__ = [
     "probe_to_json",
     "ray_session",
     "read_state",
+    "read_token",
     "require_fine",
     "require_reachable",
     "require_schedulable",

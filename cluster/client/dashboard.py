@@ -20,13 +20,13 @@ NO_DASHBOARD = (
 )
 
 
-def require_reachable(address: str) -> None:
-    """Check that a cluster's jobs server answers at `address`, http://HOST:PORT, and takes this process's token.
+def require_reachable(address: str, token_file: Path | None = None) -> None:
+    """Check that a cluster's jobs server answers at `address`, http://HOST:PORT, and takes the token.
 
-    The token is that of use_token. Raises ClusterError when nothing answers there, what answers is no Ray, or it
-    refuses the token.
+    Without a `token_file` that is this process's. Raises ClusterError when nothing answers there, what answers is no
+    Ray, or it refuses the token.
     """
-    ray_version(address, environment_token())
+    ray_version(address, token_in(token_file))
 
 
 def ray_version(address: str, token: str | None) -> str:
@@ -37,8 +37,13 @@ def ray_version(address: str, token: str | None) -> str:
     return str(version["ray_version"])
 
 
-def environment_token() -> str | None:
-    """Returns the token that Ray would show for this process, if any. Raises ClusterError for an unfit token file."""
+def token_in(token_file: Path | None) -> str | None:
+    """Returns the token of a file; without one, what Ray would show for this process.
+
+    Raises ClusterError for an unfit file.
+    """
+    if token_file is not None:
+        return read_token(token_file.expanduser())
     if token := os.environ.get(TOKEN):
         return token
     path = os.environ.get(TOKEN_PATH)

@@ -15,6 +15,7 @@ from ray.job_submission import JobStatus, JobSubmissionClient
 
 from cluster.client.dashboard import require_reachable
 from cluster.errors import ClusterError
+from cluster.tokens import use_token
 
 CHATTY = ("ray._private.runtime_env.packaging", "ray.dashboard.modules.dashboard_sdk", "ray.dashboard.modules.job.sdk")
 ATTEMPT = "GANLIMIT_ATTEMPT"  # tells what a job says from what an earlier one of its id said
@@ -44,9 +45,11 @@ class Jobs:
     """Jobs speaks to the jobs server at `address`, http://HOST:PORT.
 
     It raises ClusterError where that is away or refuses the token.
+    Without a `token_file` the token is the one of this process's environment, if there is one.
     """
 
-    def __init__(self, address: str) -> None:
+    def __init__(self, address: str, token_file: Path | None = None) -> None:
+        use_token(token_file)  # where Ray's client looks for it, and nowhere else
         require_reachable(address)
         for name in CHATTY:
             logging.getLogger(name).setLevel(logging.WARNING)

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from cluster.client.dashboard import environment_token, get_json, ray_version
-from cluster.tokens import read_token
+from cluster.client.dashboard import get_json, ray_version, token_in
 
 MOST = 10_000  # the most that Ray lists at once
 TUNE_ACTOR = "ImplicitFunc"  # the class of Ray Tune's actor around a trial function
@@ -69,7 +68,7 @@ def cluster_overview(address: str, token_file: Path | None = None) -> ClusterOve
     Without a `token_file` the token of this process's environment is shown, if there is one. Raises ClusterError
     when the dashboard cannot be reached or refuses the token.
     """
-    token = read_token(token_file) if token_file else environment_token()
+    token = token_in(token_file)
 
     def get(path: str) -> Any:
         return get_json(address, path, token=token)

@@ -19,6 +19,7 @@ import ray
 from ray._private import ray_constants, services
 
 from cluster.errors import ClusterError
+from cluster.tokens import use_token
 
 LOOPBACK = "127.0.0.1"
 JOB = "RAY_JOB_CONFIG_JSON_ENV_VAR"  # set by Ray in the environment of a job
@@ -40,7 +41,11 @@ class RaySession:
 
 @contextmanager
 def ray_session(
-    address: str | None = None, *, num_cpus: int | None = None, code: Path | None = None
+    address: str | None = None,
+    *,
+    num_cpus: int | None = None,
+    code: Path | None = None,
+    token_file: Path | None = None,
 ) -> Iterator[RaySession]:
     """Connect to Ray for the length of a `with` block.
 
@@ -48,7 +53,8 @@ def ray_session(
     cores (all, by default): reachable from loopback alone, behind a token that is kept nowhere, and ended
     with the block however it ends; other Rays of the machine are neither joined nor touched. With an
     address (host:port or "auto") the block attaches to that cluster and only disconnects; `code` is then a folder
-    of packages that the nodes use, unless this process is a job of the cluster and has brought its own.
+    of packages that the nodes use, unless this process is a job of the cluster and has brought its own. Without a
+    `token_file` the token is the one of this process's environment, if there is one.
 
     Ctrl-C in the block raises KeyboardInterrupt there and nowhere else: Ray's processes block SIGINT, so
     the workers go on until the block ends. While Ray starts or stops a first Ctrl-C waits for that, and
@@ -68,6 +74,7 @@ def ray_session(
         with _embedded(num_cpus) as session:
             yield session
     else:
+        use_token(token_file)  # where Ray looks for it
         with _attached(address, code) as session:
             yield session
 

@@ -10,17 +10,18 @@ from contextlib import contextmanager
 
 LOOK_EVERY_S = 5.0
 PATIENCE_S = 25.0
-EXIT_CODE = 4  # of a driver whose cluster went away
 
 
 @contextmanager
-def ending_with(address: str, farewell: str) -> Iterator[None]:
+def ending_with(address: str, farewell: str, *, exit_code: int) -> Iterator[None]:
     """End this process, with `farewell` on stderr, when the head at `address`, HOST:PORT, is gone during the block.
 
     At once and without any clean-up, most of which would wait for the head: what is to be kept is on disk already.
     """
     over = threading.Event()
-    thread = threading.Thread(target=_watch, args=(address, farewell), kwargs={"over": over}, daemon=True)
+    thread = threading.Thread(
+        target=_watch, args=(address, farewell), kwargs={"exit_code": exit_code, "over": over}, daemon=True
+    )
     thread.start()
     try:
         yield
@@ -28,7 +29,7 @@ def ending_with(address: str, farewell: str) -> Iterator[None]:
         over.set()
 
 
-def _watch(address: str, farewell: str, *, over: threading.Event) -> None:
+def _watch(address: str, farewell: str, *, exit_code: int, over: threading.Event) -> None:
     seen = time.monotonic()
     while not over.wait(LOOK_EVERY_S):
         if _answers(address):
@@ -36,7 +37,7 @@ def _watch(address: str, farewell: str, *, over: threading.Event) -> None:
         elif time.monotonic() - seen > PATIENCE_S:
             print(farewell, file=sys.stderr, flush=True)
             sys.stdout.flush()
-            os._exit(EXIT_CODE)
+            os._exit(exit_code)
 
 
 def _answers(address: str) -> bool:

@@ -8,13 +8,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.table import Table
 
-from sweeps.cli.common import console, print_json
+from sweeps.cli.inputs import folder_of
 from sweeps.cli.options import DataDir, Json
+from sweeps.cli.output import console, print_json, say
 
 if TYPE_CHECKING:
     from cluster import ClusterOverview, NodeOverview, NodeState
-
-cluster_app = typer.Typer(help="Machines that share the trials of a sweep.", no_args_is_help=True)
 
 Cpus = Annotated[
     int | None, typer.Option("--num-cpus", min=0, help="Cores it offers. Default: all.", show_default=False)
@@ -59,7 +58,6 @@ EnvFile = Annotated[
 ]
 
 
-@cluster_app.command("up")
 def cluster_up(
     host: Annotated[
         str, typer.Option("--host", help="This machine's address, at which the others find it.")
@@ -87,12 +85,11 @@ def cluster_up(
 
     options = NodeOptions(num_cpus, num_gpus, object_store_memory, tuple(label or ()), tuple(resource or ()))
     head = HeadOptions(host, port, dashboard_port, None if no_tracking else tracking_port)
-    folder = _data_dir(data_dir)
+    folder = folder_of(data_dir)
     state = start_head(folder, head, options=options, token_file=token_file, open_to_all=no_token, env_file=env_file)
     _explain(state, data_dir)
 
 
-@cluster_app.command("join")
 def cluster_join(
     address: Annotated[str, typer.Argument(metavar="ADDRESS", help="The head's HOST:PORT.")],
     host: Annotated[
@@ -114,12 +111,11 @@ def cluster_join(
     from cluster import NodeOptions, join
 
     options = NodeOptions(num_cpus, num_gpus, object_store_memory, tuple(label or ()), tuple(resource or ()))
-    state = join(address, _data_dir(data_dir), options=options, host=host, token_file=token_file, env_file=env_file)
-    _line(f"{state.host} is a node of the cluster at {state.address}.")
-    _line(f"To leave it: ganlimit cluster down{_at(data_dir)}")
+    state = join(address, folder_of(data_dir), options=options, host=host, token_file=token_file, env_file=env_file)
+    say(f"{state.host} is a node of the cluster at {state.address}.")
+    say(f"To leave it: ganlimit cluster down{_at(data_dir)}")
 
 
-@cluster_app.command("status")
 def cluster_status(
     address: Annotated[
         str | None,
@@ -134,11 +130,11 @@ def cluster_status(
     """The machines of a cluster, what is free on them, and what runs."""
     from cluster import ClusterError, cluster_overview, node_folder, read_state
 
-    state = read_state(node_folder(_data_dir(data_dir)))
+    state = read_state(node_folder(folder_of(data_dir)))
     if state is None and address is None:
         raise ClusterError(
             "A cluster's status needs its address where none was started",
-            f"none, and none in {node_folder(_data_dir(data_dir))}",
+            f"none, and none in {node_folder(folder_of(data_dir))}",
             "Give --address http://HOST:8265, or check --data-dir.",
         )
     if state and address in (None, state.dashboard_url):
@@ -151,55 +147,44 @@ def cluster_status(
         _print_overview(overview)
 
 
-@cluster_app.command("down")
 def cluster_down(data_dir: DataDir = None) -> None:
     """End what `up` or `join` started on this machine, and nothing else."""
     from cluster import stop_node
 
-    state = stop_node(_data_dir(data_dir))
+    state = stop_node(folder_of(data_dir))
     if state is None:
-        _line(f"Nothing to end: no node was started in {_data_dir(data_dir)}.")
+        say(f"Nothing to end: no node was started in {folder_of(data_dir)}.")
         return
     what = {"head": "Ray's head", "node": "the node", "tracking": "the tracking server"}
-    _line("Ended " + " and ".join(what[record.kind] for record in reversed(state.processes)) + ".")
+    say("Ended " + " and ".join(what[record.kind] for record in reversed(state.processes)) + ".")
     if any(record.kind == "tracking" for record in state.processes):
-        _line("Runs are kept: ganlimit cluster up serves them again, and jobs go on when they are submitted again.")
+        say("Runs are kept: ganlimit cluster up serves them again, and jobs go on when they are submitted again.")
     if state.kind == "head":
-        _line("On each machine that had joined: ganlimit cluster down")
-
-
-def _data_dir(data_dir: Path | None) -> Path:
-    from sweeps.ledger.data_dir import default_data_dir
-
-    return data_dir or default_data_dir()
+        say("On each machine that had joined: ganlimit cluster down")
 
 
 def _at(data_dir: Path | None) -> str:
     return f" --data-dir {data_dir}" if data_dir else ""
 
 
-def _line(text: str) -> None:
-    console().print(text, highlight=False, markup=False, soft_wrap=True)
-
-
 def _explain(state: "NodeState", data_dir: Path | None) -> None:
     host = state.host
     token = f" --token-file {_short(state.token_file)}" if state.token_file else ""
     tracking = f" --tracking-uri {state.tracking_url}" if state.tracking_url else ""
-    _line(f"The cluster is up at {state.address}.\n")
+    say(f"The cluster is up at {state.address}.\n")
     if host == "127.0.0.1":
-        _line("It listens on this machine alone; for others: --host with this machine's address.\n")
+        say("It listens on this machine alone; for others: --host with this machine's address.\n")
     else:
-        _line("On each other machine" + (", with a copy of the token file, of mode 0600:" if token else ":"))
-        _line(f"  ganlimit cluster join {state.address}{token}\n")
-    _line("To submit a sweep, here or from any machine that reaches it" + (" and has the token:" if token else ":"))
-    _line(f"  ganlimit sweep submit digits --address {state.dashboard_url}{token}{tracking}\n")
-    _line(f"Dashboard: {state.dashboard_url}" + (" (asks for the token)" if state.token_file else ""))
+        say("On each other machine" + (", with a copy of the token file, of mode 0600:" if token else ":"))
+        say(f"  ganlimit cluster join {state.address}{token}\n")
+    say("To submit a sweep, here or from any machine that reaches it" + (" and has the token:" if token else ":"))
+    say(f"  ganlimit sweep submit digits --address {state.dashboard_url}{token}{tracking}\n")
+    say(f"Dashboard: {state.dashboard_url}" + (" (asks for the token)" if state.token_file else ""))
     if state.tracking_url:
         everyone = "" if host == "127.0.0.1" else " (asks nobody: whoever reaches it can change everything)"
-        _line(f"MLflow:    {state.tracking_url}{everyone}")
-    _line(f"Status:    ganlimit cluster status{_at(data_dir)}")
-    _line(f"The end:   ganlimit cluster down{_at(data_dir)}")
+        say(f"MLflow:    {state.tracking_url}{everyone}")
+    say(f"Status:    ganlimit cluster status{_at(data_dir)}")
+    say(f"The end:   ganlimit cluster down{_at(data_dir)}")
 
 
 def _short(path: str) -> str:
@@ -219,11 +204,11 @@ def _print_overview(overview: "ClusterOverview") -> None:
     console().print(table)
     for node in overview.nodes:
         if not node.alive:
-            _line(f"  {node.address} is dead: {node.message}")
+            say(f"  {node.address} is dead: {node.message}")
     for job in overview.jobs:
-        _line(f"  job {job.name}: {job.status.lower()}")
+        say(f"  job {job.name}: {job.status.lower()}")
     if not overview.jobs:
-        _line("  no job runs")
+        say("  no job runs")
 
 
 def _cells(node: "NodeOverview") -> list[str]:

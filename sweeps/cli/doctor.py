@@ -8,8 +8,10 @@ from rich.table import Table
 from rich.text import Text
 
 import sweeps
-from sweeps.cli.common import console, overrides, print_json
+from sweeps.cli.inputs import folder_of, overrides
 from sweeps.cli.options import DataDir, Inception, Json, Storage, TokenFile, TrackingUri
+from sweeps.cli.output import console, print_json, say
+from sweeps.exit_codes import ExitCode
 
 if TYPE_CHECKING:
     from cluster import Check
@@ -46,29 +48,36 @@ def doctor(
     Exit code 1 where something is wrong.
     """
     from sweeps.doctor.diagnosis import Question, diagnose
-    from sweeps.ledger.data_dir import default_data_dir
 
-    specs = sweeps.load_specs(spec, overrides(storage=storage)) if spec else ()
-    folder = data_dir or default_data_dir()
-    found = diagnose(Question(folder, specs, address, token_file, storage, inception_weights))
+    found = diagnose(
+        Question(
+            data_dir=folder_of(data_dir),
+            specs=sweeps.load_specs(spec, overrides(storage=storage)) if spec else (),
+            address=address,
+            token_file=token_file,
+            tracking_uri=tracking_uri,
+            storage=storage,
+            inception_weights=inception_weights,
+        )
+    )
     if as_json:
         print_json(found.as_dict())
     else:
         _print(found.checks)
-    raise typer.Exit(0 if found.is_fine else 1)
+    raise typer.Exit(ExitCode.SUCCESS if found.is_fine else ExitCode.FAILURE)
 
 
 def _print(checks: Sequence["Check"]) -> None:
     others = [check for check in checks if not check.subject.startswith(NODE)]
     of_nodes = [check for check in checks if check.subject.startswith(NODE)]
     for subject in dict.fromkeys(check.subject for check in others):
-        _say(subject)
+        say(subject)
         for check in others:
             if check.subject == subject:
-                _say(f"  {line(check)}")
+                say(f"  {line(check)}")
     if of_nodes:
         _print_nodes(of_nodes)
-    _say(f"{sum(check.is_fine for check in checks)} of {len(checks)} checks are fine.")
+    say(f"{sum(check.is_fine for check in checks)} of {len(checks)} checks are fine.")
 
 
 def _print_nodes(checks: Sequence["Check"]) -> None:
@@ -79,9 +88,9 @@ def _print_nodes(checks: Sequence["Check"]) -> None:
         console().print(_table(checks, nodes))
     else:
         ill = len({check.subject for check in wrong})
-        _say(f"{len(nodes)} nodes: {len(nodes) - ill} as they should be, {ill} not")
+        say(f"{len(nodes)} nodes: {len(nodes) - ill} as they should be, {ill} not")
     for check in wrong:
-        _say(f"  {check.subject}: {line(check)}")
+        say(f"  {check.subject}: {line(check)}")
 
 
 def line(check: "Check") -> str:
@@ -103,7 +112,3 @@ def _table(checks: Sequence["Check"], nodes: Sequence[str]) -> Table:
     for name in dict.fromkeys(check.name for check in checks):
         table.add_row(name, *(cells.get((name, node), "") for node in nodes))
     return table
-
-
-def _say(text: str) -> None:
-    console().print(text, highlight=False, markup=False, soft_wrap=True)

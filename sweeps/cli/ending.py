@@ -7,7 +7,8 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from sweeps.cli.common import stderr
+from sweeps.cli.output import remark
+from sweeps.exit_codes import ExitCode
 
 
 class StoppedError(KeyboardInterrupt):
@@ -33,9 +34,9 @@ class Ending:
             signal.signal(signal.SIGTERM, self._before)
 
     @property
-    def exit_code(self) -> int:
+    def exit_code(self) -> ExitCode:
         """That of a program which the signal has ended, as shells count."""
-        return 128 + (signal.SIGTERM if self._is_terminated else signal.SIGINT)
+        return ExitCode.TERMINATED if self._is_terminated else ExitCode.INTERRUPTED
 
     def _terminate(self, signum: int, frame: FrameType | None) -> None:
         if not self._is_terminated:
@@ -52,5 +53,5 @@ class EndedCommands(TyperGroup):
         except KeyboardInterrupt as error:
             again = "Stopped. The same command again goes on from here."
             told = str(error) if isinstance(error, StoppedError) else again
-            stderr().print(told, highlight=False, markup=False, soft_wrap=True)
+            remark(told)
             raise typer.Exit(ctx.obj.exit_code) from None

@@ -1,6 +1,5 @@
 """The options of the command line that several commands share."""
 
-import os
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -35,11 +34,9 @@ DataDir = Annotated[
 ]
 
 
-def _set_tracking_uri(uri: str | None) -> str | None:
+def _with_scheme(uri: str | None) -> str | None:
     if uri and "://" not in uri:
         raise typer.BadParameter(f"an address begins with its scheme, got {uri}. Write http://HOST:PORT.")
-    if uri:
-        os.environ["MLFLOW_TRACKING_URI"] = uri  # where every workspace, and MLflow itself, looks
     return uri
 
 
@@ -50,7 +47,7 @@ TrackingUri = Annotated[
         help="Where runs and models are: http://HOST:PORT of a tracking server. Default: $MLFLOW_TRACKING_URI or the "
         "data directory",
         show_default=False,
-        callback=_set_tracking_uri,
+        callback=_with_scheme,
     ),
 ]
 Storage = Annotated[

@@ -1,16 +1,16 @@
 """`ganlimit sweep submit` and `logs`, and what `status` and `stop` say of a sweep on a cluster."""
 
-import os
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 import sweeps
-from sweeps.cli.common import console, overrides, print_json, stderr
 from sweeps.cli.ending import StoppedError
+from sweeps.cli.inputs import overrides
 from sweeps.cli.options import (
     Follow,
     Json,
@@ -23,18 +23,27 @@ from sweeps.cli.options import (
     TokenFile,
     Trials,
 )
-from sweeps.cli.sweep_app import sweep_app
+from sweeps.cli.output import print_json, remark, say
+from sweeps.exit_codes import ExitCode
 
 if TYPE_CHECKING:
     from cluster import Job, Jobs
 
 ACCEPTED_WITHIN_S = 90.0
-MISTAKE = 2  # the exit code of a command that a person must mend
 
 Address = Annotated[str, typer.Option("--address", metavar="URL", help="The cluster's dashboard, http://HOST:8265.")]
 
 
-@sweep_app.command("submit")
+@dataclass(frozen=True)
+class Target:
+    """Where a submitted sweep goes: a cluster's dashboard, a tracking server, and a folder of the driver's node."""
+
+    address: str
+    token_file: Path | None = None
+    tracking_uri: str | None = None  # the environment's, where there is none
+    data_dir: str | None = None
+
+
 def submit(
     spec: Spec,
     address: Address,
@@ -82,50 +91,57 @@ def submit(
     """
     from sweeps.site.submission import SPEC_FILE
 
-    replaced = {"seed": seed, "trials": trials, "name": name, "storage": storage}
-    options = given(workers, data_root, no_download, inception_weights, **replaced)
+    options = given(
+        workers=workers,
+        data_root=data_root,
+        inception_weights=inception_weights,
+        seed=seed,
+        trials=trials,
+        name=name,
+        storage=storage,
+        no_download=no_download,
+    )
     loaded = sweeps.load_specs(spec, overrides(seed=seed, name=name, trials=trials, storage=storage))
     file = None if spec in sweeps.preset_names() else Path(spec)
     words = ["run", SPEC_FILE if file else spec, *options]
-    hand_over(words, loaded, address, token_file, tracking_uri, data_dir, file, follow, as_json)
+    target = Target(address, token_file, tracking_uri, data_dir)
+    hand_over(words, loaded, target=target, spec_file=file, follow=follow, as_json=as_json)
 
 
 def hand_over(
     words: Sequence[str],
     specs: "Sequence[sweeps.SweepSpec]",
-    address: str,
-    token_file: Path | None,
-    tracking_uri: str | None = None,
-    data_dir: str | None = None,
+    *,
+    target: Target,
     spec_file: Path | None = None,
     follow: bool = False,
     as_json: bool = False,
 ) -> None:
     """Submit a command of `ganlimit sweep`, and say how to go on."""
+    from sweeps.ledger.data_dir import default_tracking_uri
     from sweeps.site.submission import Submission, require_tracking_uri
     from sweeps.site.submission import submit as submit_to
     from sweeps.site.submitted import job_as_dict
 
-    uri = require_tracking_uri(tracking_uri or os.environ.get("MLFLOW_TRACKING_URI"))
-    submission = Submission(tuple(words), tuple(specs), uri, data_dir, spec_file)
-    jobs = _jobs(address, token_file)
-    job, is_new = submit_to(submission, jobs, address)
+    uri = require_tracking_uri(target.tracking_uri or default_tracking_uri())
+    submission = Submission(tuple(words), tuple(specs), uri, target.data_dir, spec_file)
+    jobs = jobs_at(target.address, target.token_file)
+    job, is_new = submit_to(submission, jobs, address=target.address, token_file=target.token_file)
     if as_json:
         print_json(job_as_dict(job))
     else:
-        _explain(job, is_new, address, token_file, uri)
+        _explain(job, target, tracking_uri=uri, is_new=is_new)
     if follow:
         _follow(jobs, job)
     elif is_new:
         _until_accepted(jobs, job)
 
 
-@sweep_app.command("logs")
 def logs(name: SweepName, address: Address, token_file: TokenFile = None, follow: Follow = False) -> None:
     """What the driver of a submitted sweep says."""
     from sweeps.site.submitted import job_of
 
-    jobs = _jobs(address, token_file)
+    jobs = jobs_at(address, token_file)
     job = job_of(jobs, name, address)
     if follow:
         _follow(jobs, job)
@@ -133,12 +149,9 @@ def logs(name: SweepName, address: Address, token_file: TokenFile = None, follow
         typer.echo(jobs.logs(job), nl=False)
 
 
-def given(
-    workers: int | None, data_root: object, no_download: bool, inception_weights: object, **others: object
-) -> list[str]:
-    """Options as words of a command, those that were given. Paths are places on the nodes."""
-    named = {"workers": workers, "data_root": data_root, "inception_weights": inception_weights, **others}
-    present = {f"--{name.replace('_', '-')}": str(value) for name, value in named.items() if value is not None}
+def given(*, no_download: bool, **options: object) -> list[str]:
+    """Options as words of a command, those that were given, by their names here. Paths are places on the nodes."""
+    present = {f"--{name.replace('_', '-')}": str(value) for name, value in options.items() if value is not None}
     return [word for pair in present.items() for word in pair] + ["--no-download"] * no_download
 
 
@@ -147,60 +160,45 @@ def is_dashboard(address: str) -> bool:
     return address.startswith(("http://", "https://"))
 
 
-def job_line(address: str, token_file: Path | None, name: str) -> "Job":
-    """The sweep's job on the cluster; its tracking server becomes this process's, unless one is named."""
-    from sweeps.site.submitted import TRACKING_URI, job_of
+def jobs_at(address: str, token_file: Path | None) -> "Jobs":
+    """The jobs server of a cluster, shown the secret in `token_file` or the environment's."""
+    from cluster import Jobs
 
-    job = job_of(_jobs(address, token_file), name, address)
-    if uri := job.metadata.get(TRACKING_URI):
-        os.environ.setdefault("MLFLOW_TRACKING_URI", uri)
-    return job
+    return Jobs(address, token_file)
 
 
-def show_beginning(address: str, token_file: Path | None, name: str, lines: int = 5) -> None:
+def show_beginning(jobs: "Jobs", job: "Job", *, lines: int = 5) -> None:
     """What the driver of a submitted sweep said last, for as long as the sweep has no trial."""
-    from sweeps.site.submitted import job_of
-
-    jobs = _jobs(address, token_file)
-    job = job_of(jobs, name, address)
-    _say("No trial has begun. " + ("Its driver said last:" if job.is_over else "Its driver makes the models:"))
+    say("No trial has begun. " + ("Its driver said last:" if job.is_over else "Its driver makes the models:"))
     for line in jobs.logs(job).splitlines()[-lines:]:
-        _say(f"  {line}")
+        say(f"  {line}")
     if job.is_over:
-        raise typer.Exit(1)
+        raise typer.Exit(ExitCode.FAILURE)
 
 
-def stop_job(address: str, token_file: Path | None, name: str) -> None:
+def stop_job(jobs: "Jobs", name: str, *, address: str) -> None:
     """Stop a submitted sweep as Ctrl-C does."""
     from sweeps.site.submitted import job_of
 
-    jobs = _jobs(address, token_file)
     job = job_of(jobs, name, address)
     if job.is_over:
         raise sweeps.SweepError(
             f"The job {name} runs", f"one that is over ({job.status.lower()})", "There is nothing to stop."
         )
     jobs.stop(job.id)
-    _say(f"Asked the job {name} to stop. The same submission goes on from there.")
+    say(f"Asked the job {name} to stop. The same submission goes on from there.")
 
 
-def _jobs(address: str, token_file: Path | None) -> "Jobs":
-    from cluster import Jobs, use_token
-
-    use_token(token_file)
-    return Jobs(address)
-
-
-def _explain(job: "Job", is_new: bool, address: str, token_file: Path | None, tracking_uri: str) -> None:
-    where = f"--address {address}" + (f" --token-file {token_file}" if token_file else "")
+def _explain(job: "Job", target: Target, *, tracking_uri: str, is_new: bool) -> None:
+    where = f"--address {target.address}" + (f" --token-file {target.token_file}" if target.token_file else "")
     if is_new:
-        _say(f"Submitted {job.id} to {address}.")
+        say(f"Submitted {job.id} to {target.address}.")
     else:
-        _say(f"{job.id} was submitted before and {'has succeeded' if job.is_over else 'runs'}: nothing is done twice.")
-    _say(f"  watch   ganlimit sweep logs {job.id} {where} --follow")
-    _say(f"  status  ganlimit sweep status {job.id} {where}")
-    _say(f"  stop    ganlimit sweep stop {job.id} {where}")
-    _say(f"  report  ganlimit report {job.id} --tracking-uri {tracking_uri} --out report")
+        say(f"{job.id} was submitted before and {'has succeeded' if job.is_over else 'runs'}: nothing is done twice.")
+    say(f"  watch   ganlimit sweep logs {job.id} {where} --follow")
+    say(f"  status  ganlimit sweep status {job.id} {where}")
+    say(f"  stop    ganlimit sweep stop {job.id} {where}")
+    say(f"  report  ganlimit report {job.id} --tracking-uri {tracking_uri} --out report")
 
 
 def _follow(jobs: "Jobs", job: "Job") -> None:
@@ -234,16 +232,9 @@ def _require_success(jobs: "Jobs", job: "Job") -> None:
     if now is not None and now.status == "SUCCEEDED":
         return
     message = now.message.partition(", last available logs")[0].strip() if now else "the cluster has forgotten it"
-    mended = "When that is mended, the" if now and now.exit_code == MISTAKE else "The"
-    stderr().print(
+    mended = "When that is mended, the" if now and now.exit_code == ExitCode.MISTAKE else "The"
+    remark(
         f"The job {job.id} ended as {now.status.lower() if now else 'unknown'}: {message}\n"
-        f"{mended} same submission goes on from there.",
-        highlight=False,
-        markup=False,
-        soft_wrap=True,
+        f"{mended} same submission goes on from there."
     )
-    raise typer.Exit((now.exit_code if now else None) or 1)
-
-
-def _say(text: str) -> None:
-    console().print(text, highlight=False, markup=False, soft_wrap=True)
+    raise typer.Exit((now.exit_code if now else None) or ExitCode.FAILURE)

@@ -1,24 +1,25 @@
 """`ganlimit sweep`: where sweeps stand, stopping them, and bringing to the tracking store what it missed."""
 
 import time
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 from rich.console import Group
 from rich.live import Live
 
 import sweeps
-from sweeps.cli.common import console, existing, print_each, print_json, show, stderr
+from sweeps.cli.inputs import existing, folder_of
 from sweeps.cli.options import Dashboard, DataDir, Follow, Json, SweepName, TokenFile, TrackingUri
-from sweeps.cli.remote import job_line, show_beginning, stop_job
-from sweeps.cli.sweep_app import sweep_app
+from sweeps.cli.output import console, print_each, print_json, remark, say, show
+from sweeps.cli.remote import jobs_at, show_beginning, stop_job
 
-__all__ = ["sweep_app"]  # now that all its commands are there
+if TYPE_CHECKING:
+    from sweeps.ledger.tracking import Tracking
+    from sweeps.results.status import SweepStatus
 
 FOLLOW_EVERY_S = 2.0
 
 
-@sweep_app.command("status")
 def status(
     name: SweepName,
     data_dir: DataDir = None,
@@ -32,35 +33,38 @@ def status(
 
     With the address of the cluster to which it was submitted, that of its job as well.
     """
-    from sweeps.ledger.data_dir import default_data_dir
+    from sweeps.ledger.data_dir import default_tracking_uri
     from sweeps.ledger.sweeps import find_sweeps, is_known
     from sweeps.ledger.tracking import Tracking
     from sweeps.ledger.workspace import Workspace
     from sweeps.results.status import sweep_status
 
     if address:
-        job = job_line(address, token_file, name)
-        stderr().print(f"job {job.id} on {address}: {job.status.lower()}", highlight=False, soft_wrap=True)
-        if not is_known(Tracking(Workspace.open(data_dir or default_data_dir()).store), name):
-            show_beginning(address, token_file, name)
+        from sweeps.site.submitted import job_of, tracking_uri_of
+
+        jobs = jobs_at(address, token_file)
+        job = job_of(jobs, name, address)
+        remark(f"job {job.id} on {address}: {job.status.lower()}")
+        tracking_uri = tracking_uri or default_tracking_uri() or tracking_uri_of(job)
+        if not is_known(Tracking(Workspace.open(folder_of(data_dir), tracking_uri).store), name):
+            show_beginning(jobs, job)
             return
-    workspace = existing(data_dir)
+    workspace = existing(data_dir, tracking_uri)
     tracking = Tracking(workspace.store)
-    _require_trials(workspace, tracking, name)
+    _require_trials(tracking, name, workspace=workspace)
     names = find_sweeps(tracking, name)
     if follow:
-        _follow(lambda: [sweep_status(tracking, workspace, member) for member in names], as_json)
+        _follow(lambda: [sweep_status(tracking, workspace, member) for member in names], as_json=as_json)
     else:
-        print_each([sweep_status(tracking, workspace, member) for member in names], as_json)
+        print_each([sweep_status(tracking, workspace, member) for member in names], as_json=as_json)
 
 
-@sweep_app.command("list")
 def list_sweeps(data_dir: DataDir = None, tracking_uri: TrackingUri = None, as_json: Json = False) -> None:
     """All sweeps of the data directory, newest first."""
     from sweeps.ledger.tracking import Tracking
     from sweeps.results.status import sweep_status, sweeps_table
 
-    workspace = existing(data_dir)
+    workspace = existing(data_dir, tracking_uri)
     tracking = Tracking(workspace.store)
     names = [run.data.tags["ganlimit.sweep"] for run in tracking.sweeps()]
     found = [sweep_status(tracking, workspace, name) for name in names]
@@ -70,7 +74,6 @@ def list_sweeps(data_dir: DataDir = None, tracking_uri: TrackingUri = None, as_j
         console().print(sweeps_table(found))
 
 
-@sweep_app.command("stop")
 def stop(
     name: SweepName,
     data_dir: DataDir = None,
@@ -83,38 +86,35 @@ def stop(
     With the address of the cluster to which it was submitted, the driver there.
     """
     if address:
-        stop_job(address, token_file, name)
+        stop_job(jobs_at(address, token_file), name, address=address)
         return
     from sweeps.ledger.lock import stop_driver
     from sweeps.ledger.sweeps import find_sweeps
     from sweeps.ledger.tracking import Tracking
 
-    workspace = existing(data_dir)
+    workspace = existing(data_dir, tracking_uri)
     folder = workspace.driven(name)
     if folder is None:
         first, *_ = find_sweeps(Tracking(workspace.store), name)  # those of one file have one driver
         folder = workspace.sweep(first)
     driver = stop_driver(folder, name)
-    console().print(
-        f"Asked {driver} to stop. Go on with: ganlimit sweep resume {name}", highlight=False, soft_wrap=True
-    )
+    say(f"Asked {driver} to stop. Go on with: ganlimit sweep resume {name}")
 
 
-@sweep_app.command("sync")
 def sync(name: SweepName, data_dir: DataDir = None, tracking_uri: TrackingUri = None) -> None:
     """Bring to the tracking store what it missed while it was away, and write the report."""
     from sweeps.driver.runner import sync_sweep
     from sweeps.ledger.sweeps import find_sweeps
     from sweeps.ledger.tracking import Tracking
 
-    workspace = existing(data_dir)
+    workspace = existing(data_dir, tracking_uri)
     synced = [sync_sweep(member, workspace) for member in find_sweeps(Tracking(workspace.store), name)]
     count = sum(of_one for of_one, _ in synced)
     console().print(f"Delivered what was missing of {count} trial{'s' * (count != 1)}.", highlight=False)
     show([report for _, report in synced], as_json=False)
 
 
-def _require_trials(workspace: Any, tracking: Any, name: str) -> None:
+def _require_trials(tracking: "Tracking", name: str, *, workspace: sweeps.Workspace) -> None:
     """Raises SweepError for a sweep whose driver still makes its models: nothing is known of it yet."""
     from sweeps.ledger.lock import current_driver
     from sweeps.ledger.sweeps import is_known
@@ -127,15 +127,15 @@ def _require_trials(workspace: Any, tracking: Any, name: str) -> None:
         )
 
 
-def _follow(look: Callable[[], list[Any]], as_json: bool) -> None:
-    def render(found: list[Any]) -> Group:
+def _follow(look: "Callable[[], Sequence[SweepStatus]]", *, as_json: bool) -> None:
+    def render(found: "Sequence[SweepStatus]") -> Group:
         return Group(*(status.render() for status in found))
 
     found = look()
     if as_json or not console().is_terminal:
         while True:
             if as_json:
-                print_each(found, as_json)
+                print_each(found, as_json=as_json)
             else:
                 console().print(*(status.line() for status in found), sep="\n", highlight=False, soft_wrap=True)
             if not any(status.is_running for status in found):

@@ -3,13 +3,13 @@
 import signal
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 import sweeps
-from sweeps.cli.common import console, existing, outside_files, overrides, print_each, print_json, show, stderr
 from sweeps.cli.ending import StoppedError
+from sweeps.cli.inputs import existing, folder_of, outside_files, overrides
 from sweeps.cli.options import (
     Anywhere,
     Data,
@@ -29,10 +29,13 @@ from sweeps.cli.options import (
     Trials,
     Workers,
 )
-from sweeps.cli.sweep_app import sweep_app
+from sweeps.cli.output import print_each, print_json, remark, say, show, stderr
+from sweeps.cli.remote import Target, given, hand_over, is_dashboard
+
+if TYPE_CHECKING:
+    from gan import DataRoot
 
 
-@sweep_app.command("init")
 def init(
     out: Annotated[Path, typer.Argument(metavar="FILE", help="The YAML file to write.")] = Path("sweep.yaml"),
     preset: Annotated[
@@ -43,10 +46,9 @@ def init(
     from sweeps.spec.template import write_template
 
     for path in write_template(out, preset):
-        console().print(f"  {path}", highlight=False, soft_wrap=True)
+        say(f"  {path}")
 
 
-@sweep_app.command("schema")
 def schema() -> None:
     """Print the JSON Schema of a sweep, for editors."""
     from sweeps.spec.template import json_schema
@@ -54,7 +56,6 @@ def schema() -> None:
     print_json(json_schema())
 
 
-@sweep_app.command("plan")
 def plan(
     spec: Spec,
     trials: Trials = None,
@@ -67,15 +68,13 @@ def plan(
     """What a sweep would do: trials, sizes, memory, disk and hours, measured for a few seconds. Runs nothing."""
     loaded = sweeps.load_specs(spec, overrides(trials=trials))
 
-    from sweeps.ledger.data_dir import default_data_dir
     from sweeps.planning.plan import plan_sweep
 
-    files = outside_files(data_root, no_download)
-    kept = data_dir or default_data_dir()
-    print_each([plan_sweep(one, files, data_dir=kept, workers=workers) for one in loaded], as_json)
+    files = outside_files(data_root, no_download=no_download)
+    kept = folder_of(data_dir)
+    print_each([plan_sweep(one, files, data_dir=kept, workers=workers) for one in loaded], as_json=as_json)
 
 
-@sweep_app.command("run")
 def sweep_run(
     spec: Spec,
     data_dir: DataDir = None,
@@ -95,11 +94,42 @@ def sweep_run(
 ) -> None:
     """Run a sweep, or go on with it: the same command again is the resume."""
     loaded = sweeps.load_specs(spec, overrides(seed=seed, name=name, trials=trials, storage=storage))
-    root = outside_files(data_root, no_download, inception_weights)
-    show(_run(loaded, data_dir, workers, root, quiet, address, token_file), as_json)
+    root = outside_files(data_root, no_download=no_download, inception_weights=inception_weights)
+    reports = _run(
+        loaded,
+        data_dir,
+        tracking_uri=tracking_uri,
+        workers=workers,
+        data_root=root,
+        address=address,
+        token_file=token_file,
+        quiet=quiet,
+    )
+    show(reports, as_json=as_json)
 
 
-@sweep_app.command("resume")
+def demo(
+    data_dir: DataDir = None,
+    tracking_uri: TrackingUri = None,
+    seed: Seed = None,
+    trials: Trials = None,
+    name: SweepNameOption = None,
+    workers: Workers = None,
+    quiet: Quiet = False,
+) -> None:
+    """The whole main job on handwritten digits: `ganlimit sweep run digits`. About 8 minutes."""
+    sweep_run(
+        "digits",
+        data_dir,
+        tracking_uri=tracking_uri,
+        seed=seed,
+        trials=trials,
+        name=name,
+        workers=workers,
+        quiet=quiet,
+    )
+
+
 def resume(
     name: SweepName,
     data_dir: DataDir = None,
@@ -115,21 +145,36 @@ def resume(
     as_json: Json = False,
 ) -> None:
     """Go on with a sweep by its name alone, with the specification it began with."""
-    from sweeps.cli.remote import given, hand_over, is_dashboard
     from sweeps.ledger.sweeps import find_sweeps, spec_of_sweep
     from sweeps.ledger.tracking import Tracking
 
-    tracking = Tracking(existing(data_dir).store)
+    tracking = Tracking(existing(data_dir, tracking_uri).store)
     loaded = [spec_of_sweep(tracking, member).stored_in(storage) for member in find_sweeps(tracking, name)]
     if address and is_dashboard(address):
-        words = ["resume", name, *given(workers, data_root, no_download, inception_weights, storage=storage)]
-        hand_over(words, loaded, address, token_file, data_dir=str(data_dir) if data_dir else None, as_json=as_json)
+        options = given(
+            workers=workers,
+            data_root=data_root,
+            inception_weights=inception_weights,
+            storage=storage,
+            no_download=no_download,
+        )
+        target = Target(address, token_file, tracking_uri, str(data_dir) if data_dir else None)
+        hand_over(["resume", name, *options], loaded, target=target, as_json=as_json)
         return
-    root = outside_files(data_root, no_download, inception_weights)
-    show(_run(loaded, data_dir, workers, root, quiet, address, token_file), as_json)
+    root = outside_files(data_root, no_download=no_download, inception_weights=inception_weights)
+    reports = _run(
+        loaded,
+        data_dir,
+        tracking_uri=tracking_uri,
+        workers=workers,
+        data_root=root,
+        address=address,
+        token_file=token_file,
+        quiet=quiet,
+    )
+    show(reports, as_json=as_json)
 
 
-@sweep_app.command("confirm")
 def confirm(
     name: SweepName,
     seeds: Annotated[
@@ -159,50 +204,69 @@ def confirm(
     A sweep with the phase confirm goes on. Of any other the sweep NAME-confirmed does it: it begins with every finished
     trial of the same teacher and space, those of other sweeps among them, and searches no further.
     """
-    from sweeps.cli.remote import given, hand_over, is_dashboard
     from sweeps.driver.confirming import confirmation_of, fresh_results, is_complete
     from sweeps.ledger.sweeps import find_sweeps
     from sweeps.ledger.tracking import Tracking
 
-    workspace = existing(data_dir)
+    workspace = existing(data_dir, tracking_uri)
     tracking = Tracking(workspace.store)
     specs = [confirmation_of(tracking, member, seeds).stored_in(storage) for member in find_sweeps(tracking, name)]
     if address and is_dashboard(address):
-        words = ["confirm", name, *(["--seeds", str(seeds)] if seeds else [])]
-        words += given(workers, data_root, no_download, inception_weights, storage=storage)
-        hand_over(words, specs, address, token_file, data_dir=str(data_dir) if data_dir else None, as_json=as_json)
+        options = given(
+            seeds=seeds,
+            workers=workers,
+            data_root=data_root,
+            inception_weights=inception_weights,
+            storage=storage,
+            no_download=no_download,
+        )
+        target = Target(address, token_file, tracking_uri, str(data_dir) if data_dir else None)
+        hand_over(["confirm", name, *options], specs, target=target, as_json=as_json)
         return
     known = [spec.name for spec in specs if tracking.find_sweep(spec.name)]
     before = {name: fresh_results(sweeps.read_trials(tracking, workspace, name).table) for name in known}
-    root = outside_files(data_root, no_download, inception_weights)
-    reports = _run(specs, data_dir, workers, root, quiet, address, token_file)
+    root = outside_files(data_root, no_download=no_download, inception_weights=inception_weights)
+    reports = _run(
+        specs,
+        data_dir,
+        tracking_uri=tracking_uri,
+        workers=workers,
+        data_root=root,
+        address=address,
+        token_file=token_file,
+        quiet=quiet,
+    )
     for report in reports:
         if is_complete(report.table) and before.get(report.name) == fresh_results(report.table):
-            stderr().print(f"{report.name}: everything is confirmed already", highlight=False, soft_wrap=True)
-    show(reports, as_json)
+            remark(f"{report.name}: everything is confirmed already")
+    show(reports, as_json=as_json)
 
 
 def _run(
     specs: "Sequence[sweeps.SweepSpec]",
     data_dir: Path | None,
+    *,
+    tracking_uri: str | None,
     workers: int | None,
-    root: Any,
+    data_root: "DataRoot",
+    address: str | None,
+    token_file: Path | None,
     quiet: bool,
-    address: str | None = None,
-    token_file: Path | None = None,
 ) -> "list[sweeps.Report]":
     from sweeps.display import display_for
-
-    if address:
-        from cluster import use_token
-
-        use_token(token_file)
 
     if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:  # as a script starts what it puts into the background
         signal.signal(signal.SIGINT, signal.default_int_handler)  # `sweep stop` sends it
     try:
         results = sweeps.run_sweeps(
-            specs, data_dir, workers=workers, display=display_for(stderr(), quiet), data_root=root, address=address
+            specs,
+            data_dir,
+            tracking_uri=tracking_uri,
+            workers=workers,
+            display=display_for(stderr(), quiet),
+            data_root=data_root,
+            address=address,
+            token_file=token_file,
         )
     except KeyboardInterrupt:
         name = specs[0].group or specs[0].name

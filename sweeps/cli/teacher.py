@@ -5,13 +5,11 @@ from typing import Annotated
 import typer
 
 import sweeps
-from sweeps.cli.common import console, existing, outside_files, overrides, print_json, stderr
+from sweeps.cli.inputs import existing, outside_files, overrides
 from sweeps.cli.options import Data, DataDir, Inception, Json, NoDownload, Quiet, Seed, Spec, TrackingUri, Workers
+from sweeps.cli.output import console, print_json, stderr
 
-teacher_app = typer.Typer(help="The large GAN that the students learn from.", no_args_is_help=True)
 
-
-@teacher_app.command("train")
 def teacher_train(
     spec: Spec,
     data_dir: DataDir = None,
@@ -30,8 +28,9 @@ def teacher_train(
     from sweeps.driver.runner import train_teacher
 
     loaded = sweeps.load_spec(spec, overrides(seed=seed))
-    display, root = display_for(stderr(), quiet), outside_files(data_root, no_download, inception_weights)
-    teacher = train_teacher(loaded, data_dir, display=display, again=again, data_root=root)
+    display = display_for(stderr(), quiet)
+    root = outside_files(data_root, no_download=no_download, inception_weights=inception_weights)
+    teacher = train_teacher(loaded, data_dir, tracking_uri=tracking_uri, display=display, data_root=root, again=again)
     console().print(
         f"{teacher.version}: {teacher.card.parameters:,} parameters, FID {teacher.metrics.fid:.1f}, "
         f"IS {teacher.metrics.inception_score:.2f}{teacher.collapse_note}",
@@ -39,7 +38,6 @@ def teacher_train(
     )
 
 
-@teacher_app.command("select")
 def teacher_select(
     spec: Spec,
     width: Annotated[
@@ -60,8 +58,11 @@ def teacher_select(
     from sweeps.driver.teacher_selection import select_teacher, selection_table
 
     loaded = sweeps.load_spec(spec, overrides(seed=seed) | ({"teacher.candidates": width} if width else {}))
-    display, root = display_for(stderr(), quiet), outside_files(data_root, no_download, inception_weights)
-    selection = select_teacher(loaded, data_dir, workers, display, root)
+    display = display_for(stderr(), quiet)
+    root = outside_files(data_root, no_download=no_download, inception_weights=inception_weights)
+    selection = select_teacher(
+        loaded, data_dir, tracking_uri=tracking_uri, workers=workers, display=display, data_root=root
+    )
     if as_json:
         print_json({"chosen": selection.chosen.version, "candidates": [c.as_dict() for c in selection.candidates]})
         return
@@ -73,17 +74,15 @@ def teacher_select(
     )
 
 
-@teacher_app.command("list")
-def teacher_list(data_dir: DataDir = None, as_json: Json = False) -> None:
+def teacher_list(data_dir: DataDir = None, tracking_uri: TrackingUri = None, as_json: Json = False) -> None:
     """All versions of all teachers."""
     from sweeps.ledger.tracking import Tracking
     from sweeps.results.teachers import list_teachers, teachers_table
 
-    rows = list_teachers(Tracking(existing(data_dir).store))
+    rows = list_teachers(Tracking(existing(data_dir, tracking_uri).store))
     print_json(rows) if as_json else console().print(teachers_table(rows))
 
 
-@teacher_app.command("show")
 def teacher_show(
     version: Annotated[str, typer.Argument(metavar="TEACHER", help="NAME, its champion, or NAME/VERSION.")],
     data_dir: DataDir = None,
@@ -92,5 +91,6 @@ def teacher_show(
     """A teacher's card: architecture, training, metrics, digests. Its weights are checked."""
     from sweeps.results.sampling import load_artifact
 
-    _, card = load_artifact(version, existing(data_dir).root)
+    workspace = existing(data_dir, tracking_uri)
+    _, card = load_artifact(version, workspace.root, workspace.tracking_uri)
     print_json(card.model_dump(mode="json"))

@@ -8,12 +8,11 @@ from typing import Annotated
 
 import typer
 
+from sweeps.cli.inputs import folder_of
 from sweeps.cli.options import DataDir
 
 STORE, STORE_ENV = "--backend-store-uri", "MLFLOW_BACKEND_STORE_URI"
 ARTIFACTS, ARTIFACTS_ENV = "--artifacts-destination", "MLFLOW_ARTIFACTS_DESTINATION"
-
-tracking_app = typer.Typer(help="The MLflow server that several machines share.", no_args_is_help=True)
 
 Host = Annotated[str, typer.Option("--host", help="Address to listen on; 0.0.0.0 for all.")]
 Port = Annotated[int, typer.Option("--port", min=1, max=65535, help="Port to listen on.")]
@@ -58,12 +57,6 @@ AdminPasswordFile = Annotated[
 ]
 
 
-@tracking_app.callback()
-def tracking() -> None:
-    """The MLflow server that several machines share."""
-
-
-@tracking_app.command("serve")
 def tracking_serve(
     host: Host = "127.0.0.1",
     port: Port = 5000,
@@ -81,12 +74,12 @@ def tracking_serve(
     _hide_passwords({STORE: (STORE_ENV, store_uri), ARTIFACTS: (ARTIFACTS_ENV, artifacts)})  # before all else
 
     from cluster import ClusterError, TeamServer, basic_auth, serve_team
-    from sweeps.ledger.data_dir import default_data_dir, local_store, writable
+    from sweeps.ledger.data_dir import local_store, writable
     from sweeps.ledger.store import MODELS_EXPERIMENT, SWEEPS_EXPERIMENT
 
     if admin_password_file and not with_accounts:
         raise ClusterError("An admin's password is for --basic-auth", "none", "Add --basic-auth.")
-    root = writable(data_dir or default_data_dir())
+    root = writable(folder_of(data_dir))
     own = local_store(root)
     password_file = admin_password_file.expanduser() if admin_password_file else None
     server = TeamServer(

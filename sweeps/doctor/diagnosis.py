@@ -1,6 +1,5 @@
 """`ganlimit doctor`: what a sweep stands on, here or on every node of a cluster, looked at before it runs."""
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -19,7 +18,6 @@ from cluster import (
     storage_address,
     token_file_check,
     tracking_problem,
-    use_token,
 )
 from sweeps.doctor.inspecting import DRIVER, inspect_by_job, inspect_directly
 from sweeps.doctor.own_checks import HERE, checks_of_this_machine, packages_check, teacher_checks
@@ -44,6 +42,7 @@ class Question:
     specs: tuple[SweepSpec, ...] = ()
     address: str | None = None
     token_file: Path | None = None
+    tracking_uri: str | None = None
     storage: str | None = None
     inception_weights: Path | None = None
 
@@ -52,13 +51,18 @@ class Question:
             object.__setattr__(self, "storage", storage_address(self.storage))
         if self.address is None:
             return
-        require_public(os.environ.get("MLFLOW_TRACKING_URI", ""))
+        require_public(self.workspace.tracking_uri or "")
         if not self.by_job and self.address != "auto":
             if "://" in self.address:
                 raise SweepError(
                     "ADDRESS is a cluster's", self.address, 'Write http://HOST:8265, Ray\'s own HOST:PORT, or "auto".'
                 )
             split_address(self.address)
+
+    @property
+    def workspace(self) -> Workspace:
+        """The data directory, and where runs are tracked."""
+        return Workspace.at(self.data_dir, self.tracking_uri)
 
     @property
     def by_job(self) -> bool:
@@ -100,12 +104,11 @@ def diagnose(question: Question) -> Diagnosis:
     token = [token_file_check(HERE, question.token_file)] if question.token_file else []
     if question.address is None:
         own = checks_of_this_machine(
-            question.data_dir, question.specs, question.shared_storage, question.inception_weights
+            question.workspace, question.specs, question.shared_storage, question.inception_weights
         )
         return Diagnosis((*token, *own))
     checks = [packages_check(), *token]
     if all(check.is_fine for check in token):
-        use_token(question.token_file)
         try:
             checks += _cluster(question, question.address)
         except ClusterError as error:
@@ -114,14 +117,15 @@ def diagnose(question: Question) -> Diagnosis:
 
 
 def _cluster(question: Question, address: str) -> list[Check]:
-    workspace = Workspace(question.data_dir.expanduser().resolve())
+    workspace = question.workspace
     uri = workspace.tracking_uri or (None if question.by_job else workspace.store.uri)
     probe = Probe(PACKAGES, question.shared_storage, uri, question.files)
-    checks = _dashboard(address) if question.by_job else []
+    checks = _dashboard(address, question.token_file) if question.by_job else []
     if not all(check.is_fine for check in checks):
         return checks
     try:
-        inspection, of_driver = (inspect_by_job if question.by_job else inspect_directly)(address, probe)
+        inspect = inspect_by_job if question.by_job else inspect_directly
+        inspection, of_driver = inspect(address, probe, token_file=question.token_file)
     except ClusterError as error:
         return [*checks, _refused(error)]
     checks += [*_places(question, inspection), *_shared(question, inspection, uri)]
@@ -131,10 +135,10 @@ def _cluster(question: Question, address: str) -> list[Check]:
     return checks
 
 
-def _dashboard(address: str) -> list[Check]:
+def _dashboard(address: str, token_file: Path | None) -> list[Check]:
     """Whether the jobs server answers, takes the token, and has this machine's version of Ray. Raises ClusterError."""
-    require_reachable(address)
-    overview, own = cluster_overview(address), version("ray")
+    require_reachable(address, token_file)
+    overview, own = cluster_overview(address, token_file), version("ray")
     alive = len(overview.alive)
     checks = [
         Check(DRIVER, "dashboard", f"{address} answers and takes the token; {alive} node{'s' * (alive != 1)} alive")

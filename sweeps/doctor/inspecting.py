@@ -12,6 +12,7 @@ import time
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import asdict
+from pathlib import Path
 
 from cluster import (
     Check,
@@ -35,21 +36,21 @@ PATIENCE_S = 240.0  # for the job's start, its look at every node, and the artif
 ENDS_WITHIN_S = 15.0
 
 
-def inspect_directly(address: str, probe: Probe) -> tuple[Inspection, list[Check]]:
+def inspect_directly(address: str, probe: Probe, *, token_file: Path | None) -> tuple[Inspection, list[Check]]:
     """Look at the cluster at Ray's own `address`, HOST:PORT or "auto", and at the tracking store from this process.
 
     Raises ClusterError where it cannot be reached.
     """
-    with packed_code() as code, ray_session(address, code=code):
+    with packed_code() as code, ray_session(address, code=code, token_file=token_file):
         return inspect_cluster(probe), _of_driver(probe)
 
 
-def inspect_by_job(address: str, probe: Probe) -> tuple[Inspection, list[Check]]:
+def inspect_by_job(address: str, probe: Probe, *, token_file: Path | None) -> tuple[Inspection, list[Check]]:
     """Look at the cluster whose jobs server is at `address`, http://HOST:PORT, through a job that is deleted then.
 
     Raises ClusterError where the job cannot be run.
     """
-    jobs, job_id = Jobs(address), f"doctor-{secrets.token_hex(4)}"
+    jobs, job_id = Jobs(address, token_file), f"doctor-{secrets.token_hex(4)}"
     command = shlex.join(["python", "-m", "sweeps.doctor.inspecting", probe_to_json(probe)])
     with packed_code() as code:
         jobs.submit(job_id, command, folder=code, environment={"PYTHONUNBUFFERED": "1"})

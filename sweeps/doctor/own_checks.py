@@ -23,7 +23,7 @@ from cluster import (
 from gan import GanError, default_data_root, find_inception_weights, load_any_generator, load_dataset
 from sweeps.doctor.tracking_checks import tracking_checks
 from sweeps.errors import SweepError
-from sweeps.ledger.data_dir import DATABASE
+from sweeps.ledger.data_dir import DATABASE, writable
 from sweeps.ledger.tracking import Tracking
 from sweeps.ledger.workspace import Workspace
 from sweeps.models.identity import registered_teacher
@@ -36,10 +36,10 @@ INSTALL = "Run: pip install ganlimit -c constraints.txt"
 
 
 def checks_of_this_machine(
-    data_dir: Path, specs: Sequence[SweepSpec], storage: str | None, inception_weights: Path | None
+    workspace: Workspace, specs: Sequence[SweepSpec], storage: str | None, inception_weights: Path | None
 ) -> list[Check]:
     """Everything that a sweep on this machine stands on."""
-    root = data_dir.expanduser().resolve()
+    root = workspace.root
     nearest = next(folder for folder in (root, *root.parents) if folder.exists())
     checks = [
         packages_check(),
@@ -51,7 +51,6 @@ def checks_of_this_machine(
     ]
     if storage:
         checks.append(_storage(storage))
-    workspace = Workspace(root)
     if workspace.tracking_uri or (root / DATABASE).is_file():
         kept = tracking_checks(HERE, workspace.store)
         checks += kept
@@ -130,7 +129,7 @@ def _data_dir(root: Path, nearest: Path) -> Check:
     found = f"{root} can be written" if root == nearest else f"{root} is not there yet, and can be made"
     if root == nearest:
         try:
-            Workspace.open(root)
+            writable(root)
         except SweepError as error:
             return Check(HERE, "data directory", f"{error.value} cannot be written", error.remedy)
     return Check(HERE, "data directory", found)

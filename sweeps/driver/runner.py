@@ -14,6 +14,7 @@ import pyarrow as pa
 from mlflow.entities import Run
 
 from analysis import TrialState
+from cluster import read_token
 from gan import DataRoot, default_data_root, load_dataset
 from sweeps.display import Display, QuietDisplay
 from sweeps.driver.closing import ClosedRuns, ended_file
@@ -54,12 +55,13 @@ def train_teacher(
     spec: SweepSpec,
     data_dir: Path | None = None,
     *,
+    tracking_uri: str | None = None,
     display: Display | None = None,
-    again: bool = False,
     data_root: DataRoot | None = None,
+    again: bool = False,
 ) -> Teacher:
     """The spec's teacher, found in the registry or trained (always trained when `again`)."""
-    workspace, display = Workspace.open(data_dir or default_data_dir()), display or QuietDisplay()
+    workspace, display = Workspace.open(data_dir or default_data_dir(), tracking_uri), display or QuietDisplay()
     data_root = data_root or default_data_root()
     tracking, dataset = Tracking(workspace.store), load_dataset(spec.dataset, data_root)
     extractor = find_or_make_extractor(spec, dataset, workspace, tracking, data_root, display)
@@ -70,19 +72,31 @@ def run_sweep(
     spec: SweepSpec,
     data_dir: Path | None = None,
     *,
+    tracking_uri: str | None = None,
     workers: int | None = None,
     display: Display | None = None,
     data_root: DataRoot | None = None,
     address: str | None = None,
+    token_file: Path | None = None,
 ) -> SweepResult:
     """Run the sweep, or go on with it, and write its report.
 
     `workers` is the number of trials at once (as many as there are cores by default); it changes the
     speed and, for an adaptive sampler, which points are asked, but never the row of a trial. With the `address` of
-    a Ray cluster (host:port or "auto") the trials run there, without one on this machine. Raises SweepError and
-    its kin for what a person must mend, before any trial starts.
+    a Ray cluster (host:port or "auto") the trials run there, without one on this machine; `token_file` has the
+    cluster's secret, and `tracking_uri` is where runs go. Without them the environment's are taken, as Ray and MLflow
+    do. Raises SweepError and its kin for what a person must mend, before any trial starts.
     """
-    (result,) = run_sweeps([spec], data_dir, workers=workers, display=display, data_root=data_root, address=address)
+    (result,) = run_sweeps(
+        [spec],
+        data_dir,
+        tracking_uri=tracking_uri,
+        workers=workers,
+        display=display,
+        data_root=data_root,
+        address=address,
+        token_file=token_file,
+    )
     return result
 
 
@@ -90,10 +104,12 @@ def run_sweeps(
     specs: Sequence[SweepSpec],
     data_dir: Path | None = None,
     *,
+    tracking_uri: str | None = None,
     workers: int | None = None,
     display: Display | None = None,
     data_root: DataRoot | None = None,
     address: str | None = None,
+    token_file: Path | None = None,
 ) -> list[SweepResult]:
     """Run several sweeps at once, as `run_sweep` does one: each has its own study and teacher.
 
@@ -102,7 +118,9 @@ def run_sweeps(
     """
     if address is not None:
         require_mounted(specs[0])
-    workspace, display = Workspace.open(data_dir or default_data_dir()), display or QuietDisplay()
+        if token_file is not None:
+            read_token(token_file.expanduser())
+    workspace, display = Workspace.open(data_dir or default_data_dir(), tracking_uri), display or QuietDisplay()
     data_root = data_root or default_data_root()
     with ExitStack() as drivers:
         for spec in specs:
@@ -116,7 +134,7 @@ def run_sweeps(
             for name, parent in known.items():
                 leases.hold(Lease(tracking, parent.info.run_id, name))
         # The runs are closed when nobody works at the site any more; reports need no part of a cluster.
-        at_site = site_of(specs, workspace, data_root, display, workers, address)
+        at_site = site_of(specs, workspace, data_root, display, workers, address, token_file)
         with ClosedRuns(tracking, leases) as closing, at_site as site:
             for spec in specs:
                 if len(specs) > 1:

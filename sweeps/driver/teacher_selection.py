@@ -49,6 +49,8 @@ class _Context:
 def select_teacher(
     spec: SweepSpec,
     data_dir: Path | None = None,
+    *,
+    tracking_uri: str | None = None,
     workers: int | None = None,
     display: Display | None = None,
     data_root: DataRoot | None = None,
@@ -64,7 +66,7 @@ def select_teacher(
             len(set(spec.trained_teacher.candidates)),
             "List widths in the spec, or give --width several times.",
         )
-    workspace, display = Workspace.open(data_dir or default_data_dir()), display or QuietDisplay()
+    workspace, display = Workspace.open(data_dir or default_data_dir(), tracking_uri), display or QuietDisplay()
     tracking, data_root = Tracking(workspace.store), data_root or default_data_root()
     dataset = load_dataset(spec.dataset, data_root)
     find_or_make_extractor(spec, dataset, workspace, tracking, data_root, display)

@@ -16,6 +16,11 @@ def default_data_dir() -> Path:
     return Path(os.environ.get("GANLIMIT_DATA_DIR", DEFAULT_DATA_DIR))
 
 
+def default_tracking_uri() -> str | None:
+    """MLFLOW_TRACKING_URI: where runs and models are tracked, unless in the data directory."""
+    return os.environ.get("MLFLOW_TRACKING_URI")
+
+
 def writable(data_dir: Path) -> Path:
     """The absolute path of `data_dir`, made if missing. Raises SweepError when it cannot be written."""
     root = data_dir.expanduser().resolve()

@@ -1,12 +1,11 @@
 """The data directory: where everything of this machine's sweeps lives."""
 
-import os
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from sweeps.errors import SweepError
-from sweeps.ledger.data_dir import DATABASE, local_store, writable
+from sweeps.ledger.data_dir import DATABASE, default_tracking_uri, local_store, writable
 from sweeps.ledger.lock import current_driver
 from sweeps.ledger.store import TrackingStore
 from sweeps.spec.sweep import NAME_PATTERN
@@ -28,24 +27,29 @@ class Workspace:
     """
 
     root: Path
-    tracking_uri: str | None = field(default_factory=lambda: os.environ.get("MLFLOW_TRACKING_URI"))
+    tracking_uri: str | None = field(default_factory=default_tracking_uri)
 
     @classmethod
-    def open(cls, data_dir: Path) -> "Workspace":
+    def at(cls, data_dir: Path, tracking_uri: str | None = None) -> "Workspace":
+        """The workspace in `data_dir`, which may be missing: nothing is made or written."""
+        return cls(data_dir.expanduser().resolve(), tracking_uri or default_tracking_uri())
+
+    @classmethod
+    def open(cls, data_dir: Path, tracking_uri: str | None = None) -> "Workspace":
         """The workspace in `data_dir`, made if missing. Raises SweepError when it cannot be written."""
-        return cls(writable(data_dir))
+        return cls.at(writable(data_dir), tracking_uri)
 
     @classmethod
-    def existing(cls, data_dir: Path) -> "Workspace":
-        """The workspace in `data_dir`. Raises SweepError when nothing was ever run there."""
-        root = data_dir.expanduser().resolve()
-        if not (root / DATABASE).is_file() and cls(root).tracking_uri is None:
+    def existing(cls, data_dir: Path, tracking_uri: str | None = None) -> "Workspace":
+        """The workspace in `data_dir`. Raises SweepError when nothing was ever run there and no server is named."""
+        workspace = cls.at(data_dir, tracking_uri)
+        if not (workspace.root / DATABASE).is_file() and workspace.tracking_uri is None:
             raise SweepError(
                 f"The data directory holds a {DATABASE} of earlier runs",
-                f"none in {root}",
+                f"none in {workspace.root}",
                 "Check --data-dir, run a sweep, or name the tracking server of a submitted one: --tracking-uri.",
             )
-        return cls.open(root)
+        return cls.open(data_dir, tracking_uri)
 
     @property
     def store(self) -> TrackingStore:

@@ -14,7 +14,13 @@ from sweeps.ledger.workspace import Workspace
 
 
 def sample_to_file(
-    artifact: str, path: Path, count: int = 64, seed: int = 0, data_dir: Path | None = None
+    artifact: str,
+    path: Path,
+    *,
+    count: int = 64,
+    seed: int = 0,
+    data_dir: Path | None = None,
+    tracking_uri: str | None = None,
 ) -> GeneratorCard | ImportedCard:
     """Write `count` images of a stored generator to the PNG at `path`, and return its card.
 
@@ -22,20 +28,22 @@ def sample_to_file(
     run id of a trial, or a folder with weights and card. Raises ArtifactError when it is damaged and
     SweepError when there is none.
     """
-    generator, card = load_artifact(artifact, data_dir)
+    generator, card = load_artifact(artifact, data_dir, tracking_uri)
     random = generator_at(seed, "samples")
     latents_NL = torch.randn(count, generator.config.latent_size, generator=random)
     save_grid(generate(generator, latents_NL), path)
     return card
 
 
-def load_artifact(artifact: str, data_dir: Path | None = None) -> tuple[AnyGenerator, GeneratorCard | ImportedCard]:
+def load_artifact(
+    artifact: str, data_dir: Path | None = None, tracking_uri: str | None = None
+) -> tuple[AnyGenerator, GeneratorCard | ImportedCard]:
     """A stored generator with its card, named as for `sample_to_file`; its weights are checked."""
-    return load_any_generator(Path(artifact) if Path(artifact).is_dir() else _stored(artifact, data_dir))
+    return load_any_generator(Path(artifact) if Path(artifact).is_dir() else _stored(artifact, data_dir, tracking_uri))
 
 
-def _stored(artifact: str, data_dir: Path | None) -> Path:
-    tracking = Tracking(Workspace.open(data_dir or default_data_dir()).store)
+def _stored(artifact: str, data_dir: Path | None, tracking_uri: str | None) -> Path:
+    tracking = Tracking(Workspace.open(data_dir or default_data_dir(), tracking_uri).store)
     name, _, number = artifact.partition("/")
     if name in tracking.registry.models():
         version = tracking.registry.version(name, number) if number else tracking.registry.champion(name)

@@ -24,6 +24,7 @@ from cluster import (
 from gan import DataRoot
 from sweeps.display import Display
 from sweeps.errors import SweepError
+from sweeps.exit_codes import ExitCode
 from sweeps.ledger.folders import MountedTrials, TrialStorage, trials_of
 from sweeps.ledger.tracking import Tracking
 from sweeps.ledger.workspace import Workspace
@@ -181,6 +182,7 @@ def site_of(
     display: Display,
     workers: int | None,
     address: str | None,
+    token_file: Path | None = None,
 ) -> Iterator[Site]:
     """Where the sweeps run: this machine, or the cluster at `address` once every node of it was looked at.
 
@@ -195,7 +197,11 @@ def site_of(
         "error: The cluster is there until the sweep has ended, got no answer from its head for a while. On a new "
         f"head the same command, or the same submission of {name}, goes on: no finished trial runs twice."
     )
-    with packed_code() as code, ray_session(address, code=code) as session, ending_with(session.address, farewell):
+    with (
+        packed_code() as code,
+        ray_session(address, code=code, token_file=token_file) as session,
+        ending_with(session.address, farewell, exit_code=ExitCode.CLUSTER_LOST),
+    ):
         nodes, grows = alive_nodes(), specs[0].cluster.grows or autoscaled_resources() is not None
         need = need_of(specs[0])
         if not specs[0].cluster.grows:

@@ -55,8 +55,8 @@ class Submission:
         return f"{shlex.join(words)} --data-dir {DATA_DIR}"
 
 
-def submit(submission: Submission, jobs: Jobs, address: str) -> tuple[Job, bool]:
-    """Hand the sweep to the cluster. Returns its job, and whether it is a new one.
+def submit(submission: Submission, jobs: Jobs, *, address: str, token_file: Path | None = None) -> tuple[Job, bool]:
+    """Hand the sweep to the cluster at `address`, of the `jobs`. Returns its job, and whether it is a new one.
 
     The same submission again is the first one, while it runs and when it has succeeded; one that failed or was
     stopped goes on. Raises SweepError where another specification runs under the name, ClusterError where the
@@ -75,7 +75,7 @@ def submit(submission: Submission, jobs: Jobs, address: str) -> tuple[Job, bool]
                 f"Wait for it, stop it (ganlimit sweep stop {submission.name} --address {address} --token-file ...), "
                 "or give --name.",
             )
-    _preflight(submission.specs, address)
+    _preflight(submission.specs, address, token_file)
     with tempfile.TemporaryDirectory(prefix="ganlimit-submission-") as name:
         folder = Path(name)
         pack_code(folder)
@@ -108,8 +108,8 @@ def require_tracking_uri(uri: str | None) -> str:
     return uri
 
 
-def _preflight(specs: Sequence[SweepSpec], address: str) -> None:
-    overview = cluster_overview(address)
+def _preflight(specs: Sequence[SweepSpec], address: str, token_file: Path | None) -> None:
+    overview = cluster_overview(address, token_file)
     if overview.ray_version != version("ray"):
         raise ClusterError(
             f"Both sides have one version of Ray, here {version('ray')}",

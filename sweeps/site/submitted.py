@@ -21,6 +21,11 @@ def job_of(jobs: Jobs, name: str, address: str) -> Job:
     return job
 
 
+def tracking_uri_of(job: Job) -> str | None:
+    """Where the runs of a submitted sweep go."""
+    return job.metadata.get(TRACKING_URI)
+
+
 def job_as_dict(job: Job) -> dict[str, Any]:
     """For a script."""
     return {"job": job.id, "status": job.status, "message": job.message, "exit_code": job.exit_code}

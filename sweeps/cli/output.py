@@ -1,0 +1,71 @@
+"""What the commands print: for people on one of two consoles, for scripts as JSON."""
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+import typer
+from rich.console import Console, RenderableType
+
+
+class Shown(Protocol):
+    """What has a form for scripts, and one that it prints for people."""
+
+    def as_dict(self) -> Mapping[str, object]: ...
+
+    def print_to(self, console: Console, /) -> None: ...
+
+
+class Rendered(Protocol):
+    """What has a form for scripts, and one for people that a terminal shows wherever it likes."""
+
+    def as_dict(self) -> Mapping[str, object]: ...
+
+    def render(self) -> RenderableType: ...
+
+
+def console() -> Console:
+    """Standard output."""
+    return Console()
+
+
+def stderr() -> Console:
+    """Standard error: progress and mistakes."""
+    return Console(stderr=True)
+
+
+def say(text: str) -> None:
+    """Print lines as they are, however wide the terminal is."""
+    console().print(text, highlight=False, markup=False, soft_wrap=True)
+
+
+def remark(text: str) -> None:
+    """As `say`, on standard error."""
+    stderr().print(text, highlight=False, markup=False, soft_wrap=True)
+
+
+def print_json(value: object) -> None:
+    """JSON on standard output; NaN is refused, which JSON does not know."""
+    typer.echo(json.dumps(value, indent=2, allow_nan=False))
+
+
+def show(found: Sequence[Shown], *, as_json: bool) -> None:
+    """Things that print themselves, one below the other; one of them is one JSON object, several a list."""
+    if as_json:
+        print_json(_one_or_all([each.as_dict() for each in found]))
+    else:
+        for each in found:
+            each.print_to(console())
+
+
+def print_each(found: Sequence[Rendered], *, as_json: bool) -> None:
+    """As `show`, of things that are rendered, with an empty line between them."""
+    if as_json:
+        print_json(_one_or_all([each.as_dict() for each in found]))
+    else:
+        for number, each in enumerate(found):
+            console().print(*[""] * bool(number), each.render(), sep="\n")
+
+
+def _one_or_all(values: Sequence[Mapping[str, object]]) -> object:
+    return values[0] if len(values) == 1 else values
