@@ -114,7 +114,7 @@ def sync(name: SweepName, data_dir: DataDir = None, tracking_uri: TrackingUri = 
     show([report for _, report in synced], as_json=False)
 
 
-def _require_trials(tracking: "Tracking", name: str, *, workspace: sweeps.Workspace) -> None:
+def _require_trials(tracking: "Tracking", name: str, *, workspace: "sweeps.Workspace") -> None:
     """Raises SweepError for a sweep whose driver still makes its models: nothing is known of it yet."""
     from sweeps.ledger.lock import current_driver
     from sweeps.ledger.sweeps import is_known
