@@ -2,7 +2,7 @@ from .addresses import split_address
 from .client.dashboard import require_reachable
 from .client.jobs import Job, Jobs
 from .client.overview import ClusterOverview, JobOverview, NodeOverview, cluster_overview
-from .client.session import RaySession, ray_session
+from .client.session import RaySession, ray_session, runs_as_job
 from .client.shares import Claim, Share, fair_shares
 from .client.watch import ending_with
 from .errors import ClusterError
@@ -76,6 +76,7 @@ __all__ = [
     "require_fine",
     "require_reachable",
     "require_schedulable",
+    "runs_as_job",
     "serve_command",
     "serve_team",
     "serve_ui",

@@ -171,7 +171,7 @@ def _loopback_only() -> Iterator[None]:
 
 @contextmanager
 def _attached(address: str, code: Path | None) -> Iterator[RaySession]:
-    runtime_env = {"working_dir": str(code)} if code and JOB not in os.environ else None
+    runtime_env = {"working_dir": str(code)} if code and not runs_as_job() else None
     is_loopback = address.rpartition(":")[0] == LOOPBACK
     try:
         with _loopback_only() if is_loopback else nullcontext():
@@ -187,6 +187,11 @@ def _attached(address: str, code: Path | None) -> Iterator[RaySession]:
     finally:
         with _signals_wait():
             ray.shutdown()
+
+
+def runs_as_job() -> bool:
+    """Returns whether this process is a job that was handed to a cluster, or the child of one."""
+    return JOB in os.environ
 
 
 def _require_listener(address: str) -> None:

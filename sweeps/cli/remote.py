@@ -212,7 +212,7 @@ def _follow(jobs: "Jobs", job: "Job") -> None:
 
 def _until_accepted(jobs: "Jobs", job: "Job") -> None:
     """Wait until the driver has looked at nodes, storage and tracking server, and say what it found against them."""
-    from sweeps.site.submitted import ACCEPTED
+    from sweeps.site.submitted import is_accepted
 
     deadline = time.monotonic() + ACCEPTED_WITHIN_S
     while time.monotonic() < deadline:
@@ -222,7 +222,7 @@ def _until_accepted(jobs: "Jobs", job: "Job") -> None:
             typer.echo(said, nl=False, err=True)
             _require_success(jobs, now)
             return
-        if ACCEPTED in said:
+        if is_accepted(said):
             return
         time.sleep(1.0)
 

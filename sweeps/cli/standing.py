@@ -61,12 +61,13 @@ def status(
 
 def list_sweeps(data_dir: DataDir = None, tracking_uri: TrackingUri = None, as_json: Json = False) -> None:
     """All sweeps of the data directory, newest first."""
+    from sweeps.ledger.tags import SWEEP
     from sweeps.ledger.tracking import Tracking
     from sweeps.results.status import sweep_status, sweeps_table
 
     workspace = existing(data_dir, tracking_uri)
     tracking = Tracking(workspace.store)
-    names = [run.data.tags["ganlimit.sweep"] for run in tracking.sweeps()]
+    names = [run.data.tags[SWEEP] for run in tracking.sweeps()]
     found = [sweep_status(tracking, workspace, name) for name in names]
     if as_json:
         print_json([status.as_dict() for status in found])

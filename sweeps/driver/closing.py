@@ -5,8 +5,10 @@ from pathlib import Path
 
 from mlflow.exceptions import MlflowException
 
+from analysis import TrialState
 from sweeps.driver.open_sweep import OpenSweep
 from sweeps.ledger.lease import Leases
+from sweeps.ledger.states import SweepState
 from sweeps.ledger.tracking import Tracking
 
 DELIVERY_PATIENCE_S = 20.0  # for a tracking store that is away when the sweep ends
@@ -38,13 +40,15 @@ class ClosedRuns:
 
     def __exit__(self, kind: type[BaseException] | None, *error: object) -> None:
         interrupted = kind is not None and issubclass(kind, KeyboardInterrupt)
-        state = "COMPLETED" if kind is None else "INTERRUPTED" if interrupted else "FAILED"
+        ended = SweepState.INTERRUPTED if interrupted else SweepState.FAILED
+        state = SweepState.COMPLETED if kind is None else ended
         for sweep in self._sweeps if self._leases.taken_by is None else ():
             ended_file(sweep.folder).write_text(state)
             patience_s = DELIVERY_PATIENCE_S if kind is None else 0.0
-            self.missing += sweep.close("INTERRUPTED" if interrupted else "LOST", patience_s)
+            self.missing += sweep.close(TrialState.INTERRUPTED if interrupted else TrialState.LOST, patience_s)
             with contextlib.suppress(MlflowException):
-                self._tracking.close_open_trials(sweep.parent_run_id, "LOST")  # of which this machine has no journal
+                # Of trials of which this machine has no journal.
+                self._tracking.close_open_trials(sweep.parent_run_id, TrialState.LOST)
                 self._tracking.close(sweep.parent_run_id, state)
 
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-import analysis
+from analysis import TrialState
 from sweeps.driver.known import Known
 from sweeps.ledger.delivery import Delivery
 from sweeps.ledger.folders import TrialStorage
@@ -66,10 +66,10 @@ class OpenSweep:
         foundation = self.basis.foundation
         return float(foundation.teacher.parameters), foundation.teacher_metrics.fid
 
-    def close(self, state: str, patience_s: float) -> int:
+    def close(self, state: TrialState, patience_s: float) -> int:
         """End whatever still counts as running, and deliver. Returns of how many trials something is undelivered.
 
         To be called when the workers are gone, so that nothing else writes to a journal.
         """
-        close_running(self.basis.trials, analysis.TrialState(state))
+        close_running(self.basis.trials, state)
         return self.delivery.deliver_all(self.basis.trials, patience_s)

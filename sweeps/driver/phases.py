@@ -6,6 +6,7 @@ from typing import Any
 import pyarrow as pa
 
 import analysis
+from analysis import Phase
 from sweeps.driver.known import Known
 from sweeps.driver.open_sweep import OpenSweep
 from sweeps.driver.requests import Requests
@@ -17,7 +18,7 @@ from sweeps.search.study import has_study, open_storage, open_study
 from sweeps.search.study_queue import SearchBasis, study_queue
 from sweeps.spec.points import planned_trials
 from sweeps.spec.space import Value
-from sweeps.spec.sweep import PhaseName, SweepSpec
+from sweeps.spec.sweep import SweepSpec
 from sweeps.trial.request import Job, TrialRequest
 
 Asked = tuple[dict[str, Value], TrialRequest]  # a point, and the trial that it is
@@ -43,13 +44,13 @@ class Phases:
         self._is_first = True
         self.taken = 0
 
-    def queue(self, phase: PhaseName) -> JobQueue:
+    def queue(self, phase: Phase) -> JobQueue:
         """Returns what is missing of `phase`."""
         known = self._sweep.known if self._is_first else self._sweep.read_again()
         self._is_first = False
-        if phase == "search":
+        if phase == Phase.SEARCH:
             return self._search(known)
-        return self._listed(known, self._confirmations(known) if phase == "confirm" else self._baselines(known))
+        return self._listed(known, self._confirmations(known) if phase == Phase.CONFIRM else self._baselines(known))
 
     def _listed(self, known: Known, asked: Iterable[Asked]) -> JobQueue:
         """What is known before the phase begins; those that another sweep has finished are taken over."""
@@ -74,13 +75,13 @@ class Phases:
             self._take_what_is_known(known)
             known = self._sweep.read_again() if self.taken else known
         if spec.search.is_adaptive:
-            total += sum(entry.reused for entry in settled_in(known.ledger, "search"))
+            total += sum(entry.reused for entry in settled_in(known.ledger, Phase.SEARCH))
         study = open_study(spec, storage, known.ledger)
         return study_queue(SearchBasis(spec, self._requests.student, study, known.ledger, total, self._reuse))
 
     def _take_what_is_known(self, known: Known) -> None:
         ledger, domains, search = known.ledger, self._spec.domains(), self._spec.search
-        if any(entry.phase == "search" and not entry.reused for entry in ledger.values()):
+        if any(entry.phase == Phase.SEARCH and not entry.reused for entry in ledger.values()):
             return  # it has begun, and lost its study
         first = next_ordinal(ledger)
         for key, values in list(self._reuse.points()):
@@ -102,7 +103,7 @@ class Phases:
         for row in candidates.to_pylist():
             for seed in spec.confirm_seeds:
                 point = {**_point(row), "seed": seed}
-                yield point, self._requests.student(point, "confirm")
+                yield point, self._requests.student(point, Phase.CONFIRM)
 
     def _baselines(self, known: Known) -> Iterable[Asked]:
         """From-scratch twins of the chosen students."""
@@ -116,8 +117,8 @@ def scratch_twins(table: pa.Table, spec: SweepSpec) -> list[dict[str, Value]]:
     if of == "none":
         return []
     rows = analysis.final_students(table).to_pylist()
-    if of == "confirmed" and "confirm" in spec.phases:
-        rows = [row for row in rows if row["phase"] == analysis.Phase.CONFIRM]
+    if of == "confirmed" and Phase.CONFIRM in spec.phases:
+        rows = [row for row in rows if row["phase"] == Phase.CONFIRM]
     elif of != "all":
         rows = analysis.student_frontier(table, spec.limit.metric).to_pylist()
     names = ("width", "depth", "block", "seed")

@@ -4,9 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from analysis import Phase
 from sweeps.models.foundation import Foundation
 from sweeps.spec.space import Value
-from sweeps.spec.sweep import PhaseName, SweepSpec
+from sweeps.spec.sweep import SweepSpec
 from sweeps.trial.request import TrialRequest
 
 
@@ -17,14 +18,14 @@ class Requests:
     spec: SweepSpec
     foundation: Foundation
 
-    def student(self, point: Mapping[str, Value], phase: PhaseName = "search") -> TrialRequest:
+    def student(self, point: Mapping[str, Value], phase: Phase = Phase.SEARCH) -> TrialRequest:
         """Returns the distillation of the point's student."""
         recipe, fused = self.spec.recipe(point), self.spec.fused(phase)
         return self._request(point, phase=phase, distillation=recipe, fused=fused)
 
     def baseline(self, twin: Mapping[str, Value]) -> TrialRequest:
         """Returns the training from scratch of the student `twin`."""
-        return self._request(twin, phase="baseline", training=self.spec.baseline.training)
+        return self._request(twin, phase=Phase.BASELINE, training=self.spec.baseline.training)
 
     def _request(self, point: Mapping[str, Any], **what: Any) -> TrialRequest:
         foundation, spec = self.foundation, self.spec

@@ -26,6 +26,7 @@ from sweeps.ledger.delivery import Delivery, undelivered
 from sweeps.ledger.folders import MountedTrials, trials_of
 from sweeps.ledger.lease import Lease, Leases
 from sweeps.ledger.lock import sole_driver
+from sweeps.ledger.states import SweepState
 from sweeps.ledger.sweeps import find_sweep, spec_of_sweep
 from sweeps.ledger.tags import GROUP, SHARED_PREFIX, VERSION, spec_tags, spec_text
 from sweeps.ledger.tracking import Tracking
@@ -166,10 +167,10 @@ def sync_sweep(name: str, workspace: Workspace) -> tuple[int, Report]:
         count = len(undelivered(trials))
         if remaining := Delivery(tracking.store, parent_run_id).deliver_all(trials):
             raise UndeliveredError(name, remaining)
-        state = ended.read_text() if (ended := ended_file(folder)).exists() else "FAILED"
+        state = SweepState(ended.read_text()) if (ended := ended_file(folder)).exists() else SweepState.FAILED
         if count:
             tracking.close(parent_run_id, state)
-        complete = state == "COMPLETED"
+        complete = state == SweepState.COMPLETED
         return count, _finish(name, workspace, tracking) if complete else write_report(name, workspace, tracking)
 
 

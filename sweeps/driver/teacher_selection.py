@@ -19,7 +19,7 @@ from sweeps.display import Display, QuietDisplay
 from sweeps.driver.tune_environment import tune_environment
 from sweeps.errors import SweepError
 from sweeps.ledger.data_dir import default_data_dir
-from sweeps.ledger.tags import KIND
+from sweeps.ledger.tags import CHOSEN, KIND
 from sweeps.ledger.tracking import Tracking
 from sweeps.ledger.workspace import Workspace
 from sweeps.models.extractors import Extractor, find_or_make_extractor
@@ -155,7 +155,7 @@ def _record(
     """Log the comparison to a run of its own: figure, and FID over width."""
     files = analysis.save_figure(analysis.selection_figure(candidates), folder / "teacher-selection")
     with tracking.model_run(f"{model} selection", {KIND: "selection"}) as run_id:
-        tracking.log(run_id, params={"chosen": chosen.version}, tags={"ganlimit.chosen": chosen.version})
+        tracking.log(run_id, params={"chosen": chosen.version}, tags={CHOSEN: chosen.version})
         for candidate in candidates:
             tracking.log(run_id, {"fid": candidate.fid, "inception_score": candidate.inception_score}, candidate.width)
         for path in files:

@@ -6,6 +6,7 @@ from typing import Any
 from ray.tune.experiment import Trial
 from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 
+from analysis import Phase, TrialState
 from sweeps.search.rungs import Rungs
 from sweeps.trial.request import Job
 
@@ -21,7 +22,7 @@ class RungSurvival(FIFOScheduler):
         """STOP or CONTINUE for a trial that reported."""
         request = Job.model_validate_json(trial.config["job"]).request
         rungs = self._rungs.get(trial.config["sweep"])
-        if rungs is None or result.get("state") != "RUNNING" or request.phase != "search":
+        if rungs is None or result.get("state") != TrialState.RUNNING or request.phase != Phase.SEARCH:
             return str(TrialScheduler.CONTINUE)
         survives = rungs.learn(request.key, float(result["kimg"]), result)
         return str(TrialScheduler.CONTINUE if survives else TrialScheduler.STOP)

@@ -5,6 +5,7 @@ from typing import Any
 
 from ray.tune.search import Searcher
 
+from analysis import TrialState
 from cluster import Share
 from sweeps.driver.tune_config import config_of, result_of
 from sweeps.search.queues import JobQueue, Nothing
@@ -56,7 +57,7 @@ class QueueSearcher(Searcher):
             before = self._fused.pop(trial_id, {})
             for job in jobs:
                 found = result_of(before if error else result, job)
-                queue.ended(job, {} if error and found.get("state") == "RUNNING" else found)
+                queue.ended(job, {} if error and found.get("state") == TrialState.RUNNING else found)
 
     def save(self, checkpoint_path: str) -> None:
         """Nothing: study and ledger are the state, and no pickle of it is written or read."""

@@ -10,7 +10,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from analysis import dominated_share, front_of
+from analysis import TrialState, dominated_share, front_of
 from sweeps.driver.budget import Spending
 from sweeps.ledger.records import Objectives, finite_objectives
 from sweeps.trial.request import Job
@@ -79,7 +79,7 @@ class SweepView:
             if (phase.sweep, phase.name) == (sweep, job.request.phase):
                 phase.done += 1
         objectives = finite_objectives(result, ("parameters", "fid"))
-        if state == "COMPLETED" and job.request.distillation and objectives:
+        if state == TrialState.COMPLETED and job.request.distillation and objectives:
             self._points[sweep][job.request.key] = objectives
 
     # --- what is shown ------------------------------------------------------------------------
@@ -173,7 +173,7 @@ class SweepView:
         return Text("\n" + "; ".join(parts), style="dim")
 
     def _other_states(self) -> list[str]:
-        others = {state: count for state, count in sorted(self.counts.items()) if state != "COMPLETED"}
+        others = {state: count for state, count in sorted(self.counts.items()) if state != TrialState.COMPLETED}
         return [f"{count} {state.lower().replace('_', ' ')}" for state, count in others.items()]
 
     def _hypervolumes(self) -> dict[str, float]:

@@ -13,12 +13,13 @@ from mlflow.protos.databricks_pb2 import (
     ErrorCode,
 )
 
+from analysis import TrialState
 from cluster import ClusterError
 from sweeps.errors import SweepError
 from sweeps.ledger.folders import TrialStorage
 from sweeps.ledger.journal import Event, TrialFolder
 from sweeps.ledger.store import TrackingStore
-from sweeps.ledger.tags import ERROR, PHASE, REUSED, SETTLED, STATE, TRIAL
+from sweeps.ledger.tags import ERROR, PHASE, REUSED, RUN_NAME, SETTLED, STATE, TRIAL
 from sweeps.ledger.tracking import Tracking
 
 PAUSE_S = 5.0  # between two tries to reach a store that is away
@@ -119,7 +120,7 @@ class Delivery:
                 self._keep(tracking, run_id, student)
             elif event.kind == "closed":
                 tracking.log(run_id, event.metrics, event.kimg, time_ms=event.time_ms)
-                tracking.close(run_id, event.tags[STATE], event.tags.get(ERROR), event.time_ms)
+                tracking.close(run_id, TrialState(event.tags[STATE]), event.tags.get(ERROR), event.time_ms)
             folder.set_delivered(number, run_id)
         if events[-1].kind == "closed":
             folder.delete_student()
@@ -133,7 +134,7 @@ class Delivery:
             raise _StoreIsAwayError from error
 
     def _open(self, tracking: Tracking, folder: TrialFolder, event: Event) -> str:
-        run = tracking.open_trial(self.parent_run_id, folder.key, event.tags["mlflow.runName"], event.tags)
+        run = tracking.open_trial(self.parent_run_id, folder.key, event.tags[RUN_NAME], event.tags)
         run_id: str = run.info.run_id
         tracking.log(run_id, event.metrics, params=event.params, time_ms=event.time_ms)
         return run_id

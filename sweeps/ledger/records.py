@@ -11,7 +11,7 @@ from typing import Any
 
 from mlflow.entities import Run
 
-from analysis import TrialState
+from analysis import Phase, TrialState
 from sweeps.ledger.folders import TrialStorage
 from sweeps.ledger.journal import Record
 from sweeps.ledger.tags import PHASE, POINT, REUSED, SETTLED, TRIAL, TRIAL_KEY
@@ -25,7 +25,7 @@ class LedgerEntry:
     """One trial, as far as the search needs it."""
 
     trial: int
-    phase: str
+    phase: Phase
     state: TrialState
     objectives: Objectives | None  # at the end, or where the trial was stopped
     wall_s: float  # that this sweep spent on it
@@ -85,7 +85,7 @@ def ordinal(ledger: Ledger, key: str, otherwise: int) -> int:
     return ledger[key].trial if key in ledger else otherwise
 
 
-def settled_in(ledger: Ledger, phase: str) -> Iterable[LedgerEntry]:
+def settled_in(ledger: Ledger, phase: Phase) -> Iterable[LedgerEntry]:
     """The settled trials of a phase."""
     return [entry for entry in ledger.values() if entry.settled and entry.phase == phase]
 
@@ -108,7 +108,7 @@ def _entry(record: Record, names: Sequence[str]) -> LedgerEntry:
         objectives = finite_objectives(metrics, names)
     return LedgerEntry(
         trial=int(tags[TRIAL]),
-        phase=tags[PHASE],
+        phase=Phase(tags[PHASE]),
         state=state,
         objectives=objectives,
         wall_s=0.0 if REUSED in tags else metrics.get("wall_s", 0.0),

@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 
 from mlflow.exceptions import MlflowException
 
-from analysis import TrialState
+from analysis import Phase, TrialState
 from sweeps.ledger.folders import TrialStorage
 from sweeps.ledger.journal import Journal, Record
 from sweeps.ledger.records import Objectives, finite_objectives, own_records, shared_records
@@ -65,7 +65,7 @@ class _Journaled:
             self.settled[journal.key] = journal.events[0].time_ms
         elif record.run_id and REUSED not in record.tags:
             self.asked.add(record.run_id)
-        if record.tags[PHASE] == "search" and (reached := list(self._reached(journal, record))):
+        if record.tags[PHASE] == Phase.SEARCH and (reached := list(self._reached(journal, record))):
             self.reached[journal.key] = reached
 
     def _reached(self, journal: Journal, record: Record) -> Iterator[Reached]:

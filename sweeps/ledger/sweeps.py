@@ -3,7 +3,7 @@
 from mlflow.entities import Run
 
 from sweeps.errors import SweepError
-from sweeps.ledger.tags import spec_text
+from sweeps.ledger.tags import SWEEP, spec_text
 from sweeps.ledger.tracking import Tracking
 from sweeps.spec.sweep import SweepSpec
 
@@ -12,7 +12,7 @@ def find_sweep(tracking: Tracking, name: str) -> Run:
     """The parent run of a sweep. Raises SweepError when there is none of that name."""
     parent = tracking.find_sweep(name)
     if parent is None:
-        known = ", ".join(sorted(run.data.tags["ganlimit.sweep"] for run in tracking.sweeps())) or "none yet"
+        known = ", ".join(sorted(run.data.tags[SWEEP] for run in tracking.sweeps())) or "none yet"
         if tracking.store.uri.startswith("http"):
             place, remedy = f"the tracking server {tracking.store.ui_address}", "Check the name and --tracking-uri"
         else:
@@ -28,8 +28,8 @@ def is_known(tracking: Tracking, name: str) -> bool:
 
 def find_sweeps(tracking: Tracking, name: str) -> list[str]:
     """The sweep called `name`, or those that the file of that name began. Raises SweepError when there are none."""
-    members = [run.data.tags["ganlimit.sweep"] for run in tracking.sweeps(group=name)]
-    return sorted(members) or [find_sweep(tracking, name).data.tags["ganlimit.sweep"]]
+    members = [run.data.tags[SWEEP] for run in tracking.sweeps(group=name)]
+    return sorted(members) or [find_sweep(tracking, name).data.tags[SWEEP]]
 
 
 def spec_of_sweep(tracking: Tracking, name: str) -> SweepSpec:

@@ -19,7 +19,12 @@ GROUP = TAG + "group"  # of sweeps that one file began
 REUSED = TAG + "reused"  # the run of another sweep that a row is of
 DRIVER = TAG + "driver"  # who drives the sweep now
 REOPENED = TAG + "reopened"  # of a run that was begun again after it had settled
-PARENT = "mlflow.parentRunId"
+MODE = TAG + "mode"  # what a student learns from
+DATASET, TEACHER_VERSION = TAG + "dataset", TAG + "teacher_version"
+CHOSEN = TAG + "chosen"  # the teacher that a selection has made the champion
+SHARED_PREFIX = TAG + "shared."  # of the columns that all rows of a sweep have alike, at its parent run
+JOB_SPEC, JOB_TRACKING_URI = TAG + "spec", TAG + "tracking_uri"  # of a job's metadata on a cluster
+PARENT, RUN_NAME = "mlflow.parentRunId", "mlflow.runName"
 
 # A trial in one of these states would end the same way again; any other is run again. Whether memory suffices
 # depends on how many run at once.
@@ -38,6 +43,3 @@ def spec_text(tags: Mapping[str, str]) -> str:
     """The specification that `spec_tags` cut into pieces."""
     rest = itertools.takewhile(tags.__contains__, (f"{SPEC}.{number}" for number in itertools.count(1)))
     return "".join(tags[name] for name in (SPEC, *rest))
-
-
-SHARED_PREFIX = "ganlimit.shared."

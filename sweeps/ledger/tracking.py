@@ -14,9 +14,11 @@ from mlflow import MlflowClient
 from mlflow.entities import Metric, Param, Run, RunTag
 from mlflow.exceptions import MlflowException
 
+from analysis import TrialState
 from sweeps.errors import SweepError
 from sweeps.ledger.registry import Registry
 from sweeps.ledger.run_query import OLDEST_FIRST, are_as_many, has_tags, search
+from sweeps.ledger.states import RunStatus, SweepState, run_status
 from sweeps.ledger.store import MODELS_EXPERIMENT, SWEEPS_EXPERIMENT, TrackingStore
 from sweeps.ledger.tags import (
     ERROR,
@@ -99,7 +101,7 @@ class Tracking:
 
     def completed(self, tags: Mapping[str, str], beyond: str) -> list[Run]:
         """All completed trials with these tags, newest first, of any sweep but that of the parent run `beyond`."""
-        where = has_tags({**tags, KIND: "trial", STATE: "COMPLETED"})
+        where = has_tags({**tags, KIND: "trial", STATE: TrialState.COMPLETED})
         where = where and f"{where} and tags.`{PARENT}` != '{beyond}'"
         return list(search(self.client, self._experiments[SWEEPS_EXPERIMENT], where))
 
@@ -122,12 +124,12 @@ class Tracking:
         try:
             yield run_id
         except KeyboardInterrupt:
-            self.close(run_id, "INTERRUPTED")
+            self.close(run_id, SweepState.INTERRUPTED)
             raise
         except Exception as error:
-            self.close(run_id, "FAILED", str(error))
+            self.close(run_id, SweepState.FAILED, str(error))
             raise
-        self.close(run_id, "COMPLETED")
+        self.close(run_id, SweepState.COMPLETED)
 
     def log(
         self,
@@ -147,13 +149,14 @@ class Tracking:
             tags=[RunTag(name, str(value)) for name, value in (tags or {}).items()],
         )
 
-    def close(self, run_id: str, state: str, error: str | None = None, time_ms: int | None = None) -> None:
-        """End a run with its state: a trial's TrialState, or COMPLETED, FAILED, INTERRUPTED."""
+    def close(
+        self, run_id: str, state: TrialState | SweepState, error: str | None = None, time_ms: int | None = None
+    ) -> None:
+        """End a run with its state: a trial's, or that of a sweep or of a model's training."""
         self.log(run_id, tags={STATE: state, **({ERROR: error[:500]} if error else {})})
-        status = {"COMPLETED": "FINISHED", "PRUNED": "FINISHED", "INTERRUPTED": "KILLED"}.get(state, "FAILED")
-        self.client.set_terminated(run_id, status, time_ms)
+        self.client.set_terminated(run_id, str(run_status(state)), time_ms)
 
-    def close_open_trials(self, parent_run_id: str, state: str) -> int:
+    def close_open_trials(self, parent_run_id: str, state: TrialState) -> int:
         """End every trial of a sweep that still runs. Returns how many there were."""
         open_trials = list(self.each_trial(parent_run_id, "attributes.status = 'RUNNING'"))
         for run in open_trials:
@@ -176,8 +179,8 @@ class Tracking:
             return self.client.create_run(self._experiments[experiment], run_name=name, tags=dict(tags))
         if found.data.tags.get(STATE) in SETTLED:
             self.log(found.info.run_id, tags={REOPENED: int(time.time() * 1000)})  # first: no cache may miss it
-        if found.info.status != "RUNNING":
-            self.client.update_run(found.info.run_id, status="RUNNING")
+        if found.info.status != RunStatus.RUNNING:
+            self.client.update_run(found.info.run_id, status=str(RunStatus.RUNNING))
         if ERROR in found.data.tags:
             self.client.delete_tag(found.info.run_id, ERROR)  # of an earlier try
         self.log(found.info.run_id, tags=tags)

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from analysis import SHARED_COLUMNS
 from gan import DataRoot, GeneratorCard, ImportedCard, Metrics, Protocol, load_dataset
 from sweeps.display import Display
 from sweeps.ledger.tags import SHARED_PREFIX
@@ -29,7 +30,7 @@ class Foundation:
 
     def shared_tags(self, spec: SweepSpec) -> dict[str, str]:
         """What every row of the sweep's table repeats, as tags of its parent run."""
-        shared = {
+        shared: dict[str, object] = {
             "dataset": spec.dataset.name,
             "teacher_version": self.teacher_version,
             "teacher_digest": self.teacher.weights_digest,
@@ -46,6 +47,7 @@ class Foundation:
             "real_inception_score": self.real.inception_score,
             "real_sharpness": self.real.sharpness,
         }
+        assert shared.keys() == SHARED_COLUMNS.keys(), "the schema says which columns all rows have alike"
         return {SHARED_PREFIX + name: str(value) for name, value in shared.items()}
 
 

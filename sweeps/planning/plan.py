@@ -10,6 +10,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from analysis import Phase
 from gan import DataRoot, GeneratorConfig, count_parameters, mac_g
 from sweeps.planning.calibration import Calibration, calibrate
 from sweeps.planning.packing import KeptPackings, Load, Packing
@@ -181,11 +182,11 @@ def _phases(
     confirmed = min(known, around + frontier) * len(spec.confirm_seeds)
     twins = {"all": searched + confirmed, "none": 0, "frontier": min(known, ASSUMED_FRONTIER)}
     for phase in spec.phases:
-        if phase == "baseline":
+        if phase == Phase.BASELINE:
             trials = twins.get(spec.baseline.of, confirmed or twins["frontier"])
             found.append(PhasePlan(phase, trials, trials * mean_s(scratch=True) * cores))
         else:
-            trials = searched if phase == "search" else confirmed
+            trials = searched if phase == Phase.SEARCH else confirmed
             found.append(PhasePlan(phase, trials, trials * mean_s(scratch=False) * cores))
     return tuple(found)
 

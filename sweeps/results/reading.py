@@ -30,6 +30,7 @@ from mlflow.entities import Run
 from analysis import TrialState, trial_table, validate
 from sweeps.ledger.journal import Record
 from sweeps.ledger.records import record_of
+from sweeps.ledger.states import RunStatus
 from sweeps.ledger.sweeps import find_sweep
 from sweeps.ledger.tags import REOPENED, SETTLED, STATE, TRIAL_KEY
 from sweeps.ledger.tracking import Tracking
@@ -112,7 +113,9 @@ def _fetch(
     before, since = _before(cache), f"attributes.start_time >= {cache.since_ms}"
     conditions = [since]
     if cache.since_ms:
-        unsettled = f"{before} and attributes.status != 'FINISHED' and tags.`{STATE}` != '{TrialState.DIVERGED}'"
+        unsettled = (
+            f"{before} and attributes.status != '{RunStatus.FINISHED}' and tags.`{STATE}` != '{TrialState.DIVERGED}'"
+        )
         conditions = [unsettled, f"{before} and tags.`{REOPENED}` LIKE '%'", since]
     found = {
         run.info.run_id: _fetched(run, shared)
@@ -134,7 +137,7 @@ def _before(cache: RunCache) -> str:
 def _fetched(run: Run, shared: Mapping[str, Any]) -> _Fetched:
     record = record_of(run)
     row = row_of(shared, run.data.tags[TRIAL_KEY], record)
-    ended = run.info.status != "RUNNING" and record.state in SETTLED
+    ended = run.info.status != RunStatus.RUNNING and record.state in SETTLED
     return _Fetched(
         start_ms=run.info.start_time,
         row=row,

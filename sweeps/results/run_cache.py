@@ -12,8 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from pyarrow import csv
 
-from analysis import AGREEMENT, SCHEMA_VERSION, TRIAL_SCHEMA, AnalysisError, validate, written_whole
-from sweeps.results.table import METRICS
+from analysis import AGREEMENT, METRICS, SCHEMA_VERSION, TRIAL_SCHEMA, AnalysisError, validate, written_whole
 
 CACHE_FILE = "runs.parquet"
 CACHE_VERSION = 1  # to be raised when a row says something else of the same run

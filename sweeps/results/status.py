@@ -8,13 +8,15 @@ from rich.table import Table
 from rich.text import Text
 
 import analysis
+from analysis import Phase
 from sweeps.ledger.folders import MountedTrials
 from sweeps.ledger.journal import Record
 from sweeps.ledger.lease import driver_elsewhere
 from sweeps.ledger.lock import Driver, current_driver
 from sweeps.ledger.records import journaled_records
+from sweeps.ledger.states import RunStatus
 from sweeps.ledger.sweeps import find_sweep, spec_of_sweep
-from sweeps.ledger.tags import PHASE, REUSED, TRIAL
+from sweeps.ledger.tags import PHASE, REUSED, SHARED_PREFIX, TRIAL
 from sweeps.ledger.tracking import Tracking
 from sweeps.ledger.workspace import Workspace
 from sweeps.results.reading import read_trials, with_newer_rows
@@ -22,7 +24,7 @@ from sweeps.results.table import table_of
 from sweeps.spec.points import planned_trials
 from sweeps.spec.sweep import SweepSpec
 
-WORDS = {"KILLED": "STOPPED"}  # MLflow's word for what a person stopped sounds like an accident
+WORDS = {RunStatus.KILLED: "STOPPED"}  # MLflow's word for what a person stopped sounds like an accident
 
 
 @dataclass(frozen=True)
@@ -100,7 +102,7 @@ class SweepStatus:
         return f"running, {self.driver}" if self.driver else self.status.lower()
 
     def _count(self, phase: str) -> str:
-        of = f" of {self.planned_trials}" if phase == "search" else ""
+        of = f" of {self.planned_trials}" if phase == Phase.SEARCH else ""
         return f"{sum(self.counts.get(phase, {}).values())}{of} trials"
 
     def _running_table(self) -> Table:
@@ -143,21 +145,23 @@ def sweep_status(tracking: Tracking, workspace: Workspace, name: str) -> SweepSt
     frontier = analysis.pareto_frontier(table).to_pylist()
     spec = spec_of_sweep(tracking, name)
     reused = stored.taken | {key for key, record in pending.items() if REUSED in record.tags}
-    taken = sum(row["phase"] == "search" and row["trial_key"] in reused for row in table.to_pylist())
+    taken = sum(row["phase"] == Phase.SEARCH and row["trial_key"] in reused for row in table.to_pylist())
     return SweepStatus(
         name=name,
-        status="CUT OFF"
-        if parent.info.status == "RUNNING" and not driver
-        else WORDS.get(parent.info.status, parent.info.status),
+        status=_status(RunStatus(parent.info.status), is_driven=driver is not None),
         driver=driver,
         spec=spec,
         counts=counts,
         running=[_running(record) for record in running.values() if record.state == analysis.TrialState.RUNNING],
         front=[(float(row["parameters"]), row["fid"]) for row in frontier],
-        teacher_parameters=int(parent.data.tags["ganlimit.shared.teacher_parameters"]),
+        teacher_parameters=int(parent.data.tags[SHARED_PREFIX + "teacher_parameters"]),
         trial_hours=sum(table["wall_s"].to_pylist()) / 3600,
         planned_trials=planned_trials(spec) + (taken if spec.search.is_adaptive else 0),
     )
+
+
+def _status(status: RunStatus, *, is_driven: bool) -> str:
+    return "CUT OFF" if status == RunStatus.RUNNING and not is_driven else WORDS.get(status, str(status))
 
 
 def sweeps_table(found: list[SweepStatus]) -> Table:

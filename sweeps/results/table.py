@@ -6,32 +6,15 @@ from typing import Any
 
 import pyarrow as pa
 
-from analysis import AGREEMENT, TrialState, trial_table
+from analysis import AGREEMENT, METRICS, SHARED_COLUMNS, TrialState, trial_table
 from sweeps.ledger.journal import Record
 from sweeps.ledger.records import stored_records
 from sweeps.ledger.sweeps import find_sweep
-from sweeps.ledger.tags import ERROR, PHASE, POINT, REUSED, SHARED_PREFIX, TRIAL
+from sweeps.ledger.tags import ERROR, MODE, PHASE, POINT, REUSED, SHARED_PREFIX, TRIAL
 from sweeps.ledger.tracking import Tracking
 
-# Tags of the parent run that every row repeats, so that a table needs nothing beside it.
-SHARED_TEXT = ("dataset", "teacher_version", "teacher_digest", "protocol_digest", "extractor")
-SHARED_INT = ("teacher_parameters", "num_samples")
-SHARED_FLOAT = (
-    "teacher_kimg",
-    "teacher_fid",
-    "teacher_last_fid",
-    "teacher_inception_score",
-    "teacher_sharpness",
-    "real_fid",
-    "real_inception_score",
-    "real_sharpness",
-)
 COLUMNS_OF_A_POINT = {"width", "depth", "block", "gan_weight", "seed"}
 COSTS_OF_A_STUDENT = {"parameters", "compression_ratio", "mac_g"}
-METRICS = (
-    *("fid", "best_fid", "fid_infinity", "inception_score", "inception_score_std", "sharpness"),
-    *("kid", "kid_error", "precision", "recall"),
-)
 
 
 def sweep_table(tracking: Tracking, name: str) -> pa.Table:
@@ -53,9 +36,8 @@ def table_of(name: str, shared_tags: Mapping[str, str], records: Iterable[tuple[
 
 def shared_columns(name: str, tags: Mapping[str, str]) -> dict[str, Any]:
     """What all rows of the sweep `name` have alike, from the tags of its parent run."""
-    columns: dict[str, Any] = {"sweep": name} | {column: tags[SHARED_PREFIX + column] for column in SHARED_TEXT}
-    columns |= {column: int(tags[SHARED_PREFIX + column]) for column in SHARED_INT}
-    return columns | {column: float(tags[SHARED_PREFIX + column]) for column in SHARED_FLOAT}
+    shared: dict[str, Any] = {column: kind(tags[SHARED_PREFIX + column]) for column, kind in SHARED_COLUMNS.items()}
+    return {"sweep": name, **shared}
 
 
 def row_of(shared: Mapping[str, Any], key: str, record: Record) -> dict[str, Any] | None:
@@ -71,7 +53,7 @@ def _row(key: str, record: Record) -> dict[str, Any]:
         "trial_key": key,
         "run_id": record.run_id,
         "phase": tags[PHASE],
-        "mode": tags["ganlimit.mode"],
+        "mode": tags[MODE],
         "state": str(state),
         "final": state == TrialState.COMPLETED and kimg >= float(params["budget_kimg"]),
         "width": int(params["width"]),

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from enum import Enum
 from typing import Any
 
-from sweeps.spec.sweep import PhaseName
+from analysis import Phase
 from sweeps.trial.request import Job
 
 
@@ -71,7 +71,7 @@ class PhaseQueue(JobQueue):
     """
 
     def __init__(
-        self, sweep: str, phases: Sequence[PhaseName], lay_out: Callable[[PhaseName], JobQueue], on_phase: OnPhase
+        self, sweep: str, phases: Sequence[Phase], lay_out: Callable[[Phase], JobQueue], on_phase: OnPhase
     ) -> None:
         self.sweep = sweep
         self._phases, self._lay_out, self._on_phase = deque(phases), lay_out, on_phase

@@ -12,7 +12,7 @@ from sweeps.ledger.delivery import Delivery
 from sweeps.ledger.folders import TrialStorage
 from sweeps.ledger.journal import Event, Record
 from sweeps.ledger.records import Objectives, finite_objectives, record_of
-from sweeps.ledger.tags import PHASE, POINT, REUSED, TRIAL, TRIAL_KEY
+from sweeps.ledger.tags import PHASE, POINT, REUSED, SWEEP, TRIAL, TRIAL_KEY
 from sweeps.ledger.tracking import Tracking
 from sweeps.spec.space import Value
 from sweeps.trial.request import Job
@@ -44,7 +44,7 @@ class Reuse:
         """Make the finished trial of `job` a row of this sweep. Returns its objectives."""
         record = self._records.pop(job.request.key)
         own = {TRIAL: str(job.trial), PHASE: job.request.phase, POINT: job.point_json, REUSED: record.run_id}
-        own |= {"ganlimit.sweep": self._sweep}
+        own |= {SWEEP: self._sweep}
         folder = self._trials.folder(job.request.key)
         if folder.path.exists():
             folder.delete()  # an unfinished try of this sweep

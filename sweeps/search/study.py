@@ -13,6 +13,7 @@ import optuna
 from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
 from optuna.trial import TrialState, create_trial
 
+from analysis import Phase
 from gan.seeds import seed_at
 from sweeps.ledger.records import Ledger, settled_in
 from sweeps.search.distinct_nsgaii import DistinctNSGAII
@@ -83,7 +84,7 @@ def _to_ask_again(study: optuna.Study, domains: Mapping[str, AnyDomain], ledger:
     # Of a process that was killed while it asked, the points in line for it are known, the values not yet all.
     found = [_fixed_params(trial) | trial.params for trial in trials if trial.state == TrialState.RUNNING]
     if ledger is not None:
-        of_search = [entry for entry in ledger.values() if entry.phase == "search"]
+        of_search = [entry for entry in ledger.values() if entry.phase == Phase.SEARCH]
         settled = {frozen({name: entry.point.get(name) for name in names}) for entry in of_search if entry.settled}
         unsettled = [{name: entry.point[name] for name in names} for entry in of_search if not entry.settled]
         told = [trial.params for trial in trials if trial.state == TrialState.COMPLETE]
@@ -100,7 +101,7 @@ def _untold(study: optuna.Study, domains: Mapping[str, AnyDomain], ledger: Ledge
     spaces = distributions(domains)
     told = {frozen(trial.params) for trial in study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))}
     found = []
-    for entry in settled_in(ledger, "search"):
+    for entry in settled_in(ledger, Phase.SEARCH):
         if entry.objectives is None or not all(domain.holds(entry.point.get(name)) for name, domain in domains.items()):
             continue
         params = {name: entry.point[name] for name in spaces}

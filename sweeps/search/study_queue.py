@@ -15,6 +15,8 @@ from typing import Any
 import optuna
 from optuna.trial import TrialState
 
+from analysis import Phase
+from analysis import TrialState as Ended
 from gan.seeds import seed_at
 from sweeps.ledger.records import Ledger, Objectives, finite_objectives, next_ordinal, settled_in
 from sweeps.search.queues import JobQueue, Nothing
@@ -70,7 +72,7 @@ class StudyQueue(JobQueue):
     def __init__(self, search: SearchBasis) -> None:
         spec, ledger = search.spec, search.ledger
         self.sweep, self.total, self._reuse = spec.name, search.total, search.reuse
-        self.done = len(list(settled_in(ledger, "search")))
+        self.done = len(list(settled_in(ledger, Phase.SEARCH)))
         self._spec, self._search, self._domains = spec, spec.search, spec.domains()
         self._distributions = distributions(self._domains)
         self._to_request, self._study, self._sampler = search.to_request, search.study, search.study.sampler
@@ -260,6 +262,6 @@ def study_queue(search: SearchBasis) -> StudyQueue:
 
 def objectives_of(result: Mapping[str, Any], names: Sequence[str]) -> Objectives | None:
     """(cost, quality) of a trial that completed or was stopped at a rung; None otherwise, or if not finite."""
-    if result.get("state") not in {"COMPLETED", "RUNNING"}:
+    if result.get("state") not in {Ended.COMPLETED, Ended.RUNNING}:
         return None
     return finite_objectives(result, names)

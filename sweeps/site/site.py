@@ -35,6 +35,7 @@ from sweeps.planning.packing_measurement import measure_packing
 from sweeps.site.remote_foundation import lay_foundation_on_cluster
 from sweeps.site.remote_packing import gpus_on_cluster, measure_on_cluster
 from sweeps.site.shipped_code import packed_code
+from sweeps.site.submitted import say_accepted
 from sweeps.spec.points import largest_of
 from sweeps.spec.resources import ResourceSpec
 from sweeps.spec.sweep import SweepSpec, need_of
@@ -219,6 +220,7 @@ def site_of(
         if specs[0].resources.gpus is None:
             places += " with a GPU each, and more where they share one"
         display.say(f"cluster {session.address}: {places}; trials' files in {storage}")
+        say_accepted()
         cluster = RayCluster(workspace, data_root, need, storage=storage, grows=grows, workers=workers)
         with cluster.share:  # from before the models are made, so that others make room meanwhile
             yield cluster

@@ -2,11 +2,11 @@
 
 from typing import Any
 
-from cluster import Job, Jobs
+from cluster import Job, Jobs, runs_as_job
 from sweeps.errors import SweepError
+from sweeps.ledger.tags import JOB_TRACKING_URI
 
-TRACKING_URI = "ganlimit.tracking_uri"  # of a job's metadata
-ACCEPTED = "trials' files in "  # said by the driver when it has looked at every node
+ACCEPTED = "ganlimit-accepted"  # a line of the driver's, for the program that has submitted it
 
 
 def job_of(jobs: Jobs, name: str, address: str) -> Job:
@@ -21,9 +21,20 @@ def job_of(jobs: Jobs, name: str, address: str) -> Job:
     return job
 
 
+def say_accepted() -> None:
+    """Tells whoever submitted this process as a job that nothing speaks against its sweep; silent where nobody did."""
+    if runs_as_job():
+        print(ACCEPTED, flush=True)
+
+
+def is_accepted(said: str) -> bool:
+    """Returns whether a driver that has `said` this has looked at every node, storage and the tracking server."""
+    return ACCEPTED in said.splitlines()
+
+
 def tracking_uri_of(job: Job) -> str | None:
     """Where the runs of a submitted sweep go."""
-    return job.metadata.get(TRACKING_URI)
+    return job.metadata.get(JOB_TRACKING_URI)
 
 
 def job_as_dict(job: Job) -> dict[str, Any]:

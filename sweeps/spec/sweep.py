@@ -3,11 +3,11 @@
 import itertools
 import json
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, ValidationError, model_validator
+from pydantic import BeforeValidator, Field, ValidationError, WithJsonSchema, model_validator
 
-from analysis import LimitRule
+from analysis import LimitRule, Phase
 from cluster import (
     TrialNeed,
     storage_address,
@@ -33,8 +33,8 @@ NAME_PATTERN = r"^[a-z0-9][a-z0-9_-]{0,62}$"
 Name = Annotated[str, Field(pattern=NAME_PATTERN)]
 
 
-PhaseName = Literal["search", "confirm", "baseline"]
-PHASES: tuple[PhaseName, ...] = get_args(PhaseName)
+PHASES = tuple(Phase)  # in the order in which they run
+PHASE_WORDS = WithJsonSchema({"enum": [str(phase) for phase in PHASES], "type": "string"})  # as an editor shows them
 
 
 def _by_name(value: object) -> object:
@@ -98,7 +98,7 @@ class SweepSpec(Config):
     extractor: ExtractorSpec = ClassifierConfig()
     teacher: AnyTeacherSpec
     student: DistillationConfig
-    phases: Annotated[tuple[PhaseName, ...], Field(min_length=1)] = ("search", "confirm", "baseline")
+    phases: Annotated[tuple[Annotated[Phase, PHASE_WORDS], ...], Field(min_length=1)] = PHASES
     search: SearchSpec
     confirm: ConfirmSpec = ConfirmSpec()
     baseline: BaselineSpec
@@ -136,7 +136,7 @@ class SweepSpec(Config):
                 "set feature_weight: 0 or choose a classifier"
             )
         self._require_students()
-        if self.phases[0] != "search" or list(self.phases) != sorted(set(self.phases), key=PHASES.index):
+        if self.phases[0] != Phase.SEARCH or list(self.phases) != sorted(set(self.phases), key=PHASES.index):
             raise ValueError(f"phases are search and then some of confirm, baseline, got {', '.join(self.phases)}")
         return self
 
@@ -169,13 +169,13 @@ class SweepSpec(Config):
 
         Raises SweepError where the sweep has the phase confirm itself, or NAME is too long.
         """
-        if "confirm" in self.phases:
+        if Phase.CONFIRM in self.phases:
             remedy = f"Go on with it: ganlimit sweep confirm {self.name}."
             raise SweepError("NAME-confirmed is of a sweep without the phase confirm", self.name, remedy)
         changes: dict[str, Any] = {
             "name": f"{self.name}-confirmed",
             "group": f"{self.group}-confirmed" if self.group else None,
-            "phases": [name for name in PHASES if name in (*self.phases, "confirm")],
+            "phases": [name for name in PHASES if name in (*self.phases, Phase.CONFIRM)],
             "confirm": {**self.confirm.model_dump(mode="json"), "seeds": seeds},
         }
         if self.baseline.of == "frontier":
@@ -200,17 +200,17 @@ class SweepSpec(Config):
         most = max(seeds, self.confirm.seeds)
         return self.model_copy(update={"confirm": self.confirm.model_copy(update={"seeds": most})})
 
-    def fused(self, phase: PhaseName) -> int:
+    def fused(self, phase: Phase) -> int:
         """How many students of a phase are distilled in one process."""
-        foreseen = phase == "confirm" or (self.search.sampler == "grid" and not self.search.pruning)
-        return self.resources.fused_trials if foreseen and phase != "baseline" else 1
+        foreseen = phase == Phase.CONFIRM or (self.search.sampler == "grid" and not self.search.pruning)
+        return self.resources.fused_trials if foreseen and phase != Phase.BASELINE else 1
 
     @property
     def confirm_seeds(self) -> tuple[int, ...]:
         """Seeds for the confirmation, none of which the search uses."""
         numbers = (seed_at(self.seed, "confirm", number) % 2**31 for number in itertools.count())
         fresh = (number for number in numbers if number not in self.student_seeds)
-        return tuple(itertools.islice(fresh, self.confirm.seeds if "confirm" in self.phases else 0))
+        return tuple(itertools.islice(fresh, self.confirm.seeds if Phase.CONFIRM in self.phases else 0))
 
     @property
     def student_seeds(self) -> tuple[int, ...]:

@@ -21,12 +21,20 @@ def json_schema() -> dict[str, Any]:
     schema["properties"]["dataset"] = {"anyOf": [dataset, {"type": "string"}]}
     schema["properties"]["extractor"] = {"anyOf": [extractor, {"const": "inception"}]}
     _let_values_stand_for_domains(schema)
+    _leave_out_examples(schema)
     del schema["properties"]["group"]  # follows from `datasets`
     changes = {"type": "object", "additionalProperties": {"type": ["object", "null"]}}
     schema["properties"]["datasets"] = {"anyOf": [{"type": "array", "items": {"type": "string"}}, changes]}
     schema["required"].remove("dataset")
     schema["oneOf"] = [{"required": ["dataset"]}, {"required": ["datasets"]}]
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "ganlimit sweep", **schema}
+
+
+def _leave_out_examples(schema: Any) -> None:
+    """Cuts what a class shows to those who program with it from its description, which editors show."""
+    for definition in schema["$defs"].values():
+        if "description" in definition:
+            definition["description"] = definition["description"].partition("\n\n>>>")[0]
 
 
 def write_template(out: Path, preset: str | None = None) -> list[Path]:

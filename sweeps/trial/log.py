@@ -19,7 +19,23 @@ from sweeps.ledger.delivery import Delivery
 from sweeps.ledger.folders import TrialStorage
 from sweeps.ledger.journal import Event, Record
 from sweeps.ledger.store import TrackingStore
-from sweeps.ledger.tags import ERROR, NODE, PHASE, POINT, PROTOCOL, SETTLED, STATE, TEACHER_DIGEST, TRIAL, WORKER
+from sweeps.ledger.tags import (
+    DATASET,
+    ERROR,
+    MODE,
+    NODE,
+    PHASE,
+    POINT,
+    PROTOCOL,
+    RUN_NAME,
+    SETTLED,
+    STATE,
+    SWEEP,
+    TEACHER_DIGEST,
+    TEACHER_VERSION,
+    TRIAL,
+    WORKER,
+)
 from sweeps.models.materials import MaterialSource
 from sweeps.trial.request import Job
 
@@ -148,13 +164,13 @@ def _tags(job: Job, context: TrialContext) -> dict[str, str]:
     request = job.request
     name = f"{job.trial:03d} {request.mode} w{request.architecture.width} d{request.architecture.depth}"
     return {
-        "mlflow.runName": name,
-        "ganlimit.sweep": context.sweep,
+        RUN_NAME: name,
+        SWEEP: context.sweep,
         TRIAL: str(job.trial),
-        PHASE: request.phase,
-        "ganlimit.mode": request.mode,
-        "ganlimit.dataset": context.dataset,
-        "ganlimit.teacher_version": context.teacher_version,
+        PHASE: str(request.phase),
+        MODE: request.mode,
+        DATASET: context.dataset,
+        TEACHER_VERSION: context.teacher_version,
         TEACHER_DIGEST: request.teacher_digest,
         PROTOCOL: request.protocol_digest,
         POINT: job.point_json,

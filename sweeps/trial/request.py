@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from analysis import Phase
 from gan import Compute, DistillationConfig, GanTrainingConfig, GeneratorConfig, fusing_kind
 from gan.config import Config
 from gan.digests import value_digest
@@ -17,7 +18,7 @@ class TrialRequest(Config):
     places of one process it is distilled: like `threads` it decides the last bits, whoever has the other places.
     """
 
-    phase: Literal["search", "confirm", "baseline"]
+    phase: Phase
     architecture: GeneratorConfig
     distillation: DistillationConfig | None = None
     training: GanTrainingConfig | None = None

@@ -27,7 +27,7 @@ from rich.console import Console
 from rich.table import Table
 
 import sweeps
-from analysis import TrialState
+from analysis import Phase, TrialState
 from cluster import TrialNeed, ray_session
 from gan import DistillationConfig, GeneratorConfig, count_parameters, default_data_root
 from sweeps.display import QuietDisplay
@@ -128,7 +128,7 @@ def engine_s(sweep: OpenSweep, work: Work = do_nothing, workers: int = WORKERS) 
     with ray_session(num_cpus=workers):
         trials = TrialsToRun([sweep.context], [queue], need, RungSurvival({}), work)
         run_trials(trials, Watchers(view, spending))
-    sweep.close("LOST", 0.0)
+    sweep.close(TrialState.LOST, 0.0)
     assert len(sweep.read_again().ledger) == spec.search.trials
     return max(view.times) - min(view.times)
 
@@ -210,7 +210,7 @@ def _architecture(point: Any) -> GeneratorConfig:
 def _request_of(point: Any) -> TrialRequest:
     recipe = DistillationConfig(kimg=1.0, gan_weight=float(point["gan_weight"]))
     return TrialRequest(
-        phase="search",
+        phase=Phase.SEARCH,
         architecture=_architecture(point),
         distillation=recipe,
         seed=0,

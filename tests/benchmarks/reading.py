@@ -25,15 +25,30 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from analysis import TrialState
+from analysis import SHARED_COLUMNS, TrialState
 from sweeps.ledger.delivery import Delivery
 from sweeps.ledger.journal import Event, TrialFolder
-from sweeps.ledger.tags import ERROR, PHASE, POINT, SHARED_PREFIX, STATE, TRIAL, TRIAL_KEY
+from sweeps.ledger.tags import (
+    DATASET,
+    ERROR,
+    MODE,
+    PHASE,
+    POINT,
+    PROTOCOL,
+    SHARED_PREFIX,
+    STATE,
+    SWEEP,
+    TEACHER_DIGEST,
+    TEACHER_VERSION,
+    TRIAL,
+    TRIAL_KEY,
+    WORKER,
+)
 from sweeps.ledger.tracking import Tracking
 from sweeps.ledger.workspace import Workspace
 from sweeps.results.reading import read_trials
 from sweeps.results.run_cache import CACHE_FILE
-from sweeps.results.table import SHARED_FLOAT, SHARED_INT, SHARED_TEXT, sweep_table
+from sweeps.results.table import sweep_table
 
 NAME = "benchmark"
 PROTOTYPES = {"COMPLETED": 12, "PRUNED": 6, "DIVERGED": 1, "FAILED": 1}  # of 20 trials
@@ -111,8 +126,8 @@ def _timed(work: Callable[[], Any]) -> tuple[float, Any]:
 
 
 def _make_store(tracking: Tracking, workspace: Workspace, arguments: argparse.Namespace) -> str:
-    shared: dict[str, object] = {**dict.fromkeys(SHARED_TEXT, "x" * 64), **dict.fromkeys(SHARED_INT, 10**6)}
-    shared |= dict.fromkeys(SHARED_FLOAT, 1 / 3) | {"dataset": "digits"}
+    values: dict[type, object] = {str: "x" * 64, int: 10**6, float: 1 / 3}
+    shared = {column: values[kind] for column, kind in SHARED_COLUMNS.items()} | {"dataset": "digits"}
     tags = {SHARED_PREFIX + name: str(value) for name, value in shared.items()}
     parent_run_id: str = tracking.open_sweep(NAME, tags).info.run_id
     delivery = Delivery(tracking.store, parent_run_id)
@@ -147,9 +162,9 @@ def _events(number: int, state: str) -> list[Event]:
     costs = {"parameters": 1000.0 + number, "mac_g": 0.01, "compression_ratio": 1e6 / (1000 + number)}
     point = {"width": 8, "depth": 1, "block": "dcgan", "gan_weight": 0.05}
     params = {**point, "seed": 0, "mode": "distilled", "budget_kimg": 16.0}
-    tags = {TRIAL: str(number), PHASE: "search", "ganlimit.mode": "distilled", "ganlimit.sweep": NAME}
-    tags |= {"ganlimit.dataset": "digits", "ganlimit.teacher_version": "digits-teacher/1", "ganlimit.worker": "host:1"}
-    tags |= {"ganlimit.teacher_digest": "x" * 64, "ganlimit.protocol": "x" * 64, POINT: json.dumps(point)}
+    tags = {TRIAL: str(number), PHASE: "search", MODE: "distilled", SWEEP: NAME}
+    tags |= {DATASET: "digits", TEACHER_VERSION: "digits-teacher/1", WORKER: "host:1"}
+    tags |= {TEACHER_DIGEST: "x" * 64, PROTOCOL: "x" * 64, POINT: json.dumps(point)}
     tags |= {"mlflow.runName": f"{number:03d} distilled w8 d1", STATE: str(TrialState.RUNNING)}
     events = [Event("opened", 0.0, costs, {name: str(value) for name, value in params.items()}, tags)]
     for kimg in RUNGS[state]:

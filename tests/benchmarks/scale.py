@@ -24,6 +24,7 @@ from typing import Any
 from rich.console import Console
 
 import sweeps
+from analysis import TrialState
 from cluster import Share, TeamServer, team_server
 from gan import default_data_root
 from sweeps.display import LineDisplay
@@ -225,7 +226,7 @@ def after(sweep: OpenSweep) -> dict[str, float]:
     """Seconds of what a driver does once when its trials have ended, and when the same sweep is gone on with."""
     found: dict[str, float] = {}
     steps: dict[str, Callable[[], object]] = {
-        "close": lambda: sweep.close("LOST", 0.0),
+        "close": lambda: sweep.close(TrialState.LOST, 0.0),
         "read the ledger": lambda: sweep.read_again().ledger,
         "judge the rungs again": lambda: sweep.known.rungs(),
     }

@@ -18,7 +18,7 @@ import optuna
 import pyarrow.parquet as pq
 
 import sweeps
-from analysis import dominated_share
+from analysis import Phase, dominated_share
 from gan import GeneratorConfig
 from gan.digests import value_digest
 from sweeps.driver.tune_searcher import QueueSearcher
@@ -139,7 +139,7 @@ class Simulation:
         recipe = self._spec.student.model_copy(update={"gan_weight": gan_weight})
         digest = value_digest("recorded")
         return TrialRequest(
-            phase="search",
+            phase=Phase.SEARCH,
             architecture=architecture,
             distillation=recipe,
             seed=0,

@@ -6,6 +6,7 @@ from typing import Any
 from ray.tune.search import Searcher
 
 import sweeps
+from analysis import Phase
 from analysis import TrialState as Ended
 from gan import DistillationConfig, GeneratorConfig
 from sweeps.driver.tune_searcher import QueueSearcher
@@ -19,7 +20,7 @@ from sweeps.trial.request import Job, TrialRequest
 def request_of(point: Any, **changes: Any) -> TrialRequest:
     width, depth = int(point["width"]), int(point["depth"])
     values: dict[str, Any] = {
-        "phase": "search",
+        "phase": Phase.SEARCH,
         "architecture": GeneratorConfig(image_size=16, image_channels=1, width=width, depth=depth),
         "distillation": DistillationConfig(kimg=1.0, gan_weight=float(point["gan_weight"])),
         "seed": int(point.get("seed", 0)),

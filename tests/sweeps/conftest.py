@@ -10,14 +10,14 @@ import pytest
 import yaml
 
 import sweeps
+from analysis import SHARED_COLUMNS
 from sweeps.cli import main
 from sweeps.ledger.delivery import Delivery
 from sweeps.ledger.folders import MountedTrials
 from sweeps.ledger.journal import Event, TrialFolder
-from sweeps.ledger.tags import ERROR, PHASE, POINT, SHARED_PREFIX, STATE, TRIAL
+from sweeps.ledger.tags import ERROR, MODE, PHASE, POINT, SHARED_PREFIX, STATE, SWEEP, TRIAL
 from sweeps.ledger.tracking import Tracking
 from sweeps.ledger.workspace import Workspace
-from sweeps.results.table import SHARED_FLOAT, SHARED_INT, SHARED_TEXT
 
 TINY = """
 name: tiny
@@ -117,8 +117,8 @@ def ganlimit(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
     return run
 
 
-SHARED: dict[str, Any] = {**dict.fromkeys(SHARED_TEXT, "x"), **dict.fromkeys(SHARED_INT, 9000)}
-SHARED |= dict.fromkeys(SHARED_FLOAT, 1 / 3)
+VALUES: dict[type, object] = {str: "x", int: 9000, float: 1 / 3}
+SHARED = {column: VALUES[kind] for column, kind in SHARED_COLUMNS.items()}
 
 
 class StoredSweep:
@@ -144,7 +144,7 @@ class StoredSweep:
         costs = {"parameters": 100.0 + number, "mac_g": 0.01, "compression_ratio": 9000 / (100 + number)}
         params = {"width": "8", "depth": "1", "seed": "0", "mode": "distilled", "budget_kimg": "4.0"}
         tags = {"mlflow.runName": str(number), TRIAL: str(number), PHASE: "search", STATE: "RUNNING", POINT: "{}"}
-        tags |= {"ganlimit.mode": "distilled", "ganlimit.sweep": self.name}
+        tags |= {MODE: "distilled", SWEEP: self.name}
         self.tell(folder, Event("opened", 0.0, costs, params | {"gan_weight": "0.05"}, tags), deliver)
 
     def report(self, folder: TrialFolder, kimg: float, fid: float, deliver: bool = True) -> None:

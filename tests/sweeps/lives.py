@@ -6,6 +6,7 @@ from typing import Any
 
 from mlflow.entities import Run
 
+from analysis import TrialState
 from sweeps.ledger.journal import Record, TrialFolder
 from sweeps.ledger.tags import TRIAL
 
@@ -68,7 +69,7 @@ class Life:
         self.sweep.deliver_all()
 
     def close_from_outside(self) -> None:
-        self.sweep.tracking.close_open_trials(self.sweep.parent_run_id, "LOST")
+        self.sweep.tracking.close_open_trials(self.sweep.parent_run_id, TrialState.LOST)
 
     def delete(self) -> None:
         if found := runs(self.sweep):

@@ -8,7 +8,7 @@ import analysis
 import sweeps
 from sweeps.driver.confirming import confirmation_of, is_complete
 from sweeps.driver.phases import scratch_twins
-from sweeps.ledger.tags import spec_tags
+from sweeps.ledger.tags import GROUP, spec_tags
 from sweeps.ledger.tracking import Tracking
 from sweeps.spec.template import write_template
 
@@ -28,7 +28,7 @@ def begun(store_tracking: Tracking) -> Any:
     """Makes a sweep known to the store."""
 
     def make(spec: sweeps.SweepSpec) -> sweeps.SweepSpec:
-        tags = spec_tags(spec.model_dump_json()) | ({"ganlimit.group": spec.group} if spec.group else {})
+        tags = spec_tags(spec.model_dump_json()) | ({GROUP: spec.group} if spec.group else {})
         store_tracking.open_sweep(spec.name, tags)
         return spec
 

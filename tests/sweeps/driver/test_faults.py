@@ -21,7 +21,7 @@ from analysis import TrialState
 from gan import Checkpoint, save_checkpoint
 from sweeps.ledger.folders import MountedTrials
 from sweeps.ledger.journal import Record, TrialFolder
-from sweeps.ledger.tags import STATE, TRIAL_KEY
+from sweeps.ledger.tags import ERROR, STATE, TRIAL_KEY
 from sweeps.search.study import open_storage
 from tests.sweeps.disturbed import GRID, Sweep, running, wait_until, worker_of
 
@@ -137,7 +137,7 @@ def test_a_driver_is_alone_and_when_it_is_stopped_each_trial_goes_on_from_its_la
     record = spoilt.record()
     assert record is not None
     assert record.state == TrialState.DIVERGED
-    assert "NaN or infinite" in record.tags["ganlimit.error"]
+    assert "NaN or infinite" in record.tags[ERROR]
     assert len(spoilt.reported()) == before, "nothing was measured after it"
     (told,) = optuna.get_all_study_summaries(open_storage(sweep.trials.parent))
     study = optuna.load_study(study_name=told.study_name, storage=open_storage(sweep.trials.parent))
@@ -244,8 +244,8 @@ def test_a_worker_that_dies_or_finds_no_memory_costs_its_own_trial_alone(
     assert len(harm.poisoned) == 3, "it was tried three times"
     (failed,) = [run for run in sweep.runs() if run.data.tags[STATE] == "FAILED"]
     assert failed.data.params["width"] == "3"
-    assert "tried 3 times" in failed.data.tags["ganlimit.error"]
-    assert records["4"].tags["ganlimit.error"]
+    assert "tried 3 times" in failed.data.tags[ERROR]
+    assert records["4"].tags[ERROR]
 
     sweep.go_on()
     assert sweep.states() == {"COMPLETED": 4}, "the same command again tries them again"

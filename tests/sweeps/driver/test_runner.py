@@ -18,8 +18,9 @@ import yaml
 
 import analysis
 import sweeps
+from analysis import TrialState
 from gan import ArtifactError, load_generator
-from sweeps.ledger.tags import PARENT, STATE, TRIAL_KEY
+from sweeps.ledger.tags import ERROR, PARENT, PHASE, PROTOCOL, SHARED_PREFIX, STATE, TEACHER_VERSION, TRIAL_KEY
 
 # What a trial's row says beside its result: where, when and in which order it ran.
 CIRCUMSTANCES = ["sweep", "trial", "run_id", "wall_s", "latency_ms"]
@@ -76,9 +77,9 @@ class TestLedger:
             assert child.info.status == "FINISHED"
             assert tags[STATE] == "COMPLETED"
             assert tags[PARENT] == parent.info.run_id
-            assert tags["ganlimit.teacher_version"] == "digits-teacher/1"
-            assert tags["ganlimit.phase"] in {"search", "baseline"}
-            assert tags["ganlimit.protocol"]
+            assert tags[TEACHER_VERSION] == "digits-teacher/1"
+            assert tags[PHASE] in {"search", "baseline"}
+            assert tags[PROTOCOL]
 
     def test_metrics_are_there_for_each_rung_by_kimg(self, finished: Any) -> None:
         tracking = finished.tracking
@@ -274,7 +275,7 @@ def test_a_sweep_does_not_go_on_with_another_teacher(finished: Any, tmp_path: Pa
     shutil.copytree(finished.data_dir, copied)
     tracking = sweeps_tracking(copied)
     parent = tracking.find_sweep("tiny").info.run_id
-    tracking.log(parent, tags={"ganlimit.shared.teacher_digest": "0" * 64})
+    tracking.log(parent, tags={SHARED_PREFIX + "teacher_digest": "0" * 64})
     with pytest.raises(sweeps.SweepError, match=r"teacher_digest it began with, 0000.*--name"):
         sweeps.run_sweep(finished.spec, copied)
 
@@ -284,12 +285,12 @@ def test_a_trial_that_succeeds_at_last_keeps_no_error(finished: Any) -> None:
     parent = tracking.find_sweep("tiny").info.run_id
     run_id = tracking.open_trial(parent, "some-key", "x", {STATE: "RUNNING"}).info.run_id
     try:
-        tracking.close(run_id, "FAILED", "boom")
+        tracking.close(run_id, TrialState.FAILED, "boom")
         again = tracking.open_trial(parent, "some-key", "x", {STATE: "RUNNING"})
         assert again.info.run_id == run_id
-        tracking.close(run_id, "COMPLETED")
+        tracking.close(run_id, TrialState.COMPLETED)
         tags = tracking.client.get_run(run_id).data.tags
         assert tags[STATE] == "COMPLETED"
-        assert "ganlimit.error" not in tags
+        assert ERROR not in tags
     finally:
         tracking.client.delete_run(run_id)

@@ -11,7 +11,7 @@ from ray._private.utils import get_used_memory
 from ray.tune import report
 
 import sweeps
-from analysis import TrialState
+from analysis import Phase, TrialState
 from cluster import Share, TrialNeed, ray_session
 from gan import Compute, DistillationConfig, GeneratorConfig, Protocol
 from sweeps.driver.budget import Spending
@@ -98,7 +98,7 @@ def test_a_worker_that_ray_ends_for_want_of_memory_ends_its_trial_alone(
 
 def _job(number: int) -> Job:
     request = TrialRequest(
-        phase="search",
+        phase=Phase.SEARCH,
         architecture=GeneratorConfig(image_size=16, image_channels=1, width=2),
         distillation=DistillationConfig(kimg=1.0),
         seed=number,

@@ -11,11 +11,12 @@ from mlflow.protos.databricks_pb2 import TEMPORARILY_UNAVAILABLE
 from sweeps.ledger.folders import MountedTrials
 from sweeps.ledger.records import journaled_records, stored_records
 from sweeps.ledger.snapshot import TrialReader, TrialSnapshot
+from sweeps.ledger.tags import KIND, REOPENED, TRIAL_KEY
 from sweeps.ledger.tracking import Tracking
 from tests.sweeps.lives import Life, as_text, purge
 
 OBJECTIVES = ("parameters", "fid")
-BY_THE_STORE = ("mlflow.", "ganlimit.kind", "ganlimit.trial_key", "ganlimit.reopened")  # tags that no journal has
+BY_THE_STORE = ("mlflow.", KIND, TRIAL_KEY, REOPENED)  # tags that no journal has
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from sweeps.ledger.tags import GROUP
 from sweeps.results.run_cache import CACHE_FILE
 from sweeps.results.versus import versus_of
 
@@ -17,7 +18,7 @@ def pair(new_sweep: Any) -> list[Any]:
         folder = sweep.begin(deliver=False)
         sweep.report(folder, 4.0, 10.0 + number, deliver=False)
         sweep.end(folder)
-        sweep.tracking.client.set_tag(sweep.parent_run_id, "ganlimit.group", f"file-of-{found[0].name}")
+        sweep.tracking.client.set_tag(sweep.parent_run_id, GROUP, f"file-of-{found[0].name}")
     return found
 
 
@@ -30,7 +31,7 @@ def test_a_file_that_began_several_sweeps_is_no_side_of_a_comparison(ganlimit: A
 
 def test_a_file_that_began_one_sweep_stands_for_it(ganlimit: Any, pair: list[Any]) -> None:
     one, two = pair
-    two.tracking.client.set_tag(two.parent_run_id, "ganlimit.group", f"alone-{two.name}")
+    two.tracking.client.set_tag(two.parent_run_id, GROUP, f"alone-{two.name}")
     by_file = ganlimit("compare", one.name, f"alone-{two.name}", "--json", "--data-dir", one.workspace.root)
     by_name = ganlimit("compare", one.name, two.name, "--json", "--data-dir", one.workspace.root)
     assert by_file.code == 0, by_file.stderr

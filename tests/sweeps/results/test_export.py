@@ -10,6 +10,7 @@ import pytest
 
 import analysis
 import sweeps
+from sweeps.ledger.tags import GROUP
 
 
 @pytest.fixture
@@ -35,7 +36,7 @@ def test_several_sweeps_are_one_table(ganlimit: Any, pair: list[Any], tmp_path: 
 
 def test_what_one_file_began_has_one_name(ganlimit: Any, pair: list[Any], tmp_path: Path) -> None:
     for sweep in pair:
-        sweep.tracking.client.set_tag(sweep.parent_run_id, "ganlimit.group", f"both-{pair[0].name}")
+        sweep.tracking.client.set_tag(sweep.parent_run_id, GROUP, f"both-{pair[0].name}")
     arguments = ("--out", tmp_path / "t.csv", "--json", "--data-dir", pair[0].workspace.root)
     answer = ganlimit("export", f"both-{pair[0].name}", *arguments)
     assert json.loads(answer.stdout) == {

@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from sweeps.ledger.records import stored_records
+from sweeps.ledger.tags import SHARED_PREFIX
 from sweeps.ledger.tracking import Tracking
 from sweeps.results import run_cache
 from sweeps.results.reading import StoredTrials, read_trials
@@ -193,7 +194,7 @@ class TestCacheFile:
         check(forged)
 
     def test_of_a_sweep_whose_rows_share_something_else_is_not(self, forged: Any) -> None:
-        forged.tracking.client.set_tag(forged.parent_run_id, "ganlimit.shared.teacher_fid", "2.5")
+        forged.tracking.client.set_tag(forged.parent_run_id, SHARED_PREFIX + "teacher_fid", "2.5")
         assert set(check(forged).table["teacher_fid"].to_pylist()) == {2.5}
 
     def test_of_a_sweep_that_was_deleted_and_begun_anew_is_not(self, forged: Any) -> None:

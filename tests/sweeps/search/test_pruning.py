@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from analysis import Phase
 from gan import DistillationConfig, GeneratorConfig
 from sweeps.driver.tune_scheduler import RungSurvival
 from sweeps.search.rungs import Rungs, goes_on
@@ -124,7 +125,7 @@ class TestRungs:
 class TestScheduler:
     """What Ray Tune asks of it."""
 
-    def verdict(self, survival: RungSurvival, sweep: str, fid: float, phase: Any = "search") -> str:
+    def verdict(self, survival: RungSurvival, sweep: str, fid: float, phase: Phase = Phase.SEARCH) -> str:
         request = TrialRequest(
             phase=phase,
             architecture=GeneratorConfig(image_size=16, image_channels=1, width=2),
@@ -153,7 +154,7 @@ class TestScheduler:
     def test_only_the_search_is_pruned_and_only_where_the_sweep_says_so(self) -> None:
         survival = self.survival("digits")
         assert self.verdict(survival, "digits", 5.0) == "CONTINUE"
-        assert self.verdict(survival, "digits", 50.0, phase="confirm") == "CONTINUE"
+        assert self.verdict(survival, "digits", 50.0, phase=Phase.CONFIRM) == "CONTINUE"
         assert self.verdict(survival, "other", 50.0) == "CONTINUE"
 
 

@@ -6,6 +6,7 @@ import optuna
 import pytest
 from optuna.trial import TrialState
 
+from analysis import Phase
 from gan import DistillationConfig, GeneratorConfig, count_parameters, mac_g
 from sweeps.search import study_queue as sweeps_search
 from sweeps.search.study_queue import objectives_of
@@ -158,7 +159,7 @@ def test_a_trials_identity_is_that_of_what_its_row_depends_on() -> None:
     point = {"width": 2, "depth": 1, "gan_weight": 0.1}
     key = request_of(point).key
     assert request_of(point).key == key
-    assert request_of(point, phase="confirm").key == key, "the phase computes nothing"
+    assert request_of(point, phase=Phase.CONFIRM).key == key, "the phase computes nothing"
     changes: list[dict[str, Any]] = [
         {"seed": 1},
         {"teacher_digest": "u"},

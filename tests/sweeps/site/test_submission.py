@@ -10,6 +10,7 @@ import pytest
 import sweeps
 from sweeps.site.shipped_code import pack_code
 from sweeps.site.submission import Submission, require_public, require_tracking_uri
+from sweeps.site.submitted import is_accepted, say_accepted
 
 
 def submission(spec: sweeps.SweepSpec, *words: str, **changes: Any) -> Submission:
@@ -86,3 +87,17 @@ def test_an_option_that_is_wrong_is_not_called_a_line_of_the_spec(ganlimit: Any)
     answer = ganlimit("sweep", "submit", "digits", "--storage", "relative/path", "--address", "http://127.0.0.1:1")
     assert answer.code == 2
     assert answer.stderr.startswith("error: Storage is a path from the root")
+
+
+def test_a_driver_tells_who_submitted_it_that_it_begins(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("RAY_JOB_CONFIG_JSON_ENV_VAR", raising=False)
+    say_accepted()
+    assert capsys.readouterr().out == "", "a person who runs a sweep has submitted nothing"
+    monkeypatch.setenv("RAY_JOB_CONFIG_JSON_ENV_VAR", "{}")  # as Ray starts a job
+    say_accepted()
+    answer = capsys.readouterr().out
+    assert is_accepted(f"cluster 10.0.0.1:6379: 2 nodes\n{answer}digits: search\n")
+    assert not is_accepted(f"cluster 10.0.0.1:6379; trials' files in /{answer}")
+    assert not is_accepted("cluster 10.0.0.1:6379: 2 nodes, 4 trials at once; trials' files in /shared\n")

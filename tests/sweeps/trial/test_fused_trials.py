@@ -9,6 +9,7 @@ from ray.tune.search import Searcher
 
 import sweeps
 import sweeps.trial.worker
+from analysis import Phase
 from gan import DistillationConfig, Evaluator, GanError, GeneratorConfig, Metrics, default_data_root
 from gan.digests import value_digest
 from sweeps.display import QuietDisplay
@@ -28,7 +29,7 @@ DIGESTS = {"teacher_digest": "t", "pool_digest": "p", "protocol_digest": "q", "t
 
 def request(seed: int, fused: int = 3, width: int = 2, **recipe: Any) -> TrialRequest:
     return TrialRequest(
-        phase="search",
+        phase=Phase.SEARCH,
         architecture=GeneratorConfig(image_size=16, image_channels=1, width=width),
         distillation=DistillationConfig(kimg=1.0, **recipe),
         seed=seed,

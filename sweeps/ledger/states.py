@@ -1,0 +1,36 @@
+"""How sweeps and runs end, in our words and in MLflow's; a trial's states are those of `analysis.TrialState`."""
+
+from enum import StrEnum
+
+from analysis import TrialState
+
+
+class SweepState(StrEnum):
+    """How a run of a sweep ended, or the training of a model. Stored: names are only ever added."""
+
+    COMPLETED = "COMPLETED"
+    FAILED = "FAILED"
+    INTERRUPTED = "INTERRUPTED"  # a person stopped it, or a scheduler
+
+
+class RunStatus(StrEnum):
+    """What MLflow knows of a run."""
+
+    RUNNING = "RUNNING"
+    FINISHED = "FINISHED"
+    FAILED = "FAILED"
+    KILLED = "KILLED"
+
+
+_STATUS: dict[str, RunStatus] = {
+    TrialState.COMPLETED: RunStatus.FINISHED,
+    TrialState.PRUNED: RunStatus.FINISHED,
+    TrialState.INTERRUPTED: RunStatus.KILLED,
+    SweepState.COMPLETED: RunStatus.FINISHED,
+    SweepState.INTERRUPTED: RunStatus.KILLED,
+}
+
+
+def run_status(state: TrialState | SweepState) -> RunStatus:
+    """Returns the status with which MLflow shows a run that ended in `state`."""
+    return _STATUS.get(state, RunStatus.FAILED)
