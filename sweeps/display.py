@@ -48,7 +48,7 @@ class Display(Protocol):
         """One line of text."""
 
 
-def display_for(console: Console, quiet: bool = False) -> Display:
+def display_for(console: Console, *, quiet: bool = False) -> Display:
     """Bars when `console` is a terminal, plain lines when it is not, nothing when `quiet`."""
     if quiet:
         return QuietDisplay()

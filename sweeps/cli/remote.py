@@ -142,7 +142,7 @@ def logs(name: SweepName, address: Address, token_file: TokenFile = None, follow
     from sweeps.site.submitted import job_of
 
     jobs = jobs_at(address, token_file)
-    job = job_of(jobs, name, address)
+    job = job_of(jobs, name, address=address)
     if follow:
         _follow(jobs, job)
     else:
@@ -180,7 +180,7 @@ def stop_job(jobs: "Jobs", name: str, *, address: str) -> None:
     """Stop a submitted sweep as Ctrl-C does."""
     from sweeps.site.submitted import job_of
 
-    job = job_of(jobs, name, address)
+    job = job_of(jobs, name, address=address)
     if job.is_over:
         raise sweeps.SweepError(
             f"The job {name} runs", f"one that is over ({job.status.lower()})", "There is nothing to stop."

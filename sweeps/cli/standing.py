@@ -43,7 +43,7 @@ def status(
         from sweeps.site.submitted import job_of, tracking_uri_of
 
         jobs = jobs_at(address, token_file)
-        job = job_of(jobs, name, address)
+        job = job_of(jobs, name, address=address)
         remark(f"job {job.id} on {address}: {job.status.lower()}")
         tracking_uri = tracking_uri or default_tracking_uri() or tracking_uri_of(job)
         if not is_known(Tracking(Workspace.open(folder_of(data_dir), tracking_uri).store), name):

@@ -263,7 +263,7 @@ def _run(
             data_dir,
             tracking_uri=tracking_uri,
             workers=workers,
-            display=display_for(stderr(), quiet),
+            display=display_for(stderr(), quiet=quiet),
             data_root=data_root,
             address=address,
             token_file=token_file,

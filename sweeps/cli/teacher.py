@@ -28,7 +28,7 @@ def teacher_train(
     from sweeps.driver.runner import train_teacher
 
     loaded = sweeps.load_spec(spec, overrides(seed=seed))
-    display = display_for(stderr(), quiet)
+    display = display_for(stderr(), quiet=quiet)
     root = outside_files(data_root, no_download=no_download, inception_weights=inception_weights)
     teacher = train_teacher(loaded, data_dir, tracking_uri=tracking_uri, display=display, data_root=root, again=again)
     console().print(
@@ -58,7 +58,7 @@ def teacher_select(
     from sweeps.driver.teacher_selection import select_teacher, selection_table
 
     loaded = sweeps.load_spec(spec, overrides(seed=seed) | ({"teacher.candidates": width} if width else {}))
-    display = display_for(stderr(), quiet)
+    display = display_for(stderr(), quiet=quiet)
     root = outside_files(data_root, no_download=no_download, inception_weights=inception_weights)
     selection = select_teacher(
         loaded, data_dir, tracking_uri=tracking_uri, workers=workers, display=display, data_root=root

@@ -135,7 +135,15 @@ def run_sweeps(
             for name, parent in known.items():
                 leases.hold(Lease(tracking, parent.info.run_id, name))
         # The runs are closed when nobody works at the site any more; reports need no part of a cluster.
-        at_site = site_of(specs, workspace, data_root, display, workers, address, token_file)
+        at_site = site_of(
+            specs,
+            workspace,
+            data_root=data_root,
+            display=display,
+            workers=workers,
+            address=address,
+            token_file=token_file,
+        )
         with ClosedRuns(tracking, leases) as closing, at_site as site:
             for spec in specs:
                 if len(specs) > 1:

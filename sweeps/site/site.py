@@ -179,11 +179,12 @@ class RayCluster(Site):
 def site_of(
     specs: Sequence[SweepSpec],
     workspace: Workspace,
+    *,
     data_root: DataRoot,
     display: Display,
     workers: int | None,
     address: str | None,
-    token_file: Path | None = None,
+    token_file: Path | None,
 ) -> Iterator[Site]:
     """Where the sweeps run: this machine, or the cluster at `address` once every node of it was looked at.
 

@@ -74,7 +74,7 @@ def submit(submission: Submission, jobs: Jobs, *, address: str, token_file: Path
                 f"Wait for it, stop it (ganlimit sweep stop {submission.name} --address {address} --token-file ...), "
                 "or give --name.",
             )
-    _preflight(submission.specs, address, token_file)
+    _preflight(submission.specs, address=address, token_file=token_file)
     with tempfile.TemporaryDirectory(prefix="ganlimit-submission-") as name:
         folder = Path(name)
         pack_code(folder)
@@ -107,7 +107,7 @@ def require_tracking_uri(uri: str | None) -> str:
     return uri
 
 
-def _preflight(specs: Sequence[SweepSpec], address: str, token_file: Path | None) -> None:
+def _preflight(specs: Sequence[SweepSpec], *, address: str, token_file: Path | None) -> None:
     overview = cluster_overview(address, token_file)
     if overview.ray_version != version("ray"):
         raise ClusterError(

@@ -9,7 +9,7 @@ from sweeps.ledger.tags import JOB_TRACKING_URI
 ACCEPTED = "ganlimit-accepted"  # a line of the driver's, for the program that has submitted it
 
 
-def job_of(jobs: Jobs, name: str, address: str) -> Job:
+def job_of(jobs: Jobs, name: str, *, address: str) -> Job:
     """The job of the sweep called `name`. Raises SweepError where the cluster knows none."""
     job = jobs.find(name)
     if job is None:
