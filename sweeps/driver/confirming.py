@@ -21,10 +21,8 @@ def confirmation_of(tracking: Tracking, name: str, seeds: int | None = None) -> 
     if Phase.CONFIRM not in spec.phases:
         confirmed = spec.confirmed(seeds or spec.confirm.seeds)
         known = tracking.find_sweep(confirmed.name) and spec_of_sweep(tracking, confirmed.name)
-        if (
-            not known or Phase.CONFIRM not in known.phases
-        ):  # a sweep of that name may be another one: its driver says so
-            return confirmed
+        if not known or Phase.CONFIRM not in known.phases:
+            return confirmed  # a sweep of that name may be another one: its driver says so
         spec = known
     return spec.with_fresh_seeds(seeds or spec.confirm.seeds)
 

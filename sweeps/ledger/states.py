@@ -16,18 +16,18 @@ class SweepState(StrEnum):
 class RunStatus(StrEnum):
     """What MLflow knows of a run."""
 
+    SCHEDULED = "SCHEDULED"
     RUNNING = "RUNNING"
     FINISHED = "FINISHED"
     FAILED = "FAILED"
     KILLED = "KILLED"
 
 
+# By the word, which says the same of a sweep and of a trial.
 _STATUS: dict[str, RunStatus] = {
     TrialState.COMPLETED: RunStatus.FINISHED,
     TrialState.PRUNED: RunStatus.FINISHED,
     TrialState.INTERRUPTED: RunStatus.KILLED,
-    SweepState.COMPLETED: RunStatus.FINISHED,
-    SweepState.INTERRUPTED: RunStatus.KILLED,
 }
 
 
