@@ -6,7 +6,6 @@ from functools import lru_cache
 
 import torch
 from torch import nn
-from torch.utils.flop_counter import FlopCounterMode
 
 from gan.networks.dcgan import Generator, GeneratorConfig
 from gan.networks.imported import AnyGenerator
@@ -26,10 +25,22 @@ def count_parameters(config: GeneratorConfig) -> int:
 @lru_cache(maxsize=4096)
 def mac_g(config: GeneratorConfig) -> float:
     """Multiply-accumulates per generated image, in units of 10^9 (convolutions only)."""
-    generator = _on_meta(config).eval()
-    with FlopCounterMode(display=False) as counter:
-        generator(torch.empty(1, config.latent_size, device="meta"))
-    return float(counter.get_total_flops()) / 2 / 1e9
+    # Of no image at all, so that no weight is touched. PyTorch's counter of FLOPs, and a network on "meta" that runs,
+    # would import PyTorch's compiler: a second for each worker.
+    generator, found = _on_meta(config).eval(), []
+    empty = {name: torch.empty(held.shape, dtype=held.dtype) for name, held in generator.state_dict().items()}
+    generator.load_state_dict(empty, assign=True)
+
+    def note(layer: nn.Module, inputs: tuple[torch.Tensor], output: torch.Tensor) -> None:
+        if isinstance(layer, nn.Conv2d | nn.ConvTranspose2d):
+            walked = inputs[0] if layer.transposed else output
+            found.append(layer.weight.numel() * walked.shape[-2] * walked.shape[-1])
+
+    for layer in generator.modules():
+        layer.register_forward_hook(note)
+    with torch.inference_mode():
+        generator(torch.empty(0, config.latent_size))
+    return sum(found) / 1e9
 
 
 @lru_cache(maxsize=4096)

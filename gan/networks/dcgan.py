@@ -167,6 +167,8 @@ def _normalised_relu(channels: int) -> list[nn.Module]:
 
 def _initialise(module: nn.Module) -> None:
     # DCGAN's initialisation (Radford et al., 2015): N(0, 0.02) kernels, BatchNorm gains around 1.
+    if any(parameter.is_meta for parameter in module.parameters(recurse=False)):
+        return  # which holds no numbers, and for whose distribution PyTorch imports its compiler, which takes a second
     if isinstance(module, nn.ConvTranspose2d | nn.Conv2d):
         nn.init.normal_(module.weight, 0.0, 0.02)
     elif isinstance(module, nn.BatchNorm2d):
