@@ -17,6 +17,7 @@ from types import FrameType
 
 import ray
 from ray._private import ray_constants, services
+from ray._private.node import Node
 
 from cluster.errors import ClusterError
 from cluster.tokens import use_token
@@ -24,6 +25,7 @@ from cluster.tokens import use_token
 LOOPBACK = "127.0.0.1"
 JOB = "RAY_JOB_CONFIG_JSON_ENV_VAR"  # set by Ray in the environment of a job
 REACH_TIMEOUT_S = 5.0
+HELPERS = ("start_api_server", "start_log_monitor", "start_monitor")  # of a Ray node
 # What remains of the 107 bytes of a Unix socket's path after Ray's own part of it:
 # /session_2026-01-31_23-59-59_999999_4194304/sockets/plasma_store
 FOLDER_LIMIT_BYTES = 107 - 65
@@ -88,7 +90,7 @@ def _embedded(num_cpus: int | None) -> Iterator[RaySession]:
         os.environ["RAY_AUTH_TOKEN"] = _session_token()
     try:
         with _loopback_only():
-            with _signals_wait():
+            with _signals_wait(), _without_helpers():
                 ray.init(
                     address="local",
                     num_cpus=num_cpus,
@@ -103,6 +105,20 @@ def _embedded(num_cpus: int | None) -> Iterator[RaySession]:
         with _signals_wait():
             ray.shutdown()
             shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def _without_helpers() -> Iterator[None]:
+    # The server of a dashboard that is not included, the autoscaler of one machine, and the reader of logs that nobody
+    # follows: each would take a second of CPU to start, and 100 MB.
+    before = {name: getattr(Node, name) for name in HELPERS}
+    for name in HELPERS:
+        setattr(Node, name, lambda self, **options: None)
+    try:
+        yield
+    finally:
+        for name, start in before.items():
+            setattr(Node, name, start)
 
 
 def own_folder() -> str:
