@@ -18,9 +18,9 @@ from types import FrameType
 import ray
 from ray._private import ray_constants, services
 
+from cluster.addresses import LOOPBACK
 from cluster.errors import ClusterError
 
-LOOPBACK = "127.0.0.1"
 JOB = "RAY_JOB_CONFIG_JSON_ENV_VAR"  # set by Ray in the environment of a job
 REACH_TIMEOUT_S = 5.0
 # What remains of the 107 bytes of a Unix socket's path after Ray's own part of it:
