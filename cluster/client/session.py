@@ -19,10 +19,10 @@ import ray
 from ray._private import ray_constants, services
 from ray._private.node import Node
 
+from cluster.addresses import LOOPBACK
 from cluster.errors import ClusterError
 from cluster.tokens import use_token
 
-LOOPBACK = "127.0.0.1"
 JOB = "RAY_JOB_CONFIG_JSON_ENV_VAR"  # set by Ray in the environment of a job
 REACH_TIMEOUT_S = 5.0
 HELPERS = ("start_api_server", "start_log_monitor", "start_monitor")  # of a Ray node

@@ -12,6 +12,7 @@ import pytest
 from cluster import ClusterError, HeadOptions, node_folder, read_state
 from cluster.node import processes as own_processes
 from cluster.node.commands import start_head
+from tests.cluster.node.machine import SMALL, Machine, require_nothing_left
 from tests.cluster.servers import free_port
 
 
@@ -58,3 +59,29 @@ def test_ending_takes_stubborn_and_orphaned_processes_but_no_reused_number(
     assert found, "a process that only has the number of an earlier one of ours"
     found.send_signal(signal.SIGKILL)
     found.wait(10)
+
+
+def test_a_start_that_fails_half_way_leaves_nothing_running(temporary: Path, environment: dict[str, str]) -> None:
+    machine = Machine(temporary / "broken", environment)
+    (machine.data_dir / "tracking").mkdir(parents=True)
+    (machine.data_dir / "tracking" / "mlflow.db").write_text("no database" * 1000)
+    ports = ("--port", free_port(), "--dashboard-port", free_port(), "--tracking-port", free_port())
+    up = machine.ganlimit("up", *ports, *SMALL)
+    assert up.returncode == 2
+    assert "A cluster's tracking answers within 90 s, got one that ended. Its log ends:" in up.stderr
+    require_nothing_left(machine, temporary)
+
+
+def test_a_start_that_is_told_to_end_leaves_nothing_running(temporary: Path, environment: dict[str, str]) -> None:
+    machine = Machine(temporary / "terminated", environment)
+    up = machine.start("up", "--port", free_port(), "--dashboard-port", free_port(), "--no-tracking", *SMALL)
+    deadline = time.monotonic() + 60
+    while not ((state := read_state(node_folder(machine.data_dir))) and state.processes):
+        assert time.monotonic() < deadline, up.communicate()
+        time.sleep(0.05)
+    for _ in range(2):  # as `timeout` does
+        up.terminate()
+    _, errors = up.communicate(timeout=60)
+    assert up.returncode == 143, errors
+    assert errors == "Stopped. The same command again goes on from here.\n"
+    require_nothing_left(machine, temporary)

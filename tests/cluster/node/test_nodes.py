@@ -1,93 +1,23 @@
 """A cluster of two nodes for real, on loopback, started and ended by the commands that people type."""
 
 import json
-import os
-import shutil
 import subprocess
 import sys
-import tempfile
 import textwrap
 import time
-import urllib.request
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import psutil
 import pytest
 from mlflow import MlflowClient
 
-from cluster import ClusterOverview, NodeState, cluster_overview, node_folder, read_state
+from cluster import node_folder, read_state
 from cluster.node import processes as own_processes
+from tests.cluster.node.machine import SMALL, Machine
 from tests.cluster.servers import free_port
 
 SECRET = "hush-hush-7391"
-SMALL = ("--num-cpus", "1", "--object-store-memory", "100000000")
-
-
-@dataclass(frozen=True)
-class Machine:
-    """A data directory of this machine, and the commands in it."""
-
-    data_dir: Path
-    environment: dict[str, str]
-
-    def ganlimit(self, *arguments: object) -> subprocess.CompletedProcess[str]:
-        command = self._command(*arguments)
-        return subprocess.run(command, env=self.environment, capture_output=True, text=True, check=False, timeout=120)
-
-    def start(self, *arguments: object) -> subprocess.Popen[str]:
-        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-        return subprocess.Popen(self._command(*arguments), env=self.environment, text=True, **pipes)
-
-    def _command(self, *arguments: object) -> list[str]:
-        words = ["cluster", *map(str, arguments), "--data-dir", str(self.data_dir)]
-        return [sys.executable, "-m", "sweeps.cli", *words]
-
-    @property
-    def state(self) -> NodeState:
-        state = read_state(node_folder(self.data_dir))
-        assert state
-        return state
-
-    @property
-    def token(self) -> Path:
-        return self.data_dir / "cluster" / "token"
-
-    def overview(self) -> ClusterOverview:
-        return cluster_overview(self.state.dashboard_url, Path(str(self.state.token_file)))
-
-    def ask(self, path: str, body: dict[str, Any] | None = None) -> Any:
-        headers = {"Authorization": f"Bearer {self.token.read_text()}", "Content-Type": "application/json"}
-        content = json.dumps(body).encode() if body else None
-        request = urllib.request.Request(self.state.dashboard_url + path, content, headers)
-        with urllib.request.urlopen(request, timeout=20) as answer:
-            return json.load(answer)
-
-
-@pytest.fixture(scope="module")
-def temporary() -> Iterator[Path]:
-    # Not tmp_path, which is too long for Ray's sockets.
-    folder = Path(tempfile.mkdtemp(prefix="t-", dir="/tmp"))
-    yield folder
-    shutil.rmtree(folder)
-
-
-@pytest.fixture(scope="module")
-def environment(temporary: Path) -> dict[str, str]:
-    (temporary / "tmp").mkdir()
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("RAY_", "MLFLOW_"))}
-    outside = os.pathsep.join(path for path in kept["PATH"].split(os.pathsep) if ".venv" not in path)
-    root = str(Path(__file__).parents[3])
-    return {
-        **kept,
-        "PATH": outside,
-        "PYTHONPATH": root,
-        "HOME": str(temporary),
-        "TMPDIR": str(temporary / "tmp"),
-        "COLUMNS": "150",
-    }
 
 
 @pytest.fixture(scope="module")
@@ -282,43 +212,3 @@ def test_down_ends_this_node_whole_and_no_other_ray(head: Machine, node: Machine
         other.stdin.flush()
         assert other.stdout.readline() == "42\n"
     assert list((temporary / "tmp").iterdir()) == []
-
-
-def test_a_start_that_fails_half_way_leaves_nothing_running(temporary: Path, environment: dict[str, str]) -> None:
-    machine = Machine(temporary / "broken", environment)
-    (machine.data_dir / "tracking").mkdir(parents=True)
-    (machine.data_dir / "tracking" / "mlflow.db").write_text("no database" * 1000)
-    ports = ("--port", free_port(), "--dashboard-port", free_port(), "--tracking-port", free_port())
-    up = machine.ganlimit("up", *ports, *SMALL)
-    assert up.returncode == 2
-    assert "A cluster's tracking answers within 90 s, got one that ended. Its log ends:" in up.stderr
-    require_nothing_left(machine, temporary)
-
-
-def test_a_start_that_is_told_to_end_leaves_nothing_running(temporary: Path, environment: dict[str, str]) -> None:
-    machine = Machine(temporary / "terminated", environment)
-    up = machine.start("up", "--port", free_port(), "--dashboard-port", free_port(), "--no-tracking", *SMALL)
-    deadline = time.monotonic() + 60
-    while not ((state := read_state(node_folder(machine.data_dir))) and state.processes):
-        assert time.monotonic() < deadline, up.communicate()
-        time.sleep(0.05)
-    for _ in range(2):  # as `timeout` does
-        up.terminate()
-    _, errors = up.communicate(timeout=60)
-    assert up.returncode == 143, errors
-    assert errors == "Stopped. The same command again goes on from here.\n"
-    require_nothing_left(machine, temporary)
-
-
-def require_nothing_left(machine: Machine, temporary: Path) -> None:
-    assert read_state(node_folder(machine.data_dir)) is None
-    assert list((temporary / "tmp").iterdir()) == []
-    inside = [process for process in psutil.process_iter() if str(temporary) in " ".join(cmdline(process))]
-    assert inside == []
-
-
-def cmdline(process: psutil.Process) -> list[str]:
-    try:
-        return list(process.cmdline())
-    except psutil.Error:
-        return []
