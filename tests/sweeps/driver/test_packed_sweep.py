@@ -1,6 +1,7 @@
 """A sweep whose trials share a GPU as was measured: what is measured once, and who sees the number."""
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -192,21 +193,23 @@ def assert_it_was_measured_once(said: tuple[str, str], data_dir: Path, device: s
 @pytest.fixture
 def short(tiny: dict[str, Any], spec_file: Any) -> SweepSpec:
     """The tiny sweep of distillations alone, packed as is measured."""
-    tiny |= {"phases": ["search"], "resources": {"trials_per_gpu": "auto"}}
+    tiny |= {"name": "short", "phases": ["search"], "resources": {"trials_per_gpu": "auto"}}
+    tiny["student"]["kimg"] = 3  # unlike what is there already
     tiny["search"] |= {"trials": 1}
     return sweeps.load_spec(spec_file(tiny))
 
 
 @pytest.mark.slow
 def test_a_whole_sweep_on_a_cpu_that_is_called_a_gpu(
-    short: SweepSpec, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    short: SweepSpec, finished: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """All but the GPU's own calls, which are those for its name, its memory and its number."""
     monkeypatch.setattr(ResourceSpec, "compute", property(lambda _: Compute()))
     monkeypatch.setattr("torch.cuda.device_count", lambda: 1)
     monkeypatch.setenv("RAY_OVERRIDE_RESOURCES", '{"GPU": 1}')
-    said = run_twice(short, tmp_path / "data", default_data_root())
-    assert_it_was_measured_once(said, tmp_path / "data", "CPU")
+    data_dir = shutil.copytree(finished.data_dir, tmp_path / "data")  # with its teacher
+    said = run_twice(short, data_dir, default_data_root())
+    assert_it_was_measured_once(said, data_dir, "CPU")
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")

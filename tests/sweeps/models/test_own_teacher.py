@@ -1,5 +1,6 @@
 """A sweep that distils a generator of the user's own, which was stored by torch.export."""
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -32,12 +33,14 @@ def own(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def spec(own: Path, tiny: dict[str, Any], spec_file: Any) -> Path:
     teacher = {"file": str(own), "latent_size": 12, "output_range": [-1.0, 1.0], "pool_size": 512, "kimg": 9.0}
     search = {**tiny["search"], "trials": 1, "points": [{"width": 2, "depth": 1, "gan_weight": 0.0}]}
-    path: Path = spec_file({**tiny, "teacher": teacher, "search": search, "baseline": {"of": "none", "kimg": 1}})
+    path: Path = spec_file(
+        {**tiny, "name": "own", "teacher": teacher, "search": search, "baseline": {"of": "none", "kimg": 1}}
+    )
     return path
 
 
-def test_a_sweep_distils_it_like_any_teacher(spec: Path, tmp_path: Path) -> None:
-    data_dir = tmp_path / "data"
+def test_a_sweep_distils_it_like_any_teacher(spec: Path, finished: Any, tmp_path: Path) -> None:
+    data_dir = shutil.copytree(finished.data_dir, tmp_path / "data")  # with its classifier
     result = sweeps.run_sweep(sweeps.load_spec(spec), data_dir, workers=1)
     (row,) = result.table.to_pylist()
     assert row["teacher_version"] == "digits-imported-teacher/1"

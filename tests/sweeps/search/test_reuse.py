@@ -68,15 +68,6 @@ def test_a_second_sweep_starts_from_what_the_first_found(
     assert again.table.equals(finished.result.table), "the first is what it was when it finished"
 
 
-def test_a_sweep_with_another_budget_takes_nothing(data_dir: Path, tiny: dict[str, Any], spec_file: Any) -> None:
-    tiny |= {"name": "longer", "phases": ["search"]}
-    tiny["student"]["kimg"] = 6
-    tiny["search"]["trials"] = 2
-    table = sweeps.run_sweep(sweeps.load_spec(spec_file(tiny)), data_dir, workers=1).table
-    assert len(table) == 2
-    assert all(row["kimg"] >= 6 for row in table.to_pylist())
-
-
 def test_a_deleted_run_is_a_trial_to_be_done_again(finished: Any, data_dir: Path) -> None:
     tracking = Tracking(Workspace.existing(data_dir).store)
     parent = tracking.find_sweep("tiny")
@@ -107,7 +98,7 @@ def test_one_file_runs_a_sweep_for_each_data_set_at_once(data_dir: Path, tiny: d
     assert tables[0][0]["protocol_digest"] != tables[1][0]["protocol_digest"]
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 def test_a_reproducible_search_asks_the_same_with_one_worker_as_with_three(
     finished: Any, tiny: dict[str, Any], spec_file: Any, tmp_path: Path
 ) -> None:
@@ -123,17 +114,23 @@ def test_a_reproducible_search_asks_the_same_with_one_worker_as_with_three(
     assert one.equals(three), "spec and seed alone decide the whole table"
 
 
-def test_what_is_taken_over_is_in_the_store_before_the_first_trial(data_dir: Path, another: sweeps.SweepSpec) -> None:
+def asked_first(spec: sweeps.SweepSpec, data_dir: Path) -> Phases:
+    """The phases of a new sweep, once its search is asked for the first time."""
     workspace = Workspace.existing(data_dir)
-    tracking = Tracking(workspace.store)
-    sweep = open_sweep(
-        another,
-        workspace,
-        tracking=tracking,
-        display=QuietDisplay(),
-        site=ThisMachine(workspace, default_data_root(), 1),
-    )
+    site = ThisMachine(workspace, default_data_root(), 1)
+    sweep = open_sweep(spec, workspace, tracking=Tracking(workspace.store), display=QuietDisplay(), site=site)
     phases = Phases(sweep)
     phases.queue("search")
+    return phases
+
+
+def test_what_is_taken_over_is_in_the_store_before_the_first_trial(data_dir: Path, another: sweeps.SweepSpec) -> None:
+    phases = asked_first(another, data_dir)
     assert phases.taken > 0
-    assert sweep_table(tracking, "another").num_rows == phases.taken
+    assert sweep_table(Tracking(Workspace.existing(data_dir).store), "another").num_rows == phases.taken
+
+
+def test_a_sweep_with_another_budget_takes_nothing(data_dir: Path, tiny: dict[str, Any], spec_file: Any) -> None:
+    tiny |= {"name": "longer", "phases": ["search"]}
+    tiny["student"]["kimg"] = 6
+    assert asked_first(sweeps.load_spec(spec_file(tiny)), data_dir).taken == 0

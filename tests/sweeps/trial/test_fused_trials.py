@@ -1,5 +1,6 @@
 """Several students in one process: which are, and that each has the row and the run of one that was alone."""
 
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -105,9 +106,15 @@ def test_a_phase_that_does_not_know_its_trials_beforehand_has_them_alone(grid: A
     assert [grid(4, search=tiny["search"]).fused(phase) for phase in ("search", "confirm")] == [1, 4]
 
 
-def test_each_fused_trial_has_the_row_and_the_run_of_one_that_was_alone(grid: Any, tmp_path: Path) -> None:
-    alone = sweeps.run_sweep(grid(1, name="alone"), tmp_path, workers=2).table.to_pylist()
-    together = sweeps.run_sweep(grid(3, name="together"), tmp_path, workers=2).table.to_pylist()
+@pytest.fixture
+def data_dir(finished: Any, tmp_path: Path) -> Path:
+    """A data directory with the models that the grid needs."""
+    return Path(shutil.copytree(finished.data_dir, tmp_path / "data"))
+
+
+def test_each_fused_trial_has_the_row_and_the_run_of_one_that_was_alone(grid: Any, data_dir: Path) -> None:
+    alone = sweeps.run_sweep(grid(1, name="alone"), data_dir, workers=1).table.to_pylist()
+    together = sweeps.run_sweep(grid(3, name="together"), data_dir, workers=1).table.to_pylist()
     names = ("gan_weight", "seed")
     others = {tuple(row[name] for name in names): row for row in alone}
     assert len(together) == len(others) == 6
@@ -121,19 +128,19 @@ def test_each_fused_trial_has_the_row_and_the_run_of_one_that_was_alone(grid: An
         # Rounding that another order of sums begins, and sixteen steps amplify.
         assert row["fid"] == pytest.approx(other["fid"], rel=0.02)
         assert row["trial_key"] != other["trial_key"]
-    tracking = Tracking(Workspace.existing(tmp_path).store)
+    tracking = Tracking(Workspace.existing(data_dir).store)
     runs = tracking.trials(tracking.find_sweep("together").info.run_id)
     assert {run.info.status for run in runs} == {"FINISHED"}
     assert all(len(tracking.client.get_metric_history(run.info.run_id, "fid")) == 2 for run in runs)
     assert all(tracking.client.list_artifacts(run.info.run_id) for run in runs), "each keeps its student"
 
-    _one_done_again_is_the_same(grid(3, name="together"), tmp_path, tracking)
+    _one_done_again_is_the_same(grid(3, name="together"), data_dir, tracking)
 
 
 def test_what_goes_wrong_with_one_ends_that_one_alone(
-    grid: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    grid: Any, data_dir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    spec, workspace = grid(3), Workspace.open(tmp_path)
+    spec, workspace = grid(3, name="together"), Workspace.open(data_dir)
     tracking, reports = Tracking(workspace.store), []
     site = ThisMachine(workspace, default_data_root(), 1)
     sweep = open_sweep(spec, workspace, tracking=tracking, display=QuietDisplay(), site=site)
