@@ -70,16 +70,18 @@ class Directory:
     def start(self, code: Path, *words: str) -> "subprocess.Popen[str]":
         """Begin a command of the code of a revision."""
         command = [sys.executable, "-m", "sweeps.cli", *words, "--data-dir", str(self.path), "--quiet"]
-        return subprocess.Popen(command, cwd=code, env=environment_of(code), text=True, stderr=subprocess.PIPE)
+        return subprocess.Popen(
+            command, cwd=code, env=environment_of(code), text=True, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
+        )
 
     def run(self, code: Path, *words: str, expect: int = 0) -> None:
         """Have a command done."""
         end(self.start(code, *words), expect)
 
-    def begin(self, code: Path) -> None:
-        """Run the sweep until some trials have ended and one runs, then send Ctrl-C."""
+    def begin(self, code: Path, enough: int) -> None:
+        """Run the sweep until `enough` trials have ended and one runs, then send Ctrl-C."""
         driver, deadline = self.start(code, "sweep", "run", str(self._spec), "--workers", "1"), time.monotonic()
-        while not (self.count("COMPLETED") >= ENOUGH and self.count("RUNNING")):
+        while not (self.count("COMPLETED") >= enough and self.count("RUNNING")):
             if driver.poll() is not None or time.monotonic() > deadline + PATIENCE_S:
                 raise SystemExit(f"the sweep did not get as far as Ctrl-C: {driver.communicate()[1]}")
             time.sleep(0.05)
@@ -148,7 +150,7 @@ def examine(revision: str, folder: Path) -> dict[str, bool]:
     whole.run(code, "teacher", "train", str(spec))
     shutil.copytree(whole.path, begun.path)
     whole.run(code, "sweep", "run", str(spec), "--workers", "1")
-    begun.begin(code)
+    begun.begin(code, ENOUGH)
     before = begun.runs()
     print(f"{revision} was interrupted when {len(before)} trials had begun", flush=True)
     begun.run(REPOSITORY, "sweep", "resume", NAME, "--workers", "1")
