@@ -13,7 +13,6 @@ import json
 import os
 import shutil
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
@@ -28,8 +27,8 @@ from rich.console import Console
 from rich.table import Table
 
 from tests.benchmarks.resumable import NAME, make_data
+from tests.revisions import REPOSITORY, checked_out, environment_of
 
-REPOSITORY = Path(__file__).parents[2]
 POLL_S = 0.05
 PATIENCE_S = 3600.0  # for a first new trial
 
@@ -47,12 +46,22 @@ def resumption(code: Path, data_dir: Path) -> Resumption:
     """Go on with the sweep in `data_dir` by the `code` of a revision, until a new trial has begun."""
     trials = data_dir / "sweeps" / NAME / "trials"
     before = trials.stat().st_mtime_ns
-    command = [sys.executable, "-m", "sweeps.cli", "sweep", "resume", NAME, "--workers", "1", "--data-dir"]
-    environment = {**os.environ, "PYTHONPATH": str(code), "OMP_NUM_THREADS": "1"}
+    command = [
+        sys.executable,
+        "-m",
+        "sweeps.cli",
+        "sweep",
+        "resume",
+        NAME,
+        "--workers",
+        "1",
+        "--data-dir",
+        str(data_dir),
+    ]
     with (data_dir / "log").open("w") as log:
         began = time.perf_counter()
         driver = psutil.Popen(
-            [*command, str(data_dir)], cwd=code, env=environment, stdout=log, stderr=log, start_new_session=True
+            command, cwd=code, env=environment_of(code), stdout=log, stderr=log, start_new_session=True
         )
         try:
             while trials.stat().st_mtime_ns == before:
@@ -95,14 +104,6 @@ def measure(arguments: argparse.Namespace, folder: Path, save: Any) -> None:
             shutil.copytree(master, data_dir)
             found[name].append(resumption(code, data_dir))
             save(found)
-
-
-def checked_out(revision: str, folder: Path) -> Path:
-    """The repository's files as they were at `revision`, in `folder`."""
-    folder.mkdir()
-    archive = subprocess.run(["git", "archive", revision], cwd=REPOSITORY, check=True, capture_output=True).stdout
-    subprocess.run(["tar", "-x", "-C", folder], input=archive, check=True)
-    return folder
 
 
 def medians(runs: Sequence[Resumption]) -> dict[str, float]:

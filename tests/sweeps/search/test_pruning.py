@@ -101,6 +101,18 @@ class TestRungs:
             learn(rungs, "a", 10, 100, 5.0)
         assert learn(rungs, "b", 10, 200, 50.0), "only two trials were seen at this rung"
 
+    @given(st.lists(st.tuples(number, number), min_size=4, max_size=20), st.tuples(number, number))
+    def test_who_comes_after_a_restart_is_judged_among_those_from_before_it(
+        self, points: list[tuple[float, float]], last: tuple[float, float]
+    ) -> None:
+        learnt, recalled = (Rungs(PruningSpec(), [10, 20], ("mac_g", "inception_score")) for _ in range(2))
+        for key, (cost, quality) in enumerate(points):
+            learnt.learn(str(key), 10 + key % 20, {"mac_g": cost, "inception_score": quality})
+            recalled.recall(str(key), 10 + key % 20, (cost, quality))
+        metrics = dict(zip(("mac_g", "inception_score"), last, strict=True))
+        for kimg in (10, 20):
+            assert recalled.learn("last", kimg, metrics) == learnt.learn("last", kimg, metrics)
+
     def test_a_quality_that_is_the_better_the_higher(self) -> None:
         rungs = Rungs(self.RULE, [10], ("mac_g", "inception_score"))
         assert rungs.learn("good", 10, {"mac_g": 0.1, "inception_score": 8.0})
