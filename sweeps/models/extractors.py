@@ -1,7 +1,7 @@
-"""What a sweep measures in: a classifier trained once per data set and kept as a version, or Inception.
+"""This module provides what a sweep measures with: a classifier trained once per data set and kept, or Inception.
 
-A classifier is found in the registry by its identity, a digest of everything it is trained from; only if no
-version has it is it trained. What the real images look like to the extractor is computed once and kept.
+A classifier is found in the registry by its identity, a digest of everything it is trained from; it is trained only if
+no version has that identity. What the real images look like to the extractor is computed once and kept.
 """
 
 import os
@@ -43,15 +43,15 @@ from sweeps.spec.sweep import SweepSpec
 
 @dataclass(frozen=True)
 class ExtractorFiles:
-    """Where a worker finds an extractor and the real images as it sees them."""
+    """These are the files where a worker finds an extractor, and the real images as that extractor sees them."""
 
-    model: Path  # a classifier's folder, or Inception's file of weights
+    model: Path  # a folder for a classifier, a file of weights for Inception
     reference: Path
 
 
 @dataclass(frozen=True)
 class Extractor:
-    """An extractor with its evaluator, and what it says of the real held-out images under the protocol."""
+    """An Extractor has its evaluator, and the metrics of the real held-out images under the protocol."""
 
     version: str
     about: str
@@ -82,7 +82,7 @@ def find_or_make_extractor(
     data_root: DataRoot,
     display: Display | None = None,
 ) -> Extractor:
-    """The spec's extractor: a classifier is trained only if the registry has none, Inception's weights are found.
+    """Returns the spec's extractor. A classifier is trained only if the registry has none; Inception is looked up.
 
     Raises ArtifactError when a stored one is damaged, GanError when weights are missing.
     """
@@ -120,7 +120,10 @@ def find_or_make_extractor(
 
 
 def load_network(protocol: Protocol, path: Path, compute: Compute) -> FeatureExtractor:
-    """The protocol's extractor from its files. Raises ArtifactError, and SweepError where they are another's."""
+    """Returns the protocol's extractor, loaded from its files.
+
+    Raises ArtifactError where they are damaged, and SweepError where they are another extractor's.
+    """
     inception, device = protocol.extractor == "inception", compute.torch_device
     found = _inception(find_inception_weights(path), device) if inception else _classifier(path, device)
     if found.digest != protocol.extractor_digest:
@@ -133,7 +136,10 @@ def load_network(protocol: Protocol, path: Path, compute: Compute) -> FeatureExt
 
 
 def _real_metrics(evaluator: Evaluator, dataset: ImageDataset, folder: Path) -> Metrics:
-    """Of the held-out images: with Inception minutes of work, so they are kept, by the protocol's digest."""
+    """Returns the metrics of the held-out images, kept in `folder` by the digest of the protocol.
+
+    With Inception they take minutes.
+    """
     path = folder / f"{evaluator.protocol.digest[:32]}.json"
     try:
         return Metrics.model_validate_json(path.read_text())
@@ -164,7 +170,7 @@ def _classifier(folder: Path, device: torch.device, version: str = "") -> _Found
 def _find_or_train_classifier(
     config: ClassifierConfig, dataset: ImageDataset, tracking: Tracking, display: Display
 ) -> tuple[Path, str]:
-    """Its folder and the name of its version."""
+    """Returns the classifier's folder and the name of its version."""
     model = f"{dataset.name}-classifier"
     identity = value_digest({"kind": "classifier", "config": config.model_dump(), "dataset": dataset.digest})
     version = tracking.registry.find_version(model, identity)

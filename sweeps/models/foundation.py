@@ -1,4 +1,4 @@
-"""What all trials of a sweep stand on: data set, extractor, teacher and pools, each found or made once."""
+"""This module lays what all trials of a sweep stand on: data set, extractor, teacher and pools, each made once."""
 
 from dataclasses import dataclass
 
@@ -16,7 +16,7 @@ from sweeps.spec.sweep import SweepSpec
 
 @dataclass(frozen=True)
 class Foundation:
-    """What is to be known of the models on which a sweep stands, and where its trials get them from."""
+    """A Foundation is what is known of the models on which a sweep stands, and the source of its trials' materials."""
 
     protocol: Protocol
     extractor_version: str
@@ -29,7 +29,7 @@ class Foundation:
     materials: MaterialSource
 
     def shared_tags(self, spec: SweepSpec) -> dict[str, str]:
-        """What every row of the sweep's table repeats, as tags of its parent run."""
+        """Returns what every row of the sweep's table repeats, as tags of its parent run."""
         shared: dict[str, object] = {
             "dataset": spec.dataset.name,
             "teacher_version": self.teacher_version,
@@ -54,7 +54,10 @@ class Foundation:
 def lay_foundation(
     spec: SweepSpec, workspace: Workspace, tracking: Tracking, display: Display, data_root: DataRoot
 ) -> Foundation:
-    """Data set, extractor, teacher and pools: found where they exist, made where they do not; files of this machine."""
+    """Returns the foundation: data set, extractor, teacher and pools, each found where it exists and else made.
+
+    The materials are files of this machine.
+    """
     dataset = load_dataset(spec.dataset, data_root)
     extractor = find_or_make_extractor(spec, dataset, workspace, tracking, data_root, display)
     real, count = extractor.real, len(dataset.held_out_images)

@@ -1,4 +1,4 @@
-"""By what a teacher is found in the registry: a digest of everything that it is made from."""
+"""This module computes the identity by which the registry knows a teacher: a digest of all that it is made from."""
 
 from mlflow.entities.model_registry import ModelVersion
 
@@ -10,14 +10,17 @@ from sweeps.spec.sweep import SweepSpec
 
 
 def registered_teacher(spec: SweepSpec, dataset: ImageDataset, tracking: Tracking) -> ModelVersion | None:
-    """The version of the spec's teacher, if the registry has one. Raises OSError for an own one that is missing."""
+    """Returns the version of the spec's teacher; None where the registry has none.
+
+    Raises OSError where a generator of the user's own is missing.
+    """
     if isinstance(spec.teacher, ImportedTeacherSpec):
         return tracking.registry.find_version(*imported_identity(spec.teacher.imported, dataset))
     return tracking.registry.find_version(*trained_identity(spec, dataset))
 
 
 def trained_identity(spec: SweepSpec, dataset: ImageDataset) -> tuple[str, str]:
-    """Model's name and identity of the teacher that the spec has trained."""
+    """Returns the model's name and the identity of the teacher that the spec has trained."""
     return f"{dataset.name}-teacher", value_digest(
         {
             "kind": "teacher",
@@ -31,11 +34,11 @@ def trained_identity(spec: SweepSpec, dataset: ImageDataset) -> tuple[str, str]:
 
 
 def imported_identity(imported: ImportedConfig, dataset: ImageDataset) -> tuple[str, str]:
-    """Model's name and identity of a generator of the user's own. Raises OSError where its file is missing."""
+    """Returns the model's name and the identity of a generator of the user's own. Raises OSError if it is missing."""
     content = {"kind": "imported", **stated(imported), "content": file_digest(imported.path)}
     return f"{dataset.name}-imported-teacher", value_digest(content)
 
 
 def stated(imported: ImportedConfig) -> dict[str, object]:
-    """What is said of a generator of the user's own, without where it lies."""
+    """Returns what the spec states of a generator of the user's own, without where it lies."""
     return imported.model_dump(exclude={"file", "weights"})

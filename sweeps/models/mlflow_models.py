@@ -1,4 +1,4 @@
-"""Generators as MLflow models: `mlflow.pytorch.load_model("models:/digits-teacher@champion")`.
+"""This module stores generators as MLflow models: `mlflow.pytorch.load_model("models:/digits-teacher@champion")`.
 
 The network is stored by torch.export with a batch of any size, beside our weights and card. Nothing is pickled.
 """
@@ -34,14 +34,14 @@ def save_mlflow_model(generator: Generator, folder: Path) -> None:
     with torch.no_grad():
         images_BCHW = generator(latents_BL)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of torch's and MLflow's own deprecations
+        warnings.simplefilter("ignore")  # they are about torch's and MLflow's own deprecations
         mlflow.pytorch.save_model(
             generator,
             str(folder),
             signature=infer_signature(latents_BL.numpy(), images_BCHW.numpy()),
             input_example=latents_BL.numpy(),
             serialization_format="pt2",
-            pip_requirements=[f"torch=={torch.__version__.partition('+')[0]}"],  # looked up by running it otherwise
+            pip_requirements=[f"torch=={torch.__version__.partition('+')[0]}"],  # MLflow would run the model to find it
         )
 
 
@@ -50,8 +50,8 @@ def register_students(
 ) -> None:
     """Register the students of the frontier and at the limit as versions of the model NAME-students, each once.
 
-    The student at the limit is their `champion`, and trial 12's version has the alias `trial-12`. Where the
-    search went on, versions that are off the frontier now stay.
+    The student at the limit is their `champion`, and trial 12's version has the alias `trial-12`. Where the search went
+    on, versions that are no longer on the frontier stay.
     """
     model = f"{name}-students"
     chosen = {*frontier["trial"].to_pylist(), limit.trial}

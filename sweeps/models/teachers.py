@@ -1,7 +1,7 @@
-"""The teacher of a sweep and its pool of images, made once and kept.
+"""This module provides the teacher of a sweep and its pool of images, each made once and kept.
 
-A teacher is found in the registry by its identity, a digest of everything it is trained from; only if
-no version has it is it trained. Its version never changes afterwards.
+A teacher is found in the registry by its identity, a digest of everything it is trained from; it is trained only if no
+version has that identity. Its version never changes afterwards.
 """
 
 import copy
@@ -56,9 +56,10 @@ LAST = "last"  # the folder of the generator at the end of the training, where t
 
 @dataclass(frozen=True)
 class Teacher:
-    """One immutable version of a teacher, with its metrics under the extractor's protocol.
+    """A Teacher is one immutable version, with its metrics under the extractor's protocol.
 
-    It is the best of its training by FID; `last_fid` is that of the end, where GANs may have collapsed.
+    Its generator is the one with the lowest FID during its training. `last_fid` is the FID at the end of the training,
+    where a GAN may have collapsed.
     """
 
     generator: AnyGenerator
@@ -69,7 +70,7 @@ class Teacher:
 
     @property
     def collapse_note(self) -> str:
-        """What is to be said where the training went on beyond its best."""
+        """Returns a note for people where the training continued beyond its best; else nothing."""
         kimg, budget_kimg = self.card.kimg, self.card.budget_kimg
         if kimg >= budget_kimg:
             return ""
@@ -84,11 +85,11 @@ def find_or_make_teacher(
     display: Display | None = None,
     again: bool = False,
 ) -> Teacher:
-    """The spec's teacher, trained only if the registry has none of its identity, or `again`.
+    """Returns the spec's teacher. It is trained only if the registry has none of its identity, or if `again`.
 
-    A new version becomes the champion when it has the lowest FID of all versions measured under its
-    protocol. A generator of the user's own is checked and registered once. Raises ArtifactError when the
-    stored one is damaged, GanError when an own one is not as declared.
+    A new version becomes the champion when it has the lowest FID of all versions measured under its protocol. A
+    generator of the user's own is checked and registered once. Raises ArtifactError when the stored one is damaged,
+    GanError when a generator of the user's own is not as declared.
     """
     if isinstance(spec.teacher, ImportedTeacherSpec):
         teacher = _find_or_import(spec.teacher.imported, dataset, extractor, tracking)
@@ -148,7 +149,10 @@ def _metrics(extractor: Extractor, generator: AnyGenerator, card: GeneratorCard 
 def find_or_build_pool(
     spec: SweepSpec, teacher: Teacher, folder: Path, display: Display | None = None
 ) -> tuple[Path, TeacherPool]:
-    """The teacher's pool in `folder`, built if there is none, and checked. Raises ArtifactError."""
+    """Returns the path of the teacher's pool in `folder`, built if there is none, and the pool. Raises ArtifactError.
+
+    The pool is checked.
+    """
     latents_NL = pool_latents(spec.teacher.pool_size, spec.teacher.latent_size, seed_at(spec.seed, "pool"))
     return _find_or_build(teacher, latents_NL, folder, "teacher's pool", display)
 
@@ -156,7 +160,10 @@ def find_or_build_pool(
 def find_or_build_agreement_pool(
     spec: SweepSpec, teacher: Teacher, folder: Path, display: Display | None = None
 ) -> tuple[Path, TeacherPool]:
-    """The teacher's images at latents that no student learns at, built if there are none, and checked."""
+    """Returns the path and the pool of the teacher's images at latents that no student learns at.
+
+    It is built if there is none, and checked.
+    """
     latents_NL = agreement_latents(spec.teacher.latent_size, spec.evaluation.latent_seed)
     return _find_or_build(teacher, latents_NL, folder, "held-out latents", display)
 
@@ -177,7 +184,7 @@ def _find_or_build(
 
 @dataclass(frozen=True)
 class _Snapshot:
-    """A generator on its way, as it was at `kimg`."""
+    """A _Snapshot is a generator in training, as it was at `kimg`."""
 
     generator: Generator
     kimg: float
@@ -234,7 +241,7 @@ def _best_and_last(
     run_id: str,
     update: Update,
 ) -> tuple[_Snapshot, _Snapshot]:
-    """Train to the end: the generator of the lowest FID on the way, and the last one."""
+    """Train to the end. Returns the generator with the lowest FID on the way, and the last one."""
     training = spec.trained_teacher.training
     points = [training.kimg * i / BAR_UPDATES for i in range(1, BAR_UPDATES)]
     compute = spec.resources.compute

@@ -1,6 +1,6 @@
-"""How long a trial takes and how much memory it needs: measured for a moment, on this machine.
+"""This module measures for a moment, on this machine, how long a trial takes and how much memory it needs.
 
-In a process of its own, so that the peak of its memory is that of a trial.
+It does so in a process of its own, so that the peak of that process's memory is the peak of a trial.
 """
 
 import itertools
@@ -46,7 +46,11 @@ POOL_IMAGES = 1024
 
 @dataclass(frozen=True)
 class Pace:
-    """What one kind of training takes, at `mac_g` of the generator: a rung's measurement, and the last one."""
+    """A Pace is what one kind of training takes for a generator of `mac_g`.
+
+    `s_per_kimg` are seconds of training, `evaluation_s` those of a rung's measurement, `ending_s` those of the last
+    one.
+    """
 
     kind: str  # teacher, distilled, joint, scratch
     mac_g: float
@@ -57,14 +61,17 @@ class Pace:
 
 @dataclass(frozen=True)
 class Calibration:
-    """The paces measured, the peak memory of the process, and the size of the largest checkpoint."""
+    """A Calibration has the paces measured, the peak memory of the process, and the size of the largest checkpoint."""
 
     paces: tuple[Pace, ...]
     memory_gib: float
     checkpoint_bytes: int
 
     def trial_s(self, kind: str, mac: float, kimg: float, rungs: int) -> float:
-        """Seconds of a training of `kind`, measured at `rungs` and at the end, between the sizes that were timed."""
+        """Returns the seconds of a training of `kind`, measured at `rungs` rungs and at the end.
+
+        A generator of `mac` lies between the sizes that were timed, and so do its seconds.
+        """
         paces = sorted((pace for pace in self.paces if pace.kind == kind), key=lambda pace: pace.mac_g)
         training_s = _between(paces, mac, "s_per_kimg") * kimg + _between(paces, mac, "evaluation_s") * rungs
         return training_s + _between(paces, mac, "ending_s")
@@ -73,7 +80,7 @@ class Calibration:
 def calibrate(
     spec: SweepSpec, data_root: DataRoot, students: Sequence[GeneratorConfig], gan_weight: float
 ) -> Calibration:
-    """Time the trainings of `students` and of the teacher for a few steps each. About 10 seconds."""
+    """Returns the paces of `students` and of the teacher, each timed for a few steps. This takes about 10 seconds."""
     context = multiprocessing.get_context("spawn")
     receiver, sender = context.Pipe(duplex=False)
     process = context.Process(target=_measure_in_child, args=(sender, spec, data_root, list(students), gan_weight))
@@ -108,7 +115,7 @@ def _measure(spec: SweepSpec, data_root: DataRoot, students: list[GeneratorConfi
     dataset, compute = load_dataset(spec.dataset, data_root), spec.resources.compute
     evaluator = _evaluator(spec, dataset)
     paces: list[Pace] = []
-    # An untrained teacher's images take a student as long as a trained one's.
+    # A student takes as long with an untrained teacher's images as with a trained one's.
     teacher = build_generator(students[-1], seed=0).eval()
     with tempfile.TemporaryDirectory() as name:
         path = Path(name) / "pool.arrow"
@@ -192,7 +199,7 @@ def _pace(
 
 
 def _between(paces: Sequence[Pace], mac: float, name: str) -> float:
-    """Linear between the sizes that were timed, and constant beyond them."""
+    """Returns the pace at `mac`: linear between the sizes that were timed, and constant beyond them."""
     points = [(pace.mac_g, float(getattr(pace, name))) for pace in paces]
     if mac <= points[0][0]:
         return points[0][1]

@@ -1,4 +1,4 @@
-"""A sweep before it runs: how many trials, how large, how long, and what speaks against it."""
+"""This module says of a sweep before it runs: how many trials, how large, how long, and what speaks against it."""
 
 import os
 from dataclasses import asdict, dataclass
@@ -24,7 +24,7 @@ from sweeps.spec.sweep import HOUR_S, SweepSpec
 
 @dataclass(frozen=True)
 class Size:
-    """A generator's size. `ratio`: the teacher's parameters / these."""
+    """A Size is that of a generator; `ratio` is the teacher's parameters divided by these."""
 
     width: int
     depth: int
@@ -35,7 +35,7 @@ class Size:
 
 @dataclass(frozen=True)
 class PhasePlan:
-    """A phase: at most so many trials, and about so many core-hours."""
+    """A PhasePlan says that a phase has at most `trials` trials and takes about `core_hours`."""
 
     name: str
     trials: int
@@ -44,7 +44,7 @@ class PhasePlan:
 
 @dataclass(frozen=True)
 class Plan:
-    """What a sweep would do. Hours come from a calibration of seconds on this machine."""
+    """A Plan says what a sweep would do. Its hours come from a calibration of some seconds on this machine."""
 
     name: str
     phases: tuple[PhasePlan, ...]
@@ -64,7 +64,7 @@ class Plan:
         return sum(phase.core_hours for phase in self.phases)
 
     def render(self) -> RenderableType:
-        """For a terminal."""
+        """Returns the plan for a terminal."""
         phases = _table("phase", "trials", "core-hours")
         for phase in self.phases:
             phases.add_row(phase.name, f"{phase.trials:,}" if phase.trials else "", f"{phase.core_hours:.2f}")
@@ -90,14 +90,14 @@ class Plan:
         return Group(heading, Text(), phases, Text(), sizes, Text(), Text(needs), *packing, *warnings)
 
     def as_dict(self) -> dict[str, Any]:
-        """The same for a script."""
+        """Returns the same for a script."""
         return {**asdict(self), "core_hours": self.core_hours}
 
 
 def plan_sweep(spec: SweepSpec, data_root: DataRoot, *, data_dir: Path, workers: int | None = None) -> Plan:
-    """What the sweep would do on this machine, after a calibration of some seconds. Nothing is written.
+    """Returns what the sweep would do on this machine, after a calibration of some seconds. Nothing is written.
 
-    How many trials share a GPU is what was measured before, if `data_dir` keeps it. Raises GanError where the data
+    How many trials share a GPU is known only if `data_dir` keeps an earlier measurement. Raises GanError where the data
     set or the GPU is missing.
     """
     teacher = _teacher(spec)
@@ -152,9 +152,9 @@ def _phases(
     students: list[GeneratorConfig],
     slowdown: float,
 ) -> tuple[PhasePlan, ...]:
-    """The teacher's training and the phases, each with the mean cost of a point of the space.
+    """Returns the teacher's training and the phases, each with the mean cost of a point of the space.
 
-    Trials take `slowdown` times as long as alone, beside those with which they share a GPU.
+    Trials that share a GPU with others take `slowdown` times as long as alone.
     """
     cores = spec.resources.cpus_per_trial / HOUR_S
 
@@ -194,7 +194,7 @@ def _phases(
 def _teacher(spec: SweepSpec) -> GeneratorConfig:
     if isinstance(spec.teacher, TeacherSpec):
         return spec.teacher_architecture
-    # Of a generator of the user's own only its file knows the size; the widest student stands in for it.
+    # Only its file knows the size of a generator of the user's own; the widest student stands in for it.
     return max(corners(spec), key=count_parameters)
 
 
@@ -210,7 +210,10 @@ def _disk_bytes(
     calibration: Calibration,
     workers: int,
 ) -> int:
-    """The pool, a student for each trial at the size of the largest, and a checkpoint for each that runs."""
+    """Returns the bytes of the pool, of a student per trial, and of a checkpoint for each of `workers` trials that run.
+
+    Students are counted at the size of the largest.
+    """
     channels, size = spec.dataset.image_shape
     image = channels * size**2
     pool = spec.teacher.pool_size * (image + 4 * spec.teacher.latent_size)

@@ -1,4 +1,4 @@
-"""The frontier as a table for the terminal."""
+"""This module shows the frontier as a table for the terminal."""
 
 from typing import Any
 
@@ -10,9 +10,10 @@ _VERDICTS = {True: "[green]✓[/]", False: "[red]✗[/]", None: " "}
 
 
 def frontier_table(findings: analysis.Findings) -> Table:
-    """Real images, teacher, then the frontier's students, largest first; ✓ holds the rule, ✗ breaks it.
+    """Returns the rows of real images, of the teacher, then of the frontier's students, largest first.
 
-    With what fresh seeds say of each beside the search's value, no wider than 80 characters.
+    ✓ marks a student that holds the rule, ✗ one that breaks it. Beside the search's value each student has what fresh
+    seeds say. The table is no wider than 80 characters.
     """
     label, confirmed = findings.metric.label, findings.is_confirmed
     shown = Table(box=None, header_style="bold", padding=(0, 1, 0, 0), pad_edge=False)

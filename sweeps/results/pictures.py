@@ -1,4 +1,4 @@
-"""What generators of a sweep make: the teacher and ever smaller students at the same latents, and between them."""
+"""This module shows what generators of a sweep make: the teacher and ever smaller students, all at the same latents."""
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -16,18 +16,21 @@ from sweeps.ledger.tracking import Tracking
 from sweeps.spec.sweep import SweepSpec
 
 COLUMNS = 12  # images in a strip
-MOST_STUDENTS = 24  # of a long frontier
+MOST_STUDENTS = 24  # shown of a long frontier
 
 
 def sample_strips(tracking: Tracking, spec: SweepSpec, findings: Findings) -> tuple[Strip, ...]:
-    """The teacher, then the frontier's students, largest first, each at the first latents of the evaluation."""
+    """Returns strips of the teacher and the frontier's students, largest first, at the evaluation's first latents."""
     latents_NL = evaluation_latents(spec.evaluation.num_samples, spec.teacher.latent_size, spec.evaluation.latent_seed)
     students = _along(list(reversed(findings.frontier.to_pylist())), MOST_STUDENTS)
     return _strips(tracking, findings, students, latents_NL[:COLUMNS])
 
 
 def interpolation_strips(tracking: Tracking, spec: SweepSpec, findings: Findings) -> tuple[Strip, ...]:
-    """The teacher, the student just above the limit and the smallest one, along a line between two latents."""
+    """Returns strips of the teacher, the student just above the limit and the smallest one, between two latents.
+
+    The images of a strip lie evenly along the line between the two.
+    """
     random = generator_at(spec.evaluation.latent_seed, "interpolation")
     ends_2L = torch.randn(2, spec.teacher.latent_size, generator=random)
     line_NL = torch.lerp(ends_2L[:1], ends_2L[1:], torch.linspace(0, 1, COLUMNS)[:, None])
@@ -74,7 +77,7 @@ def _teacher_folder(tracking: Tracking, teacher_version: str) -> Path:
 
 
 def _along(rows: list[dict[str, Any]], most: int) -> list[dict[str, Any]]:
-    """At most `most` of the rows, evenly along them, both ends among them."""
+    """Returns at most `most` of the rows, evenly spaced among them, with the first and the last."""
     if len(rows) <= most:
         return rows
     return [rows[round(place)] for place in np.linspace(0, len(rows) - 1, most)]

@@ -1,4 +1,4 @@
-"""A sweep's result for people: page, figures, Markdown, table, and a summary for the terminal."""
+"""This module makes a sweep's result for people: page, figures, Markdown, table, and a summary for the terminal."""
 
 import itertools
 from collections.abc import Sequence
@@ -30,7 +30,7 @@ PAGE = "report.html"
 
 @dataclass(frozen=True)
 class Report:
-    """What a sweep found, and the files that show it."""
+    """A Report is what a sweep found, and the files that show it."""
 
     findings: analysis.Findings
     folder: Path
@@ -42,12 +42,12 @@ class Report:
 
     @property
     def table(self) -> pa.Table:
-        """A row per trial."""
+        """Returns a row per trial."""
         return self.findings.table
 
     @property
     def frontier(self) -> pa.Table:
-        """The Pareto-optimal students, with their confirmations and baselines beside them."""
+        """Returns the Pareto-optimal students, with their confirmations and baselines beside them."""
         return self.findings.frontier
 
     @property
@@ -55,7 +55,7 @@ class Report:
         return self.findings.limit
 
     def print_to(self, console: Console) -> None:
-        """The frontier as a table, the limit in a sentence, and where the files are."""
+        """Print the frontier as a table, the limit in a sentence, and where the files are."""
         console.print()
         console.print(frontier_table(self.findings))
         if note := analysis.budget_note(self.frontier):
@@ -71,7 +71,7 @@ class Report:
             console.print(f"  {folder}/ (PNG, SVG, PDF)", highlight=False, soft_wrap=True)
 
     def as_dict(self) -> dict[str, Any]:
-        """The same for a script. Every value is JSON."""
+        """Returns the same for a script. Every value is JSON."""
         return {
             "sweep": self.name,
             "trials": analysis.state_counts(self.table),
@@ -100,7 +100,10 @@ def write_report(
 def write_reports(
     names: Sequence[str], workspace: Workspace, tracking: Tracking, out: Path | None = None
 ) -> tuple[list[Report], Path | None]:
-    """A report of each sweep, in a folder of its own in `out`; and of several one page over all, with its path."""
+    """Write a report of each sweep to a folder of its own in `out`; for several also one page over all.
+
+    Returns the reports, and the path of that page where there is one.
+    """
     if len(names) == 1:
         return [write_report(names[0], workspace, tracking, out)], None
     written = [_write(name, workspace, tracking, out / name if out else None, analysis.FORMATS) for name in names]
@@ -125,7 +128,7 @@ def _write(
             "A report's folder can be written", f"{folder} ({error.strerror})", "Choose another."
         ) from error
     for stem, form in itertools.product(analysis.REPORT_FIGURES, set(analysis.FORMATS) - set(formats)):
-        (folder / "figures" / f"{stem}.{form}").unlink(missing_ok=True)  # of an earlier table
+        (folder / "figures" / f"{stem}.{form}").unlink(missing_ok=True)  # left by an earlier report
     figures = {
         stem: analysis.save_figure(figure, folder / "figures" / stem, formats=formats)
         for stem, figure in _figures(chapter).items()
@@ -136,7 +139,7 @@ def _write(
     _write_text(markdown, analysis.markdown_report(findings, shown))
     analysis.write_table(findings.table, parquet)
     files = (page, markdown, parquet, *(path for paths in figures.values() for path in paths))
-    for path in files:  # and nothing else that may lie in the folder
+    for path in files:  # the folder may hold other files as well
         place = Path("report") / path.parent.relative_to(folder)
         tracking.client.log_artifact(parent.info.run_id, str(path), str(place))
     return Report(findings, folder, files), chapter
@@ -161,7 +164,7 @@ def _chapter(parent: Run, spec: SweepSpec, tracking: Tracking, findings: analysi
 
 
 def _commands(spec: SweepSpec, tracking: Tracking) -> tuple[str, ...]:
-    """What a person types to have the same sweep again."""
+    """Returns what a person types to get the same sweep again."""
     searched = spec.name.removesuffix("-confirmed")
     if spec.search.trials == 0 and (before := tracking.find_sweep(searched)):
         first = _commands(SweepSpec.model_validate_json(spec_text(before.data.tags)), tracking)
@@ -172,7 +175,7 @@ def _commands(spec: SweepSpec, tracking: Tracking) -> tuple[str, ...]:
 
 
 def _figures(chapter: analysis.Chapter) -> dict[str, Figure]:
-    """The figures that there are rows for, by the name of their files."""
+    """Returns the figures that there are rows for, by the name of their files."""
     findings = chapter.findings
     if not len(findings.frontier):
         return {}

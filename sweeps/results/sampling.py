@@ -1,4 +1,4 @@
-"""Looking at what a stored generator makes."""
+"""This module shows what a stored generator makes."""
 
 from pathlib import Path
 
@@ -24,9 +24,8 @@ def sample_to_file(
 ) -> GeneratorCard | ImportedCard:
     """Write `count` images of a stored generator to the PNG at `path`, and return its card.
 
-    `artifact` is a registered model (`digits-teacher`, its champion; `digits-teacher/1`, a version), the
-    run id of a trial, or a folder with weights and card. Raises ArtifactError when it is damaged and
-    SweepError when there is none.
+    `artifact` is a registered model (`digits-teacher`, its champion; `digits-teacher/1`, a version), the run id of a
+    trial, or a folder with weights and card. Raises ArtifactError when it is damaged and SweepError when there is none.
     """
     generator, card = load_artifact(artifact, data_dir, tracking_uri)
     random = generator_at(seed, "samples")
@@ -38,7 +37,7 @@ def sample_to_file(
 def load_artifact(
     artifact: str, data_dir: Path | None = None, tracking_uri: str | None = None
 ) -> tuple[AnyGenerator, GeneratorCard | ImportedCard]:
-    """A stored generator with its card, named as for `sample_to_file`; its weights are checked."""
+    """Returns a stored generator with its card, named as for `sample_to_file`. Its weights are checked."""
     return load_any_generator(Path(artifact) if Path(artifact).is_dir() else _stored(artifact, data_dir, tracking_uri))
 
 
