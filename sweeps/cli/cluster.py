@@ -1,4 +1,4 @@
-"""`ganlimit cluster`: several machines that share the trials of a sweep."""
+"""This module is `ganlimit cluster`: several machines that share the trials of a sweep."""
 
 import os
 from dataclasses import asdict
@@ -127,7 +127,7 @@ def cluster_status(
     data_dir: DataDir = None,
     as_json: Json = False,
 ) -> None:
-    """The machines of a cluster, what is free on them, and what runs."""
+    """Show the machines of a cluster, what is free on them, and what runs."""
     from cluster import ClusterError, cluster_overview, node_folder, read_state
 
     state = read_state(node_folder(folder_of(data_dir)))
@@ -188,7 +188,7 @@ def _explain(state: "NodeState", data_dir: Path | None) -> None:
 
 
 def _short(path: str) -> str:
-    """A path from here, where that is shorter."""
+    """Returns a path from here, where that is shorter."""
     relative = os.path.relpath(path)
     return relative if len(relative) < len(path) else path
 

@@ -1,4 +1,4 @@
-"""How a command ends when it is told to: Ctrl-C and SIGTERM are one thing to it, with exit codes of their own."""
+"""This module ends a command that is told to: Ctrl-C and SIGTERM are one thing to it, with exit codes of their own."""
 
 import signal
 from types import FrameType
@@ -12,11 +12,11 @@ from sweeps.exit_codes import ExitCode
 
 
 class StoppedError(KeyboardInterrupt):
-    """The command was told to end; the message says how to go on."""
+    """A StoppedError ends a command that was told to; its message says how to go on."""
 
 
 class Ending:
-    """For the length of a `with` block SIGTERM raises KeyboardInterrupt, as Ctrl-C does.
+    """An Ending lets SIGTERM raise KeyboardInterrupt for the length of a `with` block, as Ctrl-C does.
 
     A scheduler, `timeout`, Kubernetes and systemd end a program that way. Once is enough: some of them tell it twice,
     and what ends must be left to end.
@@ -35,7 +35,7 @@ class Ending:
 
     @property
     def exit_code(self) -> ExitCode:
-        """That of a program which the signal has ended, as shells count."""
+        """Returns that of a program which the signal has ended, as shells count."""
         return ExitCode.TERMINATED if self._is_terminated else ExitCode.INTERRUPTED
 
     def _terminate(self, signum: int, frame: FrameType | None) -> None:
@@ -45,7 +45,7 @@ class Ending:
 
 
 class EndedCommands(TyperGroup):
-    """Commands that end in order, with one sentence that says how to go on; `obj` of their context is an `Ending`."""
+    """EndedCommands end in order, with one sentence that says how to go on; `obj` of their context is an `Ending`."""
 
     def invoke(self, ctx: Any) -> Any:
         try:

@@ -1,4 +1,4 @@
-"""`ganlimit report`, `paper`, `compare`, `export`, `sample` and `ui`: what sweeps have found, read again."""
+"""This module is `ganlimit report`, `paper`, `compare`, `export`, `sample` and `ui`: it shows what sweeps found."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -46,7 +46,7 @@ def paper(
     tracking_uri: TrackingUri = None,
     as_json: Json = False,
 ) -> None:
-    """The paper's table of a sweep, and its five questions answered from the measured rows."""
+    """Print the paper's table of a sweep, and answer its five questions from the measured rows."""
     from sweeps.ledger.tracking import Tracking
     from sweeps.results.paper import paper_of
 
@@ -74,7 +74,7 @@ def compare(
     tracking_uri: TrackingUri = None,
     as_json: Json = False,
 ) -> None:
-    """Two sweeps side by side: whose frontier is better at which sizes, and the difference of what they dominate.
+    """Compare two sweeps: whose frontier is better at which sizes, and the difference of what they dominate.
 
     Sweeps measured under different protocols are compared relative to each one's own teacher.
     """
@@ -121,7 +121,7 @@ def sample(
     data_dir: DataDir = None,
     tracking_uri: TrackingUri = None,
 ) -> None:
-    """Images of a teacher or a student as one PNG."""
+    """Write images of a teacher or a student as one PNG."""
     from sweeps.results.sampling import sample_to_file
 
     card = sample_to_file(artifact, out, count=n, seed=seed, data_dir=data_dir, tracking_uri=tracking_uri)

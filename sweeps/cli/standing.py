@@ -1,4 +1,4 @@
-"""`ganlimit sweep`: where sweeps stand, stopping them, and bringing to the tracking store what it missed."""
+"""This module is the part of `ganlimit sweep` that says where sweeps stand, stops them and delivers what is missing."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -29,9 +29,9 @@ def status(
     follow: Follow = False,
     as_json: Json = False,
 ) -> None:
-    """How many trials of a sweep are in which state, what runs now, and its best results so far.
+    """Show how many trials of a sweep are in which state, what runs now, and its best results so far.
 
-    With the address of the cluster to which it was submitted, that of its job as well.
+    With the address of the cluster to which it was submitted, show that of its job as well.
     """
     from sweeps.ledger.data_dir import default_tracking_uri
     from sweeps.ledger.sweeps import find_sweeps, is_known
@@ -60,7 +60,7 @@ def status(
 
 
 def list_sweeps(data_dir: DataDir = None, tracking_uri: TrackingUri = None, as_json: Json = False) -> None:
-    """All sweeps of the data directory, newest first."""
+    """List all sweeps of the data directory, newest first."""
     from sweeps.ledger.tags import SWEEP
     from sweeps.ledger.tracking import Tracking
     from sweeps.results.status import sweep_status, sweeps_table
@@ -84,7 +84,7 @@ def stop(
 ) -> None:
     """Stop the driver of a sweep as Ctrl-C does; `sweep resume` goes on from there.
 
-    With the address of the cluster to which it was submitted, the driver there.
+    With the address of the cluster to which it was submitted, stop the driver there.
     """
     if address:
         stop_job(jobs_at(address, token_file), name, address=address)

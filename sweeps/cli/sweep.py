@@ -1,4 +1,4 @@
-"""`ganlimit sweep`: writing a specification, running it, and going on with it."""
+"""This module is the part of `ganlimit sweep` that writes a specification, runs it, and continues it."""
 
 import signal
 from collections.abc import Sequence
@@ -65,7 +65,7 @@ def plan(
     no_download: NoDownload = False,
     as_json: Json = False,
 ) -> None:
-    """What a sweep would do: trials, sizes, memory, disk and hours, measured for a few seconds. Runs nothing."""
+    """Tell what a sweep would do: trials, sizes, memory, disk and hours, measured for a few seconds. Runs nothing."""
     loaded = sweeps.load_specs(spec, overrides(trials=trials))
 
     from sweeps.planning.plan import plan_sweep
@@ -117,7 +117,7 @@ def demo(
     workers: Workers = None,
     quiet: Quiet = False,
 ) -> None:
-    """The whole main job on handwritten digits: `ganlimit sweep run digits`. About 8 minutes."""
+    """Do the whole main job on handwritten digits: `ganlimit sweep run digits`. About 8 minutes."""
     sweep_run(
         "digits",
         data_dir,
@@ -201,8 +201,8 @@ def confirm(
 ) -> None:
     """Judge a sweep's limit by fresh seeds, or go on with it.
 
-    A sweep with the phase confirm goes on. Of any other the sweep NAME-confirmed does it: it begins with every finished
-    trial of the same teacher and space, those of other sweeps among them, and searches no further.
+    A sweep with the phase confirm goes on. For any other, the sweep NAME-confirmed does it: it begins with every
+    finished trial of the same teacher and space, those of other sweeps among them, and searches no further.
     """
     from sweeps.driver.confirming import confirmation_of, fresh_results, is_complete
     from sweeps.ledger.sweeps import find_sweeps

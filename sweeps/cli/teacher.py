@@ -1,4 +1,4 @@
-"""`ganlimit teacher`: training, choosing and looking at teachers."""
+"""This module is `ganlimit teacher`: training, choosing and looking at teachers."""
 
 from typing import Annotated
 
@@ -75,7 +75,7 @@ def teacher_select(
 
 
 def teacher_list(data_dir: DataDir = None, tracking_uri: TrackingUri = None, as_json: Json = False) -> None:
-    """All versions of all teachers."""
+    """List all versions of all teachers."""
     from sweeps.ledger.tracking import Tracking
     from sweeps.results.teachers import list_teachers, teachers_table
 
@@ -88,7 +88,7 @@ def teacher_show(
     data_dir: DataDir = None,
     tracking_uri: TrackingUri = None,
 ) -> None:
-    """A teacher's card: architecture, training, metrics, digests. Its weights are checked."""
+    """Show a teacher's card: architecture, training, metrics, digests. Its weights are checked."""
     from sweeps.results.sampling import load_artifact
 
     workspace = existing(data_dir, tracking_uri)

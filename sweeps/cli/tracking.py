@@ -1,4 +1,4 @@
-"""`ganlimit tracking`: the MLflow server of a team."""
+"""This module is `ganlimit tracking`: the MLflow server of a team."""
 
 import os
 import sys
@@ -113,7 +113,7 @@ def _hide_passwords(given: dict[str, tuple[str, str | None]]) -> None:
 
 
 def without_options(words: Sequence[str], options: Sequence[str]) -> list[str]:
-    """A command's words without these options and their values."""
+    """Returns a command's words without these options and their values."""
     kept: list[str] = []
     rest = iter(words)
     for word in rest:

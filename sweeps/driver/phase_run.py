@@ -1,4 +1,4 @@
-"""Running what is missing of the phases of sweeps that are open, all of them side by side."""
+"""This module runs what is missing of the phases of open sweeps, all of them side by side."""
 
 from collections.abc import Sequence
 
@@ -14,7 +14,7 @@ from sweeps.site.site import Site
 
 
 class PhaseRun:
-    """The phases of some sweeps at one site, with one budget and one view."""
+    """A PhaseRun has the phases of some sweeps at one site, with one budget and one view."""
 
     def __init__(self, sweeps: Sequence[OpenSweep], site: Site, display: Display) -> None:
         self._sweeps, self._site, self._display = sweeps, site, display
@@ -52,7 +52,7 @@ class PhaseRun:
 
 
 def _view_of(sweeps: Sequence[OpenSweep], spending: Spending) -> SweepView:
-    """A view with all students that were finished before."""
+    """Returns a view with all students that were finished before."""
     view = SweepView({sweep.spec.name: sweep.teacher_objectives for sweep in sweeps}, spending)
     for sweep in sweeps:
         for key, objectives in sweep.known.finished_students().items():

@@ -1,4 +1,4 @@
-"""Choosing a teacher: the spec's recipe at several widths, trained as Ray trials and compared."""
+"""This module chooses a teacher: the spec's recipe at several widths, trained as Ray trials and compared."""
 
 import statistics
 import tempfile
@@ -31,7 +31,7 @@ REPEATS = 5  # evaluations at fresh latents, whose spread is a FID's uncertainty
 
 @dataclass(frozen=True)
 class Selection:
-    """All candidates, the chosen one and those that tied with it; and the files of the comparison."""
+    """A Selection has all candidates, the chosen one, those that tied with it, and the files of the comparison."""
 
     candidates: tuple[analysis.Candidate, ...]
     chosen: analysis.Candidate
@@ -57,8 +57,8 @@ def select_teacher(
 ) -> Selection:
     """Train the teacher at each of `teacher.candidates`, register all and make the best the champion.
 
-    A candidate that the registry has is not trained again. The rule is `analysis.choose_teacher`'s.
-    Raises SweepError where the spec names fewer than two candidates.
+    A candidate that the registry has is not trained again. The rule is `analysis.choose_teacher`'s. Raises SweepError
+    where the spec names fewer than two candidates.
     """
     if len(set(spec.trained_teacher.candidates)) < 2:
         raise SweepError(
@@ -109,7 +109,7 @@ def _train(context: _Context, spec: SweepSpec, workers: int | None, display: Dis
 
 
 class _Count(tune.Callback):
-    """Counts the finished candidates."""
+    """A _Count counts the finished candidates."""
 
     def __init__(self, update: Any) -> None:
         self._update, self._done = update, 0
@@ -124,7 +124,7 @@ class _Count(tune.Callback):
 
 
 def _candidate(config: dict[str, Any], context: _Context) -> None:
-    """Ray Tune's entry: one width, trained or found, and evaluated."""
+    """Train or find the teacher of one width, and report its evaluation; Ray Tune calls this."""
     spec = SweepSpec.model_validate_json(context.spec)
     spec = spec.model_copy(update={"teacher": spec.trained_teacher.model_copy(update={"width": config["width"]})})
     torch.set_num_threads(spec.resources.cpus_per_trial)
@@ -143,7 +143,7 @@ def _candidate(config: dict[str, Any], context: _Context) -> None:
 
 
 def _spread(extractor: Extractor, generator: AnyGenerator) -> float:
-    """The standard deviation of FID over evaluations at fresh latents."""
+    """Returns the standard deviation of FID over evaluations at fresh latents."""
     seed = extractor.protocol.latent_seed
     evaluators = [extractor.evaluator.at_seed(seed_at(seed, "spread", n)) for n in range(REPEATS)]
     return statistics.stdev(evaluator.evaluate(generator).fid for evaluator in evaluators)
@@ -152,7 +152,7 @@ def _spread(extractor: Extractor, generator: AnyGenerator) -> float:
 def _record(
     tracking: Tracking, model: str, candidates: list[analysis.Candidate], chosen: analysis.Candidate, folder: Path
 ) -> tuple[Path, ...]:
-    """Log the comparison to a run of its own: figure, and FID over width."""
+    """Log the comparison to a run of its own: figure, and FID over width. Returns the files."""
     files = analysis.save_figure(analysis.selection_figure(candidates), folder / "teacher-selection")
     with tracking.model_run(f"{model} selection", {KIND: "selection"}) as run_id:
         tracking.log(run_id, params={"chosen": chosen.version}, tags={CHOSEN: chosen.version})
@@ -164,7 +164,7 @@ def _record(
 
 
 def selection_table(selection: "Selection") -> Table:
-    """The candidates of a teacher's selection, smallest first, with the chosen one marked."""
+    """Returns the candidates of a teacher's selection, smallest first, with the chosen one marked."""
     table = Table(box=None, header_style="bold")
     for heading in ("teacher", "width", "parameters", "FID", "\u00b1", "IS", ""):
         table.add_column(heading, justify="left" if heading in {"teacher", ""} else "right")

@@ -1,4 +1,4 @@
-"""Laying a sweep's foundation on a node of the cluster, where a trial could run, rather than beside the driver.
+"""This module lays a sweep's foundation on a node of the cluster where a trial could run, not beside the driver.
 
 The driver may sit on a head without cores or a GPU. The node trains or finds the models, tells the driver how far it
 is, and gives the materials back through Ray's object store, where the driver owns them.
@@ -33,7 +33,7 @@ class _Say:
 
 @dataclass(frozen=True)
 class _Step:
-    """A piece of work and how far it is; `done` is None where it has just begun, and equals `total` at its end."""
+    """A _Step is a piece of work and how far it is; `done` is None where it has just begun, and `total` at its end."""
 
     name: str
     total: float
@@ -44,9 +44,10 @@ class _Step:
 def lay_foundation_on_cluster(
     spec: SweepSpec, workspace: Workspace, display: Display, data_root: DataRoot, need: TrialNeed
 ) -> Foundation:
-    """As `lay_foundation`, on some node that has what a trial needs. Raises what that raises, and SweepError.
+    """Lay the foundation as `lay_foundation` does, on some node that has what a trial needs, and return it.
 
-    `workspace` and `data_root` are places on that node; what is trained there is kept by the tracking server.
+    `workspace` and `data_root` are places on that node; the tracking server keeps what is trained there. Raises what
+    `lay_foundation` raises, and SweepError.
     """
 
     def lay(group: PlacementGroup) -> Foundation:
@@ -64,7 +65,7 @@ def _begin(
 
 
 def _follow(stream: Iterator[Any], display: Display) -> Foundation:
-    """Show what the node says, up to the foundation; what comes after it are the materials."""
+    """Show what the node says, and return the foundation; the materials come after it."""
     with ExitStack() as steps:
         return _follow_steps(stream, display, steps)
 
@@ -90,7 +91,7 @@ def _follow_steps(stream: Iterator[Any], display: Display, steps: ExitStack) -> 
 
 
 def _lay(spec_json: str, workspace: Workspace, data_root: DataRoot) -> Iterator[object]:
-    """On the node: what happens, then the foundation, then its materials."""
+    """Yields, on the node, what happens, then the foundation, then its materials."""
     spec = SweepSpec.model_validate_json(spec_json)
     events: queue.Queue[object] = queue.Queue()
     tracking = Tracking(workspace.store)  # which keeps what it downloads as long as it lives
@@ -118,7 +119,7 @@ def _lay(spec_json: str, workspace: Workspace, data_root: DataRoot) -> Iterator[
 
 
 class _Events:
-    """A display whose every word becomes an event."""
+    """An _Events is a display that turns all it is to show into events."""
 
     def __init__(self, events: "queue.Queue[object]") -> None:
         self._events = events

@@ -1,4 +1,4 @@
-"""Measuring how many trials share a GPU on a node of the cluster, with one GPU and its part of the node's cores."""
+"""This module measures how many trials share a GPU, on a node of the cluster, with that GPU's part of the cores."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -18,7 +18,7 @@ ACCELERATOR = "accelerator_type:"  # before a GPU's name, among the resources of
 
 
 def gpus_on_cluster(need: TrialNeed, display: Display) -> tuple[str, int]:
-    """As `gpus_of`, of the cluster's nodes; where none has room it is waited for one that comes."""
+    """Returns what `gpus_of` does for the cluster's nodes. Where none has room, it waits for a node that comes."""
 
     def look(group: PlacementGroup) -> tuple[str, int]:
         ray.get(group.ready())
@@ -30,7 +30,7 @@ def gpus_on_cluster(need: TrialNeed, display: Display) -> tuple[str, int]:
 
 
 def gpus_of(nodes: Sequence[Node], need: TrialNeed) -> tuple[str, int]:
-    """The name of the GPUs on which such trials may run, and the cores of one: the most that any of them has.
+    """Returns the name of the GPUs on which such trials may run, and the most cores that any of them has.
 
     Where another GPU has fewer cores, fewer trials share that one. `need` is of a whole GPU, and some node has it.
     Raises SweepError for GPUs of several kinds: the count of one may not fit into the memory of another.
@@ -50,7 +50,10 @@ def gpus_of(nodes: Sequence[Node], need: TrialNeed) -> tuple[str, int]:
 def measure_on_cluster(
     load: Load, materials: MaterialSource, need: TrialNeed, display: Display, timed_s: float | None = None
 ) -> Packing:
-    """As `measure_packing`, on some node where `need` is reserved, with the cores of as many trials as there may be."""
+    """Measure as `measure_packing` does, on some node where `need` is reserved.
+
+    As many cores are reserved as the most trials there may be need.
+    """
     whole = replace(need, cpus=float(load.most * load.threads))
     more = () if timed_s is None else (timed_s,)
 

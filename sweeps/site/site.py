@@ -1,4 +1,4 @@
-"""Where a sweep's work is done: on this machine, in a Ray of its own, or on the nodes of a cluster."""
+"""This module provides where a sweep's work is done: this machine, in a Ray of its own, or the nodes of a cluster."""
 
 import uuid
 from abc import ABC, abstractmethod
@@ -45,32 +45,32 @@ NODE_CACHE = "~/.cache/ganlimit/cluster"  # of a node, for pools and statistics 
 
 
 class Site(ABC):
-    """Where trials run, where their folders are, and where the models they stand on are made."""
+    """A Site is where trials run, where their folders are, and where the models they stand on are made."""
 
     _workspace: Workspace
 
     @abstractmethod
     def foundation(self, spec: SweepSpec, tracking: Tracking, display: Display) -> Foundation:
-        """The sweep's foundation, laid."""
+        """Lay the sweep's foundation and return it."""
 
     @abstractmethod
     def trials(self, spec: SweepSpec) -> TrialStorage:
-        """Where the sweep's trials have their folders."""
+        """Returns where the sweep's trials have their folders."""
 
     @abstractmethod
     def need(self, resources: ResourceSpec) -> TrialNeed:
-        """What one of the sweeps' trials occupies there, once their `resources` are those that `pack` gave."""
+        """Returns what one of the sweeps' trials occupies there, once their `resources` are those that `pack` gave."""
 
     @abstractmethod
     def session(self) -> AbstractContextManager[Share | None]:
-        """Ray for the length of a `with` block, and this driver's share of it where there may be others."""
+        """Hold Ray for the length of a `with` block; gives this driver's share of it where there may be others."""
 
     def pack(
         self, specs: Sequence[SweepSpec], materials: Mapping[str, MaterialSource], display: Display
     ) -> ResourceSpec:
-        """The resources of the sweeps' trials, their `trials_per_gpu: auto` become a number: the kept or a new one.
+        """Returns the resources of the sweeps' trials, with a number for `trials_per_gpu: auto`: the kept or a new one.
 
-        It is that of the largest student of all the sweeps; `materials` are by the sweep's name.
+        The number is that of the largest student of all the sweeps; `materials` are by the sweep's name.
         """
         resources = specs[0].resources
         if resources.gpus is not None:
@@ -89,15 +89,15 @@ class Site(ABC):
 
     @abstractmethod
     def load(self, spec: SweepSpec, display: Display) -> Load:
-        """What the sweep's trials put on a GPU there."""
+        """Returns what the sweep's trials put on a GPU there."""
 
     @abstractmethod
     def measure(self, load: Load, materials: MaterialSource, display: Display) -> Packing:
-        """How many such trials share a GPU there."""
+        """Returns how many such trials share a GPU there."""
 
 
 class ThisMachine(Site):
-    """A Ray of its own, as long as trials run."""
+    """ThisMachine is a Ray of its own, for as long as trials run."""
 
     def __init__(self, workspace: Workspace, data_root: DataRoot, num_cpus: int | None) -> None:
         self._workspace, self._data_root, self._num_cpus = workspace, data_root, num_cpus
@@ -125,7 +125,7 @@ class ThisMachine(Site):
 
 
 class RayCluster(Site):
-    """A cluster to which this process is connected. What it claims of it is `share`, for a `with` block to enter."""
+    """A RayCluster is one that this process is connected to. `share` is its claim, for a `with` block to enter."""
 
     def __init__(
         self,
@@ -186,10 +186,10 @@ def site_of(
     address: str | None,
     token_file: Path | None,
 ) -> Iterator[Site]:
-    """Where the sweeps run: this machine, or the cluster at `address` once every node of it was looked at.
+    """Gives where the sweeps run: this machine, or the cluster at `address` once every node of it was inspected.
 
-    When the block is left no worker runs any more, and nothing of a cluster is claimed: from here on nobody else
-    speaks for the trials. Raises ClusterError and SweepError where something speaks against it.
+    When the block is left no worker runs any more, and nothing of a cluster is claimed: from here on nobody else speaks
+    for the trials. Raises ClusterError and SweepError where something speaks against it.
     """
     if address is None:
         yield ThisMachine(workspace, data_root, workers and workers * specs[0].resources.cpus_per_trial)
@@ -228,7 +228,7 @@ def site_of(
 
 
 def require_mounted(spec: SweepSpec) -> None:
-    """Raise SweepError for storage that is a path and not there. It is not made: nothing may be mounted there."""
+    """Raises SweepError for storage that is a path and not there. It is not made: nothing may be mounted there."""
     storage = spec.cluster.storage
     if storage and not is_object_store(storage) and not Path(storage).is_dir():
         raise SweepError(
@@ -239,7 +239,7 @@ def require_mounted(spec: SweepSpec) -> None:
 
 
 def require_shared_storage(spec: SweepSpec, nodes: int, grows: bool) -> None:
-    """Raise SweepError where trials would keep their files on one node of several, or of those that may come."""
+    """Raises SweepError where trials would keep their files on one node of several, or of those that may come."""
     if (nodes > 1 or grows) and spec.cluster.storage is None:
         raise SweepError(
             "On several nodes, or where more may come, the trials' files are in storage that all nodes reach",
