@@ -166,7 +166,7 @@ def _teacher(spec: SweepSpec, workspace: Workspace) -> Check:
         return Check(HERE, name, f"not known, as the data set is not here ({error.value})", remedy)
     try:
         tracking = Tracking(workspace.store)
-        version = registered_teacher(spec, dataset, tracking)
+        version = registered_teacher(spec, dataset, tracking=tracking)
         if version is None:
             return _untrained(spec)
         _, card = load_any_generator(tracking.registry.fetch(version))

@@ -34,6 +34,7 @@ from sweeps.ledger.workspace import Workspace
 from sweeps.models.extractors import find_or_make_extractor
 from sweeps.models.mlflow_models import register_students
 from sweeps.models.teachers import Teacher, find_or_make_teacher
+from sweeps.models.workshop import Workshop
 from sweeps.results.report import Report, write_report
 from sweeps.site.site import Site, require_mounted, site_of
 from sweeps.spec.sweep import SweepSpec
@@ -65,8 +66,9 @@ def train_teacher(
     workspace, display = Workspace.open(data_dir or default_data_dir(), tracking_uri), display or QuietDisplay()
     data_root = data_root or default_data_root()
     tracking, dataset = Tracking(workspace.store), load_dataset(spec.dataset, data_root)
-    extractor = find_or_make_extractor(spec, dataset, workspace, tracking, data_root, display)
-    return find_or_make_teacher(spec, dataset, extractor, tracking, display, again)
+    workshop = Workshop(workspace, tracking, data_root, display)
+    extractor = find_or_make_extractor(spec, dataset, workshop=workshop)
+    return find_or_make_teacher(spec, dataset, extractor=extractor, workshop=workshop, again=again)
 
 
 def run_sweep(
@@ -184,7 +186,7 @@ def sync_sweep(name: str, workspace: Workspace) -> tuple[int, Report]:
 
 def _finish(name: str, workspace: Workspace, tracking: Tracking) -> Report:
     report = write_report(name, workspace, tracking, formats=("png",))  # `ganlimit report` writes those for a paper
-    register_students(name, tracking, report.table, report.frontier, report.limit)
+    register_students(name, tracking, table=report.table, frontier=report.frontier, limit=report.limit)
     return report
 
 

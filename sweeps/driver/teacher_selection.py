@@ -24,6 +24,7 @@ from sweeps.ledger.tracking import Tracking
 from sweeps.ledger.workspace import Workspace
 from sweeps.models.extractors import Extractor, find_or_make_extractor
 from sweeps.models.teachers import find_or_make_teacher
+from sweeps.models.workshop import Workshop
 from sweeps.spec.sweep import SweepSpec
 
 REPEATS = 5  # evaluations at fresh latents, whose spread is a FID's uncertainty
@@ -69,7 +70,7 @@ def select_teacher(
     workspace, display = Workspace.open(data_dir or default_data_dir(), tracking_uri), display or QuietDisplay()
     tracking, data_root = Tracking(workspace.store), data_root or default_data_root()
     dataset = load_dataset(spec.dataset, data_root)
-    find_or_make_extractor(spec, dataset, workspace, tracking, data_root, display)
+    find_or_make_extractor(spec, dataset, workshop=Workshop(workspace, tracking, data_root, display))
     context = _Context(spec.model_dump_json(), workspace, data_root)
     candidates = _train(context, spec, workers, display)
     chosen, tied = analysis.choose_teacher(candidates)
@@ -129,8 +130,9 @@ def _candidate(config: dict[str, Any], context: _Context) -> None:
     spec = spec.model_copy(update={"teacher": spec.trained_teacher.model_copy(update={"width": config["width"]})})
     torch.set_num_threads(spec.resources.cpus_per_trial)
     tracking, dataset = Tracking(context.workspace.store), load_dataset(spec.dataset, context.data_root)
-    extractor = find_or_make_extractor(spec, dataset, context.workspace, tracking, context.data_root)
-    teacher = find_or_make_teacher(spec, dataset, extractor, tracking)
+    workshop = Workshop(context.workspace, tracking, context.data_root)
+    extractor = find_or_make_extractor(spec, dataset, workshop=workshop)
+    teacher = find_or_make_teacher(spec, dataset, extractor=extractor, workshop=workshop)
     candidate = analysis.Candidate(
         version=teacher.version,
         width=config["width"],

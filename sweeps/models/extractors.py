@@ -17,7 +17,6 @@ from gan import (
     ClassifierCard,
     ClassifierConfig,
     Compute,
-    DataRoot,
     Evaluator,
     FeatureExtractor,
     ImageDataset,
@@ -32,11 +31,10 @@ from gan import (
     train_classifier,
 )
 from gan.digests import value_digest
-from sweeps.display import Display, QuietDisplay
 from sweeps.errors import SweepError
 from sweeps.ledger.tags import IDENTITY, KIND
-from sweeps.ledger.tracking import Tracking
-from sweeps.ledger.workspace import Workspace
+from sweeps.models.identity import ModelIdentity
+from sweeps.models.workshop import Workshop
 from sweeps.spec.models import InceptionSpec
 from sweeps.spec.sweep import SweepSpec
 
@@ -74,25 +72,18 @@ class _Found:
     path: Path
 
 
-def find_or_make_extractor(
-    spec: SweepSpec,
-    dataset: ImageDataset,
-    workspace: Workspace,
-    tracking: Tracking,
-    data_root: DataRoot,
-    display: Display | None = None,
-) -> Extractor:
+def find_or_make_extractor(spec: SweepSpec, dataset: ImageDataset, *, workshop: Workshop) -> Extractor:
     """Returns the spec's extractor. A classifier is trained only if the registry has none; Inception is looked up.
 
     Raises ArtifactError when a stored one is damaged, GanError when weights are missing.
     """
-    display = display or QuietDisplay()
+    data_root, references = workshop.data_root, workshop.workspace.references
     device = spec.resources.compute.torch_device
     if isinstance(spec.extractor, InceptionSpec):
         found = _inception(find_inception_weights(data_root.inception_weights, data_root.download), device)
     else:
-        folder, version = _find_or_train_classifier(spec.extractor, dataset, tracking, display)
-        found = _classifier(folder, device, version)
+        folder, version = _find_or_train_classifier(spec.extractor, dataset, workshop=workshop)
+        found = _classifier(folder, device, version=version)
     evaluation = spec.evaluation
     protocol = Protocol(
         dataset_digest=dataset.digest,
@@ -104,9 +95,9 @@ def find_or_make_extractor(
         fid_infinity=evaluation.fid_infinity,
     )
     identity = value_digest({"dataset": dataset.digest, "extractor": found.digest})
-    path = workspace.references / f"{identity[:32]}.safetensors"
+    path = references / f"{identity[:32]}.safetensors"
     if not path.exists():
-        with display.step("real images", 1) as update:
+        with workshop.display.step("real images", 1) as update:
             RealReference.of(found.network, dataset).save(path)
             update(1, "")
     evaluator = Evaluator(protocol, found.network, RealReference.load(path))
@@ -115,11 +106,11 @@ def find_or_make_extractor(
         about=found.about,
         files=ExtractorFiles(found.path, path),
         evaluator=evaluator,
-        real=_real_metrics(evaluator, dataset, workspace.references),
+        real=_real_metrics(evaluator, dataset, folder=references),
     )
 
 
-def load_network(protocol: Protocol, path: Path, compute: Compute) -> FeatureExtractor:
+def load_network(protocol: Protocol, path: Path, *, compute: Compute) -> FeatureExtractor:
     """Returns the protocol's extractor, loaded from its files.
 
     Raises ArtifactError where they are damaged, and SweepError where they are another extractor's.
@@ -135,7 +126,7 @@ def load_network(protocol: Protocol, path: Path, compute: Compute) -> FeatureExt
     return found.network
 
 
-def _real_metrics(evaluator: Evaluator, dataset: ImageDataset, folder: Path) -> Metrics:
+def _real_metrics(evaluator: Evaluator, dataset: ImageDataset, *, folder: Path) -> Metrics:
     """Returns the metrics of the held-out images, kept in `folder` by the digest of the protocol.
 
     With Inception they take minutes.
@@ -161,29 +152,30 @@ def _inception(weights: InceptionWeights, device: torch.device) -> _Found:
     )
 
 
-def _classifier(folder: Path, device: torch.device, version: str = "") -> _Found:
+def _classifier(folder: Path, device: torch.device, *, version: str = "") -> _Found:
     classifier, card = load_classifier(folder)
     about = f"held-out accuracy {card.held_out_accuracy:.1%}"
     return _Found(card.kind, classifier.to(device), card.weights_digest, version, about, folder)
 
 
 def _find_or_train_classifier(
-    config: ClassifierConfig, dataset: ImageDataset, tracking: Tracking, display: Display
+    config: ClassifierConfig, dataset: ImageDataset, *, workshop: Workshop
 ) -> tuple[Path, str]:
     """Returns the classifier's folder and the name of its version."""
-    model = f"{dataset.name}-classifier"
-    identity = value_digest({"kind": "classifier", "config": config.model_dump(), "dataset": dataset.digest})
-    version = tracking.registry.find_version(model, identity)
+    digest = value_digest({"kind": "classifier", "config": config.model_dump(), "dataset": dataset.digest})
+    identity, registry = ModelIdentity(f"{dataset.name}-classifier", digest), workshop.tracking.registry
+    version = registry.find_version(identity.model, identity.digest)
     if version is None:
-        version = _train_classifier(config, dataset, tracking, display, model, identity)
-    return tracking.registry.fetch(version), f"{model}/{version.version}"
+        version = _train_classifier(config, dataset, identity=identity, workshop=workshop)
+    return registry.fetch(version), f"{identity.model}/{version.version}"
 
 
 def _train_classifier(
-    config: ClassifierConfig, dataset: ImageDataset, tracking: Tracking, display: Display, model: str, identity: str
+    config: ClassifierConfig, dataset: ImageDataset, *, identity: ModelIdentity, workshop: Workshop
 ) -> ModelVersion:
-    with tracking.model_run(model, {KIND: "classifier", IDENTITY: identity}) as run_id:
-        with display.step("classifier", config.epochs) as update:
+    tracking = workshop.tracking
+    with tracking.model_run(identity.model, {KIND: "classifier", IDENTITY: identity.digest}) as run_id:
+        with workshop.display.step("classifier", config.epochs) as update:
             for progress in train_classifier(config, dataset):
                 update(progress.epoch, f"held-out accuracy {progress.held_out_accuracy:.1%}")
         card = ClassifierCard(
@@ -197,5 +189,5 @@ def _train_classifier(
         tracking.log(run_id, {"held_out_accuracy": card.held_out_accuracy}, params=config.model_dump())
         with tempfile.TemporaryDirectory() as folder:
             card = save_classifier(Path(folder), progress.classifier, card)
-            tags = {IDENTITY: identity, "weights_digest": card.weights_digest}
-            return tracking.registry.register(model, run_id, Path(folder), tags)
+            tags = {IDENTITY: identity.digest, "weights_digest": card.weights_digest}
+            return tracking.registry.register(identity.model, run_id, Path(folder), tags)

@@ -67,7 +67,7 @@ class MaterialFiles(MaterialSource):
     def load(self, protocol: Protocol, compute: Compute) -> Materials:
         return Materials(
             load_dataset(self.dataset, self.data_root),
-            load_network(protocol, self.extractor.model, compute),
+            load_network(protocol, self.extractor.model, compute=compute),
             RealReference.load(self.extractor.reference),
             open_pool(self.pool),
             open_pool(self.agreement),
@@ -104,7 +104,7 @@ class PackedMaterials:
     def unpack(self, protocol: Protocol, compute: Compute) -> Materials:
         """Returns the materials as a worker uses them."""
         with self.extractor_path() as path:
-            network = load_network(protocol, path, compute)
+            network = load_network(protocol, path, compute=compute)
         return Materials(self.dataset, network, self.reference, self.pool, self.agreement)
 
     @contextmanager

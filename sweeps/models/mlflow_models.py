@@ -46,7 +46,7 @@ def save_mlflow_model(generator: Generator, folder: Path) -> None:
 
 
 def register_students(
-    name: str, tracking: Tracking, table: pa.Table, frontier: pa.Table, limit: analysis.CompressionLimit
+    name: str, tracking: Tracking, *, table: pa.Table, frontier: pa.Table, limit: analysis.CompressionLimit
 ) -> None:
     """Register the students of the frontier and at the limit as versions of the model NAME-students, each once.
 
@@ -60,13 +60,13 @@ def register_students(
             continue
         version = tracking.registry.find_version(model, row["trial_key"])
         if version is None:
-            version = _register_student(model, tracking, row)
+            version = _register_student(model, tracking, row=row)
             tracking.client.set_registered_model_alias(model, f"trial-{row['trial']}", version.version)
         if row["trial"] == limit.trial:
             tracking.registry.crown(version)
 
 
-def _register_student(model: str, tracking: Tracking, row: dict[str, Any]) -> ModelVersion:
+def _register_student(model: str, tracking: Tracking, *, row: dict[str, Any]) -> ModelVersion:
     stored = tracking.registry.model_folder(row["run_id"])
     assert stored is not None, "a completed trial keeps its student"
     generator, card = load_generator(stored)

@@ -22,6 +22,7 @@ from sweeps.ledger.tracking import Tracking
 from sweeps.ledger.workspace import Workspace
 from sweeps.models.foundation import Foundation, lay_foundation
 from sweeps.models.materials import MaterialFiles, PackedMaterials, StoredMaterials
+from sweeps.models.workshop import Workshop
 from sweeps.site.reservation import options_in, run_reserved
 from sweeps.spec.sweep import SweepSpec
 
@@ -100,7 +101,7 @@ def _lay(spec_json: str, workspace: Workspace, data_root: DataRoot) -> Iterator[
     def lay() -> None:
         try:
             own = Workspace(writable(workspace.root), workspace.tracking_uri)
-            outcome.append(lay_foundation(spec, own, tracking, _Events(events), data_root))
+            outcome.append(lay_foundation(spec, Workshop(own, tracking, data_root, _Events(events))))
         except BaseException as error:
             outcome.append(error)
         finally:

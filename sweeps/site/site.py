@@ -30,6 +30,7 @@ from sweeps.ledger.tracking import Tracking
 from sweeps.ledger.workspace import Workspace
 from sweeps.models.foundation import Foundation, lay_foundation
 from sweeps.models.materials import MaterialSource
+from sweeps.models.workshop import Workshop
 from sweeps.planning.packing import KeptPackings, Load, Packing
 from sweeps.planning.packing_measurement import measure_packing
 from sweeps.site.remote_foundation import lay_foundation_on_cluster
@@ -103,7 +104,7 @@ class ThisMachine(Site):
         self._workspace, self._data_root, self._num_cpus = workspace, data_root, num_cpus
 
     def foundation(self, spec: SweepSpec, tracking: Tracking, display: Display) -> Foundation:
-        return lay_foundation(spec, self._workspace, tracking, display, self._data_root)
+        return lay_foundation(spec, Workshop(self._workspace, tracking, self._data_root, display))
 
     def trials(self, spec: SweepSpec) -> TrialStorage:
         return MountedTrials(self._workspace.sweep(spec.name) / "trials")
