@@ -63,6 +63,7 @@ def cluster_up(
         str, typer.Option("--host", help="This machine's address, at which the others find it.")
     ] = "127.0.0.1",
     port: Annotated[int, typer.Option("--port", help="Port of Ray's head, for joining.")] = 6379,
+    *,
     dashboard_port: Annotated[
         int, typer.Option("--dashboard-port", help="Port of Ray's dashboard, for submitting.")
     ] = 8265,
@@ -98,6 +99,7 @@ def cluster_join(
             "--host", help="This machine's address. Default: the one on the way to the head.", show_default=False
         ),
     ] = None,
+    *,
     token_file: TokenFile = None,
     num_cpus: Cpus = None,
     num_gpus: Gpus = None,
@@ -124,6 +126,7 @@ def cluster_status(
         ),
     ] = None,
     token_file: TokenFile = None,
+    *,
     data_dir: DataDir = None,
     as_json: Json = False,
 ) -> None:

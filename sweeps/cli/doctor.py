@@ -33,6 +33,7 @@ def doctor(
         ),
     ] = None,
     token_file: TokenFile = None,
+    *,
     tracking_uri: TrackingUri = None,
     storage: Storage = None,
     inception_weights: Inception = None,

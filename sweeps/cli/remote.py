@@ -47,6 +47,7 @@ class Target:
 def submit(
     spec: Spec,
     address: Address,
+    *,
     token_file: TokenFile = None,
     tracking_uri: Annotated[
         str | None,
@@ -137,7 +138,7 @@ def hand_over(
         _until_accepted(jobs, job)
 
 
-def logs(name: SweepName, address: Address, token_file: TokenFile = None, follow: Follow = False) -> None:
+def logs(name: SweepName, address: Address, *, token_file: TokenFile = None, follow: Follow = False) -> None:
     """Print what the driver of a submitted sweep says."""
     from sweeps.site.submitted import job_of
 

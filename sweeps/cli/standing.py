@@ -23,6 +23,7 @@ FOLLOW_EVERY_S = 2.0
 def status(
     name: SweepName,
     data_dir: DataDir = None,
+    *,
     tracking_uri: TrackingUri = None,
     address: Dashboard = None,
     token_file: TokenFile = None,
@@ -54,12 +55,12 @@ def status(
     _require_trials(tracking, name, workspace=workspace)
     names = find_sweeps(tracking, name)
     if follow:
-        _follow(lambda: [sweep_status(tracking, workspace, member) for member in names], as_json=as_json)
+        _follow(lambda: [sweep_status(tracking, workspace, name=member) for member in names], as_json=as_json)
     else:
-        print_each([sweep_status(tracking, workspace, member) for member in names], as_json=as_json)
+        print_each([sweep_status(tracking, workspace, name=member) for member in names], as_json=as_json)
 
 
-def list_sweeps(data_dir: DataDir = None, tracking_uri: TrackingUri = None, as_json: Json = False) -> None:
+def list_sweeps(data_dir: DataDir = None, tracking_uri: TrackingUri = None, *, as_json: Json = False) -> None:
     """List all sweeps of the data directory, newest first."""
     from sweeps.ledger.tags import SWEEP
     from sweeps.ledger.tracking import Tracking
@@ -68,7 +69,7 @@ def list_sweeps(data_dir: DataDir = None, tracking_uri: TrackingUri = None, as_j
     workspace = existing(data_dir, tracking_uri)
     tracking = Tracking(workspace.store)
     names = [run.data.tags[SWEEP] for run in tracking.sweeps()]
-    found = [sweep_status(tracking, workspace, name) for name in names]
+    found = [sweep_status(tracking, workspace, name=name) for name in names]
     if as_json:
         print_json([status.as_dict() for status in found])
     else:
@@ -78,6 +79,7 @@ def list_sweeps(data_dir: DataDir = None, tracking_uri: TrackingUri = None, as_j
 def stop(
     name: SweepName,
     data_dir: DataDir = None,
+    *,
     tracking_uri: TrackingUri = None,
     address: Dashboard = None,
     token_file: TokenFile = None,
@@ -102,7 +104,7 @@ def stop(
     say(f"Asked {driver} to stop. Go on with: ganlimit sweep resume {name}")
 
 
-def sync(name: SweepName, data_dir: DataDir = None, tracking_uri: TrackingUri = None) -> None:
+def sync(name: SweepName, data_dir: DataDir = None, *, tracking_uri: TrackingUri = None) -> None:
     """Bring to the tracking store what it missed while it was away, and write the report."""
     from sweeps.driver.runner import sync_sweep
     from sweeps.ledger.sweeps import find_sweeps

@@ -59,6 +59,7 @@ def schema() -> None:
 def plan(
     spec: Spec,
     trials: Trials = None,
+    *,
     workers: Workers = None,
     data_dir: DataDir = None,
     data_root: Data = None,
@@ -78,6 +79,7 @@ def plan(
 def sweep_run(
     spec: Spec,
     data_dir: DataDir = None,
+    *,
     tracking_uri: TrackingUri = None,
     seed: Seed = None,
     trials: Trials = None,
@@ -111,6 +113,7 @@ def sweep_run(
 def demo(
     data_dir: DataDir = None,
     tracking_uri: TrackingUri = None,
+    *,
     seed: Seed = None,
     trials: Trials = None,
     name: SweepNameOption = None,
@@ -133,6 +136,7 @@ def demo(
 def resume(
     name: SweepName,
     data_dir: DataDir = None,
+    *,
     tracking_uri: TrackingUri = None,
     workers: Workers = None,
     address: Anywhere = None,
@@ -187,6 +191,7 @@ def confirm(
             show_default=False,
         ),
     ] = None,
+    *,
     data_dir: DataDir = None,
     tracking_uri: TrackingUri = None,
     workers: Workers = None,
@@ -210,7 +215,9 @@ def confirm(
 
     workspace = existing(data_dir, tracking_uri)
     tracking = Tracking(workspace.store)
-    specs = [confirmation_of(tracking, member, seeds).stored_in(storage) for member in find_sweeps(tracking, name)]
+    specs = [
+        confirmation_of(tracking, member, seeds=seeds).stored_in(storage) for member in find_sweeps(tracking, name)
+    ]
     if address and is_dashboard(address):
         options = given(
             seeds=seeds,
@@ -224,7 +231,7 @@ def confirm(
         hand_over(["confirm", name, *options], specs, target=target, as_json=as_json)
         return
     known = [spec.name for spec in specs if tracking.find_sweep(spec.name)]
-    before = {name: fresh_results(sweeps.read_trials(tracking, workspace, name).table) for name in known}
+    before = {name: fresh_results(sweeps.read_trials(tracking, workspace, name=name).table) for name in known}
     root = outside_files(data_root, no_download=no_download, inception_weights=inception_weights)
     reports = _run(
         specs,

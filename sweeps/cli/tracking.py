@@ -60,6 +60,7 @@ AdminPasswordFile = Annotated[
 def tracking_serve(
     host: Host = "127.0.0.1",
     port: Port = 5000,
+    *,
     store_uri: StoreUri = None,
     artifacts: Artifacts = None,
     allowed_hosts: AllowedHosts = None,

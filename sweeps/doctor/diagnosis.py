@@ -105,7 +105,10 @@ def diagnose(question: Question) -> Diagnosis:
     token = [token_file_check(HERE, question.token_file)] if question.token_file else []
     if question.address is None:
         own = checks_of_this_machine(
-            question.workspace, question.specs, question.shared_storage, question.inception_weights
+            question.workspace,
+            question.specs,
+            storage=question.shared_storage,
+            inception_weights=question.inception_weights,
         )
         return Diagnosis((*token, *own))
     checks = [packages_check(), *token]
@@ -129,7 +132,7 @@ def _cluster(question: Question, address: str) -> list[Check]:
         inspection, of_driver = inspect(address, probe, token_file=question.token_file)
     except ClusterError as error:
         return [*checks, _refused(error)]
-    checks += [*_places(question, inspection), *_shared(question, inspection, uri)]
+    checks += [*_places(question, inspection), *_shared(question, inspection, uri=uri)]
     checks += [*of_driver, *inspection.checks(probe)]
     if question.specs and uri and uri.startswith("http") and tracking_problem(uri) is None:
         checks += teacher_checks(question.specs, workspace)
@@ -170,7 +173,7 @@ def _room(spec: SweepSpec, inspection: Inspection) -> Check:
     return Check(DRIVER, name, f"{places} at once of {need}{grows}{sharing}")
 
 
-def _shared(question: Question, inspection: Inspection, uri: str | None) -> Sequence[Check]:
+def _shared(question: Question, inspection: Inspection, *, uri: str | None) -> Sequence[Check]:
     """Returns checks of what several nodes must have in common, and a submitted sweep always."""
     checks, nodes = [], len(inspection.nodes)
     if nodes > 1 and question.shared_storage is None:

@@ -60,7 +60,7 @@ def inspect_by_job(address: str, probe: Probe, *, token_file: Path | None) -> tu
     finally:
         with suppress(ClusterError):
             _forget(jobs, job_id)
-    return _answer(log, job, job_id)
+    return _answer(log, job, job_id=job_id)
 
 
 def main(arguments: Sequence[str]) -> None:
@@ -106,7 +106,7 @@ def _forget(jobs: Jobs, job_id: str) -> None:
         jobs.delete(job_id)
 
 
-def _answer(log: str, job: Job, job_id: str) -> tuple[Inspection, list[Check]]:
+def _answer(log: str, job: Job, *, job_id: str) -> tuple[Inspection, list[Check]]:
     lines = [line for line in log.splitlines() if line.startswith(ANSWER)]
     if not lines:
         said = log.strip().splitlines()

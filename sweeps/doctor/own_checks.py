@@ -36,7 +36,7 @@ INSTALL = "Run: pip install ganlimit -c constraints.txt"
 
 
 def checks_of_this_machine(
-    workspace: Workspace, specs: Sequence[SweepSpec], storage: str | None, inception_weights: Path | None
+    workspace: Workspace, specs: Sequence[SweepSpec], *, storage: str | None, inception_weights: Path | None
 ) -> list[Check]:
     """Returns the checks of everything that a sweep on this machine stands on."""
     root = workspace.root

@@ -9,7 +9,7 @@ from sweeps.ledger.tracking import Tracking
 from sweeps.spec.sweep import SweepSpec
 
 
-def confirmation_of(tracking: Tracking, name: str, seeds: int | None = None) -> SweepSpec:
+def confirmation_of(tracking: Tracking, name: str, *, seeds: int | None = None) -> SweepSpec:
     """Returns the sweep to run, or to continue, so that the limit of the sweep `name` rests on fresh seeds.
 
     It is the sweep itself where it has the phase confirm, else NAME-confirmed, which begins with the finished trials of

@@ -33,7 +33,7 @@ class Known:
     @cached_property
     def table(self) -> pa.Table:
         """Returns one row per trial."""
-        return table_of(self.spec.name, self.shared, self.trials.records.items())
+        return table_of(self.spec.name, self.shared, records=self.trials.records.items())
 
     def trial_seconds(self) -> float:
         """Returns the wall time of all trials so far."""
@@ -51,5 +51,5 @@ class Known:
             return None
         for key, reached in self.trials.reached.items():
             for kimg, objectives in reached:
-                rungs.recall(key, kimg, objectives)
+                rungs.recall(key, kimg, objectives=objectives)
         return rungs

@@ -51,7 +51,7 @@ class OpenSweep:
         self.basis, self.spec, self.folder, self.parent_run_id = basis, basis.spec, basis.folder, basis.parent_run_id
         self.context, self.delivery = basis.context(), Delivery(basis.tracking.store, basis.parent_run_id)
         names = basis.spec.search.objectives
-        self._reader = TrialReader(basis.tracking, basis.parent_run_id, basis.trials, names=names)
+        self._reader = TrialReader(basis.tracking, basis.parent_run_id, trials=basis.trials, names=names)
         self._shared = basis.foundation.shared_tags(basis.spec)
         self.known = Known(self.spec, self._shared, self._reader.read())
 

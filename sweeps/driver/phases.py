@@ -57,7 +57,7 @@ class Phases:
         asked, ledger, jobs = list(asked), known.ledger, []
         missing = [(point, request) for point, request in asked if not is_settled(ledger, request.key)]
         for number, (point, request) in enumerate(missing, start=next_ordinal(ledger)):
-            job = Job(request=request, trial=ordinal(ledger, request.key, number), point=point)
+            job = Job(request=request, trial=ordinal(ledger, request.key, otherwise=number), point=point)
             if request.key in self._reuse:
                 self._reuse.take(job, self._spec.search.objectives)
             else:
@@ -76,7 +76,7 @@ class Phases:
             known = self._sweep.read_again() if self.taken else known
         if spec.search.is_adaptive:
             total += sum(entry.reused for entry in settled_in(known.ledger, Phase.SEARCH))
-        study = open_study(spec, storage, known.ledger)
+        study = open_study(spec, storage, ledger=known.ledger)
         return study_queue(SearchBasis(spec, self._requests.student, study, known.ledger, total, self._reuse))
 
     def _take_what_is_known(self, known: Known) -> None:

@@ -31,7 +31,7 @@ class Requests:
         foundation, spec = self.foundation, self.spec
         width, depth = int(point["width"]), int(point["depth"])
         return TrialRequest(
-            architecture=spec.student_architecture(width, depth, point.get("block", "dcgan")),
+            architecture=spec.student_architecture(width, depth, block=point.get("block", "dcgan")),
             seed=int(point.get("seed", spec.student_seeds[0])),
             teacher_digest=foundation.teacher.weights_digest,
             pool_digest=foundation.pool_digest,

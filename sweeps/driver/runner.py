@@ -135,7 +135,7 @@ def run_sweeps(
             _refuse_other_spec(known.get(spec.name), spec)
         if workspace.tracking_uri is not None:  # a driver with another data directory may use the same server
             for name, parent in known.items():
-                leases.hold(Lease(tracking, parent.info.run_id, name))
+                leases.hold(Lease(tracking, parent.info.run_id, name=name))
         # The runs are closed when nobody works at the site any more; reports need no part of a cluster.
         at_site = site_of(
             specs,
@@ -152,12 +152,12 @@ def run_sweeps(
                     display.say(f"{spec.name}:")
                 sweep = open_sweep(spec, workspace, tracking=tracking, display=display, site=site)
                 if workspace.tracking_uri is not None and spec.name not in known:
-                    leases.hold(Lease(tracking, sweep.parent_run_id, spec.name))
+                    leases.hold(Lease(tracking, sweep.parent_run_id, name=spec.name))
                 closing.hold(sweep)
-            PhaseRun(closing.sweeps, site, display).run()
+            PhaseRun(closing.sweeps, site, display=display).run()
         if closing.missing:
             raise UndeliveredError(specs[0].group or specs[0].name, closing.missing)
-        reports = [_finish(spec.name, workspace, tracking) for spec in specs]
+        reports = [_finish(spec.name, workspace, tracking=tracking) for spec in specs]
     return [SweepResult(report.table, report) for report in reports]
 
 
@@ -172,7 +172,7 @@ def sync_sweep(name: str, workspace: Workspace) -> tuple[int, Report]:
     trials = trials_of(name, storage) if storage else MountedTrials(folder / "trials")
     with sole_driver(folder, name), Leases(QuietDisplay()) as leases:
         if workspace.tracking_uri is not None:
-            leases.hold(Lease(tracking, parent_run_id, name))
+            leases.hold(Lease(tracking, parent_run_id, name=name))
         close_running(trials, TrialState.LOST)  # left by a driver that was killed
         count = len(undelivered(trials))
         if remaining := Delivery(tracking.store, parent_run_id).deliver_all(trials):
@@ -181,20 +181,24 @@ def sync_sweep(name: str, workspace: Workspace) -> tuple[int, Report]:
         if count:
             tracking.close(parent_run_id, state)
         complete = state == SweepState.COMPLETED
-        return count, _finish(name, workspace, tracking) if complete else write_report(name, workspace, tracking)
+        return count, _finish(name, workspace, tracking=tracking) if complete else write_report(
+            name, workspace, tracking=tracking
+        )
 
 
-def _finish(name: str, workspace: Workspace, tracking: Tracking) -> Report:
-    report = write_report(name, workspace, tracking, formats=("png",))  # `ganlimit report` writes those for a paper
+def _finish(name: str, workspace: Workspace, *, tracking: Tracking) -> Report:
+    report = write_report(
+        name, workspace, tracking=tracking, formats=("png",)
+    )  # `ganlimit report` writes those for a paper
     register_students(name, tracking, table=report.table, frontier=report.frontier, limit=report.limit)
     return report
 
 
 def open_sweep(spec: SweepSpec, workspace: Workspace, *, tracking: Tracking, display: Display, site: Site) -> OpenSweep:
     """Lay the sweep's foundation and open its parent run. Returns the open sweep."""
-    foundation = site.foundation(spec, tracking, display)
+    foundation = site.foundation(spec, tracking, display=display)
     tags = foundation.shared_tags(spec)
-    _refuse_other_models(tracking, spec.name, tags)
+    _refuse_other_models(tracking, spec.name, tags=tags)
     tags |= {**spec_tags(spec.model_dump_json()), **({GROUP: spec.group} if spec.group else {})}
     tags |= {VERSION + name: version(name) for name in VERSIONED}
     parent_run_id: str = tracking.open_sweep(spec.name, tags).info.run_id
@@ -223,7 +227,7 @@ def _refuse_other_spec(parent: Run | None, spec: SweepSpec) -> None:
         )
 
 
-def _refuse_other_models(tracking: Tracking, name: str, tags: Mapping[str, str]) -> None:
+def _refuse_other_models(tracking: Tracking, name: str, *, tags: Mapping[str, str]) -> None:
     """Raises SweepError where the sweep's parent run states another teacher or protocol, which all its rows share."""
     parent = tracking.find_sweep(name)
     for column in ("teacher_digest", "protocol_digest"):
@@ -236,9 +240,9 @@ def _refuse_other_models(tracking: Tracking, name: str, tags: Mapping[str, str])
             )
 
 
-def _differences(before: Any, after: Any, path: str = "") -> Iterable[str]:
+def _differences(before: Any, after: Any, *, path: str = "") -> Iterable[str]:
     if isinstance(before, dict) and isinstance(after, dict):
         for key in before.keys() | after.keys():
-            yield from _differences(before.get(key), after.get(key), f"{path}.{key}" if path else key)
+            yield from _differences(before.get(key), after.get(key), path=f"{path}.{key}" if path else key)
     elif before != after:
         yield path

@@ -72,17 +72,17 @@ def select_teacher(
     dataset = load_dataset(spec.dataset, data_root)
     find_or_make_extractor(spec, dataset, workshop=Workshop(workspace, tracking, data_root, display))
     context = _Context(spec.model_dump_json(), workspace, data_root)
-    candidates = _train(context, spec, workers, display)
+    candidates = _train(context, spec, workers=workers, display=display)
     chosen, tied = analysis.choose_teacher(candidates)
     model, _, number = chosen.version.partition("/")
     version = tracking.registry.version(model, number)
     assert version is not None, "it was registered just now"
     tracking.registry.crown(version)
-    files = _record(tracking, model, candidates, chosen, workspace.sweep(spec.name))
+    files = _record(tracking, model, candidates=candidates, chosen=chosen, folder=workspace.sweep(spec.name))
     return Selection(tuple(candidates), chosen, tuple(tied), files)
 
 
-def _train(context: _Context, spec: SweepSpec, workers: int | None, display: Display) -> list[analysis.Candidate]:
+def _train(context: _Context, spec: SweepSpec, *, workers: int | None, display: Display) -> list[analysis.Candidate]:
     widths = sorted(set(spec.trained_teacher.candidates))
     cpus, gpus = spec.resources.cpus_per_trial, spec.resources.gpus_before_packing
     trainable = tune.with_resources(
@@ -152,14 +152,16 @@ def _spread(extractor: Extractor, generator: AnyGenerator) -> float:
 
 
 def _record(
-    tracking: Tracking, model: str, candidates: list[analysis.Candidate], chosen: analysis.Candidate, folder: Path
+    tracking: Tracking, model: str, *, candidates: list[analysis.Candidate], chosen: analysis.Candidate, folder: Path
 ) -> tuple[Path, ...]:
     """Log the comparison to a run of its own: figure, and FID over width. Returns the files."""
     files = analysis.save_figure(analysis.selection_figure(candidates), folder / "teacher-selection")
     with tracking.model_run(f"{model} selection", {KIND: "selection"}) as run_id:
         tracking.log(run_id, params={"chosen": chosen.version}, tags={CHOSEN: chosen.version})
         for candidate in candidates:
-            tracking.log(run_id, {"fid": candidate.fid, "inception_score": candidate.inception_score}, candidate.width)
+            tracking.log(
+                run_id, {"fid": candidate.fid, "inception_score": candidate.inception_score}, kimg=candidate.width
+            )
         for path in files:
             tracking.client.log_artifact(run_id, str(path))
     return tuple(files)

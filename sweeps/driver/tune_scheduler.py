@@ -27,7 +27,7 @@ class RungSurvival(FIFOScheduler):
         rungs = self._rungs.get(trial.config["sweep"])
         if rungs is None or result.get("state") != TrialState.RUNNING or request.phase != Phase.SEARCH:
             return str(TrialScheduler.CONTINUE)
-        survives = rungs.learn(request.key, float(result["kimg"]), result)
+        survives = rungs.learn(request.key, float(result["kimg"]), metrics=result)
         return str(TrialScheduler.CONTINUE if survives else TrialScheduler.STOP)
 
     def debug_string(self) -> str:

@@ -19,6 +19,7 @@ class QueueSearcher(Searcher):
         self,
         queues: Sequence[JobQueue],
         may_start: Callable[[], bool] = lambda: True,
+        *,
         share: Share | None = None,
     ) -> None:
         super().__init__()

@@ -75,7 +75,7 @@ def run_trials(trials: TrialsToRun, watchers: Watchers) -> None:
             tune.with_resources(worker, placement_of(trials.need)),
             tune_config=TuneConfig(
                 num_samples=-1,  # the searcher says when
-                search_alg=QueueSearcher(trials.queues, lambda: not watchers.spending.is_over, share),
+                search_alg=QueueSearcher(trials.queues, lambda: not watchers.spending.is_over, share=share),
                 scheduler=trials.scheduler,
                 reuse_actors=True,
             ),
@@ -96,7 +96,7 @@ def placement_of(need: TrialNeed) -> PlacementGroupFactory:
     return PlacementGroupFactory([need.amounts], **selector)
 
 
-def _run_trial(config: dict[str, Any], contexts: Mapping[str, TrialContext], work: Work) -> None:
+def _run_trial(config: dict[str, Any], contexts: Mapping[str, TrialContext], *, work: Work) -> None:
     work(jobs_of(config), contexts[config["sweep"]])
 
 
@@ -126,21 +126,21 @@ class _Bookkeeper(tune.Callback):
             state = _state(trial, job)
             if state == TrialState.RUNNING:  # the scheduler has stopped it
                 state = TrialState.PRUNED
-                self._close(trial, job, state, None)
-            self._ended(trial, job, state)
+                self._close(trial, job, state=state, error=None)
+            self._ended(trial, job, state=state)
         self._spending.add((trial.last_result or {}).get("time_total_s", 0.0))
 
     def on_trial_error(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
         text = _reason(trial)
         state = TrialState.OUT_OF_MEMORY if tells_of_memory(str(trial.get_error())) else TrialState.FAILED
         for job in jobs_of(trial.config):
-            self._ended(trial, job, self._close(trial, job, state, text))
+            self._ended(trial, job, state=self._close(trial, job, state=state, error=text))
         self._spending.add((trial.last_result or {}).get("time_total_s", 0.0))
 
     def __getstate__(self) -> dict[str, Any]:
         return {}  # as for the search: Tune's own pickle is never read
 
-    def _close(self, trial: Trial, job: Job, state: TrialState, error: str | None) -> TrialState:
+    def _close(self, trial: Trial, job: Job, *, state: TrialState, error: str | None) -> TrialState:
         """End the job's record, unless it has ended: one that is fused with others may have. Returns its state."""
         context = self._contexts[trial.config["sweep"]]
         folder = context.trials.folder(job.request.key)
@@ -148,13 +148,15 @@ class _Bookkeeper(tune.Callback):
         if record is None:  # it died before it could say anything
             folder.append(opening(job, context))
         if record is None or record.state == TrialState.RUNNING:
-            folder.append(closing(state, error, float(result_of(trial.last_result, job).get("kimg", 0.0))))
+            folder.append(closing(state, error, kimg=float(result_of(trial.last_result, job).get("kimg", 0.0))))
             self._delivery[context.sweep].deliver(folder)
             return state
         return record.state
 
-    def _ended(self, trial: Trial, job: Job, state: TrialState) -> None:
-        self._view.ended(_name(trial, job), trial.config["sweep"], job, state, result_of(trial.last_result, job))
+    def _ended(self, trial: Trial, job: Job, *, state: TrialState) -> None:
+        self._view.ended(
+            _name(trial, job), trial.config["sweep"], job=job, state=state, result=result_of(trial.last_result, job)
+        )
 
 
 def _name(trial: Trial, job: Job) -> str:

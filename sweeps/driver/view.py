@@ -54,11 +54,11 @@ class SweepView:
 
     # --- what happens -------------------------------------------------------------------------
 
-    def phase(self, sweep: str, name: str, total: int, done: int) -> None:
+    def phase(self, sweep: str, name: str, *, total: int, done: int) -> None:
         """Show that a phase of a sweep begins, with `done` of its `total` trials finished already."""
         self.phases.append(_Phase(sweep, name, total, done, done_before=done))
 
-    def known(self, sweep: str, key: str, objectives: Objectives) -> None:
+    def known(self, sweep: str, key: str, *, objectives: Objectives) -> None:
         """Show a student that was finished before."""
         self._points[sweep][key] = objectives
 
@@ -71,7 +71,7 @@ class SweepView:
         if trial_id in self._running:
             self._running[trial_id].kimg, self._running[trial_id].fid = result["kimg"], result["fid"]
 
-    def ended(self, trial_id: str, sweep: str, job: Job, state: str, result: Mapping[str, Any]) -> None:
+    def ended(self, trial_id: str, sweep: str, *, job: Job, state: str, result: Mapping[str, Any]) -> None:
         """Show that a trial ended in `state`."""
         self._running.pop(trial_id, None)
         self.counts[state] = self.counts.get(state, 0) + 1
@@ -101,7 +101,7 @@ class SweepView:
         return list({phase.sweep: phase for phase in self.phases}.values())
 
     def _part(self, phase: _Phase, shares: Mapping[str, float]) -> str:
-        name, points = _named(phase.sweep, phase.name, len(self._teacher)), self._points[phase.sweep]
+        name, points = _named(phase.sweep, phase.name, sweeps=len(self._teacher)), self._points[phase.sweep]
         parts = [f"{name}: {phase.done} of {phase.total} trials"]
         if points:
             parts.append(f"lowest FID {min(fid for _, fid in points.values()):.1f}")
@@ -119,7 +119,7 @@ class SweepView:
         for phase in self.phases:
             left_s = phase.left_s() if phase.done < phase.total else 0.0
             table.add_row(
-                Text(_named(phase.sweep, phase.name, len(self._teacher)), style="bold"),
+                Text(_named(phase.sweep, phase.name, sweeps=len(self._teacher)), style="bold"),
                 ProgressBar(total=phase.total, completed=phase.done, width=28),
                 f"{phase.done} of {phase.total}",
                 "done" if phase.done >= phase.total else f"{_duration(left_s)} left" if left_s else "",
@@ -205,7 +205,7 @@ def _parameters(job: Job) -> int:
     return count_parameters(job.request.architecture)
 
 
-def _named(sweep: str, phase: str, sweeps: int) -> str:
+def _named(sweep: str, phase: str, *, sweeps: int) -> str:
     return phase if sweeps == 1 else f"{sweep} {phase}"
 
 

@@ -112,32 +112,34 @@ class Delivery:
         self._own.add(folder.key)
         for number, event in enumerate(events[count:], start=count + 1):
             if event.kind == "opened":
-                run_id = self._open(tracking, folder, event)
+                run_id = self._open(tracking, folder, event=event)
             elif event.kind == "reused":
                 run_id = event.tags[REUSED]
-                tracking.share(run_id, self.parent_run_id, event.tags[TRIAL], event.tags[PHASE])
+                tracking.share(run_id, self.parent_run_id, trial=event.tags[TRIAL], phase=event.tags[PHASE])
             assert run_id is not None, "a journal begins with its opening"
             if event.kind == "reported" and not (number == count + 1 and event.kimg <= latest):
-                tracking.log(run_id, event.metrics, event.kimg, time_ms=event.time_ms)
+                tracking.log(run_id, event.metrics, kimg=event.kimg, time_ms=event.time_ms)
             elif event.kind == "kept" and (student := folder.student()):
-                self._keep(tracking, run_id, student)
+                self._keep(tracking, run_id, student=student)
             elif event.kind == "closed":
-                tracking.log(run_id, event.metrics, event.kimg, time_ms=event.time_ms)
-                tracking.close(run_id, TrialState(event.tags[STATE]), event.tags.get(ERROR), event.time_ms)
+                tracking.log(run_id, event.metrics, kimg=event.kimg, time_ms=event.time_ms)
+                tracking.close(
+                    run_id, TrialState(event.tags[STATE]), error=event.tags.get(ERROR), time_ms=event.time_ms
+                )
             folder.set_delivered(number, run_id)
         if events[-1].kind == "closed":
             folder.delete_student()
             if events[-1].tags[STATE] in SETTLED:  # any other continues from its checkpoint
                 folder.delete_checkpoint()
 
-    def _keep(self, tracking: Tracking, run_id: str, student: Path) -> None:
+    def _keep(self, tracking: Tracking, run_id: str, *, student: Path) -> None:
         try:
             tracking.client.log_artifacts(run_id, str(student), "model")
         except OSError as error:  # also of the network: what requests raises is one
             raise _StoreIsAwayError from error
 
-    def _open(self, tracking: Tracking, folder: TrialFolder, event: Event) -> str:
-        run = tracking.open_trial(self.parent_run_id, folder.key, event.tags[RUN_NAME], event.tags)
+    def _open(self, tracking: Tracking, folder: TrialFolder, *, event: Event) -> str:
+        run = tracking.open_trial(self.parent_run_id, folder.key, name=event.tags[RUN_NAME], tags=event.tags)
         run_id: str = run.info.run_id
         tracking.log(run_id, event.metrics, params=event.params, time_ms=event.time_ms)
         return run_id

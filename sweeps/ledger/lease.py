@@ -63,7 +63,7 @@ class _Holder:
 class Lease:
     """A Lease is the claim to drive the sweep of one parent run."""
 
-    def __init__(self, tracking: Tracking, parent_run_id: str, name: str) -> None:
+    def __init__(self, tracking: Tracking, parent_run_id: str, *, name: str) -> None:
         self._tracking, self._run_id, self._name = tracking, parent_run_id, name
         self._me = _Holder.me()
         self.taken_by: str | None = None  # another driver, which thought that this one was gone

@@ -59,7 +59,7 @@ def shared_records(tracking: Tracking, parent_run_id: str) -> dict[str, Record]:
     return found
 
 
-def journaled_records(trials: TrialStorage, undelivered: bool = False) -> dict[str, Record]:
+def journaled_records(trials: TrialStorage, *, undelivered: bool = False) -> dict[str, Record]:
     """Returns the trials with a journal in `trials`; with `undelivered`, those of which the store lacks something."""
     folders = [folder for folder in trials.folders() if not (undelivered and folder.is_delivered)]
     return {folder.key: record for folder in folders if (record := folder.record())}
@@ -80,7 +80,7 @@ def is_settled(ledger: Ledger, key: str) -> bool:
     return key in ledger and ledger[key].settled
 
 
-def ordinal(ledger: Ledger, key: str, otherwise: int) -> int:
+def ordinal(ledger: Ledger, key: str, *, otherwise: int) -> int:
     """Returns the ordinal that a trial was given before, or `otherwise`."""
     return ledger[key].trial if key in ledger else otherwise
 

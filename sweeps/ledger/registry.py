@@ -49,7 +49,7 @@ class Registry:
         except MlflowException:
             return None
 
-    def register(self, model: str, run_id: str, folder: Path, tags: Mapping[str, str]) -> ModelVersion:
+    def register(self, model: str, run_id: str, *, folder: Path, tags: Mapping[str, str]) -> ModelVersion:
         """Store `folder` with the run and register it as a new version of `model`. Returns that version."""
         self._client.log_artifacts(run_id, str(folder), "model")
         if model not in self.models():

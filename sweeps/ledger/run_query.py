@@ -23,7 +23,7 @@ def has_tags(tags: Mapping[str, str]) -> str | None:
 
 
 def search(
-    client: MlflowClient, experiment: str, where: str | None, order: str = NEWEST_FIRST, deleted: bool = False
+    client: MlflowClient, experiment: str, *, where: str | None, order: str = NEWEST_FIRST, deleted: bool = False
 ) -> Iterator[Run]:
     """Yields the runs of which `where` is true (none where it is None), with at most a page of them in memory."""
     token: Any = None
@@ -43,7 +43,7 @@ def search(
             return
 
 
-def are_as_many(client: MlflowClient, experiment: str, where: str, count: int) -> bool:
+def are_as_many(client: MlflowClient, experiment: str, *, where: str, count: int) -> bool:
     """Returns whether `where` is true of exactly `count` runs, without fetching more than two of them.
 
     It looks for the last of them and for one more. It also returns False where the store does not take the place in a

@@ -78,7 +78,7 @@ class _Journaled:
 class TrialReader:
     """A TrialReader reads the trials of one sweep, whose search has the objectives `names`."""
 
-    def __init__(self, tracking: Tracking, parent_run_id: str, trials: TrialStorage, *, names: Sequence[str]) -> None:
+    def __init__(self, tracking: Tracking, parent_run_id: str, *, trials: TrialStorage, names: Sequence[str]) -> None:
         self._tracking, self._parent_run_id, self._trials, self._names = tracking, parent_run_id, trials, names
         self._last: Mapping[str, Record] = {}
 
@@ -127,7 +127,7 @@ class TrialReader:
         order = sorted(journaled.settled, key=lambda key: journaled.settled[key])  # in which their runs began
         kept = {key: record for key in order if (record := journaled.records[key]).run_id not in deleted}
         found = kept | fetched
-        return found if self._tracking.has_trials(parent, "", len(found)) else None
+        return found if self._tracking.has_trials(parent, "", count=len(found)) else None
 
 
 def _speaks(journal: Journal, record: Record) -> bool:

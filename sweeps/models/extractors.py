@@ -190,4 +190,4 @@ def _train_classifier(
         with tempfile.TemporaryDirectory() as folder:
             card = save_classifier(Path(folder), progress.classifier, card)
             tags = {IDENTITY: identity.digest, "weights_digest": card.weights_digest}
-            return tracking.registry.register(identity.model, run_id, Path(folder), tags)
+            return tracking.registry.register(identity.model, run_id, folder=Path(folder), tags=tags)

@@ -80,4 +80,4 @@ def _register_student(model: str, tracking: Tracking, *, row: dict[str, Any]) ->
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name) / "model"
         save_mlflow_model(generator, folder)
-        return tracking.registry.register(model, row["run_id"], folder, tags)
+        return tracking.registry.register(model, row["run_id"], folder=folder, tags=tags)

@@ -242,7 +242,7 @@ def _best_and_last(
             )
         if number % (BAR_UPDATES // TEACHER_REPORTS) == 0 or progress.kimg >= training.kimg:
             metrics = extractor.evaluator.evaluate(progress.generator, whole=True)
-            tracking.log(run_id, {**metrics.as_dict(), **progress.losses}, progress.kimg)
+            tracking.log(run_id, {**metrics.as_dict(), **progress.losses}, kimg=progress.kimg)
             if best is None or metrics.fid <= best.metrics.fid:
                 best = _Snapshot(copy.deepcopy(progress.generator), progress.kimg, metrics)
             note = f"FID {metrics.fid:.1f}"
@@ -262,7 +262,7 @@ def _register(
         "parameters": str(card.parameters),
         "kimg": str(card.kimg),
     }
-    version = tracking.registry.register(identity.model, run_id, folder, tags)
+    version = tracking.registry.register(identity.model, run_id, folder=folder, tags=tags)
     rivals = [
         v for v in tracking.registry.versions(identity.model) if v.tags.get("protocol_digest") == card.protocol_digest
     ]

@@ -67,23 +67,24 @@ class Calibration:
     memory_gib: float
     checkpoint_bytes: int
 
-    def trial_s(self, kind: str, mac: float, kimg: float, rungs: int) -> float:
+    def trial_s(self, kind: str, mac: float, *, kimg: float, rungs: int) -> float:
         """Returns the seconds of a training of `kind`, measured at `rungs` rungs and at the end.
 
         A generator of `mac` lies between the sizes that were timed, and so do its seconds.
         """
         paces = sorted((pace for pace in self.paces if pace.kind == kind), key=lambda pace: pace.mac_g)
-        training_s = _between(paces, mac, "s_per_kimg") * kimg + _between(paces, mac, "evaluation_s") * rungs
-        return training_s + _between(paces, mac, "ending_s")
+        training_s = _between(paces, mac, name="s_per_kimg") * kimg + _between(paces, mac, name="evaluation_s") * rungs
+        return training_s + _between(paces, mac, name="ending_s")
 
 
 def calibrate(
-    spec: SweepSpec, data_root: DataRoot, students: Sequence[GeneratorConfig], gan_weight: float
+    spec: SweepSpec, data_root: DataRoot, *, students: Sequence[GeneratorConfig], gan_weight: float
 ) -> Calibration:
     """Returns the paces of `students` and of the teacher, each timed for a few steps. This takes about 10 seconds."""
     context = multiprocessing.get_context("spawn")
     receiver, sender = context.Pipe(duplex=False)
-    process = context.Process(target=_measure_in_child, args=(sender, spec, data_root, list(students), gan_weight))
+    measured = {"data_root": data_root, "students": list(students), "gan_weight": gan_weight}
+    process = context.Process(target=_measure_in_child, args=(sender, spec), kwargs=measured)
     process.start()
     sender.close()
     try:
@@ -100,17 +101,20 @@ def calibrate(
 def _measure_in_child(
     sender: "multiprocessing.connection.Connection[Calibration | Exception, None]",
     spec: SweepSpec,
+    *,
     data_root: DataRoot,
     students: list[GeneratorConfig],
     gan_weight: float,
 ) -> None:
     try:
-        sender.send(_measure(spec, data_root, students, gan_weight))
+        sender.send(_measure(spec, data_root, students=students, gan_weight=gan_weight))
     except Exception as error:
         sender.send(error)
 
 
-def _measure(spec: SweepSpec, data_root: DataRoot, students: list[GeneratorConfig], gan_weight: float) -> Calibration:
+def _measure(
+    spec: SweepSpec, data_root: DataRoot, *, students: list[GeneratorConfig], gan_weight: float
+) -> Calibration:
     torch.set_num_threads(min(spec.resources.cpus_per_trial, os.cpu_count() or 1))
     dataset, compute = load_dataset(spec.dataset, data_root), spec.resources.compute
     evaluator = _evaluator(spec, dataset)
@@ -134,11 +138,11 @@ def _measure(spec: SweepSpec, data_root: DataRoot, students: list[GeneratorConfi
                 steps = distill(
                     student, recipe.model_copy(update={"kimg": points[-1]}), pool, dataset, 0, points, compute
                 )
-                paces.append(_pace(kind, student, steps, evaluator, held_out))
+                paces.append(_pace(kind, student, steps=steps, evaluator=evaluator, held_out=held_out))
             scratch = spec.baseline.training
             points = _points(scratch.batch_size)
             training = train_gan(student, scratch.model_copy(update={"kimg": points[-1]}), dataset, 0, points, compute)
-            paces.append(_pace("scratch", student, training, evaluator))
+            paces.append(_pace("scratch", student, steps=training, evaluator=evaluator))
         checkpoint = Path(name) / "checkpoint"
         recipe = spec.student.model_copy(update={"gan_weight": gan_weight, "kimg": 1e-3, "feature_weight": 0.0})
         *_, last = distill(students[-1], recipe, pool, dataset, 0, (), compute)
@@ -146,17 +150,17 @@ def _measure(spec: SweepSpec, data_root: DataRoot, students: list[GeneratorConfi
         size = checkpoint.stat().st_size
     peak_kib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     if not hasattr(spec.teacher, "path"):
-        paces.append(_teacher_pace(spec, dataset, evaluator))
+        paces.append(_teacher_pace(spec, dataset, evaluator=evaluator))
     return Calibration(tuple(paces), peak_kib / 2**20, size)
 
 
-def _teacher_pace(spec: SweepSpec, dataset: ImageDataset, evaluator: Evaluator) -> Pace:
+def _teacher_pace(spec: SweepSpec, dataset: ImageDataset, *, evaluator: Evaluator) -> Pace:
     training, architecture = spec.trained_teacher.training, spec.teacher_architecture
     points = _points(training.batch_size)
     steps = train_gan(
         architecture, training.model_copy(update={"kimg": points[-1]}), dataset, 0, points, spec.resources.compute
     )
-    return _pace("teacher", architecture, steps, evaluator)
+    return _pace("teacher", architecture, steps=steps, evaluator=evaluator)
 
 
 def _evaluator(spec: SweepSpec, dataset: ImageDataset) -> Evaluator:
@@ -179,6 +183,7 @@ def _points(batch_size: int) -> tuple[float, float]:
 def _pace(
     kind: str,
     architecture: GeneratorConfig,
+    *,
     steps: Iterator[Progress],
     evaluator: Evaluator,
     held_out: TeacherPool | None = None,
@@ -198,7 +203,7 @@ def _pace(
     return Pace(kind, mac_g(architecture), elapsed / (last.kimg - warm.kimg), evaluation_s, ending_s)
 
 
-def _between(paces: Sequence[Pace], mac: float, name: str) -> float:
+def _between(paces: Sequence[Pace], mac: float, *, name: str) -> float:
     """Returns the pace at `mac`: linear between the sizes that were timed, and constant beyond them."""
     points = [(pace.mac_g, float(getattr(pace, name))) for pace in paces]
     if mac <= points[0][0]:

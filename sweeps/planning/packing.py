@@ -39,7 +39,7 @@ class Load(Config):
     extractor: ExtractorSpec
 
     @classmethod
-    def of(cls, spec: SweepSpec, device: str, cores: float, compute: Compute | None = None) -> "Load":
+    def of(cls, spec: SweepSpec, device: str, *, cores: float, compute: Compute | None = None) -> "Load":
         """Returns the load of the sweep's largest student, on a device for which its machine has `cores` cores."""
         architecture, recipe = largest_student(spec)
         threads = spec.resources.cpus_per_trial
@@ -60,7 +60,7 @@ class Load(Config):
         Raises GanError where there is no GPU.
         """
         name = device_name(spec.resources.compute)
-        return cls.of(spec, name, (num_cpus or os.cpu_count() or 1) / torch.cuda.device_count())
+        return cls.of(spec, name, cores=(num_cpus or os.cpu_count() or 1) / torch.cuda.device_count())
 
     @property
     def digest(self) -> str:
@@ -126,7 +126,7 @@ def device_name(compute: Compute) -> str:
     return torch.cuda.get_device_name() if compute.torch_device.type == "cuda" else "CPU"
 
 
-def next_count(found: Sequence[Measurement], memory: Memory, most: int) -> int | None:
+def next_count(found: Sequence[Measurement], memory: Memory, *, most: int) -> int | None:
     """Returns how many trials are tried after those in `found`; None where no more are worth it, or fit.
 
     That is twice as many, or as many as there is room for: `most` by the cores, and 90% of the device's memory.

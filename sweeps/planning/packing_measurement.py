@@ -30,7 +30,7 @@ PATIENCE_S = 600.0  # how long a process may take to start and warm up, or to en
 
 
 def measure_packing(
-    load: Load, extractor: Path, heard: Callable[[int, str], None], timed_s: float = TIMED_S
+    load: Load, extractor: Path, *, heard: Callable[[int, str], None], timed_s: float = TIMED_S
 ) -> Packing:
     """Measure 1, 2, 4 and more trials at once on the first device that this process sees. Returns the packing chosen.
 
@@ -43,7 +43,7 @@ def measure_packing(
         trial = PackedTrial(load.architecture, load.recipe, load.compute, load.threads, extractor)
         together = _Together(trial)
         ends.callback(together.end)
-        while count := next_count(found, together.memory, load.most):
+        while count := next_count(found, together.memory, most=load.most):
             try:
                 found.append(together.measure(count, timed_s))
             except (MemoryError, torch.OutOfMemoryError):

@@ -111,11 +111,17 @@ def plan_sweep(spec: SweepSpec, data_root: DataRoot, *, data_dir: Path, workers:
     weights = [float(value) for value in extremes(spec.search.space.gan_weight)]
     middle = ends[len(ends) // 2]
     timed = sorted({ends[0], middle, ends[-1]}, key=mac_g)
-    calibration = calibrate(spec, data_root, timed, max(weights))
-    packing = _kept_packing(spec, workers, data_dir)
+    calibration = calibrate(spec, data_root, students=timed, gan_weight=max(weights))
+    packing = _kept_packing(spec, workers, data_dir=data_dir)
     resources = spec.resources.packed(packing.trials) if packing else spec.resources
     slowdown = packing.slowdown if packing else 1.0
-    phases = _phases(spec, calibration, [points[n] for n in feasible], [students[n] for n in feasible], slowdown)
+    phases = _phases(
+        spec,
+        calibration,
+        points=[points[n] for n in feasible],
+        students=[students[n] for n in feasible],
+        slowdown=slowdown,
+    )
     at_once = workers or _at_once(resources)
     trial_hours = [phase.core_hours / spec.resources.cpus_per_trial for phase in phases]
     before = sum(hours for phase, hours in zip(phases, trial_hours, strict=True) if phase.name == "teacher")
@@ -127,7 +133,7 @@ def plan_sweep(spec: SweepSpec, data_root: DataRoot, *, data_dir: Path, workers:
         smallest=_size(ends[0], teacher),
         largest=_size(ends[-1], teacher),
         memory_gib=calibration.memory_gib,
-        disk_gib=_disk_bytes(spec, ends[-1], phases, calibration, at_once) / 2**30,
+        disk_gib=_disk_bytes(spec, ends[-1], phases=phases, calibration=calibration, workers=at_once) / 2**30,
         workers=at_once,
         wall_hours=before + during / at_once,
         gpu_hours=before * spec.resources.gpus_before_packing + during * resources.gpus_before_packing,
@@ -136,10 +142,10 @@ def plan_sweep(spec: SweepSpec, data_root: DataRoot, *, data_dir: Path, workers:
             warnings_of(
                 spec,
                 sum(phase.core_hours for phase in phases if phase.name != "teacher"),
-                len(feasible) / len(points),
-                calibration.memory_gib,
-                at_once,
-                packing is not None,
+                feasible=len(feasible) / len(points),
+                memory_gib=calibration.memory_gib,
+                workers=at_once,
+                is_packed=packing is not None,
             )
         ),
     )
@@ -148,6 +154,7 @@ def plan_sweep(spec: SweepSpec, data_root: DataRoot, *, data_dir: Path, workers:
 def _phases(
     spec: SweepSpec,
     calibration: Calibration,
+    *,
     points: list[dict[str, Value]],
     students: list[GeneratorConfig],
     slowdown: float,
@@ -158,13 +165,13 @@ def _phases(
     """
     cores = spec.resources.cpus_per_trial / HOUR_S
 
-    def mean_s(scratch: bool) -> float:
+    def mean_s(*, scratch: bool) -> float:
         seconds = [
             calibration.trial_s(
                 "scratch" if scratch else "joint" if point["gan_weight"] else "distilled",
                 mac_g(student),
-                spec.baseline.kimg if scratch else spec.recipe(point).kimg,
-                len(spec.evaluation.rungs_kimg),
+                kimg=spec.baseline.kimg if scratch else spec.recipe(point).kimg,
+                rungs=len(spec.evaluation.rungs_kimg),
             )
             for point, student in zip(points, students, strict=True)
         ]
@@ -173,7 +180,7 @@ def _phases(
     found = []
     if isinstance(spec.teacher, TeacherSpec):
         kimg = spec.teacher.training.kimg
-        seconds = calibration.trial_s("teacher", mac_g(spec.teacher_architecture), kimg, 10)
+        seconds = calibration.trial_s("teacher", mac_g(spec.teacher_architecture), kimg=kimg, rungs=10)
         found.append(PhasePlan("teacher", 0, seconds * cores))
     searched = planned_trials(spec) if points else 0
     around = 2 * spec.confirm.around
@@ -206,6 +213,7 @@ def _size(generator: GeneratorConfig, teacher: GeneratorConfig) -> Size:
 def _disk_bytes(
     spec: SweepSpec,
     largest: GeneratorConfig,
+    *,
     phases: tuple[PhasePlan, ...],
     calibration: Calibration,
     workers: int,
@@ -230,7 +238,7 @@ def _at_once(resources: ResourceSpec) -> int:
     return max(1, min(by_cores, by_gpus))
 
 
-def _kept_packing(spec: SweepSpec, workers: int | None, data_dir: Path) -> Packing | None:
+def _kept_packing(spec: SweepSpec, workers: int | None, *, data_dir: Path) -> Packing | None:
     if spec.resources.gpus is not None:
         return None
     cores = workers and workers * spec.resources.cpus_per_trial

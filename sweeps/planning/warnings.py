@@ -17,7 +17,7 @@ def searches_nothing(spec: SweepSpec) -> bool:
 
 
 def warnings_of(
-    spec: SweepSpec, spent_hours: float, feasible: float, memory_gib: float, workers: int, is_packed: bool
+    spec: SweepSpec, spent_hours: float, *, feasible: float, memory_gib: float, workers: int, is_packed: bool
 ) -> Iterator[str]:
     """Yields what a person should know before the sweep runs.
 

@@ -45,7 +45,7 @@ def require_table_suffix(path: Path) -> None:
         )
 
 
-def export_sweeps(tracking: Tracking, workspace: Workspace, names: Sequence[str], out: Path) -> Export:
+def export_sweeps(tracking: Tracking, workspace: Workspace, *, names: Sequence[str], out: Path) -> Export:
     """Write the trials of all sweeps that `names` names, each once, to `out`, whose ending says the format.
 
     A name is that of a sweep, or of the file that began several. A file that is there already is replaced when the new
@@ -54,6 +54,6 @@ def export_sweeps(tracking: Tracking, workspace: Workspace, names: Sequence[str]
     """
     require_table_suffix(out)
     sweeps = list(dict.fromkeys(member for name in names for member in find_sweeps(tracking, name)))
-    table = analysis.join_tables([read_trials(tracking, workspace, sweep).table for sweep in sweeps])
+    table = analysis.join_tables([read_trials(tracking, workspace, name=sweep).table for sweep in sweeps])
     FORMATS[out.suffix](table, out)
     return Export(out, len(table), tuple(sweeps))

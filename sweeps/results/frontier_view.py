@@ -24,7 +24,7 @@ def frontier_table(findings: analysis.Findings) -> Table:
         shown.add_column(heading, justify="right", vertical="bottom", no_wrap=True)
     blank = [""] if confirmed else []
     if first := findings.first:
-        real, teacher = (_reference(findings, first, prefix) for prefix in ("real_", "teacher_"))
+        real, teacher = (_reference(findings, first, prefix=prefix) for prefix in ("real_", "teacher_"))
         shown.add_row("  real", "", "", "", "", real[0], *blank, *real[1:], "", style="dim")
         parameters = f"{first['teacher_parameters']:,}"
         shown.add_row("  teacher", parameters, "1", "", "", teacher[0], *blank, *teacher[1:], "", style="bold")
@@ -37,6 +37,6 @@ def frontier_table(findings: analysis.Findings) -> Table:
     return shown
 
 
-def _reference(findings: analysis.Findings, first: dict[str, Any], prefix: str) -> tuple[str, str, str]:
+def _reference(findings: analysis.Findings, first: dict[str, Any], *, prefix: str) -> tuple[str, str, str]:
     quality = findings.metric.text(first.get(prefix + findings.metric.name))
     return quality, f"{first[f'{prefix}inception_score']:.2f}", f"{first[f'{prefix}sharpness']:,.0f}"

@@ -61,10 +61,10 @@ class Paper:
         }
 
 
-def paper_of(tracking: Tracking, workspace: Workspace, name: str) -> Paper:
+def paper_of(tracking: Tracking, workspace: Workspace, *, name: str) -> Paper:
     """Returns the paper of the sweep `name`. Raises SweepError when there is none, AnalysisError before any result."""
     spec = spec_of_sweep(tracking, name)
-    table = read_trials(tracking, workspace, name).table
+    table = read_trials(tracking, workspace, name=name).table
     return Paper(name, tuple(analysis.paper_rows(table)), tuple(analysis.five_answers(table, spec.limit)))
 
 

@@ -19,14 +19,14 @@ COLUMNS = 12  # images in a strip
 MOST_STUDENTS = 24  # shown of a long frontier
 
 
-def sample_strips(tracking: Tracking, spec: SweepSpec, findings: Findings) -> tuple[Strip, ...]:
+def sample_strips(tracking: Tracking, spec: SweepSpec, *, findings: Findings) -> tuple[Strip, ...]:
     """Returns strips of the teacher and the frontier's students, largest first, at the evaluation's first latents."""
     latents_NL = evaluation_latents(spec.evaluation.num_samples, spec.teacher.latent_size, spec.evaluation.latent_seed)
     students = _along(list(reversed(findings.frontier.to_pylist())), MOST_STUDENTS)
-    return _strips(tracking, findings, students, latents_NL[:COLUMNS])
+    return _strips(tracking, findings, students=students, latents_NL=latents_NL[:COLUMNS])
 
 
-def interpolation_strips(tracking: Tracking, spec: SweepSpec, findings: Findings) -> tuple[Strip, ...]:
+def interpolation_strips(tracking: Tracking, spec: SweepSpec, *, findings: Findings) -> tuple[Strip, ...]:
     """Returns strips of the teacher, the student just above the limit and the smallest one, between two latents.
 
     The images of a strip lie evenly along the line between the two.
@@ -37,11 +37,13 @@ def interpolation_strips(tracking: Tracking, spec: SweepSpec, findings: Findings
     rows = findings.frontier.to_pylist()
     holding = [row for row in rows if row["parameters"] >= (findings.limit.parameters or np.inf)]
     chosen = {row["trial"]: row for row in (*holding[:1], *rows[:1])}
-    return _strips(tracking, findings, sorted(chosen.values(), key=lambda row: -row["parameters"]), line_NL)
+    return _strips(
+        tracking, findings, students=sorted(chosen.values(), key=lambda row: -row["parameters"]), latents_NL=line_NL
+    )
 
 
 def _strips(
-    tracking: Tracking, findings: Findings, students: Iterable[Mapping[str, Any]], latents_NL: Tensor
+    tracking: Tracking, findings: Findings, *, students: Iterable[Mapping[str, Any]], latents_NL: Tensor
 ) -> tuple[Strip, ...]:
     first, metric = findings.first, findings.metric
     if not first:

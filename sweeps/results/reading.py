@@ -66,7 +66,7 @@ class _Fetched:
     is_done: bool  # whether it stays as it is
 
 
-def read_trials(tracking: Tracking, workspace: Workspace, name: str, slack_s: float = SLACK_S) -> StoredTrials:
+def read_trials(tracking: Tracking, workspace: Workspace, *, name: str, slack_s: float = SLACK_S) -> StoredTrials:
     """Returns the trials of the sweep called `name`; those that cannot have changed come from the cache in its folder.
 
     Raises SweepError when there is no such sweep.
@@ -74,24 +74,24 @@ def read_trials(tracking: Tracking, workspace: Workspace, name: str, slack_s: fl
     parent = find_sweep(tracking, name)
     parent_run_id: str = parent.info.run_id
     folder, shared = workspace.sweep(name), shared_columns(name, parent.data.tags)
-    source = source_of(tracking.store.uri, parent_run_id, shared)
+    source = source_of(tracking.store.uri, parent_run_id, shared=shared)
     cache = RunCache.load(folder, source)
     before_ms = int((time.time() - slack_s) * 1000)  # every run that begins from now on begins after this
     deleted = {run.info.run_id for run in tracking.each_trial(parent_run_id, deleted=True)}
-    fetched = _fetch(tracking, parent_run_id, cache, deleted, shared)
+    fetched = _fetch(tracking, parent_run_id, cache=cache, deleted=deleted, shared=shared)
     kept = _kept(cache, {*fetched, *deleted})
     older = len(kept) + sum(run.start_ms < cache.since_ms for run in fetched.values())
-    if not tracking.has_trials(parent_run_id, _before(cache), older):
-        fetched = _fetch(tracking, parent_run_id, RunCache.empty(), deleted, shared)
+    if not tracking.has_trials(parent_run_id, _before(cache), count=older):
+        fetched = _fetch(tracking, parent_run_id, cache=RunCache.empty(), deleted=deleted, shared=shared)
         kept = RunCache.empty().table
     own = _ordered(pa.concat_tables([kept, _table(fetched)]))
-    renewed = _renewed(own, fetched, deleted - fetched.keys(), before_ms)
+    renewed = _renewed(own, fetched, deleted=deleted - fetched.keys(), before_ms=before_ms)
     if not renewed.equals(cache):
         renewed.save(folder, source)
     taken = _taken(tracking, parent_run_id)
-    rows = [row for key, record in taken.items() if (row := row_of(shared, key, record))]
+    rows = [row for key, record in taken.items() if (row := row_of(shared, key, record=record))]
     table = with_newer_rows(own.drop_columns([START_MS]), trial_table(rows))
-    return StoredTrials(table, _running(table, fetched, taken), frozenset(row["trial_key"] for row in rows))
+    return StoredTrials(table, _running(table, fetched, taken=taken), frozenset(row["trial_key"] for row in rows))
 
 
 def with_newer_rows(table: pa.Table, newer: pa.Table) -> pa.Table:
@@ -106,7 +106,7 @@ def with_newer_rows(table: pa.Table, newer: pa.Table) -> pa.Table:
 
 
 def _fetch(
-    tracking: Tracking, parent_run_id: str, cache: RunCache, deleted: set[str], shared: Mapping[str, Any]
+    tracking: Tracking, parent_run_id: str, *, cache: RunCache, deleted: set[str], shared: Mapping[str, Any]
 ) -> dict[str, _Fetched]:
     """Returns all runs that may differ from what the cache says of them, by run id."""
     before, since = _before(cache), f"attributes.start_time >= {cache.since_ms}"
@@ -135,7 +135,7 @@ def _before(cache: RunCache) -> str:
 
 def _fetched(run: Run, shared: Mapping[str, Any]) -> _Fetched:
     record = record_of(run)
-    row = row_of(shared, run.data.tags[TRIAL_KEY], record)
+    row = row_of(shared, run.data.tags[TRIAL_KEY], record=record)
     ended = run.info.status != RunStatus.RUNNING and record.state in SETTLED
     return _Fetched(
         start_ms=run.info.start_time,
@@ -171,7 +171,7 @@ def _ordered(table: pa.Table) -> pa.Table:
     return table.sort_by([(START_MS, "ascending"), ("run_id", "ascending")])  # as the store orders them
 
 
-def _renewed(own: pa.Table, fetched: Mapping[str, _Fetched], deleted: set[str], before_ms: int) -> RunCache:
+def _renewed(own: pa.Table, fetched: Mapping[str, _Fetched], *, deleted: set[str], before_ms: int) -> RunCache:
     """Returns the cache for the next reading: those of the rows `own` that it need not fetch."""
     newest_ms = max([*own[START_MS].to_pylist(), *(run.start_ms for run in fetched.values())], default=0)
     since_ms = min(newest_ms, before_ms)
@@ -185,7 +185,7 @@ def _are_in(table: pa.Table, run_ids: Iterable[str]) -> pa.ChunkedArray:
     return pc.is_in(table["run_id"], value_set=pa.array(run_ids, pa.string()))
 
 
-def _running(table: pa.Table, fetched: Mapping[str, _Fetched], taken: Mapping[str, Record]) -> dict[str, Record]:
+def _running(table: pa.Table, fetched: Mapping[str, _Fetched], *, taken: Mapping[str, Record]) -> dict[str, Record]:
     rows = table.filter(pc.equal(table["state"], str(TrialState.RUNNING))).select(["trial_key", "run_id"])
     # A trial that was taken from another sweep, and runs again there, is not among this sweep's runs.
     known = {run_id: run.record for run_id, run in fetched.items()} | {each.run_id: each for each in taken.values()}

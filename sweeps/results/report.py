@@ -85,6 +85,7 @@ class Report:
 def write_report(
     name: str,
     workspace: Workspace,
+    *,
     tracking: Tracking,
     out: Path | None = None,
     formats: Sequence[str] = analysis.FORMATS,
@@ -93,20 +94,23 @@ def write_report(
 
     Raises SweepError when there is no such sweep, or `out` cannot be written.
     """
-    report, _ = _write(name, workspace, tracking, out, formats)
+    report, _ = _write(name, workspace, tracking=tracking, out=out, formats=formats)
     return report
 
 
 def write_reports(
-    names: Sequence[str], workspace: Workspace, tracking: Tracking, out: Path | None = None
+    names: Sequence[str], workspace: Workspace, *, tracking: Tracking, out: Path | None = None
 ) -> tuple[list[Report], Path | None]:
     """Write a report of each sweep to a folder of its own in `out`; for several also one page over all.
 
     Returns the reports, and the path of that page where there is one.
     """
     if len(names) == 1:
-        return [write_report(names[0], workspace, tracking, out)], None
-    written = [_write(name, workspace, tracking, out / name if out else None, analysis.FORMATS) for name in names]
+        return [write_report(names[0], workspace, tracking=tracking, out=out)], None
+    written = [
+        _write(name, workspace, tracking=tracking, out=out / name if out else None, formats=analysis.FORMATS)
+        for name in names
+    ]
     if out is None:
         return [report for report, _ in written], None
     page = out / PAGE
@@ -115,12 +119,12 @@ def write_reports(
 
 
 def _write(
-    name: str, workspace: Workspace, tracking: Tracking, out: Path | None, formats: Sequence[str]
+    name: str, workspace: Workspace, *, tracking: Tracking, out: Path | None, formats: Sequence[str]
 ) -> tuple[Report, analysis.Chapter]:
     parent, spec = find_sweep(tracking, name), spec_of_sweep(tracking, name)
     folder = out or workspace.sweep(name) / "report"
-    findings = analysis.findings_of(read_trials(tracking, workspace, name).table, spec.limit)
-    chapter = _chapter(parent, spec, tracking, findings)
+    findings = analysis.findings_of(read_trials(tracking, workspace, name=name).table, spec.limit)
+    chapter = _chapter(parent, spec, tracking=tracking, findings=findings)
     try:
         (folder / "figures").mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -145,7 +149,7 @@ def _write(
     return Report(findings, folder, files), chapter
 
 
-def _chapter(parent: Run, spec: SweepSpec, tracking: Tracking, findings: analysis.Findings) -> analysis.Chapter:
+def _chapter(parent: Run, spec: SweepSpec, *, tracking: Tracking, findings: analysis.Findings) -> analysis.Chapter:
     name = spec.name
     has_students = len(findings.frontier) > 0
     runs = f"{tracking.store.ui_address}/#/experiments/{parent.info.experiment_id}/runs/{{run_id}}"
@@ -153,8 +157,8 @@ def _chapter(parent: Run, spec: SweepSpec, tracking: Tracking, findings: analysi
     return analysis.Chapter(
         findings=findings,
         name=name,
-        samples=sample_strips(tracking, spec, findings) if has_students else (),
-        interpolations=interpolation_strips(tracking, spec, findings) if has_students else (),
+        samples=sample_strips(tracking, spec, findings=findings) if has_students else (),
+        interpolations=interpolation_strips(tracking, spec, findings=findings) if has_students else (),
         importances=importances(spec, findings.table),
         specification=yaml.safe_dump(spec.model_dump(mode="json", exclude_defaults=True), sort_keys=False, width=100),
         versions=dict(sorted(versions.items())),

@@ -69,7 +69,7 @@ class RunCache:
         return same and self.table["run_id"].equals(other.table["run_id"])
 
 
-def source_of(store: str, parent_run_id: str, shared: Mapping[str, Any]) -> str:
+def source_of(store: str, parent_run_id: str, *, shared: Mapping[str, Any]) -> str:
     """Returns all that rows are made from beside the runs. Rows of another source are not those of the sweep as it is.
 
     `store` is its address, which may hold a password and is kept as its SHA-256. `shared` is what all rows have in

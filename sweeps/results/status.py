@@ -128,15 +128,15 @@ class SweepStatus:
         return table
 
 
-def sweep_status(tracking: Tracking, workspace: Workspace, name: str) -> SweepStatus:
+def sweep_status(tracking: Tracking, workspace: Workspace, *, name: str) -> SweepStatus:
     """Returns where the sweep called `name` stands. Raises SweepError when there is none."""
     parent = find_sweep(tracking, name)
     folder = workspace.sweep(name)
     driver = current_driver(folder) or driver_elsewhere(parent)
     # The journals first: what is delivered in between is then read twice rather than not at all.
     pending = journaled_records(MountedTrials(folder / "trials"), undelivered=True)
-    stored = read_trials(tracking, workspace, name)
-    table = with_newer_rows(stored.table, table_of(name, parent.data.tags, pending.items()))
+    stored = read_trials(tracking, workspace, name=name)
+    table = with_newer_rows(stored.table, table_of(name, parent.data.tags, records=pending.items()))
     running = {**stored.running, **pending}
     counts: dict[str, dict[str, int]] = {}
     for row in table.select(["phase", "state"]).to_pylist():

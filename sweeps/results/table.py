@@ -23,13 +23,13 @@ def sweep_table(tracking: Tracking, name: str) -> pa.Table:
     Raises SweepError. `reading.read_trials` gives the same in a fraction of the time.
     """
     parent = find_sweep(tracking, name)
-    return table_of(name, parent.data.tags, stored_records(tracking, parent.info.run_id).items())
+    return table_of(name, parent.data.tags, records=stored_records(tracking, parent.info.run_id).items())
 
 
-def table_of(name: str, shared_tags: Mapping[str, str], records: Iterable[tuple[str, Record]]) -> pa.Table:
+def table_of(name: str, shared_tags: Mapping[str, str], *, records: Iterable[tuple[str, Record]]) -> pa.Table:
     """Returns the table of a sweep's records by identity, with what all rows share from the parent's tags."""
     shared = shared_columns(name, shared_tags)
-    rows = [row for key, record in records if (row := row_of(shared, key, record))]
+    rows = [row for key, record in records if (row := row_of(shared, key, record=record))]
     rows.sort(key=lambda row: int(row["trial"]))
     return trial_table(rows)
 
@@ -40,7 +40,7 @@ def shared_columns(name: str, tags: Mapping[str, str]) -> dict[str, Any]:
     return {"sweep": name, **shared}
 
 
-def row_of(shared: Mapping[str, Any], key: str, record: Record) -> dict[str, Any] | None:
+def row_of(shared: Mapping[str, Any], key: str, *, record: Record) -> dict[str, Any] | None:
     """Returns the row of the trial with the identity `key`; None for a run that is just begun and has no costs yet."""
     return {**shared, **_row(key, record)} if record.metrics.keys() >= COSTS_OF_A_STUDENT else None
 

@@ -8,7 +8,7 @@ from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from enum import Enum
-from typing import Any
+from typing import Any, Protocol
 
 from analysis import Phase
 from sweeps.trial.request import Job
@@ -21,7 +21,10 @@ class Nothing(Enum):
     LEFT = "left"
 
 
-OnPhase = Callable[[str, str, int, int], None]
+class OnPhase(Protocol):
+    """OnPhase hears that a phase of a sweep is laid out, with `done` of its `total` trials finished already."""
+
+    def __call__(self, sweep: str, name: str, *, total: int, done: int) -> None: ...
 
 
 class JobQueue(ABC):
@@ -53,7 +56,7 @@ class JobQueue(ABC):
 class ListQueue(JobQueue):
     """A ListQueue has jobs that are known from the start."""
 
-    def __init__(self, sweep: str, jobs: Iterable[Job], done: int) -> None:
+    def __init__(self, sweep: str, jobs: Iterable[Job], *, done: int) -> None:
         self.sweep, self.done, self._jobs = sweep, done, deque(jobs)
         self.total = done + len(self._jobs)
 
@@ -71,7 +74,7 @@ class PhaseQueue(JobQueue):
     """
 
     def __init__(
-        self, sweep: str, phases: Sequence[Phase], lay_out: Callable[[Phase], JobQueue], on_phase: OnPhase
+        self, sweep: str, phases: Sequence[Phase], *, lay_out: Callable[[Phase], JobQueue], on_phase: OnPhase
     ) -> None:
         self.sweep = sweep
         self._phases, self._lay_out, self._on_phase = deque(phases), lay_out, on_phase
@@ -95,7 +98,7 @@ class PhaseQueue(JobQueue):
             if self._queue is None:
                 phase = self._phases.popleft()
                 self._queue = self._lay_out(phase)
-                self._on_phase(self.sweep, phase, self._queue.total, self._queue.done)
+                self._on_phase(self.sweep, phase, total=self._queue.total, done=self._queue.done)
             job = self._queue.next()
             if isinstance(job, Job):
                 self._running += 1

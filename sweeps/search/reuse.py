@@ -21,7 +21,7 @@ from sweeps.trial.request import Job
 class Reuse:
     """A Reuse has what other sweeps on the same teacher and protocol have completed, and takes it over."""
 
-    def __init__(self, records: Mapping[str, Record], trials: TrialStorage, sweep: str, delivery: Delivery) -> None:
+    def __init__(self, records: Mapping[str, Record], trials: TrialStorage, *, sweep: str, delivery: Delivery) -> None:
         self._records, self._trials, self._sweep, self._delivery = dict(records), trials, sweep, delivery
 
     @classmethod
@@ -30,7 +30,7 @@ class Reuse:
     ) -> "Reuse":
         """Returns all completed trials that have the tags `shared` and are not this sweep's own."""
         runs = tracking.completed(shared, beyond=delivery.parent_run_id)
-        return cls({run.data.tags[TRIAL_KEY]: record_of(run) for run in runs}, trials, sweep, delivery)
+        return cls({run.data.tags[TRIAL_KEY]: record_of(run) for run in runs}, trials, sweep=sweep, delivery=delivery)
 
     def __contains__(self, key: str) -> bool:
         return key in self._records

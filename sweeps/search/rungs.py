@@ -19,7 +19,7 @@ from sweeps.spec.sweep import SweepSpec
 Minimised = tuple[float, float]  # (cost, quality), the smaller the better
 
 
-def goes_on(result: Minimised, others: Sequence[Minimised], rule: PruningSpec) -> bool:
+def goes_on(result: Minimised, others: Sequence[Minimised], *, rule: PruningSpec) -> bool:
     """Returns whether a trial with `result` at a rung continues, given what `others` reached there.
 
     It does if no other dominates it, or if fewer than 1/eta of all, itself among them, have a better non-dominated
@@ -39,7 +39,7 @@ class Rungs:
     NaN and infinities are no results: a trial that has one is not stopped, and is compared with no other.
     """
 
-    def __init__(self, rule: PruningSpec, rungs_kimg: Sequence[float], objectives: Sequence[str]) -> None:
+    def __init__(self, rule: PruningSpec, rungs_kimg: Sequence[float], *, objectives: Sequence[str]) -> None:
         self._rule, self._rungs_kimg, self._names = rule, sorted(rungs_kimg), objectives
         self._signs = [1.0 if OBJECTIVES[name] == "minimize" else -1.0 for name in objectives]
         self._results: list[dict[str, Minimised]] = [{} for _ in self._rungs_kimg]  # rung -> trial -> result
@@ -51,9 +51,9 @@ class Rungs:
         if rule is None:
             return None
         judging = [kimg for kimg in spec.evaluation.rungs_kimg if rule.grace * budget_kimg <= kimg < budget_kimg]
-        return cls(rule, judging, spec.search.objectives)
+        return cls(rule, judging, objectives=spec.search.objectives)
 
-    def learn(self, key: str, kimg: float, metrics: Mapping[str, Any]) -> bool:
+    def learn(self, key: str, kimg: float, *, metrics: Mapping[str, Any]) -> bool:
         """Note what the trial `key` reached at `kimg`. Returns whether it continues."""
         rung, found = self._rung(kimg), finite_objectives(metrics, self._names)
         if rung is None or found is None:
@@ -62,9 +62,9 @@ class Rungs:
         # A result that is reported again after a restart stays as it was judged.
         rung.setdefault(key, result)
         others = [other for name, other in rung.items() if name != key]
-        return goes_on(result, others, self._rule)
+        return goes_on(result, others, rule=self._rule)
 
-    def recall(self, key: str, kimg: float, objectives: Objectives) -> None:
+    def recall(self, key: str, kimg: float, *, objectives: Objectives) -> None:
         """Note what the trial `key` reached at `kimg` before, when it was judged."""
         rung = self._rung(kimg)
         if rung is not None:

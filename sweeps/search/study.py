@@ -34,7 +34,7 @@ def has_study(spec: SweepSpec, storage: optuna.storages.BaseStorage) -> bool:
     return spec.name in optuna.get_all_study_names(storage)
 
 
-def open_study(spec: SweepSpec, storage: optuna.storages.BaseStorage, ledger: Ledger | None = None) -> optuna.Study:
+def open_study(spec: SweepSpec, storage: optuna.storages.BaseStorage, *, ledger: Ledger | None = None) -> optuna.Study:
     """Returns the sweep's study, made ready for another run: whatever was asked and has no result is in line again.
 
     An adaptive study is told what the ledger knows and it does not. In a new study the spec's points, or the whole
@@ -55,7 +55,7 @@ def open_study(spec: SweepSpec, storage: optuna.storages.BaseStorage, ledger: Le
         study.set_metric_names(list(spec.search.objectives))
     is_new = not study.get_trials(deepcopy=False)
     if not spec.search.reproducible:
-        again = _to_ask_again(study, spec.domains(), ledger)
+        again = _to_ask_again(study, spec.domains(), ledger=ledger)
         # What has begun is finished before anything new begins: points that are already in line stand behind it.
         waiting = study.get_trials(deepcopy=False, states=(TrialState.WAITING,)) if again else []
         for trial in waiting:
@@ -65,7 +65,7 @@ def open_study(spec: SweepSpec, storage: optuna.storages.BaseStorage, ledger: Le
     for orphan in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
         study.tell(orphan.number, state=TrialState.FAIL)  # it is in line again by now
     if ledger and spec.search.is_adaptive:
-        study.add_trials(_untold(study, spec.domains(), ledger))
+        study.add_trials(_untold(study, spec.domains(), ledger=ledger))
     if is_new:
         for params in first_points(spec):
             study.enqueue_trial(params)
@@ -77,7 +77,7 @@ GENERATION = "NSGAIISampler:generation"
 FIRST_GENERATION = {GENERATION: 0}
 
 
-def _to_ask_again(study: optuna.Study, domains: Mapping[str, AnyDomain], ledger: Ledger | None) -> list[Params]:
+def _to_ask_again(study: optuna.Study, domains: Mapping[str, AnyDomain], *, ledger: Ledger | None) -> list[Params]:
     """Returns the points that were asked and have no result.
 
     Their trials were cut off or failed, or their runs were deleted.
@@ -99,7 +99,7 @@ def _fixed_params(trial: optuna.trial.FrozenTrial) -> dict[str, Any]:
     return dict(trial.system_attrs.get("fixed_params", {}))
 
 
-def _untold(study: optuna.Study, domains: Mapping[str, AnyDomain], ledger: Ledger) -> list[optuna.trial.FrozenTrial]:
+def _untold(study: optuna.Study, domains: Mapping[str, AnyDomain], *, ledger: Ledger) -> list[optuna.trial.FrozenTrial]:
     """Returns the search's settled trials that the study lacks: those of another sweep, or of a study that was lost."""
     spaces = distributions(domains)
     told = {frozen(trial.params) for trial in study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))}

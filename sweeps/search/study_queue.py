@@ -119,13 +119,13 @@ class StudyQueue(JobQueue):
                     self._study.tell(trial, state=TrialState.PRUNED)
                 elif request.key in self._keys or request.key in self._told:
                     self._tell(trial, self._told.get(request.key))
-                elif asked := self._take(trial, request, point):
+                elif asked := self._take(trial, request, point=point):
                     return asked
         if self._has_room():
             self.remark = f"search: {len(self._told | self._running)} of {self.total} trials, its space has no more"
         return None
 
-    def _take(self, trial: optuna.Trial, request: TrialRequest, point: Point) -> _Asked | None:
+    def _take(self, trial: optuna.Trial, request: TrialRequest, *, point: Point) -> _Asked | None:
         """Make a job of a new point. Returns None where its result was known and another is asked."""
         self._keys.add(request.key)
         known = self._ledger.get(request.key)

@@ -43,7 +43,7 @@ class _Step:
 
 
 def lay_foundation_on_cluster(
-    spec: SweepSpec, workspace: Workspace, display: Display, data_root: DataRoot, need: TrialNeed
+    spec: SweepSpec, workspace: Workspace, *, display: Display, data_root: DataRoot, need: TrialNeed
 ) -> Foundation:
     """Lay the foundation as `lay_foundation` does, on some node that has what a trial needs, and return it.
 
@@ -52,26 +52,20 @@ def lay_foundation_on_cluster(
     """
 
     def lay(group: PlacementGroup) -> Foundation:
-        return _follow(_begin(group, spec, workspace, data_root, need), display)
+        task = ray.remote(_lay).options(num_returns="streaming", **options_in(group, need))
+        stream: Any = task.remote(spec.model_dump_json(), _Place(workspace, data_root))
+        return _follow(iter(stream), display)
 
-    return run_reserved(need, "make the models", display, lay)
-
-
-def _begin(
-    group: PlacementGroup, spec: SweepSpec, workspace: Workspace, data_root: DataRoot, need: TrialNeed
-) -> Iterator[Any]:
-    task = ray.remote(_lay).options(num_returns="streaming", **options_in(group, need))
-    stream: Any = task.remote(spec.model_dump_json(), workspace, data_root)
-    return iter(stream)
+    return run_reserved(need, "make the models", display=display, work=lay)
 
 
 def _follow(stream: Iterator[Any], display: Display) -> Foundation:
     """Show what the node says, and return the foundation; the materials come after it."""
     with ExitStack() as steps:
-        return _follow_steps(stream, display, steps)
+        return _follow_steps(stream, display, steps=steps)
 
 
-def _follow_steps(stream: Iterator[Any], display: Display, steps: ExitStack) -> Foundation:
+def _follow_steps(stream: Iterator[Any], display: Display, *, steps: ExitStack) -> Foundation:
     update: Update
     for reference in stream:
         event = ray.get(reference)
@@ -91,17 +85,26 @@ def _follow_steps(stream: Iterator[Any], display: Display, steps: ExitStack) -> 
     raise AssertionError("the foundation is the last but one")
 
 
-def _lay(spec_json: str, workspace: Workspace, data_root: DataRoot) -> Iterator[object]:
+@dataclass(frozen=True)
+class _Place:
+    """A _Place is where a node keeps files and finds data."""
+
+    workspace: Workspace
+    data_root: DataRoot
+
+
+def _lay(spec_json: str, place: _Place) -> Iterator[object]:
     """Yields, on the node, what happens, then the foundation, then its materials."""
     spec = SweepSpec.model_validate_json(spec_json)
     events: queue.Queue[object] = queue.Queue()
+    workspace = place.workspace
     tracking = Tracking(workspace.store)  # which keeps what it downloads as long as it lives
     outcome: list[Foundation | BaseException] = []
 
     def lay() -> None:
         try:
             own = Workspace(writable(workspace.root), workspace.tracking_uri)
-            outcome.append(lay_foundation(spec, Workshop(own, tracking, data_root, _Events(events))))
+            outcome.append(lay_foundation(spec, Workshop(own, tracking, place.data_root, _Events(events))))
         except BaseException as error:
             outcome.append(error)
         finally:

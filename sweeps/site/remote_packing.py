@@ -1,7 +1,7 @@
 """This module measures how many trials share a GPU, on a node of the cluster, with that GPU's part of the cores."""
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import ray
 from ray.util.placement_group import PlacementGroup
@@ -11,7 +11,7 @@ from sweeps.display import Display
 from sweeps.errors import SweepError
 from sweeps.models.materials import MaterialSource
 from sweeps.planning.packing import Load, Packing
-from sweeps.planning.packing_measurement import measure_packing
+from sweeps.planning.packing_measurement import TIMED_S, measure_packing
 from sweeps.site.reservation import options_in, run_reserved
 
 ACCELERATOR = "accelerator_type:"  # before a GPU's name, among the resources of its node
@@ -26,7 +26,7 @@ def gpus_on_cluster(need: TrialNeed, display: Display) -> tuple[str, int]:
 
     if any(need.fits(node) for node in alive_nodes()):
         return gpus_of(alive_nodes(), need)
-    return run_reserved(need, "see which GPU it has", display, look)
+    return run_reserved(need, "see which GPU it has", display=display, work=look)
 
 
 def gpus_of(nodes: Sequence[Node], need: TrialNeed) -> tuple[str, int]:
@@ -48,23 +48,31 @@ def gpus_of(nodes: Sequence[Node], need: TrialNeed) -> tuple[str, int]:
 
 
 def measure_on_cluster(
-    load: Load, materials: MaterialSource, need: TrialNeed, display: Display, timed_s: float | None = None
+    load: Load, materials: MaterialSource, *, need: TrialNeed, display: Display, timed_s: float = TIMED_S
 ) -> Packing:
     """Measure as `measure_packing` does, on some node where `need` is reserved.
 
     As many cores are reserved as the most trials there may be need.
     """
     whole = replace(need, cpus=float(load.most * load.threads))
-    more = () if timed_s is None else (timed_s,)
 
     def measure(group: PlacementGroup) -> Packing:
         task = ray.remote(_measure).options(**options_in(group, whole))
-        packing: Packing = ray.get(task.remote(load, materials, *more))
+        packing: Packing = ray.get(task.remote(_Task(load, materials, timed_s)))
         return packing
 
-    return run_reserved(whole, "measure how many trials share a GPU", display, measure)
+    return run_reserved(whole, "measure how many trials share a GPU", display=display, work=measure)
 
 
-def _measure(load: Load, materials: MaterialSource, *timed_s: float) -> Packing:
-    with materials.extractor_path() as extractor:
-        return measure_packing(load, extractor, lambda count, said: None, *timed_s)
+@dataclass(frozen=True)
+class _Task:
+    """A _Task is what the node is asked to measure."""
+
+    load: Load
+    materials: MaterialSource
+    timed_s: float
+
+
+def _measure(task: _Task) -> Packing:
+    with task.materials.extractor_path() as extractor:
+        return measure_packing(task.load, extractor, heard=lambda count, said: None, timed_s=task.timed_s)

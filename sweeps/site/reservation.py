@@ -18,7 +18,9 @@ SILENCE_S = 10.0
 Result = TypeVar("Result")
 
 
-def run_reserved(need: TrialNeed, purpose: str, display: Display, work: Callable[[PlacementGroup], Result]) -> Result:
+def run_reserved(
+    need: TrialNeed, purpose: str, *, display: Display, work: Callable[[PlacementGroup], Result]
+) -> Result:
     """Do `work` where `need` is reserved, on another node if one is lost. `purpose` is in words: "make the models".
 
     Raises a person's mistakes as they are, and SweepError where node after node is lost.

@@ -128,7 +128,7 @@ def _preflight(specs: Sequence[SweepSpec], *, address: str, token_file: Path | N
     for spec in specs:
         if not spec.cluster.grows:
             require_schedulable(nodes, need_of(spec))
-        require_shared_storage(spec, len(nodes), spec.cluster.grows)
+        require_shared_storage(spec, len(nodes), grows=spec.cluster.grows)
 
 
 def require_public(tracking_uri: str) -> None:

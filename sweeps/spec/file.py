@@ -71,7 +71,7 @@ def load_specs(source: str | Path, overrides: dict[str, Any] | None = None) -> t
     name, text = _read(source)
     data, lines = _parse(name, text)
     for path, value in (overrides or {}).items():
-        _replace(data, path, value)
+        _replace(data, path, value=value)
     specs, mistakes = [], list(datasets_mistakes(data, lines))
     for label, member in () if mistakes else members(data):
         try:
@@ -121,7 +121,7 @@ def _parse(name: str, text: str) -> tuple[dict[str, Any], dict[Location, int]]:
         node = yaml.compose(text, Loader=_Loader)
         if not isinstance(node, yaml.MappingNode):
             raise SpecError(name, ["A sweep is a mapping of keys to values. Start from a preset."])
-        lines = dict(_walk(node, (), mistakes))
+        lines = dict(_walk(node, (), mistakes=mistakes))
         data: dict[str, Any] = {} if mistakes else _Loader("").construct_document(node)
     except SpecError:
         raise
@@ -134,7 +134,7 @@ def _parse(name: str, text: str) -> tuple[dict[str, Any], dict[Location, int]]:
     return data, lines
 
 
-def _walk(node: yaml.Node, location: Location, mistakes: list[str]) -> Iterator[tuple[Location, int]]:
+def _walk(node: yaml.Node, location: Location, *, mistakes: list[str]) -> Iterator[tuple[Location, int]]:
     """Yields every location with its line, and collects duplicate keys and what JSON could not hold."""
     yield location, node.start_mark.line + 1
     if len(location) > MAX_DEPTH:
@@ -144,7 +144,7 @@ def _walk(node: yaml.Node, location: Location, mistakes: list[str]) -> Iterator[
         mistakes.append(f"line {node.start_mark.line + 1}: values are plain YAML, got the tag {node.tag}. Remove it.")
     if isinstance(node, yaml.SequenceNode):
         for index, child in enumerate(node.value):
-            yield from _walk(child, (*location, index), mistakes)
+            yield from _walk(child, (*location, index), mistakes=mistakes)
     elif isinstance(node, yaml.MappingNode):
         seen: dict[str, int] = {}
         for key, child in node.value:
@@ -158,10 +158,10 @@ def _walk(node: yaml.Node, location: Location, mistakes: list[str]) -> Iterator[
                     f"line {line}: {path} is given once, got it again after line {seen[key.value]}. Remove one."
                 )
             seen[key.value] = line
-            yield from _walk(child, (*location, key.value), mistakes)
+            yield from _walk(child, (*location, key.value), mistakes=mistakes)
 
 
-def _replace(data: dict[str, Any], path: str, value: Any) -> None:
+def _replace(data: dict[str, Any], path: str, *, value: Any) -> None:
     *parents, last = path.split(".")
     for parent in parents:
         data = data.setdefault(parent, {})

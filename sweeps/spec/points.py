@@ -34,7 +34,7 @@ def sampled_points(spec: SweepSpec) -> list[dict[str, Value]]:
 def architecture_at(spec: SweepSpec, point: Mapping[str, Value]) -> GeneratorConfig:
     """Returns the student at a point of the space."""
     block: Any = point.get("block", "dcgan")
-    return spec.student_architecture(int(point["width"]), int(point["depth"]), block)
+    return spec.student_architecture(int(point["width"]), int(point["depth"]), block=block)
 
 
 def largest_student(spec: SweepSpec) -> tuple[GeneratorConfig, DistillationConfig]:

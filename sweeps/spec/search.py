@@ -124,7 +124,7 @@ class SearchSpec(Config):
     def _is_complete(self) -> "SearchSpec":
         domains = self.space.domains()
         for number, point in enumerate(self.points, start=1):
-            _require_inside(domains, point.values, number)
+            _require_inside(domains, point.values, number=number)
         if self.sampler == "grid" and any(isinstance(domain, FloatDomain) for domain in domains.values()):
             raise ValueError("a grid needs int or choice domains; use choice, or a sampler other than grid")
         if self.trials == 0 and not self.is_adaptive:
@@ -136,7 +136,7 @@ class SearchSpec(Config):
         return self
 
 
-def _require_inside(domains: Mapping[str, AnyDomain], values: Mapping[str, Value], number: int) -> None:
+def _require_inside(domains: Mapping[str, AnyDomain], values: Mapping[str, Value], *, number: int) -> None:
     outside = [name for name, domain in domains.items() if name not in values or not domain.holds(values[name])]
     if "block" not in domains and values["block"] != "dcgan":
         outside.append("block, which is not searched,")

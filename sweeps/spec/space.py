@@ -28,7 +28,7 @@ class IntDomain(Config):
 
     @model_validator(mode="after")
     def _is_a_range(self) -> "IntDomain":
-        _require_range(self.low, self.high, self.log)
+        _require_range(self.low, self.high, log=self.log)
         if self.log and self.step != 1:
             raise ValueError("a log range of whole numbers has step 1; leave step out")
         return self
@@ -59,7 +59,7 @@ class FloatDomain(Config):
 
     @model_validator(mode="after")
     def _is_a_range(self) -> "FloatDomain":
-        _require_range(self.low, self.high, self.log)
+        _require_range(self.low, self.high, log=self.log)
         return self
 
     @property
@@ -172,7 +172,7 @@ def point_of(params: Mapping[str, Value], domains: Mapping[str, AnyDomain]) -> d
     return {name: d.value if isinstance(d, FixedDomain) else params[name] for name, d in domains.items()}
 
 
-def _require_range(low: Number, high: Number, log: bool) -> None:
+def _require_range(low: Number, high: Number, *, log: bool) -> None:
     if low > high:
         raise ValueError(f"low is at most high, got low {low} and high {high}; swap them")
     if log and low <= 0:

@@ -238,7 +238,7 @@ class SweepSpec(Config):
         """Returns the trained teacher's generator."""
         return self.student_architecture(self.trained_teacher.width, self.trained_teacher.depth)
 
-    def student_architecture(self, width: int, depth: int, block: BlockName = "dcgan") -> GeneratorConfig:
+    def student_architecture(self, width: int, depth: int, *, block: BlockName = "dcgan") -> GeneratorConfig:
         """Returns a generator with the teacher's latent size for the data set's images."""
         image_channels, image_size = self.dataset.image_shape
         return GeneratorConfig.model_validate(

@@ -69,7 +69,7 @@ class TrialLog:
     It continues the record of an earlier try that was cut off, and records nothing twice.
     """
 
-    def __init__(self, job: Job, context: TrialContext, delivery: Delivery, fused: int = 1) -> None:
+    def __init__(self, job: Job, context: TrialContext, *, delivery: Delivery, fused: int = 1) -> None:
         self._fused, self._spent_s = fused, 0.0  # how many trials share the time, and this one's share so far
         self._job, self._context, self._delivery = job, context, delivery
         self.folder = context.trials.folder(job.request.key)
@@ -116,10 +116,10 @@ class TrialLog:
         self.folder.keep()
 
     def close(
-        self, state: TrialState, error: str | None, kimg: float, metrics: Mapping[str, float] | None = None
+        self, state: TrialState, error: str | None, *, kimg: float, metrics: Mapping[str, float] | None = None
     ) -> None:
         """Record that the trial ended."""
-        self._tell(closing(state, error, kimg, {**(metrics or {}), "wall_s": self.elapsed_s}))
+        self._tell(closing(state, error, kimg=kimg, metrics={**(metrics or {}), "wall_s": self.elapsed_s}))
 
     def _tell(self, event: Event) -> None:
         if event.kind != "opened":
@@ -197,13 +197,13 @@ def close_running(trials: TrialStorage, state: TrialState) -> None:
     for folder in trials.folders():
         record = folder.record()
         if record and record.state == TrialState.RUNNING:
-            event = closing(state, None, record.metrics.get("kimg", 0.0))
+            event = closing(state, None, kimg=record.metrics.get("kimg", 0.0))
             # A worker that is still alive finds by this tag that another speaks for the trial.
             folder.append(replace(event, tags={**event.tags, WORKER: _worker()}))
 
 
 def closing(
-    state: TrialState, error: str | None, kimg: float = 0.0, metrics: Mapping[str, float] | None = None
+    state: TrialState, error: str | None, *, kimg: float = 0.0, metrics: Mapping[str, float] | None = None
 ) -> Event:
     """Returns the event that ends a trial."""
     return Event("closed", kimg, metrics or {}, tags={STATE: str(state), **({ERROR: error[:500]} if error else {})})

@@ -62,7 +62,10 @@ def run_trial(jobs: Sequence[Job], context: TrialContext) -> None:
     torch.set_num_threads(jobs[0].request.threads)
     context.trials.require_here()
     shared = _shared(context)
-    trials = [_Trial(job, context, shared, TrialLog(job, context, delivery_of(context), len(jobs))) for job in jobs]
+    trials = [
+        _Trial(job, context, shared=shared, log=TrialLog(job, context, delivery=delivery_of(context), fused=len(jobs)))
+        for job in jobs
+    ]
     missing = [trial for trial in trials if not trial.is_finished()]
     for trial in missing:
         trial.begin()
@@ -139,7 +142,7 @@ def _tell(trials: Sequence["_Trial"]) -> None:
 class _Trial:
     """A _Trial is a job under way: its record, and where it stands."""
 
-    def __init__(self, job: Job, context: TrialContext, shared: _Shared, log: TrialLog) -> None:
+    def __init__(self, job: Job, context: TrialContext, *, shared: _Shared, log: TrialLog) -> None:
         self.request, self._context, self.shared, self.log = job.request, context, shared, log
         self._costs = costs_of(job.request.architecture)
         self.outcome: dict[str, Any] = outcome(TrialState.RUNNING, self._costs)
@@ -194,7 +197,7 @@ class _Trial:
         if self.request.distillation:
             found |= agreement(progress.generator, self.shared.materials.agreement).as_dict()
         self._keep(progress, metrics)
-        self._end(TrialState.COMPLETED, None, metrics, found)
+        self._end(TrialState.COMPLETED, None, metrics=metrics, found=found)
 
     def save(self, progress: Progress) -> None:
         """Keep the training as it stands, to continue from it."""
@@ -212,7 +215,7 @@ class _Trial:
         self.outcome = outcome(state, {**self._costs, "kimg": self.request.kimg})
         if not isinstance(error, TakenOverError):
             with contextlib.suppress(TakenOverError):
-                self.log.close(state, text, self.request.kimg)
+                self.log.close(state, text, kimg=self.request.kimg)
 
     def _keep(self, progress: Progress, metrics: Metrics) -> None:
         request, context, folder = self.request, self._context, self.log.folder
@@ -238,10 +241,11 @@ class _Trial:
         self,
         state: TrialState,
         error: str | None,
+        *,
         metrics: Metrics | None = None,
         found: Mapping[str, float] | None = None,
     ) -> None:
-        self.log.close(state, error, self.request.kimg, found)
+        self.log.close(state, error, kimg=self.request.kimg, metrics=found)
         measured = metrics.as_dict() if metrics else {}
         self.outcome = outcome(state, {**self._costs, **measured, "kimg": self.request.kimg})
 

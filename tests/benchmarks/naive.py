@@ -70,7 +70,7 @@ def ours(spec: sweeps.SweepSpec, data_dir: Path) -> tuple[float, dict[int, float
     tracking = Tracking(workspace.store)
     foundation = lay_foundation(spec, Workshop(workspace, tracking, data_root, display))
     sweep = open_sweep(
-        spec, workspace, tracking=tracking, display=display, site=ThisMachine(workspace, data_root, WORKERS)
+        spec, workspace, tracking=tracking, display=display, site=ThisMachine(workspace, data_root, num_cpus=WORKERS)
     )
     seconds = engine_s(sweep, run_trial)
     fids = {int(e.point["width"]): e.objectives[1] for e in sweep.read_again().ledger.values() if e.objectives}

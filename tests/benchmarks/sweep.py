@@ -72,7 +72,7 @@ def measure(trials: int, kimg: float, cores: int, data_dir: Path) -> dict[str, A
     foundation = lay_foundation(spec, Workshop(workspace, tracking, data_root, display))
     before = bare_total_s(spec, foundation, 1)
     sweep = open_sweep(
-        spec, workspace, tracking=tracking, display=display, site=ThisMachine(workspace, data_root, cores)
+        spec, workspace, tracking=tracking, display=display, site=ThisMachine(workspace, data_root, num_cpus=cores)
     )
     wall = engine_s(sweep, run_trial, cores)
     bare = [before, bare_total_s(spec, foundation, 1)]

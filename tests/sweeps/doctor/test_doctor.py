@@ -198,7 +198,7 @@ def _register_teacher(spec: sweeps.SweepSpec, workspace: Workspace) -> None:
         tempfile.TemporaryDirectory() as name,
     ):
         save_generator(Path(name), Generator(architecture), card)
-        tracking.registry.register(identity.model, run_id, Path(name), {IDENTITY: identity.digest})
+        tracking.registry.register(identity.model, run_id, folder=Path(name), tags={IDENTITY: identity.digest})
 
 
 @dataclass(frozen=True)

@@ -131,7 +131,7 @@ def test_what_is_taken_over_is_in_the_store_before_the_first_trial(data_dir: Pat
         workspace,
         tracking=tracking,
         display=QuietDisplay(),
-        site=ThisMachine(workspace, default_data_root(), 1),
+        site=ThisMachine(workspace, default_data_root(), num_cpus=1),
     )
     phases = Phases(sweep)
     phases.queue("search")
