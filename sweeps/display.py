@@ -1,4 +1,4 @@
-"""Telling a person how far the work is: bars on a terminal, plain lines in a log, or nothing."""
+"""This module tells a person how far the work is: by bars on a terminal, by plain lines in a log, or not at all."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -23,40 +23,40 @@ Refresh = Callable[[], None]
 
 
 class View(Protocol):
-    """Something that changes, as tables and as one line. `stages` counts how many it has begun."""
+    """A View is something that changes, shown as tables or as one line. `stages` counts the stages it has begun."""
 
     @property
     def stages(self) -> int: ...
 
     def render(self) -> RenderableType:
-        """For a terminal."""
+        """Returns the view for a terminal."""
 
     def line(self) -> str:
-        """For a log."""
+        """Returns the view as a line of a log."""
 
 
 class Display(Protocol):
-    """Where progress is shown."""
+    """A Display is where progress is shown."""
 
     def step(self, name: str, total: float) -> AbstractContextManager[Update]:
-        """Show a piece of work from begin to end: `with display.step("teacher", 320) as update:`."""
+        """Show a piece of work from beginning to end: `with display.step("teacher", 320) as update:`."""
 
     def watch(self, view: View) -> AbstractContextManager[Refresh]:
         """Show `view` for the length of a `with` block; call what it gives whenever the view has changed."""
 
     def say(self, message: str) -> None:
-        """One line of text."""
+        """Show one line of text."""
 
 
 def display_for(console: Console, *, quiet: bool = False) -> Display:
-    """Bars when `console` is a terminal, plain lines when it is not, nothing when `quiet`."""
+    """Returns bars when `console` is a terminal, plain lines when it is not, and a silent display when `quiet`."""
     if quiet:
         return QuietDisplay()
     return BarDisplay(console) if console.is_terminal else LineDisplay(console)
 
 
 class QuietDisplay:
-    """Shows nothing. The default of every function, so that a notebook stays clean."""
+    """A QuietDisplay shows nothing. It is the default of every function, so that a notebook stays clean."""
 
     @contextmanager
     def step(self, name: str, total: float) -> Iterator[Update]:
@@ -71,7 +71,7 @@ class QuietDisplay:
 
 
 class BarDisplay:
-    """One bar per piece of work, with elapsed and remaining time."""
+    """A BarDisplay shows one bar per piece of work, with elapsed and remaining time."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
@@ -98,14 +98,14 @@ class BarDisplay:
     @contextmanager
     def watch(self, view: View) -> Iterator[Refresh]:
         with Live(console=self._console, get_renderable=view.render, refresh_per_second=2):
-            yield lambda: None  # it looks by itself
+            yield lambda: None  # the live display refreshes itself
 
     def say(self, message: str) -> None:
         self._console.print(message, highlight=False)
 
 
 class LineDisplay:
-    """A line at the begin, one every 15 seconds or so, and one at the end."""
+    """A LineDisplay prints a line at the beginning, one every 15 seconds or so, and one at the end."""
 
     def __init__(self, console: Console) -> None:
         self._console = console

@@ -1,4 +1,4 @@
-"""Environment variables for a while: Ray, Tune and MLflow take some of their settings from there alone."""
+"""This module sets environment variables for a while: Ray, Tune and MLflow take some settings from there alone."""
 
 import os
 from collections.abc import Iterator, Mapping
@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 @contextmanager
 def environment(values: Mapping[str, str]) -> Iterator[None]:
-    """Set environment variables, and put them back."""
+    """Set environment variables for the length of a `with` block, then put back what was there."""
     before = {name: os.environ.get(name) for name in values}
     os.environ.update(values)
     try:

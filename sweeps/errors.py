@@ -1,4 +1,4 @@
-"""Errors that a person can act on.
+"""This module has the errors that a person can act on.
 
 ValueError
 └── SweepError         rule, value, remedy
@@ -14,7 +14,7 @@ from typing import Any, Protocol, runtime_checkable
 
 @runtime_checkable
 class Explained(Protocol):
-    """The shape of every error for a person, of whichever package: the rule, the value that breaks it, the remedy."""
+    """Explained is the shape of every error for a person: the rule, the value that breaks it, the remedy."""
 
     rule: str
     value: str
@@ -22,7 +22,7 @@ class Explained(Protocol):
 
 
 class SweepError(ValueError):
-    """A mistake in what was asked for: the rule it breaks, the value given, and what to do."""
+    """A SweepError is a mistake in what was asked for: the rule it breaks, the value given, and what to do."""
 
     rule: str
     value: str
@@ -43,7 +43,7 @@ def _restored(kind: type[SweepError], message: str) -> SweepError:
 
 
 class SpecError(SweepError):
-    """A sweep specification breaks its rules. The message has one line for each of the `mistakes`."""
+    """A SpecError says that a specification breaks rules. Its message has one line for each of the `mistakes`."""
 
     mistakes: tuple[str, ...]
 
@@ -78,5 +78,5 @@ WANT_OF_MEMORY = (
 
 
 def tells_of_memory(text: str) -> bool:
-    """Whether an error's text is one of those that want of memory has: not all who ask for it have a type for that."""
+    """Returns whether an error's text says that memory was lacking: not every library has an error type for that."""
     return any(words in text for words in WANT_OF_MEMORY)

@@ -1,10 +1,13 @@
-"""What the exit codes of `ganlimit` mean, for scripts and schedulers. docs/command-line.md says what to do on each."""
+"""This module says what the exit codes of `ganlimit` mean to scripts and schedulers.
+
+docs/command-line.md says what to do on each.
+"""
 
 from enum import IntEnum
 
 
 class ExitCode(IntEnum):
-    """How a command ended. Scripts rely on the numbers: they are only ever added."""
+    """An ExitCode says how a command ended. Scripts rely on the numbers: they are only ever added."""
 
     SUCCESS = 0
     FAILURE = 1  # something is wrong with what was looked at, or a submitted sweep ended without a code of its own

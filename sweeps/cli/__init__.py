@@ -1,4 +1,4 @@
-"""The command line."""
+"""This room is the command line: it gives every function a command."""
 
 from sweeps.cli.app import main
 

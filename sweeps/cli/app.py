@@ -1,4 +1,4 @@
-"""The command line: thin words over the functions of this package, all of its commands in one table.
+"""This module is the command line: thin words over the functions of this package, all of its commands in one table.
 
 Heavy imports happen inside the commands, so that `--help` and mistakes answer at once.
 """
@@ -28,7 +28,7 @@ Command = Callable[..., None]
 
 @dataclass(frozen=True)
 class Group:
-    """Commands with a word in common, in the order in which the help lists them."""
+    """A Group is commands with a word in common, in the order in which the help lists them."""
 
     help: str
     commands: Mapping[str, Command]
@@ -98,7 +98,7 @@ app = _typer_app()
 
 
 def main() -> None:
-    """Entry point: what a person can mend is one message on stderr; the exit code is one of `ExitCode`."""
+    """Run the command. What a person can mend is one message on stderr; the exit code is one of `ExitCode`."""
     try:
         with Ending() as ending:
             app(standalone_mode=True, obj=ending)
@@ -118,7 +118,7 @@ def main() -> None:
 
 
 def _is_full_disk(error: BaseException | None) -> bool:
-    """Whether a full disk is the error, or what it came of; SQLite and Ray Tune have errors of their own for it."""
+    """Returns whether a full disk is the error, or its cause; SQLite and Ray Tune have errors of their own for it."""
     while error is not None:
         if isinstance(error, OSError) and error.errno in {errno.ENOSPC, errno.EDQUOT}:
             return True

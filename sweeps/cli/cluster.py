@@ -1,4 +1,4 @@
-"""`ganlimit cluster`: several machines that share the trials of a sweep."""
+"""This module is `ganlimit cluster`: several machines that share the trials of a sweep."""
 
 import os
 from dataclasses import asdict
@@ -63,6 +63,7 @@ def cluster_up(
         str, typer.Option("--host", help="This machine's address, at which the others find it.")
     ] = "127.0.0.1",
     port: Annotated[int, typer.Option("--port", help="Port of Ray's head, for joining.")] = 6379,
+    *,
     dashboard_port: Annotated[
         int, typer.Option("--dashboard-port", help="Port of Ray's dashboard, for submitting.")
     ] = 8265,
@@ -98,6 +99,7 @@ def cluster_join(
             "--host", help="This machine's address. Default: the one on the way to the head.", show_default=False
         ),
     ] = None,
+    *,
     token_file: TokenFile = None,
     num_cpus: Cpus = None,
     num_gpus: Gpus = None,
@@ -124,10 +126,11 @@ def cluster_status(
         ),
     ] = None,
     token_file: TokenFile = None,
+    *,
     data_dir: DataDir = None,
     as_json: Json = False,
 ) -> None:
-    """The machines of a cluster, what is free on them, and what runs."""
+    """Show the machines of a cluster, what is free on them, and what runs."""
     from cluster import ClusterError, cluster_overview, node_folder, read_state
 
     state = read_state(node_folder(folder_of(data_dir)))
@@ -188,7 +191,7 @@ def _explain(state: "NodeState", data_dir: Path | None) -> None:
 
 
 def _short(path: str) -> str:
-    """A path from here, where that is shorter."""
+    """Returns a path from here, where that is shorter."""
     relative = os.path.relpath(path)
     return relative if len(relative) < len(path) else path
 

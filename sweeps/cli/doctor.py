@@ -1,4 +1,4 @@
-"""`ganlimit doctor`: each thing that was looked at in a line, and what to do where it is not as it should be."""
+"""This module is `ganlimit doctor`: a line for each thing that was checked, and what to do where it is wrong."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated
@@ -33,6 +33,7 @@ def doctor(
         ),
     ] = None,
     token_file: TokenFile = None,
+    *,
     tracking_uri: TrackingUri = None,
     storage: Storage = None,
     inception_weights: Inception = None,
@@ -81,7 +82,7 @@ def _print(checks: Sequence["Check"]) -> None:
 
 
 def _print_nodes(checks: Sequence["Check"]) -> None:
-    """A column for each of a few nodes; then, and of many nodes alone, a line for each thing that is wrong."""
+    """Print a column for each of a few nodes; then, and of many nodes alone, a line for each thing that is wrong."""
     nodes = list(dict.fromkeys(check.subject for check in checks))
     wrong = [check for check in checks if not check.is_fine]
     if len(nodes) <= MOST_COLUMNS:
@@ -94,7 +95,7 @@ def _print_nodes(checks: Sequence["Check"]) -> None:
 
 
 def line(check: "Check") -> str:
-    """A check in one line: tick or cross, what was found, and the remedy."""
+    """Returns a check in one line: tick or cross, what was found, and the remedy."""
     found = f"{_mark(check)} {check.name}: {check.found}"
     return found if check.remedy is None else f"{found}. {check.remedy}"
 

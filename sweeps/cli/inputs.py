@@ -1,4 +1,4 @@
-"""What options amount to: values that the functions of the package take, of which each knows its defaults."""
+"""This module turns options into values that the functions of the package take, each of which knows its defaults."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
 
 def outside_files(root: Path | None, *, no_download: bool, inception_weights: Path | None = None) -> "DataRoot":
-    """What the options --data-root, --no-download and --inception-weights name."""
+    """Returns what the options --data-root, --no-download and --inception-weights name."""
     from gan import DataRoot, default_data_root
 
     folder = root.expanduser().resolve() if root else default_data_root().root
@@ -19,20 +19,20 @@ def outside_files(root: Path | None, *, no_download: bool, inception_weights: Pa
 def overrides(
     *, seed: int | None = None, name: str | None = None, trials: int | None = None, storage: str | None = None
 ) -> dict[str, object]:
-    """What options replace in a spec, by dotted path."""
+    """Returns what options replace in a spec, by dotted path."""
     given = {"seed": seed, "name": name, "search.trials": trials, "cluster.storage": storage}
     return {path: value for path, value in given.items() if value is not None}
 
 
 def folder_of(data_dir: Path | None) -> Path:
-    """The data directory that the option names, or the default one."""
+    """Returns the data directory that the option names, or the default one."""
     from sweeps.ledger.data_dir import default_data_dir
 
     return data_dir or default_data_dir()
 
 
 def existing(data_dir: Path | None, tracking_uri: str | None) -> "Workspace":
-    """The workspace of an existing data directory, or of one whose runs are on a tracking server."""
+    """Returns the workspace of an existing data directory, or of one whose runs are on a tracking server."""
     from sweeps.ledger.workspace import Workspace
 
     return Workspace.existing(folder_of(data_dir), tracking_uri)

@@ -1,4 +1,4 @@
-"""The options of the command line that several commands share."""
+"""This module has the options of the command line that several commands share."""
 
 from enum import StrEnum
 from pathlib import Path
@@ -8,7 +8,7 @@ import typer
 
 
 class PaperForm(StrEnum):
-    """How `ganlimit paper` prints."""
+    """A PaperForm says how `ganlimit paper` prints."""
 
     TERMINAL = "terminal"
     MARKDOWN = "markdown"

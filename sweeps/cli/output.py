@@ -1,4 +1,4 @@
-"""What the commands print: for people on one of two consoles, for scripts as JSON."""
+"""This module prints what the commands say: for people on one of two consoles, for scripts as JSON."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -9,7 +9,7 @@ from rich.console import Console, RenderableType
 
 
 class Shown(Protocol):
-    """What has a form for scripts, and one that it prints for people."""
+    """A Shown has a form for scripts, and one that it prints for people."""
 
     def as_dict(self) -> Mapping[str, object]: ...
 
@@ -17,7 +17,7 @@ class Shown(Protocol):
 
 
 class Rendered(Protocol):
-    """What has a form for scripts, and one for people that a terminal shows wherever it likes."""
+    """A Rendered has a form for scripts, and one for people that a terminal shows wherever it likes."""
 
     def as_dict(self) -> Mapping[str, object]: ...
 
@@ -25,12 +25,12 @@ class Rendered(Protocol):
 
 
 def console() -> Console:
-    """Standard output."""
+    """Returns the console of standard output."""
     return Console()
 
 
 def stderr() -> Console:
-    """Standard error: progress and mistakes."""
+    """Returns the console of standard error: progress and mistakes."""
     return Console(stderr=True)
 
 
@@ -40,17 +40,17 @@ def say(text: str) -> None:
 
 
 def remark(text: str) -> None:
-    """As `say`, on standard error."""
+    """Print lines as `say` does, on standard error."""
     stderr().print(text, highlight=False, markup=False, soft_wrap=True)
 
 
 def print_json(value: object) -> None:
-    """JSON on standard output; NaN is refused, which JSON does not know."""
+    """Print JSON on standard output; NaN is refused, which JSON does not know."""
     typer.echo(json.dumps(value, indent=2, allow_nan=False))
 
 
 def show(found: Sequence[Shown], *, as_json: bool) -> None:
-    """Things that print themselves, one below the other; one of them is one JSON object, several a list."""
+    """Print things that print themselves, one below the other; as JSON one of them is an object, several are a list."""
     if as_json:
         print_json(_one_or_all([each.as_dict() for each in found]))
     else:
@@ -59,7 +59,7 @@ def show(found: Sequence[Shown], *, as_json: bool) -> None:
 
 
 def print_each(found: Sequence[Rendered], *, as_json: bool) -> None:
-    """As `show`, of things that are rendered, with an empty line between them."""
+    """Print things that are rendered as `show` does, with an empty line between them."""
     if as_json:
         print_json(_one_or_all([each.as_dict() for each in found]))
     else:

@@ -1,4 +1,4 @@
-"""`ganlimit sweep submit` and `logs`, and what `status` and `stop` say of a sweep on a cluster."""
+"""This module is `ganlimit sweep submit` and `logs`, and what `status` and `stop` say of a sweep on a cluster."""
 
 import time
 from collections.abc import Sequence
@@ -36,7 +36,7 @@ Address = Annotated[str, typer.Option("--address", metavar="URL", help="The clus
 
 @dataclass(frozen=True)
 class Target:
-    """Where a submitted sweep goes: a cluster's dashboard, a tracking server, and a folder of the driver's node."""
+    """A Target is where a submitted sweep goes: a cluster's dashboard, a tracking server, a folder on its node."""
 
     address: str
     token_file: Path | None = None
@@ -47,6 +47,7 @@ class Target:
 def submit(
     spec: Spec,
     address: Address,
+    *,
     token_file: TokenFile = None,
     tracking_uri: Annotated[
         str | None,
@@ -137,8 +138,8 @@ def hand_over(
         _until_accepted(jobs, job)
 
 
-def logs(name: SweepName, address: Address, token_file: TokenFile = None, follow: Follow = False) -> None:
-    """What the driver of a submitted sweep says."""
+def logs(name: SweepName, address: Address, *, token_file: TokenFile = None, follow: Follow = False) -> None:
+    """Print what the driver of a submitted sweep says."""
     from sweeps.site.submitted import job_of
 
     jobs = jobs_at(address, token_file)
@@ -150,25 +151,25 @@ def logs(name: SweepName, address: Address, token_file: TokenFile = None, follow
 
 
 def given(*, no_download: bool, **options: object) -> list[str]:
-    """Options as words of a command, those that were given, by their names here. Paths are places on the nodes."""
+    """Returns the options that were given as words of a command, by their names here. Paths are places on the nodes."""
     present = {f"--{name.replace('_', '-')}": str(value) for name, value in options.items() if value is not None}
     return [word for pair in present.items() for word in pair] + ["--no-download"] * no_download
 
 
 def is_dashboard(address: str) -> bool:
-    """Whether an address is one to submit to, rather than Ray's own."""
+    """Returns whether an address is one to submit to, rather than Ray's own."""
     return address.startswith(("http://", "https://"))
 
 
 def jobs_at(address: str, token_file: Path | None) -> "Jobs":
-    """The jobs server of a cluster, shown the secret in `token_file` or the environment's."""
+    """Returns the jobs server of a cluster, shown the secret in `token_file` or the environment's."""
     from cluster import Jobs
 
     return Jobs(address, token_file)
 
 
 def show_beginning(jobs: "Jobs", job: "Job", *, lines: int = 5) -> None:
-    """What the driver of a submitted sweep said last, for as long as the sweep has no trial."""
+    """Print what the driver of a submitted sweep said last, for as long as the sweep has no trial."""
     say("No trial has begun. " + ("Its driver said last:" if job.is_over else "Its driver makes the models:"))
     for line in jobs.logs(job).splitlines()[-lines:]:
         say(f"  {line}")

@@ -1,4 +1,4 @@
-"""`ganlimit report`, `paper`, `compare`, `export`, `sample` and `ui`: what sweeps have found, read again."""
+"""This module is `ganlimit report`, `paper`, `compare`, `export`, `sample` and `ui`: it shows what sweeps found."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,6 +16,7 @@ def report(
     out: Annotated[
         Path | None, typer.Option("--out", help="Folder of the report. Default: inside the data directory.")
     ] = None,
+    *,
     data_dir: DataDir = None,
     tracking_uri: TrackingUri = None,
     as_json: Json = False,
@@ -28,7 +29,7 @@ def report(
     workspace = existing(data_dir, tracking_uri)
     tracking = Tracking(workspace.store)
     members = list(dict.fromkeys(member for name in names for member in find_sweeps(tracking, name)))
-    reports, page = write_reports(members, workspace, tracking, out)
+    reports, page = write_reports(members, workspace, tracking=tracking, out=out)
     show(reports, as_json=as_json)
     if page and not as_json:
         say(f"\n  {page} (all of them)")
@@ -39,6 +40,7 @@ def paper(
     form: Annotated[
         PaperForm, typer.Option("--format", help="What to print: a terminal's table, or a file's text.")
     ] = PaperForm.TERMINAL,
+    *,
     out: Annotated[
         Path | None, typer.Option("--out", help="A folder to write paper.md, paper.csv and paper.tex to.")
     ] = None,
@@ -46,12 +48,12 @@ def paper(
     tracking_uri: TrackingUri = None,
     as_json: Json = False,
 ) -> None:
-    """The paper's table of a sweep, and its five questions answered from the measured rows."""
+    """Print the paper's table of a sweep, and answer its five questions from the measured rows."""
     from sweeps.ledger.tracking import Tracking
     from sweeps.results.paper import paper_of
 
     workspace = existing(data_dir, tracking_uri)
-    found = paper_of(Tracking(workspace.store), workspace, name)
+    found = paper_of(Tracking(workspace.store), workspace, name=name)
     files = found.write(out) if out else []
     if as_json:
         print_json(found.as_dict())
@@ -65,6 +67,7 @@ def paper(
 def compare(
     a: Annotated[str, typer.Argument(metavar="A", help="The first sweep's name.")],
     b: Annotated[str, typer.Argument(metavar="B", help="The second sweep's name.")],
+    *,
     cost: Annotated[str, typer.Option("--cost", help="parameters, mac_g or latency_ms.")] = "parameters",
     metric: Annotated[str, typer.Option("--metric", help="fid, kid, inception_score or latent_mse.")] = "fid",
     out: Annotated[
@@ -74,7 +77,7 @@ def compare(
     tracking_uri: TrackingUri = None,
     as_json: Json = False,
 ) -> None:
-    """Two sweeps side by side: whose frontier is better at which sizes, and the difference of what they dominate.
+    """Compare two sweeps: whose frontier is better at which sizes, and the difference of what they dominate.
 
     Sweeps measured under different protocols are compared relative to each one's own teacher.
     """
@@ -82,7 +85,7 @@ def compare(
     from sweeps.results.versus import versus_of
 
     workspace = existing(data_dir, tracking_uri)
-    found = versus_of(Tracking(workspace.store), workspace, a, b, (cost, metric))
+    found = versus_of(Tracking(workspace.store), workspace, a=a, b=b, objectives=(cost, metric))
     files = found.write(out) if out else []
     if as_json:
         print_json(found.as_dict())
@@ -94,6 +97,7 @@ def compare(
 def export(
     names: SweepNames,
     out: Annotated[Path, typer.Option("--out", help="The table to write: .parquet or .csv.")],
+    *,
     data_dir: DataDir = None,
     tracking_uri: TrackingUri = None,
     as_json: Json = False,
@@ -104,7 +108,7 @@ def export(
 
     require_table_suffix(out)
     workspace = existing(data_dir, tracking_uri)
-    show([export_sweeps(Tracking(workspace.store), workspace, names, out)], as_json=as_json)
+    show([export_sweeps(Tracking(workspace.store), workspace, names=names, out=out)], as_json=as_json)
 
 
 def sample(
@@ -116,12 +120,13 @@ def sample(
         ),
     ],
     n: Annotated[int, typer.Option("--n", min=1, max=4096, help="How many images.")] = 64,
+    *,
     out: Annotated[Path, typer.Option("--out", help="The PNG to write.")] = Path("grid.png"),
     seed: Annotated[int, typer.Option("--seed", min=0, help="Seed of the latents.")] = 0,
     data_dir: DataDir = None,
     tracking_uri: TrackingUri = None,
 ) -> None:
-    """Images of a teacher or a student as one PNG."""
+    """Write images of a teacher or a student as one PNG."""
     from sweeps.results.sampling import sample_to_file
 
     card = sample_to_file(artifact, out, count=n, seed=seed, data_dir=data_dir, tracking_uri=tracking_uri)
@@ -131,6 +136,7 @@ def sample(
 def ui(
     data_dir: DataDir = None,
     tracking_uri: TrackingUri = None,
+    *,
     host: Annotated[str, typer.Option("--host", help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option("--port", min=1, max=65535, help="Port to listen on.")] = 5000,
 ) -> None:

@@ -1,4 +1,4 @@
-"""`ganlimit sweep`: where sweeps stand, stopping them, and bringing to the tracking store what it missed."""
+"""This module is the part of `ganlimit sweep` that says where sweeps stand, stops them and delivers what is missing."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -23,15 +23,16 @@ FOLLOW_EVERY_S = 2.0
 def status(
     name: SweepName,
     data_dir: DataDir = None,
+    *,
     tracking_uri: TrackingUri = None,
     address: Dashboard = None,
     token_file: TokenFile = None,
     follow: Follow = False,
     as_json: Json = False,
 ) -> None:
-    """How many trials of a sweep are in which state, what runs now, and its best results so far.
+    """Show how many trials of a sweep are in which state, what runs now, and its best results so far.
 
-    With the address of the cluster to which it was submitted, that of its job as well.
+    With the address of the cluster to which it was submitted, show that of its job as well.
     """
     from sweeps.ledger.data_dir import default_tracking_uri
     from sweeps.ledger.sweeps import find_sweeps, is_known
@@ -54,13 +55,13 @@ def status(
     _require_trials(tracking, name, workspace=workspace)
     names = find_sweeps(tracking, name)
     if follow:
-        _follow(lambda: [sweep_status(tracking, workspace, member) for member in names], as_json=as_json)
+        _follow(lambda: [sweep_status(tracking, workspace, name=member) for member in names], as_json=as_json)
     else:
-        print_each([sweep_status(tracking, workspace, member) for member in names], as_json=as_json)
+        print_each([sweep_status(tracking, workspace, name=member) for member in names], as_json=as_json)
 
 
-def list_sweeps(data_dir: DataDir = None, tracking_uri: TrackingUri = None, as_json: Json = False) -> None:
-    """All sweeps of the data directory, newest first."""
+def list_sweeps(data_dir: DataDir = None, tracking_uri: TrackingUri = None, *, as_json: Json = False) -> None:
+    """List all sweeps of the data directory, newest first."""
     from sweeps.ledger.tags import SWEEP
     from sweeps.ledger.tracking import Tracking
     from sweeps.results.status import sweep_status, sweeps_table
@@ -68,7 +69,7 @@ def list_sweeps(data_dir: DataDir = None, tracking_uri: TrackingUri = None, as_j
     workspace = existing(data_dir, tracking_uri)
     tracking = Tracking(workspace.store)
     names = [run.data.tags[SWEEP] for run in tracking.sweeps()]
-    found = [sweep_status(tracking, workspace, name) for name in names]
+    found = [sweep_status(tracking, workspace, name=name) for name in names]
     if as_json:
         print_json([status.as_dict() for status in found])
     else:
@@ -78,13 +79,14 @@ def list_sweeps(data_dir: DataDir = None, tracking_uri: TrackingUri = None, as_j
 def stop(
     name: SweepName,
     data_dir: DataDir = None,
+    *,
     tracking_uri: TrackingUri = None,
     address: Dashboard = None,
     token_file: TokenFile = None,
 ) -> None:
     """Stop the driver of a sweep as Ctrl-C does; `sweep resume` goes on from there.
 
-    With the address of the cluster to which it was submitted, the driver there.
+    With the address of the cluster to which it was submitted, stop the driver there.
     """
     if address:
         stop_job(jobs_at(address, token_file), name, address=address)
@@ -102,7 +104,7 @@ def stop(
     say(f"Asked {driver} to stop. Go on with: ganlimit sweep resume {name}")
 
 
-def sync(name: SweepName, data_dir: DataDir = None, tracking_uri: TrackingUri = None) -> None:
+def sync(name: SweepName, data_dir: DataDir = None, *, tracking_uri: TrackingUri = None) -> None:
     """Bring to the tracking store what it missed while it was away, and write the report."""
     from sweeps.driver.runner import sync_sweep
     from sweeps.ledger.sweeps import find_sweeps

@@ -1,4 +1,4 @@
-"""`ganlimit sweep`: writing a specification, running it, and going on with it."""
+"""This module is the part of `ganlimit sweep` that writes a specification, runs it, and continues it."""
 
 import signal
 from collections.abc import Sequence
@@ -59,13 +59,14 @@ def schema() -> None:
 def plan(
     spec: Spec,
     trials: Trials = None,
+    *,
     workers: Workers = None,
     data_dir: DataDir = None,
     data_root: Data = None,
     no_download: NoDownload = False,
     as_json: Json = False,
 ) -> None:
-    """What a sweep would do: trials, sizes, memory, disk and hours, measured for a few seconds. Runs nothing."""
+    """Tell what a sweep would do: trials, sizes, memory, disk and hours, measured for a few seconds. Runs nothing."""
     loaded = sweeps.load_specs(spec, overrides(trials=trials))
 
     from sweeps.planning.plan import plan_sweep
@@ -78,6 +79,7 @@ def plan(
 def sweep_run(
     spec: Spec,
     data_dir: DataDir = None,
+    *,
     tracking_uri: TrackingUri = None,
     seed: Seed = None,
     trials: Trials = None,
@@ -111,13 +113,14 @@ def sweep_run(
 def demo(
     data_dir: DataDir = None,
     tracking_uri: TrackingUri = None,
+    *,
     seed: Seed = None,
     trials: Trials = None,
     name: SweepNameOption = None,
     workers: Workers = None,
     quiet: Quiet = False,
 ) -> None:
-    """The whole main job on handwritten digits: `ganlimit sweep run digits`. About 8 minutes."""
+    """Do the whole main job on handwritten digits: `ganlimit sweep run digits`. About 8 minutes."""
     sweep_run(
         "digits",
         data_dir,
@@ -133,6 +136,7 @@ def demo(
 def resume(
     name: SweepName,
     data_dir: DataDir = None,
+    *,
     tracking_uri: TrackingUri = None,
     workers: Workers = None,
     address: Anywhere = None,
@@ -187,6 +191,7 @@ def confirm(
             show_default=False,
         ),
     ] = None,
+    *,
     data_dir: DataDir = None,
     tracking_uri: TrackingUri = None,
     workers: Workers = None,
@@ -201,8 +206,8 @@ def confirm(
 ) -> None:
     """Judge a sweep's limit by fresh seeds, or go on with it.
 
-    A sweep with the phase confirm goes on. Of any other the sweep NAME-confirmed does it: it begins with every finished
-    trial of the same teacher and space, those of other sweeps among them, and searches no further.
+    A sweep with the phase confirm goes on. For any other, the sweep NAME-confirmed does it: it begins with every
+    finished trial of the same teacher and space, those of other sweeps among them, and searches no further.
     """
     from sweeps.driver.confirming import confirmation_of, fresh_results, is_complete
     from sweeps.ledger.sweeps import find_sweeps
@@ -210,7 +215,9 @@ def confirm(
 
     workspace = existing(data_dir, tracking_uri)
     tracking = Tracking(workspace.store)
-    specs = [confirmation_of(tracking, member, seeds).stored_in(storage) for member in find_sweeps(tracking, name)]
+    specs = [
+        confirmation_of(tracking, member, seeds=seeds).stored_in(storage) for member in find_sweeps(tracking, name)
+    ]
     if address and is_dashboard(address):
         options = given(
             seeds=seeds,
@@ -224,7 +231,7 @@ def confirm(
         hand_over(["confirm", name, *options], specs, target=target, as_json=as_json)
         return
     known = [spec.name for spec in specs if tracking.find_sweep(spec.name)]
-    before = {name: fresh_results(sweeps.read_trials(tracking, workspace, name).table) for name in known}
+    before = {name: fresh_results(sweeps.read_trials(tracking, workspace, name=name).table) for name in known}
     root = outside_files(data_root, no_download=no_download, inception_weights=inception_weights)
     reports = _run(
         specs,

@@ -1,4 +1,4 @@
-"""`ganlimit teacher`: training, choosing and looking at teachers."""
+"""This module is `ganlimit teacher`: training, choosing and looking at teachers."""
 
 from typing import Annotated
 
@@ -13,6 +13,7 @@ from sweeps.cli.output import console, print_json, stderr
 def teacher_train(
     spec: Spec,
     data_dir: DataDir = None,
+    *,
     tracking_uri: TrackingUri = None,
     seed: Seed = None,
     again: Annotated[
@@ -43,6 +44,7 @@ def teacher_select(
     width: Annotated[
         list[int] | None, typer.Option("--width", help="A candidate; give it several times.", show_default=False)
     ] = None,
+    *,
     data_dir: DataDir = None,
     tracking_uri: TrackingUri = None,
     seed: Seed = None,
@@ -74,8 +76,8 @@ def teacher_select(
     )
 
 
-def teacher_list(data_dir: DataDir = None, tracking_uri: TrackingUri = None, as_json: Json = False) -> None:
-    """All versions of all teachers."""
+def teacher_list(data_dir: DataDir = None, tracking_uri: TrackingUri = None, *, as_json: Json = False) -> None:
+    """List all versions of all teachers."""
     from sweeps.ledger.tracking import Tracking
     from sweeps.results.teachers import list_teachers, teachers_table
 
@@ -86,11 +88,12 @@ def teacher_list(data_dir: DataDir = None, tracking_uri: TrackingUri = None, as_
 def teacher_show(
     version: Annotated[str, typer.Argument(metavar="TEACHER", help="NAME, its champion, or NAME/VERSION.")],
     data_dir: DataDir = None,
+    *,
     tracking_uri: TrackingUri = None,
 ) -> None:
-    """A teacher's card: architecture, training, metrics, digests. Its weights are checked."""
+    """Show a teacher's card: architecture, training, metrics, digests. Its weights are checked."""
     from sweeps.results.sampling import load_artifact
 
     workspace = existing(data_dir, tracking_uri)
-    _, card = load_artifact(version, workspace.root, workspace.tracking_uri)
+    _, card = load_artifact(version, workspace.root, tracking_uri=workspace.tracking_uri)
     print_json(card.model_dump(mode="json"))

@@ -1,4 +1,4 @@
-"""`ganlimit tracking`: the MLflow server of a team."""
+"""This module is `ganlimit tracking`: the MLflow server of a team."""
 
 import os
 import sys
@@ -60,6 +60,7 @@ AdminPasswordFile = Annotated[
 def tracking_serve(
     host: Host = "127.0.0.1",
     port: Port = 5000,
+    *,
     store_uri: StoreUri = None,
     artifacts: Artifacts = None,
     allowed_hosts: AllowedHosts = None,
@@ -113,7 +114,7 @@ def _hide_passwords(given: dict[str, tuple[str, str | None]]) -> None:
 
 
 def without_options(words: Sequence[str], options: Sequence[str]) -> list[str]:
-    """A command's words without these options and their values."""
+    """Returns a command's words without these options and their values."""
     kept: list[str] = []
     rest = iter(words)
     for word in rest:

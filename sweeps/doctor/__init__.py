@@ -1,1 +1,1 @@
-"""Tells what is right and what is wrong before a sweep begins, on this machine and on a cluster."""
+"""This room tells what is right and what is wrong before a sweep begins, on this machine and on a cluster."""

@@ -1,4 +1,4 @@
-"""`ganlimit doctor`: what a sweep stands on, here or on every node of a cluster, looked at before it runs."""
+"""This module is `ganlimit doctor`: it checks what a sweep stands on, here or on every node of a cluster."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -33,9 +33,10 @@ TRACKING = "tracking server"
 
 @dataclass(frozen=True)
 class Question:
-    """What is to be looked at: this machine, or the cluster at `address`, http://HOST:PORT, HOST:PORT or "auto".
+    """A Question says what is to be checked: this machine, or the cluster at `address`.
 
-    Raises SweepError and ClusterError for an address, a storage or a tracking server that is none.
+    `address` is http://HOST:PORT, HOST:PORT or "auto". Raises SweepError and ClusterError for an address, a storage or
+    a tracking server that is not valid.
     """
 
     data_dir: Path
@@ -61,22 +62,22 @@ class Question:
 
     @property
     def workspace(self) -> Workspace:
-        """The data directory, and where runs are tracked."""
+        """Returns the data directory, and where runs are tracked."""
         return Workspace.at(self.data_dir, self.tracking_uri)
 
     @property
     def by_job(self) -> bool:
-        """Whether the cluster is reached through its jobs server."""
+        """Returns whether the cluster is reached through its jobs server."""
         return self.address is not None and self.address.startswith(("http://", "https://"))
 
     @property
     def shared_storage(self) -> str | None:
-        """The storage that is named, or that of the specification."""
+        """Returns the storage that is named, or that of the specification."""
         return self.storage or next((spec.cluster.storage for spec in self.specs if spec.cluster.storage), None)
 
     @property
     def files(self) -> tuple[Path, ...]:
-        """What the specification and the options name on the nodes."""
+        """Returns the files that the specification and the options name on the nodes."""
         named = [spec.dataset.path for spec in self.specs if spec.dataset.path]
         own = [spec.teacher.path for spec in self.specs if isinstance(spec.teacher, ImportedTeacherSpec)]
         weights = [self.inception_weights] if self.inception_weights else []
@@ -85,7 +86,7 @@ class Question:
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """All that was looked at."""
+    """A Diagnosis has all checks that were made."""
 
     checks: tuple[Check, ...]
 
@@ -94,17 +95,20 @@ class Diagnosis:
         return all(check.is_fine for check in self.checks)
 
     def as_dict(self) -> dict[str, Any]:
-        """For a script."""
+        """Returns the checks for a script."""
         checks = [{**vars(check), "is_fine": check.is_fine} for check in self.checks]
         return {"is_fine": self.is_fine, "checks": checks}
 
 
 def diagnose(question: Question) -> Diagnosis:
-    """Look at this machine, or at the cluster; what cannot be reached is a check that is not fine."""
+    """Check this machine, or the cluster. What cannot be reached is a check that is not fine."""
     token = [token_file_check(HERE, question.token_file)] if question.token_file else []
     if question.address is None:
         own = checks_of_this_machine(
-            question.workspace, question.specs, question.shared_storage, question.inception_weights
+            question.workspace,
+            question.specs,
+            storage=question.shared_storage,
+            inception_weights=question.inception_weights,
         )
         return Diagnosis((*token, *own))
     checks = [packages_check(), *token]
@@ -128,7 +132,7 @@ def _cluster(question: Question, address: str) -> list[Check]:
         inspection, of_driver = inspect(address, probe, token_file=question.token_file)
     except ClusterError as error:
         return [*checks, _refused(error)]
-    checks += [*_places(question, inspection), *_shared(question, inspection, uri)]
+    checks += [*_places(question, inspection), *_shared(question, inspection, uri=uri)]
     checks += [*of_driver, *inspection.checks(probe)]
     if question.specs and uri and uri.startswith("http") and tracking_problem(uri) is None:
         checks += teacher_checks(question.specs, workspace)
@@ -136,7 +140,10 @@ def _cluster(question: Question, address: str) -> list[Check]:
 
 
 def _dashboard(address: str, token_file: Path | None) -> list[Check]:
-    """Whether the jobs server answers, takes the token, and has this machine's version of Ray. Raises ClusterError."""
+    """Returns whether the jobs server answers, takes the token, and has this machine's version of Ray.
+
+    Raises ClusterError.
+    """
     require_reachable(address, token_file)
     overview, own = cluster_overview(address, token_file), version("ray")
     alive = len(overview.alive)
@@ -166,8 +173,8 @@ def _room(spec: SweepSpec, inspection: Inspection) -> Check:
     return Check(DRIVER, name, f"{places} at once of {need}{grows}{sharing}")
 
 
-def _shared(question: Question, inspection: Inspection, uri: str | None) -> Sequence[Check]:
-    """What several nodes must have in common, and a submitted sweep always."""
+def _shared(question: Question, inspection: Inspection, *, uri: str | None) -> Sequence[Check]:
+    """Returns checks of what several nodes must have in common, and a submitted sweep always."""
     checks, nodes = [], len(inspection.nodes)
     if nodes > 1 and question.shared_storage is None:
         remedy = "Give --storage, or cluster.storage in the spec: a path that every node has mounted, or s3://."

@@ -1,4 +1,4 @@
-"""Looking at a cluster from inside, by a small job that says what it saw as one line of JSON.
+"""This module looks at a cluster from inside, by a small job that prints what it saw as one line of JSON.
 
 The job is this module: `python -m sweeps.doctor.inspecting PROBE`. It imports no model and no search, so that it can
 still say which packages are missing.
@@ -30,14 +30,14 @@ from cluster import (
 )
 from sweeps.site.shipped_code import packed_code
 
-ANSWER = "ganlimit-inspection "  # how the line begins
-DRIVER = "cluster"  # the subject of what the driver's node alone looks at
-PATIENCE_S = 240.0  # for the job's start, its look at every node, and the artifacts
+ANSWER = "ganlimit-inspection "  # how the job's line begins
+DRIVER = "cluster"  # the subject of checks that the driver's node alone makes
+PATIENCE_S = 240.0  # how long the job may take to start, to inspect every node, and to try the artifacts
 ENDS_WITHIN_S = 15.0
 
 
 def inspect_directly(address: str, probe: Probe, *, token_file: Path | None) -> tuple[Inspection, list[Check]]:
-    """Look at the cluster at Ray's own `address`, HOST:PORT or "auto", and at the tracking store from this process.
+    """Inspect the cluster at Ray's own `address`, HOST:PORT or "auto", and the tracking store from this process.
 
     Raises ClusterError where it cannot be reached.
     """
@@ -46,7 +46,7 @@ def inspect_directly(address: str, probe: Probe, *, token_file: Path | None) -> 
 
 
 def inspect_by_job(address: str, probe: Probe, *, token_file: Path | None) -> tuple[Inspection, list[Check]]:
-    """Look at the cluster whose jobs server is at `address`, http://HOST:PORT, through a job that is deleted then.
+    """Inspect the cluster whose jobs server is at `address`, http://HOST:PORT, through a job that is then deleted.
 
     Raises ClusterError where the job cannot be run.
     """
@@ -60,11 +60,11 @@ def inspect_by_job(address: str, probe: Probe, *, token_file: Path | None) -> tu
     finally:
         with suppress(ClusterError):
             _forget(jobs, job_id)
-    return _answer(log, job, job_id)
+    return _answer(log, job, job_id=job_id)
 
 
 def main(arguments: Sequence[str]) -> None:
-    """The job: look, and say what was seen."""
+    """Inspect the cluster as the job does, and print what was seen."""
     probe = probe_from_json(arguments[0])
     with ray_session("auto"):
         inspection = inspect_cluster(probe)
@@ -106,7 +106,7 @@ def _forget(jobs: Jobs, job_id: str) -> None:
         jobs.delete(job_id)
 
 
-def _answer(log: str, job: Job, job_id: str) -> tuple[Inspection, list[Check]]:
+def _answer(log: str, job: Job, *, job_id: str) -> tuple[Inspection, list[Check]]:
     lines = [line for line in log.splitlines() if line.startswith(ANSWER)]
     if not lines:
         said = log.strip().splitlines()

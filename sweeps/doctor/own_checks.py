@@ -1,4 +1,4 @@
-"""What is right and wrong with this machine: packages, GPUs, folders, storage and the models of a spec."""
+"""This module checks this machine: packages, GPUs, folders, storage and the models of a spec."""
 
 import importlib.metadata
 import os
@@ -36,9 +36,9 @@ INSTALL = "Run: pip install ganlimit -c constraints.txt"
 
 
 def checks_of_this_machine(
-    workspace: Workspace, specs: Sequence[SweepSpec], storage: str | None, inception_weights: Path | None
+    workspace: Workspace, specs: Sequence[SweepSpec], *, storage: str | None, inception_weights: Path | None
 ) -> list[Check]:
-    """Everything that a sweep on this machine stands on."""
+    """Returns the checks of everything that a sweep on this machine stands on."""
     root = workspace.root
     nearest = next(folder for folder in (root, *root.parents) if folder.exists())
     checks = [
@@ -62,7 +62,7 @@ def checks_of_this_machine(
 
 
 def packages_check() -> Check:
-    """Whether Python and the packages here are those that ganlimit requires."""
+    """Returns whether Python and the packages here are those that ganlimit requires."""
     try:
         about, requirements = importlib.metadata.metadata("ganlimit"), importlib.metadata.requires("ganlimit") or []
     except importlib.metadata.PackageNotFoundError:
@@ -79,7 +79,7 @@ def packages_check() -> Check:
 
 
 def inception_checks(specs: Sequence[SweepSpec], path: Path | None) -> list[Check]:
-    """Inception's weights, where a spec or a path asks for them."""
+    """Returns whether Inception's weights are here, if a spec or a path asks for them."""
     if not path and not any(isinstance(spec.extractor, InceptionSpec) for spec in specs):
         return []
     try:
@@ -91,7 +91,7 @@ def inception_checks(specs: Sequence[SweepSpec], path: Path | None) -> list[Chec
 
 
 def teacher_checks(specs: Sequence[SweepSpec], workspace: Workspace) -> list[Check]:
-    """The teachers of the specs as the registry has them. To be asked where that can be reached."""
+    """Returns what the registry, which must be reachable, has of the specs' teachers."""
     return [_teacher(spec, workspace) for spec in specs]
 
 
@@ -162,11 +162,11 @@ def _teacher(spec: SweepSpec, workspace: Workspace) -> Check:
     try:
         dataset = load_dataset(spec.dataset, replace(default_data_root(), download=False))
     except GanError as error:
-        remedy = error.remedy if spec.dataset.name == "folder" else None  # others are fetched
+        remedy = error.remedy if spec.dataset.name == "folder" else None  # other data sets are downloaded
         return Check(HERE, name, f"not known, as the data set is not here ({error.value})", remedy)
     try:
         tracking = Tracking(workspace.store)
-        version = registered_teacher(spec, dataset, tracking)
+        version = registered_teacher(spec, dataset, tracking=tracking)
         if version is None:
             return _untrained(spec)
         _, card = load_any_generator(tracking.registry.fetch(version))

@@ -1,4 +1,4 @@
-"""Whether runs and artifacts can be kept in a tracking store: by doing it once, and taking it back."""
+"""This module checks whether a tracking store keeps runs and artifacts: it stores one of each, then deletes both."""
 
 import tempfile
 from pathlib import Path
@@ -23,7 +23,7 @@ KEYS = "See the tracking server's log, and where it keeps artifacts: its bucket,
 
 
 def tracking_checks(subject: str, store: TrackingStore) -> list[Check]:
-    """Whether a run and an artifact can be kept there from here, and whether the server's clock is as ours."""
+    """Returns whether a run and an artifact can be kept from here, and whether the server's clock agrees with ours."""
     shown = store.uri.rpartition("@")[2]  # a password stays where it is
     problem = tracking_problem(store.uri)
     if problem:
@@ -40,11 +40,14 @@ def tracking_checks(subject: str, store: TrackingStore) -> list[Check]:
 
 
 def _artifacts(subject: str, tracking: Tracking) -> Check:
-    """A file that goes there and comes back, in a run that is deleted. Raises MlflowException where no run can be."""
+    """Returns whether a file goes there and comes back, in a run that is then deleted.
+
+    Raises MlflowException where no run can be made.
+    """
     with tracking.model_run("ganlimit-doctor", {KIND: "doctor"}) as run_id:
         try:
             came_back = _round_trip(tracking, run_id)
-        except Exception as error:  # of whichever store's library
+        except Exception as error:  # each store's library has its own
             came_back = None
             found = f"they cannot be kept ({_first_line(error)})"
         else:
@@ -54,7 +57,7 @@ def _artifacts(subject: str, tracking: Tracking) -> Check:
 
 
 def _round_trip(tracking: Tracking, run_id: str) -> bool:
-    """Whether a file that the run keeps comes back as it was; it is deleted then."""
+    """Returns whether a file that the run keeps comes back as it was. The file is deleted afterwards."""
     content, uri = run_id.encode(), tracking.store.uri
     with tempfile.TemporaryDirectory(prefix="ganlimit-doctor-") as name:
         source, target = Path(name) / FILE, Path(name) / "back"

@@ -1,1 +1,1 @@
-"""Runs a sweep with Ray Tune, from its phases to its report."""
+"""This room runs a sweep with Ray Tune, from its phases to its report."""

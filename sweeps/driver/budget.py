@@ -1,4 +1,4 @@
-"""What a sweep has spent of its budget."""
+"""This module counts what a sweep has spent of its budget."""
 
 import time
 from dataclasses import dataclass, field
@@ -9,7 +9,7 @@ from sweeps.spec.sweep import HOUR_S, BudgetSpec
 
 @dataclass
 class Spending:
-    """Counts the time of trials, `trial_s` seconds of which were spent before this run of the command.
+    """A Spending counts the time of trials; `trial_s` seconds of it were spent before this run of the command.
 
     GPU-hours count all trials as if they had the part of a GPU that they have now. Before it is known there are none.
     """
@@ -20,7 +20,7 @@ class Spending:
     began: float = field(default_factory=time.monotonic)
 
     def add(self, seconds: float) -> None:
-        """A trial took so long."""
+        """Count a trial that took `seconds`."""
         self.trial_s += seconds
 
     @property
@@ -33,11 +33,11 @@ class Spending:
 
     @property
     def wall_hours(self) -> float:
-        """Of this run of the command."""
+        """Returns the hours since this run of the command began."""
         return (time.monotonic() - self.began) / HOUR_S
 
     def remaining(self) -> str:
-        """What is left of each limit that is set, in words; nothing where none is."""
+        """Returns what is left of each limit that is set, in words; nothing where none is."""
         names = ("wall_hours", "core_hours", "gpu_hours")
         limits = {name: getattr(self.budget, name) for name in names}
         left = {name: limit - getattr(self, name) for name, limit in limits.items() if limit is not None}
@@ -45,12 +45,12 @@ class Spending:
 
     @property
     def is_over(self) -> bool:
-        """Whether one of the limits is reached."""
+        """Returns whether one of the limits is reached."""
         return self.exceeded is not None
 
     @property
     def exceeded(self) -> str | None:
-        """The limit that is reached, in words."""
+        """Returns the limit that is reached, in words; None where none is."""
         for name in ("wall_hours", "core_hours", "gpu_hours"):
             limit, spent = getattr(self.budget, name), getattr(self, name)
             if limit is not None and spent >= limit:

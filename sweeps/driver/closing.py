@@ -1,4 +1,4 @@
-"""The end of a driver's work: the runs of its sweeps are closed, whatever ended it."""
+"""This module is the end of a driver's work: the runs of its sweeps are closed, whatever ended it."""
 
 import contextlib
 from pathlib import Path
@@ -15,10 +15,10 @@ DELIVERY_PATIENCE_S = 20.0  # for a tracking store that is away when the sweep e
 
 
 class ClosedRuns:
-    """Closes the runs of the sweeps that `hold` was told of, at the end of a `with` block.
+    """ClosedRuns closes the runs of the sweeps that `hold` was given, at the end of a `with` block.
 
-    To be left when the workers are gone, so that nothing can write to a trial any more, but for a driver that took
-    over. Afterwards `missing` is of how many trials the tracking store lacks something.
+    Leave the block only when the workers are gone, so that nothing can write to a trial any more, except a driver that
+    took over. Afterwards `missing` is the number of trials of which the tracking store lacks something.
     """
 
     def __init__(self, tracking: Tracking, leases: Leases) -> None:
@@ -27,11 +27,11 @@ class ClosedRuns:
 
     @property
     def sweeps(self) -> list[OpenSweep]:
-        """The sweeps that will be closed."""
+        """Returns the sweeps that will be closed."""
         return list(self._sweeps)
 
     def hold(self, sweep: OpenSweep) -> None:
-        """Take one more sweep, which is this driver's own."""
+        """Take one more sweep, which this driver alone drives."""
         ended_file(sweep.folder).unlink(missing_ok=True)
         self._sweeps.append(sweep)
 

@@ -1,4 +1,4 @@
-"""Judging a sweep's limit by fresh seeds: which sweep does it, and whether anything is missing of it."""
+"""This module finds the sweep that judges another one's limit by fresh seeds, and says whether it is complete."""
 
 import pyarrow as pa
 
@@ -9,13 +9,13 @@ from sweeps.ledger.tracking import Tracking
 from sweeps.spec.sweep import SweepSpec
 
 
-def confirmation_of(tracking: Tracking, name: str, seeds: int | None = None) -> SweepSpec:
-    """The sweep to run, or to go on with, so that the limit of the sweep `name` rests on fresh seeds.
+def confirmation_of(tracking: Tracking, name: str, *, seeds: int | None = None) -> SweepSpec:
+    """Returns the sweep to run, or to continue, so that the limit of the sweep `name` rests on fresh seeds.
 
-    The sweep itself where it has the phase confirm, else NAME-confirmed, which begins with the finished trials of its
-    space. `seeds` for each candidate, by default as many as its specification says; one that has begun with fewer
-    gets the others as well, and one that has more keeps them. Raises SweepError where there is no sweep `name`, or
-    NAME-confirmed would be too long a name.
+    It is the sweep itself where it has the phase confirm, else NAME-confirmed, which begins with the finished trials of
+    its space. There are `seeds` for each candidate, by default as many as its specification says; one that has begun
+    with fewer gets the others as well, and one that has more keeps them. Raises SweepError where there is no sweep
+    `name`, or NAME-confirmed would be too long a name.
     """
     spec = spec_of_sweep(tracking, name)
     if Phase.CONFIRM not in spec.phases:
@@ -28,12 +28,12 @@ def confirmation_of(tracking: Tracking, name: str, seeds: int | None = None) -> 
 
 
 def fresh_results(table: pa.Table) -> frozenset[str]:
-    """The identities of the fresh seeds that are done with."""
+    """Returns the identities of the trials with fresh seeds that are done with."""
     rows = table.select(["phase", "state", "trial_key"]).to_pylist()
     return frozenset(row["trial_key"] for row in rows if row["phase"] == Phase.CONFIRM and row["state"] in SETTLED)
 
 
 def is_complete(table: pa.Table) -> bool:
-    """Whether there are fresh seeds, and all that were begun are done with."""
+    """Returns whether there are trials with fresh seeds, and all that were begun are done with."""
     begun = {row["trial_key"] for row in table.to_pylist() if row["phase"] == Phase.CONFIRM}
     return bool(begun) and begun == fresh_results(table)

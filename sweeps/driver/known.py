@@ -1,4 +1,4 @@
-"""What is known of a sweep's trials at one moment, in the forms in which a driver needs it."""
+"""This module has what is known of a sweep's trials at one moment, in the forms in which a driver needs it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from sweeps.spec.sweep import SweepSpec
 
 @dataclass(frozen=True)
 class Known:
-    """All of it follows from one reading, and is worked out when it is asked for first.
+    """A Known follows from one reading of the trials; each form is worked out when it is first asked for.
 
     `shared` are the tags of the sweep's parent run that all rows repeat.
     """
@@ -27,13 +27,13 @@ class Known:
 
     @cached_property
     def ledger(self) -> Ledger:
-        """The records as far as the search needs them."""
+        """Returns the records as far as the search needs them."""
         return ledger_of(self.trials.records, self.spec.search.objectives)
 
     @cached_property
     def table(self) -> pa.Table:
-        """One row per trial."""
-        return table_of(self.spec.name, self.shared, self.trials.records.items())
+        """Returns one row per trial."""
+        return table_of(self.spec.name, self.shared, records=self.trials.records.items())
 
     def trial_seconds(self) -> float:
         """Returns the wall time of all trials so far."""
@@ -51,5 +51,5 @@ class Known:
             return None
         for key, reached in self.trials.reached.items():
             for kimg, objectives in reached:
-                rungs.recall(key, kimg, objectives)
+                rungs.recall(key, kimg, objectives=objectives)
         return rungs

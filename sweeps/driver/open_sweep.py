@@ -1,4 +1,4 @@
-"""A sweep under way on one data set: what it stands on, and what is known of it."""
+"""This module is a sweep under way on one data set: what it stands on, and what is known of it."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +17,7 @@ from sweeps.trial.log import TrialContext, close_running
 
 @dataclass(frozen=True)
 class SweepBasis:
-    """What a sweep stands on: its specification and models, its parent run, and where its files are."""
+    """A SweepBasis is what a sweep stands on: its specification and models, its parent run, and where its files are."""
 
     spec: SweepSpec
     foundation: Foundation
@@ -45,31 +45,31 @@ class SweepBasis:
 
 
 class OpenSweep:
-    """A sweep whose parent run is open. `known` is what the last reading of its trials gave."""
+    """An OpenSweep has a parent run that is open. `known` is what the last reading of its trials gave."""
 
     def __init__(self, basis: SweepBasis) -> None:
         self.basis, self.spec, self.folder, self.parent_run_id = basis, basis.spec, basis.folder, basis.parent_run_id
         self.context, self.delivery = basis.context(), Delivery(basis.tracking.store, basis.parent_run_id)
         names = basis.spec.search.objectives
-        self._reader = TrialReader(basis.tracking, basis.parent_run_id, basis.trials, names=names)
+        self._reader = TrialReader(basis.tracking, basis.parent_run_id, trials=basis.trials, names=names)
         self._shared = basis.foundation.shared_tags(basis.spec)
         self.known = Known(self.spec, self._shared, self._reader.read())
 
     def read_again(self) -> Known:
-        """Returns what is known now: from the journals and what the store said last, while it is away."""
+        """Returns what is known now; while the store is away, with what it said last."""
         self.known = Known(self.spec, self._shared, self._reader.read_again())
         return self.known
 
     @property
     def teacher_objectives(self) -> Objectives:
-        """The teacher's (parameters, fid)."""
+        """Returns the teacher's (parameters, fid)."""
         foundation = self.basis.foundation
         return float(foundation.teacher.parameters), foundation.teacher_metrics.fid
 
     def close(self, state: TrialState, patience_s: float) -> int:
-        """End whatever still counts as running, and deliver. Returns of how many trials something is undelivered.
+        """End whatever still counts as running, and deliver. Returns how many trials have something undelivered.
 
-        To be called when the workers are gone, so that nothing else writes to a journal.
+        Call it only when the workers are gone, so that nothing else writes to a journal.
         """
         close_running(self.basis.trials, state)
         return self.delivery.deliver_all(self.basis.trials, patience_s)

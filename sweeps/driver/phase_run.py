@@ -1,4 +1,4 @@
-"""Running what is missing of the phases of sweeps that are open, all of them side by side."""
+"""This module runs what is missing of the phases of open sweeps, all of them side by side."""
 
 from collections.abc import Sequence
 
@@ -14,16 +14,21 @@ from sweeps.site.site import Site
 
 
 class PhaseRun:
-    """The phases of some sweeps at one site, with one budget and one view."""
+    """A PhaseRun has the phases of some sweeps at one site, with one budget and one view."""
 
-    def __init__(self, sweeps: Sequence[OpenSweep], site: Site, display: Display) -> None:
+    def __init__(self, sweeps: Sequence[OpenSweep], site: Site, *, display: Display) -> None:
         self._sweeps, self._site, self._display = sweeps, site, display
         spec, spent_s = sweeps[0].spec, sum(sweep.known.trial_seconds() for sweep in sweeps)
         self._spending = Spending(spec.budget, spec.resources, spent_s)
         self._view = _view_of(sweeps, self._spending)
         self._phases = {sweep.spec.name: Phases(sweep) for sweep in sweeps}
         self._queues = [
-            PhaseQueue(sweep.spec.name, sweep.spec.phases, self._phases[sweep.spec.name].queue, self._view.phase)
+            PhaseQueue(
+                sweep.spec.name,
+                sweep.spec.phases,
+                lay_out=self._phases[sweep.spec.name].queue,
+                on_phase=self._view.phase,
+            )
             for sweep in sweeps
         ]
 
@@ -44,7 +49,7 @@ class PhaseRun:
         site, display, contexts = self._site, self._display, [sweep.context for sweep in self._sweeps]
         rungs = {sweep.spec.name: sweep.known.rungs() for sweep in self._sweeps}
         materials = {context.sweep: context.materials for context in contexts}
-        self._spending.resources = site.pack([sweep.spec for sweep in self._sweeps], materials, display)
+        self._spending.resources = site.pack([sweep.spec for sweep in self._sweeps], materials, display=display)
         need, scheduler = site.need(self._spending.resources), RungSurvival(rungs)
         with site.session() as share, display.watch(self._view) as refresh:
             trials = TrialsToRun(contexts, self._queues, need, scheduler, share=share)
@@ -52,9 +57,9 @@ class PhaseRun:
 
 
 def _view_of(sweeps: Sequence[OpenSweep], spending: Spending) -> SweepView:
-    """A view with all students that were finished before."""
+    """Returns a view with all students that were finished before."""
     view = SweepView({sweep.spec.name: sweep.teacher_objectives for sweep in sweeps}, spending)
     for sweep in sweeps:
         for key, objectives in sweep.known.finished_students().items():
-            view.known(sweep.spec.name, key, objectives)
+            view.known(sweep.spec.name, key, objectives=objectives)
     return view

@@ -1,4 +1,4 @@
-"""The phases of a sweep: what each of them runs, given what is known already."""
+"""This module says what each phase of a sweep runs, given what is known already."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -25,9 +25,9 @@ Asked = tuple[dict[str, Value], TrialRequest]  # a point, and the trial that it 
 
 
 class Phases:
-    """Lays out the phases of an open sweep one after the other, each from a reading of its own.
+    """The Phases of an open sweep are laid out one after the other, each from a reading of its own.
 
-    `taken` is with how many trials of other sweeps the search began.
+    `taken` is the number of other sweeps' trials with which the search began.
     """
 
     def __init__(self, sweep: OpenSweep) -> None:
@@ -53,11 +53,11 @@ class Phases:
         return self._listed(known, self._confirmations(known) if phase == Phase.CONFIRM else self._baselines(known))
 
     def _listed(self, known: Known, asked: Iterable[Asked]) -> JobQueue:
-        """What is known before the phase begins; those that another sweep has finished are taken over."""
+        """Returns a queue of jobs known before the phase begins; those that another sweep finished are taken over."""
         asked, ledger, jobs = list(asked), known.ledger, []
         missing = [(point, request) for point, request in asked if not is_settled(ledger, request.key)]
         for number, (point, request) in enumerate(missing, start=next_ordinal(ledger)):
-            job = Job(request=request, trial=ordinal(ledger, request.key, number), point=point)
+            job = Job(request=request, trial=ordinal(ledger, request.key, otherwise=number), point=point)
             if request.key in self._reuse:
                 self._reuse.take(job, self._spec.search.objectives)
             else:
@@ -65,7 +65,7 @@ class Phases:
         return ListQueue(self._spec.name, jobs, done=len(asked) - len(jobs))
 
     def _search(self, known: Known) -> JobQueue:
-        """The study. An adaptive one begins with all that other sweeps know of its space, beyond its own trials.
+        """Returns the study's queue. An adaptive study begins with all that other sweeps know of its space.
 
         A search that has begun is not changed by what others find meanwhile.
         """
@@ -76,7 +76,7 @@ class Phases:
             known = self._sweep.read_again() if self.taken else known
         if spec.search.is_adaptive:
             total += sum(entry.reused for entry in settled_in(known.ledger, Phase.SEARCH))
-        study = open_study(spec, storage, known.ledger)
+        study = open_study(spec, storage, ledger=known.ledger)
         return study_queue(SearchBasis(spec, self._requests.student, study, known.ledger, total, self._reuse))
 
     def _take_what_is_known(self, known: Known) -> None:
@@ -95,7 +95,7 @@ class Phases:
                 self.taken += 1
 
     def _confirmations(self, known: Known) -> Iterable[Asked]:
-        """The candidates with each of the fresh seeds."""
+        """Yields the candidates with each of the fresh seeds."""
         spec = self._spec
         whole = spec.confirm.of == "frontier"
         around = spec.confirm.around
@@ -106,13 +106,13 @@ class Phases:
                 yield point, self._requests.student(point, Phase.CONFIRM)
 
     def _baselines(self, known: Known) -> Iterable[Asked]:
-        """From-scratch twins of the chosen students."""
+        """Yields the from-scratch twins of the chosen students."""
         for twin in scratch_twins(known.table, self._spec):
             yield twin, self._requests.baseline(twin)
 
 
 def scratch_twins(table: pa.Table, spec: SweepSpec) -> list[dict[str, Value]]:
-    """Which architectures and seeds are trained from scratch, each once, as `spec.baseline.of` says."""
+    """Returns which architectures and seeds are trained from scratch, each once, as `spec.baseline.of` says."""
     of = spec.baseline.of
     if of == "none":
         return []

@@ -1,4 +1,4 @@
-"""The crossing from search to domain: a point of a sweep's space as a trial."""
+"""This module makes a trial of a point of a sweep's space: here the search crosses into the domain."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from sweeps.trial.request import TrialRequest
 
 @dataclass(frozen=True)
 class Requests:
-    """What a sweep on its foundation asks of a worker for a point."""
+    """Requests are what a sweep on its foundation asks of a worker for a point."""
 
     spec: SweepSpec
     foundation: Foundation
@@ -31,7 +31,7 @@ class Requests:
         foundation, spec = self.foundation, self.spec
         width, depth = int(point["width"]), int(point["depth"])
         return TrialRequest(
-            architecture=spec.student_architecture(width, depth, point.get("block", "dcgan")),
+            architecture=spec.student_architecture(width, depth, block=point.get("block", "dcgan")),
             seed=int(point.get("seed", spec.student_seeds[0])),
             teacher_digest=foundation.teacher.weights_digest,
             pool_digest=foundation.pool_digest,

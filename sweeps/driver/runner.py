@@ -1,4 +1,4 @@
-"""A sweep from its spec to its result: models, search, baselines, table, report.
+"""This module takes a sweep from its spec to its result: models, search, baselines, table, report.
 
 The same call again is the resume: every step looks first for what is there already.
 """
@@ -34,19 +34,20 @@ from sweeps.ledger.workspace import Workspace
 from sweeps.models.extractors import find_or_make_extractor
 from sweeps.models.mlflow_models import register_students
 from sweeps.models.teachers import Teacher, find_or_make_teacher
+from sweeps.models.workshop import Workshop
 from sweeps.results.report import Report, write_report
 from sweeps.site.site import Site, require_mounted, site_of
 from sweeps.spec.sweep import SweepSpec
 from sweeps.trial.log import close_running
 
 VERSIONED = ("ganlimit", "torch", "torchvision", "torch-fidelity", "ray", "optuna", "mlflow")  # told by the report
-MAY_GROW = ("search.trials", "confirm.seeds")  # of what is there nothing is done again or lost
+MAY_GROW = ("search.trials", "confirm.seeds")  # nothing that is there is done again or lost
 GPU_SHARE = ("resources.gpus_per_trial", "resources.trials_per_gpu")  # how many share a GPU, which no row depends on
 
 
 @dataclass(frozen=True)
 class SweepResult:
-    """What a sweep found. `table` has a row per trial, in all states."""
+    """A SweepResult is what a sweep found. `table` has a row per trial, in all states."""
 
     table: pa.Table
     report: Report
@@ -61,12 +62,13 @@ def train_teacher(
     data_root: DataRoot | None = None,
     again: bool = False,
 ) -> Teacher:
-    """The spec's teacher, found in the registry or trained (always trained when `again`)."""
+    """Returns the spec's teacher, found in the registry or trained (always trained when `again`)."""
     workspace, display = Workspace.open(data_dir or default_data_dir(), tracking_uri), display or QuietDisplay()
     data_root = data_root or default_data_root()
     tracking, dataset = Tracking(workspace.store), load_dataset(spec.dataset, data_root)
-    extractor = find_or_make_extractor(spec, dataset, workspace, tracking, data_root, display)
-    return find_or_make_teacher(spec, dataset, extractor, tracking, display, again)
+    workshop = Workshop(workspace, tracking, data_root, display)
+    extractor = find_or_make_extractor(spec, dataset, workshop=workshop)
+    return find_or_make_teacher(spec, dataset, extractor=extractor, workshop=workshop, again=again)
 
 
 def run_sweep(
@@ -80,13 +82,13 @@ def run_sweep(
     address: str | None = None,
     token_file: Path | None = None,
 ) -> SweepResult:
-    """Run the sweep, or go on with it, and write its report.
+    """Run the sweep, or continue it, and write its report.
 
-    `workers` is the number of trials at once (as many as there are cores by default); it changes the
-    speed and, for an adaptive sampler, which points are asked, but never the row of a trial. With the `address` of
-    a Ray cluster (host:port or "auto") the trials run there, without one on this machine; `token_file` has the
-    cluster's secret, and `tracking_uri` is where runs go. Without them the environment's are taken, as Ray and MLflow
-    do. Raises SweepError and its kin for what a person must mend, before any trial starts.
+    `workers` is the number of trials at once (as many as there are cores by default); it changes the speed and, for an
+    adaptive sampler, which points are asked, but never the row of a trial. With the `address` of a Ray cluster
+    (host:port or "auto") the trials run there, without one on this machine; `token_file` has the cluster's secret, and
+    `tracking_uri` is where runs go. Without them the environment's are taken, as Ray and MLflow do. Raises SweepError
+    and its kin for what a person must mend, before any trial starts.
     """
     (result,) = run_sweeps(
         [spec],
@@ -112,10 +114,10 @@ def run_sweeps(
     address: str | None = None,
     token_file: Path | None = None,
 ) -> list[SweepResult]:
-    """Run several sweeps at once, as `run_sweep` does one: each has its own study and teacher.
+    """Run several sweeps at once, each as `run_sweep` does: each has its own study and teacher.
 
-    Whichever has the fewest trials running gets the next free place. They have one budget and equal
-    resources, those of the first.
+    The sweep with the fewest trials running gets the next free place. They have one budget and equal resources, those
+    of the first.
     """
     if address is not None:
         require_mounted(specs[0])
@@ -131,9 +133,9 @@ def run_sweeps(
         known = {spec.name: parent for spec in specs if (parent := tracking.find_sweep(spec.name))}
         for spec in specs:
             _refuse_other_spec(known.get(spec.name), spec)
-        if workspace.tracking_uri is not None:  # which a driver with another data directory may use as well
+        if workspace.tracking_uri is not None:  # a driver with another data directory may use the same server
             for name, parent in known.items():
-                leases.hold(Lease(tracking, parent.info.run_id, name))
+                leases.hold(Lease(tracking, parent.info.run_id, name=name))
         # The runs are closed when nobody works at the site any more; reports need no part of a cluster.
         at_site = site_of(
             specs,
@@ -150,17 +152,17 @@ def run_sweeps(
                     display.say(f"{spec.name}:")
                 sweep = open_sweep(spec, workspace, tracking=tracking, display=display, site=site)
                 if workspace.tracking_uri is not None and spec.name not in known:
-                    leases.hold(Lease(tracking, sweep.parent_run_id, spec.name))
+                    leases.hold(Lease(tracking, sweep.parent_run_id, name=spec.name))
                 closing.hold(sweep)
-            PhaseRun(closing.sweeps, site, display).run()
+            PhaseRun(closing.sweeps, site, display=display).run()
         if closing.missing:
             raise UndeliveredError(specs[0].group or specs[0].name, closing.missing)
-        reports = [_finish(spec.name, workspace, tracking) for spec in specs]
+        reports = [_finish(spec.name, workspace, tracking=tracking) for spec in specs]
     return [SweepResult(report.table, report) for report in reports]
 
 
 def sync_sweep(name: str, workspace: Workspace) -> tuple[int, Report]:
-    """Bring to the tracking store what it missed while it was away. Returns of how many trials, and the report.
+    """Bring to the tracking store what it missed while it was away. Returns for how many trials, and the report.
 
     Raises SweepError when there is no such sweep, a driver runs it now, or the store is still away.
     """
@@ -170,8 +172,8 @@ def sync_sweep(name: str, workspace: Workspace) -> tuple[int, Report]:
     trials = trials_of(name, storage) if storage else MountedTrials(folder / "trials")
     with sole_driver(folder, name), Leases(QuietDisplay()) as leases:
         if workspace.tracking_uri is not None:
-            leases.hold(Lease(tracking, parent_run_id, name))
-        close_running(trials, TrialState.LOST)  # of a driver that was killed
+            leases.hold(Lease(tracking, parent_run_id, name=name))
+        close_running(trials, TrialState.LOST)  # left by a driver that was killed
         count = len(undelivered(trials))
         if remaining := Delivery(tracking.store, parent_run_id).deliver_all(trials):
             raise UndeliveredError(name, remaining)
@@ -179,20 +181,24 @@ def sync_sweep(name: str, workspace: Workspace) -> tuple[int, Report]:
         if count:
             tracking.close(parent_run_id, state)
         complete = state == SweepState.COMPLETED
-        return count, _finish(name, workspace, tracking) if complete else write_report(name, workspace, tracking)
+        return count, _finish(name, workspace, tracking=tracking) if complete else write_report(
+            name, workspace, tracking=tracking
+        )
 
 
-def _finish(name: str, workspace: Workspace, tracking: Tracking) -> Report:
-    report = write_report(name, workspace, tracking, formats=("png",))  # `ganlimit report` writes those for a paper
-    register_students(name, tracking, report.table, report.frontier, report.limit)
+def _finish(name: str, workspace: Workspace, *, tracking: Tracking) -> Report:
+    report = write_report(
+        name, workspace, tracking=tracking, formats=("png",)
+    )  # `ganlimit report` writes those for a paper
+    register_students(name, tracking, table=report.table, frontier=report.frontier, limit=report.limit)
     return report
 
 
 def open_sweep(spec: SweepSpec, workspace: Workspace, *, tracking: Tracking, display: Display, site: Site) -> OpenSweep:
-    """Lay the sweep's foundation and open its parent run."""
-    foundation = site.foundation(spec, tracking, display)
+    """Lay the sweep's foundation and open its parent run. Returns the open sweep."""
+    foundation = site.foundation(spec, tracking, display=display)
     tags = foundation.shared_tags(spec)
-    _refuse_other_models(tracking, spec.name, tags)
+    _refuse_other_models(tracking, spec.name, tags=tags)
     tags |= {**spec_tags(spec.model_dump_json()), **({GROUP: spec.group} if spec.group else {})}
     tags |= {VERSION + name: version(name) for name in VERSIONED}
     parent_run_id: str = tracking.open_sweep(spec.name, tags).info.run_id
@@ -201,9 +207,10 @@ def open_sweep(spec: SweepSpec, workspace: Workspace, *, tracking: Tracking, dis
 
 
 def _refuse_other_spec(parent: Run | None, spec: SweepSpec) -> None:
-    """A sweep's name stands for one spec; only the numbers of trials and of fresh seeds may grow.
+    """Raises SweepError where a sweep of this name has another spec.
 
-    What no row depends on may change: where trials run and keep their files, and how many share a GPU.
+    Only the numbers of trials and of fresh seeds may grow. What no row depends on may change: where trials run and keep
+    their files, and how many share a GPU.
     """
     if parent is None:
         return
@@ -220,8 +227,8 @@ def _refuse_other_spec(parent: Run | None, spec: SweepSpec) -> None:
         )
 
 
-def _refuse_other_models(tracking: Tracking, name: str, tags: Mapping[str, str]) -> None:
-    """A sweep's rows share one teacher and one protocol, which its parent run states."""
+def _refuse_other_models(tracking: Tracking, name: str, *, tags: Mapping[str, str]) -> None:
+    """Raises SweepError where the sweep's parent run states another teacher or protocol, which all its rows share."""
     parent = tracking.find_sweep(name)
     for column in ("teacher_digest", "protocol_digest"):
         before = parent.data.tags[SHARED_PREFIX + column] if parent else tags[SHARED_PREFIX + column]
@@ -233,9 +240,9 @@ def _refuse_other_models(tracking: Tracking, name: str, tags: Mapping[str, str])
             )
 
 
-def _differences(before: Any, after: Any, path: str = "") -> Iterable[str]:
+def _differences(before: Any, after: Any, *, path: str = "") -> Iterable[str]:
     if isinstance(before, dict) and isinstance(after, dict):
         for key in before.keys() | after.keys():
-            yield from _differences(before.get(key), after.get(key), f"{path}.{key}" if path else key)
+            yield from _differences(before.get(key), after.get(key), path=f"{path}.{key}" if path else key)
     elif before != after:
         yield path

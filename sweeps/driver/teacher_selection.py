@@ -1,4 +1,4 @@
-"""Choosing a teacher: the spec's recipe at several widths, trained as Ray trials and compared."""
+"""This module chooses a teacher: the spec's recipe at several widths, trained as Ray trials and compared."""
 
 import statistics
 import tempfile
@@ -24,6 +24,7 @@ from sweeps.ledger.tracking import Tracking
 from sweeps.ledger.workspace import Workspace
 from sweeps.models.extractors import Extractor, find_or_make_extractor
 from sweeps.models.teachers import find_or_make_teacher
+from sweeps.models.workshop import Workshop
 from sweeps.spec.sweep import SweepSpec
 
 REPEATS = 5  # evaluations at fresh latents, whose spread is a FID's uncertainty
@@ -31,7 +32,7 @@ REPEATS = 5  # evaluations at fresh latents, whose spread is a FID's uncertainty
 
 @dataclass(frozen=True)
 class Selection:
-    """All candidates, the chosen one and those that tied with it; and the files of the comparison."""
+    """A Selection has all candidates, the chosen one, those that tied with it, and the files of the comparison."""
 
     candidates: tuple[analysis.Candidate, ...]
     chosen: analysis.Candidate
@@ -57,8 +58,8 @@ def select_teacher(
 ) -> Selection:
     """Train the teacher at each of `teacher.candidates`, register all and make the best the champion.
 
-    A candidate that the registry has is not trained again. The rule is `analysis.choose_teacher`'s.
-    Raises SweepError where the spec names fewer than two candidates.
+    A candidate that the registry has is not trained again. The rule is `analysis.choose_teacher`'s. Raises SweepError
+    where the spec names fewer than two candidates.
     """
     if len(set(spec.trained_teacher.candidates)) < 2:
         raise SweepError(
@@ -69,19 +70,19 @@ def select_teacher(
     workspace, display = Workspace.open(data_dir or default_data_dir(), tracking_uri), display or QuietDisplay()
     tracking, data_root = Tracking(workspace.store), data_root or default_data_root()
     dataset = load_dataset(spec.dataset, data_root)
-    find_or_make_extractor(spec, dataset, workspace, tracking, data_root, display)
+    find_or_make_extractor(spec, dataset, workshop=Workshop(workspace, tracking, data_root, display))
     context = _Context(spec.model_dump_json(), workspace, data_root)
-    candidates = _train(context, spec, workers, display)
+    candidates = _train(context, spec, workers=workers, display=display)
     chosen, tied = analysis.choose_teacher(candidates)
     model, _, number = chosen.version.partition("/")
     version = tracking.registry.version(model, number)
     assert version is not None, "it was registered just now"
     tracking.registry.crown(version)
-    files = _record(tracking, model, candidates, chosen, workspace.sweep(spec.name))
+    files = _record(tracking, model, candidates=candidates, chosen=chosen, folder=workspace.sweep(spec.name))
     return Selection(tuple(candidates), chosen, tuple(tied), files)
 
 
-def _train(context: _Context, spec: SweepSpec, workers: int | None, display: Display) -> list[analysis.Candidate]:
+def _train(context: _Context, spec: SweepSpec, *, workers: int | None, display: Display) -> list[analysis.Candidate]:
     widths = sorted(set(spec.trained_teacher.candidates))
     cpus, gpus = spec.resources.cpus_per_trial, spec.resources.gpus_before_packing
     trainable = tune.with_resources(
@@ -109,7 +110,7 @@ def _train(context: _Context, spec: SweepSpec, workers: int | None, display: Dis
 
 
 class _Count(tune.Callback):
-    """Counts the finished candidates."""
+    """A _Count counts the finished candidates."""
 
     def __init__(self, update: Any) -> None:
         self._update, self._done = update, 0
@@ -124,13 +125,14 @@ class _Count(tune.Callback):
 
 
 def _candidate(config: dict[str, Any], context: _Context) -> None:
-    """Ray Tune's entry: one width, trained or found, and evaluated."""
+    """Train or find the teacher of one width, and report its evaluation; Ray Tune calls this."""
     spec = SweepSpec.model_validate_json(context.spec)
     spec = spec.model_copy(update={"teacher": spec.trained_teacher.model_copy(update={"width": config["width"]})})
     torch.set_num_threads(spec.resources.cpus_per_trial)
     tracking, dataset = Tracking(context.workspace.store), load_dataset(spec.dataset, context.data_root)
-    extractor = find_or_make_extractor(spec, dataset, context.workspace, tracking, context.data_root)
-    teacher = find_or_make_teacher(spec, dataset, extractor, tracking)
+    workshop = Workshop(context.workspace, tracking, context.data_root)
+    extractor = find_or_make_extractor(spec, dataset, workshop=workshop)
+    teacher = find_or_make_teacher(spec, dataset, extractor=extractor, workshop=workshop)
     candidate = analysis.Candidate(
         version=teacher.version,
         width=config["width"],
@@ -143,28 +145,30 @@ def _candidate(config: dict[str, Any], context: _Context) -> None:
 
 
 def _spread(extractor: Extractor, generator: AnyGenerator) -> float:
-    """The standard deviation of FID over evaluations at fresh latents."""
+    """Returns the standard deviation of FID over evaluations at fresh latents."""
     seed = extractor.protocol.latent_seed
     evaluators = [extractor.evaluator.at_seed(seed_at(seed, "spread", n)) for n in range(REPEATS)]
     return statistics.stdev(evaluator.evaluate(generator).fid for evaluator in evaluators)
 
 
 def _record(
-    tracking: Tracking, model: str, candidates: list[analysis.Candidate], chosen: analysis.Candidate, folder: Path
+    tracking: Tracking, model: str, *, candidates: list[analysis.Candidate], chosen: analysis.Candidate, folder: Path
 ) -> tuple[Path, ...]:
-    """Log the comparison to a run of its own: figure, and FID over width."""
+    """Log the comparison to a run of its own: figure, and FID over width. Returns the files."""
     files = analysis.save_figure(analysis.selection_figure(candidates), folder / "teacher-selection")
     with tracking.model_run(f"{model} selection", {KIND: "selection"}) as run_id:
         tracking.log(run_id, params={"chosen": chosen.version}, tags={CHOSEN: chosen.version})
         for candidate in candidates:
-            tracking.log(run_id, {"fid": candidate.fid, "inception_score": candidate.inception_score}, candidate.width)
+            tracking.log(
+                run_id, {"fid": candidate.fid, "inception_score": candidate.inception_score}, kimg=candidate.width
+            )
         for path in files:
             tracking.client.log_artifact(run_id, str(path))
     return tuple(files)
 
 
 def selection_table(selection: "Selection") -> Table:
-    """The candidates of a teacher's selection, smallest first, with the chosen one marked."""
+    """Returns the candidates of a teacher's selection, smallest first, with the chosen one marked."""
     table = Table(box=None, header_style="bold")
     for heading in ("teacher", "width", "parameters", "FID", "\u00b1", "IS", ""):
         table.add_column(heading, justify="left" if heading in {"teacher", ""} else "right")

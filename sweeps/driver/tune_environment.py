@@ -1,4 +1,4 @@
-"""Ray Tune as we run it: its settings, and what of it is not as a sweep needs it."""
+"""This module is Ray Tune as we run it: its settings, and corrections of what does not suit a sweep."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,7 +16,7 @@ SETTINGS = {"TUNE_DISABLE_SIGINT_HANDLER": "1", "RAY_AIR_NEW_OUTPUT": "0"}
 
 
 class WorkerOutOfMemoryError(RayActorError):
-    """A worker that Ray has ended because its node had no memory left, in the terms of Tune."""
+    """Ray has ended a worker because its node had no memory left; this says so in the terms of Tune."""
 
     def __init__(self, text: str) -> None:
         super().__init__()
@@ -30,7 +30,10 @@ class WorkerOutOfMemoryError(RayActorError):
 
 
 class _Manager(RayActorManager):
-    """Tune's own, which would end with a worker that Ray has ended for want of memory, and the whole sweep with it."""
+    """This is Tune's own manager, except that it survives a worker that Ray has ended for want of memory.
+
+    Tune's would end with that worker, and the whole sweep with it.
+    """
 
     def _actor_task_failed(self, tracked_actor_task: Any, exception: Exception) -> None:
         if isinstance(exception, OutOfMemoryError):
@@ -40,10 +43,10 @@ class _Manager(RayActorManager):
 
 @contextmanager
 def tune_environment(**more: str) -> Iterator[None]:
-    """Ray Tune as we run it, for the length of a `with` block. `more` are further settings of its environment.
+    """Run Ray Tune our way for the length of a `with` block. `more` are further settings of its environment.
 
-    Workers have their credentials from their node. Tune would hand them the driver's AWS keys as well, in their
-    runtime environment, which Ray writes into its logs on every node.
+    Workers have their credentials from their node. Tune would hand them the driver's AWS keys as well, in their runtime
+    environment, which Ray writes into its logs on every node.
     """
     handed_on, manager = class_cache.ENV_VARS_TO_PROPAGATE, tune_controller.RayActorManager  # type: ignore[attr-defined]
     class_cache.ENV_VARS_TO_PROPAGATE = {name for name in handed_on if not name.startswith("AWS_")}

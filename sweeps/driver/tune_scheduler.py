@@ -1,4 +1,4 @@
-"""Ray Tune's view of the rungs at which trials are stopped."""
+"""This module is Ray Tune's view of the rungs at which trials are stopped."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -12,19 +12,22 @@ from sweeps.trial.request import Job
 
 
 class RungSurvival(FIFOScheduler):
-    """Ray Tune's scheduler over the rungs of each sweep, None where it prunes nothing. Only the search is judged."""
+    """RungSurvival is Ray Tune's scheduler over the rungs of each sweep, None for one that prunes nothing.
+
+    Only the search is judged.
+    """
 
     def __init__(self, rungs: Mapping[str, Rungs | None]) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self._rungs = rungs
 
     def on_trial_result(self, tune_controller: object, trial: Trial, result: Mapping[str, Any]) -> str:
-        """STOP or CONTINUE for a trial that reported."""
+        """Returns STOP or CONTINUE for a trial that reported."""
         request = Job.model_validate_json(trial.config["job"]).request
         rungs = self._rungs.get(trial.config["sweep"])
         if rungs is None or result.get("state") != TrialState.RUNNING or request.phase != Phase.SEARCH:
             return str(TrialScheduler.CONTINUE)
-        survives = rungs.learn(request.key, float(result["kimg"]), result)
+        survives = rungs.learn(request.key, float(result["kimg"]), metrics=result)
         return str(TrialScheduler.CONTINUE if survives else TrialScheduler.STOP)
 
     def debug_string(self) -> str:

@@ -1,4 +1,4 @@
-"""Ray Tune's view of the queues that jobs come from."""
+"""This module is Ray Tune's view of the queues that jobs come from."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -13,12 +13,13 @@ from sweeps.trial.request import Job
 
 
 class QueueSearcher(Searcher):
-    """Ray Tune's view of several queues, which together take no more than their `share` of a cluster."""
+    """A QueueSearcher shows Ray Tune several queues, which together take no more than their `share` of a cluster."""
 
     def __init__(
         self,
         queues: Sequence[JobQueue],
         may_start: Callable[[], bool] = lambda: True,
+        *,
         share: Share | None = None,
     ) -> None:
         super().__init__()
@@ -27,7 +28,7 @@ class QueueSearcher(Searcher):
         self._fused: dict[str, dict[str, Any]] = {}  # what fused trials reported last
 
     def suggest(self, trial_id: str) -> Any:
-        """The next trial's configuration; None where one may come later, FINISHED where none will."""
+        """Returns the next trial's configuration; None where one may come later, FINISHED where none will."""
         if not self._may_start():
             return str(Searcher.FINISHED)  # those that run come to their end
         if self._share and not self._share.allows(len(self._running)):
@@ -46,7 +47,7 @@ class QueueSearcher(Searcher):
         return None if waiting else str(Searcher.FINISHED)
 
     def on_trial_result(self, trial_id: str, result: dict[str, Any]) -> None:
-        """Remember how fused trials stand: some may have ended where another one fails later."""
+        """Remember how fused trials stand: some may have ended when another one fails later."""
         if "fused" in result:
             self._fused[trial_id] = result
 
@@ -60,10 +61,10 @@ class QueueSearcher(Searcher):
                 queue.ended(job, {} if error and found.get("state") == TrialState.RUNNING else found)
 
     def save(self, checkpoint_path: str) -> None:
-        """Nothing: study and ledger are the state, and no pickle of it is written or read."""
+        """Do nothing: study and ledger are the state, and no pickle of it is written or read."""
 
     def restore(self, checkpoint_path: str) -> None:
-        """Nothing, as for `save`."""
+        """Do nothing, as for `save`."""
 
     def __getstate__(self) -> dict[str, Any]:
         # Tune pickles its whole configuration at the start, for a restore that is never used here.

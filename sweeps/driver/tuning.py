@@ -1,4 +1,4 @@
-"""Running trials with Ray Tune: as many at once as there are cores, on actors that are reused."""
+"""This module runs trials with Ray Tune: as many at once as there are cores, on actors that are reused."""
 
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
@@ -27,20 +27,20 @@ from sweeps.trial.worker import run_trial
 
 Work = Callable[[Sequence[Job], TrialContext], None]
 
-RETRIES = 2  # of a trial whose worker was lost
+RETRIES = 2  # for a trial whose worker was lost
 
-# Tune lets one trial at a time wait for a worker, and gives it the worker of whichever trial ends meanwhile, so that
-# the one on its way is thrown away: where a trial ends more often than a worker starts, a cluster never fills. With a
-# share no more trials are asked than there are places, and all of them may wait.
+# Tune lets one trial at a time wait for a worker. If another trial ends meanwhile, the waiting one gets that worker,
+# and the worker that was starting for it is thrown away: where trials end more often than workers start, a cluster
+# never fills. With a share no more trials are asked for than there are places, and all of them may wait.
 ALL_AT_ONCE = {"TUNE_MAX_PENDING_TRIALS_PG": "100000"}
 
 
 @dataclass(frozen=True)
 class TrialsToRun:
-    """What the `queues` have, each of them over one of `contexts`, until they have no more or the budget is spent.
+    """These are the trials that the `queues` have, until they have no more or the budget is spent.
 
-    `need` is what each trial occupies, `scheduler` stops them early. `work` is what a worker does with a job, `share`
-    what these trials may take of a cluster that they share with others.
+    Each queue is over one of `contexts`. `need` is what each trial occupies, `scheduler` stops trials early. `work` is
+    what a worker does with a job, `share` what these trials may take of a cluster that they share with others.
     """
 
     contexts: Sequence[TrialContext]
@@ -52,13 +52,13 @@ class TrialsToRun:
 
     @property
     def by_sweep(self) -> dict[str, TrialContext]:
-        """The contexts by the name of their sweep."""
+        """Returns the contexts by the name of their sweep."""
         return {context.sweep: context for context in self.contexts}
 
 
 @dataclass(frozen=True)
 class Watchers:
-    """Who hears of every trial: the view, what draws it anew, and the budget, which says when no more may begin."""
+    """Watchers hear of every trial: the view, what draws it anew, and the budget, which says when no more may begin."""
 
     view: SweepView
     spending: Spending
@@ -75,7 +75,7 @@ def run_trials(trials: TrialsToRun, watchers: Watchers) -> None:
             tune.with_resources(worker, placement_of(trials.need)),
             tune_config=TuneConfig(
                 num_samples=-1,  # the searcher says when
-                search_alg=QueueSearcher(trials.queues, lambda: not watchers.spending.is_over, share),
+                search_alg=QueueSearcher(trials.queues, lambda: not watchers.spending.is_over, share=share),
                 scheduler=trials.scheduler,
                 reuse_actors=True,
             ),
@@ -91,17 +91,17 @@ def run_trials(trials: TrialsToRun, watchers: Watchers) -> None:
 
 
 def placement_of(need: TrialNeed) -> PlacementGroupFactory:
-    """Where Ray puts a trial."""
+    """Returns where Ray puts a trial."""
     selector: dict[str, Any] = {"bundle_label_selector": [dict(need.labels)]} if need.labels else {}
     return PlacementGroupFactory([need.amounts], **selector)
 
 
-def _run_trial(config: dict[str, Any], contexts: Mapping[str, TrialContext], work: Work) -> None:
+def _run_trial(config: dict[str, Any], contexts: Mapping[str, TrialContext], *, work: Work) -> None:
     work(jobs_of(config), contexts[config["sweep"]])
 
 
 class _Bookkeeper(tune.Callback):
-    """Closes the records of trials that could not do so themselves, and keeps the view up to date."""
+    """A _Bookkeeper closes the records of trials that could not do so themselves, and keeps the view up to date."""
 
     def __init__(self, contexts: Mapping[str, TrialContext], watchers: Watchers) -> None:
         self._contexts = contexts
@@ -126,21 +126,21 @@ class _Bookkeeper(tune.Callback):
             state = _state(trial, job)
             if state == TrialState.RUNNING:  # the scheduler has stopped it
                 state = TrialState.PRUNED
-                self._close(trial, job, state, None)
-            self._ended(trial, job, state)
+                self._close(trial, job, state=state, error=None)
+            self._ended(trial, job, state=state)
         self._spending.add((trial.last_result or {}).get("time_total_s", 0.0))
 
     def on_trial_error(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
         text = _reason(trial)
         state = TrialState.OUT_OF_MEMORY if tells_of_memory(str(trial.get_error())) else TrialState.FAILED
         for job in jobs_of(trial.config):
-            self._ended(trial, job, self._close(trial, job, state, text))
+            self._ended(trial, job, state=self._close(trial, job, state=state, error=text))
         self._spending.add((trial.last_result or {}).get("time_total_s", 0.0))
 
     def __getstate__(self) -> dict[str, Any]:
         return {}  # as for the search: Tune's own pickle is never read
 
-    def _close(self, trial: Trial, job: Job, state: TrialState, error: str | None) -> TrialState:
+    def _close(self, trial: Trial, job: Job, *, state: TrialState, error: str | None) -> TrialState:
         """End the job's record, unless it has ended: one that is fused with others may have. Returns its state."""
         context = self._contexts[trial.config["sweep"]]
         folder = context.trials.folder(job.request.key)
@@ -148,13 +148,15 @@ class _Bookkeeper(tune.Callback):
         if record is None:  # it died before it could say anything
             folder.append(opening(job, context))
         if record is None or record.state == TrialState.RUNNING:
-            folder.append(closing(state, error, float(result_of(trial.last_result, job).get("kimg", 0.0))))
+            folder.append(closing(state, error, kimg=float(result_of(trial.last_result, job).get("kimg", 0.0))))
             self._delivery[context.sweep].deliver(folder)
             return state
         return record.state
 
-    def _ended(self, trial: Trial, job: Job, state: TrialState) -> None:
-        self._view.ended(_name(trial, job), trial.config["sweep"], job, state, result_of(trial.last_result, job))
+    def _ended(self, trial: Trial, job: Job, *, state: TrialState) -> None:
+        self._view.ended(
+            _name(trial, job), trial.config["sweep"], job=job, state=state, result=result_of(trial.last_result, job)
+        )
 
 
 def _name(trial: Trial, job: Job) -> str:
@@ -166,7 +168,7 @@ def _state(trial: Trial, job: Job) -> TrialState:
 
 
 def _reason(trial: Trial) -> str:
-    """Why a trial failed for good, in one line."""
+    """Returns in one line why a trial failed for good."""
     lines = [line.strip() for line in str(trial.get_error() or "its worker was lost").splitlines() if line.strip()]
     telling = [line for line in lines if "Error" in line] or [line for line in lines if "died" in line] or lines
     return f"tried {RETRIES + 1} times; {telling[-1]}"

@@ -1,4 +1,4 @@
-"""A sweep as it runs, for the eyes: phases, running trials, the frontier so far, what is spent and what is left."""
+"""This module shows a sweep as it runs: phases, running trials, the frontier so far, what is spent and what is left."""
 
 import time
 from collections.abc import Mapping
@@ -29,7 +29,7 @@ class _Phase:
     done_before: int = 0
 
     def left_s(self) -> float | None:
-        """Seconds to its end at the pace so far; None where that is not known yet."""
+        """Returns the seconds to its end at the pace so far; None where that is not known yet."""
         new = self.done - self.done_before
         return (time.monotonic() - self.began) / new * (self.total - self.done) if new else None
 
@@ -43,7 +43,7 @@ class _Running:
 
 
 class SweepView:
-    """What is known of the trials of this run of the command; Tune's callbacks keep it up to date."""
+    """A SweepView shows what is known of the trials of this run of the command; Tune's callbacks keep it up to date."""
 
     def __init__(self, teacher: Mapping[str, Objectives], spending: Spending) -> None:
         self._teacher, self._spending = teacher, spending
@@ -54,25 +54,25 @@ class SweepView:
 
     # --- what happens -------------------------------------------------------------------------
 
-    def phase(self, sweep: str, name: str, total: int, done: int) -> None:
-        """A phase of a sweep begins, `done` of its `total` trials being finished already."""
+    def phase(self, sweep: str, name: str, *, total: int, done: int) -> None:
+        """Show that a phase of a sweep begins, with `done` of its `total` trials finished already."""
         self.phases.append(_Phase(sweep, name, total, done, done_before=done))
 
-    def known(self, sweep: str, key: str, objectives: Objectives) -> None:
-        """A student that was finished before."""
+    def known(self, sweep: str, key: str, *, objectives: Objectives) -> None:
+        """Show a student that was finished before."""
         self._points[sweep][key] = objectives
 
     def began(self, trial_id: str, job: Job) -> None:
-        """A trial started, or started again."""
+        """Show that a trial started, or started again."""
         self._running[trial_id] = _Running(job, time.monotonic())
 
     def reported(self, trial_id: str, result: Mapping[str, Any]) -> None:
-        """A trial reached a rung."""
+        """Show that a trial reached a rung."""
         if trial_id in self._running:
             self._running[trial_id].kimg, self._running[trial_id].fid = result["kimg"], result["fid"]
 
-    def ended(self, trial_id: str, sweep: str, job: Job, state: str, result: Mapping[str, Any]) -> None:
-        """A trial ended in `state`."""
+    def ended(self, trial_id: str, sweep: str, *, job: Job, state: str, result: Mapping[str, Any]) -> None:
+        """Show that a trial ended in `state`."""
         self._running.pop(trial_id, None)
         self.counts[state] = self.counts.get(state, 0) + 1
         for phase in self.phases:
@@ -86,22 +86,22 @@ class SweepView:
 
     @property
     def stages(self) -> int:
-        """How many phases have begun."""
+        """Returns how many phases have begun."""
         return len(self.phases)
 
     def line(self) -> str:
-        """The whole in one line, for a log."""
+        """Returns the whole in one line, for a log."""
         if not self.phases:
             return "no trial has begun"
         shares = self._hypervolumes()
         return "; ".join([*(self._part(phase, shares) for phase in self._latest()), *self._other_states()])
 
     def _latest(self) -> list[_Phase]:
-        """The phase in which each sweep is."""
+        """Returns the phase in which each sweep is."""
         return list({phase.sweep: phase for phase in self.phases}.values())
 
     def _part(self, phase: _Phase, shares: Mapping[str, float]) -> str:
-        name, points = _named(phase.sweep, phase.name, len(self._teacher)), self._points[phase.sweep]
+        name, points = _named(phase.sweep, phase.name, sweeps=len(self._teacher)), self._points[phase.sweep]
         parts = [f"{name}: {phase.done} of {phase.total} trials"]
         if points:
             parts.append(f"lowest FID {min(fid for _, fid in points.values()):.1f}")
@@ -111,7 +111,7 @@ class SweepView:
         return ", ".join(parts)
 
     def render(self) -> RenderableType:
-        """The whole as tables, for a terminal."""
+        """Returns the whole as tables, for a terminal."""
         return Group(self._phases_table(), *self._running_table(), *self._frontiers(), self._footer())
 
     def _phases_table(self) -> Table:
@@ -119,7 +119,7 @@ class SweepView:
         for phase in self.phases:
             left_s = phase.left_s() if phase.done < phase.total else 0.0
             table.add_row(
-                Text(_named(phase.sweep, phase.name, len(self._teacher)), style="bold"),
+                Text(_named(phase.sweep, phase.name, sweeps=len(self._teacher)), style="bold"),
                 ProgressBar(total=phase.total, completed=phase.done, width=28),
                 f"{phase.done} of {phase.total}",
                 "done" if phase.done >= phase.total else f"{_duration(left_s)} left" if left_s else "",
@@ -177,7 +177,7 @@ class SweepView:
         return [f"{count} {state.lower().replace('_', ' ')}" for state, count in others.items()]
 
     def _hypervolumes(self) -> dict[str, float]:
-        """The share of the teacher's box that students dominate, where there are any."""
+        """Returns the share of the teacher's box that students dominate, where there are any."""
         return {
             sweep: dominated_share(list(points.values()), self._teacher[sweep])
             for sweep, points in self._points.items()
@@ -193,7 +193,7 @@ def _table(*headings: str) -> Table:
 
 
 def _thinned(front: list[Objectives]) -> list[Objectives]:
-    """At most FRONT_ROWS points, the first and the last among them."""
+    """Returns at most FRONT_ROWS points, the first and the last among them."""
     if len(front) <= FRONT_ROWS:
         return front
     return [front[round(i * (len(front) - 1) / (FRONT_ROWS - 1))] for i in range(FRONT_ROWS)]
@@ -205,7 +205,7 @@ def _parameters(job: Job) -> int:
     return count_parameters(job.request.architecture)
 
 
-def _named(sweep: str, phase: str, sweeps: int) -> str:
+def _named(sweep: str, phase: str, *, sweeps: int) -> str:
     return phase if sweeps == 1 else f"{sweep} {phase}"
 
 

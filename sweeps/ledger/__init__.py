@@ -1,1 +1,1 @@
-"""Keeps what is known of sweeps and trials, whoever is away: MLflow's runs, journals, leases, locks and folders."""
+"""This room keeps what is known of sweeps and trials, whoever is away: runs, journals, leases, locks and folders."""

@@ -1,4 +1,4 @@
-"""The data directory as a folder: which one, can it be written, and the tracking store in it."""
+"""This module finds the data directory, checks that it can be written, and names the tracking store in it."""
 
 import os
 import tempfile
@@ -12,17 +12,17 @@ DEFAULT_DATA_DIR = Path("ganlimit-data")
 
 
 def default_data_dir() -> Path:
-    """GANLIMIT_DATA_DIR, or ./ganlimit-data."""
+    """Returns GANLIMIT_DATA_DIR, or ./ganlimit-data."""
     return Path(os.environ.get("GANLIMIT_DATA_DIR", DEFAULT_DATA_DIR))
 
 
 def default_tracking_uri() -> str | None:
-    """MLFLOW_TRACKING_URI: where runs and models are tracked, unless in the data directory."""
+    """Returns MLFLOW_TRACKING_URI: where runs and models are tracked, unless in the data directory."""
     return os.environ.get("MLFLOW_TRACKING_URI")
 
 
 def writable(data_dir: Path) -> Path:
-    """The absolute path of `data_dir`, made if missing. Raises SweepError when it cannot be written."""
+    """Returns the absolute path of `data_dir`, made if missing. Raises SweepError when it cannot be written."""
     root = data_dir.expanduser().resolve()
     try:
         root.mkdir(parents=True, exist_ok=True)
@@ -38,5 +38,5 @@ def writable(data_dir: Path) -> Path:
 
 
 def local_store(root: Path) -> TrackingStore:
-    """The SQLite file and the folder of artifacts of a data directory."""
+    """Returns the store that a data directory holds: its SQLite file and its folder of artifacts."""
     return TrackingStore.local(root / DATABASE, root / "artifacts")

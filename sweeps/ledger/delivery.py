@@ -1,4 +1,7 @@
-"""Bringing journals to the tracking store: each event once, in order, and without waiting for a store that is away."""
+"""This module brings journals to the tracking store: each event once, in order, without waiting.
+
+A store that is away is tried again later.
+"""
 
 import time
 from pathlib import Path
@@ -35,7 +38,7 @@ class _StoreIsAwayError(Exception):
 
 
 class Delivery:
-    """Delivers the journals of one sweep's trials."""
+    """A Delivery brings the journals of one sweep's trials to the store."""
 
     def __init__(self, store: TrackingStore, parent_run_id: str) -> None:
         self._store, self.parent_run_id = store, parent_run_id
@@ -44,7 +47,7 @@ class Delivery:
         self._own: set[str] = set()  # trials of which this object has delivered something
 
     def deliver(self, folder: TrialFolder) -> bool:
-        """Deliver what the store does not have yet. False where the store is away: a later call goes on."""
+        """Deliver what the store does not have yet. Returns False where the store is away: a later call continues."""
         if time.monotonic() < self._next_try:
             return False
         try:
@@ -65,7 +68,7 @@ class Delivery:
         return False
 
     def has_run(self, folder: TrialFolder) -> bool:
-        """Whether the store has the trial's run, or will have it. True while the store is away."""
+        """Returns whether the store has the trial's run, or will have it; True while the store is away."""
         record = folder.record()
         run_id = record.run_id if record else ""
         try:
@@ -102,39 +105,41 @@ class Delivery:
         if count >= len(events):
             return
         tracking = self._tracking()
-        # The cursor may be one event behind the store, where another process was killed between the two. Only of a
-        # measurement is that asked: the driver, whose loop waits for the answer, does no more than close.
+        # The cursor may be one event behind the store, where another process was killed between the two. This is
+        # checked for a measurement alone: the driver only closes, and its loop would wait for the answer.
         is_told = folder.key in self._own or events[count].kind != "reported"
         latest = 0.0 if is_told else self._latest_kimg(tracking, run_id)
         self._own.add(folder.key)
         for number, event in enumerate(events[count:], start=count + 1):
             if event.kind == "opened":
-                run_id = self._open(tracking, folder, event)
+                run_id = self._open(tracking, folder, event=event)
             elif event.kind == "reused":
                 run_id = event.tags[REUSED]
-                tracking.share(run_id, self.parent_run_id, event.tags[TRIAL], event.tags[PHASE])
+                tracking.share(run_id, self.parent_run_id, trial=event.tags[TRIAL], phase=event.tags[PHASE])
             assert run_id is not None, "a journal begins with its opening"
             if event.kind == "reported" and not (number == count + 1 and event.kimg <= latest):
-                tracking.log(run_id, event.metrics, event.kimg, time_ms=event.time_ms)
+                tracking.log(run_id, event.metrics, kimg=event.kimg, time_ms=event.time_ms)
             elif event.kind == "kept" and (student := folder.student()):
-                self._keep(tracking, run_id, student)
+                self._keep(tracking, run_id, student=student)
             elif event.kind == "closed":
-                tracking.log(run_id, event.metrics, event.kimg, time_ms=event.time_ms)
-                tracking.close(run_id, TrialState(event.tags[STATE]), event.tags.get(ERROR), event.time_ms)
+                tracking.log(run_id, event.metrics, kimg=event.kimg, time_ms=event.time_ms)
+                tracking.close(
+                    run_id, TrialState(event.tags[STATE]), error=event.tags.get(ERROR), time_ms=event.time_ms
+                )
             folder.set_delivered(number, run_id)
         if events[-1].kind == "closed":
             folder.delete_student()
-            if events[-1].tags[STATE] in SETTLED:  # any other goes on from there
+            if events[-1].tags[STATE] in SETTLED:  # any other continues from its checkpoint
                 folder.delete_checkpoint()
 
-    def _keep(self, tracking: Tracking, run_id: str, student: Path) -> None:
+    def _keep(self, tracking: Tracking, run_id: str, *, student: Path) -> None:
         try:
             tracking.client.log_artifacts(run_id, str(student), "model")
-        except OSError as error:  # of the network as well: what requests raises is one
+        except OSError as error:  # also of the network: what requests raises is one
             raise _StoreIsAwayError from error
 
-    def _open(self, tracking: Tracking, folder: TrialFolder, event: Event) -> str:
-        run = tracking.open_trial(self.parent_run_id, folder.key, event.tags[RUN_NAME], event.tags)
+    def _open(self, tracking: Tracking, folder: TrialFolder, *, event: Event) -> str:
+        run = tracking.open_trial(self.parent_run_id, folder.key, name=event.tags[RUN_NAME], tags=event.tags)
         run_id: str = run.info.run_id
         tracking.log(run_id, event.metrics, params=event.params, time_ms=event.time_ms)
         return run_id
@@ -151,5 +156,5 @@ class Delivery:
 
 
 def undelivered(trials: TrialStorage) -> list[TrialFolder]:
-    """The trials of which the tracking store does not have everything yet."""
+    """Returns the trials of which the tracking store does not have everything yet."""
     return [folder for folder in trials.folders() if not folder.is_delivered]

@@ -1,4 +1,4 @@
-"""Where the folders of a sweep's trials are: on a disk that all who need them see, or in an object store."""
+"""This module finds the folders of a sweep's trials: on a disk that all who need them see, or in an object store."""
 
 import socket
 import tempfile
@@ -17,30 +17,30 @@ MARK = ".ganlimit"  # tells mounted storage from a folder of the same name
 
 
 class TrialStorage(ABC):
-    """The trials of one sweep. Small, hashable and picklable: it travels to the workers."""
+    """A TrialStorage has the trials of one sweep. It is small, hashable and picklable: it travels to the workers."""
 
     @abstractmethod
     def require_here(self) -> None:
-        """Raise SweepError where this machine, which may have joined late, does not see the storage."""
+        """Raises SweepError where this machine, which may have joined late, does not see the storage."""
 
     @abstractmethod
     def folder(self, key: str) -> TrialFolder:
-        """The folder of the trial `key` as it is now, whether there is anything in it or not."""
+        """Returns the folder of the trial `key` as it is now, whether there is anything in it or not."""
 
     @abstractmethod
     def folders(self) -> list[TrialFolder]:
-        """The folders of all trials that have one, as they are now."""
+        """Returns the folders of all trials that have one, as they are now."""
 
 
 @dataclass(frozen=True)
 class MountedTrials(TrialStorage):
-    """In a folder: of this machine, or one that every node has mounted at the same place."""
+    """The trials are in a folder: of this machine, or one that every node has mounted at the same place."""
 
     path: Path
     mark: Path | None = None  # a file beside it, which is there on every node that has it mounted
 
     def require_here(self) -> None:
-        deadline = time.monotonic() + MOUNT_PATIENCE_S  # else such a node would take trial after trial from the others
+        deadline = time.monotonic() + MOUNT_PATIENCE_S  # a node that fails at once would take trial after trial
         while self.mark and not self.mark.is_file():
             if time.monotonic() < deadline:
                 time.sleep(1.0)
@@ -60,19 +60,19 @@ class MountedTrials(TrialStorage):
 
 @dataclass(frozen=True)
 class ObjectStoreTrials(TrialStorage):
-    """Under an address such as s3://bucket/prefix; each process works on a copy of its own."""
+    """The trials are under an address such as s3://bucket/prefix; each process works on a copy of its own."""
 
     storage: str
     prefix: str
 
     def require_here(self) -> None:
-        pass  # every access is one over the network, which says what is wrong
+        pass  # every access goes over the network and says what is wrong
 
     def folder(self, key: str) -> TrialFolder:
         mirror = self._mirror(key)
         for name in (JOURNAL, CURSOR):
             if not mirror.pull(name):
-                (mirror.folder / name).unlink(missing_ok=True)  # of a trial that was deleted meanwhile
+                (mirror.folder / name).unlink(missing_ok=True)  # the trial was deleted meanwhile
         return TrialFolder(mirror.folder, mirror)
 
     def folders(self) -> list[TrialFolder]:
@@ -93,7 +93,7 @@ class ObjectStoreTrials(TrialStorage):
 
 
 def trials_of(sweep: str, storage: str) -> TrialStorage:
-    """The trials of the sweep called `sweep` in `storage`, a path that is there or an address."""
+    """Returns the trials of the sweep called `sweep` in `storage`, a path that is there or an address."""
     prefix = f"sweeps/{sweep}/trials"
     if is_object_store(storage):
         return ObjectStoreTrials(storage, prefix)
@@ -113,5 +113,5 @@ def _copy_of(trials: ObjectStoreTrials) -> Path:
 
 @lru_cache(maxsize=8)
 def _seen(trials: ObjectStoreTrials) -> dict[str, object]:
-    """The stamp with which each file was fetched last."""
+    """Returns for each file the stamp with which it was last fetched."""
     return {}

@@ -1,7 +1,7 @@
-"""A trial's own record: every event on disk before anything else learns of it.
+"""This module is a trial's own record: every event is on disk before anything else learns of it.
 
-Training never waits for the tracking store. A trial appends what happened to its journal, and the journal
-is delivered from there, each event once and in order; while the store is away it simply grows.
+Training never waits for the tracking store. A trial appends what happened to its journal, and the journal is delivered
+from there, each event once and in order; while the store is away it simply grows.
 """
 
 import json
@@ -28,11 +28,13 @@ EventKind = Literal["opened", "reported", "kept", "closed", "reused"]
 
 @dataclass(frozen=True)
 class Event:
-    """One thing that happened to a trial.
+    """An Event is one thing that happened to a trial.
 
-    opened: it began, or began again. reported: measured at `kimg`. kept: its student lies in the
-    folder `model`. closed: it ended, with its state in the tags. reused: the whole of a trial that another
-    sweep has finished.
+    opened: it began, or began again.
+    reported: it was measured at `kimg`.
+    kept: its student lies in the folder `model`.
+    closed: it ended, with its state in the tags.
+    reused: it stands for the whole of a trial that another sweep has finished.
     """
 
     kind: EventKind
@@ -45,7 +47,7 @@ class Event:
 
 @dataclass(frozen=True)
 class Record:
-    """A trial as all its events leave it: what a tracking store would show of its run."""
+    """A Record is a trial as all its events leave it: what a tracking store would show of its run."""
 
     run_id: str
     tags: Mapping[str, str]
@@ -59,7 +61,7 @@ class Record:
 
 @dataclass(frozen=True)
 class Journal:
-    """A trial's journal as it was read once: its events, how many of them the store has, and the run they went to."""
+    """A Journal is what was read of a trial's: its events, how many of them the store has, and the run they went to."""
 
     key: str
     events: tuple[Event, ...]
@@ -68,12 +70,12 @@ class Journal:
 
     @property
     def is_delivered(self) -> bool:
-        """Whether the tracking store has everything."""
+        """Returns whether the tracking store has everything."""
         return self.delivered >= len(self.events)
 
     @property
     def reported(self) -> list[Event]:
-        """The measurements so far, by kimg."""
+        """Returns the measurements so far, by kimg."""
         return [event for event in self.events if event.kind == "reported"]
 
     def record(self) -> Record | None:
@@ -92,7 +94,7 @@ class Journal:
 
 
 class TrialFolder:
-    """A trial's folder: journal, cursor of its delivery, checkpoint and, until delivered, its student.
+    """A TrialFolder has a trial's journal, its delivery's cursor, its checkpoint and, until delivered, its student.
 
     With a `mirror` it lives in an object store, and what is on disk here is a copy: journal and cursor as they were
     when the folder was fetched, the rest when it is asked for.
@@ -108,7 +110,7 @@ class TrialFolder:
     # --- events -------------------------------------------------------------------------------
 
     def append(self, event: Event) -> None:
-        """Write `event` at the end; it is on disk, or not at all, when this returns or raises."""
+        """Write `event` at the end. It is on disk, or not at all, when this returns or raises."""
         self.path.mkdir(parents=True, exist_ok=True)
         with self._journal.open("ab") as file:
             end = file.tell()
@@ -124,7 +126,7 @@ class TrialFolder:
                 raise
 
     def read(self) -> Journal:
-        """Returns the journal as it is now. A half-written line, of a process that was killed, is no event."""
+        """Returns the journal as it is now. A half-written line, left by a process that was killed, is no event."""
         delivered, run_id = self.delivered()  # first: an event that is delivered in between is in the journal by then
         try:
             lines = self._journal.read_text(encoding="utf-8").splitlines()
@@ -133,26 +135,26 @@ class TrialFolder:
         return Journal(self.key, tuple(event for line in lines if (event := _parse(line))), delivered, run_id)
 
     def events(self) -> list[Event]:
-        """All events."""
+        """Returns all events."""
         return list(self.read().events)
 
     def reported(self) -> list[Event]:
-        """The measurements so far, by kimg."""
+        """Returns the measurements so far, by kimg."""
         return self.read().reported
 
     def record(self) -> Record | None:
-        """What the events amount to; None where there are none."""
+        """Returns what the events amount to; None where there are none."""
         return self.read().record()
 
     def delete(self) -> None:
-        """Forget the trial."""
+        """Delete all that is kept of the trial."""
         self._remove("")
         shutil.rmtree(self.path)
 
     # --- delivery -----------------------------------------------------------------------------
 
     def delivered(self) -> tuple[int, str | None]:
-        """How many events the tracking store has, and the run they went to."""
+        """Returns how many events the tracking store has, and the run they went to."""
         try:
             cursor = json.loads(self._cursor.read_text())
             return int(cursor["events"]), cursor["run_id"]
@@ -161,7 +163,7 @@ class TrialFolder:
 
     @property
     def is_delivered(self) -> bool:
-        """Whether the tracking store has everything."""
+        """Returns whether the tracking store has everything."""
         return self.read().is_delivered
 
     def set_delivered(self, events: int, run_id: str | None) -> None:
@@ -178,7 +180,7 @@ class TrialFolder:
         return self._checkpoint
 
     def checkpoint(self) -> Checkpoint | None:
-        """The trial's last checkpoint. A damaged one is deleted: the trial begins anew."""
+        """Returns the trial's last checkpoint. A damaged one is deleted, and the trial begins anew."""
         if self._mirror and not self._checkpoint.exists():
             self._mirror.pull(self._checkpoint.name)
         try:
@@ -188,12 +190,12 @@ class TrialFolder:
             return None
 
     def save_checkpoint(self, checkpoint: Checkpoint) -> None:
-        """Keep where the training stands; until that is done the one before it stays."""
+        """Keep where the training stands. Until that is done the checkpoint before it stays."""
         save_checkpoint(self._checkpoint, checkpoint, self.key)
         self._push(self._checkpoint)
 
     def delete_checkpoint(self) -> None:
-        """Forget where the training stood."""
+        """Delete what was kept of where the training stood."""
         self._checkpoint.unlink(missing_ok=True)
         unfinished_checkpoint(self._checkpoint).unlink(missing_ok=True)
         self._remove(self._checkpoint.name)
@@ -201,18 +203,18 @@ class TrialFolder:
     # --- student ------------------------------------------------------------------------------
 
     def keep(self) -> None:
-        """The student lies in `model`: to be delivered with the next event."""
+        """Keep the student that lies in `model`, to be delivered with the next event."""
         self._push(self.model)
         self.append(Event("kept"))
 
     def student(self) -> Path | None:
-        """The folder of the student that waits for its delivery; None where there is none."""
+        """Returns the folder of the student that waits for its delivery; None where there is none."""
         if self._mirror and not self.model.is_dir():
             self._mirror.pull(self.model.name)
         return self.model if self.model.is_dir() else None
 
     def delete_student(self) -> None:
-        """Forget the student, which is delivered."""
+        """Delete the student, which is delivered."""
         shutil.rmtree(self.model, ignore_errors=True)
         self._remove(self.model.name)
 

@@ -1,7 +1,7 @@
-"""One driver at a time, wherever it runs: who drives a sweep says so in its parent run, again and again.
+"""This module allows a sweep one driver at a time, wherever it runs: the driver renews its claim in the parent run.
 
-A data directory's lock holds on one machine alone. The lease holds between machines that share a tracking server:
-clocks are not compared, whoever finds a lease watches whether it is renewed.
+A data directory's lock holds on one machine alone. The lease holds between machines that share a tracking server.
+Clocks are not compared: whoever finds a lease watches whether it is renewed.
 """
 
 import json
@@ -26,20 +26,20 @@ from sweeps.ledger.tags import DRIVER
 from sweeps.ledger.tracking import Tracking
 
 BEAT_S = 10.0
-LAPSE_S = 35.0  # without a beat: the driver is gone
-CONFIRM_S = 1.5  # after which a driver that began at the same moment is seen
+LAPSE_S = 35.0  # a driver that has not renewed its lease for so long is gone
+CONFIRM_S = 1.5  # by then a driver that began at the same moment is seen
 
 
 @dataclass(frozen=True)
 class _Holder:
-    """Who holds a lease. `machine` tells whether its process can be looked up here."""
+    """A _Holder is the driver that holds a lease. `machine` tells whether its process can be looked up here."""
 
     id: str
     host: str
     pid: int
     machine: str
-    began: float  # of the process, in ticks since the machine started
-    since_s: float  # when the driver began, by its own clock, as is time_s: for people, nothing is decided by them
+    began: float  # when the process began, in ticks since the machine started
+    since_s: float  # when the driver began; like time_s by its own clock, for people: nothing is decided by them
     beat: int = 0
     time_s: float = 0.0
 
@@ -49,7 +49,7 @@ class _Holder:
 
     @property
     def is_known_to_live(self) -> bool | None:
-        """Whether its process lives; None where that cannot be seen from here."""
+        """Returns whether its process lives; None where that cannot be seen from here."""
         if self.machine != _machine():
             return None
         with suppress(OSError):
@@ -61,15 +61,15 @@ class _Holder:
 
 
 class Lease:
-    """The lease of one sweep's parent run."""
+    """A Lease is the claim to drive the sweep of one parent run."""
 
-    def __init__(self, tracking: Tracking, parent_run_id: str, name: str) -> None:
+    def __init__(self, tracking: Tracking, parent_run_id: str, *, name: str) -> None:
         self._tracking, self._run_id, self._name = tracking, parent_run_id, name
         self._me = _Holder.me()
         self.taken_by: str | None = None  # another driver, which thought that this one was gone
 
     def take(self, display: Display) -> None:
-        """Take it. Raises SweepError where another driver holds it."""
+        """Take the lease. Raises SweepError where another driver holds it."""
         holder = self._holder()
         if holder and holder.is_known_to_live is not False:
             if holder.is_known_to_live is None:
@@ -79,7 +79,7 @@ class Lease:
         try:
             self.renew()
         except MlflowException:
-            # A tag that is made by two at the same moment is made by one of them: a database refuses the other.
+            # When two drivers make a tag at the same moment, the database refuses one of them.
             now = self._holder()
             if now is None or now == holder:
                 raise
@@ -90,7 +90,7 @@ class Lease:
             raise self._refusal(holder)  # it began at the same moment
 
     def renew(self) -> None:
-        """Say that this driver lives. Raises MlflowException while the store is away."""
+        """Record that this driver lives. Raises MlflowException while the store is away."""
         holder = self._holder()
         if self._me.beat and holder and holder.id != self._me.id:
             self.taken_by = str(holder)
@@ -99,7 +99,7 @@ class Lease:
         self._tracking.client.set_tag(self._run_id, DRIVER, json.dumps(asdict(self._me)))
 
     def release(self) -> None:
-        """Let go of it, unless another driver has it."""
+        """Give the lease up, unless another driver has it."""
         with suppress(MlflowException):
             holder = self._holder()
             if holder and holder.id == self._me.id:
@@ -128,9 +128,9 @@ class Lease:
 
 
 class Leases:
-    """The leases of one driver, renewed for the length of a `with` block.
+    """These are the leases of one driver, renewed for the length of a `with` block.
 
-    One that is lost interrupts the block, which then raises SweepError: whoever took it goes on.
+    If another driver takes one of them, the block is interrupted and then raises SweepError: that driver goes on.
     """
 
     def __init__(self, display: Display) -> None:
@@ -145,7 +145,7 @@ class Leases:
 
     @property
     def taken_by(self) -> str | None:
-        """Who has taken one of them, because this driver was thought to be gone."""
+        """Returns the driver that took one of the leases, thinking that this driver was gone; None where none did."""
         return next((lease.taken_by for lease in self._held if lease.taken_by), None)
 
     def __enter__(self) -> "Leases":
@@ -173,7 +173,10 @@ class Leases:
 
 
 def driver_elsewhere(parent: Run) -> Driver | None:
-    """Who drives the sweep of this parent run, as far as its last beat and this machine's clock tell."""
+    """Returns the driver of this parent run's sweep; None where it has none.
+
+    This is as far as the driver's last beat and this machine's clock tell.
+    """
     holder = _holder_of(parent)
     if holder is None or holder.is_known_to_live is False or time.time() - holder.time_s > 2 * LAPSE_S:
         return None

@@ -1,4 +1,4 @@
-"""One driver at a time: who runs a sweep on this machine, and how to reach them."""
+"""This module allows a sweep one driver at a time on this machine: who it is, and how to reach it."""
 
 import json
 import os
@@ -17,7 +17,7 @@ from sweeps.errors import SweepError
 
 @dataclass(frozen=True)
 class Driver:
-    """The process that runs a sweep."""
+    """A Driver is the process that runs a sweep."""
 
     pid: int
     host: str
@@ -35,7 +35,7 @@ def sole_driver(folder: Path, name: str) -> Iterator[None]:
     """
     lock = FileLock(folder / "driver.lock")
     try:
-        lock.acquire(timeout=2)  # who only looks holds it for a moment
+        lock.acquire(timeout=2)  # a process that only looks holds it for a moment
     except Timeout:
         raise SweepError(
             f"The sweep {name} has one driver at a time",
@@ -43,7 +43,7 @@ def sole_driver(folder: Path, name: str) -> Iterator[None]:
             f"Wait for it, or stop it: ganlimit sweep stop {name}.",
         ) from None
     try:
-        _card(folder).unlink(missing_ok=True)  # of a driver that was killed
+        _card(folder).unlink(missing_ok=True)  # left by a driver that was killed
         me = Driver(os.getpid(), socket.gethostname(), datetime.now().isoformat(timespec="seconds"))
         unfinished = folder / ".driver.json"
         unfinished.write_text(json.dumps(asdict(me)))
@@ -55,7 +55,7 @@ def sole_driver(folder: Path, name: str) -> Iterator[None]:
 
 
 def current_driver(folder: Path) -> Driver | None:
-    """Who runs the sweep in `folder` now; None where nobody does."""
+    """Returns the driver of the sweep in `folder`; None where it has none now."""
     lock = FileLock(folder / "driver.lock")
     try:
         lock.acquire(timeout=0)
@@ -63,7 +63,7 @@ def current_driver(folder: Path) -> Driver | None:
         try:
             return Driver(**json.loads(_card(folder).read_text()))
         except (OSError, ValueError, TypeError):
-            return None  # it begins or ends at this moment
+            return None  # a driver begins or ends at this moment
     lock.release()
     return None
 

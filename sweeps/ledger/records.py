@@ -1,4 +1,4 @@
-"""What is already known of a sweep's trials: which identities are finished, and with what result.
+"""This module says what is already known of a sweep's trials: which identities are finished, and with what result.
 
 `snapshot.py` reads the tracking store and the journals together; what follows from their records is here.
 """
@@ -17,20 +17,20 @@ from sweeps.ledger.journal import Record
 from sweeps.ledger.tags import PHASE, POINT, REUSED, SETTLED, TRIAL, TRIAL_KEY
 from sweeps.ledger.tracking import Tracking
 
-Objectives = tuple[float, float]  # of the search: (cost, quality), as they were measured
+Objectives = tuple[float, float]  # the search's (cost, quality), as they were measured
 
 
 @dataclass(frozen=True)
 class LedgerEntry:
-    """One trial, as far as the search needs it."""
+    """A LedgerEntry is one trial, as far as the search needs it."""
 
     trial: int
     phase: Phase
     state: TrialState
     objectives: Objectives | None  # at the end, or where the trial was stopped
-    wall_s: float  # that this sweep spent on it
+    wall_s: float  # what this sweep spent on it
     point: Mapping[str, float | int | str]
-    reused: bool = False  # trained in another sweep
+    reused: bool = False  # whether another sweep trained it
 
     @property
     def settled(self) -> bool:
@@ -41,17 +41,17 @@ Ledger = Mapping[str, LedgerEntry]
 
 
 def stored_records(tracking: Tracking, parent_run_id: str) -> dict[str, Record]:
-    """The sweep's trials in the tracking store by identity, those it has from other sweeps among them."""
+    """Returns the sweep's trials in the tracking store by identity, including those it has from other sweeps."""
     return own_records(tracking.each_trial(parent_run_id)) | shared_records(tracking, parent_run_id)
 
 
 def own_records(runs: Iterable[Run]) -> dict[str, Record]:
-    """Runs of a sweep's own trials as records, by identity."""
+    """Returns the records of the runs of a sweep's own trials, by identity."""
     return {run.data.tags[TRIAL_KEY]: record_of(run) for run in runs}
 
 
 def shared_records(tracking: Tracking, parent_run_id: str) -> dict[str, Record]:
-    """The trials that a sweep has from others by identity, each with its place here."""
+    """Returns the trials that a sweep has from others by identity, each with its place here."""
     found = {}
     for run, place in tracking.shared(parent_run_id):
         record = record_of(run)
@@ -59,44 +59,47 @@ def shared_records(tracking: Tracking, parent_run_id: str) -> dict[str, Record]:
     return found
 
 
-def journaled_records(trials: TrialStorage, undelivered: bool = False) -> dict[str, Record]:
-    """The trials that have a journal in `trials`; with `undelivered`, those of which the store lacks something."""
+def journaled_records(trials: TrialStorage, *, undelivered: bool = False) -> dict[str, Record]:
+    """Returns the trials with a journal in `trials`; with `undelivered`, those of which the store lacks something."""
     folders = [folder for folder in trials.folders() if not (undelivered and folder.is_delivered)]
     return {folder.key: record for folder in folders if (record := folder.record())}
 
 
 def ledger_of(records: Mapping[str, Record], names: Sequence[str]) -> Ledger:
-    """The records as far as a search with the objectives `names` needs them."""
+    """Returns the records as far as a search with the objectives `names` needs them."""
     return {key: _entry(record, names) for key, record in records.items()}
 
 
 def next_ordinal(ledger: Ledger) -> int:
-    """One above the highest ordinal that was given out."""
+    """Returns the ordinal above the highest one that was given out."""
     return 1 + max((entry.trial for entry in ledger.values()), default=0)
 
 
 def is_settled(ledger: Ledger, key: str) -> bool:
-    """Whether the trial of that identity is done with."""
+    """Returns whether the trial of that identity is done with."""
     return key in ledger and ledger[key].settled
 
 
-def ordinal(ledger: Ledger, key: str, otherwise: int) -> int:
-    """The ordinal that a trial was given before, or `otherwise`."""
+def ordinal(ledger: Ledger, key: str, *, otherwise: int) -> int:
+    """Returns the ordinal that a trial was given before, or `otherwise`."""
     return ledger[key].trial if key in ledger else otherwise
 
 
 def settled_in(ledger: Ledger, phase: Phase) -> Iterable[LedgerEntry]:
-    """The settled trials of a phase."""
+    """Yields the settled trials of a phase."""
     return [entry for entry in ledger.values() if entry.settled and entry.phase == phase]
 
 
 def record_of(run: Run) -> Record:
-    """A run of the tracking store as a record."""
+    """Returns the record of a run of the tracking store."""
     return Record(run.info.run_id, run.data.tags, run.data.params, run.data.metrics)
 
 
 def finite_objectives(metrics: Mapping[str, Any], names: Sequence[str]) -> Objectives | None:
-    """(cost, quality) of what was measured; None where one is missing, NaN or infinite, which no study may be told."""
+    """Returns (cost, quality) of what was measured; None where one is missing, NaN or infinite.
+
+    No study may be told such values.
+    """
     cost, quality = (float(metrics.get(name, math.nan)) for name in names)
     return (cost, quality) if math.isfinite(cost) and math.isfinite(quality) else None
 

@@ -1,4 +1,4 @@
-"""MLflow's model registry: teachers, extractors and students as versions of registered models."""
+"""This module is MLflow's model registry: teachers, extractors and students are versions of registered models."""
 
 import tempfile
 from collections.abc import Mapping
@@ -19,38 +19,38 @@ CHAMPION = "champion"
 
 
 class Registry:
-    """The registered models of one store, and the files of their versions."""
+    """A Registry has the registered models of one store, and the files of their versions."""
 
     def __init__(self, client: MlflowClient) -> None:
         self._client = client
 
     def find_version(self, model: str, identity: str) -> ModelVersion | None:
-        """The newest version of a registered model with this identity."""
+        """Returns the newest version of a registered model with this identity; None where there is none."""
         found = [version for version in self.versions(model) if version.tags.get(IDENTITY) == identity]
         return found[0] if found else None
 
     def versions(self, model: str) -> list[ModelVersion]:
-        """All versions of a registered model, newest first; none where the model is unknown."""
+        """Returns all versions of a registered model, newest first; none where the model is unknown."""
         found = self._client.search_model_versions(f"name = '{model}'", max_results=PAGE)
         return sorted(found, key=lambda version: -int(version.version))
 
     def version(self, model: str, number: str) -> ModelVersion | None:
-        """One version of a registered model; None where there is none."""
+        """Returns one version of a registered model; None where there is none."""
         return next((version for version in self.versions(model) if str(version.version) == number), None)
 
     def models(self) -> list[str]:
-        """The names of all registered models."""
+        """Returns the names of all registered models."""
         return sorted(model.name for model in self._client.search_registered_models(max_results=PAGE))
 
     def champion(self, model: str) -> ModelVersion | None:
-        """The version with the alias `champion`."""
+        """Returns the version with the alias `champion`; None where no version has it."""
         try:
             return self._client.get_model_version_by_alias(model, CHAMPION)
         except MlflowException:
             return None
 
-    def register(self, model: str, run_id: str, folder: Path, tags: Mapping[str, str]) -> ModelVersion:
-        """Store `folder` with the run and register it as a new version of `model`."""
+    def register(self, model: str, run_id: str, *, folder: Path, tags: Mapping[str, str]) -> ModelVersion:
+        """Store `folder` with the run and register it as a new version of `model`. Returns that version."""
         self._client.log_artifacts(run_id, str(folder), "model")
         if model not in self.models():
             self._client.create_registered_model(model)
@@ -62,7 +62,7 @@ class Registry:
         self._client.set_registered_model_alias(version.name, CHAMPION, version.version)
 
     def fetch(self, version: ModelVersion) -> Path:
-        """The local folder of a version's files, downloaded where the store is remote."""
+        """Returns the local folder of a version's files, downloaded where the store is remote."""
         folder = self.model_folder(version.run_id or "")
         if folder is None:
             raise SweepError(
@@ -73,9 +73,9 @@ class Registry:
         return folder
 
     def model_folder(self, run_id: str) -> Path | None:
-        """The folder of the model a run kept; None where there is no such run, or it kept none.
+        """Returns the folder of the model that a run kept; None where there is no such run, or it kept none.
 
-        A local store's own folder, or a download that lasts as long as this object.
+        The folder is a local store's own, or a download that lasts as long as this object.
         """
         try:
             artifacts = urlparse(self._client.get_run(run_id).info.artifact_uri)
@@ -90,5 +90,5 @@ class Registry:
 
     @cached_property
     def _downloads(self) -> tempfile.TemporaryDirectory[str]:
-        # Made by whoever downloads: a worker that is ended from outside could not remove it.
+        # Only a process that downloads makes it: a worker that is ended from outside could not remove it.
         return tempfile.TemporaryDirectory(prefix="ganlimit-download-")

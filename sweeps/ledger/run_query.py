@@ -1,4 +1,4 @@
-"""Searching a tracking store for runs, page by page."""
+"""This module searches a tracking store for runs, page by page."""
 
 import gc
 from collections.abc import Iterator, Mapping
@@ -16,16 +16,16 @@ NEWEST_FIRST, OLDEST_FIRST = "attributes.start_time DESC", "attributes.start_tim
 
 
 def has_tags(tags: Mapping[str, str]) -> str | None:
-    """The filter for runs with these tags; None where there can be none."""
+    """Returns the filter for runs with these tags; None where there can be no such run."""
     if any("'" in value for value in tags.values()):
-        return None  # no name or digest of ours has a quote, and a filter cannot hold one
+        return None  # a filter cannot hold a quote, and no name or digest of ours has one
     return " and ".join(f"tags.`{name}` = '{value}'" for name, value in tags.items())
 
 
 def search(
-    client: MlflowClient, experiment: str, where: str | None, order: str = NEWEST_FIRST, deleted: bool = False
+    client: MlflowClient, experiment: str, *, where: str | None, order: str = NEWEST_FIRST, deleted: bool = False
 ) -> Iterator[Run]:
-    """The runs that `where` is true of (none where it is None), no more than a page of them in memory at once."""
+    """Yields the runs of which `where` is true (none where it is None), with at most a page of them in memory."""
     token: Any = None
     while where is not None:
         with _without_collecting():
@@ -43,11 +43,11 @@ def search(
             return
 
 
-def are_as_many(client: MlflowClient, experiment: str, where: str, count: int) -> bool:
-    """Whether `where` is true of `count` runs, without fetching more than two of them.
+def are_as_many(client: MlflowClient, experiment: str, *, where: str, count: int) -> bool:
+    """Returns whether `where` is true of exactly `count` runs, without fetching more than two of them.
 
-    Looks for the last of them and for one more. False as well where the store does not take the place in a search
-    that this version of MLflow gives it.
+    It looks for the last of them and for one more. It also returns False where the store does not take the place in a
+    search that this version of MLflow gives it.
     """
     token = _after(count - 1) if count > 1 else None
     try:

@@ -1,4 +1,4 @@
-"""One reading of a sweep's trials: each journal once, and of the tracking store what the journals cannot say.
+"""This module reads a sweep's trials: each journal once, and from the tracking store what the journals cannot say.
 
 A trial that began once, has settled, and whose journal the store has in full, looks in the store as it does in its
 journal, unless its run is deleted or begins again, which leaves a tag (tags.REOPENED). For such a trial the journal
@@ -6,12 +6,12 @@ speaks, and the store is asked
 
 1. which runs are deleted,
 2. for the runs that are not settled, and those that were reopened,
-3. by their ids, for those of which there is a journal that does not speak,
+3. by their ids, for those that have a journal which does not speak for them,
 4. for the trials that other sweeps share with this one,
 5. whether the number of runs is the known one. Where it is not, all of them are read: another machine has run trials
    of which there is no journal here, or `mlflow gc` has removed a run for good.
 
-Not noticed is what a person changes by hand in a settled run.
+A change that a person makes by hand in a settled run is not noticed.
 """
 
 import math
@@ -34,9 +34,9 @@ Reached = tuple[float, Objectives]  # (kimg, what was measured there)
 
 @dataclass(frozen=True)
 class TrialSnapshot:
-    """A sweep's trials at one moment, by identity.
+    """A TrialSnapshot has a sweep's trials at one moment, by identity.
 
-    `reached` is what those of the search that have a journal here measured at their rungs, as far as it is finite.
+    `reached` has, for the trials of the search that have a journal here, the finite results at their rungs.
     """
 
     records: Mapping[str, Record]
@@ -45,14 +45,14 @@ class TrialSnapshot:
 
 @dataclass
 class _Journaled:
-    """What the journals say, read one after the other: no more of each is kept."""
+    """This is what the journals say, read one after the other: no more of each is kept."""
 
     names: Sequence[str]
     records: dict[str, Record] = field(default_factory=dict)
     reached: dict[str, Sequence[Reached]] = field(default_factory=dict)
-    pending: set[str] = field(default_factory=set)  # of which the store lacks something
-    settled: dict[str, int] = field(default_factory=dict)  # when those began that speak for themselves
-    asked: set[str] = field(default_factory=set)  # the run ids of the others
+    pending: set[str] = field(default_factory=set)  # the store lacks something of these
+    settled: dict[str, int] = field(default_factory=dict)  # when those trials began that speak for themselves
+    asked: set[str] = field(default_factory=set)  # the run ids of the other trials
 
     def add(self, journal: Journal) -> None:
         record = journal.record()
@@ -76,9 +76,9 @@ class _Journaled:
 
 
 class TrialReader:
-    """Reads the trials of one sweep, whose search has the objectives `names`."""
+    """A TrialReader reads the trials of one sweep, whose search has the objectives `names`."""
 
-    def __init__(self, tracking: Tracking, parent_run_id: str, trials: TrialStorage, *, names: Sequence[str]) -> None:
+    def __init__(self, tracking: Tracking, parent_run_id: str, *, trials: TrialStorage, names: Sequence[str]) -> None:
         self._tracking, self._parent_run_id, self._trials, self._names = tracking, parent_run_id, trials, names
         self._last: Mapping[str, Record] = {}
 
@@ -96,7 +96,7 @@ class TrialReader:
             return self._snapshot(journaled, {**self._last, **journaled.records})
 
     def _journaled(self) -> _Journaled:
-        # The journals first: what is delivered in between is then told twice rather than not at all.
+        # The journals first: what is delivered in between is then read twice rather than not at all.
         found = _Journaled(self._names)
         for folder in self._trials.folders():
             found.add(folder.read())
@@ -107,14 +107,14 @@ class TrialReader:
         return TrialSnapshot(self._last, journaled.reached)
 
     def _stored(self, journaled: _Journaled) -> dict[str, Record]:
-        """What the store says, from the journals where they speak for it."""
+        """Returns what the store says, from the journals where they speak for it."""
         found = self._own(journaled) if journaled.settled else None
         if found is None:
             found = own_records(self._tracking.each_trial(self._parent_run_id))
         return found | shared_records(self._tracking, self._parent_run_id)
 
     def _own(self, journaled: _Journaled) -> dict[str, Record] | None:
-        """The sweep's own runs; None where there are others than the journals and what is asked for tell of."""
+        """Returns the sweep's own runs; None where there are more of them than the journals and the requested runs."""
         parent, each_trial = self._parent_run_id, self._tracking.each_trial
         deleted = {run.info.run_id for run in each_trial(parent, deleted=True)}
         open_runs = f"attributes.status != 'FINISHED' and tags.`{STATE}` != '{TrialState.DIVERGED}'"
@@ -127,13 +127,13 @@ class TrialReader:
         order = sorted(journaled.settled, key=lambda key: journaled.settled[key])  # in which their runs began
         kept = {key: record for key in order if (record := journaled.records[key]).run_id not in deleted}
         found = kept | fetched
-        return found if self._tracking.has_trials(parent, "", len(found)) else None
+        return found if self._tracking.has_trials(parent, "", count=len(found)) else None
 
 
 def _speaks(journal: Journal, record: Record) -> bool:
-    """Whether the store shows of the trial what its journal says."""
+    """Returns whether the store shows for the trial what its journal says."""
     began = [event.kind for event in journal.events].count("opened")
-    # Of a trial that began again the store has the latest by kimg, and an infinity is another number there.
+    # When a trial began again, the store shows the latest value by kimg. It stores an infinity as another number.
     is_whole = journal.is_delivered and record.state in SETTLED and REUSED not in record.tags
     return is_whole and began == 1 and not any(map(math.isinf, record.metrics.values()))
 

@@ -1,4 +1,4 @@
-"""How sweeps and runs end, in our words and in MLflow's; a trial's states are those of `analysis.TrialState`."""
+"""This module says how sweeps and runs end, in our words and in MLflow's; `analysis.TrialState` has a trial's."""
 
 from enum import StrEnum
 
@@ -6,7 +6,7 @@ from analysis import TrialState
 
 
 class SweepState(StrEnum):
-    """How a run of a sweep ended, or the training of a model. Stored: names are only ever added."""
+    """A SweepState is how a run of a sweep ended, or the training of a model. Stored: names are only ever added."""
 
     COMPLETED = "COMPLETED"
     FAILED = "FAILED"
@@ -14,7 +14,7 @@ class SweepState(StrEnum):
 
 
 class RunStatus(StrEnum):
-    """What MLflow knows of a run."""
+    """A RunStatus is what MLflow knows of a run."""
 
     SCHEDULED = "SCHEDULED"
     RUNNING = "RUNNING"

@@ -1,4 +1,4 @@
-"""Where runs are tracked: an address, and names in it. Loads no MLflow, so that a server's parent stays small."""
+"""This module says where runs are tracked. It does not load MLflow, so that a server's parent process stays small."""
 
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
@@ -17,19 +17,19 @@ LOCAL_UI = "http://127.0.0.1:5000"
 
 @dataclass(frozen=True)
 class TrackingStore:
-    """Where runs and artifacts are kept. Small and picklable: it travels to the workers."""
+    """A TrackingStore is where runs and artifacts are kept. It is small and picklable: it travels to the workers."""
 
     uri: str
     artifact_root: str | None = None  # None leaves the choice to a tracking server
 
     @classmethod
     def local(cls, database: Path, artifacts: Path) -> "TrackingStore":
-        """An SQLite file and a folder of artifacts."""
+        """Returns the store of an SQLite file and a folder of artifacts."""
         return cls(f"sqlite:///{database}", artifacts.as_uri())
 
     @property
     def ui_address(self) -> str:
-        """Where a browser sees the runs: the tracking server, or where `ganlimit ui` serves a local store."""
+        """Returns where a browser sees the runs: the tracking server, or where `ganlimit ui` serves a local store."""
         parts = urlparse(self.uri)
         if parts.scheme not in {"http", "https"}:
             return LOCAL_UI
@@ -37,13 +37,13 @@ class TrackingStore:
         return f"{parts.scheme}://{host}{parts.path.rstrip('/')}"
 
     def opening(self) -> AbstractContextManager[object]:
-        """Held while the store is opened: two processes that both make a new database would break it."""
+        """Returns a lock to hold while the store is opened: two processes that make one new database would break it."""
         if not self.uri.startswith("sqlite:///"):
             return nullcontext()
         return FileLock(f"{self.uri.removeprefix('sqlite:///')}.lock")
 
     def require_reachable(self, artifacts: str) -> None:
-        """Raise SweepError for artifacts behind a server that this store is opened without."""
+        """Raises SweepError for artifacts that lie behind a server, where this store is opened without that server."""
         if artifacts.startswith("mlflow-artifacts:") and urlparse(self.uri).scheme not in {"http", "https"}:
             raise SweepError(
                 "A store that a tracking server made is used through the server",

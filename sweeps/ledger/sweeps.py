@@ -1,4 +1,4 @@
-"""The sweeps that a tracking store knows, found by name."""
+"""This module finds by name the sweeps that a tracking store knows."""
 
 from mlflow.entities import Run
 
@@ -9,7 +9,7 @@ from sweeps.spec.sweep import SweepSpec
 
 
 def find_sweep(tracking: Tracking, name: str) -> Run:
-    """The parent run of a sweep. Raises SweepError when there is none of that name."""
+    """Returns the parent run of a sweep. Raises SweepError when there is none of that name."""
     parent = tracking.find_sweep(name)
     if parent is None:
         known = ", ".join(sorted(run.data.tags[SWEEP] for run in tracking.sweeps())) or "none yet"
@@ -22,16 +22,16 @@ def find_sweep(tracking: Tracking, name: str) -> Run:
 
 
 def is_known(tracking: Tracking, name: str) -> bool:
-    """Whether there is a sweep called `name`, or a file of that name began some."""
+    """Returns whether there is a sweep called `name`, or a file of that name began some."""
     return bool(tracking.sweeps(group=name)) or tracking.find_sweep(name) is not None
 
 
 def find_sweeps(tracking: Tracking, name: str) -> list[str]:
-    """The sweep called `name`, or those that the file of that name began. Raises SweepError when there are none."""
+    """Returns the sweep called `name`, or those that the file of that name began. Raises SweepError for none."""
     members = [run.data.tags[SWEEP] for run in tracking.sweeps(group=name)]
     return sorted(members) or [find_sweep(tracking, name).data.tags[SWEEP]]
 
 
 def spec_of_sweep(tracking: Tracking, name: str) -> SweepSpec:
-    """The specification that a sweep began with. Raises SweepError when there is no such sweep."""
+    """Returns the specification that a sweep began with. Raises SweepError when there is no such sweep."""
     return SweepSpec.model_validate_json(spec_text(find_sweep(tracking, name).data.tags))

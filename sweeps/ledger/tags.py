@@ -1,4 +1,4 @@
-"""The tags by which runs are known in MLflow."""
+"""This module names the tags by which runs are known in MLflow."""
 
 import itertools
 from collections.abc import Mapping
@@ -14,11 +14,11 @@ TRIAL, PHASE = TAG + "trial", TAG + "phase"
 TEACHER_DIGEST, PROTOCOL = TAG + "teacher_digest", TAG + "protocol"
 WORKER = TAG + "worker"  # host:pid
 NODE = TAG + "node"  # the address of the worker's node in its cluster
-VERSION = TAG + "version."  # of a package, when the sweep began
-GROUP = TAG + "group"  # of sweeps that one file began
+VERSION = TAG + "version."  # a package's version when the sweep began
+GROUP = TAG + "group"  # shared by the sweeps that one file began
 REUSED = TAG + "reused"  # the run of another sweep that a row is of
 DRIVER = TAG + "driver"  # who drives the sweep now
-REOPENED = TAG + "reopened"  # of a run that was begun again after it had settled
+REOPENED = TAG + "reopened"  # when a run was begun again after it had settled
 MODE = TAG + "mode"  # what a student learns from
 DATASET, TEACHER_VERSION = TAG + "dataset", TAG + "teacher_version"
 CHOSEN = TAG + "chosen"  # the teacher that a selection has made the champion
@@ -30,16 +30,16 @@ PARENT, RUN_NAME = "mlflow.parentRunId", "mlflow.runName"
 # depends on how many run at once.
 SETTLED = frozenset({TrialState.COMPLETED, TrialState.PRUNED, TrialState.DIVERGED})
 
-TAG_LENGTH = 5000  # of a value; MLflow cuts a longer one
+TAG_LENGTH = 5000  # MLflow cuts a longer value
 
 
 def spec_tags(text: str) -> dict[str, str]:
-    """A sweep's specification as tags of its parent run: in pieces, as long as a tag can be."""
+    """Returns a sweep's specification as tags of its parent run: in pieces, each as long as a tag can be."""
     pieces = [text[start : start + TAG_LENGTH] for start in range(0, len(text), TAG_LENGTH)]
     return {SPEC + (f".{number}" if number else ""): piece for number, piece in enumerate(pieces)}
 
 
 def spec_text(tags: Mapping[str, str]) -> str:
-    """The specification that `spec_tags` cut into pieces."""
+    """Returns the specification that `spec_tags` cut into pieces."""
     rest = itertools.takewhile(tags.__contains__, (f"{SPEC}.{number}" for number in itertools.count(1)))
     return "".join(tags[name] for name in (SPEC, *rest))

@@ -1,7 +1,7 @@
-"""MLflow as the ledger: sweeps are parent runs, trials their children.
+"""This module is MLflow as the ledger: sweeps are parent runs, and trials are their children.
 
-A run is found by the identity it carries, or created; so a retry or a second submission of the same
-thing never makes a second run.
+A run is found by the identity it carries, or created; so a retry or a second submission of the same thing never makes a
+second run.
 """
 
 import json
@@ -43,7 +43,7 @@ for _noisy in (
 
 
 class Tracking:
-    """The runs of one store, and its registered models. Raises SweepError where the store cannot be reached."""
+    """A Tracking has the runs of one store, and its registered models. Raises SweepError where it cannot be reached."""
 
     def __init__(self, store: TrackingStore) -> None:
         self.store = store
@@ -62,63 +62,66 @@ class Tracking:
     # --- runs ---------------------------------------------------------------------------------
 
     def find_sweep(self, name: str) -> Run | None:
-        """The parent run of the sweep called `name`."""
+        """Returns the parent run of the sweep called `name`; None where there is none."""
         return self._first(SWEEPS_EXPERIMENT, {KIND: "sweep", SWEEP: name})
 
     def sweeps(self, group: str | None = None) -> list[Run]:
-        """The parent runs of all sweeps, or of those in `group`, newest first."""
+        """Returns the parent runs of all sweeps, or of those in `group`, newest first."""
         return self._search(SWEEPS_EXPERIMENT, {KIND: "sweep", **({GROUP: group} if group else {})})
 
     def open_sweep(self, name: str, tags: Mapping[str, str]) -> Run:
-        """The parent run of the sweep `name`, created if there is none, running."""
+        """Returns the parent run of the sweep `name`, created if there is none, running."""
         identity = {KIND: "sweep", SWEEP: name}
-        opened = self._open(SWEEPS_EXPERIMENT, identity, name, {**tags, **identity})
+        opened = self._open(SWEEPS_EXPERIMENT, identity, name=name, tags={**tags, **identity})
         *_, oldest = self._search(SWEEPS_EXPERIMENT, identity)
         if oldest.info.run_id == opened.info.run_id:
             return opened
         self.client.delete_run(opened.info.run_id)  # two drivers began at the same moment
         return oldest
 
-    def open_trial(self, parent_run_id: str, trial_key: str, name: str, tags: Mapping[str, str]) -> Run:
-        """The run of the trial with this identity under a sweep, created if there is none, running."""
+    def open_trial(self, parent_run_id: str, trial_key: str, *, name: str, tags: Mapping[str, str]) -> Run:
+        """Returns the run of the trial with this identity under a sweep, created if there is none, running."""
         identity = {PARENT: parent_run_id, TRIAL_KEY: trial_key}
-        return self._open(SWEEPS_EXPERIMENT, identity, name, {**tags, **identity, KIND: "trial"})
+        return self._open(SWEEPS_EXPERIMENT, identity, name=name, tags={**tags, **identity, KIND: "trial"})
 
     def trials(self, parent_run_id: str) -> list[Run]:
-        """All trials of a sweep, in the order in which they began."""
+        """Returns all trials of a sweep, in the order in which they began."""
         return list(self.each_trial(parent_run_id))
 
-    def each_trial(self, parent_run_id: str, where: str = "", deleted: bool = False) -> Iterator[Run]:
-        """The trials of a sweep that MLflow's filter `where` is true of, in the order in which they began.
+    def each_trial(self, parent_run_id: str, where: str = "", *, deleted: bool = False) -> Iterator[Run]:
+        """Yields the trials of a sweep for which MLflow's filter `where` is true, in the order in which they began.
 
-        A page of them is in memory at once. With `deleted`, those that were deleted, instead of those that were not.
+        A page of them is in memory at once. With `deleted` it yields the deleted trials instead of the others.
         """
-        return search(self.client, *self._of_sweep(parent_run_id, where), OLDEST_FIRST, deleted)
+        experiment, trials = self._of_sweep(parent_run_id, where)
+        return search(self.client, experiment, where=trials, order=OLDEST_FIRST, deleted=deleted)
 
-    def has_trials(self, parent_run_id: str, where: str, count: int) -> bool:
-        """Whether MLflow's filter `where` is true of `count` trials of a sweep."""
-        return are_as_many(self.client, *self._of_sweep(parent_run_id, where), count)
+    def has_trials(self, parent_run_id: str, where: str, *, count: int) -> bool:
+        """Returns whether MLflow's filter `where` is true of exactly `count` trials of a sweep."""
+        experiment, trials = self._of_sweep(parent_run_id, where)
+        return are_as_many(self.client, experiment, where=trials, count=count)
 
     def completed(self, tags: Mapping[str, str], beyond: str) -> list[Run]:
-        """All completed trials with these tags, newest first, of any sweep but that of the parent run `beyond`."""
+        """Returns all completed trials with these tags, newest first, of all sweeps but the parent run `beyond`."""
         where = has_tags({**tags, KIND: "trial", STATE: TrialState.COMPLETED})
         where = where and f"{where} and tags.`{PARENT}` != '{beyond}'"
-        return list(search(self.client, self._experiments[SWEEPS_EXPERIMENT], where))
+        return list(search(self.client, self._experiments[SWEEPS_EXPERIMENT], where=where))
 
-    def share(self, run_id: str, parent_run_id: str, trial: str, phase: str) -> None:
+    def share(self, run_id: str, parent_run_id: str, *, trial: str, phase: str) -> None:
         """Let another sweep have a finished trial of this one as well, under its own ordinal and phase."""
         place = json.dumps({TRIAL: trial, PHASE: phase, REUSED: run_id})
         self.log(run_id, tags={f"{REUSED}.{parent_run_id}": place})
 
     def shared(self, parent_run_id: str) -> list[tuple[Run, dict[str, str]]]:
-        """The finished trials that a sweep has from others, each with the tags it has here."""
+        """Returns the finished trials that a sweep has from others, each with the tags it has here."""
         name = f"{REUSED}.{parent_run_id}"
-        runs = search(self.client, self._experiments[SWEEPS_EXPERIMENT], f"tags.`{name}` LIKE '%'", OLDEST_FIRST)
+        experiment, where = self._experiments[SWEEPS_EXPERIMENT], f"tags.`{name}` LIKE '%'"
+        runs = search(self.client, experiment, where=where, order=OLDEST_FIRST)
         return [(run, json.loads(run.data.tags[name])) for run in runs]
 
     @contextmanager
     def model_run(self, name: str, tags: Mapping[str, str]) -> Iterator[str]:
-        """A new run for the training of a model; it ends with the state the work inside it had."""
+        """Begin a run for the training of a model; it ends with the state that the work inside the `with` block had."""
         run = self.client.create_run(self._experiments[MODELS_EXPERIMENT], run_name=name, tags=dict(tags))
         run_id: str = run.info.run_id
         try:
@@ -127,7 +130,7 @@ class Tracking:
             self.close(run_id, SweepState.INTERRUPTED)
             raise
         except Exception as error:
-            self.close(run_id, SweepState.FAILED, str(error))
+            self.close(run_id, SweepState.FAILED, error=str(error))
             raise
         self.close(run_id, SweepState.COMPLETED)
 
@@ -135,12 +138,13 @@ class Tracking:
         self,
         run_id: str,
         metrics: Mapping[str, float] | None = None,
+        *,
         kimg: float = 0.0,
         params: Mapping[str, object] | None = None,
         tags: Mapping[str, object] | None = None,
         time_ms: int | None = None,
     ) -> None:
-        """One batch of metrics at `kimg` (rounded to whole kimg as MLflow's step), params and tags."""
+        """Log one batch of metrics at `kimg` (rounded to whole kimg as MLflow's step), params and tags."""
         when_ms = time_ms or int(time.time() * 1000)
         self.client.log_batch(
             run_id,
@@ -150,7 +154,7 @@ class Tracking:
         )
 
     def close(
-        self, run_id: str, state: TrialState | SweepState, error: str | None = None, time_ms: int | None = None
+        self, run_id: str, state: TrialState | SweepState, *, error: str | None = None, time_ms: int | None = None
     ) -> None:
         """End a run with its state: a trial's, or that of a sweep or of a model's training."""
         self.log(run_id, tags={STATE: state, **({ERROR: error[:500]} if error else {})})
@@ -173,16 +177,16 @@ class Tracking:
         root = self.store.artifact_root
         return str(self.client.create_experiment(name, f"{root}/{name}" if root else None))
 
-    def _open(self, experiment: str, identity: Mapping[str, str], name: str, tags: Mapping[str, str]) -> Run:
+    def _open(self, experiment: str, identity: Mapping[str, str], *, name: str, tags: Mapping[str, str]) -> Run:
         found = self._first(experiment, identity)
         if found is None:
             return self.client.create_run(self._experiments[experiment], run_name=name, tags=dict(tags))
         if found.data.tags.get(STATE) in SETTLED:
-            self.log(found.info.run_id, tags={REOPENED: int(time.time() * 1000)})  # first: no cache may miss it
+            self.log(found.info.run_id, tags={REOPENED: int(time.time() * 1000)})  # at first: no cache may miss it
         if found.info.status != RunStatus.RUNNING:
             self.client.update_run(found.info.run_id, status=str(RunStatus.RUNNING))
         if ERROR in found.data.tags:
-            self.client.delete_tag(found.info.run_id, ERROR)  # of an earlier try
+            self.client.delete_tag(found.info.run_id, ERROR)  # left by an earlier try
         self.log(found.info.run_id, tags=tags)
         return found
 
@@ -191,7 +195,7 @@ class Tracking:
         return found[0] if found else None
 
     def _search(self, experiment: str, tags: Mapping[str, str]) -> list[Run]:
-        return list(search(self.client, self._experiments[experiment], has_tags(tags)))
+        return list(search(self.client, self._experiments[experiment], where=has_tags(tags)))
 
     def _of_sweep(self, parent_run_id: str, where: str) -> tuple[str, str]:
         trials = has_tags({PARENT: parent_run_id, KIND: "trial"})
@@ -200,7 +204,7 @@ class Tracking:
 
 
 def _reason(error: Exception) -> str:
-    """Why a store cannot be reached, without the layers that said so one after the other."""
+    """Returns why a store cannot be reached, without the layers that said so one after the other."""
     text = str(error)
     known = ("Connection refused", "Name or service not known", "timed out", "401", "403", "No route to host")
     return next((word for word in known if word in text), text[:300])

@@ -1,4 +1,4 @@
-"""The data directory: where everything of this machine's sweeps lives."""
+"""This module is the data directory: where everything of this machine's sweeps lives."""
 
 import re
 from dataclasses import dataclass, field
@@ -13,10 +13,10 @@ from sweeps.spec.sweep import NAME_PATTERN
 
 @dataclass(frozen=True)
 class Workspace:
-    """Paths inside one data directory, which exists and is writable.
+    """A Workspace has the paths inside one data directory, which exists and is writable.
 
-    Runs and models are tracked at `tracking_uri`, by default MLFLOW_TRACKING_URI of the environment, and
-    where neither is given in the directory itself:
+    Runs and models are tracked at `tracking_uri`, by default MLFLOW_TRACKING_URI of the environment; where neither is
+    given they are tracked in the directory itself. It holds:
 
     mlflow.db, artifacts/   the tracking store, unless there is a tracking server
     pools/                  teachers' images, one Arrow file per pool
@@ -31,17 +31,17 @@ class Workspace:
 
     @classmethod
     def at(cls, data_dir: Path, tracking_uri: str | None = None) -> "Workspace":
-        """The workspace in `data_dir`, which may be missing: nothing is made or written."""
+        """Returns the workspace in `data_dir`, which may be missing: nothing is made or written."""
         return cls(data_dir.expanduser().resolve(), tracking_uri or default_tracking_uri())
 
     @classmethod
     def open(cls, data_dir: Path, tracking_uri: str | None = None) -> "Workspace":
-        """The workspace in `data_dir`, made if missing. Raises SweepError when it cannot be written."""
+        """Returns the workspace in `data_dir`, made if missing. Raises SweepError when it cannot be written."""
         return cls.at(writable(data_dir), tracking_uri)
 
     @classmethod
     def existing(cls, data_dir: Path, tracking_uri: str | None = None) -> "Workspace":
-        """The workspace in `data_dir`. Raises SweepError when nothing was ever run there and no server is named."""
+        """Returns the workspace in `data_dir`. Raises SweepError where nothing was run and no server is named."""
         workspace = cls.at(data_dir, tracking_uri)
         if not (workspace.root / DATABASE).is_file() and workspace.tracking_uri is None:
             raise SweepError(
@@ -66,13 +66,13 @@ class Workspace:
         return self.root / "references"
 
     def driven(self, name: str) -> Path | None:
-        """The folder of the sweep `name` while a driver runs it; else None."""
+        """Returns the folder of the sweep `name` while a driver runs it; else None."""
         folder = self.root / "sweeps" / name
         is_there = re.fullmatch(NAME_PATTERN, name) and folder.is_dir()
         return folder if is_there and current_driver(folder) else None
 
     def sweep(self, name: str) -> Path:
-        """The folder of the sweep called `name`, made if missing. Raises SweepError for what is no name."""
+        """Returns the folder of the sweep called `name`, made if missing. Raises SweepError for what is no name."""
         if not re.fullmatch(NAME_PATTERN, name):
             raise SweepError("A sweep's name has lower-case letters, digits, - and _", repr(name), "Check it.")
         folder = self.root / "sweeps" / name

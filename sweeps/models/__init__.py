@@ -1,1 +1,1 @@
-"""Finds or makes each model that trials stand on, once, and registers them: extractor, teacher and students."""
+"""This room finds or makes each model that trials stand on, once, and registers it: extractor, teacher and students."""

@@ -1,7 +1,7 @@
-"""What a sweep measures in: a classifier trained once per data set and kept as a version, or Inception.
+"""This module provides what a sweep measures with: a classifier trained once per data set and kept, or Inception.
 
-A classifier is found in the registry by its identity, a digest of everything it is trained from; only if no
-version has it is it trained. What the real images look like to the extractor is computed once and kept.
+A classifier is found in the registry by its identity, a digest of everything it is trained from; it is trained only if
+no version has that identity. What the real images look like to the extractor is computed once and kept.
 """
 
 import os
@@ -17,7 +17,6 @@ from gan import (
     ClassifierCard,
     ClassifierConfig,
     Compute,
-    DataRoot,
     Evaluator,
     FeatureExtractor,
     ImageDataset,
@@ -32,26 +31,25 @@ from gan import (
     train_classifier,
 )
 from gan.digests import value_digest
-from sweeps.display import Display, QuietDisplay
 from sweeps.errors import SweepError
 from sweeps.ledger.tags import IDENTITY, KIND
-from sweeps.ledger.tracking import Tracking
-from sweeps.ledger.workspace import Workspace
+from sweeps.models.identity import ModelIdentity
+from sweeps.models.workshop import Workshop
 from sweeps.spec.models import InceptionSpec
 from sweeps.spec.sweep import SweepSpec
 
 
 @dataclass(frozen=True)
 class ExtractorFiles:
-    """Where a worker finds an extractor and the real images as it sees them."""
+    """These are the files where a worker finds an extractor, and the real images as that extractor sees them."""
 
-    model: Path  # a classifier's folder, or Inception's file of weights
+    model: Path  # a folder for a classifier, a file of weights for Inception
     reference: Path
 
 
 @dataclass(frozen=True)
 class Extractor:
-    """An extractor with its evaluator, and what it says of the real held-out images under the protocol."""
+    """An Extractor has its evaluator, and the metrics of the real held-out images under the protocol."""
 
     version: str
     about: str
@@ -74,25 +72,18 @@ class _Found:
     path: Path
 
 
-def find_or_make_extractor(
-    spec: SweepSpec,
-    dataset: ImageDataset,
-    workspace: Workspace,
-    tracking: Tracking,
-    data_root: DataRoot,
-    display: Display | None = None,
-) -> Extractor:
-    """The spec's extractor: a classifier is trained only if the registry has none, Inception's weights are found.
+def find_or_make_extractor(spec: SweepSpec, dataset: ImageDataset, *, workshop: Workshop) -> Extractor:
+    """Returns the spec's extractor. A classifier is trained only if the registry has none; Inception is looked up.
 
     Raises ArtifactError when a stored one is damaged, GanError when weights are missing.
     """
-    display = display or QuietDisplay()
+    data_root, references = workshop.data_root, workshop.workspace.references
     device = spec.resources.compute.torch_device
     if isinstance(spec.extractor, InceptionSpec):
         found = _inception(find_inception_weights(data_root.inception_weights, data_root.download), device)
     else:
-        folder, version = _find_or_train_classifier(spec.extractor, dataset, tracking, display)
-        found = _classifier(folder, device, version)
+        folder, version = _find_or_train_classifier(spec.extractor, dataset, workshop=workshop)
+        found = _classifier(folder, device, version=version)
     evaluation = spec.evaluation
     protocol = Protocol(
         dataset_digest=dataset.digest,
@@ -104,9 +95,9 @@ def find_or_make_extractor(
         fid_infinity=evaluation.fid_infinity,
     )
     identity = value_digest({"dataset": dataset.digest, "extractor": found.digest})
-    path = workspace.references / f"{identity[:32]}.safetensors"
+    path = references / f"{identity[:32]}.safetensors"
     if not path.exists():
-        with display.step("real images", 1) as update:
+        with workshop.display.step("real images", 1) as update:
             RealReference.of(found.network, dataset).save(path)
             update(1, "")
     evaluator = Evaluator(protocol, found.network, RealReference.load(path))
@@ -115,12 +106,15 @@ def find_or_make_extractor(
         about=found.about,
         files=ExtractorFiles(found.path, path),
         evaluator=evaluator,
-        real=_real_metrics(evaluator, dataset, workspace.references),
+        real=_real_metrics(evaluator, dataset, folder=references),
     )
 
 
-def load_network(protocol: Protocol, path: Path, compute: Compute) -> FeatureExtractor:
-    """The protocol's extractor from its files. Raises ArtifactError, and SweepError where they are another's."""
+def load_network(protocol: Protocol, path: Path, *, compute: Compute) -> FeatureExtractor:
+    """Returns the protocol's extractor, loaded from its files.
+
+    Raises ArtifactError where they are damaged, and SweepError where they are another extractor's.
+    """
     inception, device = protocol.extractor == "inception", compute.torch_device
     found = _inception(find_inception_weights(path), device) if inception else _classifier(path, device)
     if found.digest != protocol.extractor_digest:
@@ -132,8 +126,11 @@ def load_network(protocol: Protocol, path: Path, compute: Compute) -> FeatureExt
     return found.network
 
 
-def _real_metrics(evaluator: Evaluator, dataset: ImageDataset, folder: Path) -> Metrics:
-    """Of the held-out images: with Inception minutes of work, so they are kept, by the protocol's digest."""
+def _real_metrics(evaluator: Evaluator, dataset: ImageDataset, *, folder: Path) -> Metrics:
+    """Returns the metrics of the held-out images, kept in `folder` by the digest of the protocol.
+
+    With Inception they take minutes.
+    """
     path = folder / f"{evaluator.protocol.digest[:32]}.json"
     try:
         return Metrics.model_validate_json(path.read_text())
@@ -155,29 +152,30 @@ def _inception(weights: InceptionWeights, device: torch.device) -> _Found:
     )
 
 
-def _classifier(folder: Path, device: torch.device, version: str = "") -> _Found:
+def _classifier(folder: Path, device: torch.device, *, version: str = "") -> _Found:
     classifier, card = load_classifier(folder)
     about = f"held-out accuracy {card.held_out_accuracy:.1%}"
     return _Found(card.kind, classifier.to(device), card.weights_digest, version, about, folder)
 
 
 def _find_or_train_classifier(
-    config: ClassifierConfig, dataset: ImageDataset, tracking: Tracking, display: Display
+    config: ClassifierConfig, dataset: ImageDataset, *, workshop: Workshop
 ) -> tuple[Path, str]:
-    """Its folder and the name of its version."""
-    model = f"{dataset.name}-classifier"
-    identity = value_digest({"kind": "classifier", "config": config.model_dump(), "dataset": dataset.digest})
-    version = tracking.registry.find_version(model, identity)
+    """Returns the classifier's folder and the name of its version."""
+    digest = value_digest({"kind": "classifier", "config": config.model_dump(), "dataset": dataset.digest})
+    identity, registry = ModelIdentity(f"{dataset.name}-classifier", digest), workshop.tracking.registry
+    version = registry.find_version(identity.model, identity.digest)
     if version is None:
-        version = _train_classifier(config, dataset, tracking, display, model, identity)
-    return tracking.registry.fetch(version), f"{model}/{version.version}"
+        version = _train_classifier(config, dataset, identity=identity, workshop=workshop)
+    return registry.fetch(version), f"{identity.model}/{version.version}"
 
 
 def _train_classifier(
-    config: ClassifierConfig, dataset: ImageDataset, tracking: Tracking, display: Display, model: str, identity: str
+    config: ClassifierConfig, dataset: ImageDataset, *, identity: ModelIdentity, workshop: Workshop
 ) -> ModelVersion:
-    with tracking.model_run(model, {KIND: "classifier", IDENTITY: identity}) as run_id:
-        with display.step("classifier", config.epochs) as update:
+    tracking = workshop.tracking
+    with tracking.model_run(identity.model, {KIND: "classifier", IDENTITY: identity.digest}) as run_id:
+        with workshop.display.step("classifier", config.epochs) as update:
             for progress in train_classifier(config, dataset):
                 update(progress.epoch, f"held-out accuracy {progress.held_out_accuracy:.1%}")
         card = ClassifierCard(
@@ -191,5 +189,5 @@ def _train_classifier(
         tracking.log(run_id, {"held_out_accuracy": card.held_out_accuracy}, params=config.model_dump())
         with tempfile.TemporaryDirectory() as folder:
             card = save_classifier(Path(folder), progress.classifier, card)
-            tags = {IDENTITY: identity, "weights_digest": card.weights_digest}
-            return tracking.registry.register(model, run_id, Path(folder), tags)
+            tags = {IDENTITY: identity.digest, "weights_digest": card.weights_digest}
+            return tracking.registry.register(identity.model, run_id, folder=Path(folder), tags=tags)

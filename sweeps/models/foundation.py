@@ -1,22 +1,20 @@
-"""What all trials of a sweep stand on: data set, extractor, teacher and pools, each found or made once."""
+"""This module lays what all trials of a sweep stand on: data set, extractor, teacher and pools, each made once."""
 
 from dataclasses import dataclass
 
 from analysis import SHARED_COLUMNS
-from gan import DataRoot, GeneratorCard, ImportedCard, Metrics, Protocol, load_dataset
-from sweeps.display import Display
+from gan import GeneratorCard, ImportedCard, Metrics, Protocol, load_dataset
 from sweeps.ledger.tags import SHARED_PREFIX
-from sweeps.ledger.tracking import Tracking
-from sweeps.ledger.workspace import Workspace
 from sweeps.models.extractors import find_or_make_extractor
 from sweeps.models.materials import MaterialFiles, MaterialSource
 from sweeps.models.teachers import find_or_build_agreement_pool, find_or_build_pool, find_or_make_teacher
+from sweeps.models.workshop import Workshop
 from sweeps.spec.sweep import SweepSpec
 
 
 @dataclass(frozen=True)
 class Foundation:
-    """What is to be known of the models on which a sweep stands, and where its trials get them from."""
+    """A Foundation is what is known of the models on which a sweep stands, and the source of its trials' materials."""
 
     protocol: Protocol
     extractor_version: str
@@ -29,7 +27,7 @@ class Foundation:
     materials: MaterialSource
 
     def shared_tags(self, spec: SweepSpec) -> dict[str, str]:
-        """What every row of the sweep's table repeats, as tags of its parent run."""
+        """Returns what every row of the sweep's table repeats, as tags of its parent run."""
         shared: dict[str, object] = {
             "dataset": spec.dataset.name,
             "teacher_version": self.teacher_version,
@@ -51,24 +49,25 @@ class Foundation:
         return {SHARED_PREFIX + name: str(value) for name, value in shared.items()}
 
 
-def lay_foundation(
-    spec: SweepSpec, workspace: Workspace, tracking: Tracking, display: Display, data_root: DataRoot
-) -> Foundation:
-    """Data set, extractor, teacher and pools: found where they exist, made where they do not; files of this machine."""
-    dataset = load_dataset(spec.dataset, data_root)
-    extractor = find_or_make_extractor(spec, dataset, workspace, tracking, data_root, display)
+def lay_foundation(spec: SweepSpec, workshop: Workshop) -> Foundation:
+    """Returns the foundation: data set, extractor, teacher and pools, each found where it exists and else made.
+
+    The materials are files of this machine.
+    """
+    dataset, display = load_dataset(spec.dataset, workshop.data_root), workshop.display
+    extractor = find_or_make_extractor(spec, dataset, workshop=workshop)
     real, count = extractor.real, len(dataset.held_out_images)
     display.say(
         f"extractor {extractor.version}: {extractor.about}; real held-out images (n = {count:,}): "
         f"FID {real.fid:.1f}, IS {real.inception_score:.2f}"
     )
-    teacher = find_or_make_teacher(spec, dataset, extractor, tracking, display)
+    teacher = find_or_make_teacher(spec, dataset, extractor=extractor, workshop=workshop)
     display.say(
         f"teacher {teacher.version}: {teacher.card.parameters:,} parameters, "
         f"FID {teacher.metrics.fid:.1f}, IS {teacher.metrics.inception_score:.2f}{teacher.collapse_note}"
     )
-    pool_path, pool = find_or_build_pool(spec, teacher, workspace.pools, display)
-    agreement_path, _ = find_or_build_agreement_pool(spec, teacher, workspace.pools, display)
+    pool_path, pool = find_or_build_pool(spec, teacher, workshop=workshop)
+    agreement_path, _ = find_or_build_agreement_pool(spec, teacher, workshop=workshop)
     return Foundation(
         protocol=extractor.protocol,
         extractor_version=extractor.version,
@@ -78,5 +77,5 @@ def lay_foundation(
         teacher_metrics=teacher.metrics,
         teacher_last_fid=teacher.last_fid,
         pool_digest=pool.digest,
-        materials=MaterialFiles(spec.dataset, data_root, extractor.files, pool_path, agreement_path),
+        materials=MaterialFiles(spec.dataset, workshop.data_root, extractor.files, pool_path, agreement_path),
     )

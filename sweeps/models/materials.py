@@ -1,7 +1,7 @@
-"""What every trial of a sweep reads and none writes: data set, extractor, real images' statistics, teacher's pools.
+"""This module provides what every trial reads and none writes: data set, extractor, real images' statistics, pools.
 
-On one machine they are files, which its processes map. On a cluster, whose nodes may share no disk, they go to
-Ray's object store once, and all trials of a node read one copy of them there.
+On one machine they are files, which its processes map. On a cluster, whose nodes may share no disk, they go to Ray's
+object store once, and all trials of a node read one copy of them there.
 """
 
 import tempfile
@@ -30,7 +30,10 @@ from sweeps.models.extractors import ExtractorFiles, load_network
 
 @dataclass(frozen=True)
 class Materials:
-    """Loaded once per worker and kept for all its trials. Large arrays may be read-only views: never write to them."""
+    """Materials are loaded once per worker and kept for all its trials.
+
+    Large arrays may be read-only views: never write to them.
+    """
 
     dataset: ImageDataset
     extractor: FeatureExtractor
@@ -40,20 +43,20 @@ class Materials:
 
 
 class MaterialSource(ABC):
-    """Where a worker gets the materials from. Small, hashable and picklable."""
+    """A MaterialSource is where a worker gets the materials from. It is small, hashable and picklable."""
 
     @abstractmethod
     def load(self, protocol: Protocol, compute: Compute) -> Materials:
-        """Load them. Raises ArtifactError for damaged ones, GanError for missing ones."""
+        """Returns the materials. Raises ArtifactError for damaged ones, GanError for missing ones."""
 
     @abstractmethod
     def extractor_path(self) -> AbstractContextManager[Path]:
-        """The extractor alone, as files that are there for the length of a `with` block."""
+        """Gives the path of the extractor's files, which exist for the length of a `with` block."""
 
 
 @dataclass(frozen=True)
 class MaterialFiles(MaterialSource):
-    """Files of the machine on which the trials run."""
+    """These are files of the machine on which the trials run."""
 
     dataset: DatasetConfig
     data_root: DataRoot
@@ -64,7 +67,7 @@ class MaterialFiles(MaterialSource):
     def load(self, protocol: Protocol, compute: Compute) -> Materials:
         return Materials(
             load_dataset(self.dataset, self.data_root),
-            load_network(protocol, self.extractor.model, compute),
+            load_network(protocol, self.extractor.model, compute=compute),
             RealReference.load(self.extractor.reference),
             open_pool(self.pool),
             open_pool(self.agreement),
@@ -77,7 +80,7 @@ class MaterialFiles(MaterialSource):
 
 @dataclass(frozen=True)
 class PackedMaterials:
-    """The content of the files, to be put into Ray's object store: NumPy arrays are views of it when they come out."""
+    """PackedMaterials are the files' content for Ray's object store, from which NumPy arrays come out as views."""
 
     dataset: ImageDataset
     extractor: dict[str, bytes]  # its files by name
@@ -87,7 +90,7 @@ class PackedMaterials:
 
     @classmethod
     def of(cls, files: MaterialFiles) -> "PackedMaterials":
-        """Of files of this machine."""
+        """Returns the content of files of this machine."""
         model = files.extractor.model
         parts = [model] if model.is_file() else sorted(part for part in model.iterdir() if part.is_file())
         return cls(
@@ -99,14 +102,14 @@ class PackedMaterials:
         )
 
     def unpack(self, protocol: Protocol, compute: Compute) -> Materials:
-        """As a worker uses them."""
+        """Returns the materials as a worker uses them."""
         with self.extractor_path() as path:
-            network = load_network(protocol, path, compute)
+            network = load_network(protocol, path, compute=compute)
         return Materials(self.dataset, network, self.reference, self.pool, self.agreement)
 
     @contextmanager
     def extractor_path(self) -> Iterator[Path]:
-        """The extractor's folder, or its file where it is Inception, written for the length of a `with` block."""
+        """Yields the extractor's folder, or Inception's file, which is written for the length of a `with` block."""
         with tempfile.TemporaryDirectory(prefix="ganlimit-extractor-") as name:
             folder = Path(name)
             for part, content in self.extractor.items():
@@ -116,7 +119,7 @@ class PackedMaterials:
 
 @dataclass(frozen=True)
 class StoredMaterials(MaterialSource):
-    """Packed materials in Ray's object store."""
+    """These are packed materials in Ray's object store."""
 
     reference: "ray.ObjectRef[PackedMaterials]"
 

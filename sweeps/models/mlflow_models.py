@@ -1,4 +1,4 @@
-"""Generators as MLflow models: `mlflow.pytorch.load_model("models:/digits-teacher@champion")`.
+"""This module stores generators as MLflow models: `mlflow.pytorch.load_model("models:/digits-teacher@champion")`.
 
 The network is stored by torch.export with a batch of any size, beside our weights and card. Nothing is pickled.
 """
@@ -34,24 +34,24 @@ def save_mlflow_model(generator: Generator, folder: Path) -> None:
     with torch.no_grad():
         images_BCHW = generator(latents_BL)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of torch's and MLflow's own deprecations
+        warnings.simplefilter("ignore")  # they are about torch's and MLflow's own deprecations
         mlflow.pytorch.save_model(
             generator,
             str(folder),
             signature=infer_signature(latents_BL.numpy(), images_BCHW.numpy()),
             input_example=latents_BL.numpy(),
             serialization_format="pt2",
-            pip_requirements=[f"torch=={torch.__version__.partition('+')[0]}"],  # looked up by running it otherwise
+            pip_requirements=[f"torch=={torch.__version__.partition('+')[0]}"],  # MLflow would run the model to find it
         )
 
 
 def register_students(
-    name: str, tracking: Tracking, table: pa.Table, frontier: pa.Table, limit: analysis.CompressionLimit
+    name: str, tracking: Tracking, *, table: pa.Table, frontier: pa.Table, limit: analysis.CompressionLimit
 ) -> None:
     """Register the students of the frontier and at the limit as versions of the model NAME-students, each once.
 
-    The student at the limit is their `champion`, and trial 12's version has the alias `trial-12`. Where the
-    search went on, versions that are off the frontier now stay.
+    The student at the limit is their `champion`, and trial 12's version has the alias `trial-12`. Where the search went
+    on, versions that are no longer on the frontier stay.
     """
     model = f"{name}-students"
     chosen = {*frontier["trial"].to_pylist(), limit.trial}
@@ -60,13 +60,13 @@ def register_students(
             continue
         version = tracking.registry.find_version(model, row["trial_key"])
         if version is None:
-            version = _register_student(model, tracking, row)
+            version = _register_student(model, tracking, row=row)
             tracking.client.set_registered_model_alias(model, f"trial-{row['trial']}", version.version)
         if row["trial"] == limit.trial:
             tracking.registry.crown(version)
 
 
-def _register_student(model: str, tracking: Tracking, row: dict[str, Any]) -> ModelVersion:
+def _register_student(model: str, tracking: Tracking, *, row: dict[str, Any]) -> ModelVersion:
     stored = tracking.registry.model_folder(row["run_id"])
     assert stored is not None, "a completed trial keeps its student"
     generator, card = load_generator(stored)
@@ -80,4 +80,4 @@ def _register_student(model: str, tracking: Tracking, row: dict[str, Any]) -> Mo
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name) / "model"
         save_mlflow_model(generator, folder)
-        return tracking.registry.register(model, row["run_id"], folder, tags)
+        return tracking.registry.register(model, row["run_id"], folder=folder, tags=tags)

@@ -1,7 +1,7 @@
-"""The teacher of a sweep and its pool of images, made once and kept.
+"""This module provides the teacher of a sweep and its pool of images, each made once and kept.
 
-A teacher is found in the registry by its identity, a digest of everything it is trained from; only if
-no version has it is it trained. Its version never changes afterwards.
+A teacher is found in the registry by its identity, a digest of everything it is trained from; it is trained only if no
+version has that identity. Its version never changes afterwards.
 """
 
 import copy
@@ -17,7 +17,6 @@ from gan import (
     AnyGenerator,
     Generator,
     GeneratorCard,
-    GeneratorConfig,
     ImageDataset,
     ImportedCard,
     ImportedConfig,
@@ -39,13 +38,14 @@ from gan import (
 from gan.digests import array_digest, value_digest
 from gan.images import save_grid
 from gan.seeds import seed_at
-from sweeps.display import Display, QuietDisplay, Update
+from sweeps.display import Update
 from sweeps.errors import SweepError
 from sweeps.ledger.tags import IDENTITY, KIND
 from sweeps.ledger.tracking import Tracking
 from sweeps.models.extractors import Extractor
-from sweeps.models.identity import imported_identity, stated, trained_identity
+from sweeps.models.identity import ModelIdentity, imported_identity, stated, trained_identity
 from sweeps.models.mlflow_models import save_mlflow_model
+from sweeps.models.workshop import Workshop
 from sweeps.spec.models import ImportedTeacherSpec
 from sweeps.spec.sweep import SweepSpec
 
@@ -56,9 +56,10 @@ LAST = "last"  # the folder of the generator at the end of the training, where t
 
 @dataclass(frozen=True)
 class Teacher:
-    """One immutable version of a teacher, with its metrics under the extractor's protocol.
+    """A Teacher is one immutable version, with its metrics under the extractor's protocol.
 
-    It is the best of its training by FID; `last_fid` is that of the end, where GANs may have collapsed.
+    Its generator is the one with the lowest FID during its training. `last_fid` is the FID at the end of the training,
+    where a GAN may have collapsed.
     """
 
     generator: AnyGenerator
@@ -69,7 +70,7 @@ class Teacher:
 
     @property
     def collapse_note(self) -> str:
-        """What is to be said where the training went on beyond its best."""
+        """Returns a note for people where the training continued beyond its best; else nothing."""
         kimg, budget_kimg = self.card.kimg, self.card.budget_kimg
         if kimg >= budget_kimg:
             return ""
@@ -77,42 +78,37 @@ class Teacher:
 
 
 def find_or_make_teacher(
-    spec: SweepSpec,
-    dataset: ImageDataset,
-    extractor: Extractor,
-    tracking: Tracking,
-    display: Display | None = None,
-    again: bool = False,
+    spec: SweepSpec, dataset: ImageDataset, *, extractor: Extractor, workshop: Workshop, again: bool = False
 ) -> Teacher:
-    """The spec's teacher, trained only if the registry has none of its identity, or `again`.
+    """Returns the spec's teacher. It is trained only if the registry has none of its identity, or if `again`.
 
-    A new version becomes the champion when it has the lowest FID of all versions measured under its
-    protocol. A generator of the user's own is checked and registered once. Raises ArtifactError when the
-    stored one is damaged, GanError when an own one is not as declared.
+    A new version becomes the champion when it has the lowest FID of all versions measured under its protocol. A
+    generator of the user's own is checked and registered once. Raises ArtifactError when the stored one is damaged,
+    GanError when a generator of the user's own is not as declared.
     """
     if isinstance(spec.teacher, ImportedTeacherSpec):
-        teacher = _find_or_import(spec.teacher.imported, dataset, extractor, tracking)
+        teacher = _find_or_import(spec.teacher.imported, dataset, extractor=extractor, tracking=workshop.tracking)
         teacher.generator.to(spec.resources.compute.torch_device)
         return teacher
-    model, identity = trained_identity(spec, dataset)
-    version = None if again else tracking.registry.find_version(model, identity)
+    identity, registry = trained_identity(spec, dataset), workshop.tracking.registry
+    version = None if again else registry.find_version(identity.model, identity.digest)
     if version is None:
-        version = _train_teacher(spec, dataset, extractor, tracking, display or QuietDisplay(), model, identity)
-    folder = tracking.registry.fetch(version)
+        version = _train_teacher(spec, dataset, extractor=extractor, workshop=workshop, identity=identity)
+    folder = registry.fetch(version)
     generator, card = load_generator(folder)
     generator.to(spec.resources.compute.torch_device)
     last, last_card = load_generator(folder / LAST) if (folder / LAST).is_dir() else (generator, card)
-    metrics, last_metrics = (_metrics(extractor, *stored) for stored in ((generator, card), (last, last_card)))
-    return Teacher(generator, card, f"{model}/{version.version}", metrics, last_metrics.fid)
+    metrics, last_metrics = _metrics(extractor, generator, card=card), _metrics(extractor, last, card=last_card)
+    return Teacher(generator, card, f"{identity.model}/{version.version}", metrics, last_metrics.fid)
 
 
 def _find_or_import(
-    imported: ImportedConfig, dataset: ImageDataset, extractor: Extractor, tracking: Tracking
+    imported: ImportedConfig, dataset: ImageDataset, *, extractor: Extractor, tracking: Tracking
 ) -> Teacher:
     generator = load_imported(imported)
     dataset.require_shape(generator.config.image_channels, generator.config.image_size)
-    model, identity = imported_identity(imported, dataset)
-    version = tracking.registry.find_version(model, identity)
+    identity = imported_identity(imported, dataset)
+    version = tracking.registry.find_version(identity.model, identity.digest)
     if version is None:
         card = ImportedCard(
             imported=imported,
@@ -123,51 +119,51 @@ def _find_or_import(
             metrics=extractor.evaluator.evaluate(generator, whole=True).as_dict(),
             protocol_digest=extractor.protocol.digest,
         )
-        with tracking.model_run(model, {KIND: "teacher", IDENTITY: identity}) as run_id:
+        with tracking.model_run(identity.model, {KIND: "teacher", IDENTITY: identity.digest}) as run_id:
             tracking.log(run_id, card.metrics, params={**stated(imported), "parameters": card.parameters})
             with tempfile.TemporaryDirectory() as name:
                 folder = Path(name)
                 stored = save_imported(folder, imported, card)
                 save_grid(_samples(generator, extractor), folder / "samples.png")
-                version = _register(tracking, model, run_id, folder, identity, stored)
+                version = _register(tracking, identity, run_id=run_id, folder=folder, card=stored)
     kept, kept_card = load_any_generator(tracking.registry.fetch(version))
-    metrics = _metrics(extractor, kept, kept_card)
-    return Teacher(kept, kept_card, f"{model}/{version.version}", metrics, metrics.fid)
+    metrics = _metrics(extractor, kept, card=kept_card)
+    return Teacher(kept, kept_card, f"{identity.model}/{version.version}", metrics, metrics.fid)
 
 
 def _samples(generator: AnyGenerator, extractor: Extractor) -> Tensor:
     return generate(generator, extractor.evaluator.latents(generator.config.latent_size)[:64])
 
 
-def _metrics(extractor: Extractor, generator: AnyGenerator, card: GeneratorCard | ImportedCard) -> Metrics:
+def _metrics(extractor: Extractor, generator: AnyGenerator, *, card: GeneratorCard | ImportedCard) -> Metrics:
     if card.protocol_digest == extractor.protocol.digest:
         return Metrics(**card.metrics)
     return extractor.evaluator.evaluate(generator, whole=True)
 
 
-def find_or_build_pool(
-    spec: SweepSpec, teacher: Teacher, folder: Path, display: Display | None = None
-) -> tuple[Path, TeacherPool]:
-    """The teacher's pool in `folder`, built if there is none, and checked. Raises ArtifactError."""
+def find_or_build_pool(spec: SweepSpec, teacher: Teacher, *, workshop: Workshop) -> tuple[Path, TeacherPool]:
+    """Returns the path of the teacher's pool, built if there is none, and the pool. Raises ArtifactError.
+
+    The pool is checked.
+    """
     latents_NL = pool_latents(spec.teacher.pool_size, spec.teacher.latent_size, seed_at(spec.seed, "pool"))
-    return _find_or_build(teacher, latents_NL, folder, "teacher's pool", display)
+    return _find_or_build(teacher, latents_NL, name="teacher's pool", workshop=workshop)
 
 
-def find_or_build_agreement_pool(
-    spec: SweepSpec, teacher: Teacher, folder: Path, display: Display | None = None
-) -> tuple[Path, TeacherPool]:
-    """The teacher's images at latents that no student learns at, built if there are none, and checked."""
+def find_or_build_agreement_pool(spec: SweepSpec, teacher: Teacher, *, workshop: Workshop) -> tuple[Path, TeacherPool]:
+    """Returns the path and the pool of the teacher's images at latents that no student learns at.
+
+    It is built if there is none, and checked.
+    """
     latents_NL = agreement_latents(spec.teacher.latent_size, spec.evaluation.latent_seed)
-    return _find_or_build(teacher, latents_NL, folder, "held-out latents", display)
+    return _find_or_build(teacher, latents_NL, name="held-out latents", workshop=workshop)
 
 
-def _find_or_build(
-    teacher: Teacher, latents_NL: Tensor, folder: Path, name: str, display: Display | None
-) -> tuple[Path, TeacherPool]:
+def _find_or_build(teacher: Teacher, latents_NL: Tensor, *, name: str, workshop: Workshop) -> tuple[Path, TeacherPool]:
     identity = value_digest({"teacher": teacher.card.weights_digest, "latents": array_digest(latents_NL.numpy())})
-    path = folder / f"{identity[:32]}.arrow"
+    path = workshop.workspace.pools / f"{identity[:32]}.arrow"
     if not path.exists():
-        with (display or QuietDisplay()).step(name, len(latents_NL)) as update:
+        with workshop.display.step(name, len(latents_NL)) as update:
             for done in build_pool(teacher.generator, teacher.card.weights_digest, path, latents_NL):
                 update(done, "")
     pool = open_pool(path)
@@ -177,7 +173,7 @@ def _find_or_build(
 
 @dataclass(frozen=True)
 class _Snapshot:
-    """A generator on its way, as it was at `kimg`."""
+    """A _Snapshot is a generator in training, as it was at `kimg`."""
 
     generator: Generator
     kimg: float
@@ -185,20 +181,17 @@ class _Snapshot:
 
 
 def _train_teacher(
-    spec: SweepSpec,
-    dataset: ImageDataset,
-    extractor: Extractor,
-    tracking: Tracking,
-    display: Display,
-    model: str,
-    identity: str,
+    spec: SweepSpec, dataset: ImageDataset, *, extractor: Extractor, workshop: Workshop, identity: ModelIdentity
 ) -> ModelVersion:
+    tracking = workshop.tracking
     architecture, training = spec.teacher_architecture, spec.trained_teacher.training
-    with tracking.model_run(model, {KIND: "teacher", IDENTITY: identity}) as run_id:
+    with tracking.model_run(identity.model, {KIND: "teacher", IDENTITY: identity.digest}) as run_id:
         tracking.log(run_id, params={**architecture.model_dump(), "kimg": training.kimg, "seed": spec.seed})
         began = time.monotonic()
-        with display.step("teacher", training.kimg) as update:
-            best, last = _best_and_last(spec, dataset, architecture, extractor, tracking, run_id, update)
+        with workshop.display.step("teacher", training.kimg) as update:
+            best, last = _best_and_last(
+                spec, dataset, extractor=extractor, tracking=tracking, run_id=run_id, update=update
+            )
         places = {"best_fid": best.metrics.fid, "best_kimg": best.kimg, "last_fid": last.metrics.fid}
         tracking.log(run_id, {**places, "wall_s": time.monotonic() - began})
 
@@ -222,23 +215,23 @@ def _train_teacher(
             if last.kimg > best.kimg:
                 save_generator(folder / LAST, last.generator, card(last))
             save_grid(_samples(best.generator, extractor), folder / "samples.png")
-            return _register(tracking, model, run_id, folder, identity, stored)
+            return _register(tracking, identity, run_id=run_id, folder=folder, card=stored)
 
 
 def _best_and_last(
     spec: SweepSpec,
     dataset: ImageDataset,
-    architecture: GeneratorConfig,
+    *,
     extractor: Extractor,
     tracking: Tracking,
     run_id: str,
     update: Update,
 ) -> tuple[_Snapshot, _Snapshot]:
-    """Train to the end: the generator of the lowest FID on the way, and the last one."""
+    """Train to the end. Returns the generator with the lowest FID on the way, and the last one."""
     training = spec.trained_teacher.training
     points = [training.kimg * i / BAR_UPDATES for i in range(1, BAR_UPDATES)]
     compute = spec.resources.compute
-    steps = train_gan(architecture, training, dataset, seed_at(spec.seed, "teacher"), points, compute)
+    steps = train_gan(spec.teacher_architecture, training, dataset, seed_at(spec.seed, "teacher"), points, compute)
     note, best = "", None
     for number, progress in enumerate(steps, start=1):
         if progress.diverged:
@@ -249,7 +242,7 @@ def _best_and_last(
             )
         if number % (BAR_UPDATES // TEACHER_REPORTS) == 0 or progress.kimg >= training.kimg:
             metrics = extractor.evaluator.evaluate(progress.generator, whole=True)
-            tracking.log(run_id, {**metrics.as_dict(), **progress.losses}, progress.kimg)
+            tracking.log(run_id, {**metrics.as_dict(), **progress.losses}, kimg=progress.kimg)
             if best is None or metrics.fid <= best.metrics.fid:
                 best = _Snapshot(copy.deepcopy(progress.generator), progress.kimg, metrics)
             note = f"FID {metrics.fid:.1f}"
@@ -259,17 +252,19 @@ def _best_and_last(
 
 
 def _register(
-    tracking: Tracking, model: str, run_id: str, folder: Path, identity: str, card: GeneratorCard | ImportedCard
+    tracking: Tracking, identity: ModelIdentity, *, run_id: str, folder: Path, card: GeneratorCard | ImportedCard
 ) -> ModelVersion:
     tags = {
-        IDENTITY: identity,
+        IDENTITY: identity.digest,
         "weights_digest": card.weights_digest,
         "protocol_digest": card.protocol_digest,
         "fid": repr(card.metrics["fid"]),
         "parameters": str(card.parameters),
         "kimg": str(card.kimg),
     }
-    version = tracking.registry.register(model, run_id, folder, tags)
-    rivals = [v for v in tracking.registry.versions(model) if v.tags.get("protocol_digest") == card.protocol_digest]
+    version = tracking.registry.register(identity.model, run_id, folder=folder, tags=tags)
+    rivals = [
+        v for v in tracking.registry.versions(identity.model) if v.tags.get("protocol_digest") == card.protocol_digest
+    ]
     tracking.registry.crown(min(rivals, key=lambda rival: float(rival.tags["fid"])))
     return version

@@ -1,6 +1,6 @@
-"""How long a trial takes and how much memory it needs: measured for a moment, on this machine.
+"""This module measures for a moment, on this machine, how long a trial takes and how much memory it needs.
 
-In a process of its own, so that the peak of its memory is that of a trial.
+It does so in a process of its own, so that the peak of that process's memory is the peak of a trial.
 """
 
 import itertools
@@ -46,7 +46,11 @@ POOL_IMAGES = 1024
 
 @dataclass(frozen=True)
 class Pace:
-    """What one kind of training takes, at `mac_g` of the generator: a rung's measurement, and the last one."""
+    """A Pace is what one kind of training takes for a generator of `mac_g`.
+
+    `s_per_kimg` are seconds of training, `evaluation_s` those of a rung's measurement, `ending_s` those of the last
+    one.
+    """
 
     kind: str  # teacher, distilled, joint, scratch
     mac_g: float
@@ -57,26 +61,30 @@ class Pace:
 
 @dataclass(frozen=True)
 class Calibration:
-    """The paces measured, the peak memory of the process, and the size of the largest checkpoint."""
+    """A Calibration has the paces measured, the peak memory of the process, and the size of the largest checkpoint."""
 
     paces: tuple[Pace, ...]
     memory_gib: float
     checkpoint_bytes: int
 
-    def trial_s(self, kind: str, mac: float, kimg: float, rungs: int) -> float:
-        """Seconds of a training of `kind`, measured at `rungs` and at the end, between the sizes that were timed."""
+    def trial_s(self, kind: str, mac: float, *, kimg: float, rungs: int) -> float:
+        """Returns the seconds of a training of `kind`, measured at `rungs` rungs and at the end.
+
+        A generator of `mac` lies between the sizes that were timed, and so do its seconds.
+        """
         paces = sorted((pace for pace in self.paces if pace.kind == kind), key=lambda pace: pace.mac_g)
-        training_s = _between(paces, mac, "s_per_kimg") * kimg + _between(paces, mac, "evaluation_s") * rungs
-        return training_s + _between(paces, mac, "ending_s")
+        training_s = _between(paces, mac, name="s_per_kimg") * kimg + _between(paces, mac, name="evaluation_s") * rungs
+        return training_s + _between(paces, mac, name="ending_s")
 
 
 def calibrate(
-    spec: SweepSpec, data_root: DataRoot, students: Sequence[GeneratorConfig], gan_weight: float
+    spec: SweepSpec, data_root: DataRoot, *, students: Sequence[GeneratorConfig], gan_weight: float
 ) -> Calibration:
-    """Time the trainings of `students` and of the teacher for a few steps each. About 10 seconds."""
+    """Returns the paces of `students` and of the teacher, each timed for a few steps. This takes about 10 seconds."""
     context = multiprocessing.get_context("spawn")
     receiver, sender = context.Pipe(duplex=False)
-    process = context.Process(target=_measure_in_child, args=(sender, spec, data_root, list(students), gan_weight))
+    measured = {"data_root": data_root, "students": list(students), "gan_weight": gan_weight}
+    process = context.Process(target=_measure_in_child, args=(sender, spec), kwargs=measured)
     process.start()
     sender.close()
     try:
@@ -93,22 +101,25 @@ def calibrate(
 def _measure_in_child(
     sender: "multiprocessing.connection.Connection[Calibration | Exception, None]",
     spec: SweepSpec,
+    *,
     data_root: DataRoot,
     students: list[GeneratorConfig],
     gan_weight: float,
 ) -> None:
     try:
-        sender.send(_measure(spec, data_root, students, gan_weight))
+        sender.send(_measure(spec, data_root, students=students, gan_weight=gan_weight))
     except Exception as error:
         sender.send(error)
 
 
-def _measure(spec: SweepSpec, data_root: DataRoot, students: list[GeneratorConfig], gan_weight: float) -> Calibration:
+def _measure(
+    spec: SweepSpec, data_root: DataRoot, *, students: list[GeneratorConfig], gan_weight: float
+) -> Calibration:
     torch.set_num_threads(min(spec.resources.cpus_per_trial, os.cpu_count() or 1))
     dataset, compute = load_dataset(spec.dataset, data_root), spec.resources.compute
     evaluator = _evaluator(spec, dataset)
     paces: list[Pace] = []
-    # An untrained teacher's images take a student as long as a trained one's.
+    # A student takes as long with an untrained teacher's images as with a trained one's.
     teacher = build_generator(students[-1], seed=0).eval()
     with tempfile.TemporaryDirectory() as name:
         path = Path(name) / "pool.arrow"
@@ -127,11 +138,11 @@ def _measure(spec: SweepSpec, data_root: DataRoot, students: list[GeneratorConfi
                 steps = distill(
                     student, recipe.model_copy(update={"kimg": points[-1]}), pool, dataset, 0, points, compute
                 )
-                paces.append(_pace(kind, student, steps, evaluator, held_out))
+                paces.append(_pace(kind, student, steps=steps, evaluator=evaluator, held_out=held_out))
             scratch = spec.baseline.training
             points = _points(scratch.batch_size)
             training = train_gan(student, scratch.model_copy(update={"kimg": points[-1]}), dataset, 0, points, compute)
-            paces.append(_pace("scratch", student, training, evaluator))
+            paces.append(_pace("scratch", student, steps=training, evaluator=evaluator))
         checkpoint = Path(name) / "checkpoint"
         recipe = spec.student.model_copy(update={"gan_weight": gan_weight, "kimg": 1e-3, "feature_weight": 0.0})
         *_, last = distill(students[-1], recipe, pool, dataset, 0, (), compute)
@@ -139,17 +150,17 @@ def _measure(spec: SweepSpec, data_root: DataRoot, students: list[GeneratorConfi
         size = checkpoint.stat().st_size
     peak_kib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     if not hasattr(spec.teacher, "path"):
-        paces.append(_teacher_pace(spec, dataset, evaluator))
+        paces.append(_teacher_pace(spec, dataset, evaluator=evaluator))
     return Calibration(tuple(paces), peak_kib / 2**20, size)
 
 
-def _teacher_pace(spec: SweepSpec, dataset: ImageDataset, evaluator: Evaluator) -> Pace:
+def _teacher_pace(spec: SweepSpec, dataset: ImageDataset, *, evaluator: Evaluator) -> Pace:
     training, architecture = spec.trained_teacher.training, spec.teacher_architecture
     points = _points(training.batch_size)
     steps = train_gan(
         architecture, training.model_copy(update={"kimg": points[-1]}), dataset, 0, points, spec.resources.compute
     )
-    return _pace("teacher", architecture, steps, evaluator)
+    return _pace("teacher", architecture, steps=steps, evaluator=evaluator)
 
 
 def _evaluator(spec: SweepSpec, dataset: ImageDataset) -> Evaluator:
@@ -172,6 +183,7 @@ def _points(batch_size: int) -> tuple[float, float]:
 def _pace(
     kind: str,
     architecture: GeneratorConfig,
+    *,
     steps: Iterator[Progress],
     evaluator: Evaluator,
     held_out: TeacherPool | None = None,
@@ -191,8 +203,8 @@ def _pace(
     return Pace(kind, mac_g(architecture), elapsed / (last.kimg - warm.kimg), evaluation_s, ending_s)
 
 
-def _between(paces: Sequence[Pace], mac: float, name: str) -> float:
-    """Linear between the sizes that were timed, and constant beyond them."""
+def _between(paces: Sequence[Pace], mac: float, *, name: str) -> float:
+    """Returns the pace at `mac`: linear between the sizes that were timed, and constant beyond them."""
     points = [(pace.mac_g, float(getattr(pace, name))) for pace in paces]
     if mac <= points[0][0]:
         return points[0][1]

@@ -1,4 +1,4 @@
-"""How many trials share a GPU: what is measured for it, which count is chosen, and where that is kept.
+"""This module says how many trials share a GPU: what is measured, which count is chosen, and where that is kept.
 
 A small student leaves a big GPU idle most of the time. The count is tried at 1, 2, 4, 8 and so on, as long as another
 doubling is worth it and fits.
@@ -21,17 +21,17 @@ from sweeps.spec.points import largest_student
 from sweeps.spec.resources import MOST_TRIALS_PER_GPU
 from sweeps.spec.sweep import SweepSpec
 
-LEAST_GAIN = 0.1  # of images per second, by a doubling
-MOST_MEMORY = 0.9  # of the device's
+LEAST_GAIN = 0.1  # the share by which a doubling must raise the images per second
+MOST_MEMORY = 0.9  # the share of the device's memory that trials may take
 GIB = 2**30
 
 
 class Load(Config):
-    """What a trial puts on the device, and how many there may be: all that the count depends on."""
+    """A Load is what a trial puts on the device, and how many there may be: all that the count depends on."""
 
     version: int = 1  # of the measuring code
     device: str  # its name, such as NVIDIA H100 80GB HBM3
-    most: int  # for which there are cores
+    most: int  # as many trials as there are cores for
     architecture: GeneratorConfig
     recipe: DistillationConfig
     compute: Compute
@@ -39,8 +39,8 @@ class Load(Config):
     extractor: ExtractorSpec
 
     @classmethod
-    def of(cls, spec: SweepSpec, device: str, cores: float, compute: Compute | None = None) -> "Load":
-        """That of the sweep's largest student, on a device that has so many `cores` of its machine to itself."""
+    def of(cls, spec: SweepSpec, device: str, *, cores: float, compute: Compute | None = None) -> "Load":
+        """Returns the load of the sweep's largest student, on a device for which its machine has `cores` cores."""
         architecture, recipe = largest_student(spec)
         threads = spec.resources.cpus_per_trial
         return cls(
@@ -55,9 +55,12 @@ class Load(Config):
 
     @classmethod
     def here(cls, spec: SweepSpec, num_cpus: int | None = None) -> "Load":
-        """That on this machine's first GPU, with `num_cpus` cores for all of its GPUs. Raises GanError without one."""
+        """Returns the load on this machine's first GPU, with `num_cpus` cores for all its GPUs together.
+
+        Raises GanError where there is no GPU.
+        """
         name = device_name(spec.resources.compute)
-        return cls.of(spec, name, (num_cpus or os.cpu_count() or 1) / torch.cuda.device_count())
+        return cls.of(spec, name, cores=(num_cpus or os.cpu_count() or 1) / torch.cuda.device_count())
 
     @property
     def digest(self) -> str:
@@ -65,7 +68,7 @@ class Load(Config):
 
 
 class Measurement(Config):
-    """So many trials at once: images per second of all together, and the device's memory in use meanwhile."""
+    """A Measurement is of `trials` at once: the images per second of all, and the device's memory in use meanwhile."""
 
     trials: int
     images_per_s: float
@@ -73,23 +76,23 @@ class Measurement(Config):
 
 
 class Memory(Config):
-    """A device's memory, and what of it was in use before the first trial."""
+    """Memory is that of a device in all, and how much of it was in use before the first trial."""
 
     total_bytes: int
     before_bytes: int
 
     def holds(self, measurement: Measurement) -> bool:
-        """Whether there was some memory left."""
+        """Returns whether the trials that were measured left some memory free."""
         return measurement.memory_bytes <= MOST_MEMORY * self.total_bytes
 
     def room(self, measurement: Measurement) -> int:
-        """For how many trials there is memory, if each takes what those measured took."""
+        """Returns for how many trials there is memory, if each takes as much as those that were measured."""
         each = max(1.0, (measurement.memory_bytes - self.before_bytes) / measurement.trials)
         return int((MOST_MEMORY * self.total_bytes - self.before_bytes) / each)
 
 
 class Packing(Config):
-    """What was measured, of which device, and the count that was chosen."""
+    """A Packing has what was measured on a device, and the count that was chosen."""
 
     trials: int
     device: str
@@ -98,17 +101,17 @@ class Packing(Config):
 
     @property
     def gain(self) -> float:
-        """Images per second of all trials / those of one that has the device to itself."""
+        """Returns the images per second of all trials, divided by those of one trial that has the device to itself."""
         rates = {measurement.trials: measurement.images_per_s for measurement in self.measurements}
         return rates[self.trials] / rates[1] if rates else 1.0
 
     @property
     def slowdown(self) -> float:
-        """How many times as long as alone a trial takes."""
+        """Returns how many times as long as alone a trial takes."""
         return self.trials / self.gain
 
     def sentence(self) -> str:
-        """For a log, with the figures."""
+        """Returns the count and its figures as one line of a log."""
         trials = f"packing: {self.trials} trial{'s' * (self.trials != 1)} on a GPU"
         if not self.measurements:
             return f"{trials} ({self.device} has no memory for the largest student, not even for one)"
@@ -119,12 +122,12 @@ class Packing(Config):
 
 
 def device_name(compute: Compute) -> str:
-    """What the device is called on which trials compute. Raises GanError where there is none."""
+    """Returns the name of the device on which trials compute. Raises GanError where there is none."""
     return torch.cuda.get_device_name() if compute.torch_device.type == "cuda" else "CPU"
 
 
-def next_count(found: Sequence[Measurement], memory: Memory, most: int) -> int | None:
-    """How many trials are tried after those in `found`; None where no more are worth it, or fit.
+def next_count(found: Sequence[Measurement], memory: Memory, *, most: int) -> int | None:
+    """Returns how many trials are tried after those in `found`; None where no more are worth it, or fit.
 
     That is twice as many, or as many as there is room for: `most` by the cores, and 90% of the device's memory.
     """
@@ -138,7 +141,10 @@ def next_count(found: Sequence[Measurement], memory: Memory, most: int) -> int |
 
 
 def chosen_count(found: Sequence[Measurement], memory: Memory) -> int:
-    """The least count that comes within a doubling's least gain of the most images per second, and fits; 1 for none."""
+    """Returns the least count that fits and comes close to the most images per second; 1 where nothing was measured.
+
+    Close means within LEAST_GAIN, for which no doubling is worth it.
+    """
     fitting = [measurement for measurement in found if memory.holds(measurement)] or list(found[:1])
     best = max((measurement.images_per_s for measurement in fitting), default=0.0)
     enough = (found.trials for found in fitting if found.images_per_s * (1 + LEAST_GAIN) > best)
@@ -146,7 +152,7 @@ def chosen_count(found: Sequence[Measurement], memory: Memory) -> int:
 
 
 def joint_rate(traces: Sequence[Trace]) -> float:
-    """Images per second of all trainings together, over the span in which all of them ran.
+    """Returns the images per second of all trainings together, over the span in which all of them ran.
 
     Between two moments of a trace images are taken to come evenly. Each trace has two moments at least.
     """
@@ -158,20 +164,23 @@ def joint_rate(traces: Sequence[Trace]) -> float:
 
 
 class KeptPackings:
-    """What was measured before, as JSON by the digest of what it depends on, in packings/ of the data directory."""
+    """The kept packings are earlier measurements, in packings/ of the data directory.
+
+    Each is a JSON file, named by the digest of what it depends on.
+    """
 
     def __init__(self, data_dir: Path) -> None:
         self._folder = data_dir / "packings"
 
     def find(self, load: Load) -> Packing | None:
-        """The packing of an equal load; None where there is none, or what is there cannot be read."""
+        """Returns the packing of an equal load; None where there is none, or what is there cannot be read."""
         try:
             return _Kept.model_validate_json(self._path(load).read_text()).packing
         except (FileNotFoundError, ValidationError):
             return None
 
     def keep(self, load: Load, packing: Packing) -> None:
-        """Write it, all or nothing."""
+        """Write the packing, all or nothing."""
         path = self._path(load)
         path.parent.mkdir(parents=True, exist_ok=True)
         unfinished = path.with_name(f".{path.name}.{os.getpid()}")

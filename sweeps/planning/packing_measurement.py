@@ -1,4 +1,4 @@
-"""Training the same student in several processes at once on one device, for a moment, to see what that gains."""
+"""This module trains the same student in several processes at once on one device, to see what that gains."""
 
 import multiprocessing
 import signal
@@ -26,24 +26,24 @@ from sweeps.planning.packing import (
 from sweeps.planning.packing_trial import PackedTrial, train_when_told
 
 TIMED_S = 4.0
-PATIENCE_S = 600.0  # for processes that start and warm up, or end their timed steps
+PATIENCE_S = 600.0  # how long a process may take to start and warm up, or to end its timed steps
 
 
 def measure_packing(
-    load: Load, extractor: Path, heard: Callable[[int, str], None], timed_s: float = TIMED_S
+    load: Load, extractor: Path, *, heard: Callable[[int, str], None], timed_s: float = TIMED_S
 ) -> Packing:
-    """Measure 1, 2, 4 and more trials at once on the first device that this process sees, and choose.
+    """Measure 1, 2, 4 and more trials at once on the first device that this process sees. Returns the packing chosen.
 
-    `extractor` is where the network lies that images are measured by. `heard` is told each count and what came of it.
-    Where memory does not suffice for a count, what was measured before
-    is what there is. Raises what a trial raises.
+    `extractor` is the path of the network that images are measured by. `heard` is called with each count and what came
+    of it. Where memory does not suffice for a count, the choice is made among the counts before it. Raises what a trial
+    raises.
     """
     found: list[Measurement] = []
     with ExitStack() as ends:
         trial = PackedTrial(load.architecture, load.recipe, load.compute, load.threads, extractor)
         together = _Together(trial)
         ends.callback(together.end)
-        while count := next_count(found, together.memory, load.most):
+        while count := next_count(found, together.memory, most=load.most):
             try:
                 found.append(together.measure(count, timed_s))
             except (MemoryError, torch.OutOfMemoryError):
@@ -59,7 +59,7 @@ def measure_packing(
 
 
 class _Together:
-    """Processes that train at once, as many as are asked for so far."""
+    """These are processes that train at once, as many as were asked for so far."""
 
     def __init__(self, trial: PackedTrial) -> None:
         self._trial, self._meter = trial, _Meter(trial.compute)
@@ -76,7 +76,7 @@ class _Together:
         for process, pipe in new:
             _answer(process, pipe)
         for _, pipe in self._trials:
-            with suppress(BrokenPipeError):  # it has no answer either
+            with suppress(BrokenPipeError):  # then it cannot answer either
                 pipe.send(timed_s)
         traces = [_answer(process, pipe) for process, pipe in self._trials]
         pids = [process.pid for process, _ in self._trials]
@@ -100,7 +100,7 @@ class _Together:
 
 
 class _Meter:
-    """The device's memory. A process of its own that uses a GPU takes some of it, before the first trial."""
+    """A _Meter reads the device's memory. If its process uses a GPU itself, it takes some before the first trial."""
 
     def __init__(self, compute: Compute) -> None:
         self._compute = compute
@@ -108,13 +108,16 @@ class _Meter:
         self.memory = Memory(total_bytes=total, before_bytes=before)
 
     def in_use_bytes(self, pids: list[int]) -> int:
-        """What is in use while the trials are these processes; on a CPU what was before, and their resident memory."""
+        """Returns the bytes in use while the trials run as the processes `pids`.
+
+        On a CPU these are the bytes in use before them, and their resident memory.
+        """
         if self._compute.device == "cuda":
             return self._read()[1]
         return self.memory.before_bytes + sum(psutil.Process(pid).memory_info().rss for pid in pids)
 
     def _read(self) -> tuple[int, int]:
-        """Bytes in all, and in use."""
+        """Returns the device's bytes in all, and those in use."""
         if self._compute.torch_device.type == "cuda":
             free, total = torch.cuda.mem_get_info()
             return total, total - free
@@ -123,7 +126,7 @@ class _Meter:
 
 
 def _answer(process: Any, pipe: "Connection[Any, Any]") -> Any:
-    """What a trial says next. Raises what it raised, and MemoryError where the kernel has ended it."""
+    """Returns what a trial says next. Raises what it raised, and MemoryError where the kernel has ended it."""
     if not pipe.poll(PATIENCE_S):
         raise SweepError(
             "A trial that is measured answers within 10 minutes", "none", "Set resources.trials_per_gpu to a number."

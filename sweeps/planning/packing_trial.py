@@ -1,4 +1,4 @@
-"""A process that trains one student for as long as it is told to, among others on the same device.
+"""This module is a process that trains one student for as long as it is told to, among others on the same device.
 
 Images are random ones of the data set's shape: their content changes neither speed nor memory.
 """
@@ -31,15 +31,18 @@ from gan import (
 from gan.measuring.features import extract
 
 STEPS = 8  # between two looks at the clock: each look waits for the device
-LOOKS = 1000  # of one training, after which another begins
-IMAGES = 512  # of which an extractor sees as many at once
+LOOKS = 1000  # so many make one training, after which another begins
+IMAGES = 512  # the batch of an extractor
 
-Trace = Sequence[tuple[float, float]]  # of a training: (seconds on a clock that all processes share, images seen)
+Trace = Sequence[tuple[float, float]]  # a training's (seconds on a clock that all processes share, images seen)
 
 
 @dataclass(frozen=True)
 class PackedTrial:
-    """What the process trains, and the extractor (a classifier's folder, or Inception's file) that it holds as well."""
+    """A PackedTrial is what the process trains, and the extractor that it holds as well.
+
+    `extractor` is a classifier's folder, or Inception's file.
+    """
 
     architecture: GeneratorConfig
     recipe: DistillationConfig
@@ -49,9 +52,10 @@ class PackedTrial:
 
 
 def train_when_told(pipe: "Connection[Any, Any]", trial: PackedTrial) -> None:
-    """Warm up and say so; then train for as many seconds as the pipe says, answer with the trace, and so on to its end.
+    """Warm up and say so; then, for each number of seconds from the pipe, train for so long and answer with the trace.
 
-    The extractor reads images once, since that may be what takes most memory of a trial. What is raised is sent.
+    The extractor reads images once, since that may be what takes most memory of a trial. An exception is sent, not
+    raised.
     """
     try:
         torch.set_num_threads(trial.threads)
@@ -76,7 +80,7 @@ def _timed(training: Iterator[int], seconds: float) -> Trace:
 
 
 def _training(trial: PackedTrial) -> Iterator[int]:
-    """Images seen since the look before, without end; each look has waited for the device."""
+    """Yields, without end, how many images were seen since the look before; each look has waited for the device."""
     network = _extractor(trial)
     features = network.features if isinstance(network, Classifier) else None
     dataset, pool = _random_images(trial)

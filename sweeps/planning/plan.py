@@ -1,4 +1,4 @@
-"""A sweep before it runs: how many trials, how large, how long, and what speaks against it."""
+"""This module says of a sweep before it runs: how many trials, how large, how long, and what speaks against it."""
 
 import os
 from dataclasses import asdict, dataclass
@@ -24,7 +24,7 @@ from sweeps.spec.sweep import HOUR_S, SweepSpec
 
 @dataclass(frozen=True)
 class Size:
-    """A generator's size. `ratio`: the teacher's parameters / these."""
+    """A Size is that of a generator; `ratio` is the teacher's parameters divided by these."""
 
     width: int
     depth: int
@@ -35,7 +35,7 @@ class Size:
 
 @dataclass(frozen=True)
 class PhasePlan:
-    """A phase: at most so many trials, and about so many core-hours."""
+    """A PhasePlan says that a phase has at most `trials` trials and takes about `core_hours`."""
 
     name: str
     trials: int
@@ -44,7 +44,7 @@ class PhasePlan:
 
 @dataclass(frozen=True)
 class Plan:
-    """What a sweep would do. Hours come from a calibration of seconds on this machine."""
+    """A Plan says what a sweep would do. Its hours come from a calibration of some seconds on this machine."""
 
     name: str
     phases: tuple[PhasePlan, ...]
@@ -64,7 +64,7 @@ class Plan:
         return sum(phase.core_hours for phase in self.phases)
 
     def render(self) -> RenderableType:
-        """For a terminal."""
+        """Returns the plan for a terminal."""
         phases = _table("phase", "trials", "core-hours")
         for phase in self.phases:
             phases.add_row(phase.name, f"{phase.trials:,}" if phase.trials else "", f"{phase.core_hours:.2f}")
@@ -90,14 +90,14 @@ class Plan:
         return Group(heading, Text(), phases, Text(), sizes, Text(), Text(needs), *packing, *warnings)
 
     def as_dict(self) -> dict[str, Any]:
-        """The same for a script."""
+        """Returns the same for a script."""
         return {**asdict(self), "core_hours": self.core_hours}
 
 
 def plan_sweep(spec: SweepSpec, data_root: DataRoot, *, data_dir: Path, workers: int | None = None) -> Plan:
-    """What the sweep would do on this machine, after a calibration of some seconds. Nothing is written.
+    """Returns what the sweep would do on this machine, after a calibration of some seconds. Nothing is written.
 
-    How many trials share a GPU is what was measured before, if `data_dir` keeps it. Raises GanError where the data
+    How many trials share a GPU is known only if `data_dir` keeps an earlier measurement. Raises GanError where the data
     set or the GPU is missing.
     """
     teacher = _teacher(spec)
@@ -111,11 +111,17 @@ def plan_sweep(spec: SweepSpec, data_root: DataRoot, *, data_dir: Path, workers:
     weights = [float(value) for value in extremes(spec.search.space.gan_weight)]
     middle = ends[len(ends) // 2]
     timed = sorted({ends[0], middle, ends[-1]}, key=mac_g)
-    calibration = calibrate(spec, data_root, timed, max(weights))
-    packing = _kept_packing(spec, workers, data_dir)
+    calibration = calibrate(spec, data_root, students=timed, gan_weight=max(weights))
+    packing = _kept_packing(spec, workers, data_dir=data_dir)
     resources = spec.resources.packed(packing.trials) if packing else spec.resources
     slowdown = packing.slowdown if packing else 1.0
-    phases = _phases(spec, calibration, [points[n] for n in feasible], [students[n] for n in feasible], slowdown)
+    phases = _phases(
+        spec,
+        calibration,
+        points=[points[n] for n in feasible],
+        students=[students[n] for n in feasible],
+        slowdown=slowdown,
+    )
     at_once = workers or _at_once(resources)
     trial_hours = [phase.core_hours / spec.resources.cpus_per_trial for phase in phases]
     before = sum(hours for phase, hours in zip(phases, trial_hours, strict=True) if phase.name == "teacher")
@@ -127,7 +133,7 @@ def plan_sweep(spec: SweepSpec, data_root: DataRoot, *, data_dir: Path, workers:
         smallest=_size(ends[0], teacher),
         largest=_size(ends[-1], teacher),
         memory_gib=calibration.memory_gib,
-        disk_gib=_disk_bytes(spec, ends[-1], phases, calibration, at_once) / 2**30,
+        disk_gib=_disk_bytes(spec, ends[-1], phases=phases, calibration=calibration, workers=at_once) / 2**30,
         workers=at_once,
         wall_hours=before + during / at_once,
         gpu_hours=before * spec.resources.gpus_before_packing + during * resources.gpus_before_packing,
@@ -136,10 +142,10 @@ def plan_sweep(spec: SweepSpec, data_root: DataRoot, *, data_dir: Path, workers:
             warnings_of(
                 spec,
                 sum(phase.core_hours for phase in phases if phase.name != "teacher"),
-                len(feasible) / len(points),
-                calibration.memory_gib,
-                at_once,
-                packing is not None,
+                feasible=len(feasible) / len(points),
+                memory_gib=calibration.memory_gib,
+                workers=at_once,
+                is_packed=packing is not None,
             )
         ),
     )
@@ -148,23 +154,24 @@ def plan_sweep(spec: SweepSpec, data_root: DataRoot, *, data_dir: Path, workers:
 def _phases(
     spec: SweepSpec,
     calibration: Calibration,
+    *,
     points: list[dict[str, Value]],
     students: list[GeneratorConfig],
     slowdown: float,
 ) -> tuple[PhasePlan, ...]:
-    """The teacher's training and the phases, each with the mean cost of a point of the space.
+    """Returns the teacher's training and the phases, each with the mean cost of a point of the space.
 
-    Trials take `slowdown` times as long as alone, beside those with which they share a GPU.
+    Trials that share a GPU with others take `slowdown` times as long as alone.
     """
     cores = spec.resources.cpus_per_trial / HOUR_S
 
-    def mean_s(scratch: bool) -> float:
+    def mean_s(*, scratch: bool) -> float:
         seconds = [
             calibration.trial_s(
                 "scratch" if scratch else "joint" if point["gan_weight"] else "distilled",
                 mac_g(student),
-                spec.baseline.kimg if scratch else spec.recipe(point).kimg,
-                len(spec.evaluation.rungs_kimg),
+                kimg=spec.baseline.kimg if scratch else spec.recipe(point).kimg,
+                rungs=len(spec.evaluation.rungs_kimg),
             )
             for point, student in zip(points, students, strict=True)
         ]
@@ -173,7 +180,7 @@ def _phases(
     found = []
     if isinstance(spec.teacher, TeacherSpec):
         kimg = spec.teacher.training.kimg
-        seconds = calibration.trial_s("teacher", mac_g(spec.teacher_architecture), kimg, 10)
+        seconds = calibration.trial_s("teacher", mac_g(spec.teacher_architecture), kimg=kimg, rungs=10)
         found.append(PhasePlan("teacher", 0, seconds * cores))
     searched = planned_trials(spec) if points else 0
     around = 2 * spec.confirm.around
@@ -194,7 +201,7 @@ def _phases(
 def _teacher(spec: SweepSpec) -> GeneratorConfig:
     if isinstance(spec.teacher, TeacherSpec):
         return spec.teacher_architecture
-    # Of a generator of the user's own only its file knows the size; the widest student stands in for it.
+    # Only its file knows the size of a generator of the user's own; the widest student stands in for it.
     return max(corners(spec), key=count_parameters)
 
 
@@ -206,11 +213,15 @@ def _size(generator: GeneratorConfig, teacher: GeneratorConfig) -> Size:
 def _disk_bytes(
     spec: SweepSpec,
     largest: GeneratorConfig,
+    *,
     phases: tuple[PhasePlan, ...],
     calibration: Calibration,
     workers: int,
 ) -> int:
-    """The pool, a student for each trial at the size of the largest, and a checkpoint for each that runs."""
+    """Returns the bytes of the pool, of a student per trial, and of a checkpoint for each of `workers` trials that run.
+
+    Students are counted at the size of the largest.
+    """
     channels, size = spec.dataset.image_shape
     image = channels * size**2
     pool = spec.teacher.pool_size * (image + 4 * spec.teacher.latent_size)
@@ -227,7 +238,7 @@ def _at_once(resources: ResourceSpec) -> int:
     return max(1, min(by_cores, by_gpus))
 
 
-def _kept_packing(spec: SweepSpec, workers: int | None, data_dir: Path) -> Packing | None:
+def _kept_packing(spec: SweepSpec, workers: int | None, *, data_dir: Path) -> Packing | None:
     if spec.resources.gpus is not None:
         return None
     cores = workers and workers * spec.resources.cpus_per_trial

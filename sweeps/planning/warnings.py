@@ -1,4 +1,4 @@
-"""What speaks against a sweep before it runs."""
+"""This module says what speaks against a sweep before it runs."""
 
 import os
 from collections.abc import Iterator
@@ -12,17 +12,17 @@ SAMPLES_PER_FEATURE = 10
 
 
 def searches_nothing(spec: SweepSpec) -> bool:
-    """Whether all that the later phases start from was found by other sweeps."""
+    """Returns whether all that the later phases start from was found by other sweeps."""
     return spec.search.trials == 0
 
 
 def warnings_of(
-    spec: SweepSpec, spent_hours: float, feasible: float, memory_gib: float, workers: int, is_packed: bool
+    spec: SweepSpec, spent_hours: float, *, feasible: float, memory_gib: float, workers: int, is_packed: bool
 ) -> Iterator[str]:
-    """What a person should know before the sweep runs.
+    """Yields what a person should know before the sweep runs.
 
-    Its trials spend `spent_hours` core-hours, and `memory_gib` each with `workers` at once; constraints allow the share
-    `feasible` of the space; `is_packed` where it is known how many share a GPU.
+    All trials together take `spent_hours` core-hours; `workers` run at once with `memory_gib` each. The constraints
+    allow the share `feasible` of the space. `is_packed` says that it is known how many trials share a GPU.
     """
     cores, features = os.cpu_count() or 1, spec.extractor.features
     if spec.resources.cpus_per_trial > cores:

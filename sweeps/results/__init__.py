@@ -1,1 +1,1 @@
-"""Reads a sweep's rows and shows them to people: report, paper, comparison, export and status."""
+"""This room reads a sweep's rows and shows them to people: report, paper, comparison, export and status."""

@@ -1,4 +1,4 @@
-"""The frontier as a table for the terminal."""
+"""This module shows the frontier as a table for the terminal."""
 
 from typing import Any
 
@@ -10,9 +10,10 @@ _VERDICTS = {True: "[green]✓[/]", False: "[red]✗[/]", None: " "}
 
 
 def frontier_table(findings: analysis.Findings) -> Table:
-    """Real images, teacher, then the frontier's students, largest first; ✓ holds the rule, ✗ breaks it.
+    """Returns the rows of real images, of the teacher, then of the frontier's students, largest first.
 
-    With what fresh seeds say of each beside the search's value, no wider than 80 characters.
+    ✓ marks a student that holds the rule, ✗ one that breaks it. Beside the search's value each student has what fresh
+    seeds say. The table is no wider than 80 characters.
     """
     label, confirmed = findings.metric.label, findings.is_confirmed
     shown = Table(box=None, header_style="bold", padding=(0, 1, 0, 0), pad_edge=False)
@@ -23,7 +24,7 @@ def frontier_table(findings: analysis.Findings) -> Table:
         shown.add_column(heading, justify="right", vertical="bottom", no_wrap=True)
     blank = [""] if confirmed else []
     if first := findings.first:
-        real, teacher = (_reference(findings, first, prefix) for prefix in ("real_", "teacher_"))
+        real, teacher = (_reference(findings, first, prefix=prefix) for prefix in ("real_", "teacher_"))
         shown.add_row("  real", "", "", "", "", real[0], *blank, *real[1:], "", style="dim")
         parameters = f"{first['teacher_parameters']:,}"
         shown.add_row("  teacher", parameters, "1", "", "", teacher[0], *blank, *teacher[1:], "", style="bold")
@@ -36,6 +37,6 @@ def frontier_table(findings: analysis.Findings) -> Table:
     return shown
 
 
-def _reference(findings: analysis.Findings, first: dict[str, Any], prefix: str) -> tuple[str, str, str]:
+def _reference(findings: analysis.Findings, first: dict[str, Any], *, prefix: str) -> tuple[str, str, str]:
     quality = findings.metric.text(first.get(prefix + findings.metric.name))
     return quality, f"{first[f'{prefix}inception_score']:.2f}", f"{first[f'{prefix}sharpness']:,.0f}"

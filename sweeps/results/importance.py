@@ -1,4 +1,4 @@
-"""How much each searched parameter matters for quality, by Optuna's fANOVA over the search's rows."""
+"""This module says how much each searched parameter matters for quality, by Optuna's fANOVA over the search's rows."""
 
 import math
 from typing import Any
@@ -10,14 +10,15 @@ from analysis import COLUMNS, Phase, final_students, settings_of
 from sweeps.spec.space import distributions
 from sweeps.spec.sweep import SweepSpec
 
-FEWEST_ROWS = 8  # below that a forest of trees says nothing
+FEWEST_ROWS = 8  # a forest of trees says nothing about fewer
 
 
 def importances(spec: SweepSpec, table: pa.Table) -> dict[str, float]:
-    """How much of the variation of the rule's metric (its logarithm where drawn so) each searched parameter explains.
+    """Returns which share of the variation of the rule's metric each searched parameter explains.
 
-    Hutter et al., "An Efficient Approach for Assessing Hyperparameter Importance", ICML 2014. Empty where fewer
-    than FEWEST_ROWS students of the search finished, or nothing varied. The same rows give the same shares.
+    The metric's logarithm is taken where the metric is drawn by its logarithm. The result is empty where fewer than
+    FEWEST_ROWS students of the search finished, or nothing varied. The same rows give the same shares. Source: Hutter
+    et al., "An Efficient Approach for Assessing Hyperparameter Importance", ICML 2014.
     """
     metric = COLUMNS[spec.limit.metric]
     spaces = {name: space for name, space in distributions(spec.domains()).items() if not space.single()}

@@ -1,4 +1,4 @@
-"""The paper's table of a finished sweep, and its five questions answered, for terminal and files."""
+"""This module has the paper's table of a finished sweep and answers its five questions, for terminal and files."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,14 +17,14 @@ from sweeps.results.reading import read_trials
 
 @dataclass(frozen=True)
 class Paper:
-    """The table's rows and the answers of one sweep."""
+    """A Paper has the table's rows and the answers of one sweep."""
 
     name: str
     rows: tuple[analysis.PaperRow, ...]
     answers: tuple[analysis.Answer, ...]
 
     def print_to(self, console: Console) -> None:
-        """The table, then each question with its answer."""
+        """Print the table, then each question with its answer."""
         console.print()
         console.print(_terminal_table(self.rows))
         console.print("Medians over seeds; beside FID its least and greatest value.", style="dim", highlight=False)
@@ -34,13 +34,13 @@ class Paper:
             console.print(answer.sentence, highlight=False, style="yellow" if answer.missing else "")
 
     def text(self, form: str) -> str:
-        """The paper as `markdown`, `csv` or `latex` (the last two without the answers)."""
+        """Returns the paper as `markdown`, `csv` or `latex` (the last two without the answers)."""
         if form == "markdown":
             return analysis.paper_markdown(f"{self.name}: the paper's table", self.rows, answers=self.answers)
         return analysis.paper_csv(self.rows) if form == "csv" else analysis.paper_latex(self.rows)
 
     def write(self, folder: Path) -> list[Path]:
-        """paper.md, paper.csv and paper.tex in `folder`, made if missing. Raises SweepError."""
+        """Write paper.md, paper.csv and paper.tex to `folder`, made if missing, and return them. Raises SweepError."""
         files = {"paper.md": "markdown", "paper.csv": "csv", "paper.tex": "latex"}
         try:
             folder.mkdir(parents=True, exist_ok=True)
@@ -53,7 +53,7 @@ class Paper:
         return [folder / name for name in files]
 
     def as_dict(self) -> dict[str, Any]:
-        """The same for a script. Every value is JSON."""
+        """Returns the same for a script. Every value is JSON."""
         return {
             "sweep": self.name,
             "rows": [row.as_dict() for row in self.rows],
@@ -61,15 +61,15 @@ class Paper:
         }
 
 
-def paper_of(tracking: Tracking, workspace: Workspace, name: str) -> Paper:
-    """The paper's table of the sweep `name`. Raises SweepError when there is none, AnalysisError before any result."""
+def paper_of(tracking: Tracking, workspace: Workspace, *, name: str) -> Paper:
+    """Returns the paper of the sweep `name`. Raises SweepError when there is none, AnalysisError before any result."""
     spec = spec_of_sweep(tracking, name)
-    table = read_trials(tracking, workspace, name).table
+    table = read_trials(tracking, workspace, name=name).table
     return Paper(name, tuple(analysis.paper_rows(table)), tuple(analysis.five_answers(table, spec.limit)))
 
 
 def _terminal_table(rows: tuple[analysis.PaperRow, ...]) -> Table:
-    """Narrower than the files': medians, and the range of FID alone."""
+    """Returns a table that is narrower than the files': it has medians, and the range of FID alone."""
     shown = Table(box=None, header_style="bold", padding=(0, 1, 0, 0), pad_edge=False)
     for heading in ("", "params", "ratio", "width", "seeds", "IS", "kept", "FID", "", "VoL"):
         shown.add_column(heading, justify="right" if heading else "left", no_wrap=True)

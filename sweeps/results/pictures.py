@@ -1,4 +1,4 @@
-"""What generators of a sweep make: the teacher and ever smaller students at the same latents, and between them."""
+"""This module shows what generators of a sweep make: the teacher and ever smaller students, all at the same latents."""
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -16,29 +16,34 @@ from sweeps.ledger.tracking import Tracking
 from sweeps.spec.sweep import SweepSpec
 
 COLUMNS = 12  # images in a strip
-MOST_STUDENTS = 24  # of a long frontier
+MOST_STUDENTS = 24  # shown of a long frontier
 
 
-def sample_strips(tracking: Tracking, spec: SweepSpec, findings: Findings) -> tuple[Strip, ...]:
-    """The teacher, then the frontier's students, largest first, each at the first latents of the evaluation."""
+def sample_strips(tracking: Tracking, spec: SweepSpec, *, findings: Findings) -> tuple[Strip, ...]:
+    """Returns strips of the teacher and the frontier's students, largest first, at the evaluation's first latents."""
     latents_NL = evaluation_latents(spec.evaluation.num_samples, spec.teacher.latent_size, spec.evaluation.latent_seed)
     students = _along(list(reversed(findings.frontier.to_pylist())), MOST_STUDENTS)
-    return _strips(tracking, findings, students, latents_NL[:COLUMNS])
+    return _strips(tracking, findings, students=students, latents_NL=latents_NL[:COLUMNS])
 
 
-def interpolation_strips(tracking: Tracking, spec: SweepSpec, findings: Findings) -> tuple[Strip, ...]:
-    """The teacher, the student just above the limit and the smallest one, along a line between two latents."""
+def interpolation_strips(tracking: Tracking, spec: SweepSpec, *, findings: Findings) -> tuple[Strip, ...]:
+    """Returns strips of the teacher, the student just above the limit and the smallest one, between two latents.
+
+    The images of a strip lie evenly along the line between the two.
+    """
     random = generator_at(spec.evaluation.latent_seed, "interpolation")
     ends_2L = torch.randn(2, spec.teacher.latent_size, generator=random)
     line_NL = torch.lerp(ends_2L[:1], ends_2L[1:], torch.linspace(0, 1, COLUMNS)[:, None])
     rows = findings.frontier.to_pylist()
     holding = [row for row in rows if row["parameters"] >= (findings.limit.parameters or np.inf)]
     chosen = {row["trial"]: row for row in (*holding[:1], *rows[:1])}
-    return _strips(tracking, findings, sorted(chosen.values(), key=lambda row: -row["parameters"]), line_NL)
+    return _strips(
+        tracking, findings, students=sorted(chosen.values(), key=lambda row: -row["parameters"]), latents_NL=line_NL
+    )
 
 
 def _strips(
-    tracking: Tracking, findings: Findings, students: Iterable[Mapping[str, Any]], latents_NL: Tensor
+    tracking: Tracking, findings: Findings, *, students: Iterable[Mapping[str, Any]], latents_NL: Tensor
 ) -> tuple[Strip, ...]:
     first, metric = findings.first, findings.metric
     if not first:
@@ -74,7 +79,7 @@ def _teacher_folder(tracking: Tracking, teacher_version: str) -> Path:
 
 
 def _along(rows: list[dict[str, Any]], most: int) -> list[dict[str, Any]]:
-    """At most `most` of the rows, evenly along them, both ends among them."""
+    """Returns at most `most` of the rows, evenly spaced among them, with the first and the last."""
     if len(rows) <= most:
         return rows
     return [rows[round(place)] for place in np.linspace(0, len(rows) - 1, most)]

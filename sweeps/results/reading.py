@@ -1,9 +1,8 @@
-"""Reading a sweep's trials from the tracking store again: only what may have changed since the last time.
+"""This module reads a sweep's trials from the tracking store: only what may have changed since the last reading.
 
-MLflow keeps no time of a run's last change, so what may have changed is known otherwise. A settled run stays as it
-is, unless it is deleted, or begun again, which leaves a tag (tracking.REOPENED). The cache therefore holds the rows
-of the settled runs that had begun before a moment `since_ms`, and the ids of all others from before it. A reading
-fetches
+MLflow keeps no time of a run's last change, so what may have changed is known otherwise. A settled run stays as it is,
+unless it is deleted, or begun again, which leaves a tag (tags.REOPENED). The cache therefore holds the rows of the
+settled runs that had begun before a moment `since_ms`, and the ids of all others from before it. A reading fetches
 
 1. the deleted runs, to drop their rows,
 2. of the runs from before that moment those that are not settled, and those that were reopened,
@@ -12,10 +11,10 @@ fetches
    or were restored,
 5. the trials that other sweeps share with this one, each time.
 
-Then the store is asked whether the number of older runs is the known one. Where it is not, everything is read
-anew: `mlflow gc` removed a run for good, or a node's clock is further off than `slack_s`.
+Then the store is asked whether the number of older runs is the known one. If it is not, everything is read anew:
+`mlflow gc` removed a run for good, or a node's clock is further off than `slack_s`.
 
-Not noticed is what a person changes by hand in a settled run. Whoever does that deletes the cache.
+A change that a person makes by hand in a settled run is not noticed. Whoever makes one deletes the cache.
 """
 
 import time
@@ -38,18 +37,18 @@ from sweeps.ledger.workspace import Workspace
 from sweeps.results.run_cache import START_MS, RunCache, source_of, with_start
 from sweeps.results.table import row_of, shared_columns
 
-# By how much a run may begin, by its node's clock, before others that the store heard of earlier: for clocks that
-# differ, and for tries to reach a store that is away.
+# A run may begin so much earlier, by its node's clock, than others that the store heard of before it: clocks differ,
+# and a store that is away is reached late.
 SLACK_S = 600.0
 IDS_AT_ONCE = 200
 
 
 @dataclass(frozen=True)
 class StoredTrials:
-    """A sweep's trials as the tracking store has them.
+    """StoredTrials are a sweep's trials as the tracking store has them.
 
-    `table` has a row for each, ordered by ordinal, and is what `results.sweep_table` gives. `running` are the records
-    of those that run, `taken` those that are other sweeps' runs, both by identity.
+    `table` has a row for each, ordered by ordinal, and is what `results.sweep_table` gives. `running` has the records
+    of the running trials, by identity. `taken` has the identities of the trials that are other sweeps' runs.
     """
 
     table: pa.Table
@@ -59,57 +58,57 @@ class StoredTrials:
 
 @dataclass(frozen=True)
 class _Fetched:
-    """A run that was fetched now."""
+    """This is a run that was fetched now."""
 
     start_ms: int
     row: dict[str, Any] | None
-    record: Record | None  # of one that runs
+    record: Record | None  # for a run that has not ended
     is_done: bool  # whether it stays as it is
 
 
-def read_trials(tracking: Tracking, workspace: Workspace, name: str, slack_s: float = SLACK_S) -> StoredTrials:
-    """The trials of the sweep called `name`, from the cache in its folder as far as they cannot have changed.
+def read_trials(tracking: Tracking, workspace: Workspace, *, name: str, slack_s: float = SLACK_S) -> StoredTrials:
+    """Returns the trials of the sweep called `name`; those that cannot have changed come from the cache in its folder.
 
     Raises SweepError when there is no such sweep.
     """
     parent = find_sweep(tracking, name)
     parent_run_id: str = parent.info.run_id
     folder, shared = workspace.sweep(name), shared_columns(name, parent.data.tags)
-    source = source_of(tracking.store.uri, parent_run_id, shared)
+    source = source_of(tracking.store.uri, parent_run_id, shared=shared)
     cache = RunCache.load(folder, source)
     before_ms = int((time.time() - slack_s) * 1000)  # every run that begins from now on begins after this
     deleted = {run.info.run_id for run in tracking.each_trial(parent_run_id, deleted=True)}
-    fetched = _fetch(tracking, parent_run_id, cache, deleted, shared)
+    fetched = _fetch(tracking, parent_run_id, cache=cache, deleted=deleted, shared=shared)
     kept = _kept(cache, {*fetched, *deleted})
     older = len(kept) + sum(run.start_ms < cache.since_ms for run in fetched.values())
-    if not tracking.has_trials(parent_run_id, _before(cache), older):
-        fetched = _fetch(tracking, parent_run_id, RunCache.empty(), deleted, shared)
+    if not tracking.has_trials(parent_run_id, _before(cache), count=older):
+        fetched = _fetch(tracking, parent_run_id, cache=RunCache.empty(), deleted=deleted, shared=shared)
         kept = RunCache.empty().table
     own = _ordered(pa.concat_tables([kept, _table(fetched)]))
-    renewed = _renewed(own, fetched, deleted - fetched.keys(), before_ms)
+    renewed = _renewed(own, fetched, deleted=deleted - fetched.keys(), before_ms=before_ms)
     if not renewed.equals(cache):
         renewed.save(folder, source)
     taken = _taken(tracking, parent_run_id)
-    rows = [row for key, record in taken.items() if (row := row_of(shared, key, record))]
+    rows = [row for key, record in taken.items() if (row := row_of(shared, key, record=record))]
     table = with_newer_rows(own.drop_columns([START_MS]), trial_table(rows))
-    return StoredTrials(table, _running(table, fetched, taken), frozenset(row["trial_key"] for row in rows))
+    return StoredTrials(table, _running(table, fetched, taken=taken), frozenset(row["trial_key"] for row in rows))
 
 
 def with_newer_rows(table: pa.Table, newer: pa.Table) -> pa.Table:
-    """A trial table with the rows of both, the later one where both have a trial, ordered by ordinal."""
+    """Returns the rows of both trial tables, ordered by ordinal; where both have a trial, the row of `newer`."""
     both = pa.concat_tables([table, newer])
     last = {key: number for number, key in enumerate(both["trial_key"].to_pylist())}
     rows = both.take(pa.array(last.values(), pa.int64()))
-    return validate(rows.take(pc.sort_indices(rows["trial"])))  # which keeps the order of equals
+    return validate(rows.take(pc.sort_indices(rows["trial"])))  # the sort keeps the order of equals
 
 
 # --- what the store is asked ----------------------------------------------------------------------
 
 
 def _fetch(
-    tracking: Tracking, parent_run_id: str, cache: RunCache, deleted: set[str], shared: Mapping[str, Any]
+    tracking: Tracking, parent_run_id: str, *, cache: RunCache, deleted: set[str], shared: Mapping[str, Any]
 ) -> dict[str, _Fetched]:
-    """All runs that may not be what the cache says of them, by run id."""
+    """Returns all runs that may differ from what the cache says of them, by run id."""
     before, since = _before(cache), f"attributes.start_time >= {cache.since_ms}"
     conditions = [since]
     if cache.since_ms:
@@ -136,7 +135,7 @@ def _before(cache: RunCache) -> str:
 
 def _fetched(run: Run, shared: Mapping[str, Any]) -> _Fetched:
     record = record_of(run)
-    row = row_of(shared, run.data.tags[TRIAL_KEY], record)
+    row = row_of(shared, run.data.tags[TRIAL_KEY], record=record)
     ended = run.info.status != RunStatus.RUNNING and record.state in SETTLED
     return _Fetched(
         start_ms=run.info.start_time,
@@ -147,7 +146,7 @@ def _fetched(run: Run, shared: Mapping[str, Any]) -> _Fetched:
 
 
 def _taken(tracking: Tracking, parent_run_id: str) -> dict[str, Record]:
-    """The trials of other sweeps, by identity."""
+    """Returns the trials that belong to other sweeps, by identity."""
     found = {}
     for run, place in tracking.shared(parent_run_id):
         record = record_of(run)
@@ -159,7 +158,7 @@ def _taken(tracking: Tracking, parent_run_id: str) -> dict[str, Record]:
 
 
 def _kept(cache: RunCache, otherwise_known: set[str]) -> pa.Table:
-    """The cache's rows of all but the runs `otherwise_known`."""
+    """Returns the cache's rows of all runs except `otherwise_known`."""
     return cache.table.filter(pc.invert(_are_in(cache.table, otherwise_known)))
 
 
@@ -172,8 +171,8 @@ def _ordered(table: pa.Table) -> pa.Table:
     return table.sort_by([(START_MS, "ascending"), ("run_id", "ascending")])  # as the store orders them
 
 
-def _renewed(own: pa.Table, fetched: Mapping[str, _Fetched], deleted: set[str], before_ms: int) -> RunCache:
-    """What the next reading need not fetch, of the rows `own`."""
+def _renewed(own: pa.Table, fetched: Mapping[str, _Fetched], *, deleted: set[str], before_ms: int) -> RunCache:
+    """Returns the cache for the next reading: those of the rows `own` that it need not fetch."""
     newest_ms = max([*own[START_MS].to_pylist(), *(run.start_ms for run in fetched.values())], default=0)
     since_ms = min(newest_ms, before_ms)
     open_runs = {run_id: run.start_ms for run_id, run in fetched.items() if not run.is_done}
@@ -186,9 +185,9 @@ def _are_in(table: pa.Table, run_ids: Iterable[str]) -> pa.ChunkedArray:
     return pc.is_in(table["run_id"], value_set=pa.array(run_ids, pa.string()))
 
 
-def _running(table: pa.Table, fetched: Mapping[str, _Fetched], taken: Mapping[str, Record]) -> dict[str, Record]:
+def _running(table: pa.Table, fetched: Mapping[str, _Fetched], *, taken: Mapping[str, Record]) -> dict[str, Record]:
     rows = table.filter(pc.equal(table["state"], str(TrialState.RUNNING))).select(["trial_key", "run_id"])
-    # One that was taken from another sweep, and runs again there, is not among the runs of this one.
+    # A trial that was taken from another sweep, and runs again there, is not among this sweep's runs.
     known = {run_id: run.record for run_id, run in fetched.items()} | {each.run_id: each for each in taken.values()}
     records = {row["trial_key"]: known.get(row["run_id"]) for row in rows.to_pylist()}
     return {key: record for key, record in records.items() if record}

@@ -1,4 +1,4 @@
-"""A sweep's result for people: page, figures, Markdown, table, and a summary for the terminal."""
+"""This module makes a sweep's result for people: page, figures, Markdown, table, and a summary for the terminal."""
 
 import itertools
 from collections.abc import Sequence
@@ -30,7 +30,7 @@ PAGE = "report.html"
 
 @dataclass(frozen=True)
 class Report:
-    """What a sweep found, and the files that show it."""
+    """A Report is what a sweep found, and the files that show it."""
 
     findings: analysis.Findings
     folder: Path
@@ -42,12 +42,12 @@ class Report:
 
     @property
     def table(self) -> pa.Table:
-        """A row per trial."""
+        """Returns a row per trial."""
         return self.findings.table
 
     @property
     def frontier(self) -> pa.Table:
-        """The Pareto-optimal students, with their confirmations and baselines beside them."""
+        """Returns the Pareto-optimal students, with their confirmations and baselines beside them."""
         return self.findings.frontier
 
     @property
@@ -55,7 +55,7 @@ class Report:
         return self.findings.limit
 
     def print_to(self, console: Console) -> None:
-        """The frontier as a table, the limit in a sentence, and where the files are."""
+        """Print the frontier as a table, the limit in a sentence, and where the files are."""
         console.print()
         console.print(frontier_table(self.findings))
         if note := analysis.budget_note(self.frontier):
@@ -71,7 +71,7 @@ class Report:
             console.print(f"  {folder}/ (PNG, SVG, PDF)", highlight=False, soft_wrap=True)
 
     def as_dict(self) -> dict[str, Any]:
-        """The same for a script. Every value is JSON."""
+        """Returns the same for a script. Every value is JSON."""
         return {
             "sweep": self.name,
             "trials": analysis.state_counts(self.table),
@@ -85,6 +85,7 @@ class Report:
 def write_report(
     name: str,
     workspace: Workspace,
+    *,
     tracking: Tracking,
     out: Path | None = None,
     formats: Sequence[str] = analysis.FORMATS,
@@ -93,17 +94,23 @@ def write_report(
 
     Raises SweepError when there is no such sweep, or `out` cannot be written.
     """
-    report, _ = _write(name, workspace, tracking, out, formats)
+    report, _ = _write(name, workspace, tracking=tracking, out=out, formats=formats)
     return report
 
 
 def write_reports(
-    names: Sequence[str], workspace: Workspace, tracking: Tracking, out: Path | None = None
+    names: Sequence[str], workspace: Workspace, *, tracking: Tracking, out: Path | None = None
 ) -> tuple[list[Report], Path | None]:
-    """A report of each sweep, in a folder of its own in `out`; and of several one page over all, with its path."""
+    """Write a report of each sweep to a folder of its own in `out`; for several also one page over all.
+
+    Returns the reports, and the path of that page where there is one.
+    """
     if len(names) == 1:
-        return [write_report(names[0], workspace, tracking, out)], None
-    written = [_write(name, workspace, tracking, out / name if out else None, analysis.FORMATS) for name in names]
+        return [write_report(names[0], workspace, tracking=tracking, out=out)], None
+    written = [
+        _write(name, workspace, tracking=tracking, out=out / name if out else None, formats=analysis.FORMATS)
+        for name in names
+    ]
     if out is None:
         return [report for report, _ in written], None
     page = out / PAGE
@@ -112,12 +119,12 @@ def write_reports(
 
 
 def _write(
-    name: str, workspace: Workspace, tracking: Tracking, out: Path | None, formats: Sequence[str]
+    name: str, workspace: Workspace, *, tracking: Tracking, out: Path | None, formats: Sequence[str]
 ) -> tuple[Report, analysis.Chapter]:
     parent, spec = find_sweep(tracking, name), spec_of_sweep(tracking, name)
     folder = out or workspace.sweep(name) / "report"
-    findings = analysis.findings_of(read_trials(tracking, workspace, name).table, spec.limit)
-    chapter = _chapter(parent, spec, tracking, findings)
+    findings = analysis.findings_of(read_trials(tracking, workspace, name=name).table, spec.limit)
+    chapter = _chapter(parent, spec, tracking=tracking, findings=findings)
     try:
         (folder / "figures").mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -125,7 +132,7 @@ def _write(
             "A report's folder can be written", f"{folder} ({error.strerror})", "Choose another."
         ) from error
     for stem, form in itertools.product(analysis.REPORT_FIGURES, set(analysis.FORMATS) - set(formats)):
-        (folder / "figures" / f"{stem}.{form}").unlink(missing_ok=True)  # of an earlier table
+        (folder / "figures" / f"{stem}.{form}").unlink(missing_ok=True)  # left by an earlier report
     figures = {
         stem: analysis.save_figure(figure, folder / "figures" / stem, formats=formats)
         for stem, figure in _figures(chapter).items()
@@ -136,13 +143,13 @@ def _write(
     _write_text(markdown, analysis.markdown_report(findings, shown))
     analysis.write_table(findings.table, parquet)
     files = (page, markdown, parquet, *(path for paths in figures.values() for path in paths))
-    for path in files:  # and nothing else that may lie in the folder
+    for path in files:  # the folder may hold other files as well
         place = Path("report") / path.parent.relative_to(folder)
         tracking.client.log_artifact(parent.info.run_id, str(path), str(place))
     return Report(findings, folder, files), chapter
 
 
-def _chapter(parent: Run, spec: SweepSpec, tracking: Tracking, findings: analysis.Findings) -> analysis.Chapter:
+def _chapter(parent: Run, spec: SweepSpec, *, tracking: Tracking, findings: analysis.Findings) -> analysis.Chapter:
     name = spec.name
     has_students = len(findings.frontier) > 0
     runs = f"{tracking.store.ui_address}/#/experiments/{parent.info.experiment_id}/runs/{{run_id}}"
@@ -150,8 +157,8 @@ def _chapter(parent: Run, spec: SweepSpec, tracking: Tracking, findings: analysi
     return analysis.Chapter(
         findings=findings,
         name=name,
-        samples=sample_strips(tracking, spec, findings) if has_students else (),
-        interpolations=interpolation_strips(tracking, spec, findings) if has_students else (),
+        samples=sample_strips(tracking, spec, findings=findings) if has_students else (),
+        interpolations=interpolation_strips(tracking, spec, findings=findings) if has_students else (),
         importances=importances(spec, findings.table),
         specification=yaml.safe_dump(spec.model_dump(mode="json", exclude_defaults=True), sort_keys=False, width=100),
         versions=dict(sorted(versions.items())),
@@ -161,7 +168,7 @@ def _chapter(parent: Run, spec: SweepSpec, tracking: Tracking, findings: analysi
 
 
 def _commands(spec: SweepSpec, tracking: Tracking) -> tuple[str, ...]:
-    """What a person types to have the same sweep again."""
+    """Returns what a person types to get the same sweep again."""
     searched = spec.name.removesuffix("-confirmed")
     if spec.search.trials == 0 and (before := tracking.find_sweep(searched)):
         first = _commands(SweepSpec.model_validate_json(spec_text(before.data.tags)), tracking)
@@ -172,7 +179,7 @@ def _commands(spec: SweepSpec, tracking: Tracking) -> tuple[str, ...]:
 
 
 def _figures(chapter: analysis.Chapter) -> dict[str, Figure]:
-    """The figures that there are rows for, by the name of their files."""
+    """Returns the figures that there are rows for, by the name of their files."""
     findings = chapter.findings
     if not len(findings.frontier):
         return {}

@@ -1,4 +1,4 @@
-"""Looking at what a stored generator makes."""
+"""This module shows what a stored generator makes."""
 
 from pathlib import Path
 
@@ -24,11 +24,10 @@ def sample_to_file(
 ) -> GeneratorCard | ImportedCard:
     """Write `count` images of a stored generator to the PNG at `path`, and return its card.
 
-    `artifact` is a registered model (`digits-teacher`, its champion; `digits-teacher/1`, a version), the
-    run id of a trial, or a folder with weights and card. Raises ArtifactError when it is damaged and
-    SweepError when there is none.
+    `artifact` is a registered model (`digits-teacher`, its champion; `digits-teacher/1`, a version), the run id of a
+    trial, or a folder with weights and card. Raises ArtifactError when it is damaged and SweepError when there is none.
     """
-    generator, card = load_artifact(artifact, data_dir, tracking_uri)
+    generator, card = load_artifact(artifact, data_dir, tracking_uri=tracking_uri)
     random = generator_at(seed, "samples")
     latents_NL = torch.randn(count, generator.config.latent_size, generator=random)
     save_grid(generate(generator, latents_NL), path)
@@ -36,13 +35,15 @@ def sample_to_file(
 
 
 def load_artifact(
-    artifact: str, data_dir: Path | None = None, tracking_uri: str | None = None
+    artifact: str, data_dir: Path | None = None, *, tracking_uri: str | None = None
 ) -> tuple[AnyGenerator, GeneratorCard | ImportedCard]:
-    """A stored generator with its card, named as for `sample_to_file`; its weights are checked."""
-    return load_any_generator(Path(artifact) if Path(artifact).is_dir() else _stored(artifact, data_dir, tracking_uri))
+    """Returns a stored generator with its card, named as for `sample_to_file`. Its weights are checked."""
+    return load_any_generator(
+        Path(artifact) if Path(artifact).is_dir() else _stored(artifact, data_dir, tracking_uri=tracking_uri)
+    )
 
 
-def _stored(artifact: str, data_dir: Path | None, tracking_uri: str | None) -> Path:
+def _stored(artifact: str, data_dir: Path | None, *, tracking_uri: str | None) -> Path:
     tracking = Tracking(Workspace.open(data_dir or default_data_dir(), tracking_uri).store)
     name, _, number = artifact.partition("/")
     if name in tracking.registry.models():

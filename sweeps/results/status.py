@@ -1,4 +1,4 @@
-"""Where a sweep stands, for whoever asks from outside: from the tracking store and the journals."""
+"""This module says where a sweep stands, from the tracking store and the journals, for anyone who asks from outside."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -29,7 +29,7 @@ WORDS = {RunStatus.KILLED: "STOPPED"}  # MLflow's word for what a person stopped
 
 @dataclass(frozen=True)
 class Running:
-    """A trial that runs now. `fid` is that of its last rung."""
+    """This is a trial that runs now; `fid` is that of its last rung."""
 
     trial: int
     phase: str
@@ -43,7 +43,7 @@ class Running:
 
 @dataclass(frozen=True)
 class SweepStatus:
-    """Where a sweep stands."""
+    """A SweepStatus says where a sweep stands."""
 
     name: str
     status: str
@@ -65,13 +65,13 @@ class SweepStatus:
         return min((fid for _, fid in self.front), default=None)
 
     def line(self) -> str:
-        """The whole in one line."""
+        """Returns the whole in one line."""
         phases = [f"{phase} {self._count(phase)}" for phase in self.spec.phases]
         best = [f"lowest FID {self.best_fid:.1f}"] if self.best_fid is not None else []
         return f"{self.name} ({self._state()}): " + ", ".join([*phases, *best])
 
     def render(self) -> RenderableType:
-        """For a terminal."""
+        """Returns the status for a terminal."""
         shown: list[RenderableType] = [Text.assemble((self.name, "bold"), f": {self._state()}")]
         for phase in self.spec.phases:
             states = ", ".join(f"{n} {state.lower()}" for state, n in self.counts.get(phase, {}).items())
@@ -85,7 +85,7 @@ class SweepStatus:
         return Group(*shown)
 
     def as_dict(self) -> dict[str, Any]:
-        """The same for a script."""
+        """Returns the same for a script."""
         return {
             "sweep": self.name,
             "status": self.status,
@@ -128,15 +128,15 @@ class SweepStatus:
         return table
 
 
-def sweep_status(tracking: Tracking, workspace: Workspace, name: str) -> SweepStatus:
-    """Where the sweep called `name` stands. Raises SweepError when there is none."""
+def sweep_status(tracking: Tracking, workspace: Workspace, *, name: str) -> SweepStatus:
+    """Returns where the sweep called `name` stands. Raises SweepError when there is none."""
     parent = find_sweep(tracking, name)
     folder = workspace.sweep(name)
     driver = current_driver(folder) or driver_elsewhere(parent)
-    # The journals first: what is delivered in between is then told twice rather than not at all.
+    # The journals first: what is delivered in between is then read twice rather than not at all.
     pending = journaled_records(MountedTrials(folder / "trials"), undelivered=True)
-    stored = read_trials(tracking, workspace, name)
-    table = with_newer_rows(stored.table, table_of(name, parent.data.tags, pending.items()))
+    stored = read_trials(tracking, workspace, name=name)
+    table = with_newer_rows(stored.table, table_of(name, parent.data.tags, records=pending.items()))
     running = {**stored.running, **pending}
     counts: dict[str, dict[str, int]] = {}
     for row in table.select(["phase", "state"]).to_pylist():
@@ -165,7 +165,7 @@ def _status(status: RunStatus, *, is_driven: bool) -> str:
 
 
 def sweeps_table(found: list[SweepStatus]) -> Table:
-    """A row per sweep."""
+    """Returns a table with a row per sweep."""
     table = _table("sweep", "data set", "state", "trials", "lowest FID", "core-hours")
     for status in found:
         trials = sum(sum(states.values()) for states in status.counts.values())

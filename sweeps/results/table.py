@@ -1,4 +1,4 @@
-"""From MLflow's runs to the table that analysis reads."""
+"""This module turns MLflow's runs into the table that analysis reads."""
 
 import json
 from collections.abc import Iterable, Mapping
@@ -18,30 +18,30 @@ COSTS_OF_A_STUDENT = {"parameters", "compression_ratio", "mac_g"}
 
 
 def sweep_table(tracking: Tracking, name: str) -> pa.Table:
-    """One row per trial of a sweep, in all states, ordered by ordinal: all of it as the store has it now.
+    """Returns one row per trial of a sweep, in all states, ordered by ordinal, as the store has them now.
 
-    Raises SweepError. `run_cache.read_trials` gives the same in a fraction of the time.
+    Raises SweepError. `reading.read_trials` gives the same in a fraction of the time.
     """
     parent = find_sweep(tracking, name)
-    return table_of(name, parent.data.tags, stored_records(tracking, parent.info.run_id).items())
+    return table_of(name, parent.data.tags, records=stored_records(tracking, parent.info.run_id).items())
 
 
-def table_of(name: str, shared_tags: Mapping[str, str], records: Iterable[tuple[str, Record]]) -> pa.Table:
-    """The table of a sweep's records by identity, with what all rows share from the parent's tags."""
+def table_of(name: str, shared_tags: Mapping[str, str], *, records: Iterable[tuple[str, Record]]) -> pa.Table:
+    """Returns the table of a sweep's records by identity, with what all rows share from the parent's tags."""
     shared = shared_columns(name, shared_tags)
-    rows = [row for key, record in records if (row := row_of(shared, key, record))]
+    rows = [row for key, record in records if (row := row_of(shared, key, record=record))]
     rows.sort(key=lambda row: int(row["trial"]))
     return trial_table(rows)
 
 
 def shared_columns(name: str, tags: Mapping[str, str]) -> dict[str, Any]:
-    """What all rows of the sweep `name` have alike, from the tags of its parent run."""
+    """Returns what all rows of the sweep `name` have in common, from the tags of its parent run."""
     shared: dict[str, Any] = {column: kind(tags[SHARED_PREFIX + column]) for column, kind in SHARED_COLUMNS.items()}
     return {"sweep": name, **shared}
 
 
-def row_of(shared: Mapping[str, Any], key: str, record: Record) -> dict[str, Any] | None:
-    """The row of the trial with the identity `key`. None for a run that is just being made and has no costs yet."""
+def row_of(shared: Mapping[str, Any], key: str, *, record: Record) -> dict[str, Any] | None:
+    """Returns the row of the trial with the identity `key`; None for a run that is just begun and has no costs yet."""
     return {**shared, **_row(key, record)} if record.metrics.keys() >= COSTS_OF_A_STUDENT else None
 
 
@@ -68,13 +68,13 @@ def _row(key: str, record: Record) -> dict[str, Any]:
         "latency_ms": metrics.get("latency_ms"),
         "kimg": kimg,
         **{name: metrics.get(name) for name in (*METRICS, *AGREEMENT)},
-        "wall_s": 0.0 if REUSED in tags else metrics.get("wall_s", 0.0),  # that this sweep spent on it
+        "wall_s": 0.0 if REUSED in tags else metrics.get("wall_s", 0.0),  # what this sweep spent on it
         "error": tags.get(ERROR),
     }
 
 
 def _settings(point: str | None) -> str | None:
-    """What was searched beyond the columns of the table."""
+    """Returns as JSON what was searched beyond the columns of the table; None where nothing was."""
     values = json.loads(point) if point else {}
     rest = {name: value for name, value in values.items() if name not in COLUMNS_OF_A_POINT}
     return json.dumps(rest, sort_keys=True) if rest else None

@@ -1,4 +1,4 @@
-"""What the registry holds, as plain rows and as a table for the terminal."""
+"""This module lists the teachers of the registry, as plain rows and as a table for the terminal."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def list_teachers(tracking: Tracking) -> list[dict[str, Any]]:
-    """A row per version of every teacher, newest first. FID is under the protocol named beside it."""
+    """Returns a row per version of every teacher, newest first. FID is under the protocol named beside it."""
     rows = []
     for model in tracking.registry.models():
         if not model.endswith("-teacher"):
@@ -34,7 +34,7 @@ def list_teachers(tracking: Tracking) -> list[dict[str, Any]]:
 
 
 def teachers_table(rows: list[dict[str, Any]]) -> Table:
-    """The rows of `list_teachers` for a terminal."""
+    """Returns the rows of `list_teachers` for a terminal."""
     table = Table(box=None, header_style="bold", title_justify="left")
     for heading in ("teacher", "champion", "parameters", "kimg", "FID", "protocol", "weights"):
         table.add_column(heading, justify="right" if heading in {"parameters", "kimg", "FID"} else "left")

@@ -1,4 +1,4 @@
-"""Two sweeps of a data directory side by side, for terminal and files."""
+"""This module sets two sweeps of a data directory side by side, for terminal and files."""
 
 import json
 from dataclasses import dataclass
@@ -18,12 +18,12 @@ from sweeps.results.reading import read_trials
 
 @dataclass(frozen=True)
 class Versus:
-    """The comparison of two sweeps."""
+    """A Versus is the comparison of two sweeps."""
 
     comparison: analysis.Comparison
 
     def print_to(self, console: Console) -> None:
-        """The ranges as a table, then the comparison in words."""
+        """Print the ranges as a table, then the comparison in words."""
         console.print()
         console.print(_terminal_table(self.comparison))
         console.print()
@@ -31,11 +31,11 @@ class Versus:
         console.print(analysis.frontier_note(), style="dim", highlight=False)
 
     def as_dict(self) -> dict[str, Any]:
-        """The same for a script. Every value is JSON."""
+        """Returns the same for a script. Every value is JSON."""
         return self.comparison.as_dict()
 
     def write(self, folder: Path) -> list[Path]:
-        """compare.md, compare.json and the figure in `folder`, made if missing. Raises SweepError."""
+        """Write compare.md, compare.json and the figure to `folder`, made if missing. Raises SweepError."""
         page, data = folder / "compare.md", folder / "compare.json"
         try:
             folder.mkdir(parents=True, exist_ok=True)
@@ -51,13 +51,14 @@ class Versus:
         return [page, *figures, data]
 
 
-def versus_of(tracking: Tracking, workspace: Workspace, a: str, b: str, objectives: tuple[str, str]) -> Versus:
-    """The sweeps called `a` and `b`; a name may be that of the file that began a sweep, where it began no other.
+def versus_of(tracking: Tracking, workspace: Workspace, *, a: str, b: str, objectives: tuple[str, str]) -> Versus:
+    """Returns the comparison of the sweeps called `a` and `b`.
 
-    Raises SweepError where a name is of no sweep or of several, AnalysisError as `compare`.
+    A name may also be that of the file that began a sweep, where it began no other. Raises SweepError where a name is
+    of no sweep or of several, and AnalysisError like `analysis.compare`.
     """
-    sweeps = [_sweep_called(tracking, name) for name in (a, b)]  # of two mistakes the first, before a table is read
-    tables = [read_trials(tracking, workspace, sweep).table for sweep in sweeps]
+    sweeps = [_sweep_called(tracking, name) for name in (a, b)]  # a wrong name is reported before a table is read
+    tables = [read_trials(tracking, workspace, name=sweep).table for sweep in sweeps]
     return Versus(analysis.compare(tables[0], tables[1], objectives=objectives))
 
 

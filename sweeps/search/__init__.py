@@ -1,1 +1,1 @@
-"""Decides which trial comes next: queues, the Optuna study, and the rungs that stop trials. It knows no Ray."""
+"""This room decides which trial comes next: queues, the Optuna study, the rungs that stop trials. It knows no Ray."""

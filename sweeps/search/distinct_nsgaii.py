@@ -1,4 +1,4 @@
-"""NSGA-II that rarely draws a point twice, at a cost that grows far less with the study than Optuna's own."""
+"""This module is an NSGA-II that rarely draws a point twice. Its cost grows far less with the study than Optuna's."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -9,25 +9,25 @@ from optuna.distributions import BaseDistribution
 from optuna.samplers import NSGAIISampler
 from optuna.trial import FrozenTrial, TrialState
 
-DRAWS = 20  # of a child, before one that is known is let through
+DRAWS = 20  # how often a known child is drawn again before it is accepted
 
 
 class DistinctNSGAII(NSGAIISampler):
-    """Optuna's NSGA-II, for a study that one process asks.
+    """This is Optuna's NSGA-II, for a study that only one process asks.
 
-    A child that is known already, as most are when a population has converged, is drawn again: no generation fills
-    with copies. Optuna reads all trials of the study for each child; here generations are counted, and parents kept,
-    as they come (`FrozenTrial`s that are complete do not change).
+    A child that is already known, as most are when a population has converged, is drawn again, so that no generation
+    fills with copies. Optuna reads all trials of the study for each child. Here generations are counted, and parents
+    kept, as they come: a complete `FrozenTrial` does not change.
     """
 
     _known: set[frozenset[tuple[str, Any]]] | None = None
-    _sizes: Counter[int] | None = None  # of the generations, of complete trials alone
+    _sizes: Counter[int] | None = None  # each generation's number of complete trials
     _parents: tuple[int, list[FrozenTrial]] = (0, [])
 
     def sample_relative(
         self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
     ) -> dict[str, Any]:
-        """A child of the last generation's best, with what of it mutates; by chance in the first generation."""
+        """Returns a mutated child of the last generation's best; in the first generation a point by chance."""
         if self._known is None:
             self._known = {_point(each) for each in study.get_trials(deepcopy=False)}
         for _ in range(DRAWS):
@@ -41,7 +41,7 @@ class DistinctNSGAII(NSGAIISampler):
         return child
 
     def before_trial(self, study: Study, trial: FrozenTrial) -> None:
-        """Give the trial its generation, without which it has no children: a point in line never asks for a child."""
+        """Give the trial its generation. A point in line never asks for a child, and would have none without it."""
         super().before_trial(study, trial)
         self.get_trial_generation(study, trial)
 
@@ -54,7 +54,7 @@ class DistinctNSGAII(NSGAIISampler):
         super().after_trial(study, trial, state, values)
 
     def get_trial_generation(self, study: Study, trial: FrozenTrial) -> int:
-        """The trial's generation, which is the last one until that has all its trials."""
+        """Returns the trial's generation. A new trial is in the last one until that has all its trials."""
         if found := list(self._generations([trial])):
             return found[0]
         if self._sizes is None:
@@ -69,7 +69,7 @@ class DistinctNSGAII(NSGAIISampler):
         return generation
 
     def get_parent_population(self, study: Study, generation: int) -> list[FrozenTrial]:
-        """The best of the generations before."""
+        """Returns the best of the generations before."""
         if generation != self._parents[0]:
             self._parents = generation, super().get_parent_population(study, generation)
         return self._parents[1]
@@ -89,6 +89,6 @@ class DistinctNSGAII(NSGAIISampler):
 
 
 def _point(trial: FrozenTrial) -> frozenset[tuple[str, Any]]:
-    # As `sample_relative` is asked for it: without what has one value.
+    # `sample_relative` is asked for a point without the dimensions that have only one value.
     several: Mapping[str, Any] = {n: v for n, v in trial.params.items() if not trial.distributions[n].single()}
     return frozenset(several.items())

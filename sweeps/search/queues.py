@@ -1,34 +1,37 @@
-"""Where the jobs of a phase come from: a list, or a study that is asked.
+"""This module says where the jobs of a phase come from: a list, or a study that is asked.
 
-A queue belongs to one sweep. Several, one for each data set, share the cluster fairly: whoever has the
-fewest trials running is asked next.
+A queue belongs to one sweep. Several queues, one for each data set, share the cluster fairly: the one with the fewest
+trials running is asked next.
 """
 
 from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from enum import Enum
-from typing import Any
+from typing import Any, Protocol
 
 from analysis import Phase
 from sweeps.trial.request import Job
 
 
 class Nothing(Enum):
-    """Why a queue has no job."""
+    """Nothing says why a queue has no job."""
 
     YET = "yet"  # what it asks next depends on trials that still run
     LEFT = "left"
 
 
-OnPhase = Callable[[str, str, int, int], None]
+class OnPhase(Protocol):
+    """OnPhase hears that a phase of a sweep is laid out, with `done` of its `total` trials finished already."""
+
+    def __call__(self, sweep: str, name: str, *, total: int, done: int) -> None: ...
 
 
 class JobQueue(ABC):
-    """Hands out jobs, and is told how each of them ended.
+    """A JobQueue hands out jobs, and is told how each of them ended.
 
-    `total` is how many it expects to have in all, `done` how many of them ended, in earlier runs as well.
-    `remark` is what a person should know when it has no more.
+    `total` is how many jobs it expects to have in all, `done` how many of them ended, in earlier runs as well. `remark`
+    is what a person should know when it has no more.
     """
 
     sweep: str
@@ -38,22 +41,22 @@ class JobQueue(ABC):
 
     @abstractmethod
     def next(self) -> Job | Nothing:
-        """The next job, or why there is none."""
+        """Returns the next job, or why there is none."""
 
     def next_fused(self) -> tuple[Job, ...] | Nothing:
-        """The next jobs that one worker does together: a single one, unless a queue knows better."""
+        """Returns the next jobs that one worker does together: a single one, unless a queue overrides this."""
         job = self.next()
         return (job,) if isinstance(job, Job) else job
 
     @abstractmethod
     def ended(self, job: Job, result: Mapping[str, Any]) -> None:
-        """A job of this queue ended, with what it reported last; nothing where it failed."""
+        """Learn that a job of this queue ended, with what it reported last; `result` is empty where the job failed."""
 
 
 class ListQueue(JobQueue):
-    """Jobs that are known from the start."""
+    """A ListQueue has jobs that are known from the start."""
 
-    def __init__(self, sweep: str, jobs: Iterable[Job], done: int) -> None:
+    def __init__(self, sweep: str, jobs: Iterable[Job], *, done: int) -> None:
         self.sweep, self.done, self._jobs = sweep, done, deque(jobs)
         self.total = done + len(self._jobs)
 
@@ -65,13 +68,13 @@ class ListQueue(JobQueue):
 
 
 class PhaseQueue(JobQueue):
-    """The phases of one sweep, one after the other: each is laid out when the one before it has ended.
+    """A PhaseQueue has the phases of one sweep in order: each is laid out when the one before it has ended.
 
-    `on_phase` hears the name, the total and what is done of each phase when it is laid out.
+    `on_phase` is then called with the phase's name, its total, and how much of it is done.
     """
 
     def __init__(
-        self, sweep: str, phases: Sequence[Phase], lay_out: Callable[[Phase], JobQueue], on_phase: OnPhase
+        self, sweep: str, phases: Sequence[Phase], *, lay_out: Callable[[Phase], JobQueue], on_phase: OnPhase
     ) -> None:
         self.sweep = sweep
         self._phases, self._lay_out, self._on_phase = deque(phases), lay_out, on_phase
@@ -79,10 +82,10 @@ class PhaseQueue(JobQueue):
         self._running = 0
         self.remarks: list[str] = []
         self._ahead: Job | Nothing | None = None
-        self._gathered: dict[str, list[Job]] = {}  # that wait for others to be fused with
+        self._gathered: dict[str, list[Job]] = {}  # jobs that wait for others to be fused with
 
     def has_jobs(self) -> bool:
-        """Whether anything is missing at all."""
+        """Returns whether anything is missing at all."""
         if self._ahead is None:
             self._ahead = self.next()
         return isinstance(self._ahead, Job)
@@ -95,7 +98,7 @@ class PhaseQueue(JobQueue):
             if self._queue is None:
                 phase = self._phases.popleft()
                 self._queue = self._lay_out(phase)
-                self._on_phase(self.sweep, phase, self._queue.total, self._queue.done)
+                self._on_phase(self.sweep, phase, total=self._queue.total, done=self._queue.done)
             job = self._queue.next()
             if isinstance(job, Job):
                 self._running += 1
@@ -108,7 +111,7 @@ class PhaseQueue(JobQueue):
         return Nothing.LEFT
 
     def next_fused(self) -> tuple[Job, ...] | Nothing:
-        """As many jobs as are fused; fewer where the phase has no more of their kind."""
+        """Returns as many jobs as are fused; fewer where the phase has no more of their kind."""
         job = self.next()
         while isinstance(job, Job):
             if job.request.fused == 1:

@@ -1,7 +1,7 @@
-"""Finished trials of other sweeps: a row depends on its identity alone, so it serves every sweep that asks for it.
+"""This module lets a sweep have the finished trials of others: a row depends on its identity alone.
 
-The run stays where it is. A sweep that takes it over says so in a tag of the run, with its own ordinal and
-phase, and from then on has it among its rows.
+The run stays where it is. A sweep that takes it over says so in a tag of the run, with its own ordinal and phase, and
+from then on has it among its rows.
 """
 
 import json
@@ -19,24 +19,24 @@ from sweeps.trial.request import Job
 
 
 class Reuse:
-    """What other sweeps on the same teacher and protocol have completed, and the taking over of it."""
+    """A Reuse has what other sweeps on the same teacher and protocol have completed, and takes it over."""
 
-    def __init__(self, records: Mapping[str, Record], trials: TrialStorage, sweep: str, delivery: Delivery) -> None:
+    def __init__(self, records: Mapping[str, Record], trials: TrialStorage, *, sweep: str, delivery: Delivery) -> None:
         self._records, self._trials, self._sweep, self._delivery = dict(records), trials, sweep, delivery
 
     @classmethod
     def of(
         cls, tracking: Tracking, sweep: str, *, trials: TrialStorage, shared: Mapping[str, str], delivery: Delivery
     ) -> "Reuse":
-        """Returns all completed trials beyond those of `sweep` itself that have the tags `shared`."""
+        """Returns all completed trials that have the tags `shared` and are not this sweep's own."""
         runs = tracking.completed(shared, beyond=delivery.parent_run_id)
-        return cls({run.data.tags[TRIAL_KEY]: record_of(run) for run in runs}, trials, sweep, delivery)
+        return cls({run.data.tags[TRIAL_KEY]: record_of(run) for run in runs}, trials, sweep=sweep, delivery=delivery)
 
     def __contains__(self, key: str) -> bool:
         return key in self._records
 
     def points(self) -> Iterator[tuple[str, dict[str, Value]]]:
-        """(identity, point of its space) of each."""
+        """Yields (identity, point of its space) of each trial."""
         for key, record in self._records.items():
             yield key, json.loads(record.tags.get(POINT, "{}"))
 
@@ -49,6 +49,6 @@ class Reuse:
         if folder.path.exists():
             folder.delete()  # an unfinished try of this sweep
         folder.append(Event("reused", 0.0, record.metrics, record.params, {**record.tags, **own}))
-        self._delivery.deliver(folder)  # at once: who reads the store alone sees the row while the sweep runs
+        self._delivery.deliver(folder)  # now, so that whoever reads only the store sees the row while the sweep runs
         assert record.state == TrialState.COMPLETED
         return finite_objectives(record.metrics, objectives)

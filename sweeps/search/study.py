@@ -1,7 +1,7 @@
-"""A sweep's Optuna study as it is kept: an Optuna journal file beside the trials, made ready to go on.
+"""This module stores a sweep's Optuna study in a journal file beside the trials, and prepares it for another run.
 
-With the ledger of trials it makes a resume: whatever the study misses it is told, whatever was cut off or deleted
-is put in line again.
+To resume, the study is told whatever the ledger of trials knows and it does not; whatever was cut off or deleted is put
+in line again.
 """
 
 import warnings
@@ -24,22 +24,22 @@ from sweeps.spec.sweep import SweepSpec
 
 
 def open_storage(folder: Path) -> optuna.storages.BaseStorage:
-    """The journal of a sweep's study in `folder`, safe for several processes."""
+    """Returns the journal of a sweep's study in `folder`, safe for several processes."""
     path = str(folder / "study.journal")
     return optuna.storages.JournalStorage(JournalFileBackend(path, JournalFileOpenLock(path)))
 
 
 def has_study(spec: SweepSpec, storage: optuna.storages.BaseStorage) -> bool:
-    """Whether the sweep's study is there, so that its search has begun."""
+    """Returns whether the sweep's study is there, so that its search has begun."""
     return spec.name in optuna.get_all_study_names(storage)
 
 
-def open_study(spec: SweepSpec, storage: optuna.storages.BaseStorage, ledger: Ledger | None = None) -> optuna.Study:
-    """The sweep's study, made ready to go on: whatever was asked and has no result is in line again.
+def open_study(spec: SweepSpec, storage: optuna.storages.BaseStorage, *, ledger: Ledger | None = None) -> optuna.Study:
+    """Returns the sweep's study, made ready for another run: whatever was asked and has no result is in line again.
 
-    An adaptive study is told what the ledger knows and it does not. In a
-    new study the spec's points, or the whole grid, are put in line first. A reproducible one always begins anew
-    and is answered from the ledger, so that it does not depend on where it was cut off.
+    An adaptive study is told what the ledger knows and it does not. In a new study the spec's points, or the whole
+    grid, are put in line first. A reproducible study always begins anew and is answered from the ledger, so that it
+    does not depend on where it was cut off.
     """
     if spec.search.reproducible and has_study(spec, storage):
         optuna.delete_study(study_name=spec.name, storage=storage)
@@ -55,8 +55,8 @@ def open_study(spec: SweepSpec, storage: optuna.storages.BaseStorage, ledger: Le
         study.set_metric_names(list(spec.search.objectives))
     is_new = not study.get_trials(deepcopy=False)
     if not spec.search.reproducible:
-        again = _to_ask_again(study, spec.domains(), ledger)
-        # What has begun is finished before anything new begins: whoever is in line already stands behind it.
+        again = _to_ask_again(study, spec.domains(), ledger=ledger)
+        # What has begun is finished before anything new begins: points that are already in line stand behind it.
         waiting = study.get_trials(deepcopy=False, states=(TrialState.WAITING,)) if again else []
         for trial in waiting:
             storage.set_trial_state_values(trial._trial_id, TrialState.FAIL)
@@ -65,23 +65,26 @@ def open_study(spec: SweepSpec, storage: optuna.storages.BaseStorage, ledger: Le
     for orphan in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
         study.tell(orphan.number, state=TrialState.FAIL)  # it is in line again by now
     if ledger and spec.search.is_adaptive:
-        study.add_trials(_untold(study, spec.domains(), ledger))
+        study.add_trials(_untold(study, spec.domains(), ledger=ledger))
     if is_new:
         for params in first_points(spec):
             study.enqueue_trial(params)
     return study
 
 
-# NSGA-II takes only what has a generation for a parent.
+# NSGA-II takes only trials that have a generation as parents.
 GENERATION = "NSGAIISampler:generation"
 FIRST_GENERATION = {GENERATION: 0}
 
 
-def _to_ask_again(study: optuna.Study, domains: Mapping[str, AnyDomain], ledger: Ledger | None) -> list[Params]:
-    """Points that were asked and have no result: of trials that were cut off or failed, or whose runs were deleted."""
+def _to_ask_again(study: optuna.Study, domains: Mapping[str, AnyDomain], *, ledger: Ledger | None) -> list[Params]:
+    """Returns the points that were asked and have no result.
+
+    Their trials were cut off or failed, or their runs were deleted.
+    """
     trials = study.get_trials(deepcopy=False)
     names = distributions(domains).keys()
-    # Of a process that was killed while it asked, the points in line for it are known, the values not yet all.
+    # Where a process was killed while it asked, the point in line for it is known, but not yet all of its values.
     found = [_fixed_params(trial) | trial.params for trial in trials if trial.state == TrialState.RUNNING]
     if ledger is not None:
         of_search = [entry for entry in ledger.values() if entry.phase == Phase.SEARCH]
@@ -96,8 +99,8 @@ def _fixed_params(trial: optuna.trial.FrozenTrial) -> dict[str, Any]:
     return dict(trial.system_attrs.get("fixed_params", {}))
 
 
-def _untold(study: optuna.Study, domains: Mapping[str, AnyDomain], ledger: Ledger) -> list[optuna.trial.FrozenTrial]:
-    """The search's settled trials that the study lacks: of another sweep, or of a study that was lost."""
+def _untold(study: optuna.Study, domains: Mapping[str, AnyDomain], *, ledger: Ledger) -> list[optuna.trial.FrozenTrial]:
+    """Returns the search's settled trials that the study lacks: those of another sweep, or of a study that was lost."""
     spaces = distributions(domains)
     told = {frozen(trial.params) for trial in study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))}
     found = []
@@ -114,10 +117,10 @@ def _untold(study: optuna.Study, domains: Mapping[str, AnyDomain], ledger: Ledge
 
 
 def build_sampler(spec: SweepSpec) -> optuna.samplers.BaseSampler:
-    """The spec's sampler. A grid's points are put in line beforehand."""
+    """Returns the spec's sampler. A grid's points are put in line beforehand."""
     seed = seed_at(spec.seed, "sampler") % 2**32
     if spec.search.sampler == "tpe":
-        # The liar keeps points that run at the same time apart.
+        # The constant liar keeps apart the points that run at the same time.
         return optuna.samplers.TPESampler(seed=seed, constant_liar=True)
     if spec.search.sampler == "nsgaii":
         # Where all points can be listed, a search that repeats itself is led to one of those that are left.

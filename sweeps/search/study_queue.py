@@ -1,4 +1,4 @@
-"""The search: a study is asked for points and told their results, and never has a trial run twice.
+"""This module asks a study for points and tells it their results, and never has a trial run twice.
 
 Finished trials are known by their identity and answered from the ledger.
 """
@@ -26,9 +26,9 @@ from sweeps.spec.space import Value, distributions, point_of
 from sweeps.spec.sweep import SweepSpec
 from sweeps.trial.request import Job, TrialRequest
 
-PATIENCE = 2  # repeats before a sampler is led elsewhere, where all that is left can be listed
+PATIENCE = 2  # repeats before a sampler is led elsewhere, where all points that are left can be listed
 PATIENCE_WITHOUT_LIST = 20
-REPEATS_BEFORE_END = 500  # in a space without a list
+REPEATS_BEFORE_END = 500  # repeats before the search ends, in a space that cannot be listed
 
 Point = Mapping[str, Value]
 ToRequest = Callable[[Point], TrialRequest]
@@ -36,7 +36,7 @@ ToRequest = Callable[[Point], TrialRequest]
 
 @dataclass(frozen=True)
 class SearchBasis:
-    """What a queue asks, and what is known from the start.
+    """A SearchBasis is what a queue asks, and what is known from the start.
 
     `to_request` makes a trial of a point. `total` is how many trials the search has, those of `ledger` among them. What
     `reuse` has is taken over from other sweeps instead of trained.
@@ -52,7 +52,7 @@ class SearchBasis:
 
 @dataclass
 class _Asked:
-    """A point of the study on its way to a result."""
+    """This is a point of the study on its way to a result."""
 
     trial: optuna.Trial
     job: Job
@@ -61,12 +61,12 @@ class _Asked:
 
 
 class StudyQueue(JobQueue):
-    """Asks a study for points and tells it their results; its two kinds differ in when they tell.
+    """A StudyQueue asks a study for points and tells it their results; its two kinds differ in when they tell.
 
-    A point whose identity is settled is answered from the ledger, one that another sweep has finished is taken
-    over, one that breaks a constraint is put aside untrained, one that is under way is given up; then another
-    is asked. Where the sampler keeps repeating itself it is given a point by chance, of those that are left; with
-    none left the search ends.
+    A point whose identity is settled is answered from the ledger; one that another sweep has finished is taken over;
+    one that breaks a constraint is put aside untrained; one that is under way is given up. Then another is asked. Where
+    the sampler keeps repeating itself, it is given one of the points that are left, by chance; with none left the
+    search ends.
     """
 
     def __init__(self, search: SearchBasis) -> None:
@@ -79,15 +79,15 @@ class StudyQueue(JobQueue):
         self._ledger, self._next_trial = ledger, next_ordinal(ledger)
         chance = seed_at(spec.seed, "random points") % 2**32
         self._random, self._chance = optuna.samplers.RandomSampler(seed=chance), random.Random(chance)
-        self._keys: set[str] = set()  # asked in this session
-        self._told: dict[str, Objectives | None] = {}  # what the study knows
+        self._keys: set[str] = set()  # what was asked for in this session
+        self._told: dict[str, Objectives | None] = {}  # what the study was told
         self._running: dict[str, _Asked] = {}
         if spec.search.sampler == "grid" and self._listed is not None:
             self.total = min(self.total, len(self._listed))
 
     @abstractmethod
     def _has_room(self) -> bool:
-        """Whether another point may be asked for."""
+        """Returns whether another point may be asked for."""
 
     @abstractmethod
     def _answer(self, asked: _Asked) -> _Asked | None:
@@ -119,14 +119,14 @@ class StudyQueue(JobQueue):
                     self._study.tell(trial, state=TrialState.PRUNED)
                 elif request.key in self._keys or request.key in self._told:
                     self._tell(trial, self._told.get(request.key))
-                elif asked := self._take(trial, request, point):
+                elif asked := self._take(trial, request, point=point):
                     return asked
         if self._has_room():
             self.remark = f"search: {len(self._told | self._running)} of {self.total} trials, its space has no more"
         return None
 
-    def _take(self, trial: optuna.Trial, request: TrialRequest, point: Point) -> _Asked | None:
-        """Make a job of a new point; None where its result was known and another is asked."""
+    def _take(self, trial: optuna.Trial, request: TrialRequest, *, point: Point) -> _Asked | None:
+        """Make a job of a new point. Returns None where its result was known and another is asked."""
         self._keys.add(request.key)
         known = self._ledger.get(request.key)
         job = Job(request=request, trial=known.trial if known else self._take_ordinal(), point=dict(point))
@@ -148,7 +148,7 @@ class StudyQueue(JobQueue):
         return any(value > 0 for value in excess.values())
 
     def _lead_elsewhere(self) -> bool:
-        """See to it that the next point is a new one, as far as that can be. False where none is left."""
+        """Make the next point a new one, as far as that is possible. Returns False where none is left."""
         if self._listed is None:
             self._study.sampler = self._random
             return True
@@ -160,7 +160,7 @@ class StudyQueue(JobQueue):
 
     @cached_property
     def _listed(self) -> dict[str, dict[str, Any]] | None:
-        """What a search with an end may ask for, by identity; None for a space without end."""
+        """Returns by identity what a search over a listed space may ask for; None for a space that cannot be listed."""
         listed = listed_points(self._spec, LISTED_POINTS)
         if listed is None:
             return None
@@ -187,7 +187,7 @@ class StudyQueue(JobQueue):
 
 
 class PromptStudyQueue(StudyQueue):
-    """Asks for one point at a time and tells each result at once, so that the sampler knows all there is."""
+    """This queue asks for one point at a time and tells each result at once, so that the sampler knows all there is."""
 
     def __init__(self, search: SearchBasis) -> None:
         super().__init__(search)
@@ -215,7 +215,7 @@ class PromptStudyQueue(StudyQueue):
 
 
 class BatchedStudyQueue(StudyQueue):
-    """Asks in batches of a fixed size and tells a batch in the order of asking, when all of it has ended.
+    """This queue asks in batches of a fixed size, and tells a batch in the order of asking when all of it has ended.
 
     So spec and seed alone decide what is asked (`search.reproducible`), whichever trial ends first.
     """
@@ -261,7 +261,7 @@ def study_queue(search: SearchBasis) -> StudyQueue:
 
 
 def objectives_of(result: Mapping[str, Any], names: Sequence[str]) -> Objectives | None:
-    """(cost, quality) of a trial that completed or was stopped at a rung; None otherwise, or if not finite."""
+    """Returns (cost, quality) of a trial that completed or was stopped at a rung; None otherwise, or if not finite."""
     if result.get("state") not in {Ended.COMPLETED, Ended.RUNNING}:
         return None
     return finite_objectives(result, names)

@@ -1,1 +1,1 @@
-"""Provides the place where the work is done: this machine in a Ray of its own, or a cluster and the way to it."""
+"""This room provides the place where the work is done: this machine in a Ray of its own, or a cluster."""

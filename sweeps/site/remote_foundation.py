@@ -1,4 +1,4 @@
-"""Laying a sweep's foundation on a node of the cluster, where a trial could run, rather than beside the driver.
+"""This module lays a sweep's foundation on a node of the cluster where a trial could run, not beside the driver.
 
 The driver may sit on a head without cores or a GPU. The node trains or finds the models, tells the driver how far it
 is, and gives the materials back through Ray's object store, where the driver owns them.
@@ -22,6 +22,7 @@ from sweeps.ledger.tracking import Tracking
 from sweeps.ledger.workspace import Workspace
 from sweeps.models.foundation import Foundation, lay_foundation
 from sweeps.models.materials import MaterialFiles, PackedMaterials, StoredMaterials
+from sweeps.models.workshop import Workshop
 from sweeps.site.reservation import options_in, run_reserved
 from sweeps.spec.sweep import SweepSpec
 
@@ -33,7 +34,7 @@ class _Say:
 
 @dataclass(frozen=True)
 class _Step:
-    """A piece of work and how far it is; `done` is None where it has just begun, and equals `total` at its end."""
+    """A _Step is a piece of work and how far it is; `done` is None where it has just begun, and `total` at its end."""
 
     name: str
     total: float
@@ -42,34 +43,29 @@ class _Step:
 
 
 def lay_foundation_on_cluster(
-    spec: SweepSpec, workspace: Workspace, display: Display, data_root: DataRoot, need: TrialNeed
+    spec: SweepSpec, workspace: Workspace, *, display: Display, data_root: DataRoot, need: TrialNeed
 ) -> Foundation:
-    """As `lay_foundation`, on some node that has what a trial needs. Raises what that raises, and SweepError.
+    """Lay the foundation as `lay_foundation` does, on some node that has what a trial needs, and return it.
 
-    `workspace` and `data_root` are places on that node; what is trained there is kept by the tracking server.
+    `workspace` and `data_root` are places on that node; the tracking server keeps what is trained there. Raises what
+    `lay_foundation` raises, and SweepError.
     """
 
     def lay(group: PlacementGroup) -> Foundation:
-        return _follow(_begin(group, spec, workspace, data_root, need), display)
+        task = ray.remote(_lay).options(num_returns="streaming", **options_in(group, need))
+        stream: Any = task.remote(spec.model_dump_json(), _Place(workspace, data_root))
+        return _follow(iter(stream), display)
 
-    return run_reserved(need, "make the models", display, lay)
-
-
-def _begin(
-    group: PlacementGroup, spec: SweepSpec, workspace: Workspace, data_root: DataRoot, need: TrialNeed
-) -> Iterator[Any]:
-    task = ray.remote(_lay).options(num_returns="streaming", **options_in(group, need))
-    stream: Any = task.remote(spec.model_dump_json(), workspace, data_root)
-    return iter(stream)
+    return run_reserved(need, "make the models", display=display, work=lay)
 
 
 def _follow(stream: Iterator[Any], display: Display) -> Foundation:
-    """Show what the node says, up to the foundation; what comes after it are the materials."""
+    """Show what the node says, and return the foundation; the materials come after it."""
     with ExitStack() as steps:
-        return _follow_steps(stream, display, steps)
+        return _follow_steps(stream, display, steps=steps)
 
 
-def _follow_steps(stream: Iterator[Any], display: Display, steps: ExitStack) -> Foundation:
+def _follow_steps(stream: Iterator[Any], display: Display, *, steps: ExitStack) -> Foundation:
     update: Update
     for reference in stream:
         event = ray.get(reference)
@@ -89,17 +85,26 @@ def _follow_steps(stream: Iterator[Any], display: Display, steps: ExitStack) -> 
     raise AssertionError("the foundation is the last but one")
 
 
-def _lay(spec_json: str, workspace: Workspace, data_root: DataRoot) -> Iterator[object]:
-    """On the node: what happens, then the foundation, then its materials."""
+@dataclass(frozen=True)
+class _Place:
+    """A _Place is where a node keeps files and finds data."""
+
+    workspace: Workspace
+    data_root: DataRoot
+
+
+def _lay(spec_json: str, place: _Place) -> Iterator[object]:
+    """Yields, on the node, what happens, then the foundation, then its materials."""
     spec = SweepSpec.model_validate_json(spec_json)
     events: queue.Queue[object] = queue.Queue()
+    workspace = place.workspace
     tracking = Tracking(workspace.store)  # which keeps what it downloads as long as it lives
     outcome: list[Foundation | BaseException] = []
 
     def lay() -> None:
         try:
             own = Workspace(writable(workspace.root), workspace.tracking_uri)
-            outcome.append(lay_foundation(spec, own, tracking, _Events(events), data_root))
+            outcome.append(lay_foundation(spec, Workshop(own, tracking, place.data_root, _Events(events))))
         except BaseException as error:
             outcome.append(error)
         finally:
@@ -118,7 +123,7 @@ def _lay(spec_json: str, workspace: Workspace, data_root: DataRoot) -> Iterator[
 
 
 class _Events:
-    """A display whose every word becomes an event."""
+    """An _Events is a display that turns all it is to show into events."""
 
     def __init__(self, events: "queue.Queue[object]") -> None:
         self._events = events

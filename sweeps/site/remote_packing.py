@@ -1,7 +1,7 @@
-"""Measuring how many trials share a GPU on a node of the cluster, with one GPU and its part of the node's cores."""
+"""This module measures how many trials share a GPU, on a node of the cluster, with that GPU's part of the cores."""
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import ray
 from ray.util.placement_group import PlacementGroup
@@ -11,14 +11,14 @@ from sweeps.display import Display
 from sweeps.errors import SweepError
 from sweeps.models.materials import MaterialSource
 from sweeps.planning.packing import Load, Packing
-from sweeps.planning.packing_measurement import measure_packing
+from sweeps.planning.packing_measurement import TIMED_S, measure_packing
 from sweeps.site.reservation import options_in, run_reserved
 
 ACCELERATOR = "accelerator_type:"  # before a GPU's name, among the resources of its node
 
 
 def gpus_on_cluster(need: TrialNeed, display: Display) -> tuple[str, int]:
-    """As `gpus_of`, of the cluster's nodes; where none has room it is waited for one that comes."""
+    """Returns what `gpus_of` does for the cluster's nodes. Where none has room, it waits for a node that comes."""
 
     def look(group: PlacementGroup) -> tuple[str, int]:
         ray.get(group.ready())
@@ -26,11 +26,11 @@ def gpus_on_cluster(need: TrialNeed, display: Display) -> tuple[str, int]:
 
     if any(need.fits(node) for node in alive_nodes()):
         return gpus_of(alive_nodes(), need)
-    return run_reserved(need, "see which GPU it has", display, look)
+    return run_reserved(need, "see which GPU it has", display=display, work=look)
 
 
 def gpus_of(nodes: Sequence[Node], need: TrialNeed) -> tuple[str, int]:
-    """The name of the GPUs on which such trials may run, and the cores of one: the most that any of them has.
+    """Returns the name of the GPUs on which such trials may run, and the most cores that any of them has.
 
     Where another GPU has fewer cores, fewer trials share that one. `need` is of a whole GPU, and some node has it.
     Raises SweepError for GPUs of several kinds: the count of one may not fit into the memory of another.
@@ -48,20 +48,31 @@ def gpus_of(nodes: Sequence[Node], need: TrialNeed) -> tuple[str, int]:
 
 
 def measure_on_cluster(
-    load: Load, materials: MaterialSource, need: TrialNeed, display: Display, timed_s: float | None = None
+    load: Load, materials: MaterialSource, *, need: TrialNeed, display: Display, timed_s: float = TIMED_S
 ) -> Packing:
-    """As `measure_packing`, on some node where `need` is reserved, with the cores of as many trials as there may be."""
+    """Measure as `measure_packing` does, on some node where `need` is reserved.
+
+    As many cores are reserved as the most trials there may be need.
+    """
     whole = replace(need, cpus=float(load.most * load.threads))
-    more = () if timed_s is None else (timed_s,)
 
     def measure(group: PlacementGroup) -> Packing:
         task = ray.remote(_measure).options(**options_in(group, whole))
-        packing: Packing = ray.get(task.remote(load, materials, *more))
+        packing: Packing = ray.get(task.remote(_Task(load, materials, timed_s)))
         return packing
 
-    return run_reserved(whole, "measure how many trials share a GPU", display, measure)
+    return run_reserved(whole, "measure how many trials share a GPU", display=display, work=measure)
 
 
-def _measure(load: Load, materials: MaterialSource, *timed_s: float) -> Packing:
-    with materials.extractor_path() as extractor:
-        return measure_packing(load, extractor, lambda count, said: None, *timed_s)
+@dataclass(frozen=True)
+class _Task:
+    """A _Task is what the node is asked to measure."""
+
+    load: Load
+    materials: MaterialSource
+    timed_s: float
+
+
+def _measure(task: _Task) -> Packing:
+    with task.materials.extractor_path() as extractor:
+        return measure_packing(task.load, extractor, heard=lambda count, said: None, timed_s=task.timed_s)

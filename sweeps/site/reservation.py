@@ -1,4 +1,4 @@
-"""Work that is done before the trials, on a node of the cluster on which they may run."""
+"""This module does work before the trials, on a node of the cluster on which they may run."""
 
 from collections.abc import Callable
 from typing import Any, TypeVar
@@ -18,8 +18,10 @@ SILENCE_S = 10.0
 Result = TypeVar("Result")
 
 
-def run_reserved(need: TrialNeed, purpose: str, display: Display, work: Callable[[PlacementGroup], Result]) -> Result:
-    """Do `work` where `need` is reserved, on another node where one is lost. `purpose` is in words: "make the models".
+def run_reserved(
+    need: TrialNeed, purpose: str, *, display: Display, work: Callable[[PlacementGroup], Result]
+) -> Result:
+    """Do `work` where `need` is reserved, on another node if one is lost. `purpose` is in words: "make the models".
 
     Raises a person's mistakes as they are, and SweepError where node after node is lost.
     """
@@ -48,7 +50,7 @@ def run_reserved(need: TrialNeed, purpose: str, display: Display, work: Callable
 
 
 def options_in(group: PlacementGroup, need: TrialNeed) -> dict[str, Any]:
-    """Ray's options of a task that has all of the reservation, and is not begun again by Ray."""
+    """Returns Ray's options of a task that has all of the reservation, and that Ray does not begin again."""
     return {
         "num_cpus": need.cpus,
         "num_gpus": need.gpus,

@@ -1,4 +1,4 @@
-"""The code of a submission: the four packages as they are installed here, and nothing else."""
+"""This module packs the code of a submission: the four packages as they are installed here, and nothing else."""
 
 import importlib.util
 import shutil
@@ -17,7 +17,7 @@ MOST_BYTES = 20 * 2**20  # a fifth of what the jobs server takes
 
 @contextmanager
 def packed_code() -> Iterator[Path]:
-    """A temporary folder with the code, for the length of a `with` block."""
+    """Gives a temporary folder with the code, for the length of a `with` block."""
     with tempfile.TemporaryDirectory(prefix="ganlimit-code-") as name:
         pack_code(Path(name))
         yield Path(name)

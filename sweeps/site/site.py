@@ -1,4 +1,4 @@
-"""Where a sweep's work is done: on this machine, in a Ray of its own, or on the nodes of a cluster."""
+"""This module provides where a sweep's work is done: this machine, in a Ray of its own, or the nodes of a cluster."""
 
 import uuid
 from abc import ABC, abstractmethod
@@ -30,6 +30,7 @@ from sweeps.ledger.tracking import Tracking
 from sweeps.ledger.workspace import Workspace
 from sweeps.models.foundation import Foundation, lay_foundation
 from sweeps.models.materials import MaterialSource
+from sweeps.models.workshop import Workshop
 from sweeps.planning.packing import KeptPackings, Load, Packing
 from sweeps.planning.packing_measurement import measure_packing
 from sweeps.site.remote_foundation import lay_foundation_on_cluster
@@ -45,32 +46,32 @@ NODE_CACHE = "~/.cache/ganlimit/cluster"  # of a node, for pools and statistics 
 
 
 class Site(ABC):
-    """Where trials run, where their folders are, and where the models they stand on are made."""
+    """A Site is where trials run, where their folders are, and where the models they stand on are made."""
 
     _workspace: Workspace
 
     @abstractmethod
-    def foundation(self, spec: SweepSpec, tracking: Tracking, display: Display) -> Foundation:
-        """The sweep's foundation, laid."""
+    def foundation(self, spec: SweepSpec, tracking: Tracking, *, display: Display) -> Foundation:
+        """Lay the sweep's foundation and return it."""
 
     @abstractmethod
     def trials(self, spec: SweepSpec) -> TrialStorage:
-        """Where the sweep's trials have their folders."""
+        """Returns where the sweep's trials have their folders."""
 
     @abstractmethod
     def need(self, resources: ResourceSpec) -> TrialNeed:
-        """What one of the sweeps' trials occupies there, once their `resources` are those that `pack` gave."""
+        """Returns what one of the sweeps' trials occupies there, once their `resources` are those that `pack` gave."""
 
     @abstractmethod
     def session(self) -> AbstractContextManager[Share | None]:
-        """Ray for the length of a `with` block, and this driver's share of it where there may be others."""
+        """Hold Ray for the length of a `with` block; gives this driver's share of it where there may be others."""
 
     def pack(
-        self, specs: Sequence[SweepSpec], materials: Mapping[str, MaterialSource], display: Display
+        self, specs: Sequence[SweepSpec], materials: Mapping[str, MaterialSource], *, display: Display
     ) -> ResourceSpec:
-        """The resources of the sweeps' trials, their `trials_per_gpu: auto` become a number: the kept or a new one.
+        """Returns the resources of the sweeps' trials, with a number for `trials_per_gpu: auto`: the kept or a new one.
 
-        It is that of the largest student of all the sweeps; `materials` are by the sweep's name.
+        The number is that of the largest student of all the sweeps; `materials` are by the sweep's name.
         """
         resources = specs[0].resources
         if resources.gpus is not None:
@@ -79,7 +80,7 @@ class Site(ABC):
         load, kept = self.load(spec, display), KeptPackings(self._workspace.root)
         packing = kept.find(load)
         if packing is None:
-            packing = self.measure(load, materials[spec.name], display)
+            packing = self.measure(load, materials[spec.name], display=display)
             if packing.measurements:  # a device that was full at the time may be free the next
                 kept.keep(load, packing)
             display.say(packing.sentence())
@@ -89,21 +90,21 @@ class Site(ABC):
 
     @abstractmethod
     def load(self, spec: SweepSpec, display: Display) -> Load:
-        """What the sweep's trials put on a GPU there."""
+        """Returns what the sweep's trials put on a GPU there."""
 
     @abstractmethod
-    def measure(self, load: Load, materials: MaterialSource, display: Display) -> Packing:
-        """How many such trials share a GPU there."""
+    def measure(self, load: Load, materials: MaterialSource, *, display: Display) -> Packing:
+        """Returns how many such trials share a GPU there."""
 
 
 class ThisMachine(Site):
-    """A Ray of its own, as long as trials run."""
+    """ThisMachine is a Ray of its own, for as long as trials run."""
 
-    def __init__(self, workspace: Workspace, data_root: DataRoot, num_cpus: int | None) -> None:
+    def __init__(self, workspace: Workspace, data_root: DataRoot, *, num_cpus: int | None) -> None:
         self._workspace, self._data_root, self._num_cpus = workspace, data_root, num_cpus
 
-    def foundation(self, spec: SweepSpec, tracking: Tracking, display: Display) -> Foundation:
-        return lay_foundation(spec, self._workspace, tracking, display, self._data_root)
+    def foundation(self, spec: SweepSpec, tracking: Tracking, *, display: Display) -> Foundation:
+        return lay_foundation(spec, Workshop(self._workspace, tracking, self._data_root, display))
 
     def trials(self, spec: SweepSpec) -> TrialStorage:
         return MountedTrials(self._workspace.sweep(spec.name) / "trials")
@@ -114,9 +115,9 @@ class ThisMachine(Site):
     def load(self, spec: SweepSpec, display: Display) -> Load:
         return Load.here(spec, self._num_cpus)
 
-    def measure(self, load: Load, materials: MaterialSource, display: Display) -> Packing:
+    def measure(self, load: Load, materials: MaterialSource, *, display: Display) -> Packing:
         with display.step("packing", load.most) as update, materials.extractor_path() as extractor:
-            return measure_packing(load, extractor, update)
+            return measure_packing(load, extractor, heard=update)
 
     @contextmanager
     def session(self) -> Iterator[Share | None]:
@@ -125,14 +126,14 @@ class ThisMachine(Site):
 
 
 class RayCluster(Site):
-    """A cluster to which this process is connected. What it claims of it is `share`, for a `with` block to enter."""
+    """A RayCluster is one that this process is connected to. `share` is its claim, for a `with` block to enter."""
 
     def __init__(
         self,
         workspace: Workspace,
         data_root: DataRoot,
-        need: TrialNeed,
         *,
+        need: TrialNeed,
         storage: str,
         grows: bool,
         workers: int | None,
@@ -145,11 +146,11 @@ class RayCluster(Site):
         # Where nodes may come, one trial more than there are places: what waits is what an autoscaler goes by.
         return 1 / max(1, self._need.places(alive_nodes()) + self._grows)
 
-    def foundation(self, spec: SweepSpec, tracking: Tracking, display: Display) -> Foundation:
+    def foundation(self, spec: SweepSpec, tracking: Tracking, *, display: Display) -> Foundation:
         there = self._workspace
         if self._storage != str(there.root) and there.tracking_uri:
             there = Workspace(Path(NODE_CACHE), there.tracking_uri)
-        return lay_foundation_on_cluster(spec, there, display, self._data_root, self._need)
+        return lay_foundation_on_cluster(spec, there, display=display, data_root=self._data_root, need=self._need)
 
     def trials(self, spec: SweepSpec) -> TrialStorage:
         return trials_of(spec.name, self._storage)
@@ -158,18 +159,19 @@ class RayCluster(Site):
         return replace(self._need, gpus=resources.gpus_before_packing)
 
     def pack(
-        self, specs: Sequence[SweepSpec], materials: Mapping[str, MaterialSource], display: Display
+        self, specs: Sequence[SweepSpec], materials: Mapping[str, MaterialSource], *, display: Display
     ) -> ResourceSpec:
-        resources = super().pack(specs, materials, display)
+        resources = super().pack(specs, materials, display=display)
         self._need = self.need(resources)
         return resources
 
     def load(self, spec: SweepSpec, display: Display) -> Load:
-        return Load.of(spec, *gpus_on_cluster(self._need, display))
+        name, cores = gpus_on_cluster(self._need, display)
+        return Load.of(spec, name, cores=cores)
 
-    def measure(self, load: Load, materials: MaterialSource, display: Display) -> Packing:
+    def measure(self, load: Load, materials: MaterialSource, *, display: Display) -> Packing:
         display.say(f"measuring how many trials share a GPU, {load.most} at most")
-        return measure_on_cluster(load, materials, self._need, display)
+        return measure_on_cluster(load, materials, need=self._need, display=display)
 
     def session(self) -> AbstractContextManager[Share | None]:
         return nullcontext(self.share)  # the connection is that of `site_of`, and so is its end
@@ -186,13 +188,13 @@ def site_of(
     address: str | None,
     token_file: Path | None,
 ) -> Iterator[Site]:
-    """Where the sweeps run: this machine, or the cluster at `address` once every node of it was looked at.
+    """Gives where the sweeps run: this machine, or the cluster at `address` once every node of it was inspected.
 
-    When the block is left no worker runs any more, and nothing of a cluster is claimed: from here on nobody else
-    speaks for the trials. Raises ClusterError and SweepError where something speaks against it.
+    When the block is left no worker runs any more, and nothing of a cluster is claimed: from here on nobody else speaks
+    for the trials. Raises ClusterError and SweepError where something speaks against it.
     """
     if address is None:
-        yield ThisMachine(workspace, data_root, workers and workers * specs[0].resources.cpus_per_trial)
+        yield ThisMachine(workspace, data_root, num_cpus=workers and workers * specs[0].resources.cpus_per_trial)
         return
     name = specs[0].group or specs[0].name
     farewell = (
@@ -209,7 +211,7 @@ def site_of(
         if not specs[0].cluster.grows:
             require_schedulable(nodes, need, autoscaled=autoscaled_resources())
         storage = specs[0].cluster.storage
-        require_shared_storage(specs[0], len(nodes), grows)
+        require_shared_storage(specs[0], len(nodes), grows=grows)
         if len(nodes) > 1 or grows:
             _require_shared_tracking(workspace)
         elif storage is None:
@@ -222,13 +224,13 @@ def site_of(
             places += " with a GPU each, and more where they share one"
         display.say(f"cluster {session.address}: {places}; trials' files in {storage}")
         say_accepted()
-        cluster = RayCluster(workspace, data_root, need, storage=storage, grows=grows, workers=workers)
+        cluster = RayCluster(workspace, data_root, need=need, storage=storage, grows=grows, workers=workers)
         with cluster.share:  # from before the models are made, so that others make room meanwhile
             yield cluster
 
 
 def require_mounted(spec: SweepSpec) -> None:
-    """Raise SweepError for storage that is a path and not there. It is not made: nothing may be mounted there."""
+    """Raises SweepError for storage that is a path and not there. It is not made: nothing may be mounted there."""
     storage = spec.cluster.storage
     if storage and not is_object_store(storage) and not Path(storage).is_dir():
         raise SweepError(
@@ -238,8 +240,8 @@ def require_mounted(spec: SweepSpec) -> None:
         )
 
 
-def require_shared_storage(spec: SweepSpec, nodes: int, grows: bool) -> None:
-    """Raise SweepError where trials would keep their files on one node of several, or of those that may come."""
+def require_shared_storage(spec: SweepSpec, nodes: int, *, grows: bool) -> None:
+    """Raises SweepError where trials would keep their files on one node of several, or of those that may come."""
     if (nodes > 1 or grows) and spec.cluster.storage is None:
         raise SweepError(
             "On several nodes, or where more may come, the trials' files are in storage that all nodes reach",

@@ -1,4 +1,4 @@
-"""Handing a sweep to a cluster from outside: what is checked before, and what is sent."""
+"""This module hands a sweep to a cluster from outside: what is checked before, and what is sent."""
 
 import shlex
 import shutil
@@ -23,7 +23,7 @@ DATA_DIR = '"${GANLIMIT_DATA_DIR:-$HOME/ganlimit-data}"'  # on the node where th
 
 @dataclass(frozen=True)
 class Submission:
-    """What is asked of the cluster: a command of `ganlimit sweep`, the sweeps it is about, and where runs go.
+    """A Submission is what is asked of the cluster: a command of `ganlimit sweep`, its sweeps, and where runs go.
 
     `words` are the command's, without where it runs; `spec_file` is the file here that they call SPEC_FILE.
     """
@@ -36,17 +36,17 @@ class Submission:
 
     @property
     def name(self) -> str:
-        """The sweep's name, or what those of one file have in common: it names the job as well."""
+        """Returns the sweep's name, or what those of one file have in common: it names the job as well."""
         return self.specs[0].group or self.specs[0].name
 
     @property
     def digest(self) -> str:
-        """Of what is to be done: two submissions that differ in it are not the same."""
+        """Returns a digest of what is to be done: two submissions with different digests are different."""
         return value_digest([[spec.model_dump(mode="json") for spec in self.specs], self.words, self.tracking_uri])
 
     @property
     def command(self) -> str:
-        """What the driver is started with, in a shell of the cluster."""
+        """Returns the command that starts the driver, for a shell of the cluster."""
         words = ["python", "-m", "sweeps.cli", "sweep", *self.words, "--address", "auto"]
         storage = self.specs[0].cluster.storage
         if self.data_dir or (storage and not is_object_store(storage)):
@@ -57,9 +57,9 @@ class Submission:
 def submit(submission: Submission, jobs: Jobs, *, address: str, token_file: Path | None = None) -> tuple[Job, bool]:
     """Hand the sweep to the cluster at `address`, of the `jobs`. Returns its job, and whether it is a new one.
 
-    The same submission again is the first one, while it runs and when it has succeeded; one that failed or was
-    stopped goes on. Raises SweepError where another specification runs under the name, ClusterError where the
-    cluster could never run it.
+    The same submission again is the first one, while it runs and when it has succeeded; one that failed or was stopped
+    is continued. Raises SweepError where another specification runs under the name, ClusterError where the cluster
+    could never run it.
     """
     require_public(submission.tracking_uri)
     before = jobs.find(submission.name)
@@ -91,7 +91,7 @@ def submit(submission: Submission, jobs: Jobs, *, address: str, token_file: Path
 
 
 def require_tracking_uri(uri: str | None) -> str:
-    """The tracking server of a submission. Raises SweepError where none is given."""
+    """Returns the tracking server of a submission. Raises SweepError where none is given."""
     if not uri:
         raise SweepError(
             "A submitted sweep logs to a tracking server that all nodes reach",
@@ -128,11 +128,11 @@ def _preflight(specs: Sequence[SweepSpec], *, address: str, token_file: Path | N
     for spec in specs:
         if not spec.cluster.grows:
             require_schedulable(nodes, need_of(spec))
-        require_shared_storage(spec, len(nodes), spec.cluster.grows)
+        require_shared_storage(spec, len(nodes), grows=spec.cluster.grows)
 
 
 def require_public(tracking_uri: str) -> None:
-    """Raise SweepError where the address of a tracking server holds a password."""
+    """Raises SweepError where the address of a tracking server holds a password."""
     parts = urlsplit(tracking_uri)
     if parts.password is not None:
         raise SweepError(

@@ -1,4 +1,4 @@
-"""Finding a sweep again that was handed to a cluster. Light, so that asking for a log takes a moment: no torch here."""
+"""This module finds a sweep again that was handed to a cluster. It loads no torch, so that a log comes at once."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ ACCEPTED = "ganlimit-accepted"  # a line of the driver's, for the program that h
 
 
 def job_of(jobs: Jobs, name: str, *, address: str) -> Job:
-    """The job of the sweep called `name`. Raises SweepError where the cluster knows none."""
+    """Returns the job of the sweep called `name`. Raises SweepError where the cluster knows none."""
     job = jobs.find(name)
     if job is None:
         raise SweepError(
@@ -33,10 +33,10 @@ def is_accepted(said: str) -> bool:
 
 
 def tracking_uri_of(job: Job) -> str | None:
-    """Where the runs of a submitted sweep go."""
+    """Returns where the runs of a submitted sweep go; None where its job does not say."""
     return job.metadata.get(JOB_TRACKING_URI)
 
 
 def job_as_dict(job: Job) -> dict[str, Any]:
-    """For a script."""
+    """Returns the job for a script."""
     return {"job": job.id, "status": job.status, "message": job.message, "exit_code": job.exit_code}

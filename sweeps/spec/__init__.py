@@ -1,1 +1,1 @@
-"""Parses what a person states of a sweep, once: the specification, its space, its points and its template."""
+"""This room parses what a person states of a sweep, once: the specification, its space, its points and its template."""

@@ -1,4 +1,4 @@
-"""A file with several data sets: one sweep for each, which is the file's with what the data set changes.
+"""This module splits a file with several data sets into one sweep for each: the file's, with that data set's changes.
 
 datasets:
   digits:                       # a list of names will do where nothing differs
@@ -8,11 +8,11 @@ datasets:
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-SHARED = ("name", "budget", "resources", "group", "datasets")  # of all the sweeps of a file
+SHARED = ("name", "budget", "resources", "group", "datasets")  # the same in all sweeps of a file
 
 
 def datasets_mistakes(data: Mapping[str, Any], lines: Mapping[tuple[str | int, ...], int]) -> Iterator[str]:
-    """What is wrong with `datasets` itself, a line each."""
+    """Yields what is wrong with `datasets` itself, a line for each mistake."""
     if "group" in data:
         yield f"line {lines.get(('group',), 1)}: group: unknown key. Remove it."
     if "datasets" not in data:
@@ -37,7 +37,10 @@ def datasets_mistakes(data: Mapping[str, Any], lines: Mapping[tuple[str | int, .
 
 
 def members(data: Mapping[str, Any]) -> Iterator[tuple[str | None, dict[str, Any]]]:
-    """(label, sweep) for each data set of a file without mistakes in `datasets`; (None, the file) where it has none."""
+    """Yields (label, sweep) for each data set of a file; (None, the file) where it has no `datasets`.
+
+    `datasets` must be without mistakes.
+    """
     if "datasets" not in data:
         yield None, dict(data)
         return
@@ -50,7 +53,10 @@ def members(data: Mapping[str, Any]) -> Iterator[tuple[str | None, dict[str, Any
 
 
 def _merged(base: Any, changes: Any) -> Any:
-    """Mappings key by key; everything else is replaced, and so is a domain, whose keys depend on its `type`."""
+    """Returns `base` with the changes. Mappings are merged key by key; everything else is replaced.
+
+    A domain is replaced as well, since its keys depend on its `type`.
+    """
     if not (isinstance(base, dict) and isinstance(changes, dict)) or "type" in changes:
         return changes
     return {**base, **{key: _merged(base.get(key), value) for key, value in changes.items()}}

@@ -1,4 +1,4 @@
-"""Reading a sweep's YAML: bounded, without surprises, and with every mistake named by its line."""
+"""This module reads a sweep's YAML: bounded, without surprises, and with every mistake named by its line."""
 
 import difflib
 import json
@@ -26,7 +26,7 @@ Location = tuple[str | int, ...]
 
 
 class _Loader(yaml.SafeLoader):
-    """YAML's safe loader with `1e-3` as a number and yes/no/on/off as plain words (YAML 1.2)."""
+    """This is YAML's safe loader with `1e-3` as a number and yes/no/on/off as plain words (YAML 1.2)."""
 
 
 _Loader.yaml_implicit_resolvers = {
@@ -42,16 +42,16 @@ _Loader.add_implicit_resolver(
 
 
 def preset_names() -> list[str]:
-    """The names of the shipped presets."""
+    """Returns the names of the shipped presets."""
     folder = resources.files("sweeps") / "presets"
     return sorted(entry.name.removesuffix(".yaml") for entry in folder.iterdir() if entry.name.endswith(".yaml"))
 
 
 def load_spec(source: str | Path, overrides: dict[str, Any] | None = None) -> SweepSpec:
-    """The sweep in the YAML file `source`, or in the shipped preset of that name.
+    """Returns the sweep in the YAML file `source`, or in the shipped preset of that name.
 
-    `overrides` replaces values by dotted path, such as {"search.trials": 40}. Raises SpecError with
-    one line per mistake, and SweepError when there is no such file or preset, or it names several data sets.
+    `overrides` replaces values by dotted path, such as {"search.trials": 40}. Raises SpecError with one line per
+    mistake, and SweepError when there is no such file or preset, or it names several data sets.
     """
     specs = load_specs(source, overrides)
     if len(specs) > 1:
@@ -64,11 +64,14 @@ def load_spec(source: str | Path, overrides: dict[str, Any] | None = None) -> Sw
 
 
 def load_specs(source: str | Path, overrides: dict[str, Any] | None = None) -> tuple[SweepSpec, ...]:
-    """The sweeps in a file: one for each of its `datasets`, or just one. Arguments and errors as for `load_spec`."""
+    """Returns the sweeps in a file: one for each of its `datasets`, or just one.
+
+    Arguments and errors are those of `load_spec`.
+    """
     name, text = _read(source)
     data, lines = _parse(name, text)
     for path, value in (overrides or {}).items():
-        _replace(data, path, value)
+        _replace(data, path, value=value)
     specs, mistakes = [], list(datasets_mistakes(data, lines))
     for label, member in () if mistakes else members(data):
         try:
@@ -77,12 +80,15 @@ def load_specs(source: str | Path, overrides: dict[str, Any] | None = None) -> t
         except ValidationError as error:
             mistakes += [_describe(detail, _lines_of(label, lines)) for detail in error.errors()]
     if mistakes:
-        raise SpecError(name, list(dict.fromkeys(mistakes)))  # one of the whole file is met in each data set
+        raise SpecError(name, list(dict.fromkeys(mistakes)))  # a mistake of the whole file is found in each data set
     return tuple(specs)
 
 
 def _lines_of(label: str | None, lines: dict[Location, int]) -> dict[Location, int]:
-    """The lines as one data set's sweep sees them: what it says itself comes before what the file says for all."""
+    """Returns the lines as the sweep of one data set sees them.
+
+    What the data set says itself comes before what the file says for all data sets.
+    """
     own = {place[2:]: line for place, line in lines.items() if place[:2] == ("datasets", label)}
     return lines | own
 
@@ -115,7 +121,7 @@ def _parse(name: str, text: str) -> tuple[dict[str, Any], dict[Location, int]]:
         node = yaml.compose(text, Loader=_Loader)
         if not isinstance(node, yaml.MappingNode):
             raise SpecError(name, ["A sweep is a mapping of keys to values. Start from a preset."])
-        lines = dict(_walk(node, (), mistakes))
+        lines = dict(_walk(node, (), mistakes=mistakes))
         data: dict[str, Any] = {} if mistakes else _Loader("").construct_document(node)
     except SpecError:
         raise
@@ -128,8 +134,8 @@ def _parse(name: str, text: str) -> tuple[dict[str, Any], dict[Location, int]]:
     return data, lines
 
 
-def _walk(node: yaml.Node, location: Location, mistakes: list[str]) -> Iterator[tuple[Location, int]]:
-    """Every location with its line, collecting duplicate keys and what JSON could not hold."""
+def _walk(node: yaml.Node, location: Location, *, mistakes: list[str]) -> Iterator[tuple[Location, int]]:
+    """Yields every location with its line, and collects duplicate keys and what JSON could not hold."""
     yield location, node.start_mark.line + 1
     if len(location) > MAX_DEPTH:
         mistakes.append(f"line {node.start_mark.line + 1}: nesting is at most {MAX_DEPTH} deep. Flatten it.")
@@ -138,7 +144,7 @@ def _walk(node: yaml.Node, location: Location, mistakes: list[str]) -> Iterator[
         mistakes.append(f"line {node.start_mark.line + 1}: values are plain YAML, got the tag {node.tag}. Remove it.")
     if isinstance(node, yaml.SequenceNode):
         for index, child in enumerate(node.value):
-            yield from _walk(child, (*location, index), mistakes)
+            yield from _walk(child, (*location, index), mistakes=mistakes)
     elif isinstance(node, yaml.MappingNode):
         seen: dict[str, int] = {}
         for key, child in node.value:
@@ -152,20 +158,20 @@ def _walk(node: yaml.Node, location: Location, mistakes: list[str]) -> Iterator[
                     f"line {line}: {path} is given once, got it again after line {seen[key.value]}. Remove one."
                 )
             seen[key.value] = line
-            yield from _walk(child, (*location, key.value), mistakes)
+            yield from _walk(child, (*location, key.value), mistakes=mistakes)
 
 
-def _replace(data: dict[str, Any], path: str, value: Any) -> None:
+def _replace(data: dict[str, Any], path: str, *, value: Any) -> None:
     *parents, last = path.split(".")
     for parent in parents:
         data = data.setdefault(parent, {})
         if not isinstance(data, dict):
-            return  # a mistake of the file, which the validation names
+            return  # the file has a mistake there, which the validation names
     data[last] = value
 
 
 def _describe(detail: ErrorDetails, lines: dict[Location, int]) -> str:
-    """One mistake as `line 7: path: rule, got value. Remedy.`"""
+    """Returns one mistake as `line 7: path: rule, got value. Remedy.`"""
     # A union puts its branch's tag into the location; the file has no such level.
     location = _in_file(detail["loc"], lines)
     line = next((lines[location[:n]] for n in range(len(location), -1, -1) if location[:n] in lines), 1)
@@ -211,7 +217,7 @@ def _known_keys(location: Location) -> set[str]:
 
 
 def _branch(union: Any, tag: str | int) -> Any:
-    """The type of a union that a discriminator calls `tag`; None where there is none."""
+    """Returns the type of a union that a discriminator calls `tag`; None where there is none."""
     for branch in get_args(union):
         kind, *metadata = get_args(branch) or (None,)
         if any(isinstance(given, Tag) and given.tag == tag for given in metadata):

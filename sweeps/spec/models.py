@@ -1,4 +1,4 @@
-"""The models that a sweep makes before its trials, as its specification states them: extractor and teacher."""
+"""This module states the models that a sweep makes before its trials: extractor and teacher."""
 
 from typing import Annotated, Literal
 
@@ -10,7 +10,7 @@ from gan.networks.dcgan import Depth, Width
 
 
 class InceptionSpec(Config):
-    """torch-fidelity's inception-v3-compat, the extractor of published FIDs."""
+    """The extractor is torch-fidelity's inception-v3-compat, the one of published FIDs."""
 
     kind: Literal["inception"]
 
@@ -39,7 +39,7 @@ ExtractorSpec = Annotated[
 
 
 class TeacherSpec(Config):
-    """The large generator, how it is trained, and how many of its images the students learn from."""
+    """A teacher is a large generator: its size, its training, and how many of its images the students learn from."""
 
     width: Width
     depth: Depth = 1
@@ -50,13 +50,13 @@ class TeacherSpec(Config):
 
 
 class ImportedTeacherSpec(ImportedConfig):
-    """A generator of the user's own, and how many of its images the students learn from."""
+    """The teacher is a generator of the user's own; `pool_size` of its images are what the students learn from."""
 
     pool_size: Annotated[int, Field(ge=64, le=10_000_000)] = 32768
 
     @property
     def imported(self) -> ImportedConfig:
-        """The generator alone."""
+        """Returns the generator alone, without the size of its pool."""
         return ImportedConfig.model_validate({name: getattr(self, name) for name in ImportedConfig.model_fields})
 
 
@@ -65,7 +65,7 @@ def _teacher_kind(value: object) -> str:
     return "imported" if own or isinstance(value, ImportedTeacherSpec) else "trained"
 
 
-# One to train, or a generator of the user's own.
+# A teacher to train, or a generator of the user's own.
 AnyTeacherSpec = Annotated[
     Annotated[TeacherSpec, Tag("trained")] | Annotated[ImportedTeacherSpec, Tag("imported")],
     Discriminator(_teacher_kind),

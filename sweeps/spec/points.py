@@ -1,4 +1,4 @@
-"""The students at the ends of a search space, and some within it: what a sweep is planned and packed by."""
+"""This module lists students of a search space: those at its ends, and some within, by which a sweep is planned."""
 
 import itertools
 from collections.abc import Mapping, Sequence
@@ -11,14 +11,14 @@ from sweeps.spec.space import Value, distributions, every_point, extremes, point
 from sweeps.spec.sweep import SweepSpec
 
 SAMPLED_POINTS = 300
-LISTED_POINTS = 2000  # a space of at most so many is gone through by list
+LISTED_POINTS = 2000  # a space with at most so many points is listed
 ARCHITECTURE = ("width", "depth", "block")
 
-Params = dict[str, Any]  # as Optuna has them: what is searched, without what is fixed
+Params = dict[str, Any]  # a point as Optuna has it: what is searched, without what is fixed
 
 
 def corners(spec: SweepSpec) -> list[GeneratorConfig]:
-    """The architectures at the ends of the space."""
+    """Returns the architectures at the ends of the space."""
     domains = {name: domain for name, domain in spec.domains().items() if name in ARCHITECTURE}
     columns = [extremes(domain) for domain in domains.values()]
     points = [dict(zip(domains, row, strict=True)) for row in itertools.product(*columns)]
@@ -26,22 +26,22 @@ def corners(spec: SweepSpec) -> list[GeneratorConfig]:
 
 
 def sampled_points(spec: SweepSpec) -> list[dict[str, Value]]:
-    """Points of the space drawn at random, always the same ones."""
+    """Returns points of the space drawn at random, always the same ones."""
     study, domains = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0)), spec.domains()
     return [point_of(study.ask(distributions(domains)).params, domains) for _ in range(SAMPLED_POINTS)]
 
 
 def architecture_at(spec: SweepSpec, point: Mapping[str, Value]) -> GeneratorConfig:
-    """The student at a point of the space."""
+    """Returns the student at a point of the space."""
     block: Any = point.get("block", "dcgan")
-    return spec.student_architecture(int(point["width"]), int(point["depth"]), block)
+    return spec.student_architecture(int(point["width"]), int(point["depth"]), block=block)
 
 
 def largest_student(spec: SweepSpec) -> tuple[GeneratorConfig, DistillationConfig]:
-    """The student whose training takes most memory of those that the search allows, and its heaviest recipe.
+    """Returns the student whose training takes most memory among those that the search allows, and its heaviest recipe.
 
-    That is the one of the greatest batch, critic, GAN and feature weight; of what else is searched of the recipe, the
-    first value.
+    The recipe has the greatest batch, critic, GAN weight and feature weight of the space. Anything else that is
+    searched has its first value.
     """
     domains = spec.domains()
     ends = {name: extremes(domain) for name, domain in domains.items() if name not in (*ARCHITECTURE, "seed")}
@@ -53,7 +53,7 @@ def largest_student(spec: SweepSpec) -> tuple[GeneratorConfig, DistillationConfi
 
 
 def largest_of(specs: Sequence[SweepSpec]) -> SweepSpec:
-    """The sweep whose largest student takes most memory."""
+    """Returns the sweep whose largest student takes most memory."""
 
     def size(spec: SweepSpec) -> int:
         student, recipe = largest_student(spec)
@@ -71,12 +71,15 @@ def frozen(params: Params) -> frozenset[tuple[str, Any]]:
 
 
 def planned_trials(spec: SweepSpec) -> int:
-    """How many trials the search has: the spec's, or all points of a grid that has fewer."""
+    """Returns how many trials the search has: the spec's number, or all points of a grid that has fewer."""
     return min(len(first_points(spec)), spec.search.trials) if spec.search.sampler == "grid" else spec.search.trials
 
 
 def listed_points(spec: SweepSpec, at_most: int) -> list[Params] | None:
-    """All that a search may ever ask: a grid's points, or those of a space with at most so many; else None."""
+    """Returns every point that a search may ever ask for; None where they cannot be listed.
+
+    They can be for a grid, and for a space with at most `at_most` points.
+    """
     if spec.search.sampler == "grid":
         return first_points(spec)
     names, points = distributions(spec.domains()), every_point(spec.domains(), at_most)
@@ -84,7 +87,7 @@ def listed_points(spec: SweepSpec, at_most: int) -> list[Params] | None:
 
 
 def first_points(spec: SweepSpec) -> list[Params]:
-    """What a new study has in line: the spec's points, and the whole grid where that is searched; each once."""
+    """Returns the points that a new study has in line, each once: the spec's and, of a grid search, the whole grid."""
     domains = spec.domains()
     names = distributions(domains)
     first_seed = {"seed": spec.student_seeds[0]} if "seed" in domains else {}

@@ -1,4 +1,4 @@
-"""What a trial occupies, how it computes, and where in a cluster it may run."""
+"""This module states what a trial occupies, how it computes, and where in a cluster it may run."""
 
 from typing import Annotated, Literal
 
@@ -9,7 +9,7 @@ from gan import Compute
 from gan.config import Config
 
 MOST_TRIALS_PER_GPU = 64
-RAYS_UNITS = 10_000  # of a GPU: Ray counts fractions of it in whole ones of these
+RAYS_UNITS = 10_000  # Ray counts fractions of a GPU in whole units, of which it has so many
 
 
 def _trials_per_gpu(value: object) -> object:
@@ -27,13 +27,14 @@ TrialsPerGpu = Annotated[
 
 
 class ResourceSpec(Config):
-    """What one trial occupies and how it computes; what changes rounding is part of a trial's identity.
+    """This is what one trial occupies and how it computes. What changes rounding is part of a trial's identity.
 
-    `gpus_per_trial` above 0 puts teacher, students and extractor on the GPU, of which a fraction lets several
-    trials share one. So does `trials_per_gpu`, which says how many share one, or `auto`: as many as are found worth
-    it before the first of them begins. What a trial computes does not depend on how many there are.
-    `fused_trials` students of one architecture are distilled in one process, a step of all of them at a time, where
-    a phase knows its trials beforehand: fresh seeds, and a grid that prunes nothing.
+    With `gpus_per_trial` above 0 teacher, students and extractor are on the GPU; with a fraction several trials share
+    one. `trials_per_gpu` says instead how many trials share one. With `auto`, as many do as are found worth it by a
+    measurement before the first trial begins. What a trial computes does not depend on how many there are.
+
+    `fused_trials` students of one architecture are distilled in one process, a step of all of them at a time, wherever
+    the trials are known beforehand: for fresh seeds, and for a grid that prunes nothing.
     """
 
     cpus_per_trial: Annotated[int, Field(ge=1, le=256)] = 1
@@ -59,9 +60,9 @@ class ResourceSpec(Config):
 
     @property
     def gpus(self) -> float | None:
-        """GPUs that a trial occupies; None as long as `trials_per_gpu: auto` is not `packed`.
+        """Returns the GPUs that a trial occupies; None as long as `packed` has not replaced `trials_per_gpu: auto`.
 
-        A part of one is rounded down to what Ray can count, so that exactly as many trials as are said share it.
+        A part of a GPU is rounded down to what Ray can count, so that exactly as many trials as are stated share one.
         """
         if self.trials_per_gpu is None:
             return self.gpus_per_trial
@@ -69,16 +70,16 @@ class ResourceSpec(Config):
 
     @property
     def gpus_before_packing(self) -> float:
-        """GPUs that what is trained before the trials occupies: a whole one where their part is not known yet."""
+        """Returns the GPUs for trainings before the trials: a whole one where a trial's part is not known yet."""
         return 1.0 if self.gpus is None else self.gpus
 
     def packed(self, trials: int) -> "ResourceSpec":
-        """The same with so many trials on a GPU."""
+        """Returns the same resources with `trials` trials on a GPU."""
         return self.model_copy(update={"gpus_per_trial": 0.0, "trials_per_gpu": trials})
 
     @property
     def compute(self) -> Compute:
-        """Where and how precisely networks run."""
+        """Returns where and how precisely networks run."""
         device = "cpu" if self.gpus == 0 else "cuda"
         return Compute.model_validate(
             {"device": device, "precision": self.precision, "channels_last": self.channels_last}
@@ -86,12 +87,12 @@ class ResourceSpec(Config):
 
 
 class ClusterSpec(Config):
-    """Where the trials of a sweep on a cluster run and keep their files. No row depends on it: it may change any time.
+    """This is where the trials of a sweep on a cluster run and keep their files. No row depends on it: it may change.
 
     storage: a path that every node has mounted, or s3://bucket/prefix.
-    labels: of the nodes on which trials may run, such as {ray.io/accelerator-type: H100}.
+    labels: trials run only on nodes with these labels, such as {ray.io/accelerator-type: H100}.
     resources: custom resources of Ray that a trial occupies beside cores and GPUs, such as {licence: 1}.
-    grows: nodes may come, so a trial for which no node has room now is waited for instead of refused.
+    grows: nodes may come, so a trial for which no node has room now waits instead of being refused.
     """
 
     storage: str | None = None

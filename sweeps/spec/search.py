@@ -1,4 +1,4 @@
-"""What is searched, and how: the part of a sweep's specification that the search reads."""
+"""This module states what is searched, and how: the part of a sweep's specification that the search reads."""
 
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
@@ -25,10 +25,9 @@ OBJECTIVES: dict[str, Literal["minimize", "maximize"]] = {
 
 
 class Space(Config):
-    """What is searched: a domain, or one fixed value, for each dimension.
+    """A space has a domain, or one fixed value, for each dimension that is searched.
 
-    `student` holds anything else of the student's recipe by its dotted name, such as
-    `optimiser.learning_rate`.
+    `student` holds anything else of the student's recipe by its dotted name, such as `optimiser.learning_rate`.
     """
 
     width: Domain
@@ -38,13 +37,13 @@ class Space(Config):
     student: dict[str, Domain] = Field(default_factory=dict)
 
     def domains(self) -> dict[str, AnyDomain]:
-        """The domains by name of their dimension."""
+        """Returns the domains by the names of their dimensions."""
         domains: dict[str, AnyDomain] = {"width": self.width, "depth": self.depth, "gan_weight": self.gan_weight}
         return domains | ({"block": self.block} if self.block else {}) | self.student
 
 
 class Point(Config):
-    """One student of the space; `student` holds its values for what the space names under `student`."""
+    """A point is one student of the space; `student` holds its values for what the space names under `student`."""
 
     width: int
     depth: int = 1
@@ -54,19 +53,19 @@ class Point(Config):
 
     @property
     def values(self) -> dict[str, Value]:
-        """The values by name of their dimension."""
+        """Returns the values by the names of their dimensions."""
         own: dict[str, Value] = self.model_dump(exclude={"student"})
         return own | self.student
 
 
 class Constraints(Config):
-    """What a student may cost at most. Points beyond are known before training, and never trained."""
+    """These limit what a student may cost. A student beyond them is known before training, and never trained."""
 
     max_parameters: Annotated[int, Field(ge=1)] | None = None
     max_mac_g: Annotated[float, Field(gt=0)] | None = None
 
     def excess(self, student: GeneratorConfig) -> dict[str, float]:
-        """By how much each limit that is set is exceeded, as a share of it; at most 0 where it is kept."""
+        """Returns by which share of it a student exceeds each limit that is set; at most 0 where the limit is kept."""
         costs = {
             "max_parameters": (self.max_parameters, count_parameters(student)),
             "max_mac_g": (self.max_mac_g, mac_g(student)),
@@ -74,15 +73,15 @@ class Constraints(Config):
         return {name: cost / limit - 1 for name, (limit, cost) in costs.items() if limit is not None}
 
     def allow(self, student: GeneratorConfig) -> bool:
-        """Whether every limit is kept."""
+        """Returns whether the student keeps every limit."""
         return all(excess <= 0 for excess in self.excess(student).values())
 
 
 class PruningSpec(Config):
-    """Stopping trials early: at each rung about one in `eta` goes on, and whoever none other dominates.
+    """Pruning stops trials early: at each rung about one in `eta` continues, and any trial that no other dominates.
 
-    A rung judges from `min_trials` results on, and none does before the share `grace` of the budget: learning
-    curves cross while they are young.
+    A rung judges once it has `min_trials` results. No rung below the share `grace` of the budget judges, because young
+    learning curves cross.
     """
 
     eta: Annotated[float, Field(gt=1, le=16)] = 3.0
@@ -91,22 +90,22 @@ class PruningSpec(Config):
 
 
 def _pruning(value: Any) -> Any:
-    """`pruning: true` is the default rule."""
+    """Returns the default rule for `pruning: true`, and no rule for `pruning: false`."""
     return {} if value is True else None if value is False else value
 
 
 class SearchSpec(Config):
-    """Which students are tried. `points` are tried first; several `seeds` are a dimension of their own.
+    """This is which students are tried. `points` are tried first; several `seeds` are a dimension of their own.
 
     An adaptive search with 0 `trials` has the rows that other sweeps finished, and none of its own.
 
-    Adaptive samplers depend on the order in which trials end; with `reproducible` they are asked and told
-    in batches of `batch_size`, so that spec and seed alone decide what is asked.
+    Adaptive samplers depend on the order in which trials end. With `reproducible` they are asked and told in batches of
+    `batch_size`, so that spec and seed alone decide what is asked.
     """
 
     trials: Annotated[int, Field(ge=0, le=100_000)]
     objectives: tuple[Cost, Quality] = ("parameters", "fid")
-    sampler: Literal["tpe", "nsgaii", "gp", "random", "grid"] = "nsgaii"  # by tests/benchmarks/samplers.py
+    sampler: Literal["tpe", "nsgaii", "gp", "random", "grid"] = "nsgaii"  # chosen by tests/benchmarks/samplers.py
     space: Space
     points: tuple[Point, ...] = ()
     seeds: Annotated[tuple[Seed, ...], Field(min_length=1)] | None = None
@@ -114,18 +113,18 @@ class SearchSpec(Config):
     pruning: Annotated[PruningSpec | None, BeforeValidator(_pruning)] = None
     reproducible: bool = False
     batch_size: Annotated[int, Field(ge=1, le=1000)] = 8
-    population_size: Annotated[int, Field(ge=2, le=1000)] = 20  # of nsgaii
+    population_size: Annotated[int, Field(ge=2, le=1000)] = 20  # for nsgaii alone
 
     @property
     def is_adaptive(self) -> bool:
-        """Whether what is asked depends on all results so far, those of other sweeps among them."""
+        """Returns whether what is asked depends on all results so far, those of other sweeps among them."""
         return self.sampler != "grid" and not self.reproducible
 
     @model_validator(mode="after")
     def _is_complete(self) -> "SearchSpec":
         domains = self.space.domains()
         for number, point in enumerate(self.points, start=1):
-            _require_inside(domains, point.values, number)
+            _require_inside(domains, point.values, number=number)
         if self.sampler == "grid" and any(isinstance(domain, FloatDomain) for domain in domains.values()):
             raise ValueError("a grid needs int or choice domains; use choice, or a sampler other than grid")
         if self.trials == 0 and not self.is_adaptive:
@@ -137,7 +136,7 @@ class SearchSpec(Config):
         return self
 
 
-def _require_inside(domains: Mapping[str, AnyDomain], values: Mapping[str, Value], number: int) -> None:
+def _require_inside(domains: Mapping[str, AnyDomain], values: Mapping[str, Value], *, number: int) -> None:
     outside = [name for name, domain in domains.items() if name not in values or not domain.holds(values[name])]
     if "block" not in domains and values["block"] != "dcgan":
         outside.append("block, which is not searched,")

@@ -1,4 +1,4 @@
-"""The search space: from a spec's domains to Optuna's suggestions. Knows Optuna, knows no network."""
+"""This module turns the domains of a spec into Optuna's suggestions. It knows Optuna, and no network."""
 
 import itertools
 import math
@@ -11,14 +11,14 @@ from pydantic import BeforeValidator, Discriminator, Field, Tag, model_validator
 
 from gan.config import Config
 
-optuna.logging.set_verbosity(optuna.logging.ERROR)  # its warnings are of no use to who runs a sweep
+optuna.logging.set_verbosity(optuna.logging.ERROR)  # its warnings do not help whoever runs a sweep
 
 Number = float | int
 Value = Number | str
 
 
 class IntDomain(Config):
-    """Whole numbers from `low` to `high`, both included; `log` spreads them by ratio."""
+    """The values are whole numbers from `low` to `high`, both included; `log` spreads them by ratio."""
 
     type: Literal["int"]
     low: int
@@ -28,14 +28,14 @@ class IntDomain(Config):
 
     @model_validator(mode="after")
     def _is_a_range(self) -> "IntDomain":
-        _require_range(self.low, self.high, self.log)
+        _require_range(self.low, self.high, log=self.log)
         if self.log and self.step != 1:
             raise ValueError("a log range of whole numbers has step 1; leave step out")
         return self
 
     @property
     def values(self) -> list[int]:
-        """Every value, for a grid. A log range is thinned to about a doubling per point."""
+        """Returns every value, for a grid; for a log range about one per doubling."""
         if not self.log:
             return list(range(self.low, self.high + 1, self.step))
         doublings = [self.low * 2**i for i in range(64) if self.low * 2**i < self.high]
@@ -50,7 +50,7 @@ class IntDomain(Config):
 
 
 class FloatDomain(Config):
-    """Real numbers from `low` to `high`; `log` spreads them by ratio."""
+    """The values are real numbers from `low` to `high`; `log` spreads them by ratio."""
 
     type: Literal["float"]
     low: float
@@ -59,12 +59,12 @@ class FloatDomain(Config):
 
     @model_validator(mode="after")
     def _is_a_range(self) -> "FloatDomain":
-        _require_range(self.low, self.high, self.log)
+        _require_range(self.low, self.high, log=self.log)
         return self
 
     @property
     def values(self) -> list[float]:
-        """A continuum has no list of values; a grid over it is refused by the spec."""
+        """Returns no values: a continuum cannot be listed, and the spec refuses a grid over it."""
         return []
 
     @property
@@ -76,7 +76,7 @@ class FloatDomain(Config):
 
 
 class ChoiceDomain(Config):
-    """One of `values`, numbers or names."""
+    """The value is one of `values`, which are numbers or names."""
 
     type: Literal["choice"]
     values: Annotated[tuple[Value, ...], Field(min_length=1)]
@@ -90,7 +90,7 @@ class ChoiceDomain(Config):
 
 
 class FixedDomain(Config):
-    """One value, which is not searched."""
+    """The value is always `value`; it is not searched."""
 
     type: Literal["fixed"]
     value: Value
@@ -117,7 +117,7 @@ def _fixed(value: object) -> object:
     return value if isinstance(value, FixedDomain) else {"type": "fixed", "value": value}
 
 
-# A domain by its `type`, or one fixed value without more words.
+# A domain is told by its `type`; a value alone is a fixed one.
 Domain = Annotated[
     Annotated[IntDomain, Tag("int")]
     | Annotated[FloatDomain, Tag("float")]
@@ -133,7 +133,7 @@ Domain = Annotated[
 
 
 def bounds(domain: AnyDomain) -> tuple[Number, Number]:
-    """The least and the greatest value of a domain of numbers. Raises ValueError where a value is a name."""
+    """Returns the least and the greatest value of a domain of numbers. Raises ValueError where a value is a name."""
     values = extremes(domain)
     names = [value for value in values if isinstance(value, str)]
     if names:
@@ -143,12 +143,12 @@ def bounds(domain: AnyDomain) -> tuple[Number, Number]:
 
 
 def extremes(domain: AnyDomain) -> tuple[Value, ...]:
-    """The ends of a range; every value of a choice."""
+    """Returns the two ends of a range, or every value of a choice."""
     return domain.values if isinstance(domain, ChoiceDomain | FixedDomain) else (domain.low, domain.high)
 
 
 def every_point(domains: Mapping[str, AnyDomain], at_most: int) -> list[dict[str, Value]] | None:
-    """All points of a space; None where it is a continuum or has more than `at_most`."""
+    """Returns all points of a space; None where it is a continuum or has more than `at_most`."""
     columns: list[Sequence[Value]] = []
     for domain in domains.values():
         if isinstance(domain, FloatDomain):
@@ -163,16 +163,16 @@ def every_point(domains: Mapping[str, AnyDomain], at_most: int) -> list[dict[str
 
 
 def distributions(domains: Mapping[str, AnyDomain]) -> dict[str, BaseDistribution]:
-    """What Optuna chooses from: all that is not fixed."""
+    """Returns what Optuna chooses from: the distribution of every dimension that is not fixed."""
     return {name: domain.distribution for name, domain in domains.items() if not isinstance(domain, FixedDomain)}
 
 
 def point_of(params: Mapping[str, Value], domains: Mapping[str, AnyDomain]) -> dict[str, Value]:
-    """A value in each domain: that of an Optuna trial's `params`, or the fixed one."""
+    """Returns a value for each domain: the one in the `params` of an Optuna trial, or the fixed one."""
     return {name: d.value if isinstance(d, FixedDomain) else params[name] for name, d in domains.items()}
 
 
-def _require_range(low: Number, high: Number, log: bool) -> None:
+def _require_range(low: Number, high: Number, *, log: bool) -> None:
     if low > high:
         raise ValueError(f"low is at most high, got low {low} and high {high}; swap them")
     if log and low <= 0:

@@ -1,4 +1,4 @@
-"""A sweep's specification: everything a user states, parsed once into frozen values."""
+"""This module is a sweep's specification: everything a user states, parsed once into frozen values."""
 
 import itertools
 import json
@@ -42,10 +42,11 @@ def _by_name(value: object) -> object:
 
 
 class ConfirmSpec(Config):
-    """Trying the candidates again with `seeds` fresh seeds that the search never used.
+    """Candidates of the search are tried again with `seeds` fresh seeds that the search never used.
 
-    Candidates are the `around` students on each side of the limit that are nearest to it, the two of the frontier
-    between which it lies and, with `of: frontier`, the whole frontier: of parameters and the limit's metric.
+    Students are compared by their parameters and the limit's metric. The candidates are the `around` students on each
+    side of the limit that are nearest to it, the two students of the frontier between which the limit lies and, with
+    `of: frontier`, the whole frontier.
     """
 
     seeds: Annotated[int, Field(ge=1, le=1000)] = 5
@@ -54,7 +55,7 @@ class ConfirmSpec(Config):
 
 
 class BudgetSpec(Config):
-    """What a sweep may spend at most; when it is spent no further trial begins, and those under way end.
+    """A sweep spends at most this budget. When it is spent no further trial begins, and those under way end.
 
     `wall_hours` counts each run of the command anew, the others all trials of the sweep.
     """
@@ -65,21 +66,22 @@ class BudgetSpec(Config):
 
 
 class BaselineSpec(GanTrainingConfig):
-    """Students' architectures trained from scratch: of which of them, and the recipe with its budget `kimg`.
+    """The baseline trains students' architectures from scratch: `of` says which students', the rest is the recipe.
 
-    `confirmed`: twins of all confirmed students; of the frontier where the sweep confirms none.
+    `kimg` is the recipe's budget. With `of: confirmed` every confirmed student gets a twin; where the sweep confirms
+    none, every student of the frontier does.
     """
 
     of: Literal["confirmed", "frontier", "all", "none"] = "confirmed"
 
     @property
     def training(self) -> GanTrainingConfig:
-        """The recipe alone."""
+        """Returns the recipe alone, without `of`."""
         return GanTrainingConfig.model_validate({name: getattr(self, name) for name in GanTrainingConfig.model_fields})
 
 
 class EvaluationSpec(Config):
-    """How generators are measured, and at which budgets before the full one a trial reports."""
+    """This is how generators are measured, and at which budgets before the full one a trial reports."""
 
     num_samples: Annotated[int, Field(ge=16, le=1_000_000)] = 2048
     latent_seed: Seed = 0
@@ -89,10 +91,10 @@ class EvaluationSpec(Config):
 
 
 class SweepSpec(Config):
-    """A whole sweep. `seed` grows every random stream: teacher, search and students."""
+    """This is a whole sweep. Every random stream grows from `seed`: that of teacher, search and students."""
 
     name: Name
-    group: Name | None = None  # of the sweeps that a file with several data sets began
+    group: Name | None = None  # shared by the sweeps that a file with several data sets began
     dataset: Annotated[DatasetConfig, BeforeValidator(_by_name)]  # a name, or a mapping with a name
     seed: Seed = 0
     extractor: ExtractorSpec = ClassifierConfig()
@@ -141,7 +143,7 @@ class SweepSpec(Config):
         return self
 
     def _require_students(self) -> None:
-        """Every extreme of what is searched under `student` is a valid recipe."""
+        """Raises ValueError where an extreme value of the space under `student` gives no valid recipe."""
         for name, domain in self.search.space.student.items():
             for value in extremes(domain):
                 try:
@@ -153,7 +155,10 @@ class SweepSpec(Config):
                     ) from None
 
     def recipe(self, point: Mapping[str, Value]) -> DistillationConfig:
-        """How the student at `point` is distilled: the spec's, with what the point says. Raises ValidationError."""
+        """Returns how the student at `point` is distilled: the spec's recipe with the point's values.
+
+        Raises ValidationError where they do not fit.
+        """
         data = self.student.model_dump(mode="json")
         for name, value in point.items():
             if name in self.search.space.student or name == "gan_weight":
@@ -165,9 +170,9 @@ class SweepSpec(Config):
         return DistillationConfig.model_validate_json(json.dumps(data))
 
     def confirmed(self, seeds: int) -> "SweepSpec":
-        """This sweep as NAME-confirmed, its frontier and limit judged by `seeds` fresh seeds.
+        """Returns this sweep as NAME-confirmed, with its frontier and limit judged by `seeds` fresh seeds.
 
-        Raises SweepError where the sweep has the phase confirm itself, or NAME is too long.
+        Raises SweepError where the sweep itself has the phase confirm, or NAME is too long.
         """
         if Phase.CONFIRM in self.phases:
             remedy = f"Go on with it: ganlimit sweep confirm {self.name}."
@@ -189,37 +194,37 @@ class SweepSpec(Config):
             raise SweepError("NAME-confirmed is a sweep's name", changes["name"], remedy) from error
 
     def stored_in(self, storage: str | None) -> "SweepSpec":
-        """This sweep with its trials' files in another storage; the same where that is None. Raises ClusterError."""
+        """Returns this sweep with its trials' files in another storage; unchanged for None. Raises ClusterError."""
         if storage is None:
             return self
         cluster = self.cluster.model_copy(update={"storage": storage_address(storage)})
         return self.model_copy(update={"cluster": cluster})
 
     def with_fresh_seeds(self, seeds: int) -> "SweepSpec":
-        """This sweep with at least `seeds` fresh seeds of each candidate."""
+        """Returns this sweep with at least `seeds` fresh seeds of each candidate."""
         most = max(seeds, self.confirm.seeds)
         return self.model_copy(update={"confirm": self.confirm.model_copy(update={"seeds": most})})
 
     def fused(self, phase: Phase) -> int:
-        """How many students of a phase are distilled in one process."""
+        """Returns how many students of a phase are distilled in one process."""
         foreseen = phase == Phase.CONFIRM or (self.search.sampler == "grid" and not self.search.pruning)
         return self.resources.fused_trials if foreseen and phase != Phase.BASELINE else 1
 
     @property
     def confirm_seeds(self) -> tuple[int, ...]:
-        """Seeds for the confirmation, none of which the search uses."""
+        """Returns the seeds of the confirmation, none of which the search uses."""
         numbers = (seed_at(self.seed, "confirm", number) % 2**31 for number in itertools.count())
         fresh = (number for number in numbers if number not in self.student_seeds)
         return tuple(itertools.islice(fresh, self.confirm.seeds if Phase.CONFIRM in self.phases else 0))
 
     @property
     def student_seeds(self) -> tuple[int, ...]:
-        """The seeds of the students: those of the search, or else the sweep's."""
+        """Returns the seeds of the students: those of the search, or else the sweep's."""
         return self.search.seeds or (self.seed,)
 
     @property
     def trained_teacher(self) -> TeacherSpec:
-        """The teacher as one to train. Raises SweepError where it is a generator of the user's own."""
+        """Returns the teacher that is to be trained. Raises SweepError where it is a generator of the user's own."""
         if isinstance(self.teacher, TeacherSpec):
             return self.teacher
         raise SweepError(
@@ -230,11 +235,11 @@ class SweepSpec(Config):
 
     @property
     def teacher_architecture(self) -> GeneratorConfig:
-        """The trained teacher's generator."""
+        """Returns the trained teacher's generator."""
         return self.student_architecture(self.trained_teacher.width, self.trained_teacher.depth)
 
-    def student_architecture(self, width: int, depth: int, block: BlockName = "dcgan") -> GeneratorConfig:
-        """A generator with the teacher's latent size for the data set's images."""
+    def student_architecture(self, width: int, depth: int, *, block: BlockName = "dcgan") -> GeneratorConfig:
+        """Returns a generator with the teacher's latent size for the data set's images."""
         image_channels, image_size = self.dataset.image_shape
         return GeneratorConfig.model_validate(
             {
@@ -248,7 +253,7 @@ class SweepSpec(Config):
         )
 
     def domains(self) -> dict[str, AnyDomain]:
-        """The searched dimensions: the space and, with several seeds, the seed."""
+        """Returns the domains of all searched dimensions: those of the space and, with several seeds, the seed."""
         domains = self.search.space.domains()
         if len(self.student_seeds) > 1:
             domains["seed"] = ChoiceDomain(type="choice", values=self.student_seeds)
@@ -256,7 +261,7 @@ class SweepSpec(Config):
 
 
 def need_of(spec: SweepSpec) -> TrialNeed:
-    """What one of the sweep's trials occupies on a cluster."""
+    """Returns what one of the sweep's trials occupies on a cluster."""
     resources, cluster = spec.resources, spec.cluster
     gpus = resources.gpus_before_packing
     return TrialNeed(float(resources.cpus_per_trial), gpus, cluster.resources, cluster.labels)

@@ -1,4 +1,4 @@
-"""A specification to start from: every key explained, and the JSON Schema that editors check it against."""
+"""This module writes a specification to start from, with every key explained, and its JSON Schema for editors."""
 
 import json
 from importlib import resources
@@ -13,11 +13,11 @@ SCHEMA_NAME = "ganlimit.schema.json"
 
 
 def json_schema() -> dict[str, Any]:
-    """The JSON Schema (2020-12) of a sweep's file."""
+    """Returns the JSON Schema (2020-12) of a sweep's file."""
     schema = SweepSpec.model_json_schema(mode="validation")
     dataset = schema["properties"]["dataset"]
     extractor = schema["properties"]["extractor"]
-    # Names stand for mappings that hold nothing else.
+    # A name may stand for a mapping that holds nothing else.
     schema["properties"]["dataset"] = {"anyOf": [dataset, {"type": "string"}]}
     schema["properties"]["extractor"] = {"anyOf": [extractor, {"const": "inception"}]}
     _let_values_stand_for_domains(schema)
@@ -38,7 +38,7 @@ def _leave_out_examples(schema: Any) -> None:
 
 
 def write_template(out: Path, preset: str | None = None) -> list[Path]:
-    """Write the template, or a preset, to `out` and the schema beside it. Returns what was written.
+    """Write the template, or a preset, to `out` and the schema beside it. Returns the files written.
 
     Raises SweepError where `out` exists, cannot be written, or there is no such preset.
     """

@@ -1,1 +1,1 @@
-"""Runs one trial as a worker does: the request, its log, and the training itself."""
+"""This room runs one trial as a worker does: the request, its log, and the training itself."""

@@ -1,6 +1,6 @@
-"""What a trial says of itself, in the order in which it happens: to its journal first, from there to the store.
+"""This module records what happens to a trial, in order: first in its journal, and from there in the store.
 
-Knows nothing of training: whoever trains tells it what was measured and how it ended.
+It knows nothing of training: whoever trains tells it what was measured and how it ended.
 """
 
 import math
@@ -42,7 +42,7 @@ from sweeps.trial.request import Job
 
 @dataclass(frozen=True)
 class TrialContext:
-    """What all trials of a sweep share. Small and hashable: it travels to every worker."""
+    """A TrialContext is what all trials of a sweep share. It is small and hashable: it travels to every worker."""
 
     sweep: str
     parent_run_id: str
@@ -59,15 +59,18 @@ class TrialContext:
 
 @lru_cache(maxsize=8)
 def delivery_of(context: TrialContext) -> Delivery:
-    """The delivery of a sweep's journals, one for all trials of a worker."""
+    """Returns the delivery of a sweep's journals, one for all trials of a worker."""
     return Delivery(context.store, context.parent_run_id)
 
 
 class TrialLog:
-    """The record of one job under way. An earlier try that was cut off is gone on with, and said nothing of twice."""
+    """A TrialLog is the record of one job under way.
 
-    def __init__(self, job: Job, context: TrialContext, delivery: Delivery, fused: int = 1) -> None:
-        self._fused, self._spent_s = fused, 0.0  # trials that share the time, and its own share so far
+    It continues the record of an earlier try that was cut off, and records nothing twice.
+    """
+
+    def __init__(self, job: Job, context: TrialContext, *, delivery: Delivery, fused: int = 1) -> None:
+        self._fused, self._spent_s = fused, 0.0  # how many trials share the time, and this one's share so far
         self._job, self._context, self._delivery = job, context, delivery
         self.folder = context.trials.folder(job.request.key)
         # A trial that was cut off between two rungs does the later one again.
@@ -75,17 +78,17 @@ class TrialLog:
         self._began = time.monotonic()
 
     def finished(self) -> Record | None:
-        """What an earlier try came to; None where there is something to do."""
+        """Returns the record of an earlier try that finished; None where there is something to do."""
         record = self.folder.record()
         if record is None or record.state not in SETTLED:
             return None
         if self._delivery.has_run(self.folder):
             return record
-        self.folder.delete()  # its run was deleted from the store, so that it be done again
+        self.folder.delete()  # somebody deleted its run from the store, to have it done again
         return None
 
     def open(self) -> None:
-        """The trial begins, or begins again."""
+        """Record that the trial begins, or begins again."""
         for event in self.folder.reported():
             self._reported_kimg = event.kimg
             self._best_fid = min(self._best_fid, event.metrics["fid"])
@@ -94,29 +97,29 @@ class TrialLog:
 
     @property
     def elapsed_s(self) -> float:
-        """Its share of the seconds of training and measuring, earlier tries included as far as they reported."""
+        """Returns the trial's share of the seconds of training and measuring, with what earlier tries reported."""
         return self._spent_s + (time.monotonic() - self._began) / self._fused
 
     def share_time(self, fused: int) -> None:
-        """From now on the time is shared by so many trials."""
+        """Divide the time among `fused` trials from now on."""
         self._spent_s, self._began, self._fused = self.elapsed_s, time.monotonic(), fused
 
     def report(self, kimg: float, metrics: Mapping[str, float]) -> None:
-        """The trial was measured at `kimg`."""
+        """Record what was measured at `kimg`."""
         self._best_fid = min(self._best_fid, metrics["fid"])
         if kimg > self._reported_kimg:
             place = {"best_fid": self._best_fid, "kimg": kimg, "wall_s": self.elapsed_s}
             self._tell(Event("reported", kimg, {**metrics, **place}))
 
     def keep(self) -> None:
-        """The trial's student lies in its folder. It is delivered with the next event."""
+        """Record that the trial's student lies in its folder. It is delivered with the next event."""
         self.folder.keep()
 
     def close(
-        self, state: TrialState, error: str | None, kimg: float, metrics: Mapping[str, float] | None = None
+        self, state: TrialState, error: str | None, *, kimg: float, metrics: Mapping[str, float] | None = None
     ) -> None:
-        """The trial ended."""
-        self._tell(closing(state, error, kimg, {**(metrics or {}), "wall_s": self.elapsed_s}))
+        """Record that the trial ended."""
+        self._tell(closing(state, error, kimg=kimg, metrics={**(metrics or {}), "wall_s": self.elapsed_s}))
 
     def _tell(self, event: Event) -> None:
         if event.kind != "opened":
@@ -125,18 +128,18 @@ class TrialLog:
         self._delivery.deliver(self.folder)
 
     def _require_own(self) -> None:
-        # A node that is cut off goes on for a while, when its trials run elsewhere already.
+        # A node that is cut off works on for a while, although its trials already run elsewhere.
         record = self._context.trials.folder(self.folder.key).record()
         if record and record.tags.get(WORKER) != _worker():
             raise TakenOverError(f"the trial goes on at {record.tags.get(WORKER)}")
 
 
 class TakenOverError(RuntimeError):
-    """Another worker goes on with the trial: this one was thought to be lost, and has no more to say."""
+    """Another worker continues the trial: this one was thought to be lost, and must record nothing more."""
 
 
 def opening(job: Job, context: TrialContext) -> Event:
-    """The event that begins a trial: what is known of it before any training."""
+    """Returns the event that begins a trial: what is known of it before any training."""
     architecture, request = job.request.architecture, job.request
     costs = costs_of(architecture)
     costs["compression_ratio"] = context.teacher_parameters / costs["parameters"]
@@ -155,12 +158,12 @@ def opening(job: Job, context: TrialContext) -> Event:
 
 
 def costs_of(architecture: GeneratorConfig) -> dict[str, float]:
-    """What a student costs, known before any training."""
+    """Returns what a student costs, which is known before any training."""
     return {"parameters": float(count_parameters(architecture)), "mac_g": mac_g(architecture)}
 
 
 def _tags(job: Job, context: TrialContext) -> dict[str, str]:
-    # What a trial's run says of itself, for people who filter runs.
+    # People filter runs by these tags.
     request = job.request
     name = f"{job.trial:03d} {request.mode} w{request.architecture.width} d{request.architecture.depth}"
     return {
@@ -190,17 +193,17 @@ def _worker() -> str:
 
 
 def close_running(trials: TrialStorage, state: TrialState) -> None:
-    """End what still counts as running. To be called when no worker is there to write to a journal."""
+    """End what still counts as running. Call it only when no worker is left that writes to a journal."""
     for folder in trials.folders():
         record = folder.record()
         if record and record.state == TrialState.RUNNING:
-            event = closing(state, None, record.metrics.get("kimg", 0.0))
-            # A worker that is still on its way finds that it no longer speaks for the trial.
+            event = closing(state, None, kimg=record.metrics.get("kimg", 0.0))
+            # A worker that is still alive finds by this tag that another speaks for the trial.
             folder.append(replace(event, tags={**event.tags, WORKER: _worker()}))
 
 
 def closing(
-    state: TrialState, error: str | None, kimg: float = 0.0, metrics: Mapping[str, float] | None = None
+    state: TrialState, error: str | None, *, kimg: float = 0.0, metrics: Mapping[str, float] | None = None
 ) -> Event:
-    """The event that ends a trial."""
+    """Returns the event that ends a trial."""
     return Event("closed", kimg, metrics or {}, tags={STATE: str(state), **({ERROR: error[:500]} if error else {})})

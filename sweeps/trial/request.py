@@ -1,4 +1,4 @@
-"""What one trial is asked to do, and the identity that follows from it."""
+"""This module states what one trial is asked to do, and the identity that follows from it."""
 
 import json
 from typing import Annotated, Literal
@@ -12,10 +12,11 @@ from gan.digests import value_digest
 
 
 class TrialRequest(Config):
-    """A trial, complete: which generator, how it is made, from which teacher, measured how.
+    """A TrialRequest is complete: which generator, how it is made, from which teacher, and how it is measured.
 
-    Exactly one of `distillation` (mode distilled) and `training` (mode scratch) is given. `fused` is in how many
-    places of one process it is distilled: like `threads` it decides the last bits, whoever has the other places.
+    Exactly one of `distillation` (mode distilled) and `training` (mode scratch) is given. `fused` is the number of
+    places in the process that distils it. Like `threads` it decides the last bits, whichever trials have the other
+    places.
     """
 
     phase: Phase
@@ -36,35 +37,35 @@ class TrialRequest(Config):
 
     @property
     def kimg(self) -> float:
-        """The full budget, in thousands of images."""
+        """Returns the full budget, in thousands of images."""
         recipe = self.distillation or self.training
         assert recipe is not None
         return recipe.kimg
 
     @property
     def gan_weight(self) -> float | None:
-        """The weight of the GAN term; None for a baseline, whose only term it is."""
+        """Returns the weight of the GAN term; None for a baseline, whose only term it is."""
         return self.distillation.gan_weight if self.distillation else None
 
     @property
     def key(self) -> str:
-        """The trial's identity: a digest of all that its row depends on, and of nothing else.
+        """Returns the trial's identity: a digest of all that its row depends on, and of nothing else.
 
         The phase is left out (it says why a trial ran, not what it computed).
         """
-        alone = {"fused"} if self.fused == 1 else set()  # trials of before there were others keep their identity
+        alone = {"fused"} if self.fused == 1 else set()  # trials from before there were fused ones keep their identity
         return value_digest(self.model_dump(mode="json", exclude={"phase"} | alone))
 
     @property
     def fusing_key(self) -> str:
-        """Equal for requests that can be fused: they differ in seed, weights and optimisers alone."""
+        """Returns a key, equal for requests that can be fused: they differ only in seed, weights and optimisers."""
         assert self.distillation, "only students are fused"
         kind = fusing_kind(self.distillation).model_dump(mode="json")
         return value_digest([self.model_dump(mode="json", exclude={"seed", "distillation"}), kind])
 
 
 class Job(Config):
-    """A request on its way to a worker: its ordinal in the sweep, and the point of the space it came from."""
+    """A Job is a request on its way to a worker: its ordinal in the sweep, and the point of the space it came from."""
 
     request: TrialRequest
     trial: int
@@ -72,5 +73,5 @@ class Job(Config):
 
     @property
     def point_json(self) -> str:
-        """The searched values by name, the same text for the same values."""
+        """Returns the searched values by name, as the same text for the same values."""
         return json.dumps(self.point, sort_keys=True)

@@ -1,7 +1,7 @@
-"""Trials, as a worker runs them, mostly one: train, report at each rung, keep the student, close the record.
+"""This module runs trials as a worker does, mostly one at a time: train, report at each rung, keep the student, close.
 
-Knows nothing of the search: it gets complete requests and depends on nothing else. What happens goes to
-the trial's journal first; where an earlier try was cut off, the trial goes on from its last checkpoint.
+It knows nothing of the search: it gets complete requests and depends on nothing else. What happens goes to the trial's
+journal first; where an earlier try was cut off, the trial continues from its last checkpoint.
 """
 
 import contextlib
@@ -41,11 +41,11 @@ from sweeps.trial.request import Job
 
 @dataclass(frozen=True)
 class _Shared:
-    """Loaded once per worker and kept for all its trials."""
+    """This is loaded once per worker and kept for all its trials."""
 
     materials: Materials
     evaluator: Evaluator
-    features: Features | None  # of a classifier, for feature matching
+    features: Features | None  # a classifier's, for feature matching
 
 
 @lru_cache(maxsize=8)  # sweeps on several data sets share the workers
@@ -57,12 +57,15 @@ def _shared(context: TrialContext) -> _Shared:
 
 
 def run_trial(jobs: Sequence[Job], context: TrialContext) -> None:
-    """Do the jobs, fused if there are several, inside a Ray Tune trial, from their last checkpoints on."""
-    # A matter of this thread: how a sum is split over threads decides its last bits.
+    """Do the jobs inside a Ray Tune trial, fused if there are several, from their last checkpoints on."""
+    # How a sum is split over threads decides its last bits. The setting holds for this thread alone.
     torch.set_num_threads(jobs[0].request.threads)
     context.trials.require_here()
     shared = _shared(context)
-    trials = [_Trial(job, context, shared, TrialLog(job, context, delivery_of(context), len(jobs))) for job in jobs]
+    trials = [
+        _Trial(job, context, shared=shared, log=TrialLog(job, context, delivery=delivery_of(context), fused=len(jobs)))
+        for job in jobs
+    ]
     missing = [trial for trial in trials if not trial.is_finished()]
     for trial in missing:
         trial.begin()
@@ -77,14 +80,14 @@ def run_trial(jobs: Sequence[Job], context: TrialContext) -> None:
 
 
 def _train(missing: Sequence["_Trial"], trials: Sequence["_Trial"]) -> None:
-    """Train those that are missing to the full budget, or until divergence ends them.
+    """Train the `missing` trials to the full budget, or until divergence ends them.
 
-    What goes wrong with one of several ends that one. It is raised when the others have ended, for Ray Tune to
-    try again, which finds them finished.
+    An error of one of several trials ends that one. It is raised when the others have ended, so that Ray Tune tries
+    again and finds those finished.
     """
     failed: list[Exception] = []
     for progresses in _trainings(missing):
-        reached = list(zip(missing, progresses, strict=False))  # the rest fills places
+        reached = list(zip(missing, progresses, strict=False))  # further progresses only fill places
         for trial, progress in reached:
             try:
                 trial.reach(progress)
@@ -96,7 +99,7 @@ def _train(missing: Sequence["_Trial"], trials: Sequence["_Trial"]) -> None:
                 other.log.share_time(len(running))
         if not running:
             break
-        # When all are measured: were they cut off between two checkpoints, they would begin anew.
+        # Only when all are measured: trials that are cut off between two checkpoints of one rung would begin anew.
         for trial, progress in reached:
             trial.save(progress)
         _tell(trials)
@@ -112,7 +115,7 @@ def _trainings(missing: Sequence["_Trial"]) -> Iterator[tuple[Progress, ...]]:
     first = missing[0]
     if first.request.fused == 1:
         return ((progress,) for progress in first.training())
-    # All places are taken in any case, so that what is computed in one does not depend on how many are missing.
+    # All places are always taken, so that what is computed in one does not depend on how many trials are missing.
     places = [*missing, *[first] * (first.request.fused - len(missing))]
     recipes = [place.request.distillation for place in places]
     materials, compute = first.shared.materials, first.request.compute
@@ -130,16 +133,16 @@ def _trainings(missing: Sequence["_Trial"]) -> Iterator[tuple[Progress, ...]]:
 
 
 def _tell(trials: Sequence["_Trial"]) -> None:
-    """Report to Ray Tune where they all stand."""
+    """Report to Ray Tune where all trials stand."""
     first, *others = trials
     fused = {trial.request.key: trial.outcome for trial in trials} if others else {}
     report({**first.outcome, **({"fused": fused} if fused else {})})
 
 
 class _Trial:
-    """A job under way: its record, and where it stands."""
+    """A _Trial is a job under way: its record, and where it stands."""
 
-    def __init__(self, job: Job, context: TrialContext, shared: _Shared, log: TrialLog) -> None:
+    def __init__(self, job: Job, context: TrialContext, *, shared: _Shared, log: TrialLog) -> None:
         self.request, self._context, self.shared, self.log = job.request, context, shared, log
         self._costs = costs_of(job.request.architecture)
         self.outcome: dict[str, Any] = outcome(TrialState.RUNNING, self._costs)
@@ -153,18 +156,18 @@ class _Trial:
         return bool(self.outcome["state"] != str(TrialState.RUNNING))
 
     def is_finished(self) -> bool:
-        """Whether an earlier try came to an end: its worker was lost before Tune heard of it."""
+        """Returns whether an earlier try came to an end, but its worker was lost before Tune heard of it."""
         record = self.log.finished()
         if record:
             self.outcome = outcome(record.state, record.metrics)
         return record is not None
 
     def begin(self) -> None:
-        """The record begins, or goes on."""
+        """Begin the record, or continue it."""
         self.log.open()
 
     def training(self) -> Iterator[Progress]:
-        """The training of this one alone."""
+        """Returns the training of this trial alone."""
         request, materials, rungs = self.request, self.shared.materials, self.rungs_kimg
         architecture, seed, compute = request.architecture, request.seed, request.compute
         resume = self.log.folder.checkpoint()
@@ -194,15 +197,15 @@ class _Trial:
         if self.request.distillation:
             found |= agreement(progress.generator, self.shared.materials.agreement).as_dict()
         self._keep(progress, metrics)
-        self._end(TrialState.COMPLETED, None, metrics, found)
+        self._end(TrialState.COMPLETED, None, metrics=metrics, found=found)
 
     def save(self, progress: Progress) -> None:
-        """Keep the training as it stands, to go on from."""
+        """Keep the training as it stands, to continue from it."""
         if not self.has_ended:
             self.log.folder.save_checkpoint(progress.checkpoint())
 
     def fail(self, error: Exception) -> None:
-        """End it by what went wrong, if it has not ended before. Where another worker has taken over, say nothing."""
+        """End the trial with `error`, unless it has ended. Where another worker has taken over, record nothing."""
         if self.has_ended:
             return
         state, text = TrialState.FAILED, "".join(traceback.format_exception_only(error)).strip()
@@ -212,7 +215,7 @@ class _Trial:
         self.outcome = outcome(state, {**self._costs, "kimg": self.request.kimg})
         if not isinstance(error, TakenOverError):
             with contextlib.suppress(TakenOverError):
-                self.log.close(state, text, self.request.kimg)
+                self.log.close(state, text, kimg=self.request.kimg)
 
     def _keep(self, progress: Progress, metrics: Metrics) -> None:
         request, context, folder = self.request, self._context, self.log.folder
@@ -238,16 +241,17 @@ class _Trial:
         self,
         state: TrialState,
         error: str | None,
+        *,
         metrics: Metrics | None = None,
         found: Mapping[str, float] | None = None,
     ) -> None:
-        self.log.close(state, error, self.request.kimg, found)
+        self.log.close(state, error, kimg=self.request.kimg, metrics=found)
         measured = metrics.as_dict() if metrics else {}
         self.outcome = outcome(state, {**self._costs, **measured, "kimg": self.request.kimg})
 
 
 def outcome(state: TrialState, metrics: Mapping[str, float]) -> dict[str, Any]:
-    """What scheduler, search and view look at."""
+    """Returns what scheduler, search and view look at."""
     return {name: metrics.get(name, math.nan) for name in ("kimg", *OBJECTIVES)} | {"state": str(state)}
 
 

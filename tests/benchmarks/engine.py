@@ -78,12 +78,12 @@ def do_nothing(jobs: Sequence[Job], context: TrialContext) -> None:
     (job,) = jobs
     costs = costs_of(job.request.architecture)
     metrics = {**costs, "fid": 1e5 / costs["parameters"], "inception_score": 1.0}
-    log = TrialLog(job, context, delivery_of(context))
+    log = TrialLog(job, context, delivery=delivery_of(context))
     log.open()
     log.report(1.0, metrics)
     report(outcome(TrialState.RUNNING, {**metrics, "kimg": 1.0}))
     log.report(job.request.kimg, metrics)
-    log.close(TrialState.COMPLETED, None, job.request.kimg)
+    log.close(TrialState.COMPLETED, None, kimg=job.request.kimg)
     report(outcome(TrialState.COMPLETED, {**metrics, "kimg": job.request.kimg}))
 
 
@@ -112,8 +112,8 @@ class TimedView(SweepView):
         super().began(trial_id, job)
         self.times.append(time.perf_counter())
 
-    def ended(self, *args: Any) -> None:
-        super().ended(*args)
+    def ended(self, *args: Any, **named: Any) -> None:
+        super().ended(*args, **named)
         self.times.append(time.perf_counter())
 
 
@@ -123,7 +123,7 @@ def engine_s(sweep: OpenSweep, work: Work = do_nothing, workers: int = WORKERS) 
     spending = Spending(spec.budget, spec.resources)
     view = TimedView({spec.name: sweep.teacher_objectives}, spending)
     view.times = []
-    queue = PhaseQueue(spec.name, spec.phases, Phases(sweep).queue, view.phase)
+    queue = PhaseQueue(spec.name, spec.phases, lay_out=Phases(sweep).queue, on_phase=view.phase)
     need = TrialNeed(float(spec.resources.cpus_per_trial))
     with ray_session(num_cpus=workers):
         trials = TrialsToRun([sweep.context], [queue], need, RungSurvival({}), work)
@@ -158,7 +158,7 @@ def compare(trials: int, runs: int, console: Console) -> dict[str, Any]:
         with tempfile.TemporaryDirectory() as folder:
             workspace = Workspace.open(Path(folder))
             tracking = Tracking(workspace.store)
-            site = ThisMachine(workspace, default_data_root(), WORKERS)
+            site = ThisMachine(workspace, default_data_root(), num_cpus=WORKERS)
             sweep = open_sweep(spec_of(trials), workspace, tracking=tracking, display=QuietDisplay(), site=site)
             found["engine"].append(engine_s(sweep) / trials)
         few = max(1, trials // 4)  # a process for each trial takes long enough to be timed over fewer

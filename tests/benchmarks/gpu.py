@@ -143,7 +143,7 @@ def _rows(
             threads=1,
             extractor=ClassifierConfig(),
         )
-        packing = measure_packing(load, materials.extractor.model, lambda *_: None, arguments.seconds)
+        packing = measure_packing(load, materials.extractor.model, heard=lambda *_: None, timed_s=arguments.seconds)
         yield from (row(trials, rate) for trials, rate in _alone_and_packed(packing).items())
     yield _teacher_row(arguments, teacher, dataset, compute, ceiling)
     yield _fid_row(teacher, dataset, compute, ceilings[FLOAT32])

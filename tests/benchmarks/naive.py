@@ -32,6 +32,7 @@ from sweeps.ledger.tracking import Tracking
 from sweeps.ledger.workspace import Workspace
 from sweeps.models.foundation import lay_foundation
 from sweeps.models.materials import MaterialFiles
+from sweeps.models.workshop import Workshop
 from sweeps.site.site import ThisMachine
 from sweeps.trial.worker import run_trial
 from tests.benchmarks.engine import WORKERS, Clock, engine_s
@@ -67,9 +68,9 @@ def ours(spec: sweeps.SweepSpec, data_dir: Path) -> tuple[float, dict[int, float
     """Seconds of our sweep, the final FID by width, and what the other one needs to do the same."""
     workspace, display, data_root = Workspace.open(data_dir), QuietDisplay(), default_data_root()
     tracking = Tracking(workspace.store)
-    foundation = lay_foundation(spec, workspace, tracking, display, data_root)
+    foundation = lay_foundation(spec, Workshop(workspace, tracking, data_root, display))
     sweep = open_sweep(
-        spec, workspace, tracking=tracking, display=display, site=ThisMachine(workspace, data_root, WORKERS)
+        spec, workspace, tracking=tracking, display=display, site=ThisMachine(workspace, data_root, num_cpus=WORKERS)
     )
     seconds = engine_s(sweep, run_trial)
     fids = {int(e.point["width"]): e.objectives[1] for e in sweep.read_again().ledger.values() if e.objectives}

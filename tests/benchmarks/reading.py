@@ -88,14 +88,14 @@ def _measure(
     tracking: Tracking, workspace: Workspace, parent_run_id: str, arguments: argparse.Namespace
 ) -> dict[str, float]:
     full_s, full = _timed(lambda: sweep_table(tracking, NAME))
-    first_s, first = _timed(lambda: read_trials(tracking, workspace, NAME).table)
-    again_s, again = _timed(lambda: read_trials(tracking, workspace, NAME).table)
+    first_s, first = _timed(lambda: read_trials(tracking, workspace, name=NAME).table)
+    again_s, again = _timed(lambda: read_trials(tracking, workspace, name=NAME).table)
     assert full.equals(first)
     assert full.equals(again)
     delivery = Delivery(tracking.store, parent_run_id)
     for number, state in enumerate(_states(arguments.more), start=arguments.runs + 1):
         _deliver(delivery, workspace, number, state)
-    more_s, more = _timed(lambda: read_trials(tracking, workspace, NAME).table)
+    more_s, more = _timed(lambda: read_trials(tracking, workspace, name=NAME).table)
     assert len(more) == arguments.runs + arguments.more
     assert more.equals(sweep_table(tracking, NAME))
     command_s, _ = _timed(lambda: _export(workspace.root))

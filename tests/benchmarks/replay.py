@@ -41,7 +41,7 @@ class Replay:
         (job,) = jobs
         note_requests(self.requests)
         costs = costs_of(job.request.architecture)
-        log = TrialLog(job, context, delivery_of(context))
+        log = TrialLog(job, context, delivery=delivery_of(context))
         log.open()
         before = 0.0
         for kimg, fid in curve_of(_curves(self.curves), job):
@@ -55,7 +55,7 @@ class Replay:
         for name, size in {**files, "card.json": 1024}.items():
             (log.folder.model / name).write_bytes(b"\0" * size)
         log.keep()
-        log.close(TrialState.COMPLETED, None, job.request.kimg, {"latency_ms": 1.0})
+        log.close(TrialState.COMPLETED, None, kimg=job.request.kimg, metrics={"latency_ms": 1.0})
         report(outcome(TrialState.COMPLETED, {**costs, **measured, "kimg": job.request.kimg}))
 
 

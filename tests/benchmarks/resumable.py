@@ -83,7 +83,7 @@ def make_data(folder: Path, trials: int) -> None:
     """A data directory with a sweep of `trials` finished trials, that goes on for as many again."""
     workspace = Workspace.open(folder)
     tracking, spec = Tracking(workspace.store), spec_of(2 * trials)
-    site = ThisMachine(workspace, default_data_root(), 1)
+    site = ThisMachine(workspace, default_data_root(), num_cpus=1)
     sweep = open_sweep(spec, workspace, tracking=tracking, display=LineDisplay(Console(stderr=True)), site=site)
     writer = _RunWriter(workspace.root / "mlflow.db", Delivery(tracking.store, sweep.parent_run_id))
     lines = _Lines()
@@ -119,7 +119,7 @@ def _events(job: Job, sweep: OpenSweep, state: TrialState, began_ms: int) -> lis
         metrics |= {"fid": fid * (1 + 4 / kimg), "best_fid": fid * (1 + 4 / kimg), "kimg": float(kimg)}
         events.append(Event("reported", float(kimg), {**metrics, "wall_s": float(kimg)}))
     last = {"fid_infinity": fid, "latency_ms": 1.0} if state == TrialState.COMPLETED else {}
-    events.append(closing(state, None, float(RUNGS[state][-1]), {**last, "wall_s": 20.0}))
+    events.append(closing(state, None, kimg=float(RUNGS[state][-1]), metrics={**last, "wall_s": 20.0}))
     times = [began_ms + 1000 * number for number in range(len(events))]
     return [Event(**{**asdict(event), "time_ms": at}) for event, at in zip(events, times, strict=True)]
 

@@ -95,8 +95,8 @@ def spec_of(arguments: argparse.Namespace) -> sweeps.SweepSpec:
 class TimedQueue(PhaseQueue):
     """The engine's own queue, with a clock."""
 
-    def __init__(self, *arguments: Any) -> None:
-        super().__init__(*arguments)
+    def __init__(self, *arguments: Any, **named: Any) -> None:
+        super().__init__(*arguments, **named)
         self.asking, self.telling = Durations(), Durations()
 
     def next(self) -> Job | Nothing:
@@ -125,8 +125,8 @@ class WatchedView(SweepView):
 
     on_end: Any = None
 
-    def ended(self, *arguments: Any) -> None:
-        super().ended(*arguments)
+    def ended(self, *arguments: Any, **named: Any) -> None:
+        super().ended(*arguments, **named)
         self.on_end(sum(self.counts.values()))
 
 
@@ -193,7 +193,7 @@ def measure(arguments: argparse.Namespace, servers: Servers, folder: Path, save:
     workspace = Workspace(folder / "data", servers.url)
     workspace.root.mkdir()
     spec, display = spec_of(arguments), LineDisplay(Console(stderr=True))
-    site = ThisMachine(workspace, default_data_root(), arguments.at_once)
+    site = ThisMachine(workspace, default_data_root(), num_cpus=arguments.at_once)
     tracking = Tracking(workspace.store)
     sweep = open_sweep(spec, workspace, tracking=tracking, display=display, site=site)
     for name in ("workers", "driver"):
@@ -201,7 +201,7 @@ def measure(arguments: argparse.Namespace, servers: Servers, folder: Path, save:
     note_requests(folder / "driver")
     spending = Spending(spec.budget, spec.resources)
     view = WatchedView({spec.name: sweep.teacher_objectives}, spending)
-    queue = TimedQueue(spec.name, spec.phases, Phases(sweep).queue, view.phase)
+    queue = TimedQueue(spec.name, spec.phases, lay_out=Phases(sweep).queue, on_phase=view.phase)
     rungs = sweep.known.rungs()
     judge = TimedSurvival({spec.name: rungs} if rungs is not None else {})
     work = Replay(DATA, arguments.seconds_per_trial, folder / "workers")

@@ -110,7 +110,7 @@ class Simulation:
             spent += kimg - (run[rung - 1][0] if rung else 0.0)
             is_last = rung == len(run) - 1
             result = {"parameters": self._curves.parameters[student], "fid": fid}
-            if not is_last and (self._rungs is None or self._rungs.learn(job.request.key, kimg, result)):
+            if not is_last and (self._rungs is None or self._rungs.learn(job.request.key, kimg, metrics=result)):
                 heapq.heappush(self._waiting, (now + run[rung + 1][0] - kimg, trial, rung + 1))
                 continue
             self._searcher.on_trial_complete(str(trial), {"state": "COMPLETED" if is_last else "RUNNING", **result})

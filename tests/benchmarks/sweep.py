@@ -28,6 +28,7 @@ from sweeps.driver.runner import open_sweep
 from sweeps.ledger.tracking import Tracking
 from sweeps.ledger.workspace import Workspace
 from sweeps.models.foundation import Foundation, lay_foundation
+from sweeps.models.workshop import Workshop
 from sweeps.site.site import ThisMachine
 from sweeps.trial.worker import run_trial
 from tests.benchmarks.bare import bare_s
@@ -68,10 +69,10 @@ def measure(trials: int, kimg: float, cores: int, data_dir: Path) -> dict[str, A
     spec, display, data_root = spec_of(trials, kimg, cores), QuietDisplay(), default_data_root()
     workspace = Workspace.open(data_dir)
     tracking = Tracking(workspace.store)
-    foundation = lay_foundation(spec, workspace, tracking, display, data_root)
+    foundation = lay_foundation(spec, Workshop(workspace, tracking, data_root, display))
     before = bare_total_s(spec, foundation, 1)
     sweep = open_sweep(
-        spec, workspace, tracking=tracking, display=display, site=ThisMachine(workspace, data_root, cores)
+        spec, workspace, tracking=tracking, display=display, site=ThisMachine(workspace, data_root, num_cpus=cores)
     )
     wall = engine_s(sweep, run_trial, cores)
     bare = [before, bare_total_s(spec, foundation, 1)]

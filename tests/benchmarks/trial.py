@@ -21,10 +21,10 @@ from rich.table import Table
 
 import sweeps
 from gan import default_data_root
-from sweeps.display import QuietDisplay
 from sweeps.ledger.tracking import Tracking
 from sweeps.ledger.workspace import Workspace
 from sweeps.models.foundation import lay_foundation
+from sweeps.models.workshop import Workshop
 from tests.benchmarks.bare import bare_s
 
 
@@ -61,7 +61,7 @@ def sweep_s(spec: sweeps.SweepSpec, data_dir: Path) -> list[float]:
 def measure(preset: str, width: int, kimg: float, trials: int, data_dir: Path) -> dict[str, Any]:
     spec = spec_of(preset, width, kimg, trials)
     workspace = Workspace.open(data_dir)
-    foundation = lay_foundation(spec, workspace, Tracking(workspace.store), QuietDisplay(), default_data_root())
+    foundation = lay_foundation(spec, Workshop(workspace, Tracking(workspace.store), default_data_root()))
     bare = [bare_s(spec, foundation, width) for _ in range(2)]
     swept = sweep_s(spec, data_dir)
     bare += [bare_s(spec, foundation, width) for _ in range(2)]

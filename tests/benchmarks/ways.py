@@ -31,11 +31,11 @@ import sweeps
 from gan import Evaluator, Generator, TeacherPool, build_generator, default_data_root, distill, generate, load_generator
 from gan.measuring.features import extract
 from gan.measuring.metrics import FeatureStatistics, fid
-from sweeps.display import QuietDisplay
 from sweeps.ledger.tracking import Tracking
 from sweeps.ledger.workspace import Workspace
 from sweeps.models.foundation import Foundation, lay_foundation
 from sweeps.models.materials import Materials
+from sweeps.models.workshop import Workshop
 
 Work = Callable[[], object]
 
@@ -162,7 +162,7 @@ def measure(arguments: argparse.Namespace, data_dir: Path) -> dict[str, Any]:
     spec = sweeps.load_spec("digits", {"teacher.training.kimg": arguments.teacher_kimg, "teacher.pool_size": 16384})
     workspace = Workspace.open(data_dir)
     tracking = Tracking(workspace.store)
-    foundation = lay_foundation(spec, workspace, tracking, QuietDisplay(), default_data_root())
+    foundation = lay_foundation(spec, Workshop(workspace, tracking, default_data_root()))
     materials = foundation.materials.load(foundation.protocol, spec.resources.compute)
     model, _, number = foundation.teacher_version.partition("/")
     version = tracking.registry.version(model, number)

@@ -85,7 +85,9 @@ class Life:
 
     def take_over(self) -> None:
         (run_id,) = self.other.finished(1)
-        self.sweep.tracking.share(run_id, self.sweep.parent_run_id, str(900 + len(self.other.folders)), "search")
+        self.sweep.tracking.share(
+            run_id, self.sweep.parent_run_id, trial=str(900 + len(self.other.folders)), phase="search"
+        )
 
     def _folder(self, *states: str) -> TrialFolder | None:
         found = [folder for folder in self.sweep.folders if (r := folder.record()) and r.state in states]

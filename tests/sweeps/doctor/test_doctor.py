@@ -181,7 +181,7 @@ def test_wrong_input_is_no_diagnosis(ganlimit: Any, tmp_path: Path, wrong: tuple
 
 def _register_teacher(spec: sweeps.SweepSpec, workspace: Workspace) -> None:
     dataset, tracking, architecture = load_dataset("digits"), Tracking(workspace.store), spec.teacher_architecture
-    model, identity = trained_identity(spec, dataset)
+    identity = trained_identity(spec, dataset)
     card = GeneratorCard(
         architecture=architecture,
         parameters=count_parameters(architecture),
@@ -193,9 +193,12 @@ def _register_teacher(spec: sweeps.SweepSpec, workspace: Workspace) -> None:
         metrics={},
         protocol_digest="",
     )
-    with tracking.model_run(model, {IDENTITY: identity}) as run_id, tempfile.TemporaryDirectory() as name:
+    with (
+        tracking.model_run(identity.model, {IDENTITY: identity.digest}) as run_id,
+        tempfile.TemporaryDirectory() as name,
+    ):
         save_generator(Path(name), Generator(architecture), card)
-        tracking.registry.register(model, run_id, Path(name), {IDENTITY: identity})
+        tracking.registry.register(identity.model, run_id, folder=Path(name), tags={IDENTITY: identity.digest})
 
 
 @dataclass(frozen=True)

@@ -71,24 +71,24 @@ def auto(tiny: dict[str, Any], spec_file: Any) -> SweepSpec:
 
 def test_it_is_measured_once_and_for_what_is_largest(auto: SweepSpec, materials: Any, tmp_path: Path) -> None:
     workspace, words = Workspace.open(tmp_path / "data"), Words()
-    machine, root = Machine(workspace, default_data_root(), None), default_data_root()
+    machine, root = Machine(workspace, default_data_root(), num_cpus=None), default_data_root()
     small = auto.search.space.width.model_copy(update={"high": 2})
     space = auto.search.space.model_copy(update={"width": small})
     narrow = auto.model_copy(update={"name": "narrow", "search": auto.search.model_copy(update={"space": space})})
     both = {"narrow": materials, "tiny": materials}
-    resources = machine.pack([narrow, auto], both, words)
+    resources = machine.pack([narrow, auto], both, display=words)
     assert resources.gpus == 0.25
     assert machine.need(resources) == TrialNeed(1.0, 0.25)
     assert machine.measured == (Load.of(auto, "NVIDIA H100", cores=8).digest,)
     assert words.said == [FOUR.sentence()]
 
     another = Machine(workspace, root, None)
-    assert another.pack([auto], both, words).gpus == 0.25
+    assert another.pack([auto], both, display=words).gpus == 0.25
     assert another.measured == ()
     assert words.said[1:] == [f"{FOUR.sentence()}, measured before"]
 
     elsewhere = Machine(Workspace.open(tmp_path / "other"), root, None)
-    elsewhere.pack([auto], both, words)
+    elsewhere.pack([auto], both, display=words)
     assert elsewhere.measured == machine.measured
 
 
@@ -100,7 +100,7 @@ def test_what_is_said_is_not_measured(
 ) -> None:
     spec = sweeps.load_spec(spec_file({**tiny, "resources": given}))
     machine = Machine(Workspace.open(tmp_path / "data"), default_data_root(), None)
-    assert machine.pack([spec], {}, QuietDisplay()) == spec.resources
+    assert machine.pack([spec], {}, display=QuietDisplay()) == spec.resources
     assert machine.need(spec.resources) == TrialNeed(1.0, gpus)
     assert machine.measured == ()
 
@@ -159,7 +159,7 @@ def test_a_plan_says_what_is_known(auto: SweepSpec, tmp_path: Path, monkeypatch:
 @pytest.mark.slow
 def test_it_is_measured_where_a_node_is_reserved(load: Load, materials: Any) -> None:
     with ray_session(num_cpus=2):
-        packing = measure_on_cluster(load, materials, TrialNeed(1.0), QuietDisplay(), timed_s=0.3)
+        packing = measure_on_cluster(load, materials, need=TrialNeed(1.0), display=QuietDisplay(), timed_s=0.3)
     assert packing.device == "CPU"
     assert packing.measurements[0].trials == 1
     assert packing.trials in (1, 2)

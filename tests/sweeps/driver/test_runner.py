@@ -283,10 +283,10 @@ def test_a_sweep_does_not_go_on_with_another_teacher(finished: Any, tmp_path: Pa
 def test_a_trial_that_succeeds_at_last_keeps_no_error(finished: Any) -> None:
     tracking = finished.tracking
     parent = tracking.find_sweep("tiny").info.run_id
-    run_id = tracking.open_trial(parent, "some-key", "x", {STATE: "RUNNING"}).info.run_id
+    run_id = tracking.open_trial(parent, "some-key", name="x", tags={STATE: "RUNNING"}).info.run_id
     try:
-        tracking.close(run_id, TrialState.FAILED, "boom")
-        again = tracking.open_trial(parent, "some-key", "x", {STATE: "RUNNING"})
+        tracking.close(run_id, TrialState.FAILED, error="boom")
+        again = tracking.open_trial(parent, "some-key", name="x", tags={STATE: "RUNNING"})
         assert again.info.run_id == run_id
         tracking.close(run_id, TrialState.COMPLETED)
         tags = tracking.client.get_run(run_id).data.tags

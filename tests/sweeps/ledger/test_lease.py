@@ -41,9 +41,9 @@ def hold(tracking: Tracking, run_id: str, **changes: object) -> None:
 
 
 def test_a_second_driver_is_refused_by_name_and_may_begin_after_the_first(tracking: Tracking, run_id: str) -> None:
-    second = Lease(tracking, run_id, "s")
+    second = Lease(tracking, run_id, name="s")
     with Leases(QUIET) as held:
-        held.hold(Lease(tracking, run_id, "s"))
+        held.hold(Lease(tracking, run_id, name="s"))
         with pytest.raises(sweeps.SweepError, match=r"process .*Wait"):
             second.take(QUIET)
     assert DRIVER not in tracking.client.get_run(run_id).data.tags
@@ -53,14 +53,14 @@ def test_a_second_driver_is_refused_by_name_and_may_begin_after_the_first(tracki
 def test_nobody_waits_for_a_driver_that_was_killed_on_this_machine(tracking: Tracking, run_id: str) -> None:
     hold(tracking, run_id, began=1.0)  # its number has been given to another process since
     began = time.monotonic()
-    Lease(tracking, run_id, "s").take(QUIET)
+    Lease(tracking, run_id, name="s").take(QUIET)
     assert time.monotonic() - began < 2
 
 
 def test_a_lease_from_elsewhere_lapses_when_it_is_not_renewed(tracking: Tracking, run_id: str) -> None:
     hold(tracking, run_id, machine="another")
     began = time.monotonic()
-    Lease(tracking, run_id, "s").take(QUIET)
+    Lease(tracking, run_id, name="s").take(QUIET)
     assert time.monotonic() - began > 2
 
 
@@ -69,14 +69,14 @@ def test_a_lease_from_elsewhere_that_is_renewed_holds(tracking: Tracking, run_id
     beat = threading.Timer(0.5, hold, (tracking, run_id), {"machine": "another", "beat": 2})
     beat.start()
     with pytest.raises(sweeps.SweepError, match=r"process .* on elsewhere"):
-        Lease(tracking, run_id, "s").take(QUIET)
+        Lease(tracking, run_id, name="s").take(QUIET)
     beat.join()
 
 
 def test_a_driver_that_was_thought_to_be_gone_ends(tracking: Tracking, run_id: str) -> None:
     def drive() -> None:
         with Leases(QUIET) as held:
-            held.hold(Lease(tracking, run_id, "s"))
+            held.hold(Lease(tracking, run_id, name="s"))
             hold(tracking, run_id, id="another", machine="another")
             time.sleep(5)
 
@@ -89,7 +89,7 @@ def test_a_driver_that_was_thought_to_be_gone_ends(tracking: Tracking, run_id: s
 def test_of_two_that_make_the_tag_at_once_the_one_whose_tag_the_database_refuses_is_refused(
     tracking: Tracking, run_id: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    lease, other = Lease(tracking, run_id, "s"), Lease(tracking, run_id, "s")
+    lease, other = Lease(tracking, run_id, name="s"), Lease(tracking, run_id, name="s")
 
     def lose(*tag: str) -> None:
         monkeypatch.undo()
@@ -109,7 +109,7 @@ def test_a_tag_that_is_refused_for_another_reason_is_the_stores_trouble(
 
     monkeypatch.setattr(tracking.client, "set_tag", refuse)
     with pytest.raises(MlflowException, match="disk full"):
-        Lease(tracking, run_id, "s").take(QUIET)
+        Lease(tracking, run_id, name="s").take(QUIET)
 
 
 def test_of_two_that_begin_at_the_same_moment_one_goes_on(
@@ -119,7 +119,7 @@ def test_of_two_that_begin_at_the_same_moment_one_goes_on(
     outcomes: list[str] = []
 
     def begin() -> None:
-        lease = Lease(tracking, run_id, "s")
+        lease = Lease(tracking, run_id, name="s")
         lease._me = dataclasses.replace(lease._me, machine="another")
         try:
             lease.take(QUIET)

@@ -29,7 +29,7 @@ def trials_of(sweep: Any) -> MountedTrials:
 
 
 def reader(sweep: Any) -> TrialReader:
-    return TrialReader(sweep.tracking, sweep.parent_run_id, trials_of(sweep), names=OBJECTIVES)
+    return TrialReader(sweep.tracking, sweep.parent_run_id, trials=trials_of(sweep), names=OBJECTIVES)
 
 
 def text_of(records: Any) -> dict[str, str]:

@@ -9,12 +9,12 @@ import pytest
 import sweeps
 from cluster import TrialNeed, ray_session
 from gan import Compute, default_data_root
-from sweeps.display import QuietDisplay
 from sweeps.driver.tuning import placement_of
 from sweeps.ledger.tracking import Tracking
 from sweeps.ledger.workspace import Workspace
 from sweeps.models.foundation import Foundation, lay_foundation
 from sweeps.models.materials import MaterialFiles, PackedMaterials, StoredMaterials
+from sweeps.models.workshop import Workshop
 from sweeps.spec.sweep import need_of
 
 
@@ -22,7 +22,7 @@ from sweeps.spec.sweep import need_of
 def foundation(tmp_path: Path, finished: Any) -> Foundation:
     """That of a sweep that is finished: nothing is trained."""
     workspace = Workspace.existing(finished.data_dir)
-    return lay_foundation(finished.spec, workspace, Tracking(workspace.store), QuietDisplay(), default_data_root())
+    return lay_foundation(finished.spec, Workshop(workspace, Tracking(workspace.store), default_data_root()))
 
 
 def test_what_comes_out_of_the_object_store_is_what_went_in_and_no_copy(foundation: Foundation) -> None:

@@ -40,7 +40,7 @@ def tried(
 ) -> tuple[list[int], int]:
     """The counts that are measured on a device of that throughput, and the one that is chosen."""
     found: list[Measurement] = []
-    while count := next_count(found, memory, most):
+    while count := next_count(found, memory, most=most):
         in_use = memory.before_bytes + round(count * each_gib * GIB)
         found.append(Measurement(trials=count, images_per_s=rate(count), memory_bytes=in_use))
     return [measurement.trials for measurement in found], chosen_count(found, memory)
@@ -74,7 +74,7 @@ def measured(*rows: tuple[int, float, float]) -> list[Measurement]:
 
 def test_a_count_that_took_more_memory_than_was_foreseen_is_not_chosen() -> None:
     found = measured((1, 100, 2.0), (2, 200, 20.0), (4, 400, 79.0))
-    assert next_count(found, H100, 64) is None
+    assert next_count(found, H100, most=64) is None
     assert chosen_count(found, H100) == 2
 
 
@@ -127,7 +127,7 @@ def extractor(tmp_path: Path) -> Path:
 
 def test_trials_are_measured_together(extractor: Path, load: Load) -> None:
     heard: list[tuple[int, str]] = []
-    packing = measure_packing(load, extractor, lambda *said: heard.append(said), timed_s=0.5)
+    packing = measure_packing(load, extractor, heard=lambda *said: heard.append(said), timed_s=0.5)
     assert packing.device == "CPU"
     counts = [measurement.trials for measurement in packing.measurements]
     assert counts in ([1], [1, 2])
@@ -168,7 +168,7 @@ def test_a_load_for_which_the_machine_has_no_gpu(extractor: Path, load: Load) ->
         pytest.skip("there is one")
     on_gpu = load.model_copy(update={"compute": Compute(device="cuda")})
     with pytest.raises(GanError, match="cuda is a GPU that PyTorch sees, got none"):
-        measure_packing(on_gpu, extractor, lambda *_: None)
+        measure_packing(on_gpu, extractor, heard=lambda *_: None)
 
 
 def test_what_was_measured_is_found_again_for_the_same_load_alone(load: Load, tmp_path: Path) -> None:

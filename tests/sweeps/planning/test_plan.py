@@ -43,9 +43,11 @@ def test_trials_sizes_and_needs(planned: Callable[..., Plan], tiny: dict[str, An
 def test_twice_the_trials_take_twice_as_long() -> None:
     paces = tuple(Pace("joint", mac, 10.0 * mac, 1.0, 2.0) for mac in (0.1, 0.4))
     calibration = Calibration(paces, 1.0, 0)
-    assert calibration.trial_s("joint", 0.25, 8.0, 3) == pytest.approx(2.5 * 8 + 5)
-    assert calibration.trial_s("joint", 0.01, 8.0, 3) == pytest.approx(1.0 * 8 + 5), "constant below what was timed"
-    assert calibration.trial_s("joint", 0.9, 8.0, 3) == pytest.approx(4.0 * 8 + 5), "and above it"
+    assert calibration.trial_s("joint", 0.25, kimg=8.0, rungs=3) == pytest.approx(2.5 * 8 + 5)
+    assert calibration.trial_s("joint", 0.01, kimg=8.0, rungs=3) == pytest.approx(1.0 * 8 + 5), (
+        "constant below what was timed"
+    )
+    assert calibration.trial_s("joint", 0.9, kimg=8.0, rungs=3) == pytest.approx(4.0 * 8 + 5), "and above it"
 
 
 def test_what_speaks_against_it(planned: Callable[..., Plan]) -> None:

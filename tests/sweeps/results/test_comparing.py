@@ -41,5 +41,5 @@ def test_a_file_that_began_one_sweep_stands_for_it(ganlimit: Any, pair: list[Any
 
 def test_settled_trials_are_kept_for_the_next_reading(pair: list[Any]) -> None:
     one, two = pair
-    versus_of(one.tracking, one.workspace, one.name, two.name, ("parameters", "fid"))
+    versus_of(one.tracking, one.workspace, a=one.name, b=two.name, objectives=("parameters", "fid"))
     assert all((sweep.workspace.sweep(sweep.name) / CACHE_FILE).is_file() for sweep in pair)

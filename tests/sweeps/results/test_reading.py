@@ -27,7 +27,7 @@ def sweep(new_sweep: Any) -> Any:
 
 
 def read(sweep: Any, slack_s: float = 0.0) -> StoredTrials:
-    return read_trials(sweep.tracking, sweep.workspace, sweep.name, slack_s)
+    return read_trials(sweep.tracking, sweep.workspace, name=sweep.name, slack_s=slack_s)
 
 
 def check(sweep: Any, slack_s: float = 0.0) -> StoredTrials:
@@ -61,7 +61,7 @@ def test_whatever_happens_a_reading_gives_what_reading_all_anew_gives(sweep: Any
 def test_a_trial_taken_from_another_sweep_that_runs_again_there(sweep: Any, new_sweep: Any) -> None:
     other = new_sweep()
     (run_id,) = other.finished(1)
-    sweep.tracking.share(run_id, sweep.parent_run_id, "7", "search")
+    sweep.tracking.share(run_id, sweep.parent_run_id, trial="7", phase="search")
     assert check(sweep).table["state"].to_pylist() == ["COMPLETED"]
     other.open(other.folders[0], 1)
     found = check(sweep)
@@ -71,7 +71,7 @@ def test_a_trial_taken_from_another_sweep_that_runs_again_there(sweep: Any, new_
 
 def test_the_cache_keeps_no_password() -> None:
     def source(uri: str) -> str:
-        return run_cache.source_of(uri, "p" * 32, {})
+        return run_cache.source_of(uri, "p" * 32, shared={})
 
     assert "secret" not in source("postgresql://ada:secret@store/mlflow")
     assert source("postgresql://ada:secret@store/mlflow") != source("postgresql://ada:other@store/mlflow")

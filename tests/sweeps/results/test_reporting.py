@@ -63,11 +63,11 @@ def test_confirming_again_runs_what_is_missing_and_nothing_else(
     assert "tiny-confirmed: everything is confirmed already" in again.stderr
     assert "fresh seeds at each of" in again.stdout, "and the report is shown"
     workspace, tracking = opened(data_dir)
-    assert rows_of(sweeps.read_trials(tracking, workspace, "tiny-confirmed").table) == before
+    assert rows_of(sweeps.read_trials(tracking, workspace, name="tiny-confirmed").table) == before
     more = ganlimit("sweep", "confirm", "tiny", "--seeds", 3, "--workers", 1, "--quiet", "--data-dir", data_dir)
     assert more.code == 0, more.stderr
     assert "already" not in more.stderr
-    after = rows_of(sweeps.read_trials(tracking, workspace, "tiny-confirmed").table)
+    after = rows_of(sweeps.read_trials(tracking, workspace, name="tiny-confirmed").table)
     assert before.items() <= after.items()
     assert {before[key][0] for key in before} == {"search", "confirm", "baseline"}
     added = [phase for key, (phase, _) in after.items() if key not in before]
@@ -83,7 +83,7 @@ def rows_of(table: Any) -> dict[str, tuple[str, float]]:
 
 def test_the_report_has_page_figures_for_a_paper_and_table(confirmed: Any, tmp_path: Path) -> None:
     workspace, tracking = opened(confirmed[0])
-    report = write_report("tiny-confirmed", workspace, tracking, tmp_path / "out")
+    report = write_report("tiny-confirmed", workspace, tracking=tracking, out=tmp_path / "out")
     names = {str(path.relative_to(tmp_path / "out")) for path in report.files}
     for stem in ("pareto", "samples", "interpolations", "gain-scratch", "sharpness", "progress"):
         assert {f"figures/{stem}.{form}" for form in ("png", "svg", "pdf")} <= names, stem
@@ -107,7 +107,10 @@ def test_the_report_has_page_figures_for_a_paper_and_table(confirmed: Any, tmp_p
 
 def test_the_same_rows_give_the_same_files(confirmed: Any, tmp_path: Path) -> None:
     workspace, tracking = opened(confirmed[0])
-    one, two = (write_report("tiny-confirmed", workspace, tracking, tmp_path / n, ("png",)) for n in ("one", "two"))
+    one, two = (
+        write_report("tiny-confirmed", workspace, tracking=tracking, out=tmp_path / n, formats=("png",))
+        for n in ("one", "two")
+    )
     for first, second in zip(one.files, two.files, strict=True):
         assert first.read_bytes() == second.read_bytes(), first.name
 
@@ -122,7 +125,7 @@ def test_the_page_is_on_the_sweeps_run(confirmed: Any) -> None:
 
 def test_several_sweeps_have_one_page_over_all(confirmed: Any, tmp_path: Path) -> None:
     workspace, tracking = opened(confirmed[0])
-    reports, page = write_reports(["tiny", "tiny-confirmed"], workspace, tracking, tmp_path)
+    reports, page = write_reports(["tiny", "tiny-confirmed"], workspace, tracking=tracking, out=tmp_path)
     assert page == tmp_path / "report.html"
     text = page.read_text()
     assert "Compression limits" in text
@@ -140,7 +143,7 @@ def test_a_student_whose_weights_are_gone_is_missing_from_the_samples_alone(fini
     assert folder is not None
     hidden = folder.rename(folder.with_name("hidden"))
     try:
-        report = write_report("tiny", workspace, tracking, tmp_path / "out", ("png",))
+        report = write_report("tiny", workspace, tracking=tracking, out=tmp_path / "out", formats=("png",))
         text = (tmp_path / "out" / "report.html").read_text()
         assert f'data-strip="{row["trial"]}"' not in text
         assert row["trial"] in report.frontier["trial"].to_pylist()
@@ -152,7 +155,7 @@ def test_a_report_to_a_place_that_cannot_be_written_is_one_error(finished: Any, 
     workspace, tracking = opened(finished.data_dir)
     (tmp_path / "file").write_text("")
     with pytest.raises(sweeps.SweepError, match="folder can be written"):
-        write_report("tiny", workspace, tracking, tmp_path / "file" / "out")
+        write_report("tiny", workspace, tracking=tracking, out=tmp_path / "file" / "out")
 
 
 @pytest.mark.parametrize(

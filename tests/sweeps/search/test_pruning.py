@@ -32,7 +32,7 @@ def test_whoever_no_other_dominates_goes_on(
     result: tuple[float, float], others: list[tuple[float, float]], rule: PruningSpec
 ) -> None:
     if not any(dominates(other, result) for other in others):
-        assert goes_on(result, others, rule)
+        assert goes_on(result, others, rule=rule)
 
 
 @given(st.tuples(number, number), results, rules, st.randoms())
@@ -41,21 +41,21 @@ def test_the_order_of_the_others_is_of_no_account(
 ) -> None:
     shuffled = list(others)
     shuffle.shuffle(shuffled)
-    assert goes_on(result, others, rule) == goes_on(result, shuffled, rule)
+    assert goes_on(result, others, rule=rule) == goes_on(result, shuffled, rule=rule)
 
 
 @given(st.tuples(number, number), results, rules, number, number)
 def test_a_worse_result_never_goes_on_where_a_better_one_is_stopped(
     result: tuple[float, float], others: list[tuple[float, float]], rule: PruningSpec, more: float, worse: float
 ) -> None:
-    if not goes_on(result, others, rule):
-        assert not goes_on((result[0] + more, result[1] + worse), others, rule)
+    if not goes_on(result, others, rule=rule):
+        assert not goes_on((result[0] + more, result[1] + worse), others, rule=rule)
 
 
 @given(results, rules)
 def test_about_one_in_eta_goes_on_beyond_the_frontier(points: list[tuple[float, float]], rule: PruningSpec) -> None:
     """Judged with all results at hand, no more than 1/eta have better ranks than one that goes on."""
-    going_on = [p for n, p in enumerate(points) if goes_on(p, points[:n] + points[n + 1 :], rule)]
+    going_on = [p for n, p in enumerate(points) if goes_on(p, points[:n] + points[n + 1 :], rule=rule)]
     if len(points) >= rule.min_trials:
         dominated = [p for p in going_on if any(dominates(other, p) for other in points)]
         for point in dominated:
@@ -66,37 +66,37 @@ def test_about_one_in_eta_goes_on_beyond_the_frontier(points: list[tuple[float, 
 def test_on_a_chain_of_dominance_the_best_third_goes_on() -> None:
     chain = [(float(n), float(n)) for n in range(1, 10)]
     rule = PruningSpec(eta=3.0, min_trials=1)
-    assert [goes_on(p, [q for q in chain if q != p], rule) for p in chain] == [True] * 3 + [False] * 6
+    assert [goes_on(p, [q for q in chain if q != p], rule=rule) for p in chain] == [True] * 3 + [False] * 6
 
 
 def test_a_rung_judges_from_min_trials_on() -> None:
     rule = PruningSpec(eta=2.0, min_trials=4)
-    assert goes_on((9.0, 9.0), [(1.0, 1.0), (2.0, 2.0)], rule)
-    assert not goes_on((9.0, 9.0), [(1.0, 1.0), (2.0, 2.0), (3.0, 3.0)], rule)
+    assert goes_on((9.0, 9.0), [(1.0, 1.0), (2.0, 2.0)], rule=rule)
+    assert not goes_on((9.0, 9.0), [(1.0, 1.0), (2.0, 2.0), (3.0, 3.0)], rule=rule)
 
 
 def learn(rungs: Rungs, key: str, kimg: float, parameters: float, fid: float) -> bool:
-    return rungs.learn(key, kimg, {"parameters": parameters, "fid": fid})
+    return rungs.learn(key, kimg, metrics={"parameters": parameters, "fid": fid})
 
 
 class TestRungs:
     RULE, NAMES = PruningSpec(eta=2.0, min_trials=1), ("parameters", "fid")
 
     def test_results_are_compared_at_their_own_rung(self) -> None:
-        rungs = Rungs(self.RULE, [10, 20], self.NAMES)
+        rungs = Rungs(self.RULE, [10, 20], objectives=self.NAMES)
         assert learn(rungs, "good", 20.1, 100, 5.0)
         assert learn(rungs, "bad", 10.1, 100, 50.0), "the good one was measured later in its training"
         assert not learn(rungs, "worse", 10.1, 200, 60.0)
 
     @pytest.mark.parametrize("fid", [math.nan, math.inf, -math.inf])
     def test_what_is_no_number_enters_nothing(self, fid: float) -> None:
-        rungs = Rungs(self.RULE, [10], self.NAMES)
+        rungs = Rungs(self.RULE, [10], objectives=self.NAMES)
         assert learn(rungs, "odd", 10, 1, fid)
         assert learn(rungs, "plain", 10, 100, 50.0), "nothing dominates it"
         assert rungs.count == 1
 
     def test_a_result_that_is_reported_again_counts_once(self) -> None:
-        rungs = Rungs(PruningSpec(eta=2.0, min_trials=3), [10], self.NAMES)
+        rungs = Rungs(PruningSpec(eta=2.0, min_trials=3), [10], objectives=self.NAMES)
         for _ in range(5):
             learn(rungs, "a", 10, 100, 5.0)
         assert learn(rungs, "b", 10, 200, 50.0), "only two trials were seen at this rung"
@@ -114,10 +114,10 @@ class TestRungs:
             assert recalled.learn("last", kimg, metrics) == learnt.learn("last", kimg, metrics)
 
     def test_a_quality_that_is_the_better_the_higher(self) -> None:
-        rungs = Rungs(self.RULE, [10], ("mac_g", "inception_score"))
-        assert rungs.learn("good", 10, {"mac_g": 0.1, "inception_score": 8.0})
-        assert not rungs.learn("worse", 10, {"mac_g": 0.1, "inception_score": 7.0})
-        assert rungs.learn("better", 10, {"mac_g": 0.2, "inception_score": 9.0})
+        rungs = Rungs(self.RULE, [10], objectives=("mac_g", "inception_score"))
+        assert rungs.learn("good", 10, metrics={"mac_g": 0.1, "inception_score": 8.0})
+        assert not rungs.learn("worse", 10, metrics={"mac_g": 0.1, "inception_score": 7.0})
+        assert rungs.learn("better", 10, metrics={"mac_g": 0.2, "inception_score": 9.0})
 
     @given(st.lists(st.tuples(number, number), min_size=1, max_size=20, unique=True), st.randoms())
     def test_the_last_to_arrive_is_judged_the_same_in_any_order_of_the_rest(
@@ -127,7 +127,7 @@ class TestRungs:
         for _ in range(3):
             rest = points[1:]
             shuffle.shuffle(rest)
-            rungs = Rungs(PruningSpec(), [10], self.NAMES)
+            rungs = Rungs(PruningSpec(), [10], objectives=self.NAMES)
             for parameters, fid in rest:
                 learn(rungs, str(points.index((parameters, fid))), 10, parameters, fid)
             verdicts.add(learn(rungs, "last", 10, *points[0]))
@@ -155,7 +155,7 @@ class TestScheduler:
 
     def survival(self, *sweeps: str) -> RungSurvival:
         rule = PruningSpec(eta=2.0, min_trials=1)
-        return RungSurvival({sweep: Rungs(rule, [10], ("parameters", "fid")) for sweep in sweeps})
+        return RungSurvival({sweep: Rungs(rule, [10], objectives=("parameters", "fid")) for sweep in sweeps})
 
     def test_sweeps_are_judged_apart(self) -> None:
         survival = self.survival("digits", "faces")

@@ -117,7 +117,7 @@ def test_a_reproducible_search_asks_the_same_with_one_worker_as_with_three(
 def asked_first(spec: sweeps.SweepSpec, data_dir: Path) -> Phases:
     """The phases of a new sweep, once its search is asked for the first time."""
     workspace = Workspace.existing(data_dir)
-    site = ThisMachine(workspace, default_data_root(), 1)
+    site = ThisMachine(workspace, default_data_root(), num_cpus=1)
     sweep = open_sweep(spec, workspace, tracking=Tracking(workspace.store), display=QuietDisplay(), site=site)
     phases = Phases(sweep)
     phases.queue("search")

@@ -97,7 +97,7 @@ class TestResume:
         spec = search_spec(space=space, trials=5)
         point = {"width": 2, "depth": 1, "gan_weight": 0.123}
         failed = {request_of(point).key: LedgerEntry(1, "search", Ended.FAILED, None, 1.0, point)}
-        study = open_study(spec, open_storage(tmp_path), failed)
+        study = open_study(spec, open_storage(tmp_path), ledger=failed)
         queue = study_queue(SearchBasis(spec, request_of, study, failed, 5))
         job = queue.next()
         assert isinstance(job, Job)
@@ -111,7 +111,7 @@ class TestResume:
             request_of(point).key: LedgerEntry(n, "search", Ended.COMPLETED, (10.0 * n, 10.0 / n), 0.0, point, True)
             for n, point in enumerate(points, start=1)
         }
-        study = open_study(spec, open_storage(tmp_path), known)
+        study = open_study(spec, open_storage(tmp_path), ledger=known)
         job = study_queue(SearchBasis(spec, request_of, study, known, 9)).next()
         assert isinstance(job, Job)
         assert study.trials[-1].system_attrs["NSGAIISampler:generation"] == 1, "a child of theirs"

@@ -50,7 +50,9 @@ def suggested(requests: list[TrialRequest]) -> list[list[int]]:
             ended.append(job.trial)
             assert result["fid"] == job.trial, "the result of another one"
 
-    queue = PhaseQueue("s", ["search"], lambda phase: Queue("s", jobs, done=0), lambda *args: None)
+    queue = PhaseQueue(
+        "s", ["search"], lay_out=lambda phase: Queue("s", jobs, done=0), on_phase=lambda *args, **counts: None
+    )
     searcher, found = QueueSearcher([queue]), []
     while (config := searcher.suggest(f"t{len(found)}")) != Searcher.FINISHED:
         members = jobs_of(config)
@@ -142,9 +144,9 @@ def test_what_goes_wrong_with_one_ends_that_one_alone(
 ) -> None:
     spec, workspace = grid(3, name="together"), Workspace.open(data_dir)
     tracking, reports = Tracking(workspace.store), []
-    site = ThisMachine(workspace, default_data_root(), 1)
+    site = ThisMachine(workspace, default_data_root(), num_cpus=1)
     sweep = open_sweep(spec, workspace, tracking=tracking, display=QuietDisplay(), site=site)
-    queue = PhaseQueue(spec.name, ["search"], Phases(sweep).queue, lambda *args: None)
+    queue = PhaseQueue(spec.name, ["search"], lay_out=Phases(sweep).queue, on_phase=lambda *args, **counts: None)
     jobs = queue.next_fused()
     assert not isinstance(jobs, Nothing)
     measure, measured = Evaluator.evaluate, []
