@@ -20,7 +20,7 @@ def to_uint8(images: Tensor) -> Tensor:
     return images.add(1).mul_(127.5).round_().clamp_(0, 255).to(torch.uint8)
 
 
-def draw_batch(images_NCHW: Tensor, batch_size: int, random: torch.Generator, device: torch.device) -> Tensor:
+def draw_batch(images_NCHW: Tensor, batch_size: int, *, random: torch.Generator, device: torch.device) -> Tensor:
     """`batch_size` images drawn with replacement, as float32 BCHW in [-1, 1]."""
     index_B = torch.randint(len(images_NCHW), (batch_size,), generator=random)
     return to_unit_range(images_NCHW[index_B].to(device))

@@ -118,8 +118,12 @@ class Generator(nn.Module):
         self.apply(_initialise)
 
     def forward(self, latents_BL: Tensor) -> Tensor:
-        images_BCHW: Tensor = torch.tanh(self.layers(latents_BL[:, :, None, None]))
-        return images_BCHW
+        return images_through(self.layers, latents_BL)
+
+
+def images_through(layers: Callable[[Tensor], Tensor], latents_BL: Tensor) -> Tensor:
+    """Returns the images BCHW of latents BL by a generator's layers, or B(KC)HW of B(KL) by those of K side by side."""
+    return torch.tanh(layers(latents_BL[:, :, None, None]))
 
 
 class CriticConfig(Config):

@@ -11,11 +11,12 @@ from torch import Tensor
 from gan.compute import Compute
 from gan.config import Config
 from gan.networks.dcgan import Critic, CriticConfig, CriticNorm, GeneratorConfig, build_critic
+from gan.networks.together import run_critics
 from gan.seeds import generator_at, seed_at
 from gan.training.augmentation import draw_offsets, translated
 from gan.training.checkpoint import Part, Stream, Weights
 from gan.training.losses import ADVERSARIAL, AdversarialName, gradient_penalty
-from gan.training.optimisation import OptimiserConfig, ScheduledOptimiser
+from gan.training.optimisation import OptimiserConfig, ScheduledOptimiser, step_together
 
 
 class AdversarialConfig(Config):
@@ -36,8 +37,8 @@ class AdversarialConfig(Config):
 class Opponent:
     """A critic in training: learns to tell real from fake, and gives the generator its loss."""
 
-    def __init__(self, config: AdversarialConfig, images: GeneratorConfig, seed: int, compute: Compute) -> None:
-        self._compute = compute
+    def __init__(self, config: AdversarialConfig, images: GeneratorConfig, *, seed: int, compute: Compute) -> None:
+        self.compute = compute
         self.loss = ADVERSARIAL[config.loss]
         self.steps = config.critic_steps or self.loss.critic_steps
         norm: CriticNorm = "none" if self.loss.gradient_penalty else "spectral"
@@ -60,18 +61,6 @@ class Opponent:
             "mixing": Stream(self._mixing),
         }
 
-    def learn(self, real_BCHW: Tensor, fake_BCHW: Tensor) -> Tensor:
-        """One step of the critic. Returns its loss, detached."""
-        batch = self.batch(real_BCHW, fake_BCHW)
-        loss = self.critic_loss(batch, self._score(batch))
-        self.optimiser.step(loss)
-        return loss.detach()
-
-    def generator_loss(self, fake_BCHW: Tensor) -> Tensor:
-        """The generator's adversarial loss, differentiable by the images only."""
-        with frozen([self.critic]):
-            return self.loss.generator(self._score(self.shift(fake_BCHW)))
-
     def batch(self, real_BCHW: Tensor, fake_BCHW: Tensor) -> Tensor:
         """What the critic learns from, real images before generated ones, augmented: (2B)CHW."""
         return self.shift(torch.cat([real_BCHW, fake_BCHW.detach()]))
@@ -83,7 +72,8 @@ class Opponent:
         if self.loss.gradient_penalty:
             mix_B = torch.rand(len(real_B), generator=self._mixing).to(batch.device)
             real_BCHW, fake_BCHW = batch.chunk(2)
-            loss = loss + self.loss.gradient_penalty * gradient_penalty(self._score, real_BCHW, fake_BCHW, mix_B)
+            penalty = gradient_penalty(self._score, real_BCHW, fake_BCHW=fake_BCHW, mix_B=mix_B)
+            loss = loss + self.loss.gradient_penalty * penalty
         return loss
 
     def shift(self, images_BCHW: Tensor) -> Tensor:
@@ -94,9 +84,35 @@ class Opponent:
         return translated(images_BCHW, offsets_2B, self._max_shift)
 
     def _score(self, images_BCHW: Tensor) -> Tensor:
-        with self._compute.forward_passes():
-            scores_B: Tensor = self.critic(images_BCHW)
-        return scores_B.float()
+        return _scores([self], [images_BCHW])[0]
+
+
+def learn_together(opponents: Sequence[Opponent], *, real: Sequence[Tensor], fake: Sequence[Tensor]) -> list[Tensor]:
+    """Takes one step of each critic on its own images BCHW. Returns their losses, detached."""
+    batches = [
+        opponent.batch(real_BCHW, fake_BCHW)
+        for opponent, real_BCHW, fake_BCHW in zip(opponents, real, fake, strict=True)
+    ]
+    losses = [
+        opponent.critic_loss(batch, scores_2B)
+        for opponent, batch, scores_2B in zip(opponents, batches, _scores(opponents, batches), strict=True)
+    ]
+    step_together([opponent.optimiser for opponent in opponents], losses)
+    return [loss.detach() for loss in losses]
+
+
+def generator_losses(opponents: Sequence[Opponent], fake: Sequence[Tensor]) -> list[Tensor]:
+    """Returns the adversarial loss of each opponent's generator, differentiable by the images BCHW only."""
+    with frozen([opponent.critic for opponent in opponents]):
+        shifted = [opponent.shift(fake_BCHW) for opponent, fake_BCHW in zip(opponents, fake, strict=True)]
+        scores = _scores(opponents, shifted)
+    return [opponent.loss.generator(scores_B) for opponent, scores_B in zip(opponents, scores, strict=True)]
+
+
+def _scores(opponents: Sequence[Opponent], images: Sequence[Tensor]) -> list[Tensor]:
+    with opponents[0].compute.forward_passes():
+        scores = run_critics([opponent.critic for opponent in opponents], images)
+    return [scores_B.float() for scores_B in scores]
 
 
 @contextmanager

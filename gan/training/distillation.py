@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated
 
-import torch
 import torch.nn.functional as F
 from pydantic import Field
 from torch import Tensor
@@ -12,14 +11,15 @@ from gan.compute import CPU, Compute
 from gan.config import Config
 from gan.datasets import ImageDataset
 from gan.errors import GanError
-from gan.images import draw_batch
-from gan.networks.dcgan import GeneratorConfig, build_generator
-from gan.seeds import generator_at, seed_at
-from gan.training.adversarial import AdversarialConfig, Opponent
-from gan.training.checkpoint import Checkpoint, Part, Stream, Weights
-from gan.training.loop import Progress, TrainingStep, run_loop
+from gan.networks.dcgan import GeneratorConfig
+from gan.seeds import generator_at
+from gan.training.adversarial import AdversarialConfig
+from gan.training.checkpoint import Checkpoint, Part
+from gan.training.loop import Progress, alone, run_loop
 from gan.training.losses import Features, feature_matching, joint_loss
-from gan.training.optimisation import OptimiserConfig, ScheduledOptimiser
+from gan.training.member import Batch, CriticTerms, Member
+from gan.training.optimisation import OptimiserConfig
+from gan.training.step import Step
 from gan.training.teacher_pool import TeacherPool
 
 GanWeight = Annotated[float, Field(ge=0, lt=1)]
@@ -44,89 +44,47 @@ class DistillationConfig(Config):
     ema_halflife_kimg: Annotated[float, Field(ge=0)] = 2.0
 
 
-class DistillationStep(TrainingStep):
-    """One step towards the teacher's images and, in the joint scheme, past the critic."""
+class DistilledMember(Member):
+    """A student learns to make its teacher's images and, in the joint scheme, to pass the critic."""
 
     def __init__(
         self,
         architecture: GeneratorConfig,
         config: DistillationConfig,
+        *,
         pool: TeacherPool,
         dataset: ImageDataset,
+        features: Features | None,
         seed: int,
         compute: Compute,
-        features: Features | None,
     ) -> None:
-        self.batch_size = config.batch_size
-        self.compute = compute
-        self.generator = compute.place(build_generator(architecture, seed_at(seed, "generator"))).train()
-        self._gan_weight, self._feature_weight, self._features = config.gan_weight, config.feature_weight, features
-        self.optimiser = ScheduledOptimiser(config.optimiser, self.generator)
-        self.opponent: Opponent | None = None
-        if config.gan_weight > 0:
-            self.opponent = Opponent(config.adversarial, architecture, seed, compute)
-        self._pool_batches = pool.batches(config.batch_size, generator_at(seed, "pool batches"), compute.torch_device)
-        self._real_images = dataset.train_images
-        self._real_batches = generator_at(seed, "batches")
-
-    def set_progress(self, kimg: float, budget_kimg: float) -> None:
-        self.optimiser.set_progress(kimg, budget_kimg)
-        if self.opponent:
-            self.opponent.set_progress(kimg, budget_kimg)
+        has_critic = config.gan_weight > 0
+        super().__init__(architecture, config, dataset=dataset, seed=seed, compute=compute, has_critic=has_critic)
+        self._config = config
+        self._features = features if config.feature_weight > 0 else None
+        random = generator_at(seed, "pool batches")
+        self._pool_batches = pool.batches(config.batch_size, random, device=compute.torch_device)
 
     def parts(self) -> Mapping[str, Part]:
-        parts: dict[str, Part] = {
-            "generator": Weights(self.generator),
-            "optimiser": self.optimiser,
-            "pool_batches": self._pool_batches,
-            "batches": Stream(self._real_batches),
-        }
-        return {**parts, **(self.opponent.parts() if self.opponent else {})}
+        return {**super().parts(), "pool_batches": self._pool_batches}
 
-    def __call__(self) -> dict[str, Tensor]:
-        critic_loss, gan_term = None, None
-        # The critic's steps before the one that shares the generator's batch.
-        for _ in range(self.opponent.steps - 1 if self.opponent else 0):
-            assert self.opponent
-            with torch.no_grad():
-                student_BCHW = self._generate(self.draw()[0])
-            self.opponent.learn(self.draw_real(), student_BCHW)
-        latents_BL, teacher_BCHW = self.draw()
-        student_BCHW = self._generate(latents_BL)
-        if self.opponent:
-            critic_loss = self.opponent.learn(self.draw_real(), student_BCHW)
-            gan_term = self.opponent.generator_loss(student_BCHW)
-        total, losses = self.losses(student_BCHW, teacher_BCHW, critic_loss, gan_term)
-        self.optimiser.step(total)
-        return losses
-
-    def draw(self) -> tuple[Tensor, Tensor]:
-        """Latents BL and the teacher's images BCHW of them."""
-        return next(self._pool_batches)
-
-    def draw_real(self) -> Tensor:
-        """Real images BCHW."""
-        return draw_batch(self._real_images, self.batch_size, self._real_batches, self.compute.torch_device)
+    def draw(self) -> Batch:
+        return Batch(*next(self._pool_batches))
 
     def losses(
-        self, student_BCHW: Tensor, teacher_BCHW: Tensor, critic_loss: Tensor | None, gan_term: Tensor | None
+        self, images_BCHW: Tensor, batch: Batch, *, terms: CriticTerms | None
     ) -> tuple[Tensor, dict[str, Tensor]]:
-        """The generator's loss, and all that it consists of, detached."""
-        total = F.mse_loss(student_BCHW, teacher_BCHW)
+        assert batch.wanted_BCHW is not None, "a pool has the teacher's images"
+        total = F.mse_loss(images_BCHW, batch.wanted_BCHW)
         losses = {"mse": total.detach()}
-        if critic_loss is not None and gan_term is not None:
-            losses |= {"critic_loss": critic_loss, "generator_loss": gan_term.detach()}
-            total = joint_loss(gan_term, total, self._gan_weight)
+        if terms:
+            losses |= terms.detached()
+            total = joint_loss(terms.generator_loss, total, gan_weight=self._config.gan_weight)
         if self._features:
-            feature_term = feature_matching(self._features, student_BCHW, teacher_BCHW)
+            feature_term = feature_matching(self._features, images_BCHW, teacher_BCHW=batch.wanted_BCHW)
             losses["feature_matching"] = feature_term.detach()
-            total = total + self._feature_weight * feature_term
+            total = total + self._config.feature_weight * feature_term
         return total, losses
-
-    def _generate(self, latents_BL: Tensor) -> Tensor:
-        with self.compute.forward_passes():
-            student_BCHW: Tensor = self.generator(latents_BL)
-        return student_BCHW.float()
 
 
 def distill(
@@ -150,9 +108,10 @@ def distill(
     less than one batch, or features are missing.
     """
     require_fitting(architecture, config, pool, dataset, features)
-    used = features if config.feature_weight > 0 else None
-    step = DistillationStep(architecture, config, pool, dataset, seed, compute, used)
-    return run_loop(step, config.kimg, config.ema_halflife_kimg, report_at_kimg, resume)
+    student = DistilledMember(
+        architecture, config, pool=pool, dataset=dataset, features=features, seed=seed, compute=compute
+    )
+    return alone(run_loop(Step([student]), config, report_at_kimg=report_at_kimg, resume=[resume]))
 
 
 def require_fitting(

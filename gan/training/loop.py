@@ -1,15 +1,16 @@
-"""The one training loop, counted in images: teacher, baseline and student differ only in their step."""
+"""The one training loop, counted in images: teacher, baseline and student differ only in what they learn from."""
 
-from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from gan.networks.dcgan import Generator
 from gan.training.checkpoint import Checkpoint, Part, Weights, restore, state_of
+from gan.training.member import Recipe
 from gan.training.optimisation import MovingAverage
+from gan.training.step import Step
 
 
 @dataclass(frozen=True)
@@ -31,57 +32,17 @@ class Progress:
         return Checkpoint(round(self.kimg * 1000), state_of(self._parts), notes or {})
 
 
-class TrainingStep(ABC):
-    """One optimisation step of a generator, and what it needs to keep between steps."""
-
-    generator: Generator
-    batch_size: int
-
-    @abstractmethod
-    def __call__(self) -> dict[str, Tensor]:
-        """Update the networks on one batch and return the losses (scalars, detached)."""
-
-    @abstractmethod
-    def set_progress(self, kimg: float, budget_kimg: float) -> None:
-        """Bring learning rates to where the training stands."""
-
-    @abstractmethod
-    def parts(self) -> Mapping[str, Part]:
-        """All that changes from step to step, the generator among it."""
-
-
 def run_loop(
-    step: TrainingStep,
-    kimg: float,
-    ema_halflife_kimg: float,
-    report_at_kimg: Sequence[float],
-    resume: Checkpoint | None = None,
-) -> Iterator[Progress]:
-    """Train until `kimg` thousand images were seen, yielding at each of `report_at_kimg` and at the end.
-
-    A point is reported after the first batch that reaches it. Divergence ends the loop with a last
-    Progress that says so. With `resume` the loop goes on behind that checkpoint, bit for bit as if it
-    had never stopped.
-    """
-    fused = run_fused_loop(lambda: [step()], [step], kimg, ema_halflife_kimg, report_at_kimg, [resume])
-    for (progress,) in fused:
-        yield progress
-
-
-def run_fused_loop(
-    one_step: Callable[[], Sequence[dict[str, Tensor]]],
-    members: Sequence[TrainingStep],
-    kimg: float,
-    ema_halflife_kimg: float,
-    report_at_kimg: Sequence[float],
-    resume: Sequence[Checkpoint | None],
+    step: Step, recipe: Recipe, *, report_at_kimg: Sequence[float], resume: Sequence[Checkpoint | None]
 ) -> Iterator[tuple[Progress, ...]]:
-    """`run_loop` for several trainings that `one_step` takes one step further, and whose losses it returns.
+    """Train the members of `step` until the recipe's images were seen, yielding where each of them stands.
 
-    A training that diverged goes along to the end of the loop, which is when all have ended or diverged. They
-    begin anew where their checkpoints are not of one place.
+    That is at each of `report_at_kimg`, after the first batch that reaches it, and at the end. A training that
+    diverged goes along and says so; the loop ends where all have. With `resume`, a checkpoint for each, it goes on
+    behind them, bit for bit as if it had never stopped; they begin anew where their checkpoints are not of one place.
     """
-    averages = [MovingAverage(member.generator, ema_halflife_kimg) for member in members]
+    members, kimg = step.members, recipe.kimg
+    averages = [MovingAverage(member.generator, recipe.ema_halflife_kimg) for member in members]
     parts = [{**member.parts(), "average": Weights(own.module)} for member, own in zip(members, averages, strict=True)]
     images_total, batch_size = round(kimg * 1000), members[0].batch_size
     rungs = {round(point * 1000) for point in report_at_kimg if 0 < point < kimg}
@@ -91,7 +52,7 @@ def run_fused_loop(
     while pending:
         for member in members:
             member.set_progress(seen / 1000, kimg)
-        losses = one_step()
+        losses = step()
         seen += batch_size
         for average in averages:
             average.update(seen / 1000, batch_size / 1000)
@@ -106,6 +67,12 @@ def run_fused_loop(
             yield tuple(reached)
             if all(diverged):
                 return
+
+
+def alone(progresses: Iterator[tuple[Progress, ...]]) -> Iterator[Progress]:
+    """Yields what `run_loop` yields of its only member."""
+    for (progress,) in progresses:
+        yield progress
 
 
 def _restored(parts: Sequence[Mapping[str, Part]], resume: Sequence[Checkpoint | None]) -> int:

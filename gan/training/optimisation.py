@@ -53,7 +53,7 @@ class ScheduledOptimiser:
 
     def step(self, loss: Tensor) -> None:
         """One Adam step on the gradient of `loss` by this module's parameters."""
-        step_together([self], loss)
+        step_together([self], [loss])
 
     def state(self) -> dict[str, Tensor]:
         """Adam's moments and step counts, by number of the parameter."""
@@ -71,11 +71,14 @@ class ScheduledOptimiser:
             }
 
 
-def step_together(optimisers: Sequence[ScheduledOptimiser], loss: Tensor) -> None:
-    """One Adam step of each, on the gradient of `loss` by all their parameters."""
+def step_together(optimisers: Sequence[ScheduledOptimiser], losses: Sequence[Tensor]) -> None:
+    """Takes one Adam step of each, on the gradient of the sum of `losses` by all their parameters.
+
+    Gradients do not mix where each loss depends on the parameters of one optimiser.
+    """
     for optimiser in optimisers:
         optimiser.adam.zero_grad()
-    loss.backward()  # type: ignore[no-untyped-call]
+    torch.autograd.backward(list(losses))
     for optimiser in optimisers:
         optimiser.adam.step()
 

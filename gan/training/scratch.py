@@ -10,13 +10,14 @@ from torch import Tensor
 from gan.compute import CPU, Compute
 from gan.config import Config
 from gan.datasets import ImageDataset
-from gan.images import draw_batch
-from gan.networks.dcgan import GeneratorConfig, build_generator
-from gan.seeds import generator_at, seed_at
-from gan.training.adversarial import AdversarialConfig, Opponent
-from gan.training.checkpoint import Checkpoint, Part, Stream, Weights
-from gan.training.loop import Progress, TrainingStep, run_loop
-from gan.training.optimisation import OptimiserConfig, ScheduledOptimiser
+from gan.networks.dcgan import GeneratorConfig
+from gan.seeds import generator_at
+from gan.training.adversarial import AdversarialConfig
+from gan.training.checkpoint import Checkpoint, Part, Stream
+from gan.training.loop import Progress, alone, run_loop
+from gan.training.member import Batch, CriticTerms, Member
+from gan.training.optimisation import OptimiserConfig
+from gan.training.step import Step
 
 
 class GanTrainingConfig(Config):
@@ -29,59 +30,33 @@ class GanTrainingConfig(Config):
     ema_halflife_kimg: Annotated[float, Field(ge=0)] = 44.0  # 0.999 a step at batch size 64
 
 
-class _AdversarialStep(TrainingStep):
-    """The critic's steps, the last of them on the batch of the one generator step that follows."""
+class ScratchMember(Member):
+    """A generator learns from its critic alone, at fresh latents."""
 
     def __init__(
         self,
         architecture: GeneratorConfig,
         config: GanTrainingConfig,
+        *,
         dataset: ImageDataset,
         seed: int,
         compute: Compute,
     ) -> None:
-        self.batch_size = config.batch_size
-        self._compute, self._device = compute, compute.torch_device
-        self.generator = compute.place(build_generator(architecture, seed_at(seed, "generator"))).train()
-        self._optimiser = ScheduledOptimiser(config.optimiser, self.generator)
-        self._opponent = Opponent(config.adversarial, architecture, seed, compute)
-        self._real_images = dataset.train_images
+        super().__init__(architecture, config, dataset=dataset, seed=seed, compute=compute, has_critic=True)
         self._latents = generator_at(seed, "latents")
-        self._batches = generator_at(seed, "batches")
-
-    def set_progress(self, kimg: float, budget_kimg: float) -> None:
-        self._optimiser.set_progress(kimg, budget_kimg)
-        self._opponent.set_progress(kimg, budget_kimg)
 
     def parts(self) -> Mapping[str, Part]:
-        return {
-            "generator": Weights(self.generator),
-            "optimiser": self._optimiser,
-            "latents": Stream(self._latents),
-            "batches": Stream(self._batches),
-            **self._opponent.parts(),
-        }
+        return {**super().parts(), "latents": Stream(self._latents)}
 
-    def __call__(self) -> dict[str, Tensor]:
-        for _ in range(self._opponent.steps - 1):
-            with torch.no_grad():
-                fake_BCHW = self._generate()
-            self._opponent.learn(self._draw_real(), fake_BCHW)
-        fake_BCHW = self._generate()
-        critic_loss = self._opponent.learn(self._draw_real(), fake_BCHW)
-        generator_loss = self._opponent.generator_loss(fake_BCHW)
-        self._optimiser.step(generator_loss)
-        return {"critic_loss": critic_loss, "generator_loss": generator_loss.detach()}
+    def draw(self) -> Batch:
+        latents_BL = torch.randn(self.batch_size, self.generator.config.latent_size, generator=self._latents)
+        return Batch(latents_BL.to(self.compute.torch_device))
 
-    def _generate(self) -> Tensor:
-        latent_size = self.generator.config.latent_size
-        latents_BL = torch.randn(self.batch_size, latent_size, generator=self._latents).to(self._device)
-        with self._compute.forward_passes():
-            fake_BCHW: Tensor = self.generator(latents_BL)
-        return fake_BCHW.float()
-
-    def _draw_real(self) -> Tensor:
-        return draw_batch(self._real_images, self.batch_size, self._batches, self._device)
+    def losses(
+        self, images_BCHW: Tensor, batch: Batch, *, terms: CriticTerms | None
+    ) -> tuple[Tensor, dict[str, Tensor]]:
+        assert terms, "a training from scratch has a critic"
+        return terms.generator_loss, terms.detached()
 
 
 def train_gan(
@@ -101,5 +76,5 @@ def train_gan(
     shape, or the device is missing.
     """
     dataset.require_shape(architecture.image_channels, architecture.image_size)
-    step = _AdversarialStep(architecture, config, dataset, seed, compute)
-    return run_loop(step, config.kimg, config.ema_halflife_kimg, report_at_kimg, resume)
+    generator = ScratchMember(architecture, config, dataset=dataset, seed=seed, compute=compute)
+    return alone(run_loop(Step([generator]), config, report_at_kimg=report_at_kimg, resume=[resume]))

@@ -48,9 +48,9 @@ class TeacherPool:
         """All (latents NL, images uint8 NCHW), in their order. Copies, so a pool that fits into memory."""
         return torch.from_numpy(self._latents_NL.copy()), torch.from_numpy(self._images_NCHW.copy())
 
-    def batches(self, batch_size: int, random: torch.Generator, device: torch.device) -> "PoolBatches":
+    def batches(self, batch_size: int, random: torch.Generator, *, device: torch.device) -> "PoolBatches":
         """Endless (latents BL, images BCHW in [-1, 1]): each epoch a fresh shuffle without repeats."""
-        return PoolBatches(self, batch_size, random, device)
+        return PoolBatches(self, batch_size, random=random, device=device)
 
     def read(self, index_B: np.ndarray) -> tuple[Tensor, Tensor]:
         """(latents BL, images uint8 BCHW) at the given places."""
@@ -70,7 +70,7 @@ class TeacherPool:
 class PoolBatches(Iterator[tuple[Tensor, Tensor]]):
     """Batches of a pool without end, which can say where they stand and go on from there."""
 
-    def __init__(self, pool: TeacherPool, batch_size: int, random: torch.Generator, device: torch.device) -> None:
+    def __init__(self, pool: TeacherPool, batch_size: int, *, random: torch.Generator, device: torch.device) -> None:
         self._pool, self._batch_size, self._random, self._device = pool, batch_size, random, device
         self._begin_epoch()
 

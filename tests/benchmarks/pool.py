@@ -40,7 +40,7 @@ WAIT_S = 300.0  # for the other processes
 
 def epoch(pool: TeacherPool) -> float:
     """Seconds to draw every image once."""
-    batches = pool.batches(BATCH, torch.Generator().manual_seed(0), torch.device("cpu"))
+    batches = pool.batches(BATCH, torch.Generator().manual_seed(0), device=torch.device("cpu"))
     began = time.perf_counter()
     for _ in range(len(pool) // BATCH):
         next(batches)

@@ -72,7 +72,9 @@ class Ways:
 
     def adam(self) -> dict[str, float]:
         """A step of a student, by the kind of Adam's loop."""
-        (latents_BL, teacher_BCHW) = next(self._materials.pool.batches(64, torch.Generator(), torch.device("cpu")))
+        (latents_BL, teacher_BCHW) = next(
+            self._materials.pool.batches(64, torch.Generator(), device=torch.device("cpu"))
+        )
 
         def step(student: Generator, adam: torch.optim.Adam) -> None:
             adam.zero_grad()

@@ -31,7 +31,7 @@ def test_wasserstein_is_the_gap_of_the_means() -> None:
 def test_the_gradient_penalty_of_a_linear_critic_is_its_slope_from_one() -> None:
     weights = torch.full((2, 4, 4), 0.25)  # a slope of sqrt(32) / 4
     real, fake, mix = torch.randn(5, 2, 4, 4), torch.randn(5, 2, 4, 4), torch.rand(5)
-    penalty = gradient_penalty(lambda images: (images * weights).flatten(1).sum(1), real, fake, mix)
+    penalty = gradient_penalty(lambda images: (images * weights).flatten(1).sum(1), real, fake_BCHW=fake, mix_B=mix)
     assert penalty == pytest.approx((math.sqrt(32) / 4 - 1) ** 2)
 
 
@@ -39,16 +39,19 @@ def test_the_gradient_penalty_looks_between_the_images_and_teaches_the_critic() 
     scale = torch.tensor(1.0, requires_grad=True)
     real, fake = torch.full((1, 1, 1, 1), 2.0), torch.zeros(1, 1, 1, 1)
     # f(x) = s x^2 has the slope 2 s x; a quarter of the way to real, x is 0.5: a slope of s, a penalty of (s - 1)^2.
-    penalty = gradient_penalty(lambda x: scale * x.square().flatten(), real, fake, torch.tensor([0.25]))
+    mix = torch.tensor([0.25])
+    penalty = gradient_penalty(lambda x: scale * x.square().flatten(), real, fake_BCHW=fake, mix_B=mix)
     assert penalty.item() == pytest.approx(0)
-    steeper = gradient_penalty(lambda x: 3 * scale * x.square().flatten(), real, fake, torch.tensor([0.25]))
+    steeper = gradient_penalty(
+        lambda x: 3 * scale * x.square().flatten(), real, fake_BCHW=fake, mix_B=torch.tensor([0.25])
+    )
     (slope,) = torch.autograd.grad(steeper, scale)
     assert (steeper.item(), slope.item()) == (pytest.approx(4), pytest.approx(2 * 2 * 3))
 
 
 def test_feature_matching_is_pair_by_pair_and_leaves_the_teacher_alone() -> None:
     student, teacher = torch.tensor([[1.0], [2.0]], requires_grad=True), torch.tensor([[2.0], [1.0]])
-    term = feature_matching(lambda images: 2 * images, student, teacher)
+    term = feature_matching(lambda images: 2 * images, student, teacher_BCHW=teacher)
     assert term.item() == pytest.approx(4.0), "equal means, yet each pair differs by 2"
     term.backward()  # type: ignore[no-untyped-call]
     assert student.grad is not None
@@ -64,5 +67,5 @@ def test_generators_want_higher_scores_and_critics_a_gap(name: str) -> None:
 
 def test_joint_loss_weighs_the_terms_as_the_paper_does() -> None:
     gan, mse = torch.tensor(3.0), torch.tensor(7.0)
-    assert joint_loss(gan, mse, 0.0) == 7
-    assert joint_loss(gan, mse, 0.25) == pytest.approx(0.25 * 3 + 0.75 * 7)
+    assert joint_loss(gan, mse, gan_weight=0.0) == 7
+    assert joint_loss(gan, mse, gan_weight=0.25) == pytest.approx(0.25 * 3 + 0.75 * 7)

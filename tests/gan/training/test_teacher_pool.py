@@ -12,7 +12,7 @@ from gan.seeds import generator_at
 
 
 def test_a_batch_holds_the_teachers_own_images(pool: TeacherPool, teacher: Generator) -> None:
-    latents, images = next(pool.batches(32, generator_at(0, "test"), torch.device("cpu")))
+    latents, images = next(pool.batches(32, generator_at(0, "test"), device=torch.device("cpu")))
     assert latents.shape == (32, 8)
     assert images.shape == (32, 1, 16, 16)
     with torch.inference_mode():
@@ -22,7 +22,7 @@ def test_a_batch_holds_the_teachers_own_images(pool: TeacherPool, teacher: Gener
 
 
 def test_an_epoch_shows_every_image_once(pool: TeacherPool) -> None:
-    batches = pool.batches(64, generator_at(0, "test"), torch.device("cpu"))
+    batches = pool.batches(64, generator_at(0, "test"), device=torch.device("cpu"))
     first, second = (torch.cat([latents for latents, _ in islice(batches, 5)]) for _ in range(2))
     assert len(first.unique(dim=0)) == len(pool) == 320
     assert torch.equal(first.unique(dim=0), second.unique(dim=0))

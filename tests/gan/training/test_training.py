@@ -100,13 +100,13 @@ def test_every_critic_takes_its_steps_beside_a_student_and_a_baseline(
     pool: TeacherPool, digits: ImageDataset, monkeypatch: pytest.MonkeyPatch, loss: str
 ) -> None:
     learned: list[int] = []
-    learn = Opponent.learn
+    batch = Opponent.batch
 
     def counting(opponent: Opponent, real: torch.Tensor, fake: torch.Tensor) -> torch.Tensor:
         learned.append(len(real))
-        return learn(opponent, real, fake)
+        return batch(opponent, real, fake)
 
-    monkeypatch.setattr(Opponent, "learn", counting)
+    monkeypatch.setattr(Opponent, "batch", counting)
     adversarial = AdversarialConfig(loss=loss, critic=CriticConfig(width=2))  # type: ignore[arg-type]
     student = DistillationConfig(kimg=0.128, gan_weight=0.1, adversarial=adversarial)
     scratch = GanTrainingConfig(kimg=0.128, adversarial=adversarial)
@@ -136,7 +136,7 @@ def test_feature_matching_moves_a_student_towards_the_teachers_features(
     def distance(feature_weight: float) -> float:
         config = DistillationConfig(kimg=4.0, feature_weight=feature_weight)
         student = last(distill(STUDENT, config, pool, digits, 0, features=features)).generator
-        latents, images = next(pool.batches(256, torch.Generator().manual_seed(1), torch.device("cpu")))
+        latents, images = next(pool.batches(256, torch.Generator().manual_seed(1), device=torch.device("cpu")))
         with torch.no_grad():
             return (features(student(latents)) - features(images)).square().mean().item()
 

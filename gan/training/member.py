@@ -1,0 +1,106 @@
+"""One generator in training, and all that is its own; `gan.training.step` takes it further, alone or with others."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from torch import Tensor
+
+from gan.compute import Compute
+from gan.datasets import ImageDataset
+from gan.images import draw_batch
+from gan.networks.dcgan import GeneratorConfig, build_generator
+from gan.seeds import generator_at, seed_at
+from gan.training.adversarial import AdversarialConfig, Opponent
+from gan.training.checkpoint import Part, Stream, Weights
+from gan.training.optimisation import OptimiserConfig, ScheduledOptimiser
+
+
+class Recipe(Protocol):
+    """A recipe says how a generator is trained. Budgets and half-lives are in thousands of images."""
+
+    @property
+    def kimg(self) -> float: ...
+    @property
+    def batch_size(self) -> int: ...
+    @property
+    def optimiser(self) -> OptimiserConfig: ...
+    @property
+    def adversarial(self) -> AdversarialConfig: ...
+    @property
+    def ema_halflife_kimg(self) -> float: ...
+
+
+@dataclass(frozen=True)
+class Batch:
+    """A batch is latents BL, and where a teacher has made them the images BCHW that are wanted."""
+
+    latents_BL: Tensor
+    wanted_BCHW: Tensor | None = None
+
+
+@dataclass(frozen=True)
+class CriticTerms:
+    """A critic gives two scalars a step: its own loss, detached, and the generator's, differentiable."""
+
+    critic_loss: Tensor
+    generator_loss: Tensor
+
+    def detached(self) -> dict[str, Tensor]:
+        """Returns both by name."""
+        return {"critic_loss": self.critic_loss, "generator_loss": self.generator_loss.detach()}
+
+
+class Member(ABC):
+    """A member has a generator, its optimiser and its batches, and a critic where it trains against one."""
+
+    def __init__(
+        self,
+        architecture: GeneratorConfig,
+        recipe: Recipe,
+        *,
+        dataset: ImageDataset,
+        seed: int,
+        compute: Compute,
+        has_critic: bool,
+    ) -> None:
+        self.batch_size, self.compute = recipe.batch_size, compute
+        self.generator = compute.place(build_generator(architecture, seed_at(seed, "generator"))).train()
+        self.optimiser = ScheduledOptimiser(recipe.optimiser, self.generator)
+        self.opponent: Opponent | None = None
+        if has_critic:
+            self.opponent = Opponent(recipe.adversarial, architecture, seed=seed, compute=compute)
+        self._real_images = dataset.train_images
+        self._real_batches = generator_at(seed, "batches")
+
+    @abstractmethod
+    def draw(self) -> Batch:
+        """Returns the next batch of what it learns from."""
+
+    @abstractmethod
+    def losses(
+        self, images_BCHW: Tensor, batch: Batch, *, terms: CriticTerms | None
+    ) -> tuple[Tensor, dict[str, Tensor]]:
+        """Returns the generator's loss on its images of `batch`, and all that it consists of, detached scalars."""
+
+    def draw_real(self) -> Tensor:
+        """Returns real images BCHW, float32 in [-1, 1]."""
+        return draw_batch(
+            self._real_images, self.batch_size, random=self._real_batches, device=self.compute.torch_device
+        )
+
+    def set_progress(self, kimg: float, budget_kimg: float) -> None:
+        """Brings the learning rates to where the training stands."""
+        self.optimiser.set_progress(kimg, budget_kimg)
+        if self.opponent:
+            self.opponent.set_progress(kimg, budget_kimg)
+
+    def parts(self) -> Mapping[str, Part]:
+        """Returns all that changes from step to step, the generator among it."""
+        parts: dict[str, Part] = {
+            "generator": Weights(self.generator),
+            "optimiser": self.optimiser,
+            "batches": Stream(self._real_batches),
+        }
+        return {**parts, **(self.opponent.parts() if self.opponent else {})}
