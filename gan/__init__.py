@@ -4,7 +4,7 @@ Knows nothing of searches, clusters or tracking servers: a training is a generat
 values, and a stored model is a folder with weights and a card.
 
     dataset = load_dataset("digits")
-    for progress in distill(architecture, config, open_pool(path), dataset, seed=0):
+    for progress in distill(architecture, config, lesson=Lesson(open_pool(path), dataset), seed=0):
         print(progress.kimg, evaluator.evaluate(progress.generator).fid)
 """
 

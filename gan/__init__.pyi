@@ -27,8 +27,8 @@ from .networks.dcgan import CriticConfig, Generator, GeneratorConfig, build_gene
 from .networks.imported import AnyGenerator, ImportedConfig, ImportedGenerator, load_imported
 from .training.adversarial import AdversarialConfig
 from .training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
-from .training.distillation import DistillationConfig, distill
-from .training.fused_distillation import distill_fused, fusing_kind
+from .training.distillation import DistillationConfig, Lesson, distill
+from .training.fused_distillation import Student, distill_fused, fusing_kind
 from .training.loop import Progress
 from .training.optimisation import OptimiserConfig
 from .training.scratch import GanTrainingConfig, train_gan
@@ -63,11 +63,13 @@ __all__ = [
     "ImportedGenerator",
     "Inception",
     "InceptionWeights",
+    "Lesson",
     "Metrics",
     "OptimiserConfig",
     "Progress",
     "Protocol",
     "RealReference",
+    "Student",
     "TeacherPool",
     "activation_count",
     "agreement",

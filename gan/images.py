@@ -26,7 +26,7 @@ def draw_batch(images_NCHW: Tensor, batch_size: int, *, random: torch.Generator,
     return to_unit_range(images_NCHW[index_B].to(device))
 
 
-def save_grid(images_NCHW: Tensor, path: Path, columns: int = 8, enlarge: int = 3) -> None:
+def save_grid(images_NCHW: Tensor, path: Path, *, columns: int = 8, enlarge: int = 3) -> None:
     """Write uint8 images as one PNG, `columns` in a row, each pixel `enlarge` times its size.
 
     Raises GanError when the file cannot be written.

@@ -45,7 +45,7 @@ class Source:
     decode: Callable[[int], np.ndarray]
 
 
-def cached(name: str, identity: dict[str, object], data_root: DataRoot, build: Callable[[], Source]) -> ImageDataset:
+def cached(name: str, identity: dict[str, object], *, data_root: DataRoot, build: Callable[[], Source]) -> ImageDataset:
     """The data set `name`, decoded from `build()` unless a file for the same `identity` is there already.
 
     identity: a JSON-able description of the source's content and of everything done to it.
@@ -58,7 +58,7 @@ def cached(name: str, identity: dict[str, object], data_root: DataRoot, build: C
             path.parent.mkdir(parents=True, exist_ok=True)
             with FileLock(path.with_suffix(".lock")):
                 if not path.exists():
-                    _decode(path, name, build())
+                    _decode(path, name, source=build())
     return _open(path)
 
 
@@ -74,7 +74,7 @@ def _usable(root: Path) -> Iterator[None]:
         ) from error
 
 
-def _decode(path: Path, name: str, source: Source) -> None:
+def _decode(path: Path, name: str, *, source: Source) -> None:
     shape = (len(source.labels_N), *source.image_shape)
     with tempfile.TemporaryDirectory(prefix=".decoding-", dir=path.parent) as folder:
         images_NCHW = np.memmap(Path(folder) / "images", np.uint8, "w+", shape=shape)
@@ -91,7 +91,7 @@ def _decode(path: Path, name: str, source: Source) -> None:
         )
         card = {"name": name, "num_classes": source.num_classes, "held_out": held_out, "digest": digest}
         unfinished = Path(folder) / "table"
-        _write(unfinished, images_NCHW, labels_N, card)
+        _write(unfinished, images_NCHW, labels_N=labels_N, card=card)
         unfinished.replace(path)
 
 
@@ -106,7 +106,7 @@ def refuse(name: str, faults: list[str]) -> None:
         )
 
 
-def _write(path: Path, images_NCHW: np.ndarray, labels_N: np.ndarray, card: dict[str, object]) -> None:
+def _write(path: Path, images_NCHW: np.ndarray, *, labels_N: np.ndarray, card: dict[str, object]) -> None:
     images = pa.FixedShapeTensorArray.from_numpy_ndarray(images_NCHW)
     batch = pa.record_batch([images, pa.array(labels_N)], names=["image", "label"])
     batch = batch.replace_schema_metadata({_METADATA_KEY: json.dumps(card)})
@@ -128,4 +128,11 @@ def _open(path: Path) -> ImageDataset:
             "Delete it and run the same command again.",
         ) from error
     images, labels = tensor_over(images_NCHW), tensor_over(labels_N)
-    return dataset_of(card["name"], images, labels, card["held_out"], card["num_classes"], card["digest"])
+    return dataset_of(
+        card["name"],
+        images,
+        labels_N=labels,
+        held_out=card["held_out"],
+        num_classes=card["num_classes"],
+        digest=card["digest"],
+    )

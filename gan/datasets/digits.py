@@ -18,4 +18,11 @@ def load_digits(size: int) -> ImageDataset:
     digest = content_digest(
         [images_N1HW[:held_out], images_N1HW[held_out:]], [labels_N[:held_out], labels_N[held_out:]]
     )
-    return dataset_of("digits", torch.from_numpy(images_N1HW), torch.from_numpy(labels_N), held_out, 10, digest)
+    return dataset_of(
+        "digits",
+        torch.from_numpy(images_N1HW),
+        labels_N=torch.from_numpy(labels_N),
+        held_out=held_out,
+        num_classes=10,
+        digest=digest,
+    )

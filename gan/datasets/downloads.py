@@ -32,14 +32,14 @@ def load_mnist(config: DatasetConfig, data_root: DataRoot) -> ImageDataset:
     """MNIST. Raises GanError where its files are missing and cannot be had."""
     from torchvision.datasets import MNIST  # two seconds to import, and only these data sets need it
 
-    return _labelled(config, data_root, MNIST, _MNIST_FILES, lambda data: data.numpy())
+    return _labelled(config, data_root, kind=MNIST, files=_MNIST_FILES, as_array=lambda data: data.numpy())
 
 
 def load_cifar10(config: DatasetConfig, data_root: DataRoot) -> ImageDataset:
     """CIFAR-10, whose batches are checked by torchvision. Raises GanError where they are missing or damaged."""
     from torchvision.datasets import CIFAR10
 
-    return _labelled(config, data_root, CIFAR10, _CIFAR_FILES, np.asarray)
+    return _labelled(config, data_root, kind=CIFAR10, files=_CIFAR_FILES, as_array=np.asarray)
 
 
 def load_celeba(config: DatasetConfig, data_root: DataRoot) -> ImageDataset:
@@ -50,12 +50,17 @@ def load_celeba(config: DatasetConfig, data_root: DataRoot) -> ImageDataset:
         root = str(data_root.root)
         expected = [*_CELEBA_FILES, f"{_CELEBA_IMAGES}/*.jpg"]
         return _opened(
-            config.name, data_root, expected, lambda download: CelebA(root, split, "attr", download=download)
+            config.name,
+            data_root,
+            files=expected,
+            construct=lambda download: CelebA(root, split, "attr", download=download),
         )
 
     splits = [opened(split) for split in ("test", "train", "valid")]
     identity = {**_digests(data_root.root, _CELEBA_FILES), "images": sum(map(len, splits))}
-    return cached(config.name, _with_size(config, identity), data_root, lambda: _celeba_source(config, splits))
+    return cached(
+        config.name, _with_size(config, identity), data_root=data_root, build=lambda: _celeba_source(config, splits)
+    )
 
 
 def _celeba_source(config: DatasetConfig, splits: list[Any]) -> Source:
@@ -78,13 +83,15 @@ def _celeba_source(config: DatasetConfig, splits: list[Any]) -> Source:
 
 
 def _labelled(
-    config: DatasetConfig, data_root: DataRoot, kind: Any, files: list[str], as_array: Callable[[Any], np.ndarray]
+    config: DatasetConfig, data_root: DataRoot, *, kind: Any, files: list[str], as_array: Callable[[Any], np.ndarray]
 ) -> ImageDataset:
     """A data set whose class holds all images of a part as `data`, and their classes as `targets`."""
 
-    def part(train: bool) -> Any:
+    def part(*, train: bool) -> Any:
         root = str(data_root.root)
-        return _opened(config.name, data_root, files, lambda download: kind(root, train=train, download=download))
+        return _opened(
+            config.name, data_root, files=files, construct=lambda download: kind(root, train=train, download=download)
+        )
 
     def build() -> Source:
         channels, size = config.image_shape
@@ -100,10 +107,10 @@ def _labelled(
         return Source(labels_N, len(images[0]), 10, (channels, size, size), decode)
 
     part(train=True)  # so that the files are there, and whole, before their digests are taken
-    return cached(config.name, _with_size(config, _digests(data_root.root, files)), data_root, build)
+    return cached(config.name, _with_size(config, _digests(data_root.root, files)), data_root=data_root, build=build)
 
 
-def _opened(name: str, data_root: DataRoot, files: list[str], construct: Callable[[bool], Any]) -> Any:
+def _opened(name: str, data_root: DataRoot, *, files: list[str], construct: Callable[[bool], Any]) -> Any:
     try:
         return construct(data_root.download)
     except (RuntimeError, OSError, ValueError, EOFError) as error:

@@ -51,7 +51,7 @@ class _Canvas:
             self._width(line), cv2.LINE_8, _SHIFT,
         )  # fmt: skip
 
-    def polygon(self, points: np.ndarray, paint: Colour, line: float = 0, closed: bool = True) -> None:
+    def polygon(self, points: np.ndarray, paint: Colour, *, line: float = 0, closed: bool = True) -> None:
         """Filled, or its outline `line` wide when that is not 0."""
         fixed = np.rint(points * self.side * 2**_SHIFT).astype(np.int32)
         if line:
@@ -63,7 +63,7 @@ class _Canvas:
 class _Face:
     """The parameters of one face, drawn in one order, and its parts from back to front."""
 
-    def __init__(self, random: np.random.Generator, smiling: bool, glasses: bool):
+    def __init__(self, random: np.random.Generator, *, smiling: bool, glasses: bool):
         self.random, self.smiling, self.glasses = random, smiling, glasses
         self.x, self.y = 0.5 + random.uniform(-0.05, 0.05, 2)
         self.half_width, self.half_height = random.uniform(0.21, 0.26), random.uniform(0.27, 0.32)
@@ -186,7 +186,7 @@ def _draw(random: np.random.Generator, label: int, size: int) -> np.ndarray:
     smiling, glasses = divmod(label, 2)
     ground = np.clip(textured_background(random, random.uniform(), size), 0, 255).astype(np.uint8)
     picture = cv2.resize(ground, (side, side), interpolation=cv2.INTER_LINEAR)
-    _Face(random, bool(smiling), bool(glasses)).draw(_Canvas(picture))
+    _Face(random, smiling=bool(smiling), glasses=bool(glasses)).draw(_Canvas(picture))
     tilt = cv2.getRotationMatrix2D((side / 2, side * 0.75), random.uniform(-12, 12), 1)
     tilted = cv2.warpAffine(picture, tilt, (side, side), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     image_HWC: np.ndarray = cv2.resize(tilted, (size, size), interpolation=cv2.INTER_AREA)

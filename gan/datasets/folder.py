@@ -35,7 +35,9 @@ def load_folder(config: DatasetConfig, data_root: DataRoot) -> ImageDataset:
     content = value_digest([[name, file_digest(folder / name)] for name in files])
     channels, size = config.image_shape
     identity: dict[str, object] = {"content": content, "image_channels": channels, "image_size": size}
-    return cached(config.name, identity, data_root, lambda: _source(folder, files, channels, size))
+    return cached(
+        config.name, identity, data_root=data_root, build=lambda: _source(folder, files, channels=channels, size=size)
+    )
 
 
 def _files(folder: Path) -> list[str]:
@@ -55,7 +57,7 @@ def _files(folder: Path) -> list[str]:
     return sorted(names)
 
 
-def _source(folder: Path, files: list[str], channels: int, size: int) -> Source:
+def _source(folder: Path, files: list[str], *, channels: int, size: int) -> Source:
     order, held_out = split_order(len(files))
     groups = [name.split("/")[0] if "/" in name else "" for name in files]
     classes = sorted(set(groups))
@@ -64,14 +66,14 @@ def _source(folder: Path, files: list[str], channels: int, size: int) -> Source:
     def decode(row: int) -> np.ndarray:
         name = files[order[row]]
         try:
-            return _decoded(folder / name, channels, size)
+            return _decoded(folder / name, channels, size=size)
         except FaultyImageError as fault:
             raise FaultyImageError(f"{name} ({fault})") from fault
 
     return Source(labels_N, held_out, len(classes), (channels, size, size), decode)
 
 
-def _decoded(path: Path, channels: int, size: int) -> np.ndarray:
+def _decoded(path: Path, channels: int, *, size: int) -> np.ndarray:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # the bound below is the stricter one

@@ -89,7 +89,7 @@ def split_order(num_images: int) -> tuple[np.ndarray, int]:
 
 
 def dataset_of(
-    name: str, images_NCHW: Tensor, labels_N: Tensor, held_out: int, num_classes: int, digest: str
+    name: str, images_NCHW: Tensor, *, labels_N: Tensor, held_out: int, num_classes: int, digest: str
 ) -> ImageDataset:
     """The data set whose first `held_out` rows are the held-out part; copies nothing."""
     return ImageDataset(

@@ -38,7 +38,7 @@ def _drawn(drawing: Drawing) -> Callable[[DatasetConfig, DataRoot], ImageDataset
     def load(config: DatasetConfig, data_root: DataRoot) -> ImageDataset:
         num_images, size = config.num_images or DEFAULT_NUM_IMAGES, config.image_shape[1]
         identity: dict[str, object] = {"drawing": _DRAWING_VERSION, "num_images": num_images, "image_size": size}
-        return cached(config.name, identity, data_root, lambda: drawing.source(num_images, size))
+        return cached(config.name, identity, data_root=data_root, build=lambda: drawing.source(num_images, size))
 
     return load
 

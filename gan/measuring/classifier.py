@@ -36,7 +36,7 @@ class ClassifierConfig(Config):
 class Classifier(nn.Module):
     """Images BCHW in [-1, 1] to (penultimate features BF, logits BK)."""
 
-    def __init__(self, config: ClassifierConfig, image_channels: int, num_classes: int) -> None:
+    def __init__(self, config: ClassifierConfig, image_channels: int, *, num_classes: int) -> None:
         super().__init__()
         width = config.width
         self.config, self.image_channels, self.num_classes = config, image_channels, num_classes
@@ -83,7 +83,7 @@ def train_classifier(config: ClassifierConfig, dataset: ImageDataset) -> Iterato
     """Train on the training images, with random shifts; yields after each epoch, in eval mode."""
     classifier = build_seeded(
         seed_at(config.seed, "classifier"),
-        lambda: Classifier(config, dataset.image_channels, dataset.num_classes),
+        lambda: Classifier(config, dataset.image_channels, num_classes=dataset.num_classes),
     )
     random = generator_at(config.seed, "classifier", "batches")
     optimiser = torch.optim.AdamW(classifier.parameters(), lr=config.learning_rate, weight_decay=1e-3)
@@ -95,7 +95,7 @@ def train_classifier(config: ClassifierConfig, dataset: ImageDataset) -> Iterato
         for index_B in torch.split(order, config.batch_size):
             if len(index_B) < config.batch_size:
                 continue
-            images_BCHW = _shifted(to_unit_range(dataset.train_images[index_B]), config.max_shift, random)
+            images_BCHW = _shifted(to_unit_range(dataset.train_images[index_B]), config.max_shift, random=random)
             loss = F.cross_entropy(classifier(images_BCHW)[1], dataset.train_labels[index_B])
             optimiser.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
@@ -105,7 +105,7 @@ def train_classifier(config: ClassifierConfig, dataset: ImageDataset) -> Iterato
         yield ClassifierProgress(epoch, _held_out_accuracy(classifier, dataset), classifier)
 
 
-def _shifted(images_BCHW: Tensor, max_shift: int, random: torch.Generator) -> Tensor:
+def _shifted(images_BCHW: Tensor, max_shift: int, *, random: torch.Generator) -> Tensor:
     dy, dx = torch.randint(-max_shift, max_shift + 1, (2,), generator=random).tolist()
     return images_BCHW.roll((dy, dx), (2, 3))
 
@@ -128,13 +128,13 @@ class ClassifierCard(Config):
     weights_digest: str = ""
 
 
-def save_classifier(folder: Path, classifier: Classifier, card: ClassifierCard) -> ClassifierCard:
+def save_classifier(folder: Path, classifier: Classifier, *, card: ClassifierCard) -> ClassifierCard:
     """Write weights and card to `folder`. Returns the card with the digest of the weights filled in."""
-    return save_model(folder, classifier, card)
+    return save_model(folder, classifier, card=card)
 
 
 def load_classifier(folder: Path) -> tuple[Classifier, ClassifierCard]:
     """The classifier in `folder`, in eval mode, with its card. Raises ArtifactError if damaged."""
     card = read_card(folder, ClassifierCard)
-    classifier = Classifier(card.config, card.image_channels, card.num_classes)
-    return restore_model(folder, classifier, card.weights_digest), card
+    classifier = Classifier(card.config, card.image_channels, num_classes=card.num_classes)
+    return restore_model(folder, classifier, weights_digest=card.weights_digest), card

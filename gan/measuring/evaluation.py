@@ -74,18 +74,18 @@ class Evaluator:
     Raises GanError when the samples are too few for the extractor's features.
     """
 
-    def __init__(self, protocol: Protocol, extractor: FeatureExtractor, real: RealReference) -> None:
+    def __init__(self, protocol: Protocol, extractor: FeatureExtractor, *, real: RealReference) -> None:
         self.protocol = protocol
         self._extractor = extractor
         self._real = real
 
-    def evaluate(self, generator: AnyGenerator, whole: bool = False) -> Metrics:
+    def evaluate(self, generator: AnyGenerator, *, whole: bool = False) -> Metrics:
         """The metrics of `protocol.num_samples` images made from the protocol's latents.
 
         `whole` adds those that cost more than a glance during training should.
         """
         images_NCHW = generate(generator, self.latents(generator.config.latent_size))
-        return self.measure(images_NCHW, self.protocol.inception_splits, whole)
+        return self.measure(images_NCHW, self.protocol.inception_splits, whole=whole)
 
     def evaluate_held_out(self, dataset: ImageDataset) -> Metrics:
         """The metrics of the real held-out images: what a perfect generator could be expected to reach.
@@ -99,13 +99,15 @@ class Evaluator:
 
     def at_seed(self, latent_seed: int) -> "Evaluator":
         """The same measurement at other latents, for the spread that their choice brings."""
-        return Evaluator(self.protocol.model_copy(update={"latent_seed": latent_seed}), self._extractor, self._real)
+        return Evaluator(
+            self.protocol.model_copy(update={"latent_seed": latent_seed}), self._extractor, real=self._real
+        )
 
     def latents(self, latent_size: int) -> Tensor:
         """The protocol's latents NL, the same for every generator of one latent size."""
-        return evaluation_latents(self.protocol.num_samples, latent_size, self.protocol.latent_seed)
+        return evaluation_latents(self.protocol.num_samples, latent_size, seed=self.protocol.latent_seed)
 
-    def measure(self, images_NCHW: Tensor, splits: int, whole: bool = False) -> Metrics:
+    def measure(self, images_NCHW: Tensor, splits: int, *, whole: bool = False) -> Metrics:
         """The metrics of uint8 images; IS over `splits`."""
         features_NF, logits_NK = extract(self._extractor, images_NCHW)
         score, score_std = inception_score(logits_NK, splits)
@@ -126,13 +128,13 @@ class Evaluator:
         return found
 
 
-def evaluation_latents(num_samples: int, latent_size: int, seed: int) -> Tensor:
+def evaluation_latents(num_samples: int, latent_size: int, *, seed: int) -> Tensor:
     """The latents NL ~ N(0, I) that a protocol of this sample count and seed evaluates at."""
     return torch.randn(num_samples, latent_size, generator=generator_at(seed, "evaluation"))
 
 
 @torch.inference_mode()
-def generate(generator: AnyGenerator, latents_NL: Tensor, batch_size: int = 256) -> Tensor:
+def generate(generator: AnyGenerator, latents_NL: Tensor, *, batch_size: int = 256) -> Tensor:
     """Images uint8 NCHW, on the CPU, of latents NL."""
     device = next(generator.parameters()).device
     return torch.cat([to_uint8(generator(part.to(device))).cpu() for part in torch.split(latents_NL, batch_size)])

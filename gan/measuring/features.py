@@ -25,7 +25,9 @@ class FeatureExtractor(Protocol):
 
 
 @torch.inference_mode()
-def extract(extractor: FeatureExtractor, images_NCHW: Tensor, batch_size: int = 512) -> tuple[np.ndarray, np.ndarray]:
+def extract(
+    extractor: FeatureExtractor, images_NCHW: Tensor, *, batch_size: int = 512
+) -> tuple[np.ndarray, np.ndarray]:
     """Features NF and logits NK, float32, of uint8 images."""
     parts = [extractor.read(part.to(extractor.device)) for part in torch.split(images_NCHW, batch_size)]
     features, logits = (torch.cat(column).cpu().numpy() for column in zip(*parts, strict=True))

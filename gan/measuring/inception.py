@@ -58,7 +58,7 @@ class Inception:
         return features, logits
 
 
-def find_inception_weights(path: Path | None = None, download: bool = True) -> InceptionWeights:
+def find_inception_weights(path: Path | None = None, *, download: bool = True) -> InceptionWeights:
     """The weights at `path`, or where GANLIMIT_INCEPTION_WEIGHTS says, or in torch's hub folder.
 
     Where there are none they are downloaded there, if `download`. Raises GanError, which names the file and the

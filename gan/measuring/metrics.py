@@ -70,7 +70,7 @@ def fid(real: FeatureStatistics, fake: FeatureStatistics) -> float:
     return float(shift @ shift + trace)
 
 
-def fid_at_infinity(real: FeatureStatistics, features_NF: npt.ArrayLike, sizes: int = 15) -> float:
+def fid_at_infinity(real: FeatureStatistics, features_NF: npt.ArrayLike, *, sizes: int = 15) -> float:
     """FID extrapolated to infinitely many samples (Chong & Forsyth, 2020, "Effectively unbiased FID").
 
     FID grows by about c / n for n samples, with a c that depends on the generator; a line through the FIDs of

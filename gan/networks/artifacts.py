@@ -75,12 +75,12 @@ CardT = TypeVar("CardT", bound=Config)  # with a weights_digest
 ModuleT = TypeVar("ModuleT", bound=nn.Module)
 
 
-def save_generator(folder: Path, generator: Generator, card: GeneratorCard) -> GeneratorCard:
+def save_generator(folder: Path, generator: Generator, *, card: GeneratorCard) -> GeneratorCard:
     """Write weights and card to `folder`. Returns the card with the digest of the weights filled in."""
-    return save_model(folder, generator, card)
+    return save_model(folder, generator, card=card)
 
 
-def save_imported(folder: Path, imported: ImportedConfig, card: ImportedCard) -> ImportedCard:
+def save_imported(folder: Path, imported: ImportedConfig, *, card: ImportedCard) -> ImportedCard:
     """Copy the generator's file to `folder` and write its card. Returns the card as it is stored."""
     folder.mkdir(parents=True, exist_ok=True)
     name = WEIGHTS_FILE if imported.factory else f"generator{imported.path.suffix}"
@@ -111,11 +111,11 @@ def load_any_generator(folder: Path) -> tuple[AnyGenerator, GeneratorCard | Impo
 def load_generator(folder: Path) -> tuple[Generator, GeneratorCard]:
     """The generator in `folder`, in eval mode, with its card. Raises ArtifactError if damaged."""
     card = read_card(folder, GeneratorCard)
-    generator = restore_model(folder, Generator(card.architecture), card.weights_digest)
+    generator = restore_model(folder, Generator(card.architecture), weights_digest=card.weights_digest)
     return generator, card
 
 
-def save_model(folder: Path, module: nn.Module, card: CardT) -> CardT:
+def save_model(folder: Path, module: nn.Module, *, card: CardT) -> CardT:
     """Writes the weights of `module` and its card. Returns the card with the digest of the weights filled in."""
     folder.mkdir(parents=True, exist_ok=True)
     weights = {name: tensor.detach().cpu().contiguous() for name, tensor in module.state_dict().items()}
@@ -137,7 +137,7 @@ def read_card(folder: Path, card_type: type[CardT]) -> CardT:
         ) from error
 
 
-def restore_model(folder: Path, module: ModuleT, weights_digest: str) -> ModuleT:
+def restore_model(folder: Path, module: ModuleT, *, weights_digest: str) -> ModuleT:
     """Returns `module` with the weights in `folder`, frozen and in eval mode. Raises ArtifactError if damaged."""
     path = folder / WEIGHTS_FILE
     try:
@@ -147,7 +147,7 @@ def restore_model(folder: Path, module: ModuleT, weights_digest: str) -> ModuleT
         raise ArtifactError(
             f"A stored model has a {WEIGHTS_FILE} that fits its card", f"{path} ({error})", _REMEDY
         ) from error
-    return module.eval().requires_grad_(False)
+    return module.eval().requires_grad_(requires_grad=False)
 
 
 def _require_digest(path: Path, digest: str) -> None:

@@ -52,20 +52,20 @@ class ImageToMap(nn.Conv2d):
         super().__init__(incoming, outgoing, KERNEL, STRIDE, PADDING)
 
     def forward(self, images: Tensor) -> Tensor:
-        return image_to_map(images, self.weight, self.bias)
+        return image_to_map(images, self.weight, bias=self.bias)
 
 
-def map_to_image(maps: Tensor, weight: Tensor, groups: int = 1) -> Tensor:
+def map_to_image(maps: Tensor, weight: Tensor, *, groups: int = 1) -> Tensor:
     """The transposed convolution that doubles a map, BCHW, with a weight CO44."""
     if not _is_plain(maps):
         return F.conv_transpose2d(maps, weight, None, STRIDE, PADDING, groups=groups)
     if not torch.is_grad_enabled():
-        return _overlapping_sums(maps, weight, groups)
+        return _overlapping_sums(maps, weight, groups=groups)
     images: Tensor = _MapsToImages.apply(maps, weight, groups)
     return images
 
 
-def image_to_map(images: Tensor, weight: Tensor, bias: Tensor | None, groups: int = 1) -> Tensor:
+def image_to_map(images: Tensor, weight: Tensor, *, bias: Tensor | None, groups: int = 1) -> Tensor:
     """The convolution that halves an image, BCHW, with a weight OC44."""
     if not (_is_plain(images) and torch.is_grad_enabled()):
         return F.conv2d(images, weight, bias, STRIDE, PADDING, groups=groups)
@@ -73,7 +73,7 @@ def image_to_map(images: Tensor, weight: Tensor, bias: Tensor | None, groups: in
     return maps if bias is None else maps + bias[:, None, None]
 
 
-def _overlapping_sums(maps: Tensor, weight: Tensor, groups: int) -> Tensor:
+def _overlapping_sums(maps: Tensor, weight: Tensor, *, groups: int) -> Tensor:
     """The transposed convolution as a matrix product for each image and group, and overlapping sums."""
     # Not len(): a generator is exported for batches of any size.
     batch, height, width = maps.shape[0], maps.shape[2], maps.shape[3]
@@ -83,7 +83,7 @@ def _overlapping_sums(maps: Tensor, weight: Tensor, groups: int) -> Tensor:
     return F.fold(products.flatten(1, 2), (STRIDE * height, STRIDE * width), KERNEL, padding=PADDING, stride=STRIDE)
 
 
-def _gradient_by_weight(images: Tensor, shape: torch.Size, maps: Tensor, groups: int) -> Tensor:
+def _gradient_by_weight(images: Tensor, shape: torch.Size, *, maps: Tensor, groups: int) -> Tensor:
     gradient: Tensor = conv2d_weight(images, shape, maps, STRIDE, PADDING, groups=groups)  # type: ignore[no-untyped-call]
     return gradient
 
@@ -99,7 +99,7 @@ class _MapsToImages(torch.autograd.Function):
     def forward(context: Any, maps: Tensor, weight: Tensor, groups: int) -> Tensor:
         context.save_for_backward(maps, weight)
         context.groups = groups
-        return _overlapping_sums(maps, weight, groups)
+        return _overlapping_sums(maps, weight, groups=groups)
 
     @staticmethod
     def backward(context: Any, gradient: Tensor) -> tuple[Tensor | None, Tensor | None, None]:
@@ -107,7 +107,7 @@ class _MapsToImages(torch.autograd.Function):
         by_maps, by_weight, _ = context.needs_input_grad
         return (
             _ImagesToMaps.apply(gradient, weight, groups) if by_maps else None,
-            _gradient_by_weight(gradient, weight.shape, maps, groups) if by_weight else None,
+            _gradient_by_weight(gradient, weight.shape, maps=maps, groups=groups) if by_weight else None,
             None,
         )
 
@@ -127,6 +127,6 @@ class _ImagesToMaps(torch.autograd.Function):
         by_images, by_weight, _ = context.needs_input_grad
         return (
             _MapsToImages.apply(gradient, weight, groups) if by_images else None,
-            _gradient_by_weight(images, weight.shape, gradient, groups) if by_weight else None,
+            _gradient_by_weight(images, weight.shape, maps=gradient, groups=groups) if by_weight else None,
             None,
         )

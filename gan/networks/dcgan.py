@@ -138,7 +138,7 @@ class Critic(nn.Module):
     With the norm "spectral" each layer's largest singular value is held at 1 (Miyato et al., 2018).
     """
 
-    def __init__(self, config: CriticConfig, image_size: int, image_channels: int, norm: CriticNorm) -> None:
+    def __init__(self, config: CriticConfig, image_size: int, *, image_channels: int, norm: CriticNorm) -> None:
         super().__init__()
         normalised = spectral_norm if norm == "spectral" else lambda layer: layer
         layers: list[nn.Module] = []
@@ -160,9 +160,11 @@ def build_generator(config: GeneratorConfig, seed: int) -> Generator:
     return build_seeded(seed, lambda: Generator(config))
 
 
-def build_critic(config: CriticConfig, images: GeneratorConfig, norm: CriticNorm, seed: int) -> Critic:
+def build_critic(config: CriticConfig, images: GeneratorConfig, *, norm: CriticNorm, seed: int) -> Critic:
     """A critic for the images of `images`, with weights that depend on `seed` alone."""
-    return build_seeded(seed, lambda: Critic(config, images.image_size, images.image_channels, norm))
+    return build_seeded(
+        seed, lambda: Critic(config, images.image_size, image_channels=images.image_channels, norm=norm)
+    )
 
 
 def _normalised_relu(channels: int) -> list[nn.Module]:

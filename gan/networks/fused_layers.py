@@ -45,13 +45,13 @@ def _run(layers: Sequence[nn.Module], inputs: Tensor) -> Tensor:
     weights = [_tensor(layer, "weight") for layer in layers]
     biases = [_tensor(layer, "bias") for layer in layers] if first.bias is not None else []
     if isinstance(first, LatentToMap | MapToScore):
-        return _multiply(inputs, weights, biases, transposed=isinstance(first, LatentToMap))
+        return _multiply(inputs, weights, biases=biases, transposed=isinstance(first, LatentToMap))
     weight, count = torch.cat(weights), len(layers)
     bias = torch.cat(biases) if biases else None
     if isinstance(first, MapToImage):
-        return map_to_image(inputs, weight, count)
+        return map_to_image(inputs, weight, groups=count)
     if isinstance(first, ImageToMap):
-        return image_to_map(inputs, weight, bias, count)
+        return image_to_map(inputs, weight, bias=bias, groups=count)
     if isinstance(first, nn.ConvTranspose2d):
         padding = first.padding
         assert not isinstance(padding, str)
@@ -60,7 +60,7 @@ def _run(layers: Sequence[nn.Module], inputs: Tensor) -> Tensor:
     return F.conv2d(inputs, weight, bias, first.stride, first.padding, groups=count * first.groups)
 
 
-def _multiply(inputs: Tensor, weights: Sequence[Tensor], biases: Sequence[Tensor], transposed: bool) -> Tensor:
+def _multiply(inputs: Tensor, weights: Sequence[Tensor], *, biases: Sequence[Tensor], transposed: bool) -> Tensor:
     """Layers that are a matrix product: from B(KC)HW, of which they see all of each network's, to B(KC)HW."""
     count, batch = len(weights), inputs.shape[0]
     inputs_KBF = inputs.reshape(batch, count, -1).transpose(0, 1)
@@ -81,7 +81,7 @@ def _normalise(layers: Sequence[nn.Module], inputs: Tensor) -> Tensor:
     weight, bias = (torch.cat([_tensor(layer, name) for layer in layers]) for name in ("weight", "bias"))
     momentum = first.momentum
     assert momentum is not None
-    outputs = F.batch_norm(inputs, mean, variance, weight, bias, True, momentum, first.eps)
+    outputs = F.batch_norm(inputs, mean, variance, weight, bias, training=True, momentum=momentum, eps=first.eps)
     with torch.no_grad():
         torch._foreach_copy_(means + variances, [*mean.chunk(len(layers)), *variance.chunk(len(layers))])
         torch._foreach_add_([_tensor(layer, "num_batches_tracked") for layer in layers], 1)

@@ -94,15 +94,19 @@ class ImportedGenerator(nn.Module):
                 rule, f"{name}: {reason}", "Correct latent_size or latents; export it with a dynamic batch."
             ) from error
         if not isinstance(first, Tensor) or first.ndim != 4 or first.shape[1] not in (1, 3):
-            raise _wrong("An own generator makes images BCHW of 1 or 3 channels", name, getattr(first, "shape", first))
+            raise _wrong(
+                "An own generator makes images BCHW of 1 or 3 channels", name, found=getattr(first, "shape", first)
+            )
         if first.shape[2] != first.shape[3] or first.shape[2] not in (16, 32, 64, 128):
-            raise _wrong("An own generator makes square images of 16, 32, 64 or 128 pixels", name, tuple(first.shape))
+            raise _wrong(
+                "An own generator makes square images of 16, 32, 64 or 128 pixels", name, found=tuple(first.shape)
+            )
         if not first.isfinite().all():
-            raise _wrong("An own generator makes finite images", name, "NaN or infinity")
+            raise _wrong("An own generator makes finite images", name, found="NaN or infinity")
         if not torch.equal(first, again) or not torch.allclose(first[:3], part, atol=1e-3):
             raise _wrong(
-                "An own generator makes one image of one latent, in any batch", name, "another each time",
-                "Put it into eval mode before you export it, and remove its noise inputs.",
+                "An own generator makes one image of one latent, in any batch", name, found="another each time",
+                remedy="Put it into eval mode before you export it, and remove its noise inputs.",
             )  # fmt: skip
         self._require_range(first)
         return ImageShape.model_validate(
@@ -121,8 +125,8 @@ class ImportedGenerator(nn.Module):
             raise _wrong(
                 f"An own generator's images lie in output_range {[low, high]} and fill at least a quarter of it",
                 self.imported.path,
-                f"{least:.3g} to {most:.3g}",
-                "Declare the range that it makes.",
+                found=f"{least:.3g} to {most:.3g}",
+                remedy="Declare the range that it makes.",
             )
 
 
@@ -138,9 +142,14 @@ def load_imported(imported: ImportedConfig) -> ImportedGenerator:
     parameters = list(network.parameters())
     if not parameters:
         remedy = "Store it without freezing or constant folding."
-        raise _wrong("An own generator has parameters, which compression is measured by", imported.path, "none", remedy)
+        raise _wrong(
+            "An own generator has parameters, which compression is measured by",
+            imported.path,
+            found="none",
+            remedy=remedy,
+        )
     for parameter in parameters:
-        parameter.requires_grad_(False)
+        parameter.requires_grad = False
     return ImportedGenerator(network, imported)
 
 
@@ -185,5 +194,5 @@ def _from_factory(imported: ImportedConfig) -> nn.Module:
     return network.eval()
 
 
-def _wrong(rule: str, path: Path, found: object, remedy: str = "Wrap it in a module that does.") -> GanError:
+def _wrong(rule: str, path: Path, *, found: object, remedy: str = "Wrap it in a module that does.") -> GanError:
     return GanError(rule, f"{path}: {found}", remedy)

@@ -42,7 +42,7 @@ class Opponent:
         self.loss = ADVERSARIAL[config.loss]
         self.steps = config.critic_steps or self.loss.critic_steps
         norm: CriticNorm = "none" if self.loss.gradient_penalty else "spectral"
-        self.critic = compute.place(build_critic(config.critic, images, norm, seed_at(seed, "critic")))
+        self.critic = compute.place(build_critic(config.critic, images, norm=norm, seed=seed_at(seed, "critic")))
         self.optimiser = ScheduledOptimiser(config.optimiser, self.critic)
         self._max_shift = config.max_shift
         self._random = generator_at(seed, "augmentation")
@@ -80,8 +80,8 @@ class Opponent:
         """The images, augmented."""
         if not self._max_shift:
             return images_BCHW
-        offsets_2B = draw_offsets(len(images_BCHW), self._max_shift, self._random)
-        return translated(images_BCHW, offsets_2B, self._max_shift)
+        offsets_2B = draw_offsets(len(images_BCHW), self._max_shift, random=self._random)
+        return translated(images_BCHW, offsets_2B, max_shift=self._max_shift)
 
     def _score(self, images_BCHW: Tensor) -> Tensor:
         return _scores([self], [images_BCHW])[0]
@@ -119,9 +119,9 @@ def _scores(opponents: Sequence[Opponent], images: Sequence[Tensor]) -> list[Ten
 def frozen(critics: Sequence[Critic]) -> Iterator[None]:
     """The generator's step needs no gradient by a critic's weights: a third of the backward pass."""
     for critic in critics:
-        critic.requires_grad_(False)
+        critic.requires_grad_(requires_grad=False)
     try:
         yield
     finally:
         for critic in critics:
-            critic.requires_grad_(True)
+            critic.requires_grad_(requires_grad=True)

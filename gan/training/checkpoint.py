@@ -94,7 +94,7 @@ def restore(parts: Mapping[str, Part], state: State) -> None:
         part.load_state({key.removeprefix(prefix): value for key, value in state.items() if key.startswith(prefix)})
 
 
-def save_checkpoint(path: Path, checkpoint: Checkpoint, identity: str) -> None:
+def save_checkpoint(path: Path, checkpoint: Checkpoint, *, identity: str) -> None:
     """Write `path`, all or nothing: until the new file is complete the one before it stays.
 
     `identity` names the training; a checkpoint of another one is refused when it is read.

@@ -1,6 +1,7 @@
 """Distilling a student: it learns to map the teacher's latents to the teacher's images."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Annotated
 
 import torch.nn.functional as F
@@ -44,26 +45,33 @@ class DistillationConfig(Config):
     ema_halflife_kimg: Annotated[float, Field(ge=0)] = 2.0
 
 
+@dataclass(frozen=True)
+class Lesson:
+    """A lesson is what a student learns from: its teacher's pool, real images for its critic, and features to match.
+
+    The real images of `dataset` are seen only by the joint scheme's critic. `features` maps images BCHW in [-1, 1] to
+    BF, differentiably, on the device; a feature_weight above 0 needs it.
+    """
+
+    pool: TeacherPool
+    dataset: ImageDataset
+    features: Features | None = None
+
+
 class DistilledMember(Member):
     """A student learns to make its teacher's images and, in the joint scheme, to pass the critic."""
 
     def __init__(
-        self,
-        architecture: GeneratorConfig,
-        config: DistillationConfig,
-        *,
-        pool: TeacherPool,
-        dataset: ImageDataset,
-        features: Features | None,
-        seed: int,
-        compute: Compute,
+        self, architecture: GeneratorConfig, config: DistillationConfig, *, lesson: Lesson, seed: int, compute: Compute
     ) -> None:
         has_critic = config.gan_weight > 0
-        super().__init__(architecture, config, dataset=dataset, seed=seed, compute=compute, has_critic=has_critic)
+        super().__init__(
+            architecture, config, dataset=lesson.dataset, seed=seed, compute=compute, has_critic=has_critic
+        )
         self._config = config
-        self._features = features if config.feature_weight > 0 else None
+        self._features = lesson.features if config.feature_weight > 0 else None
         random = generator_at(seed, "pool batches")
-        self._pool_batches = pool.batches(config.batch_size, random, device=compute.torch_device)
+        self._pool_batches = lesson.pool.batches(config.batch_size, random, device=compute.torch_device)
 
     def parts(self) -> Mapping[str, Part]:
         return {**super().parts(), "pool_batches": self._pool_batches}
@@ -90,39 +98,29 @@ class DistilledMember(Member):
 def distill(
     architecture: GeneratorConfig,
     config: DistillationConfig,
-    pool: TeacherPool,
-    dataset: ImageDataset,
+    *,
+    lesson: Lesson,
     seed: int,
     report_at_kimg: Sequence[float] = (),
     compute: Compute = CPU,
-    features: Features | None = None,
     resume: Checkpoint | None = None,
 ) -> Iterator[Progress]:
-    """Distil a student of `architecture` from the teacher's `pool`.
+    """Distils a student of `architecture` from the teacher of `lesson`.
 
-    The real images of `dataset` are seen only by the joint scheme's critic. `features` maps images BCHW
-    in [-1, 1] to BF, differentiably, on the device; a feature_weight above 0 needs it. Yields Progress at each of
-    `report_at_kimg` (thousands of images) and at the end. The result depends on the arguments alone,
-    given one machine and one number of threads, and not on whether it was reached in one go or by way of
-    `resume`. Raises GanError when the student's latent or image shape is not the teacher's, the pool holds
-    less than one batch, or features are missing.
+    Yields Progress at each of `report_at_kimg` (thousands of images) and at the end. The result depends on the
+    arguments alone, given one machine and one number of threads, and not on whether it was reached in one go or by way
+    of `resume`. Raises GanError when the student's latent or image shape is not the teacher's, the pool holds less than
+    one batch, or features are missing.
     """
-    require_fitting(architecture, config, pool, dataset, features)
-    student = DistilledMember(
-        architecture, config, pool=pool, dataset=dataset, features=features, seed=seed, compute=compute
-    )
+    require_fitting(architecture, config, lesson=lesson)
+    student = DistilledMember(architecture, config, lesson=lesson, seed=seed, compute=compute)
     return alone(run_loop(Step([student]), config, report_at_kimg=report_at_kimg, resume=[resume]))
 
 
-def require_fitting(
-    architecture: GeneratorConfig,
-    config: DistillationConfig,
-    pool: TeacherPool,
-    dataset: ImageDataset,
-    features: Features | None,
-) -> None:
-    """Raise GanError where the student cannot be distilled from the pool."""
-    dataset.require_shape(architecture.image_channels, architecture.image_size)
+def require_fitting(architecture: GeneratorConfig, config: DistillationConfig, *, lesson: Lesson) -> None:
+    """Raises GanError where the student cannot be distilled from the lesson."""
+    pool = lesson.pool
+    lesson.dataset.require_shape(architecture.image_channels, architecture.image_size)
     student_shape = (architecture.latent_size, architecture.image_channels, architecture.image_size)
     if student_shape != (pool.latent_size, *pool.image_shape[:2]):
         raise GanError(
@@ -137,5 +135,5 @@ def require_fitting(
             len(pool),
             "Raise teacher.pool_size or lower student.batch_size.",
         )
-    if config.feature_weight > 0 and features is None:
+    if config.feature_weight > 0 and lesson.features is None:
         raise GanError("Feature matching needs a feature extractor", "none", "Give features, or set feature_weight: 0.")

@@ -5,19 +5,17 @@ schedule, and its own result: that of `gan.distill` but for rounding, which trai
 """
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 from gan.compute import CPU, Compute
-from gan.datasets import ImageDataset
 from gan.errors import GanError
 from gan.networks.dcgan import GeneratorConfig
 from gan.training.adversarial import AdversarialConfig
 from gan.training.checkpoint import Checkpoint
-from gan.training.distillation import DistillationConfig, DistilledMember, require_fitting
+from gan.training.distillation import DistillationConfig, DistilledMember, Lesson, require_fitting
 from gan.training.loop import Progress, run_loop
-from gan.training.losses import Features
 from gan.training.optimisation import OptimiserConfig
 from gan.training.step import Step
-from gan.training.teacher_pool import TeacherPool
 
 
 def fusing_kind(config: DistillationConfig) -> DistillationConfig:
@@ -34,23 +32,30 @@ def fusing_kind(config: DistillationConfig) -> DistillationConfig:
     )
 
 
+@dataclass(frozen=True)
+class Student:
+    """A student among fused ones has a recipe and a seed of its own, and may go on from a checkpoint."""
+
+    config: DistillationConfig
+    seed: int
+    resume: Checkpoint | None = None
+
+
 def distill_fused(
     architecture: GeneratorConfig,
-    configs: Sequence[DistillationConfig],
-    seeds: Sequence[int],
-    pool: TeacherPool,
-    dataset: ImageDataset,
+    students: Sequence[Student],
+    *,
+    lesson: Lesson,
     report_at_kimg: Sequence[float] = (),
     compute: Compute = CPU,
-    features: Features | None = None,
-    resume: Sequence[Checkpoint | None] = (),
 ) -> Iterator[tuple[Progress, ...]]:
-    """Distil a student of `architecture` for each of `configs` with its seed; arguments as for `gan.distill`.
+    """Distils all `students`, each of `architecture`, from one lesson; arguments as for `gan.distill`.
 
     Yields the students' Progress together, at each of `report_at_kimg` and at the end; one that diverged goes
     along and says so. A student's result depends on its own config and seed and on how many are fused, not on the
     others. Raises GanError where `gan.distill` does, and for configs of different `fusing_kind`.
     """
+    configs = [student.config for student in students]
     if len({fusing_kind(config) for config in configs}) != 1:
         raise GanError(
             "Fused students have one recipe but for weights, seeds and learning rates",
@@ -58,10 +63,10 @@ def distill_fused(
             "Distil them apart.",
         )
     for config in configs:
-        require_fitting(architecture, config, pool, dataset, features)
+        require_fitting(architecture, config, lesson=lesson)
     members = [
-        DistilledMember(architecture, config, pool=pool, dataset=dataset, features=features, seed=seed, compute=compute)
-        for config, seed in zip(configs, seeds, strict=True)
+        DistilledMember(architecture, student.config, lesson=lesson, seed=student.seed, compute=compute)
+        for student in students
     ]
-    checkpoints = resume or [None] * len(members)
+    checkpoints = [student.resume for student in students]
     return run_loop(Step(members), configs[0], report_at_kimg=report_at_kimg, resume=checkpoints)

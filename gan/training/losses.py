@@ -58,7 +58,7 @@ def gradient_penalty(
 ) -> Tensor:
     """E[(|grad f(x)| - 1)^2] at x = u real + (1 - u) fake, u = `mix_B` in [0, 1]. Gulrajani et al., 2017, eq. 3."""
     mix_B111 = mix_B[:, None, None, None]
-    between_BCHW = (mix_B111 * real_BCHW + (1 - mix_B111) * fake_BCHW).detach().requires_grad_(True)
+    between_BCHW = (mix_B111 * real_BCHW + (1 - mix_B111) * fake_BCHW).detach().requires_grad_()
     (slope_BCHW,) = torch.autograd.grad(critic(between_BCHW).sum(), between_BCHW, create_graph=True)
     slope_B = torch.linalg.vector_norm(slope_BCHW.flatten(1), dim=1)
     penalty: Tensor = (slope_B - 1).square().mean()

@@ -96,7 +96,7 @@ class MovingAverage:
     """
 
     def __init__(self, module: nn.Module, halflife_kimg: float) -> None:
-        self.module = copy.deepcopy(module).eval().requires_grad_(False)
+        self.module = copy.deepcopy(module).eval().requires_grad_(requires_grad=False)
         self.halflife_kimg = halflife_kimg
         self._pairs = list(zip(self.module.parameters(), module.parameters(), strict=True))
         self._buffers = list(zip(self.module.buffers(), module.buffers(), strict=True))

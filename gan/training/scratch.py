@@ -62,6 +62,7 @@ class ScratchMember(Member):
 def train_gan(
     architecture: GeneratorConfig,
     config: GanTrainingConfig,
+    *,
     dataset: ImageDataset,
     seed: int,
     report_at_kimg: Sequence[float] = (),

@@ -26,7 +26,7 @@ _METADATA_KEY = b"ganlimit.pool"
 class TeacherPool:
     """Latents float32 NL and the teacher's images uint8 NCHW, memory-mapped and never written."""
 
-    def __init__(self, latents_NL: np.ndarray, images_NCHW: np.ndarray, teacher_digest: str, digest: str):
+    def __init__(self, latents_NL: np.ndarray, images_NCHW: np.ndarray, *, teacher_digest: str, digest: str):
         self._latents_NL, self._images_NCHW = latents_NL, images_NCHW
         self.teacher_digest = teacher_digest
         self.digest = digest
@@ -99,13 +99,13 @@ class PoolBatches(Iterator[tuple[Tensor, Tensor]]):
         self._next = 0
 
 
-def pool_latents(size: int, latent_size: int, seed: int) -> Tensor:
+def pool_latents(size: int, latent_size: int, *, seed: int) -> Tensor:
     """The latents NL ~ N(0, I) that students learn at."""
     return torch.randn(size, latent_size, generator=generator_at(seed, "pool"))
 
 
 def build_pool(
-    teacher: AnyGenerator, teacher_digest: str, path: Path, latents_NL: Tensor, batch_size: int = 256
+    teacher: AnyGenerator, teacher_digest: str, *, path: Path, latents_NL: Tensor, batch_size: int = 256
 ) -> Iterator[int]:
     """Run `teacher` on `latents_NL` and write the pool to `path`, all or nothing.
 
@@ -120,7 +120,7 @@ def build_pool(
         with torch.inference_mode():
             images_NCHW[part] = to_uint8(teacher(latents_NL[part].to(device))).cpu()
         yield min(start + batch_size, size)
-    _write(path, latents_NL.numpy(), images_NCHW.numpy(), teacher_digest)
+    _write(path, latents_NL.numpy(), images_NCHW=images_NCHW.numpy(), teacher_digest=teacher_digest)
 
 
 def open_pool(path: Path) -> TeacherPool:
@@ -135,10 +135,10 @@ def open_pool(path: Path) -> TeacherPool:
             f"{path} ({error})",
             "Delete it and run the same command again.",
         ) from error
-    return TeacherPool(latents_NL, images_NCHW, card["teacher_digest"], card["digest"])
+    return TeacherPool(latents_NL, images_NCHW, teacher_digest=card["teacher_digest"], digest=card["digest"])
 
 
-def _write(path: Path, latents_NL: np.ndarray, images_NCHW: np.ndarray, teacher_digest: str) -> None:
+def _write(path: Path, latents_NL: np.ndarray, *, images_NCHW: np.ndarray, teacher_digest: str) -> None:
     card = {"teacher_digest": teacher_digest, "digest": array_digest(latents_NL, images_NCHW)}
     columns = [pa.FixedShapeTensorArray.from_numpy_ndarray(array) for array in (latents_NL, images_NCHW)]
     table = pa.table(columns, names=["latent", "image"])
