@@ -6,7 +6,7 @@ import torch
 from threadpoolctl import threadpool_limits
 
 import sweeps
-from gan import Evaluator, agreement, distill
+from gan import Evaluator, Lesson, agreement, distill
 from sweeps.models.foundation import Foundation
 
 
@@ -15,11 +15,17 @@ def bare_s(spec: sweeps.SweepSpec, foundation: Foundation, width: int, seed: int
     torch.set_num_threads(1)
     architecture, protocol = spec.student_architecture(width=width, depth=1), foundation.protocol
     materials = foundation.materials.load(protocol, spec.resources.compute)
-    evaluator = Evaluator(protocol, materials.extractor, materials.reference)
+    evaluator = Evaluator(protocol, materials.extractor, real=materials.reference)
     rungs_kimg = spec.evaluation.rungs_kimg
     began = time.perf_counter()
     with threadpool_limits(1):  # NumPy's and SciPy's as well, as in a worker
-        for progress in distill(architecture, spec.student, materials.pool, materials.dataset, seed, rungs_kimg):
+        for progress in distill(
+            architecture,
+            spec.student,
+            lesson=Lesson(materials.pool, materials.dataset),
+            seed=seed,
+            report_at_kimg=rungs_kimg,
+        ):
             evaluator.evaluate(progress.generator, whole=progress.kimg >= spec.student.kimg)
         agreement(progress.generator, materials.agreement)
     return time.perf_counter() - began

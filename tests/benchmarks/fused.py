@@ -27,6 +27,8 @@ from gan import (
     DistillationConfig,
     GeneratorConfig,
     ImageDataset,
+    Lesson,
+    Student,
     TeacherPool,
     distill,
     distill_fused,
@@ -62,12 +64,15 @@ def rates(
     dataset, pool = data
 
     def together(count: int) -> list[Any]:
-        return list(distill_fused(student, [config] * count, range(count), pool, dataset, (), compute))
+        students = [Student(config, seed) for seed in range(count)]
+        return list(distill_fused(student, students, lesson=Lesson(pool, dataset), compute=compute))
 
     def rate(count: int) -> float:
         images = 1000 * config.kimg
         if count == 1:
-            return images_per_s(images, lambda: list(distill(student, config, pool, dataset, 0, (), compute)))
+            return images_per_s(
+                images, lambda: list(distill(student, config, lesson=Lesson(pool, dataset), seed=0, compute=compute))
+            )
         return images_per_s(count * images, partial(together, count))
 
     order = [1, *counts]

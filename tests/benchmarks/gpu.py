@@ -31,6 +31,7 @@ from gan import (
     GanTrainingConfig,
     GeneratorConfig,
     ImageDataset,
+    Lesson,
     Progress,
     build_generator,
     count_parameters,
@@ -132,7 +133,14 @@ def _rows(
     )
     for size in arguments.students:
         student = _of_size(arguments.image_size, size)
-        steps = distill(student, _two_steps(recipe), pool, dataset, 0, (BATCH / 1000,), compute)
+        steps = distill(
+            student,
+            _two_steps(recipe),
+            lesson=Lesson(pool, dataset),
+            seed=0,
+            report_at_kimg=(BATCH / 1000,),
+            compute=compute,
+        )
         row = partial(_row, "distillation", student, _of_one_step(steps, compute), ceiling)
         load = Load(
             device=device_name(compute),
@@ -158,11 +166,11 @@ def _teacher_row(
     arguments: argparse.Namespace, teacher: GeneratorConfig, dataset: ImageDataset, compute: Compute, ceiling: Amount
 ) -> Row:
     training = GanTrainingConfig(kimg=2 * BATCH / 1000, batch_size=BATCH)
-    steps = train_gan(teacher, training, dataset, 0, (BATCH / 1000,), compute)
+    steps = train_gan(teacher, training, dataset=dataset, seed=0, report_at_kimg=(BATCH / 1000,), compute=compute)
     amount = _of_one_step(steps, compute)
     whole = training.model_copy(update={"kimg": arguments.kimg})
     warm = 3 * BATCH / 1000
-    steps = train_gan(teacher, whole, dataset, 0, (warm,), compute)
+    steps = train_gan(teacher, whole, dataset=dataset, seed=0, report_at_kimg=(warm,), compute=compute)
     seen = next(steps).kimg
     rate = images_per_s((arguments.kimg - seen) * 1000, lambda: list(steps))
     return _row("teacher training", teacher, amount, ceiling, 1, rate)

@@ -22,6 +22,7 @@ from gan import (
     DistillationConfig,
     Evaluator,
     GeneratorConfig,
+    Lesson,
     Protocol,
     RealReference,
     build_generator,
@@ -52,18 +53,20 @@ def _measure(folder: Path, width: int) -> dict[str, float]:
     labels = np.arange(IMAGES) % 10
     noise = np.random.default_rng(0).integers(0, 256, (64, 3, 32, 32), dtype=np.uint8)
     source = Source(labels, HELD_OUT, 10, (3, 32, 32), lambda row: noise[row % 64])
-    dataset = cached("noise", {"images": IMAGES}, DataRoot(folder), lambda: source)
+    dataset = cached("noise", {"images": IMAGES}, data_root=DataRoot(folder), build=lambda: source)
     architecture = GeneratorConfig(image_size=32, image_channels=3, width=width)
     teacher = build_generator(architecture, seed=0).eval()
-    list(build_pool(teacher, "untrained", folder / "pool.arrow", pool_latents(POOL, 100, 0)))
-    classifier = Classifier(ClassifierConfig(), 3, 10).eval()
+    list(build_pool(teacher, "untrained", path=folder / "pool.arrow", latents_NL=pool_latents(POOL, 100, seed=0)))
+    classifier = Classifier(ClassifierConfig(), 3, num_classes=10).eval()
     RealReference.of(classifier, dataset).save(folder / "reference.safetensors")
 
     with _Peak() as peak:
         pool, reference = open_pool(folder / "pool.arrow"), RealReference.load(folder / "reference.safetensors")
         protocol = Protocol(dataset_digest="d", extractor="classifier", extractor_digest="e", num_samples=SAMPLES)
-        evaluator = Evaluator(protocol, classifier, reference)
-        *_, progress = distill(architecture, DistillationConfig(kimg=2, gan_weight=0.02), pool, dataset, 0)
+        evaluator = Evaluator(protocol, classifier, real=reference)
+        *_, progress = distill(
+            architecture, DistillationConfig(kimg=2, gan_weight=0.02), lesson=Lesson(pool, dataset), seed=0
+        )
         evaluator.evaluate(progress.generator, whole=True)
     return {"before_gib": peak.before / 2**30, "peak_gib": peak.most / 2**30}
 

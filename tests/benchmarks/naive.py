@@ -103,9 +103,9 @@ def pool_s(teacher: str, size: int) -> float:
     torch.set_num_threads(1)
     generator, _ = load_generator(Path(teacher))
     with tempfile.TemporaryDirectory() as folder:
-        latents_NL = pool_latents(POOL_SAMPLE, generator.config.latent_size, 0)
+        latents_NL = pool_latents(POOL_SAMPLE, generator.config.latent_size, seed=0)
         began = time.perf_counter()
-        for _ in build_pool(generator, "none", Path(folder) / "pool.arrow", latents_NL):
+        for _ in build_pool(generator, "none", path=Path(folder) / "pool.arrow", latents_NL=latents_NL):
             pass
         return (time.perf_counter() - began) * size / POOL_SAMPLE
 

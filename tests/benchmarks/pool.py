@@ -63,7 +63,9 @@ def own_mib() -> float:
 def before_and_pool(load: Callable[[], TeacherPool]) -> tuple[float, TeacherPool]:
     """What this process had for itself before it loaded a pool and read all of it, and the pool."""
     torch.set_num_threads(1)
-    small = TeacherPool(np.zeros((BATCH, LATENT_SIZE), np.float32), np.zeros((BATCH, 3, 64, 64), np.uint8), "", "")
+    small = TeacherPool(
+        np.zeros((BATCH, LATENT_SIZE), np.float32), np.zeros((BATCH, 3, 64, 64), np.uint8), teacher_digest="", digest=""
+    )
     epoch(small)  # what drawing batches takes by itself
     before = own_mib()
     pool = load()
@@ -130,7 +132,7 @@ def measure(shape: tuple[int, int, int], images: int, trials: int, folder: Path)
     images_NCHW = random.integers(0, 256, (images, *shape), dtype=np.uint8)
     path = folder / "pool.arrow"
     began = time.perf_counter()
-    _write(path, latents_NL, images_NCHW, "random")
+    _write(path, latents_NL, images_NCHW=images_NCHW, teacher_digest="random")
     write_s = time.perf_counter() - began
     began = time.perf_counter()
     pool = open_pool(path)

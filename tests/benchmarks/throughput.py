@@ -22,6 +22,7 @@ from gan import (
     DistillationConfig,
     GanTrainingConfig,
     ImageDataset,
+    Lesson,
     TeacherPool,
     build_generator,
     distill,
@@ -78,7 +79,7 @@ def _measure(
 
 def _train(arguments: argparse.Namespace, compute: Compute, dataset: ImageDataset) -> float:
     teacher = architecture(arguments.image_size, arguments.width)
-    steps = train_gan(teacher, GanTrainingConfig(kimg=arguments.kimg), dataset, 0, compute=compute)
+    steps = train_gan(teacher, GanTrainingConfig(kimg=arguments.kimg), dataset=dataset, seed=0, compute=compute)
     return images_per_s(arguments.kimg * 1000, lambda: list(steps))
 
 
@@ -90,7 +91,7 @@ def _distill(
     found: list[float] = []
 
     def work() -> None:
-        *_, progress = distill(student, config, pool, dataset, 0, compute=compute)
+        *_, progress = distill(student, config, lesson=Lesson(pool, dataset), seed=0, compute=compute)
         found.append(progress.losses["mse"])
 
     return images_per_s(arguments.kimg * 1000, work), found[0]

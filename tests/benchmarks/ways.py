@@ -28,7 +28,17 @@ from scipy.stats import spearmanr
 from threadpoolctl import threadpool_limits
 
 import sweeps
-from gan import Evaluator, Generator, TeacherPool, build_generator, default_data_root, distill, generate, load_generator
+from gan import (
+    Evaluator,
+    Generator,
+    Lesson,
+    TeacherPool,
+    build_generator,
+    default_data_root,
+    distill,
+    generate,
+    load_generator,
+)
 from gan.measuring.features import extract
 from gan.measuring.metrics import FeatureStatistics, fid
 from sweeps.ledger.tracking import Tracking
@@ -67,7 +77,7 @@ class Ways:
 
     def __init__(self, spec: sweeps.SweepSpec, foundation: Foundation, materials: Materials, runs: int) -> None:
         self._spec, self._materials, self._runs = spec, materials, runs
-        self._evaluator = Evaluator(foundation.protocol, materials.extractor, materials.reference)
+        self._evaluator = Evaluator(foundation.protocol, materials.extractor, real=materials.reference)
         self._student = build_generator(spec.student_architecture(8, 1), seed=0)
 
     def adam(self) -> dict[str, float]:
@@ -103,7 +113,7 @@ class Ways:
         student, latents = self._student.eval(), self._evaluator.latents(self._student.config.latent_size)
 
         def measure(size: int) -> None:
-            extract(self._materials.extractor, generate(student, latents, size), size)
+            extract(self._materials.extractor, generate(student, latents, batch_size=size), batch_size=size)
 
         return in_turn({str(size): partial(measure, size) for size in (64, 256, 512, 2048)}, self._runs, 1)
 
@@ -113,7 +123,11 @@ class Ways:
         def train(threads: int) -> None:
             torch.set_num_threads(threads)
             recipe = self._spec.student.model_copy(update={"kimg": 3.2})
-            list(distill(self._student.config, recipe, self._materials.pool, self._materials.dataset, 0))
+            list(
+                distill(
+                    self._student.config, recipe, lesson=Lesson(self._materials.pool, self._materials.dataset), seed=0
+                )
+            )
             torch.set_num_threads(1)
 
         return in_turn({str(threads): partial(train, threads) for threads in (1, 2)}, self._runs, 1)
@@ -131,7 +145,7 @@ class Ways:
         spent: dict[int, list[float]] = {}
         for student, count in itertools.product(students, (256, 512, 1024, 2048, MANY)):
             protocol = self._evaluator.protocol.model_copy(update={"num_samples": count})
-            evaluator = Evaluator(protocol, self._materials.extractor, self._materials.reference)
+            evaluator = Evaluator(protocol, self._materials.extractor, real=self._materials.reference)
             began = time.perf_counter()
             by_count.setdefault(count, []).append(evaluator.evaluate(student).fid)
             spent.setdefault(count, []).append(time.perf_counter() - began)
@@ -147,7 +161,7 @@ class Ways:
         recipe = self._spec.student.model_copy(update={"kimg": KIMG})
         for width, seed in itertools.product(widths, SEEDS):
             architecture = self._spec.student_architecture(width, 1)
-            *_, progress = distill(architecture, recipe, pool, self._materials.dataset, seed)
+            *_, progress = distill(architecture, recipe, lesson=Lesson(pool, self._materials.dataset), seed=seed)
             found.append((self._evaluator.evaluate(progress.generator).fid, progress.generator))
         return found
 
@@ -157,7 +171,7 @@ def unrounded(teacher: Generator, pool: TeacherPool) -> TeacherPool:
     latents_NL, _ = pool.all()
     with torch.inference_mode():
         images = torch.cat([teacher(part).add(1).mul(127.5) for part in latents_NL.split(256)])
-    return TeacherPool(latents_NL.numpy(), images.numpy(), pool.teacher_digest, "unrounded")
+    return TeacherPool(latents_NL.numpy(), images.numpy(), teacher_digest=pool.teacher_digest, digest="unrounded")
 
 
 def measure(arguments: argparse.Namespace, data_dir: Path) -> dict[str, Any]:

@@ -43,15 +43,22 @@ def architecture(image_size: int, width: int) -> GeneratorConfig:
 def pool_of(teacher: GeneratorConfig, folder: Path) -> TeacherPool:
     """Images of an untrained teacher, which take a student as long as a trained one's."""
     network = build_generator(teacher, seed=0).eval()
-    list(build_pool(network, "untrained", folder / "pool.arrow", pool_latents(FID_SAMPLES, teacher.latent_size, 0)))
+    list(
+        build_pool(
+            network,
+            "untrained",
+            path=folder / "pool.arrow",
+            latents_NL=pool_latents(FID_SAMPLES, teacher.latent_size, seed=0),
+        )
+    )
     return open_pool(folder / "pool.arrow")
 
 
 def evaluator_of(dataset: ImageDataset, compute: Compute) -> Evaluator:
     """FID by an untrained classifier's features."""
-    classifier = Classifier(ClassifierConfig(), 3, dataset.num_classes).eval().to(compute.torch_device)
+    classifier = Classifier(ClassifierConfig(), 3, num_classes=dataset.num_classes).eval().to(compute.torch_device)
     protocol = Protocol(dataset_digest="d", extractor="classifier", extractor_digest="e", num_samples=FID_SAMPLES)
-    return Evaluator(protocol, classifier, RealReference.of(classifier, dataset))
+    return Evaluator(protocol, classifier, real=RealReference.of(classifier, dataset))
 
 
 def saved_classifier(dataset: ImageDataset, folder: Path) -> Path:
@@ -65,7 +72,7 @@ def saved_classifier(dataset: ImageDataset, folder: Path) -> Path:
         dataset_digest=dataset.digest,
         held_out_accuracy=0.0,
     )
-    save_classifier(folder, Classifier(config, 3, dataset.num_classes), card)
+    save_classifier(folder, Classifier(config, 3, num_classes=dataset.num_classes), card=card)
     return folder
 
 

@@ -32,5 +32,9 @@ def teacher() -> Generator:
 @pytest.fixture(scope="session")
 def pool(teacher: Generator, tmp_path_factory: pytest.TempPathFactory) -> TeacherPool:
     path: Path = tmp_path_factory.mktemp("pool") / "pool.arrow"
-    list(build_pool(teacher, "teacher-digest", path, pool_latents(320, teacher.config.latent_size, 3)))
+    list(
+        build_pool(
+            teacher, "teacher-digest", path=path, latents_NL=pool_latents(320, teacher.config.latent_size, seed=3)
+        )
+    )
     return open_pool(path)

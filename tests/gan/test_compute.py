@@ -13,6 +13,7 @@ from gan import (
     Generator,
     GeneratorConfig,
     ImageDataset,
+    Lesson,
     TeacherPool,
     distill,
     train_gan,
@@ -34,7 +35,7 @@ OTHERS = [
 
 def distilled(pool: TeacherPool, digits: ImageDataset, compute: Compute) -> tuple[Generator, float]:
     config = DistillationConfig(kimg=6, gan_weight=0.02, batch_size=32, adversarial=ADVERSARIAL)
-    *_, progress = distill(STUDENT, config, pool, digits, seed=0, compute=compute)
+    *_, progress = distill(STUDENT, config, lesson=Lesson(pool, digits), seed=0, compute=compute)
     return progress.generator, progress.losses["mse"]
 
 
@@ -53,7 +54,7 @@ def test_every_critic_trains_in_low_precision(loss: str, digits: ImageDataset) -
     adversarial = AdversarialConfig.model_validate({"loss": loss, "critic": {"width": 4}})
     config = GanTrainingConfig(kimg=1, batch_size=32, adversarial=adversarial)
     compute = Compute(precision="bfloat16", channels_last=True)
-    *_, progress = train_gan(STUDENT, config, digits, seed=0, compute=compute)
+    *_, progress = train_gan(STUDENT, config, dataset=digits, seed=0, compute=compute)
     assert not progress.diverged
     assert all(parameter.isfinite().all() for parameter in progress.generator.parameters())
 

@@ -14,6 +14,7 @@ from gan import (
     GanTrainingConfig,
     GeneratorConfig,
     ImageDataset,
+    Lesson,
     OptimiserConfig,
     Progress,
     Protocol,
@@ -46,13 +47,17 @@ def test_distilled_students_beat_the_same_generators_trained_from_scratch(digits
     *_, classified = train_classifier(ClassifierConfig(epochs=10), digits)
     protocol = Protocol(dataset_digest=digits.digest, extractor="classifier", extractor_digest="", num_samples=1024)
     statistics = RealReference.of(classified.classifier, digits)
-    evaluator = Evaluator(protocol, classified.classifier, statistics)
-    teacher = last(train_gan(TEACHER, recipe(64.0, 2e-3), digits, seed=0)).generator
-    list(build_pool(teacher, "teacher", tmp_path / "pool.arrow", pool_latents(8192, TEACHER.latent_size, 0)))
+    evaluator = Evaluator(protocol, classified.classifier, real=statistics)
+    teacher = last(train_gan(TEACHER, recipe(64.0, 2e-3), dataset=digits, seed=0)).generator
+    list(
+        build_pool(
+            teacher, "teacher", path=tmp_path / "pool.arrow", latents_NL=pool_latents(8192, TEACHER.latent_size, seed=0)
+        )
+    )
     pool = open_pool(tmp_path / "pool.arrow")
     joint = DistillationConfig(kimg=32.0, gan_weight=0.02, adversarial=OPPONENT)
     for seed in range(3):
-        student = last(distill(STUDENT, joint, pool, digits, seed)).generator
-        scratch = last(train_gan(STUDENT, recipe(32.0, 1e-2), digits, seed)).generator
+        student = last(distill(STUDENT, joint, lesson=Lesson(pool, digits), seed=seed)).generator
+        scratch = last(train_gan(STUDENT, recipe(32.0, 1e-2), dataset=digits, seed=seed)).generator
         distilled_fid, scratch_fid = (evaluator.evaluate(generator).fid for generator in (student, scratch))
         assert distilled_fid < scratch_fid, f"seed {seed}"

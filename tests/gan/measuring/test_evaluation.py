@@ -63,7 +63,7 @@ def test_metrics_equal_torch_fidelity_end_to_end(
             return self.images[index]
 
     torch_fidelity.register_feature_extractor("digits-classifier-test", Extractor)
-    evaluator = Evaluator(protocol(digits), classifier, RealReference.of(classifier, digits))
+    evaluator = Evaluator(protocol(digits), classifier, real=RealReference.of(classifier, digits))
     ours = evaluator.evaluate(teacher)
     fakes = generate(teacher, evaluator.latents(teacher.config.latent_size))
     theirs = torch_fidelity.calculate_metrics(
@@ -88,7 +88,7 @@ def test_metrics_equal_torch_fidelity_end_to_end(
 def test_real_images_are_near_the_floor_and_noise_is_not(
     classifier: Classifier, digits: ImageDataset, teacher: Generator
 ) -> None:
-    evaluator = Evaluator(protocol(digits), classifier, RealReference.of(classifier, digits))
+    evaluator = Evaluator(protocol(digits), classifier, real=RealReference.of(classifier, digits))
     real, noise = evaluator.evaluate_held_out(digits), evaluator.evaluate(teacher)
     assert real.fid < noise.fid / 10
     assert real.inception_score > 8 > noise.inception_score
@@ -96,7 +96,7 @@ def test_real_images_are_near_the_floor_and_noise_is_not(
 
 def test_evaluating_is_repeatable(classifier: Classifier, digits: ImageDataset, teacher: Generator) -> None:
     statistics = RealReference.of(classifier, digits)
-    first, second = (Evaluator(protocol(digits), classifier, statistics).evaluate(teacher) for _ in range(2))
+    first, second = (Evaluator(protocol(digits), classifier, real=statistics).evaluate(teacher) for _ in range(2))
     assert first == second
 
 

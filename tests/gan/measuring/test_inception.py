@@ -65,7 +65,7 @@ def test_metrics_equal_torch_fidelity_end_to_end(weights: Path, monkeypatch: pyt
     inception = Inception(find_inception_weights(weights))
     features, _ = extract(inception, real.images)
     protocol = Protocol(dataset_digest="d", extractor="inception", extractor_digest="e", num_samples=IMAGES)
-    evaluator = Evaluator(protocol, inception, RealReference(statistics(features), features))
+    evaluator = Evaluator(protocol, inception, real=RealReference(statistics(features), features))
     ours = evaluator.measure(fake.images, splits=4, whole=True)
     theirs = torch_fidelity.calculate_metrics(
         input1=fake,

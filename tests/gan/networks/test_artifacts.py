@@ -29,7 +29,7 @@ def card_of(architecture: GeneratorConfig) -> GeneratorCard:
 
 
 def test_a_generator_comes_back_bit_for_bit(teacher: Generator, tmp_path: Path) -> None:
-    saved = save_generator(tmp_path, teacher, card_of(teacher.config))
+    saved = save_generator(tmp_path, teacher, card=card_of(teacher.config))
     loaded, card = load_generator(tmp_path)
     assert card == saved
     assert card.weights_digest
@@ -41,7 +41,7 @@ def test_a_generator_comes_back_bit_for_bit(teacher: Generator, tmp_path: Path) 
 
 @pytest.mark.parametrize("position", [0.0, 0.3, 0.999])
 def test_one_flipped_byte_in_the_weights_is_refused(teacher: Generator, tmp_path: Path, position: float) -> None:
-    save_generator(tmp_path, teacher, card_of(teacher.config))
+    save_generator(tmp_path, teacher, card=card_of(teacher.config))
     path = tmp_path / "weights.safetensors"
     content = bytearray(path.read_bytes())
     content[int(position * len(content))] ^= 1
@@ -52,7 +52,7 @@ def test_one_flipped_byte_in_the_weights_is_refused(teacher: Generator, tmp_path
 
 @pytest.mark.parametrize("name", ["card.json", "weights.safetensors"])
 def test_a_missing_file_is_named(teacher: Generator, tmp_path: Path, name: str) -> None:
-    save_generator(tmp_path, teacher, card_of(teacher.config))
+    save_generator(tmp_path, teacher, card=card_of(teacher.config))
     (tmp_path / name).unlink()
     with pytest.raises(ArtifactError, match=name):
         load_generator(tmp_path)
@@ -60,7 +60,7 @@ def test_a_missing_file_is_named(teacher: Generator, tmp_path: Path, name: str) 
 
 @pytest.mark.parametrize("text", ["", "{}", "[1]", '{"kind": "generator", "unknown": 1}'])
 def test_a_card_that_does_not_describe_a_generator_is_refused(teacher: Generator, tmp_path: Path, text: str) -> None:
-    save_generator(tmp_path, teacher, card_of(teacher.config))
+    save_generator(tmp_path, teacher, card=card_of(teacher.config))
     (tmp_path / "card.json").write_text(text)
     with pytest.raises(ArtifactError, match=r"card\.json"):
         load_generator(tmp_path)

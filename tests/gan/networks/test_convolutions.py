@@ -52,6 +52,6 @@ def test_a_gradient_penalty_trains_the_weights_as_with_torchs_own_convolution(gr
         (slope,) = torch.autograd.grad(convolve().pow(3).sum(), images, create_graph=True)
         return torch.autograd.grad(slope.square().sum(), [weight, images])
 
-    ours = penalty(lambda: image_to_map(images, weight, None, groups))
+    ours = penalty(lambda: image_to_map(images, weight, bias=None, groups=groups))
     theirs = penalty(lambda: F.conv2d(images, weight, None, 2, 1, groups=groups))
     torch.testing.assert_close(ours, theirs)

@@ -31,7 +31,7 @@ def test_images_have_the_configured_shape_and_range(image_size: int, channels: i
     images = build_generator(config, seed=0)(torch.randn(3, 5))
     assert images.shape == (3, channels, image_size, image_size)
     assert images.abs().max() <= 1
-    scores = build_critic(CriticConfig(width=2), config, "spectral", seed=0)(images)
+    scores = build_critic(CriticConfig(width=2), config, norm="spectral", seed=0)(images)
     assert scores.shape == (3,)
 
 
@@ -56,7 +56,7 @@ def test_the_cost_of_separable_blocks_is_their_closed_form() -> None:
 
 def test_a_critic_without_spectral_norm_has_plain_weights() -> None:
     images = GeneratorConfig(image_size=16, image_channels=1, width=2)
-    plain, spectral = (build_critic(CriticConfig(width=4), images, norm, seed=0) for norm in ("none", "spectral"))
+    plain, spectral = (build_critic(CriticConfig(width=4), images, norm=norm, seed=0) for norm in ("none", "spectral"))
     for critic, held in ((plain, False), (spectral, True)):
         matrix = critic.layers[2].weight.flatten(1)  # type: ignore[union-attr, operator]
         for _ in range(30):

@@ -13,7 +13,10 @@ from gan.networks.fused_layers import apart, run_fused, side_by_side
 STUDENT = GeneratorConfig(image_size=16, image_channels=1, width=2, latent_size=8)
 BUILDERS = {  # of all networks that there are
     **{block: partial(build_generator, STUDENT.model_copy(update={"depth": 2, "block": block})) for block in BLOCKS},
-    **{f"critic {norm}": partial(build_critic, CriticConfig(width=4), STUDENT, norm) for norm in get_args(CriticNorm)},
+    **{
+        f"critic {norm}": partial(build_critic, CriticConfig(width=4), STUDENT, norm=norm)
+        for norm in get_args(CriticNorm)
+    },
 }
 
 

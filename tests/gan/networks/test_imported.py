@@ -146,7 +146,7 @@ def test_a_stored_one_is_whole_without_its_source_and_its_damage_is_found(tmp_pa
         metrics={},
         protocol_digest="p",
     )
-    save_imported(tmp_path / "stored", imported, card)
+    save_imported(tmp_path / "stored", imported, card=card)
     path.unlink()
     again, stored = load_any_generator(tmp_path / "stored")
     latents = torch.randn(2, 6)

@@ -19,6 +19,7 @@ from gan import (
     GanTrainingConfig,
     GeneratorConfig,
     ImageDataset,
+    Lesson,
     Progress,
     TeacherPool,
     distill,
@@ -36,14 +37,18 @@ Training = Callable[..., Iterator[Progress]]
 def training(request: Any, pool: TeacherPool, digits: ImageDataset) -> Training:
     if request.param == "scratch":
         scratch = GanTrainingConfig(kimg=1.0)
-        return lambda resume=None: train_gan(STUDENT, scratch, digits, 1, RUNGS, resume=resume)
+        return lambda resume=None: train_gan(
+            STUDENT, scratch, dataset=digits, seed=1, report_at_kimg=RUNGS, resume=resume
+        )
     compute = Compute(channels_last=request.param == "channels_last")
     config = DistillationConfig(
         kimg=1.0,
         gan_weight=0.0 if request.param == "mse" else 0.1,
         adversarial=AdversarialConfig(loss="wgan-gp" if request.param == "wgan-gp" else "hinge"),
     )
-    return lambda resume=None: distill(STUDENT, config, pool, digits, 1, RUNGS, compute, resume=resume)
+    return lambda resume=None: distill(
+        STUDENT, config, lesson=Lesson(pool, digits), seed=1, report_at_kimg=RUNGS, compute=compute, resume=resume
+    )
 
 
 def outcome(progress: Progress) -> tuple[torch.Tensor, dict[str, float]]:
@@ -55,7 +60,7 @@ def test_from_each_rung_it_goes_on_bit_for_bit(training: Training, tmp_path: Pat
     whole = []
     for number, progress in enumerate(training()):
         whole.append((progress.kimg, *outcome(progress)))
-        save_checkpoint(tmp_path / f"{number}", progress.checkpoint({"best_fid": 2.5}), "me")
+        save_checkpoint(tmp_path / f"{number}", progress.checkpoint({"best_fid": 2.5}), identity="me")
     for number in range(len(RUNGS)):
         stored = load_checkpoint(tmp_path / f"{number}", "me")
         assert stored is not None
@@ -79,7 +84,7 @@ def test_a_checkpoint_does_not_change_with_the_training_that_goes_on(training: T
 def stored(tmp_path: Path) -> Path:
     path = tmp_path / "checkpoint.safetensors"
     module = nn.Linear(3, 3)
-    save_checkpoint(path, Checkpoint(64, dict(module.state_dict())), "me")
+    save_checkpoint(path, Checkpoint(64, dict(module.state_dict())), identity="me")
     return path
 
 
@@ -116,9 +121,9 @@ def test_a_full_disk_leaves_the_checkpoint_before_it(tmp_path: Path) -> None:
         pytest.skip("this machine may not mount")
     try:
         path = tmp_path / "checkpoint"
-        save_checkpoint(path, Checkpoint(64, {"small": torch.ones(10)}), "me")
+        save_checkpoint(path, Checkpoint(64, {"small": torch.ones(10)}), identity="me")
         with pytest.raises(OSError, match=r"(?i)space"):
-            save_checkpoint(path, Checkpoint(128, {"large": torch.ones(100_000)}), "me")
+            save_checkpoint(path, Checkpoint(128, {"large": torch.ones(100_000)}), identity="me")
         kept = load_checkpoint(path, "me")
         assert kept is not None
         assert kept.images_seen == 64

@@ -1,4 +1,6 @@
 from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
 
 import pytest
 import torch
@@ -11,8 +13,10 @@ from gan import (
     GanError,
     GeneratorConfig,
     ImageDataset,
+    Lesson,
     OptimiserConfig,
     Progress,
+    Student,
     TeacherPool,
     distill,
     distill_fused,
@@ -29,9 +33,19 @@ def state(progress: Progress) -> torch.Tensor:
     return torch.cat([*values, torch.tensor([*progress.losses.values()], dtype=torch.float64)])
 
 
-def fused(configs: Sequence[DistillationConfig], seeds: Sequence[int], *data: object, **more: object) -> list[Progress]:
-    architecture = more.pop("architecture", STUDENT)
-    *_, progresses = distill_fused(architecture, configs, seeds, *data, **more)  # type: ignore[arg-type]
+def students(configs: Sequence[DistillationConfig], seeds: Sequence[int]) -> list[Student]:
+    return [Student(config, seed) for config, seed in zip(configs, seeds, strict=True)]
+
+
+def fused(
+    configs: Sequence[DistillationConfig],
+    seeds: Sequence[int],
+    *data: Any,
+    architecture: GeneratorConfig = STUDENT,
+    resume: Sequence[Checkpoint | None] = (None, None, None, None),
+) -> list[Progress]:
+    members = [replace(one, resume=own) for one, own in zip(students(configs, seeds), resume, strict=False)]
+    *_, progresses = distill_fused(architecture, members, lesson=Lesson(*data))
     return list(progresses)
 
 
@@ -48,7 +62,7 @@ def test_each_fused_student_is_the_one_that_is_distilled_alone(
     ]
     together = fused(configs, [1, 2, 3], pool, digits, architecture=architecture)
     for number, config in enumerate(configs):
-        *_, alone = distill(architecture, config, pool, digits, number + 1)
+        *_, alone = distill(architecture, config, lesson=Lesson(pool, digits), seed=number + 1)
         # Ten steps amplify the rounding of another order of sums; another seed or rate differs in the first digit.
         torch.testing.assert_close(state(together[number]), state(alone), rtol=5e-3, atol=5e-4)
 
@@ -58,7 +72,7 @@ def test_every_adversarial_loss_can_be_fused(pool: TeacherPool, digits: ImageDat
     adversarial = AdversarialConfig.model_validate({"loss": loss, "critic": {"width": 4}, "critic_steps": 2})
     config = RECIPE.model_copy(update={"gan_weight": 0.1, "adversarial": adversarial, "kimg": 0.128})
     together = fused([config, config], [1, 2], pool, digits)
-    *_, alone = distill(STUDENT, config, pool, digits, 2)
+    *_, alone = distill(STUDENT, config, lesson=Lesson(pool, digits), seed=2)
     torch.testing.assert_close(state(together[1]), state(alone), rtol=5e-3, atol=5e-4)
 
 
@@ -79,7 +93,9 @@ def test_one_that_diverges_says_so_and_leaves_the_others_alone(pool: TeacherPool
     config = RECIPE.model_copy(update={"gan_weight": 0.1})
     whole = fused([config, config], [1, 2], pool, digits)
     spoilt = []
-    for progresses in distill_fused(STUDENT, [config, config], [1, 2], pool, digits, [0.1]):
+    for progresses in distill_fused(
+        STUDENT, students([config, config], [1, 2]), lesson=Lesson(pool, digits), report_at_kimg=[0.1]
+    ):
         spoilt.append(progresses)
         if len(spoilt) == 1:
             weights = dict(progresses[1]._parts["generator"].module.named_parameters())  # type: ignore[union-attr]
@@ -91,7 +107,9 @@ def test_one_that_diverges_says_so_and_leaves_the_others_alone(pool: TeacherPool
 def test_fused_students_go_on_from_their_checkpoints(pool: TeacherPool, digits: ImageDataset) -> None:
     configs = [RECIPE.model_copy(update={"gan_weight": 0.1})] * 2
     checkpoints: list[Checkpoint] = []
-    for progresses in distill_fused(STUDENT, configs, [1, 2], pool, digits, [0.16]):
+    for progresses in distill_fused(
+        STUDENT, students(configs, [1, 2]), lesson=Lesson(pool, digits), report_at_kimg=[0.16]
+    ):
         checkpoints = checkpoints or [progress.checkpoint() for progress in progresses]
         whole = [state(progress) for progress in progresses]
     resumed = fused(configs, [1, 2], pool, digits, resume=checkpoints)

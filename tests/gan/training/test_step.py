@@ -12,6 +12,7 @@ from gan import (
     Generator,
     GeneratorConfig,
     ImageDataset,
+    Lesson,
     TeacherPool,
     build_generator,
     distill,
@@ -36,7 +37,7 @@ class WrittenOut:
         self.loss = ADVERSARIAL[config.adversarial.loss]
         norm = "none" if self.loss.gradient_penalty else "spectral"
         self.generator = build_generator(STUDENT, seed_at(SEED, "generator")).train()
-        self.critic: Critic = build_critic(config.adversarial.critic, STUDENT, norm, seed_at(SEED, "critic"))
+        self.critic: Critic = build_critic(config.adversarial.critic, STUDENT, norm=norm, seed=seed_at(SEED, "critic"))
         self.adam = build_adam(config.optimiser, self.generator)
         self.critic_adam = build_adam(config.adversarial.optimiser, self.critic)
         names = ("batches", "augmentation", "gradient penalty", "latents")
@@ -48,7 +49,7 @@ class WrittenOut:
 
     def shift(self, images: Tensor) -> Tensor:
         most = self.config.adversarial.max_shift
-        return translated(images, draw_offsets(len(images), most, self.random["augmentation"]), most)
+        return translated(images, draw_offsets(len(images), most, random=self.random["augmentation"]), max_shift=most)
 
     def critic_step(self, fake: Tensor) -> Tensor:
         real = to_unit_range(self.images[torch.randint(len(self.images), (BATCH,), generator=self.random["batches"])])
@@ -129,7 +130,7 @@ def test_a_student_is_the_written_out_one(
         kimg=STEPS * BATCH / 1000, batch_size=BATCH, gan_weight=gan_weight, adversarial=opponent(loss)
     )
     expected, losses = expected_student(config, pool, digits)
-    *_, progress = distill(STUDENT, config, pool, digits, SEED)
+    *_, progress = distill(STUDENT, config, lesson=Lesson(pool, digits), seed=SEED)
     assert list(progress.losses.values()) == losses
     torch.testing.assert_close(weights(progress.checkpoint().state), dict(expected.state_dict()), rtol=0, atol=0)
 
@@ -138,6 +139,6 @@ def test_a_student_is_the_written_out_one(
 def test_a_generator_from_scratch_is_the_written_out_one(digits: ImageDataset, loss: str) -> None:
     config = GanTrainingConfig(kimg=STEPS * BATCH / 1000, batch_size=BATCH, adversarial=opponent(loss))
     expected, losses = expected_from_scratch(config, digits)
-    *_, progress = train_gan(STUDENT, config, digits, SEED)
+    *_, progress = train_gan(STUDENT, config, dataset=digits, seed=SEED)
     assert list(progress.losses.values()) == losses
     torch.testing.assert_close(weights(progress.checkpoint().state), dict(expected.state_dict()), rtol=0, atol=0)

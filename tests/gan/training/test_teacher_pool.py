@@ -31,7 +31,7 @@ def test_an_epoch_shows_every_image_once(pool: TeacherPool) -> None:
 
 def test_the_pool_is_mapped_not_read(pool: TeacherPool, teacher: Generator, tmp_path: Path) -> None:
     path = tmp_path / "pool.arrow"
-    list(build_pool(teacher, "t", path, pool_latents(20_000, teacher.config.latent_size, 0)))
+    list(build_pool(teacher, "t", path=path, latents_NL=pool_latents(20_000, teacher.config.latent_size, seed=0)))
     before = pa.total_allocated_bytes()
     opened = open_pool(path)
     assert pa.total_allocated_bytes() == before, "opening a pool copies nothing"
@@ -41,13 +41,17 @@ def test_the_pool_is_mapped_not_read(pool: TeacherPool, teacher: Generator, tmp_
 def test_the_same_seed_gives_the_same_pool(teacher: Generator, tmp_path: Path) -> None:
     paths = [tmp_path / name for name in ("a", "b", "c")]
     for path, seed in zip(paths, (1, 1, 2), strict=True):
-        assert list(build_pool(teacher, "t", path, pool_latents(300, teacher.config.latent_size, seed))) == [256, 300]
+        assert list(
+            build_pool(teacher, "t", path=path, latents_NL=pool_latents(300, teacher.config.latent_size, seed=seed))
+        ) == [256, 300]
     first, again, other = (open_pool(path).digest for path in paths)
     assert first == again != other
 
 
 def test_a_pool_that_is_not_finished_does_not_exist(teacher: Generator, tmp_path: Path) -> None:
-    steps = build_pool(teacher, "t", tmp_path / "pool.arrow", pool_latents(600, teacher.config.latent_size, 0))
+    steps = build_pool(
+        teacher, "t", path=tmp_path / "pool.arrow", latents_NL=pool_latents(600, teacher.config.latent_size, seed=0)
+    )
     next(steps)
     steps.close()
     assert list(tmp_path.iterdir()) == []
@@ -55,7 +59,7 @@ def test_a_pool_that_is_not_finished_does_not_exist(teacher: Generator, tmp_path
 
 def test_damage_is_found(teacher: Generator, tmp_path: Path) -> None:
     path = tmp_path / "pool.arrow"
-    list(build_pool(teacher, "t", path, pool_latents(300, teacher.config.latent_size, 0)))
+    list(build_pool(teacher, "t", path=path, latents_NL=pool_latents(300, teacher.config.latent_size, seed=0)))
     open_pool(path).verify()
     content = bytearray(path.read_bytes())
     content[len(content) // 2] ^= 1

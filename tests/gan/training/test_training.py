@@ -12,6 +12,7 @@ from gan import (
     GanTrainingConfig,
     GeneratorConfig,
     ImageDataset,
+    Lesson,
     OptimiserConfig,
     Progress,
     TeacherPool,
@@ -38,7 +39,7 @@ def test_a_student_depends_on_its_arguments_alone(pool: TeacherPool, digits: Ima
 
     def student(seed: int, rungs: tuple[float, ...] = ()) -> torch.Tensor:
         torch.rand(3)  # what others draw must not matter
-        return weights(last(distill(STUDENT, config, pool, digits, seed, rungs)))
+        return weights(last(distill(STUDENT, config, lesson=Lesson(pool, digits), seed=seed, report_at_kimg=rungs)))
 
     first = student(seed=1)
     assert torch.equal(first, student(seed=1)), "the same arguments, another student"
@@ -48,20 +49,26 @@ def test_a_student_depends_on_its_arguments_alone(pool: TeacherPool, digits: Ima
 
 def test_training_from_scratch_depends_on_its_arguments_alone(digits: ImageDataset) -> None:
     config = GanTrainingConfig(kimg=1.0)
-    first, again, other = (weights(last(train_gan(STUDENT, config, digits, seed))) for seed in (1, 1, 2))
+    first, again, other = (weights(last(train_gan(STUDENT, config, dataset=digits, seed=seed))) for seed in (1, 1, 2))
     assert torch.equal(first, again)
     assert not torch.equal(first, other)
 
 
 def test_progress_comes_at_the_points_asked_for_and_at_the_end(pool: TeacherPool, digits: ImageDataset) -> None:
     config = DistillationConfig(kimg=1.0, batch_size=64)
-    points = [p.kimg for p in distill(STUDENT, config, pool, digits, 0, [0.3, 0.31, 0.6, 5.0])]
+    points = [
+        p.kimg
+        for p in distill(STUDENT, config, lesson=Lesson(pool, digits), seed=0, report_at_kimg=[0.3, 0.31, 0.6, 5.0])
+    ]
     assert points == [0.32, 0.64, 1.024]  # after the batch that reaches each; 1.024 is the first full one
 
 
 def test_a_student_gets_closer_to_its_teacher(pool: TeacherPool, digits: ImageDataset) -> None:
     config = DistillationConfig(kimg=8.0)
-    first, *_, end = (p.losses["mse"] for p in distill(STUDENT, config, pool, digits, 0, [0.1, 4.0]))
+    first, *_, end = (
+        p.losses["mse"]
+        for p in distill(STUDENT, config, lesson=Lesson(pool, digits), seed=0, report_at_kimg=[0.1, 4.0])
+    )
     assert end < first / 2
 
 
@@ -69,7 +76,7 @@ def test_divergence_ends_the_training_with_a_progress_that_says_so(pool: Teacher
     config = DistillationConfig(
         kimg=50.0, gan_weight=0.5, optimiser=OptimiserConfig(learning_rate=1.0, beta1=0.0, beta2=0.0)
     )
-    student = distill(STUDENT, config, pool, digits, 0, [1.0, 2.0])
+    student = distill(STUDENT, config, lesson=Lesson(pool, digits), seed=0, report_at_kimg=[1.0, 2.0])
     progress = next(student)
     with torch.no_grad():
         for parameter in progress.generator.parameters():
@@ -87,12 +94,12 @@ def test_a_student_that_does_not_fit_its_teacher_is_refused(
     pool: TeacherPool, digits: ImageDataset, change: dict[str, int]
 ) -> None:
     with pytest.raises(GanError, match=r"Give the model|Set latent_size"):
-        distill(STUDENT.model_copy(update=change), DistillationConfig(kimg=1.0), pool, digits, 0)
+        distill(STUDENT.model_copy(update=change), DistillationConfig(kimg=1.0), lesson=Lesson(pool, digits), seed=0)
 
 
 def test_a_pool_smaller_than_a_batch_is_refused(pool: TeacherPool, digits: ImageDataset) -> None:
     with pytest.raises(GanError, match=r"one batch of 512 images, got 320\. Raise teacher\.pool_size"):
-        distill(STUDENT, DistillationConfig(kimg=1.0, batch_size=512), pool, digits, 0)
+        distill(STUDENT, DistillationConfig(kimg=1.0, batch_size=512), lesson=Lesson(pool, digits), seed=0)
 
 
 @pytest.mark.parametrize("loss", ["hinge", "nonsaturating", "wgan-gp"])
@@ -110,7 +117,10 @@ def test_every_critic_takes_its_steps_beside_a_student_and_a_baseline(
     adversarial = AdversarialConfig(loss=loss, critic=CriticConfig(width=2))  # type: ignore[arg-type]
     student = DistillationConfig(kimg=0.128, gan_weight=0.1, adversarial=adversarial)
     scratch = GanTrainingConfig(kimg=0.128, adversarial=adversarial)
-    for training in (distill(STUDENT, student, pool, digits, 0), train_gan(STUDENT, scratch, digits, 0)):
+    for training in (
+        distill(STUDENT, student, lesson=Lesson(pool, digits), seed=0),
+        train_gan(STUDENT, scratch, dataset=digits, seed=0),
+    ):
         learned.clear()
         assert not last(training).diverged
         assert learned == [64] * (10 if loss == "wgan-gp" else 2)
@@ -119,7 +129,9 @@ def test_every_critic_takes_its_steps_beside_a_student_and_a_baseline(
 def test_the_number_of_critic_steps_is_a_choice(digits: ImageDataset) -> None:
     def scratch(steps: int | None) -> torch.Tensor:
         adversarial = AdversarialConfig(loss="wgan-gp", critic=CriticConfig(width=2), critic_steps=steps)
-        return weights(last(train_gan(STUDENT, GanTrainingConfig(kimg=0.128, adversarial=adversarial), digits, 0)))
+        return weights(
+            last(train_gan(STUDENT, GanTrainingConfig(kimg=0.128, adversarial=adversarial), dataset=digits, seed=0))
+        )
 
     assert torch.equal(scratch(None), scratch(5))
     assert not torch.equal(scratch(None), scratch(1))
@@ -135,11 +147,11 @@ def test_feature_matching_moves_a_student_towards_the_teachers_features(
 
     def distance(feature_weight: float) -> float:
         config = DistillationConfig(kimg=4.0, feature_weight=feature_weight)
-        student = last(distill(STUDENT, config, pool, digits, 0, features=features)).generator
+        student = last(distill(STUDENT, config, lesson=Lesson(pool, digits, features=features), seed=0)).generator
         latents, images = next(pool.batches(256, torch.Generator().manual_seed(1), device=torch.device("cpu")))
         with torch.no_grad():
             return (features(student(latents)) - features(images)).square().mean().item()
 
     assert distance(1.0) < 0.8 * distance(0.0)
     with pytest.raises(GanError, match="Give features"):
-        distill(STUDENT, DistillationConfig(kimg=1.0, feature_weight=1.0), pool, digits, 0)
+        distill(STUDENT, DistillationConfig(kimg=1.0, feature_weight=1.0), lesson=Lesson(pool, digits), seed=0)

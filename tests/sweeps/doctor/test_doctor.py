@@ -197,7 +197,7 @@ def _register_teacher(spec: sweeps.SweepSpec, workspace: Workspace) -> None:
         tracking.model_run(identity.model, {IDENTITY: identity.digest}) as run_id,
         tempfile.TemporaryDirectory() as name,
     ):
-        save_generator(Path(name), Generator(architecture), card)
+        save_generator(Path(name), Generator(architecture), card=card)
         tracking.registry.register(identity.model, run_id, folder=Path(name), tags={IDENTITY: identity.digest})
 
 

@@ -156,7 +156,7 @@ def spoil(folder: TrialFolder) -> None:
     checkpoint = stands_at(folder)
     weights = next(value for name, value in sorted(checkpoint.state.items()) if name.endswith(".weight"))
     weights.view(-1)[0] = float("nan")
-    save_checkpoint(folder.checkpoint_path, checkpoint, folder.key)
+    save_checkpoint(folder.checkpoint_path, checkpoint, identity=folder.key)
 
 
 def test_fused_trials_whose_worker_is_killed_go_on_from_the_last_rung(

@@ -121,7 +121,7 @@ def extractor(tmp_path: Path) -> Path:
     card = ClassifierCard(
         config=config, image_channels=1, num_classes=10, dataset="digits", dataset_digest="d", held_out_accuracy=0.1
     )
-    save_classifier(folder, Classifier(config, 1, 10), card)
+    save_classifier(folder, Classifier(config, 1, num_classes=10), card=card)
     return folder
 
 
