@@ -191,7 +191,7 @@ class TrialFolder:
 
     def save_checkpoint(self, checkpoint: Checkpoint) -> None:
         """Keep where the training stands. Until that is done the checkpoint before it stays."""
-        save_checkpoint(self._checkpoint, checkpoint, self.key)
+        save_checkpoint(self._checkpoint, checkpoint, identity=self.key)
         self._push(self._checkpoint)
 
     def delete_checkpoint(self) -> None:

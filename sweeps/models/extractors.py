@@ -80,7 +80,7 @@ def find_or_make_extractor(spec: SweepSpec, dataset: ImageDataset, *, workshop: 
     data_root, references = workshop.data_root, workshop.workspace.references
     device = spec.resources.compute.torch_device
     if isinstance(spec.extractor, InceptionSpec):
-        found = _inception(find_inception_weights(data_root.inception_weights, data_root.download), device)
+        found = _inception(find_inception_weights(data_root.inception_weights, download=data_root.download), device)
     else:
         folder, version = _find_or_train_classifier(spec.extractor, dataset, workshop=workshop)
         found = _classifier(folder, device, version=version)
@@ -100,7 +100,7 @@ def find_or_make_extractor(spec: SweepSpec, dataset: ImageDataset, *, workshop: 
         with workshop.display.step("real images", 1) as update:
             RealReference.of(found.network, dataset).save(path)
             update(1, "")
-    evaluator = Evaluator(protocol, found.network, RealReference.load(path))
+    evaluator = Evaluator(protocol, found.network, real=RealReference.load(path))
     return Extractor(
         version=found.version,
         about=found.about,
@@ -188,6 +188,6 @@ def _train_classifier(
         )
         tracking.log(run_id, {"held_out_accuracy": card.held_out_accuracy}, params=config.model_dump())
         with tempfile.TemporaryDirectory() as folder:
-            card = save_classifier(Path(folder), progress.classifier, card)
+            card = save_classifier(Path(folder), progress.classifier, card=card)
             tags = {IDENTITY: identity.digest, "weights_digest": card.weights_digest}
             return tracking.registry.register(identity.model, run_id, folder=Path(folder), tags=tags)

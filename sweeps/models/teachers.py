@@ -123,7 +123,7 @@ def _find_or_import(
             tracking.log(run_id, card.metrics, params={**stated(imported), "parameters": card.parameters})
             with tempfile.TemporaryDirectory() as name:
                 folder = Path(name)
-                stored = save_imported(folder, imported, card)
+                stored = save_imported(folder, imported, card=card)
                 save_grid(_samples(generator, extractor), folder / "samples.png")
                 version = _register(tracking, identity, run_id=run_id, folder=folder, card=stored)
     kept, kept_card = load_any_generator(tracking.registry.fetch(version))
@@ -146,7 +146,7 @@ def find_or_build_pool(spec: SweepSpec, teacher: Teacher, *, workshop: Workshop)
 
     The pool is checked.
     """
-    latents_NL = pool_latents(spec.teacher.pool_size, spec.teacher.latent_size, seed_at(spec.seed, "pool"))
+    latents_NL = pool_latents(spec.teacher.pool_size, spec.teacher.latent_size, seed=seed_at(spec.seed, "pool"))
     return _find_or_build(teacher, latents_NL, name="teacher's pool", workshop=workshop)
 
 
@@ -164,7 +164,7 @@ def _find_or_build(teacher: Teacher, latents_NL: Tensor, *, name: str, workshop:
     path = workshop.workspace.pools / f"{identity[:32]}.arrow"
     if not path.exists():
         with workshop.display.step(name, len(latents_NL)) as update:
-            for done in build_pool(teacher.generator, teacher.card.weights_digest, path, latents_NL):
+            for done in build_pool(teacher.generator, teacher.card.weights_digest, path=path, latents_NL=latents_NL):
                 update(done, "")
     pool = open_pool(path)
     pool.verify()
@@ -211,9 +211,9 @@ def _train_teacher(
         with tempfile.TemporaryDirectory() as name:
             folder = Path(name) / "model"
             save_mlflow_model(best.generator, folder)
-            stored = save_generator(folder, best.generator, card(best))
+            stored = save_generator(folder, best.generator, card=card(best))
             if last.kimg > best.kimg:
-                save_generator(folder / LAST, last.generator, card(last))
+                save_generator(folder / LAST, last.generator, card=card(last))
             save_grid(_samples(best.generator, extractor), folder / "samples.png")
             return _register(tracking, identity, run_id=run_id, folder=folder, card=stored)
 
@@ -231,7 +231,14 @@ def _best_and_last(
     training = spec.trained_teacher.training
     points = [training.kimg * i / BAR_UPDATES for i in range(1, BAR_UPDATES)]
     compute = spec.resources.compute
-    steps = train_gan(spec.teacher_architecture, training, dataset, seed_at(spec.seed, "teacher"), points, compute)
+    steps = train_gan(
+        spec.teacher_architecture,
+        training,
+        dataset=dataset,
+        seed=seed_at(spec.seed, "teacher"),
+        report_at_kimg=points,
+        compute=compute,
+    )
     note, best = "", None
     for number, progress in enumerate(steps, start=1):
         if progress.diverged:

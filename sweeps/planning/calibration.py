@@ -22,6 +22,7 @@ from gan import (
     Evaluator,
     GeneratorConfig,
     ImageDataset,
+    Lesson,
     Progress,
     Protocol,
     RealReference,
@@ -124,10 +125,14 @@ def _measure(
     with tempfile.TemporaryDirectory() as name:
         path = Path(name) / "pool.arrow"
         images = max(POOL_IMAGES, spec.student.batch_size)
-        list(build_pool(teacher, "untrained", path, pool_latents(images, spec.teacher.latent_size, 0)))
+        list(
+            build_pool(
+                teacher, "untrained", path=path, latents_NL=pool_latents(images, spec.teacher.latent_size, seed=0)
+            )
+        )
         pool = open_pool(path)
         path = Path(name) / "agreement.arrow"
-        list(build_pool(teacher, "untrained", path, agreement_latents(spec.teacher.latent_size, 0)))
+        list(build_pool(teacher, "untrained", path=path, latents_NL=agreement_latents(spec.teacher.latent_size, 0)))
         held_out = open_pool(path)
         for student in students:
             for kind, weight in (("distilled", 0.0), ("joint", gan_weight)):
@@ -136,17 +141,29 @@ def _measure(
                 recipe = spec.student.model_copy(update={"gan_weight": weight, "feature_weight": 0.0})
                 points = _points(recipe.batch_size)
                 steps = distill(
-                    student, recipe.model_copy(update={"kimg": points[-1]}), pool, dataset, 0, points, compute
+                    student,
+                    recipe.model_copy(update={"kimg": points[-1]}),
+                    lesson=Lesson(pool, dataset),
+                    seed=0,
+                    report_at_kimg=points,
+                    compute=compute,
                 )
                 paces.append(_pace(kind, student, steps=steps, evaluator=evaluator, held_out=held_out))
             scratch = spec.baseline.training
             points = _points(scratch.batch_size)
-            training = train_gan(student, scratch.model_copy(update={"kimg": points[-1]}), dataset, 0, points, compute)
+            training = train_gan(
+                student,
+                scratch.model_copy(update={"kimg": points[-1]}),
+                dataset=dataset,
+                seed=0,
+                report_at_kimg=points,
+                compute=compute,
+            )
             paces.append(_pace("scratch", student, steps=training, evaluator=evaluator))
         checkpoint = Path(name) / "checkpoint"
         recipe = spec.student.model_copy(update={"gan_weight": gan_weight, "kimg": 1e-3, "feature_weight": 0.0})
-        *_, last = distill(students[-1], recipe, pool, dataset, 0, (), compute)
-        save_checkpoint(checkpoint, last.checkpoint(), "calibration")
+        *_, last = distill(students[-1], recipe, lesson=Lesson(pool, dataset), seed=0, compute=compute)
+        save_checkpoint(checkpoint, last.checkpoint(), identity="calibration")
         size = checkpoint.stat().st_size
     peak_kib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     if not hasattr(spec.teacher, "path"):
@@ -158,14 +175,19 @@ def _teacher_pace(spec: SweepSpec, dataset: ImageDataset, *, evaluator: Evaluato
     training, architecture = spec.trained_teacher.training, spec.teacher_architecture
     points = _points(training.batch_size)
     steps = train_gan(
-        architecture, training.model_copy(update={"kimg": points[-1]}), dataset, 0, points, spec.resources.compute
+        architecture,
+        training.model_copy(update={"kimg": points[-1]}),
+        dataset=dataset,
+        seed=0,
+        report_at_kimg=points,
+        compute=spec.resources.compute,
     )
     return _pace("teacher", architecture, steps=steps, evaluator=evaluator)
 
 
 def _evaluator(spec: SweepSpec, dataset: ImageDataset) -> Evaluator:
     config = spec.extractor if isinstance(spec.extractor, ClassifierConfig) else ClassifierConfig()
-    network = Classifier(config, dataset.image_channels, dataset.num_classes).eval()
+    network = Classifier(config, dataset.image_channels, num_classes=dataset.num_classes).eval()
     protocol = Protocol(
         dataset_digest=dataset.digest,
         extractor="untrained",
@@ -173,7 +195,7 @@ def _evaluator(spec: SweepSpec, dataset: ImageDataset) -> Evaluator:
         num_samples=spec.evaluation.num_samples,
         inception_splits=spec.evaluation.inception_splits,
     )
-    return Evaluator(protocol, network, RealReference.of(network, dataset))
+    return Evaluator(protocol, network, real=RealReference.of(network, dataset))
 
 
 def _points(batch_size: int) -> tuple[float, float]:

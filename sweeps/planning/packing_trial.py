@@ -21,6 +21,7 @@ from gan import (
     GeneratorConfig,
     ImageDataset,
     Inception,
+    Lesson,
     TeacherPool,
     distill,
     evaluation_latents,
@@ -89,9 +90,16 @@ def _training(trial: PackedTrial) -> Iterator[int]:
     recipe = trial.recipe.model_copy(update={"kimg": points[-1]})
     is_warm = False
     while True:
-        for progress in distill(trial.architecture, recipe, pool, dataset, 0, points, trial.compute, features):
+        for progress in distill(
+            trial.architecture,
+            recipe,
+            lesson=Lesson(pool, dataset, features=features),
+            seed=0,
+            report_at_kimg=points,
+            compute=trial.compute,
+        ):
             if not is_warm:
-                latents = evaluation_latents(IMAGES, trial.architecture.latent_size, 0)
+                latents = evaluation_latents(IMAGES, trial.architecture.latent_size, seed=0)
                 extract(network, generate(progress.generator, latents))
                 is_warm = True
             yield STEPS * batch
@@ -112,4 +120,4 @@ def _random_images(trial: PackedTrial) -> tuple[ImageDataset, TeacherPool]:
     real, labels = torch.from_numpy(images), torch.zeros(count, dtype=torch.int64)
     latents = random.standard_normal((count, student.latent_size), dtype=np.float32)
     dataset = ImageDataset("random", real, labels, real, labels, 1, "random")
-    return dataset, TeacherPool(latents, images, "random", "random")
+    return dataset, TeacherPool(latents, images, teacher_digest="random", digest="random")

@@ -21,7 +21,9 @@ MOST_STUDENTS = 24  # shown of a long frontier
 
 def sample_strips(tracking: Tracking, spec: SweepSpec, *, findings: Findings) -> tuple[Strip, ...]:
     """Returns strips of the teacher and the frontier's students, largest first, at the evaluation's first latents."""
-    latents_NL = evaluation_latents(spec.evaluation.num_samples, spec.teacher.latent_size, spec.evaluation.latent_seed)
+    latents_NL = evaluation_latents(
+        spec.evaluation.num_samples, spec.teacher.latent_size, seed=spec.evaluation.latent_seed
+    )
     students = _along(list(reversed(findings.frontier.to_pylist())), MOST_STUDENTS)
     return _strips(tracking, findings, students=students, latents_NL=latents_NL[:COLUMNS])
 

@@ -20,8 +20,10 @@ from gan import (
     Classifier,
     Evaluator,
     GeneratorCard,
+    Lesson,
     Metrics,
     Progress,
+    Student,
     agreement,
     distill,
     distill_fused,
@@ -53,7 +55,7 @@ def _shared(context: TrialContext) -> _Shared:
     materials = context.materials.load(context.protocol, context.compute)
     network = materials.extractor
     features = network.features if isinstance(network, Classifier) else None
-    return _Shared(materials, Evaluator(context.protocol, network, materials.reference), features)
+    return _Shared(materials, Evaluator(context.protocol, network, real=materials.reference), features)
 
 
 def run_trial(jobs: Sequence[Job], context: TrialContext) -> None:
@@ -117,18 +119,16 @@ def _trainings(missing: Sequence["_Trial"]) -> Iterator[tuple[Progress, ...]]:
         return ((progress,) for progress in first.training())
     # All places are always taken, so that what is computed in one does not depend on how many trials are missing.
     places = [*missing, *[first] * (first.request.fused - len(missing))]
-    recipes = [place.request.distillation for place in places]
-    materials, compute = first.shared.materials, first.request.compute
     return distill_fused(
         first.request.architecture,
-        [recipe for recipe in recipes if recipe],
-        [place.request.seed for place in places],
-        materials.pool,
-        materials.dataset,
-        first.rungs_kimg,
-        compute,
-        first.shared.features,
-        [place.log.folder.checkpoint() for place in places],
+        [
+            Student(recipe, place.request.seed, place.log.folder.checkpoint())
+            for place in places
+            if (recipe := place.request.distillation)
+        ],
+        lesson=first.lesson,
+        report_at_kimg=first.rungs_kimg,
+        compute=first.request.compute,
     )
 
 
@@ -152,6 +152,12 @@ class _Trial:
         return self._context.rungs_kimg
 
     @property
+    def lesson(self) -> Lesson:
+        """Returns what students learn from; a training from scratch needs its data set alone."""
+        materials = self.shared.materials
+        return Lesson(materials.pool, materials.dataset, self.shared.features)
+
+    @property
     def has_ended(self) -> bool:
         return bool(self.outcome["state"] != str(TrialState.RUNNING))
 
@@ -168,16 +174,27 @@ class _Trial:
 
     def training(self) -> Iterator[Progress]:
         """Returns the training of this trial alone."""
-        request, materials, rungs = self.request, self.shared.materials, self.rungs_kimg
-        architecture, seed, compute = request.architecture, request.seed, request.compute
-        resume = self.log.folder.checkpoint()
-        if recipe := request.distillation:
-            features = self.shared.features
+        request, resume = self.request, self.log.folder.checkpoint()
+        if request.distillation:
             return distill(
-                architecture, recipe, materials.pool, materials.dataset, seed, rungs, compute, features, resume
+                request.architecture,
+                request.distillation,
+                lesson=self.lesson,
+                seed=request.seed,
+                report_at_kimg=self.rungs_kimg,
+                compute=request.compute,
+                resume=resume,
             )
         assert request.training is not None
-        return train_gan(architecture, request.training, materials.dataset, seed, rungs, compute, resume)
+        return train_gan(
+            request.architecture,
+            request.training,
+            dataset=self.lesson.dataset,
+            seed=request.seed,
+            report_at_kimg=self.rungs_kimg,
+            compute=request.compute,
+            resume=resume,
+        )
 
     def reach(self, progress: Progress) -> None:
         """Measure and report; at the full budget keep the student and end."""
@@ -233,7 +250,7 @@ class _Trial:
             protocol_digest=request.protocol_digest,
         )
         latents_BL = self.shared.evaluator.latents(request.architecture.latent_size)[:64]
-        save_generator(folder.model, progress.generator, card)
+        save_generator(folder.model, progress.generator, card=card)
         save_grid(generate(progress.generator, latents_BL), folder.model / "samples.png")
         self.log.keep()
 
