@@ -13,10 +13,13 @@ ModuleT = TypeVar("ModuleT", bound=nn.Module)
 
 
 class Compute(Config):
-    """A device, the precision of forward passes, and the layout of images in memory.
+    """A Compute names a device, the precision of forward passes, and the layout of images in memory.
 
     Weights, losses and optimisers stay in float32 in any case. bfloat16 needs no scaling of losses, and with
     channels_last it is what an accelerator's matrix units are fastest at.
+
+    >>> Compute(precision="bfloat16").torch_device
+    device(type='cpu')
     """
 
     device: Literal["cpu", "cuda"] = "cpu"
@@ -25,7 +28,7 @@ class Compute(Config):
 
     @property
     def torch_device(self) -> torch.device:
-        """The device. Raises GanError where this machine has none."""
+        """Returns the device. Raises GanError where this machine has none."""
         if self.device == "cuda" and not torch.cuda.is_available():
             raise GanError(
                 "The device cuda is a GPU that PyTorch sees",
@@ -35,12 +38,12 @@ class Compute(Config):
         return torch.device(self.device)
 
     def place(self, module: ModuleT) -> ModuleT:
-        """`module` on the device, in the layout."""
+        """Returns `module` on the device, in the layout."""
         layout = torch.channels_last if self.channels_last else torch.contiguous_format
         return module.to(self.torch_device).to(memory_format=layout)
 
     def forward_passes(self) -> AbstractContextManager[object]:
-        """The context in which networks are run forward."""
+        """Returns the context in which networks are run forward."""
         if self.precision == "float32":
             return nullcontext()
         return torch.autocast(self.device, dtype=torch.bfloat16)

@@ -4,6 +4,6 @@ from pydantic import BaseModel, ConfigDict
 
 
 class Config(BaseModel):
-    """A frozen, validated value. Two equal configurations have equal digests."""
+    """A Config is a frozen, validated value. Two equal configurations have equal digests."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, strict=True)

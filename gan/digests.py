@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 
 def value_digest(value: object) -> str:
-    """Digest of a JSON-able value, independent of the order of its keys.
+    """Returns the digest of a JSON-able value, independent of the order of its keys.
 
     Raises ValueError for NaN and infinities, which JSON cannot hold.
     """
@@ -18,7 +18,7 @@ def value_digest(value: object) -> str:
 
 
 def array_digest(*arrays: npt.NDArray[np.generic]) -> str:
-    """Digest of the dtype, shape and content of `arrays`, in their order."""
+    """Returns the digest of the dtype, shape and content of `arrays`, in their order."""
     sha = hashlib.sha256()
     for array in arrays:
         sha.update(f"{array.dtype.str}{array.shape}".encode())
@@ -27,6 +27,6 @@ def array_digest(*arrays: npt.NDArray[np.generic]) -> str:
 
 
 def file_digest(path: Path) -> str:
-    """Digest of the bytes of the file at `path`."""
+    """Returns the digest of the bytes of the file at `path`."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

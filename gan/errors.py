@@ -7,7 +7,11 @@ ValueError
 
 
 class GanError(ValueError):
-    """A mistake in what was asked for: the rule it breaks, the value given, and what to do."""
+    """A GanError says what was wrong with what was asked for: the rule, the value that breaks it, and what to do.
+
+    >>> str(GanError("A width is at least 1", 0, "Raise it."))
+    'A width is at least 1, got 0. Raise it.'
+    """
 
     def __init__(self, rule: str, value: object, remedy: str) -> None:
         self.rule, self.value, self.remedy = rule, str(value), remedy
@@ -18,4 +22,11 @@ class GanError(ValueError):
 
 
 class ArtifactError(GanError):
-    """A stored artifact is missing, damaged, or not what its card says."""
+    """A stored artifact is missing, damaged, or not what its card says.
+
+    >>> try:
+    ...     load_generator(folder / "nothing")
+    ... except ArtifactError as error:
+    ...     print(error.rule)
+    A stored model has a card.json that describes it
+    """

@@ -11,17 +11,17 @@ from gan.errors import GanError
 
 
 def to_unit_range(images_u8: Tensor) -> Tensor:
-    """uint8 in [0, 255] to float32 in [-1, 1]."""
+    """Returns uint8 images in [0, 255] as float32 in [-1, 1]."""
     return images_u8.to(torch.float32).div_(127.5).sub_(1)
 
 
 def to_uint8(images: Tensor) -> Tensor:
-    """float in [-1, 1] to uint8 in [0, 255], rounded to nearest: the inverse of `to_unit_range`."""
+    """Returns float images in [-1, 1] as uint8 in [0, 255], rounded to nearest: the inverse of `to_unit_range`."""
     return images.add(1).mul_(127.5).round_().clamp_(0, 255).to(torch.uint8)
 
 
 def draw_batch(images_NCHW: Tensor, batch_size: int, *, random: torch.Generator, device: torch.device) -> Tensor:
-    """`batch_size` images drawn with replacement, as float32 BCHW in [-1, 1]."""
+    """Returns `batch_size` images drawn with replacement, as float32 BCHW in [-1, 1]."""
     index_B = torch.randint(len(images_NCHW), (batch_size,), generator=random)
     return to_unit_range(images_NCHW[index_B].to(device))
 

@@ -14,18 +14,18 @@ T = TypeVar("T")
 
 
 def seed_at(seed: int, *path: str | int) -> int:
-    """The seed (0 <= s < 2**63) of the node at `path` in the tree that grows from `seed`."""
+    """Returns the seed (0 <= s < 2**63) of the node at `path` in the tree that grows from `seed`."""
     text = "/".join([str(seed), *map(str, path)])
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big") >> 1
 
 
 def generator_at(seed: int, *path: str | int, device: torch.device | str = "cpu") -> torch.Generator:
-    """A torch random generator for the node at `path`."""
+    """Returns a torch random generator for the node at `path`."""
     return torch.Generator(device=device).manual_seed(seed_at(seed, *path))
 
 
 def build_seeded(seed: int, factory: Callable[[], T]) -> T:
-    """Run `factory` with torch's global generator set to `seed`, and put the generator back.
+    """Runs `factory` with torch's global generator set to `seed`, and puts the generator back.
 
     Modules draw their first weights from the global generator; this is the one place that touches it.
     """

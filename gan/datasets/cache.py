@@ -32,7 +32,7 @@ class FaultyImageError(Exception):
 
 @dataclass(frozen=True)
 class Source:
-    """Images that can be decoded one by one, in the order of the rows to be written.
+    """A Source gives images one by one, in the order of the rows to be written.
 
     labels_N: int64, one for each row. image_shape: channels, height, width. decode: the image uint8 CHW of a row,
     or FaultyImageError.
@@ -46,7 +46,7 @@ class Source:
 
 
 def cached(name: str, identity: dict[str, object], *, data_root: DataRoot, build: Callable[[], Source]) -> ImageDataset:
-    """The data set `name`, decoded from `build()` unless a file for the same `identity` is there already.
+    """Returns the data set `name`, decoded from `build()` unless a file for the same `identity` is there already.
 
     identity: a JSON-able description of the source's content and of everything done to it.
     Processes that ask at once wait for the first. Raises GanError naming up to ten faulty images, or an unusable

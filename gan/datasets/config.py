@@ -32,7 +32,7 @@ _TRAITS = {
 
 
 class DatasetConfig(Config):
-    """A data set by name, and how its images are made.
+    """A DatasetConfig names a data set, and says how its images are made.
 
     image_size: side of the square images in pixels; None is the data set's own (digits 16; mnist, cifar10 and
         shapes 32; celeba and faces 64). A folder must give it.
@@ -41,6 +41,9 @@ class DatasetConfig(Config):
     num_images: how many to draw, 10,000 unless given; only for shapes and faces.
 
     Raises ValueError for an unknown name, a key that does not apply, and one that is missing.
+
+    >>> DatasetConfig(name="shapes", num_images=100).image_shape
+    (3, 32)
     """
 
     name: str
@@ -72,7 +75,7 @@ class DatasetConfig(Config):
 
     @property
     def image_shape(self) -> tuple[int, int]:
-        """(image_channels, image_size) of the images, known before any is loaded."""
+        """Returns (image_channels, image_size) of the images, known before any is loaded."""
         traits = _TRAITS[self.name]
         channels, size = self.image_channels or traits.image_channels, self.image_size or traits.image_size
         assert channels is not None
@@ -89,7 +92,11 @@ def require_known(name: str) -> None:
 @dataclass(frozen=True)
 class DataRoot:
     """Where files from outside are: the folder of downloaded data sets and of decoded images, whether missing
-    files may be downloaded, and Inception's weights where they are not at their usual place."""
+    files may be downloaded, and Inception's weights where they are not at their usual place.
+
+    >>> DataRoot(folder, download=False).inception_weights is None
+    True
+    """
 
     root: Path
     download: bool = True
@@ -97,5 +104,9 @@ class DataRoot:
 
 
 def default_data_root() -> DataRoot:
-    """The folder that the environment variable GANLIMIT_DATA_ROOT names, or ~/.cache/ganlimit."""
+    """Returns the folder that the environment variable GANLIMIT_DATA_ROOT names, or ~/.cache/ganlimit.
+
+    >>> default_data_root().download
+    True
+    """
     return DataRoot(Path(os.environ.get(_ROOT_VARIABLE) or "~/.cache/ganlimit").expanduser())

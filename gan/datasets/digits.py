@@ -8,7 +8,7 @@ from gan.datasets.resizing import resize
 
 
 def load_digits(size: int) -> ImageDataset:
-    """scikit-learn's 1,797 handwritten digits (8x8, 17 grey levels), enlarged to `size`; held in memory."""
+    """Returns scikit-learn's 1,797 handwritten digits (8x8, 17 grey levels), enlarged to `size` and held in memory."""
     from sklearn import datasets  # slow to import, and only this data set needs it
 
     bunch = datasets.load_digits()

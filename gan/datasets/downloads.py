@@ -29,21 +29,21 @@ _ATTRIBUTES = ("Male", "Smiling")
 
 
 def load_mnist(config: DatasetConfig, data_root: DataRoot) -> ImageDataset:
-    """MNIST. Raises GanError where its files are missing and cannot be had."""
+    """Returns MNIST. Raises GanError where its files are missing and cannot be had."""
     from torchvision.datasets import MNIST  # two seconds to import, and only these data sets need it
 
     return _labelled(config, data_root, kind=MNIST, files=_MNIST_FILES, as_array=lambda data: data.numpy())
 
 
 def load_cifar10(config: DatasetConfig, data_root: DataRoot) -> ImageDataset:
-    """CIFAR-10, whose batches are checked by torchvision. Raises GanError where they are missing or damaged."""
+    """Returns CIFAR-10, as torchvision checks it. Raises GanError where its batches are missing or damaged."""
     from torchvision.datasets import CIFAR10
 
     return _labelled(config, data_root, kind=CIFAR10, files=_CIFAR_FILES, as_array=np.asarray)
 
 
 def load_celeba(config: DatasetConfig, data_root: DataRoot) -> ImageDataset:
-    """CelebA, aligned and cropped. Raises GanError where its files are missing or damaged."""
+    """Returns CelebA, aligned and cropped. Raises GanError where its files are missing or damaged."""
     from torchvision.datasets import CelebA
 
     def opened(split: str) -> Any:
@@ -85,7 +85,7 @@ def _celeba_source(config: DatasetConfig, splits: list[Any]) -> Source:
 def _labelled(
     config: DatasetConfig, data_root: DataRoot, *, kind: Any, files: list[str], as_array: Callable[[Any], np.ndarray]
 ) -> ImageDataset:
-    """A data set whose class holds all images of a part as `data`, and their classes as `targets`."""
+    """Returns a data set whose class holds all images of a part as `data`, and their classes as `targets`."""
 
     def part(*, train: bool) -> Any:
         root = str(data_root.root)

@@ -26,7 +26,7 @@ Colour = tuple[float, float, float]
 
 
 class _Canvas:
-    """A picture whose coordinates are fractions of its side."""
+    """A canvas is a picture whose coordinates are fractions of its side."""
 
     def __init__(self, picture_HWC: np.ndarray):
         self.picture_HWC = picture_HWC
@@ -43,7 +43,7 @@ class _Canvas:
         self, x: float, y: float, half_width: float, half_height: float, paint: Colour, line: float = 0,
         arc: tuple[float, float] = (0, 360),
     ) -> None:  # fmt: skip
-        """Filled, or `line` wide when that is not 0."""
+        """Draws it filled, or `line` wide when that is not 0."""
         axes = (self._at(half_width), self._at(half_height))
         start, stop = arc
         cv2.ellipse(
@@ -52,7 +52,7 @@ class _Canvas:
         )  # fmt: skip
 
     def polygon(self, points: np.ndarray, paint: Colour, *, line: float = 0, closed: bool = True) -> None:
-        """Filled, or its outline `line` wide when that is not 0."""
+        """Draws it filled, or its outline `line` wide when that is not 0."""
         fixed = np.rint(points * self.side * 2**_SHIFT).astype(np.int32)
         if line:
             cv2.polylines(self.picture_HWC, [fixed], closed, paint, self._width(line), cv2.LINE_8, _SHIFT)
@@ -61,7 +61,7 @@ class _Canvas:
 
 
 class _Face:
-    """The parameters of one face, drawn in one order, and its parts from back to front."""
+    """A face draws its parameters in one order, and its parts from back to front."""
 
     def __init__(self, random: np.random.Generator, *, smiling: bool, glasses: bool):
         self.random, self.smiling, self.glasses = random, smiling, glasses

@@ -26,7 +26,7 @@ _MIN_IMAGES = 10
 
 
 def load_folder(config: DatasetConfig, data_root: DataRoot) -> ImageDataset:
-    """The images under `config.path`. Raises GanError naming the files that break the rule."""
+    """Returns the images under `config.path`. Raises GanError naming the files that break the rule."""
     assert config.path is not None
     folder = Path(config.path).expanduser().resolve()
     if not folder.is_dir():
@@ -41,7 +41,7 @@ def load_folder(config: DatasetConfig, data_root: DataRoot) -> ImageDataset:
 
 
 def _files(folder: Path) -> list[str]:
-    """The files of the data set by their path inside the folder, in order of that path."""
+    """Returns the files of the data set by their path inside the folder, in order of that path."""
     names, outside = [], []
     for path in folder.rglob("*"):
         name = path.relative_to(folder)
@@ -92,7 +92,7 @@ def _decoded(path: Path, channels: int, *, size: int) -> np.ndarray:
 
 
 def _flattened(image: Image.Image, channels: int) -> Image.Image:
-    """On white where it is transparent; grey or RGB."""
+    """Returns the image grey or RGB, on white where it is transparent."""
     if image.mode.startswith(("I;16", "I")):
         image = Image.fromarray((np.asarray(image, dtype=np.float32) / 257).astype(np.uint8))  # 16 bits to 8
     if image.has_transparency_data:

@@ -17,10 +17,13 @@ _ROWS_AT_ONCE = 4096
 
 @dataclass(frozen=True)
 class ImageDataset:
-    """Images uint8 NCHW in [0, 255] with labels int64 N, in a training and a held-out part.
+    """A data set holds images uint8 NCHW in [0, 255] with labels int64 N, in a training and a held-out part.
 
     `digest` identifies the content of both parts, so two data sets with one digest are the same images
     in the same order. The tensors may be read-only maps of a file: never write to them.
+
+    >>> dataset.image_size, dataset.image_channels, dataset.num_classes
+    (16, 1, 10)
     """
 
     name: str
@@ -69,7 +72,7 @@ class ImageDataset:
 
 
 def tensor_over(array: np.ndarray) -> Tensor:
-    """A tensor over an array, which may be read-only: torch cannot express that, so never write to it."""
+    """Returns a tensor over an array, which may be read-only: torch cannot express that, so never write to it."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="The given NumPy array is not writable")
         return torch.from_numpy(array)
@@ -81,7 +84,7 @@ def _from_arrays(name: str, arrays: tuple[np.ndarray, ...], num_classes: int, di
 
 
 def split_order(num_images: int) -> tuple[np.ndarray, int]:
-    """The order of a data set without an official split, and how many images at its start are held out.
+    """Returns the order of a data set without an official split, and how many images at its start are held out.
 
     A fixed permutation: the split is part of the data set's definition, not of any experiment's seed.
     """
@@ -91,7 +94,7 @@ def split_order(num_images: int) -> tuple[np.ndarray, int]:
 def dataset_of(
     name: str, images_NCHW: Tensor, *, labels_N: Tensor, held_out: int, num_classes: int, digest: str
 ) -> ImageDataset:
-    """The data set whose first `held_out` rows are the held-out part; copies nothing."""
+    """Returns the data set whose first `held_out` rows are the held-out part; copies nothing."""
     return ImageDataset(
         name=name,
         train_images=images_NCHW[held_out:],
@@ -104,7 +107,7 @@ def dataset_of(
 
 
 def content_digest(image_parts: list[np.ndarray], label_parts: list[np.ndarray]) -> str:
-    """Digest of the parts (held out, training), read a few thousand rows at a time.
+    """Returns the digest of the parts (held out, training), read a few thousand rows at a time.
 
     Equal to `array_digest` of all images, all labels and the number held out, without copying the images.
     """

@@ -16,13 +16,16 @@ _DRAWING_VERSION = 1  # raise it when a drawing changes, or old decoded images w
 
 
 def load_dataset(config: DatasetConfig | str, data_root: DataRoot | None = None) -> ImageDataset:
-    """The data set of `config`, or of a name with its own defaults.
+    """Returns the data set of `config`, or of a name with its own defaults.
 
     All but digits are decoded once into the data root and memory-mapped from there.
     data_root: `default_data_root()` unless given.
 
     Raises GanError for an unknown name, for files that are missing or faulty and for an unusable data root, and
     ArtifactError for damaged decoded images.
+
+    >>> len(load_dataset("digits").train_images)
+    1438
     """
     if isinstance(config, str):
         require_known(config)

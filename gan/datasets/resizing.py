@@ -5,7 +5,7 @@ import numpy as np
 
 
 def resize(image: np.ndarray, size: int) -> np.ndarray:
-    """A square image with values in [0, 255] as uint8 at `size` pixels.
+    """Returns a square image with values in [0, 255] as uint8 at `size` pixels.
 
     Shrunk by averaging areas (OpenCV's INTER_AREA, which does not alias), enlarged by cubic interpolation
     (INTER_CUBIC), rounded to nearest; an image of that size already is unchanged.
@@ -18,7 +18,7 @@ def resize(image: np.ndarray, size: int) -> np.ndarray:
 
 
 def centre_square(image: np.ndarray) -> np.ndarray:
-    """The largest square in the middle of the image (one pixel nearer the top left where it cannot be exact)."""
+    """Returns the largest square in the middle of the image (a pixel nearer the top left where it cannot be exact)."""
     height, width = image.shape[:2]
     side = min(height, width)
     top, left = (height - side) // 2, (width - side) // 2

@@ -19,7 +19,7 @@ CLASSES = ("circle", "square", "triangle", "star", "ring", "cross", "rhombus", "
 
 
 def _polygon(corners: int, inner: float = 1.0) -> np.ndarray:
-    """Corners on the unit circle, every second one at radius `inner`."""
+    """Returns corners on the unit circle, every second one at radius `inner`."""
     turns = np.arange(corners) / corners * 2 * np.pi
     radius = np.where(np.arange(corners) % 2 == 1, inner, 1.0)
     return np.stack([np.sin(turns) * radius, -np.cos(turns) * radius], axis=1)
@@ -100,7 +100,7 @@ def _placement(centre: np.ndarray, radius: float, turn: float, size: int) -> Cal
 
 
 def _mask(outlines: list[np.ndarray], size: int) -> np.ndarray:
-    """Coverage of each pixel, float32 HW in [0, 1]; where outlines overlap the rule of even and odd leaves a hole."""
+    """Returns each pixel's coverage, float32 HW in [0, 1]; where outlines overlap, even and odd leaves a hole."""
     large = np.zeros((size * SUPERSAMPLING,) * 2, np.uint8)
     cv2.fillPoly(large, outlines, 255)
     mask: np.ndarray = cv2.resize(large, (size, size), interpolation=cv2.INTER_AREA).astype(np.float32) / 255

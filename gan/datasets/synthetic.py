@@ -20,19 +20,19 @@ DEFAULT_NUM_IMAGES = 10_000
 
 @dataclass(frozen=True)
 class Drawing:
-    """A drawn data set. draw: (random, label, size) to uint8 HWC, RGB. stream: sets its chances apart from others'."""
+    """A drawing makes a data set. draw: (random, label, size) to uint8 HWC, RGB. stream: sets its chances apart."""
 
     stream: int
     num_classes: int
     draw: Callable[[np.random.Generator, int, int], np.ndarray]
 
     def image(self, index: int, size: int) -> np.ndarray:
-        """Image `index`, uint8 HWC."""
+        """Returns image `index`, uint8 HWC."""
         random = np.random.default_rng((self.stream, index))
         return self.draw(random, int(random.integers(self.num_classes)), size)
 
     def label(self, index: int) -> int:
-        """The class of image `index`, uniform."""
+        """Returns the class of image `index`, uniform."""
         return int(np.random.default_rng((self.stream, index)).integers(self.num_classes))
 
     def source(self, num_images: int, size: int) -> Source:
@@ -49,12 +49,12 @@ class Drawing:
 
 
 def colour(hue: float, saturation: float, brightness: float) -> np.ndarray:
-    """float64 RGB in [0, 255] of a hue in turns, a saturation and a brightness in [0, 1]."""
+    """Returns float64 RGB in [0, 255] of a hue in turns, a saturation and a brightness in [0, 1]."""
     return np.array(colorsys.hsv_to_rgb(hue % 1, saturation, brightness)) * 255
 
 
 def textured_background(random: np.random.Generator, hue: float, size: int) -> np.ndarray:
-    """float32 HWC: a gradient in a random direction between two tones near `hue`, under cloudy noise."""
+    """Returns float32 HWC: a gradient in a random direction between two tones near `hue`, under cloudy noise."""
     first = colour(hue, random.uniform(0.25, 0.75), random.uniform(0.2, 0.95))
     second = colour(hue + random.uniform(-0.12, 0.12), random.uniform(0.2, 0.7), random.uniform(0.2, 0.95))
     angle = random.uniform(0, 2 * np.pi)

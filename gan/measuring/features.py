@@ -14,10 +14,15 @@ from torch import Tensor
 
 
 class FeatureExtractor(Protocol):
-    """A frozen network that reads images as they are stored."""
+    """A FeatureExtractor is a frozen network that reads images as they are stored.
+
+    >>> extractor: FeatureExtractor = Classifier(ClassifierConfig(), 1, num_classes=10)
+    >>> extractor.device
+    device(type='cpu')
+    """
 
     def read(self, images_BCHW: Tensor) -> tuple[Tensor, Tensor]:
-        """Features BF and logits BK, float32, of uint8 images."""
+        """Returns features BF and logits BK, float32, of uint8 images."""
         ...
 
     @property
@@ -28,7 +33,7 @@ class FeatureExtractor(Protocol):
 def extract(
     extractor: FeatureExtractor, images_NCHW: Tensor, *, batch_size: int = 512
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Features NF and logits NK, float32, of uint8 images."""
+    """Returns features NF and logits NK, float32, of uint8 images."""
     parts = [extractor.read(part.to(extractor.device)) for part in torch.split(images_NCHW, batch_size)]
     features, logits = (torch.cat(column).cpu().numpy() for column in zip(*parts, strict=True))
     return features, logits

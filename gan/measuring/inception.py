@@ -25,7 +25,11 @@ INCEPTION_FEATURES = 2048
 
 @dataclass(frozen=True)
 class InceptionWeights:
-    """A file of weights that is there. `customary` are those that published FIDs are computed with."""
+    """InceptionWeights name a file that is there. `customary` are those that published FIDs are computed with.
+
+    >>> InceptionWeights(folder / "weights.pth", digest="6726825d").customary
+    True
+    """
 
     path: Path
     digest: str
@@ -36,7 +40,10 @@ class InceptionWeights:
 
 
 class Inception:
-    """Images uint8 BCHW of one or three channels to (features B 2048, logits B 1008)."""
+    """Inception maps images uint8 BCHW of one or three channels to (features B 2048, logits B 1008).
+
+    >>> network = Inception(find_inception_weights(download=False))  # doctest: +SKIP
+    """
 
     def __init__(self, weights: InceptionWeights, device: torch.device | str = "cpu") -> None:
         from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3  # slow to import
@@ -51,7 +58,7 @@ class Inception:
         self.device = torch.device(device)
 
     def read(self, images_BCHW: Tensor) -> tuple[Tensor, Tensor]:
-        """Features B 2048 and logits B 1008; a grey image is read as three equal channels."""
+        """Returns features B 2048 and logits B 1008; a grey image is read as three equal channels."""
         colour = images_BCHW.expand(-1, 3, -1, -1) if images_BCHW.shape[1] == 1 else images_BCHW
         parts = [self._network(part) for part in torch.split(colour, _AT_ONCE)]
         features, logits = (torch.cat(column) for column in zip(*parts, strict=True))
@@ -59,10 +66,16 @@ class Inception:
 
 
 def find_inception_weights(path: Path | None = None, *, download: bool = True) -> InceptionWeights:
-    """The weights at `path`, or where GANLIMIT_INCEPTION_WEIGHTS says, or in torch's hub folder.
+    """Returns the weights at `path`, or where GANLIMIT_INCEPTION_WEIGHTS says, or in torch's hub folder.
 
     Where there are none they are downloaded there, if `download`. Raises GanError, which names the file and the
     beginning of its digest, where a file is missing.
+
+    >>> try:
+    ...     find_inception_weights(folder / "nothing.pth")
+    ... except GanError as error:
+    ...     print(error.remedy)
+    Copy them from a machine with a network, and give --inception-weights PATH or GANLIMIT_INCEPTION_WEIGHTS.
     """
     named = path or (Path(os.environ[_VARIABLE]) if os.environ.get(_VARIABLE) else None)
     if named is not None:

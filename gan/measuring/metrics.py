@@ -20,7 +20,7 @@ Array = npt.NDArray[np.float64]
 
 @dataclass(frozen=True, eq=False)
 class FeatureStatistics:
-    """Mean (F) and unbiased covariance (FF) of the features of `count` samples."""
+    """FeatureStatistics hold mean (F) and unbiased covariance (FF) of the features of `count` samples."""
 
     mean: Array
     covariance: Array
@@ -28,7 +28,7 @@ class FeatureStatistics:
 
     @classmethod
     def of(cls, features_NF: npt.ArrayLike) -> "FeatureStatistics":
-        """The statistics of features NF.
+        """Returns the statistics of features NF.
 
         Raises GanError for fewer than 2F samples, where the covariance says little, and for features
         that are not finite.
@@ -51,14 +51,16 @@ class FeatureStatistics:
 
     @cached_property
     def covariance_root(self) -> Array:
-        """The symmetric square root of the covariance, FF."""
+        """Returns the symmetric square root of the covariance, FF."""
         values, vectors = scipy.linalg.eigh(self.covariance)
         root: Array = (vectors * np.sqrt(values.clip(min=0))) @ vectors.T
         return root
 
 
 def fid(real: FeatureStatistics, fake: FeatureStatistics) -> float:
-    """Fréchet distance of two Gaussians, |m1 - m2|^2 + tr(C1 + C2 - 2 (C1 C2)^(1/2)) (Heusel et al., 2017).
+    """Returns the Fréchet distance of two Gaussians (Heusel et al., 2017).
+
+    It is |m1 - m2|^2 + tr(C1 + C2 - 2 (C1 C2)^(1/2)) with means m and covariances C.
 
     tr (C1 C2)^(1/2) is the sum of the square roots of the eigenvalues of C1^(1/2) C2 C1^(1/2), which is
     symmetric: no complex rounding, and `real`'s root is computed once for many `fake`.
@@ -71,7 +73,7 @@ def fid(real: FeatureStatistics, fake: FeatureStatistics) -> float:
 
 
 def fid_at_infinity(real: FeatureStatistics, features_NF: npt.ArrayLike, *, sizes: int = 15) -> float:
-    """FID extrapolated to infinitely many samples (Chong & Forsyth, 2020, "Effectively unbiased FID").
+    """Returns FID extrapolated to infinitely many samples (Chong & Forsyth, 2020, "Effectively unbiased FID").
 
     FID grows by about c / n for n samples, with a c that depends on the generator; a line through the FIDs of
     the first n samples over 1 / n, for `sizes` values of n from N / 10 (at least 2F) to N, meets 1 / n = 0 here.
@@ -92,7 +94,7 @@ def fid_at_infinity(real: FeatureStatistics, features_NF: npt.ArrayLike, *, size
 
 
 def kid(real_MF: npt.NDArray[np.float32], fake_NF: npt.NDArray[np.float32]) -> tuple[float, float]:
-    """Kernel Inception Distance (Binkowski et al., 2018) and its standard error, by torch-fidelity.
+    """Returns the Kernel Inception Distance (Binkowski et al., 2018) and its standard error, by torch-fidelity.
 
     The mean of the unbiased squared MMD over 100 subsets of m samples, m = min(1000, half of the fewer
     samples n). Its standard error follows from the subsets' standard deviation s as s * sqrt(f / (1 - f)),
@@ -113,7 +115,9 @@ def kid(real_MF: npt.NDArray[np.float32], fake_NF: npt.NDArray[np.float32]) -> t
 
 
 def precision_and_recall(real_MF: npt.NDArray[np.float32], fake_NF: npt.NDArray[np.float32]) -> tuple[float, float]:
-    """Improved precision and recall in [0, 1] (Kynkäänniemi et al., 2019), third neighbour, by torch-fidelity.
+    """Returns improved precision and recall in [0, 1] (Kynkäänniemi et al., 2019), by torch-fidelity.
+
+    A manifold reaches to the third neighbour.
 
     The share of generated samples within the real ones' manifold, and of real within the generated. Raises
     GanError for fewer than 4 samples of either.
@@ -131,7 +135,7 @@ def precision_and_recall(real_MF: npt.NDArray[np.float32], fake_NF: npt.NDArray[
 
 
 def inception_score(logits_NK: npt.ArrayLike, splits: int = 10) -> tuple[float, float]:
-    """exp(E_x KL(p(y|x) || p(y))), mean and standard deviation over `splits` (Salimans et al., 2016).
+    """Returns exp(E_x KL(p(y|x) || p(y))), its mean and deviation over `splits` (Salimans et al., 2016).
 
     The score lies between 1 and K. Raises GanError for fewer samples than splits.
     """
@@ -152,7 +156,7 @@ def inception_score(logits_NK: npt.ArrayLike, splits: int = 10) -> tuple[float, 
 
 
 def sharpness(images_NCHW: npt.NDArray[np.uint8]) -> float:
-    """Mean Variance of Laplacian over images, in squared grey levels (0 to 255). Higher is sharper."""
+    """Returns the mean Variance of Laplacian over images, in squared grey levels (0 to 255). Higher is sharper."""
     return float(np.mean([cv2.Laplacian(_grey(image), cv2.CV_64F).var() for image in images_NCHW]))
 
 

@@ -24,9 +24,14 @@ MOST_KEPT = 10_000
 
 @dataclass(frozen=True, eq=False)
 class RealReference:
-    """Statistics of the features of all training images, and the features MF of up to MOST_KEPT of them.
+    """A RealReference holds statistics of all training images' features, and the features MF of up to MOST_KEPT.
 
     FID needs the statistics; KID, precision and recall need samples.
+
+    >>> reference = RealReference.of(Classifier(ClassifierConfig(features=8), 1, num_classes=10).eval(), dataset)
+    >>> reference.save(folder / "reference")
+    >>> RealReference.load(folder / "reference").features_MF.shape
+    (1438, 8)
     """
 
     statistics: FeatureStatistics
@@ -34,7 +39,7 @@ class RealReference:
 
     @classmethod
     def of(cls, extractor: FeatureExtractor, dataset: ImageDataset) -> "RealReference":
-        """Of the training images; a fixed choice of them is kept. Raises GanError for fewer than 2F images."""
+        """Returns the training images' reference; a fixed choice is kept. Raises GanError for fewer than 2F images."""
         features_NF, _ = extract(extractor, dataset.train_images)
         order = torch.randperm(len(features_NF), generator=generator_at(0, "reference")).numpy()
         kept = features_NF if len(features_NF) <= MOST_KEPT else features_NF[np.sort(order[:MOST_KEPT])]
@@ -55,7 +60,7 @@ class RealReference:
 
     @classmethod
     def load(cls, path: Path) -> "RealReference":
-        """The reference at `path`. Raises ArtifactError."""
+        """Returns the reference at `path`. Raises ArtifactError."""
         try:
             found = load_file(path)
             mean, covariance, features = (found[name].numpy() for name in ("mean", "covariance", "features"))

@@ -26,9 +26,17 @@ CARD_FILE = "card.json"
 
 
 class GeneratorCard(Config):
-    """What a stored generator is: enough to build it, check it and know how it came about.
+    """A GeneratorCard says what a stored generator is: enough to build it, check it and know how it came about.
 
     `training` is the configuration it was trained with; `metrics` were measured under `protocol_digest`.
+
+    >>> card = GeneratorCard(
+    ...     architecture=teacher.config, parameters=count_parameters(teacher.config),
+    ...     dataset="digits", dataset_digest="d",
+    ...     training={"kimg": 64.0}, kimg=32.0, seed=0, metrics={}, protocol_digest="p",
+    ... )
+    >>> card.kimg, card.budget_kimg
+    (32.0, 64.0)
     """
 
     kind: str = "generator"
@@ -45,12 +53,21 @@ class GeneratorCard(Config):
 
     @property
     def budget_kimg(self) -> float:
-        """The whole training that was asked for; `kimg` is less where an earlier generator was the best."""
+        """Returns the whole training that was asked for; `kimg` is less where an earlier generator was the best."""
         return float(self.training["kimg"])  # type: ignore[arg-type]
 
 
 class ImportedCard(Config):
-    """What a stored generator of the user's own is. The paths in `imported` are names in its folder."""
+    """An ImportedCard says what a stored generator of the user's own is. Paths in `imported` are names in its folder.
+
+    >>> imported = ImportedConfig(file="generator.pt2", latent_size=8, output_range=(-1.0, 1.0), kimg=12.0)
+    >>> shape = {"latent_size": 8, "image_channels": 1, "image_size": 16}
+    >>> ImportedCard.model_validate({
+    ...     "imported": imported, "shape": shape, "parameters": 100, "dataset": "digits", "dataset_digest": "d",
+    ...     "metrics": {}, "protocol_digest": "p",
+    ... }).budget_kimg
+    12.0
+    """
 
     kind: str = "imported generator"
     imported: ImportedConfig
@@ -76,12 +93,21 @@ ModuleT = TypeVar("ModuleT", bound=nn.Module)
 
 
 def save_generator(folder: Path, generator: Generator, *, card: GeneratorCard) -> GeneratorCard:
-    """Write weights and card to `folder`. Returns the card with the digest of the weights filled in."""
+    """Writes weights and card to `folder`. Returns the card with the digest of the weights filled in.
+
+    >>> len(save_generator(folder / "generator", teacher, card=card).weights_digest)
+    64
+    """
     return save_model(folder, generator, card=card)
 
 
 def save_imported(folder: Path, imported: ImportedConfig, *, card: ImportedCard) -> ImportedCard:
-    """Copy the generator's file to `folder` and write its card. Returns the card as it is stored."""
+    """Copies the generator's file to `folder` and writes its card. Returns the card as it is stored.
+
+    >>> imported = ImportedConfig(file=str(own), latent_size=8, output_range=(-1.0, 1.0))
+    >>> save_imported(folder / "imported", imported, card=imported_card).imported.file
+    'generator.pt'
+    """
     folder.mkdir(parents=True, exist_ok=True)
     name = WEIGHTS_FILE if imported.factory else f"generator{imported.path.suffix}"
     shutil.copyfile(imported.path, folder / name)
@@ -94,7 +120,14 @@ def save_imported(folder: Path, imported: ImportedConfig, *, card: ImportedCard)
 
 
 def load_any_generator(folder: Path) -> tuple[AnyGenerator, GeneratorCard | ImportedCard]:
-    """A generator of ours or of the user's own, with its card. Raises ArtifactError if damaged."""
+    """Returns a generator of ours or of the user's own, with its card. Raises ArtifactError if damaged.
+
+    >>> save_generator(folder / "any", teacher, card=card).kind
+    'generator'
+    >>> generator, card = load_any_generator(folder / "any")
+    >>> card.dataset
+    'digits'
+    """
     try:
         kind = json.loads((folder / CARD_FILE).read_text()).get("kind")
     except (OSError, ValueError, AttributeError):
@@ -109,7 +142,14 @@ def load_any_generator(folder: Path) -> tuple[AnyGenerator, GeneratorCard | Impo
 
 
 def load_generator(folder: Path) -> tuple[Generator, GeneratorCard]:
-    """The generator in `folder`, in eval mode, with its card. Raises ArtifactError if damaged."""
+    """Returns the generator in `folder`, in eval mode, with its card. Raises ArtifactError if damaged.
+
+    >>> save_generator(folder / "mine", teacher, card=card).parameters == count_parameters(teacher.config)
+    True
+    >>> generator, found = load_generator(folder / "mine")
+    >>> generator.training
+    False
+    """
     card = read_card(folder, GeneratorCard)
     generator = restore_model(folder, Generator(card.architecture), weights_digest=card.weights_digest)
     return generator, card

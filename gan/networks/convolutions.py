@@ -15,7 +15,7 @@ KERNEL, STRIDE, PADDING = 4, 2, 1
 
 
 class LatentToMap(nn.ConvTranspose2d):
-    """The transposed convolution of a 1x1 map, BL11 to BC44: one matrix product."""
+    """A LatentToMap is the transposed convolution of a 1x1 map, BL11 to BC44, as one matrix product."""
 
     def __init__(self, incoming: int, outgoing: int) -> None:
         super().__init__(incoming, outgoing, KERNEL, bias=False)
@@ -26,7 +26,7 @@ class LatentToMap(nn.ConvTranspose2d):
 
 
 class MapToScore(nn.Conv2d):
-    """The convolution of a 4x4 map to one number, BC44 to B111: one matrix product."""
+    """A MapToScore is the convolution of a 4x4 map to one number, BC44 to B111, as one matrix product."""
 
     def __init__(self, incoming: int) -> None:
         super().__init__(incoming, 1, KERNEL)
@@ -36,7 +36,7 @@ class MapToScore(nn.Conv2d):
 
 
 class MapToImage(nn.ConvTranspose2d):
-    """The transposed convolution to an image."""
+    """A MapToImage is the transposed convolution to an image."""
 
     def __init__(self, incoming: int, outgoing: int) -> None:
         super().__init__(incoming, outgoing, KERNEL, STRIDE, PADDING, bias=False)
@@ -46,7 +46,7 @@ class MapToImage(nn.ConvTranspose2d):
 
 
 class ImageToMap(nn.Conv2d):
-    """The convolution of an image."""
+    """An ImageToMap is the convolution of an image."""
 
     def __init__(self, incoming: int, outgoing: int) -> None:
         super().__init__(incoming, outgoing, KERNEL, STRIDE, PADDING)
@@ -56,7 +56,7 @@ class ImageToMap(nn.Conv2d):
 
 
 def map_to_image(maps: Tensor, weight: Tensor, *, groups: int = 1) -> Tensor:
-    """The transposed convolution that doubles a map, BCHW, with a weight CO44."""
+    """Returns the transposed convolution that doubles a map, BCHW, with a weight CO44."""
     if not _is_plain(maps):
         return F.conv_transpose2d(maps, weight, None, STRIDE, PADDING, groups=groups)
     if not torch.is_grad_enabled():
@@ -66,7 +66,7 @@ def map_to_image(maps: Tensor, weight: Tensor, *, groups: int = 1) -> Tensor:
 
 
 def image_to_map(images: Tensor, weight: Tensor, *, bias: Tensor | None, groups: int = 1) -> Tensor:
-    """The convolution that halves an image, BCHW, with a weight OC44."""
+    """Returns the convolution that halves an image, BCHW, with a weight OC44."""
     if not (_is_plain(images) and torch.is_grad_enabled()):
         return F.conv2d(images, weight, bias, STRIDE, PADDING, groups=groups)
     maps: Tensor = _ImagesToMaps.apply(images, weight, groups)
@@ -74,7 +74,7 @@ def image_to_map(images: Tensor, weight: Tensor, *, bias: Tensor | None, groups:
 
 
 def _overlapping_sums(maps: Tensor, weight: Tensor, *, groups: int) -> Tensor:
-    """The transposed convolution as a matrix product for each image and group, and overlapping sums."""
+    """Returns the transposed convolution as a matrix product for each image and group, and overlapping sums."""
     # Not len(): a generator is exported for batches of any size.
     batch, height, width = maps.shape[0], maps.shape[2], maps.shape[3]
     weight_GPC = weight.reshape(groups, weight.shape[0] // groups, -1).transpose(1, 2)
@@ -93,7 +93,7 @@ def _is_plain(images: Tensor) -> bool:
 
 
 class _MapsToImages(torch.autograd.Function):
-    """Our sums forward, PyTorch's kernels backward: these are the fast ones of a convolution with few channels."""
+    """Runs our sums forward and PyTorch's kernels backward, which are the fast ones with few channels."""
 
     @staticmethod
     def forward(context: Any, maps: Tensor, weight: Tensor, groups: int) -> Tensor:
@@ -113,7 +113,7 @@ class _MapsToImages(torch.autograd.Function):
 
 
 class _ImagesToMaps(torch.autograd.Function):
-    """The other way round: the gradient by an image is a transposed convolution."""
+    """Runs it the other way round: the gradient by an image is a transposed convolution."""
 
     @staticmethod
     def forward(context: Any, images: Tensor, weight: Tensor, groups: int) -> Tensor:

@@ -18,13 +18,21 @@ ENOUGH_S = 0.25  # a big generator is timed on fewer images, and on three at lea
 
 @lru_cache(maxsize=4096)  # a search asks again and again about a few sizes
 def count_parameters(config: GeneratorConfig) -> int:
-    """Trainable parameters of a generator, without allocating it."""
+    """Returns the trainable parameters of a generator, without allocating it.
+
+    >>> count_parameters(student)
+    684
+    """
     return sum(parameter.numel() for parameter in _on_meta(config).parameters())
 
 
 @lru_cache(maxsize=4096)
 def mac_g(config: GeneratorConfig) -> float:
-    """Multiply-accumulates per generated image, in units of 10^9 (convolutions only)."""
+    """Returns the multiply-accumulates per generated image, in units of 10^9 (convolutions only).
+
+    >>> round(1e9 * mac_g(student))
+    4608
+    """
     # Of no image at all, so that no weight is touched. PyTorch's counter of FLOPs, and a network on "meta" that runs,
     # would import PyTorch's compiler: a second for each worker.
     generator, found = _on_meta(config).eval(), []
@@ -45,7 +53,11 @@ def mac_g(config: GeneratorConfig) -> float:
 
 @lru_cache(maxsize=4096)
 def activation_count(config: GeneratorConfig) -> int:
-    """Values that the layers of a generator put out for one image, all of which its backward pass needs."""
+    """Returns how many values a generator's layers put out for one image, all needed by its backward pass.
+
+    >>> activation_count(student) < activation_count(teacher.config)
+    True
+    """
     generator, found = _on_meta(config), []
 
     def note(layer: nn.Module, inputs: object, output: torch.Tensor) -> None:
@@ -59,16 +71,23 @@ def activation_count(config: GeneratorConfig) -> int:
 
 
 def training_bytes(config: GeneratorConfig, batch_size: int) -> int:
-    """About what a generator's training holds in float32: weights, gradients, Adam's two moments, and activations."""
+    """Returns about what a generator's training holds in float32: weights, gradients, Adam's moments, activations.
+
+    >>> training_bytes(student, 64) < training_bytes(teacher.config, 64)
+    True
+    """
     return FLOAT32_BYTES * (4 * count_parameters(config) + batch_size * activation_count(config))
 
 
 @torch.inference_mode()
 def latency_ms(generator: AnyGenerator) -> float:
-    """Median wall time in ms of generating one image (batch of 1, float32), after a warm-up.
+    """Returns the median wall time in ms of generating one image (batch of 1, float32), after a warm-up.
 
     On the generator's device, with as many threads as PyTorch is set to. A property of the machine and of what else
     runs on it, not of the generator alone. Leaves the generator, its mode and every random number as they were.
+
+    >>> latency_ms(teacher) > 0
+    True
     """
     device = next(generator.parameters()).device
     latents_1L = torch.randn(1, generator.config.latent_size, generator=generator_at(0, "latency")).to(device)

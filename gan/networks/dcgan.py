@@ -28,7 +28,7 @@ UNFOLD_RANK = 4
 
 @dataclass(frozen=True)
 class Block:
-    """The convolutions of a generator's stages, each without bias, as BatchNorm follows.
+    """A Block makes the convolutions of a generator's stages, each without bias, as BatchNorm follows.
 
     `unfold` makes a 4x4 map of a 1x1 map, `double` doubles the resolution, `refine` keeps it.
     """
@@ -74,13 +74,16 @@ BLOCKS: dict[BlockName, Block] = {
 
 
 class GeneratorConfig(Config):
-    """A DCGAN generator.
+    """A GeneratorConfig describes a DCGAN generator.
 
     Channels run latent -> 2^(s-1) w -> ... -> 2w -> w -> image over s doublings of a 4x4 map, with
     `width` w (the paper's depth scale factor d), so that one number sets the size. `depth` is the
     number of convolution layers per resolution stage; 1 is the paper's DCGAN, more adds 3x3
     convolutions after each stage's transposed convolution. `block` chooses the convolutions: those of
     DCGAN, or separable ones, which cost a fraction of the parameters and of the multiply-accumulates.
+
+    >>> GeneratorConfig(image_size=32, image_channels=3, width=8).stage_channels
+    [32, 16, 8]
     """
 
     image_size: ImageSize
@@ -92,13 +95,17 @@ class GeneratorConfig(Config):
 
     @property
     def stage_channels(self) -> list[int]:
-        """Channels of the hidden stages, from 4x4 upwards."""
+        """Returns the channels of the hidden stages, from 4x4 upwards."""
         doublings = self.image_size.bit_length() - 3  # 4 -> image_size
         return [self.width * 2**i for i in reversed(range(doublings))]
 
 
 class Generator(nn.Module):
-    """Latents BL ~ N(0, I) to images BCHW, float32 in [-1, 1]."""
+    """A generator maps latents BL ~ N(0, I) to images BCHW, float32 in [-1, 1].
+
+    >>> teacher(pool_latents(4, 8, seed=0)).shape
+    torch.Size([4, 1, 16, 16])
+    """
 
     def __init__(self, config: GeneratorConfig) -> None:
         super().__init__()
@@ -127,13 +134,17 @@ def images_through(layers: Callable[[Tensor], Tensor], latents_BL: Tensor) -> Te
 
 
 class CriticConfig(Config):
-    """A convolutional critic; `width` is its base channel count."""
+    """A CriticConfig describes a convolutional critic; `width` is its base channel count.
+
+    >>> CriticConfig(width=8)
+    CriticConfig(width=8)
+    """
 
     width: PositiveInt = 32
 
 
 class Critic(nn.Module):
-    """Images BCHW in [-1, 1] to one unbounded score per image, B.
+    """A critic maps images BCHW in [-1, 1] to one unbounded score per image, B.
 
     With the norm "spectral" each layer's largest singular value is held at 1 (Miyato et al., 2018).
     """
@@ -156,12 +167,16 @@ class Critic(nn.Module):
 
 
 def build_generator(config: GeneratorConfig, seed: int) -> Generator:
-    """A generator with freshly drawn weights that depend on `seed` alone."""
+    """Returns a generator with freshly drawn weights that depend on `seed` alone.
+
+    >>> build_generator(student, seed=1).config == student
+    True
+    """
     return build_seeded(seed, lambda: Generator(config))
 
 
 def build_critic(config: CriticConfig, images: GeneratorConfig, *, norm: CriticNorm, seed: int) -> Critic:
-    """A critic for the images of `images`, with weights that depend on `seed` alone."""
+    """Returns a critic for the images of `images`, with weights that depend on `seed` alone."""
     return build_seeded(
         seed, lambda: Critic(config, images.image_size, image_channels=images.image_channels, norm=norm)
     )

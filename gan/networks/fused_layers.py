@@ -19,19 +19,19 @@ ELEMENTWISE = (nn.ReLU, nn.LeakyReLU)
 
 
 def run_fused(networks: Sequence[nn.Sequential], inputs: Tensor) -> Tensor:
-    """The outputs B(KC)HW of K networks of equal layers, each of its own part of the inputs B(KC)HW."""
+    """Returns the outputs B(KC)HW of K networks of equal layers, each of its own part of the inputs B(KC)HW."""
     for layers in zip(*networks, strict=True):
         inputs = _run(layers, inputs)
     return inputs
 
 
 def side_by_side(batches: Sequence[Tensor]) -> Tensor:
-    """K batches BCHW as B(KC)HW."""
+    """Returns K batches BCHW as B(KC)HW."""
     return torch.cat(list(batches), dim=1)
 
 
 def apart(fused: Tensor, count: int) -> tuple[Tensor, ...]:
-    """B(KC)HW as `count` batches BCHW."""
+    """Returns B(KC)HW as `count` batches BCHW."""
     return fused.chunk(count, dim=1)
 
 
@@ -61,7 +61,7 @@ def _run(layers: Sequence[nn.Module], inputs: Tensor) -> Tensor:
 
 
 def _multiply(inputs: Tensor, weights: Sequence[Tensor], *, biases: Sequence[Tensor], transposed: bool) -> Tensor:
-    """Layers that are a matrix product: from B(KC)HW, of which they see all of each network's, to B(KC)HW."""
+    """Runs layers that are a matrix product: each sees all of its own part of B(KC)HW."""
     count, batch = len(weights), inputs.shape[0]
     inputs_KBF = inputs.reshape(batch, count, -1).transpose(0, 1)
     weight_KFO = torch.stack([weight.flatten(1) if transposed else weight.flatten(1).t() for weight in weights])
@@ -73,7 +73,7 @@ def _multiply(inputs: Tensor, weights: Sequence[Tensor], *, biases: Sequence[Ten
 
 
 def _normalise(layers: Sequence[nn.Module], inputs: Tensor) -> Tensor:
-    """BatchNorm in training, each layer's running statistics brought up to date."""
+    """Runs BatchNorm in training, and brings each layer's running statistics up to date."""
     first = layers[0]
     assert isinstance(first, nn.BatchNorm2d)
     means, variances = ([_tensor(layer, name) for layer in layers] for name in ("running_mean", "running_var"))

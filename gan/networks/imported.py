@@ -23,13 +23,16 @@ _COVERED = 0.25  # of the declared range that they must fill, or another range w
 
 
 class ImportedConfig(Config):
-    """Where a generator comes from, and what goes in and comes out.
+    """An ImportedConfig says where a generator comes from, and what goes in and comes out.
 
     file: a TorchScript archive, or one of torch.export with a batch of any size (.pt2); else
     factory: `package.module:function`, which returns an nn.Module without weights, and
     weights: a safetensors file of its state.
     latents: the shape it takes, BL or BL11. output_range: its images' least and greatest value.
     kimg: thousand images that it was trained on, where that is known; for comparisons alone.
+
+    >>> ImportedConfig(file="generator.pt2", latent_size=8, output_range=(0.0, 1.0)).path.name
+    'generator.pt2'
     """
 
     file: str | None = None
@@ -51,12 +54,12 @@ class ImportedConfig(Config):
 
     @property
     def path(self) -> Path:
-        """The file with the weights."""
+        """Returns the file with the weights."""
         return Path(self.file or self.weights or "").expanduser()
 
 
 class ImageShape(Config):
-    """What a generator takes and makes, as `GeneratorConfig` says it of ours."""
+    """An ImageShape says what a generator takes and makes, as `GeneratorConfig` does for ours."""
 
     latent_size: int
     image_channels: Literal[1, 3]
@@ -64,7 +67,12 @@ class ImageShape(Config):
 
 
 class ImportedGenerator(nn.Module):
-    """Latents BL ~ N(0, I) to images BCHW in [-1, 1], by a network of any kind."""
+    """An imported generator maps latents BL ~ N(0, I) to images BCHW in [-1, 1], by a network of any kind.
+
+    >>> generator = load_imported(ImportedConfig(file=str(own), latent_size=8, output_range=(-1.0, 1.0)))
+    >>> generator(pool_latents(4, 8, seed=0)).shape
+    torch.Size([4, 1, 16, 16])
+    """
 
     def __init__(self, network: nn.Module, imported: ImportedConfig) -> None:
         super().__init__()
@@ -134,9 +142,13 @@ AnyGenerator = Generator | ImportedGenerator
 
 
 def load_imported(imported: ImportedConfig) -> ImportedGenerator:
-    """The generator of `imported`, checked, in eval mode. Its file is code: load only one that you trust.
+    """Returns the generator of `imported`, checked, in eval mode. Its file is code: load only one that you trust.
 
     Raises GanError for a file that cannot be loaded, and where it takes or makes something else than declared.
+
+    >>> imported = ImportedConfig(file=str(own), latent_size=8, output_range=(-1.0, 1.0))
+    >>> load_imported(imported).config.image_channels
+    1
     """
     network = _from_factory(imported) if imported.factory else _from_file(imported.path)
     parameters = list(network.parameters())

@@ -20,11 +20,14 @@ from gan.training.optimisation import OptimiserConfig, ScheduledOptimiser, step_
 
 
 class AdversarialConfig(Config):
-    """The opponent: its loss, network and optimiser.
+    """An AdversarialConfig describes the opponent: its loss, network and optimiser.
 
     `max_shift` translates real and generated images alike by up to so many pixels before the critic
     sees them (differentiable augmentation, Zhao et al., 2020), which keeps it from memorising a small
     data set. `critic_steps` per generator step: 5 for wgan-gp and 1 for the others where not given.
+
+    >>> AdversarialConfig(loss="wgan-gp", critic=CriticConfig(width=8)).max_shift
+    1
     """
 
     loss: AdversarialName = "hinge"
@@ -35,7 +38,7 @@ class AdversarialConfig(Config):
 
 
 class Opponent:
-    """A critic in training: learns to tell real from fake, and gives the generator its loss."""
+    """An Opponent is a critic in training: it learns to tell real from fake, and gives the generator its loss."""
 
     def __init__(self, config: AdversarialConfig, images: GeneratorConfig, *, seed: int, compute: Compute) -> None:
         self.compute = compute
@@ -53,7 +56,7 @@ class Opponent:
         self.optimiser.set_progress(kimg, budget_kimg)
 
     def parts(self) -> Mapping[str, Part]:
-        """All that changes from step to step."""
+        """Returns all that changes from step to step."""
         return {
             "critic": Weights(self.critic),
             "critic_optimiser": self.optimiser,
@@ -62,11 +65,11 @@ class Opponent:
         }
 
     def batch(self, real_BCHW: Tensor, fake_BCHW: Tensor) -> Tensor:
-        """What the critic learns from, real images before generated ones, augmented: (2B)CHW."""
+        """Returns what the critic learns from, real images before generated ones, augmented: (2B)CHW."""
         return self.shift(torch.cat([real_BCHW, fake_BCHW.detach()]))
 
     def critic_loss(self, batch: Tensor, scores_2B: Tensor) -> Tensor:
-        """The critic's loss on a batch and its scores of it, differentiable by its weights."""
+        """Returns the critic's loss on a batch and its scores of it, differentiable by its weights."""
         real_B, fake_B = scores_2B.chunk(2)
         loss = self.loss.critic(real_B, fake_B)
         if self.loss.gradient_penalty:
@@ -77,7 +80,7 @@ class Opponent:
         return loss
 
     def shift(self, images_BCHW: Tensor) -> Tensor:
-        """The images, augmented."""
+        """Returns the images, augmented."""
         if not self._max_shift:
             return images_BCHW
         offsets_2B = draw_offsets(len(images_BCHW), self._max_shift, random=self._random)
@@ -117,7 +120,7 @@ def _scores(opponents: Sequence[Opponent], images: Sequence[Tensor]) -> list[Ten
 
 @contextmanager
 def frozen(critics: Sequence[Critic]) -> Iterator[None]:
-    """The generator's step needs no gradient by a critic's weights: a third of the backward pass."""
+    """Leaves out the gradient by a critic's weights, a third of the backward pass, in a generator's step."""
     for critic in critics:
         critic.requires_grad_(requires_grad=False)
     try:

@@ -9,19 +9,19 @@ from torch.autograd.function import once_differentiable
 
 
 def draw_offsets(batch: int, max_shift: int, *, random: torch.Generator) -> Tensor:
-    """Offsets 2B, in rows and columns, uniform in 0 to 2 max_shift; max_shift is no translation."""
+    """Returns offsets 2B, in rows and columns, uniform in 0 to 2 max_shift; max_shift is no translation."""
     return torch.randint(0, 2 * max_shift + 1, (2, batch), generator=random)
 
 
 def translated(images_BCHW: Tensor, offsets_2B: Tensor, *, max_shift: int) -> Tensor:
-    """The square images, each moved by its offset; what comes into view repeats the edge. Differentiable once."""
+    """Returns square images, each moved by its offset; what comes into view repeats the edge. Differentiable once."""
     padded = F.pad(images_BCHW, (max_shift,) * 4, mode="replicate")
     cropped: Tensor = _Crop.apply(padded, offsets_2B.to(padded.device), images_BCHW.shape[-1])
     return cropped
 
 
 def _crops(padded: Tensor, size: int, *, offsets_2B: Tensor) -> tuple[Tensor, tuple[Any, ...]]:
-    """A view of all crops of `size`, and the index of each image's own."""
+    """Returns a view of all crops of `size`, and the index of each image's own."""
     views = padded.unfold(2, size, 1).unfold(3, size, 1)  # B, C, offset in rows, offset in columns, H, W
     return views, (torch.arange(len(padded), device=padded.device), slice(None), offsets_2B[0], offsets_2B[1])
 

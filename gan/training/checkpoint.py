@@ -36,7 +36,7 @@ class Part(Protocol):
 
 @dataclass(frozen=True)
 class Weights:
-    """A network as a part: its parameters and its buffers change from step to step."""
+    """A network is a part: its parameters and its buffers change from step to step."""
 
     module: nn.Module
 
@@ -52,7 +52,7 @@ class Weights:
 
 @dataclass(frozen=True)
 class Stream:
-    """A random generator as a part: it changes with every draw."""
+    """A random generator is a part: it changes with every draw."""
 
     random: torch.Generator
 
@@ -67,7 +67,11 @@ class Stream:
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A training after `images_seen` images. `notes` are numbers that its owner wants back with it."""
+    """A Checkpoint is a training after `images_seen` images. Its owner wants the numbers `notes` back with it.
+
+    >>> Checkpoint(images_seen=64_000, state={}).kimg
+    64.0
+    """
 
     images_seen: int
     state: State
@@ -95,9 +99,13 @@ def restore(parts: Mapping[str, Part], state: State) -> None:
 
 
 def save_checkpoint(path: Path, checkpoint: Checkpoint, *, identity: str) -> None:
-    """Write `path`, all or nothing: until the new file is complete the one before it stays.
+    """Writes `path`, all or nothing: until the new file is complete the one before it stays.
 
     `identity` names the training; a checkpoint of another one is refused when it is read.
+
+    >>> save_checkpoint(folder / "checkpoint", Checkpoint(64, {}), identity="my training")
+    >>> load_checkpoint(folder / "checkpoint", "my training").images_seen
+    64
     """
     card = {"identity": identity, "images_seen": checkpoint.images_seen, "notes": dict(checkpoint.notes)}
     text = json.dumps(card)
@@ -116,12 +124,16 @@ def save_checkpoint(path: Path, checkpoint: Checkpoint, *, identity: str) -> Non
 
 
 def unfinished_checkpoint(path: Path) -> Path:
-    """The file that becomes `path` when it is complete. A process that is killed leaves it behind."""
+    """Returns the file that becomes `path` when it is complete. A process that is killed leaves it behind."""
     return path.with_name(f".{path.name}")
 
 
 def load_checkpoint(path: Path, identity: str) -> Checkpoint | None:
-    """The checkpoint in `path`; None where there is none. Raises ArtifactError for a damaged one or another's."""
+    """Returns the checkpoint in `path`; None where there is none. Raises ArtifactError if damaged or another's.
+
+    >>> load_checkpoint(folder / "no checkpoint", "my training") is None
+    True
+    """
     if not path.exists():
         return None
     try:

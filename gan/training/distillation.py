@@ -27,11 +27,14 @@ GanWeight = Annotated[float, Field(ge=0, lt=1)]
 
 
 class DistillationConfig(Config):
-    """How a student is distilled. Budgets and half-lives are in thousands of images.
+    """A DistillationConfig says how a student is distilled. Budgets and half-lives are in thousands of images.
 
     `gan_weight` is the paper's a: 0 is the MSE scheme, which needs no critic; above 0 the joint scheme.
     `feature_weight` adds feature matching (not in the paper): the mean squared difference to the
     teacher's images in the extractor's features. A FID of the same features then flatters the student.
+
+    >>> DistillationConfig(kimg=40.0, gan_weight=0.02).ema_halflife_kimg
+    2.0
     """
 
     kimg: Annotated[float, Field(gt=0, le=1e6)]
@@ -47,10 +50,13 @@ class DistillationConfig(Config):
 
 @dataclass(frozen=True)
 class Lesson:
-    """A lesson is what a student learns from: its teacher's pool, real images for its critic, and features to match.
+    """A Lesson is what a student learns from: a teacher's pool, real images for its critic, and features to match.
 
     The real images of `dataset` are seen only by the joint scheme's critic. `features` maps images BCHW in [-1, 1] to
     BF, differentiably, on the device; a feature_weight above 0 needs it.
+
+    >>> len(lesson.pool), lesson.features is None
+    (256, True)
     """
 
     pool: TeacherPool
@@ -111,6 +117,10 @@ def distill(
     arguments alone, given one machine and one number of threads, and not on whether it was reached in one go or by way
     of `resume`. Raises GanError when the student's latent or image shape is not the teacher's, the pool holds less than
     one batch, or features are missing.
+
+    >>> recipe = DistillationConfig(kimg=0.256, gan_weight=0.02)
+    >>> [progress.kimg for progress in distill(student, recipe, lesson=lesson, seed=0, report_at_kimg=[0.1])]
+    [0.128, 0.256]
     """
     require_fitting(architecture, config, lesson=lesson)
     student = DistilledMember(architecture, config, lesson=lesson, seed=seed, compute=compute)

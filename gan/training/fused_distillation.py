@@ -19,7 +19,12 @@ from gan.training.step import Step
 
 
 def fusing_kind(config: DistillationConfig) -> DistillationConfig:
-    """Students may be fused where this is equal: the recipe without what each may have of its own."""
+    """Returns the recipe without what each student may have of its own: those with equal ones may be fused.
+
+    >>> one, other = DistillationConfig(kimg=1.0, gan_weight=0.1), DistillationConfig(kimg=1.0, gan_weight=0.3)
+    >>> fusing_kind(one) == fusing_kind(other)
+    True
+    """
     optimiser = OptimiserConfig(learning_rate=1.0)
     adversarial = config.adversarial.model_copy(update={"optimiser": optimiser})
     return config.model_copy(
@@ -34,7 +39,11 @@ def fusing_kind(config: DistillationConfig) -> DistillationConfig:
 
 @dataclass(frozen=True)
 class Student:
-    """A student among fused ones has a recipe and a seed of its own, and may go on from a checkpoint."""
+    """A Student among fused ones has a recipe and a seed of its own, and may go on from a checkpoint.
+
+    >>> Student(DistillationConfig(kimg=1.0), seed=3).resume is None
+    True
+    """
 
     config: DistillationConfig
     seed: int
@@ -54,6 +63,11 @@ def distill_fused(
     Yields the students' Progress together, at each of `report_at_kimg` and at the end; one that diverged goes
     along and says so. A student's result depends on its own config and seed and on how many are fused, not on the
     others. Raises GanError where `gan.distill` does, and for configs of different `fusing_kind`.
+
+    >>> students = [Student(DistillationConfig(kimg=0.064), seed) for seed in (1, 2)]
+    >>> [(first, second)] = distill_fused(student, students, lesson=lesson)
+    >>> first.kimg, second.kimg
+    (0.064, 0.064)
     """
     configs = [student.config for student in students]
     if len({fusing_kind(config) for config in configs}) != 1:

@@ -15,10 +15,14 @@ from gan.training.step import Step
 
 @dataclass(frozen=True)
 class Progress:
-    """Where a training stands.
+    """A Progress says where a training stands.
 
     `generator` is the averaged one in eval mode; the next step of the loop changes it, so copy what
     must last. When `diverged`, a loss was NaN or infinite and the loop has ended.
+
+    >>> [progress] = distill(student, DistillationConfig(kimg=0.064), lesson=lesson, seed=0)
+    >>> progress.checkpoint().images_seen
+    64
     """
 
     kimg: float
@@ -28,14 +32,14 @@ class Progress:
     _parts: Mapping[str, Part]
 
     def checkpoint(self, notes: Mapping[str, float] | None = None) -> Checkpoint:
-        """A copy of the whole training as it stands, to go on from. Take it before the loop's next step."""
+        """Returns a copy of the whole training as it stands, to go on from. Take it before the loop's next step."""
         return Checkpoint(round(self.kimg * 1000), state_of(self._parts), notes or {})
 
 
 def run_loop(
     step: Step, recipe: Recipe, *, report_at_kimg: Sequence[float], resume: Sequence[Checkpoint | None]
 ) -> Iterator[tuple[Progress, ...]]:
-    """Train the members of `step` until the recipe's images were seen, yielding where each of them stands.
+    """Trains the members of `step` until the recipe's images were seen, and yields where each of them stands.
 
     That is at each of `report_at_kimg`, after the first batch that reaches it, and at the end. A training that
     diverged goes along and says so; the loop ends where all have. With `resume`, a checkpoint for each, it goes on

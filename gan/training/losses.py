@@ -16,7 +16,7 @@ Features = Callable[[Tensor], Tensor]  # images BCHW in [-1, 1] to BF
 
 @dataclass(frozen=True)
 class AdversarialLoss:
-    """What the critic minimises on (real, fake) scores, and the generator on its own scores.
+    """A loss is what the critic minimises on (real, fake) scores, and the generator on its own scores.
 
     `gradient_penalty` weighs the critic's distance from slope 1; where it is 0 the critic is held by
     spectral normalisation instead. `critic_steps` is the usual number of them per generator step.
@@ -56,7 +56,10 @@ def _wasserstein_critic(real_B: Tensor, fake_B: Tensor) -> Tensor:
 def gradient_penalty(
     critic: Callable[[Tensor], Tensor], real_BCHW: Tensor, *, fake_BCHW: Tensor, mix_B: Tensor
 ) -> Tensor:
-    """E[(|grad f(x)| - 1)^2] at x = u real + (1 - u) fake, u = `mix_B` in [0, 1]. Gulrajani et al., 2017, eq. 3."""
+    """Returns E[(|grad f(x)| - 1)^2] at x = u real + (1 - u) fake, u = `mix_B` in [0, 1].
+
+    Gulrajani et al., 2017, eq. 3.
+    """
     mix_B111 = mix_B[:, None, None, None]
     between_BCHW = (mix_B111 * real_BCHW + (1 - mix_B111) * fake_BCHW).detach().requires_grad_()
     (slope_BCHW,) = torch.autograd.grad(critic(between_BCHW).sum(), between_BCHW, create_graph=True)
@@ -74,14 +77,14 @@ ADVERSARIAL: dict[AdversarialName, AdversarialLoss] = {
 
 
 def feature_matching(features: Features, student_BCHW: Tensor, *, teacher_BCHW: Tensor) -> Tensor:
-    """mean |phi(g_T(z)) - phi(g(z))|^2 over batch and features (as Salimans et al., 2016, but pair by pair)."""
+    """Returns mean |phi(g_T(z)) - phi(g(z))|^2 over batch and features (Salimans et al., 2016, but pair by pair)."""
     with torch.no_grad():
         target_BF = features(teacher_BCHW)
     return F.mse_loss(features(student_BCHW), target_BF)
 
 
 def joint_loss(gan_term: Tensor, mse_term: Tensor, *, gan_weight: float) -> Tensor:
-    """a * GAN term + (1 - a) * MSE term, a = `gan_weight` in [0, 1). PAPER, joint scheme.
+    """Returns a * GAN term + (1 - a) * MSE term, a = `gan_weight` in [0, 1). PAPER, joint scheme.
 
     The MSE term is a mean over pixels, not the paper's sum, so that one gan_weight means the same at
     every image size.

@@ -13,7 +13,11 @@ from gan.config import Config
 
 
 class OptimiserConfig(Config):
-    """Adam with linear warm-up and cosine decay, both counted in images seen."""
+    """An OptimiserConfig describes Adam with linear warm-up and cosine decay, both counted in images seen.
+
+    >>> OptimiserConfig(learning_rate=0.1, warmup_kimg=10).rate_at(5, 100)
+    0.05
+    """
 
     learning_rate: Annotated[float, Field(gt=0, le=1)]
     beta1: Annotated[float, Field(ge=0, lt=1)] = 0.5
@@ -22,14 +26,14 @@ class OptimiserConfig(Config):
     final_fraction: Annotated[float, Field(ge=0, le=1)] = 1.0  # of learning_rate, at the end
 
     def rate_at(self, kimg: float, budget_kimg: float) -> float:
-        """The learning rate after `kimg` of `budget_kimg` thousand images."""
+        """Returns the learning rate after `kimg` of `budget_kimg` thousand images."""
         warmup = min(1.0, kimg / self.warmup_kimg) if self.warmup_kimg else 1.0
         cosine = 0.5 * (1 + math.cos(math.pi * min(1.0, kimg / budget_kimg)))
         return self.learning_rate * warmup * (self.final_fraction + (1 - self.final_fraction) * cosine)
 
 
 def build_adam(config: OptimiserConfig, module: nn.Module) -> torch.optim.Adam:
-    """Adam over the parameters of `module`, in one fused kernel."""
+    """Returns Adam over the parameters of `module`, in one fused kernel."""
     return torch.optim.Adam(
         module.parameters(), lr=config.learning_rate, betas=(config.beta1, config.beta2), fused=True
     )
@@ -42,7 +46,7 @@ def set_rate(optimiser: torch.optim.Optimizer, rate: float) -> None:
 
 
 class ScheduledOptimiser:
-    """Adam on one module that follows its configured schedule."""
+    """A ScheduledOptimiser is Adam on one module, and follows its configured schedule."""
 
     def __init__(self, config: OptimiserConfig, module: nn.Module) -> None:
         self.config, self.adam = config, build_adam(config, module)
@@ -52,16 +56,16 @@ class ScheduledOptimiser:
         set_rate(self.adam, self.config.rate_at(kimg, budget_kimg))
 
     def step(self, loss: Tensor) -> None:
-        """One Adam step on the gradient of `loss` by this module's parameters."""
+        """Takes one Adam step on the gradient of `loss` by this module's parameters."""
         step_together([self], [loss])
 
     def state(self) -> dict[str, Tensor]:
-        """Adam's moments and step counts, by number of the parameter."""
+        """Returns Adam's moments and step counts, by number of the parameter."""
         moments = self.adam.state_dict()["state"]
         return {f"{number}.{name}": value for number, own in moments.items() for name, value in own.items()}
 
     def load_state(self, state: Mapping[str, Tensor]) -> None:
-        """Go on from what `state` gave."""
+        """Goes on from what `state` returned."""
         for number, parameter in enumerate(self.adam.param_groups[0]["params"]):
             moments = {name.partition(".")[2]: value for name, value in state.items() if _number(name) == number}
             # In the layout of the parameter, which the fused kernel expects.
@@ -88,7 +92,7 @@ def _number(name: str) -> int:
 
 
 class MovingAverage:
-    """An exponential moving average of a module's weights, with a half-life in thousands of images.
+    """A MovingAverage follows a module's weights exponentially, with a half-life in thousands of images.
 
     While fewer images than the half-life were seen, the half-life is a twentieth of those seen, so
     that short runs are not averages of their first weights (Karras et al., 2020, appendix).
@@ -103,7 +107,7 @@ class MovingAverage:
 
     @torch.no_grad()
     def update(self, kimg_seen: float, kimg_step: float) -> None:
-        """Move towards the module's weights, `kimg_step` after the last update."""
+        """Moves towards the module's weights, `kimg_step` after the last update."""
         halflife = min(self.halflife_kimg, kimg_seen / 20)
         decay = 0.5 ** (kimg_step / halflife) if halflife > 0 else 0.0
         averages, weights = zip(*self._pairs, strict=True)

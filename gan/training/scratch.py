@@ -21,7 +21,11 @@ from gan.training.step import Step
 
 
 class GanTrainingConfig(Config):
-    """How a generator is trained against a critic. Budgets and half-lives are in thousands of images."""
+    """A GanTrainingConfig says how a generator is trained against a critic, in thousands of images.
+
+    >>> GanTrainingConfig(kimg=64.0).batch_size
+    64
+    """
 
     kimg: Annotated[float, Field(gt=0, le=1e6)]
     batch_size: Annotated[int, Field(ge=2, le=8192)] = 64
@@ -69,12 +73,16 @@ def train_gan(
     compute: Compute = CPU,
     resume: Checkpoint | None = None,
 ) -> Iterator[Progress]:
-    """Train a generator of `architecture` on the training images of `dataset` against a critic.
+    """Trains a generator of `architecture` on the training images of `dataset` against a critic.
 
     Yields Progress at each of `report_at_kimg` (thousands of images) and at the end. The result
     depends on the arguments alone, given one machine and one number of threads, and not on whether it was
     reached in one go or by way of `resume`. Raises GanError where the data set's images have another
     shape, or the device is missing.
+
+    >>> [progress] = train_gan(student, GanTrainingConfig(kimg=0.064), dataset=dataset, seed=0)
+    >>> sorted(progress.losses)
+    ['critic_loss', 'generator_loss']
     """
     dataset.require_shape(architecture.image_channels, architecture.image_size)
     generator = ScratchMember(architecture, config, dataset=dataset, seed=seed, compute=compute)

@@ -24,7 +24,11 @@ _METADATA_KEY = b"ganlimit.pool"
 
 
 class TeacherPool:
-    """Latents float32 NL and the teacher's images uint8 NCHW, memory-mapped and never written."""
+    """A pool holds latents float32 NL and the teacher's images uint8 NCHW, memory-mapped and never written.
+
+    >>> lesson.pool.image_shape, lesson.pool.latent_size
+    ((1, 16, 16), 8)
+    """
 
     def __init__(self, latents_NL: np.ndarray, images_NCHW: np.ndarray, *, teacher_digest: str, digest: str):
         self._latents_NL, self._images_NCHW = latents_NL, images_NCHW
@@ -40,20 +44,20 @@ class TeacherPool:
 
     @property
     def image_shape(self) -> tuple[int, int, int]:
-        """(channels, height, width)"""
+        """Returns (channels, height, width)."""
         channels, height, width = self._images_NCHW.shape[1:]
         return channels, height, width
 
     def all(self) -> tuple[Tensor, Tensor]:
-        """All (latents NL, images uint8 NCHW), in their order. Copies, so a pool that fits into memory."""
+        """Returns all (latents NL, images uint8 NCHW), in their order. Copies, so a pool that fits into memory."""
         return torch.from_numpy(self._latents_NL.copy()), torch.from_numpy(self._images_NCHW.copy())
 
     def batches(self, batch_size: int, random: torch.Generator, *, device: torch.device) -> "PoolBatches":
-        """Endless (latents BL, images BCHW in [-1, 1]): each epoch a fresh shuffle without repeats."""
+        """Returns (latents BL, images BCHW in [-1, 1]) without end: each epoch a fresh shuffle without repeats."""
         return PoolBatches(self, batch_size, random=random, device=device)
 
     def read(self, index_B: np.ndarray) -> tuple[Tensor, Tensor]:
-        """(latents BL, images uint8 BCHW) at the given places."""
+        """Returns (latents BL, images uint8 BCHW) at the given places."""
         return torch.from_numpy(self._latents_NL[index_B]), torch.from_numpy(self._images_NCHW[index_B])
 
     def verify(self) -> None:
@@ -68,7 +72,7 @@ class TeacherPool:
 
 
 class PoolBatches(Iterator[tuple[Tensor, Tensor]]):
-    """Batches of a pool without end, which can say where they stand and go on from there."""
+    """PoolBatches yield batches of a pool without end, can say where they stand, and go on from there."""
 
     def __init__(self, pool: TeacherPool, batch_size: int, *, random: torch.Generator, device: torch.device) -> None:
         self._pool, self._batch_size, self._random, self._device = pool, batch_size, random, device
@@ -84,11 +88,11 @@ class PoolBatches(Iterator[tuple[Tensor, Tensor]]):
         return latents_BL.to(self._device), to_unit_range(images_BCHW.to(self._device))
 
     def state(self) -> dict[str, Tensor]:
-        """The place in the epoch, and the random state that its shuffle began with."""
+        """Returns the place in the epoch, and the random state that its shuffle began with."""
         return {"next": torch.tensor(self._next), "shuffle": self._shuffle}
 
     def load_state(self, state: Mapping[str, Tensor]) -> None:
-        """Go on from what `state` gave."""
+        """Goes on from what `state` returned."""
         self._random.set_state(state["shuffle"])
         self._begin_epoch()
         self._next = int(state["next"])
@@ -100,16 +104,24 @@ class PoolBatches(Iterator[tuple[Tensor, Tensor]]):
 
 
 def pool_latents(size: int, latent_size: int, *, seed: int) -> Tensor:
-    """The latents NL ~ N(0, I) that students learn at."""
+    """Returns the latents NL ~ N(0, I) that students learn at.
+
+    >>> pool_latents(256, 8, seed=0).shape
+    torch.Size([256, 8])
+    """
     return torch.randn(size, latent_size, generator=generator_at(seed, "pool"))
 
 
 def build_pool(
     teacher: AnyGenerator, teacher_digest: str, *, path: Path, latents_NL: Tensor, batch_size: int = 256
 ) -> Iterator[int]:
-    """Run `teacher` on `latents_NL` and write the pool to `path`, all or nothing.
+    """Runs `teacher` on `latents_NL` and writes the pool to `path`, all or nothing.
 
     Yields how many images are done after each batch. The file appears when it is complete.
+
+    >>> latents_NL = pool_latents(300, 8, seed=1)
+    >>> list(build_pool(teacher, "its digest", path=folder / "other.arrow", latents_NL=latents_NL))
+    [256, 300]
     """
     size = len(latents_NL)
     device = next(teacher.parameters()).device
@@ -124,7 +136,11 @@ def build_pool(
 
 
 def open_pool(path: Path) -> TeacherPool:
-    """Map the pool at `path`; no image is read until a batch asks for it. Raises ArtifactError."""
+    """Maps the pool at `path`; no image is read until a batch asks for it. Raises ArtifactError.
+
+    >>> open_pool(folder / "pool.arrow").teacher_digest
+    'its digest'
+    """
     try:
         table = pa.ipc.open_file(pa.memory_map(str(path))).read_all()
         card = json.loads(table.schema.metadata[_METADATA_KEY])
