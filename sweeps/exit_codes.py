@@ -11,7 +11,7 @@ class ExitCode(IntEnum):
 
     SUCCESS = 0
     FAILURE = 1  # something is wrong with what was looked at, or a submitted sweep ended without a code of its own
-    MISTAKE = 2  # that a person must mend: in a command, a spec or a file, or a full disk
+    MISTAKE = 2  # a person must mend it: in a command, a spec or a file, or a full disk
     UNDELIVERED = 3  # the sweep ran to its end while the tracking store was away
     CLUSTER_LOST = 4  # the cluster went away while it ran the sweep
     INTERRUPTED = 130  # Ctrl-C, or `ganlimit sweep stop`

@@ -8,8 +8,13 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 PACKAGES = ("gan", "cluster", "analysis", "sweeps")
-PENDING = {"gan", "sweeps"}  # whose signatures are not yet held to this
+PENDING = {"gan"}  # whose signatures are not yet held to this
 MOST = 2  # arguments by position
+# Libraries call these by position or by name, as they like: Optuna its sampler, Ray Tune its callbacks.
+GIVEN = {
+    *("sample_relative", "after_trial"),
+    *("on_trial_start", "on_trial_result", "on_trial_complete", "on_trial_error"),
+}
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 
@@ -33,7 +38,7 @@ def test_what_cannot_be_read_by_position_is_named(package: str) -> None:
         f"{path.relative_to(ROOT)}:{function.lineno}: {function.name} takes {fault}"
         for path in sorted((ROOT / package).rglob("*.py"))
         for function in ast.walk(ast.parse(path.read_text()))
-        if isinstance(function, Function)
+        if isinstance(function, Function) and function.name not in GIVEN
         for fault in faults_of(function)
     ]
     assert not faults, "\n".join(faults)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from cluster import Check
 
 TICK, CROSS = "✓", "✗"
-MOST_COLUMNS = 4  # of nodes beside each other
+MOST_COLUMNS = 4  # nodes beside each other
 NODE = "node "  # how the subject of a node's check begins
 
 

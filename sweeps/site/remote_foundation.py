@@ -72,7 +72,7 @@ def _follow_steps(stream: Iterator[Any], display: Display, *, steps: ExitStack) 
         if isinstance(event, Foundation):
             materials = ray.get(next(stream))
             list(stream)  # the node has ended before its place is taken away
-            # Put again, they are the driver's own: they stay when that node is lost.
+            # Put again they belong to the driver, so they stay when that node is lost.
             return replace(event, materials=StoredMaterials(ray.put(materials)))
         if isinstance(event, _Say):
             display.say(event.message)
@@ -98,7 +98,7 @@ def _lay(spec_json: str, place: _Place) -> Iterator[object]:
     spec = SweepSpec.model_validate_json(spec_json)
     events: queue.Queue[object] = queue.Queue()
     workspace = place.workspace
-    tracking = Tracking(workspace.store)  # which keeps what it downloads as long as it lives
+    tracking = Tracking(workspace.store)  # it keeps what it downloads as long as it lives
     outcome: list[Foundation | BaseException] = []
 
     def lay() -> None:

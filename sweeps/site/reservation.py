@@ -12,7 +12,7 @@ from cluster import TrialNeed
 from sweeps.display import Display
 from sweeps.errors import SweepError
 
-TRIES = 3  # of nodes that are lost on the way; what one has made is found by the next
+TRIES = 3  # how many nodes may be tried when one is lost; the next finds what the one before has made
 SILENCE_S = 10.0
 
 Result = TypeVar("Result")
@@ -36,7 +36,7 @@ def run_reserved(
                 raise error.cause from None
             raise
         except RayError as error:
-            # Not by Ray: it would leave out of a second stream as many events as were read of the first.
+            # Ray's own retry would leave out of the second stream as many events as were read of the first.
             if not remaining:
                 raise SweepError(
                     f"The node that is to {purpose} stays until that is done",

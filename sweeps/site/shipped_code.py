@@ -41,7 +41,7 @@ def pack_code(folder: Path) -> None:
             f"{size / 2**20:.0f} MiB",
             "Something lies in the packages' folders that does not belong there: remove it.",
         )
-    number = version("ganlimit")  # which a row says it was made with, and which nodes may not have installed
+    number = version("ganlimit")  # a row says by which version it was made, and nodes may not have it installed
     card = folder / f"ganlimit-{number}.dist-info" / "METADATA"
     card.parent.mkdir()
     card.write_text(f"Metadata-Version: 2.1\nName: ganlimit\nVersion: {number}\n")

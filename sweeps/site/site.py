@@ -42,7 +42,7 @@ from sweeps.spec.resources import ResourceSpec
 from sweeps.spec.sweep import SweepSpec, need_of
 
 PACKAGES = ("ray", "torch", "mlflow", "optuna", "torch-fidelity", "pyarrow", "safetensors")  # the same on all nodes
-NODE_CACHE = "~/.cache/ganlimit/cluster"  # of a node, for pools and statistics on their way to the object store
+NODE_CACHE = "~/.cache/ganlimit/cluster"  # on a node, for pools and statistics on their way to the object store
 
 
 class Site(ABC):
@@ -143,7 +143,7 @@ class RayCluster(Site):
         self.share = Share(uuid.uuid4().hex, self._part_of_one_trial, most=workers)
 
     def _part_of_one_trial(self) -> float:
-        # Where nodes may come, one trial more than there are places: what waits is what an autoscaler goes by.
+        # Where nodes may come, one trial more than there are places: an autoscaler acts on what waits.
         return 1 / max(1, self._need.places(alive_nodes()) + self._grows)
 
     def foundation(self, spec: SweepSpec, tracking: Tracking, *, display: Display) -> Foundation:
@@ -174,7 +174,7 @@ class RayCluster(Site):
         return measure_on_cluster(load, materials, need=self._need, display=display)
 
     def session(self) -> AbstractContextManager[Share | None]:
-        return nullcontext(self.share)  # the connection is that of `site_of`, and so is its end
+        return nullcontext(self.share)  # `site_of` opens the connection and closes it
 
 
 @contextmanager

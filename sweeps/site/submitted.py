@@ -6,7 +6,7 @@ from cluster import Job, Jobs, runs_as_job
 from sweeps.errors import SweepError
 from sweeps.ledger.tags import JOB_TRACKING_URI
 
-ACCEPTED = "ganlimit-accepted"  # a line of the driver's, for the program that has submitted it
+ACCEPTED = "ganlimit-accepted"  # a line that the driver prints for the program that submitted it
 
 
 def job_of(jobs: Jobs, name: str, *, address: str) -> Job:

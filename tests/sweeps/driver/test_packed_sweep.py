@@ -82,12 +82,12 @@ def test_it_is_measured_once_and_for_what_is_largest(auto: SweepSpec, materials:
     assert machine.measured == (Load.of(auto, "NVIDIA H100", cores=8).digest,)
     assert words.said == [FOUR.sentence()]
 
-    another = Machine(workspace, root, None)
+    another = Machine(workspace, root, num_cpus=None)
     assert another.pack([auto], both, display=words).gpus == 0.25
     assert another.measured == ()
     assert words.said[1:] == [f"{FOUR.sentence()}, measured before"]
 
-    elsewhere = Machine(Workspace.open(tmp_path / "other"), root, None)
+    elsewhere = Machine(Workspace.open(tmp_path / "other"), root, num_cpus=None)
     elsewhere.pack([auto], both, display=words)
     assert elsewhere.measured == machine.measured
 
@@ -99,7 +99,7 @@ def test_what_is_said_is_not_measured(
     tiny: dict[str, Any], spec_file: Any, tmp_path: Path, given: dict[str, Any], gpus: float
 ) -> None:
     spec = sweeps.load_spec(spec_file({**tiny, "resources": given}))
-    machine = Machine(Workspace.open(tmp_path / "data"), default_data_root(), None)
+    machine = Machine(Workspace.open(tmp_path / "data"), default_data_root(), num_cpus=None)
     assert machine.pack([spec], {}, display=QuietDisplay()) == spec.resources
     assert machine.need(spec.resources) == TrialNeed(1.0, gpus)
     assert machine.measured == ()
