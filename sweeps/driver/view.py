@@ -50,7 +50,7 @@ class SweepView:
         self.phases: list[_Phase] = []
         self._running: dict[str, _Running] = {}
         self._points: dict[str, dict[str, Objectives]] = {sweep: {} for sweep in teacher}
-        self.counts: dict[str, int] = {}
+        self.counts: dict[TrialState, int] = {}
 
     # --- what happens -------------------------------------------------------------------------
 
@@ -71,7 +71,7 @@ class SweepView:
         if trial_id in self._running:
             self._running[trial_id].kimg, self._running[trial_id].fid = result["kimg"], result["fid"]
 
-    def ended(self, trial_id: str, sweep: str, *, job: Job, state: str, result: Mapping[str, Any]) -> None:
+    def ended(self, trial_id: str, sweep: str, *, job: Job, state: TrialState, result: Mapping[str, Any]) -> None:
         """Show that a trial ended in `state`."""
         self._running.pop(trial_id, None)
         self.counts[state] = self.counts.get(state, 0) + 1
