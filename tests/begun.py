@@ -27,7 +27,7 @@ TEXTS = (".sql", ".jsonl", ".json", ".journal")
 KEPT = ("artifacts", "pools", "sweeps")
 BEGUN: dict[str, Any] = {
     **SPEC,
-    "teacher": {"width": 4, "latent_size": 8, "pool_size": 128, "training": {"kimg": 2}},
+    "teacher": {"width": 6, "latent_size": 8, "pool_size": 128, "training": {"kimg": 2}},
     "student": {"kimg": 2},
     "search": {**SPEC["search"], "trials": 6, "reproducible": False},
     "phases": ["search"],

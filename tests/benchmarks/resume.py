@@ -46,18 +46,7 @@ def resumption(code: Path, data_dir: Path) -> Resumption:
     """Go on with the sweep in `data_dir` by the `code` of a revision, until a new trial has begun."""
     trials = data_dir / "sweeps" / NAME / "trials"
     before = trials.stat().st_mtime_ns
-    command = [
-        sys.executable,
-        "-m",
-        "sweeps.cli",
-        "sweep",
-        "resume",
-        NAME,
-        "--workers",
-        "1",
-        "--data-dir",
-        str(data_dir),
-    ]
+    command = [sys.executable, "-m", "sweeps.cli", "sweep", "resume", NAME, "--workers", "1", f"--data-dir={data_dir}"]
     with (data_dir / "log").open("w") as log:
         began = time.perf_counter()
         driver = psutil.Popen(
