@@ -107,3 +107,20 @@ def running(sweep: Sweep) -> list[Record]:
 def worker_of(record: Record) -> int:
     """The process that runs the trial."""
     return int(record.tags[WORKER].rpartition(":")[2])
+
+
+def wait_for_checkpoints(sweep: Sweep, trials: int) -> None:
+    """Returns when so many trials run and have a checkpoint; each waits there for the others."""
+    held: set[int] = set()
+
+    def hold() -> bool:
+        for folder in MountedTrials(sweep.trials).folders():
+            record = folder.record()
+            if record and folder.checkpoint_path.exists() and (worker := worker_of(record)) not in held:
+                os.kill(worker, signal.SIGSTOP)
+                held.add(worker)
+        return len(held) == trials
+
+    wait_until(hold)
+    for worker in held:
+        os.kill(worker, signal.SIGCONT)

@@ -23,7 +23,7 @@ from sweeps.ledger.folders import MountedTrials
 from sweeps.ledger.journal import Record, TrialFolder
 from sweeps.ledger.tags import ERROR, STATE, TRIAL_KEY
 from sweeps.search.study import open_storage
-from tests.sweeps.disturbed import GRID, Sweep, running, wait_until, worker_of
+from tests.sweeps.disturbed import GRID, Sweep, running, wait_for_checkpoints, wait_until, worker_of
 
 POINT = {"width": 2, "depth": 1, "gan_weight": 0.0}
 
@@ -115,7 +115,7 @@ def test_a_driver_is_alone_and_when_it_is_stopped_each_trial_goes_on_from_its_la
     assert f"process {first.pid} on {socket.gethostname()}" in second.stderr
     assert f"ganlimit sweep stop {sweep.name}" in second.stderr
 
-    wait_until(lambda: [record.metrics.get("kimg", 0) >= 10 for record in running(sweep)] == [True, True])
+    wait_for_checkpoints(sweep, trials=2)
     stopped = ganlimit("sweep", "stop", sweep.name, "--data-dir", sweep.data_dir)
     assert stopped.code == 0, stopped.stderr
     _, errors = first.communicate(timeout=60)
