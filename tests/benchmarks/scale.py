@@ -145,7 +145,7 @@ class Readings:
     def is_due(self, done: int) -> bool:
         return done in (*FIRST_WINDOWS, self._sweep.spec.search.trials) or done % WINDOW == 0
 
-    def take(self, done: int, counts: Mapping[str, int]) -> None:
+    def take(self, done: int, counts: Mapping[TrialState, int]) -> None:
         """Add a window that ends now, after `done` trials."""
         if done == self._done:
             return
