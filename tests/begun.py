@@ -25,13 +25,15 @@ PLACE, HOST = "/place-of-the-data-directory", "host-of-the-sweep"
 STORE, DATABASE = "mlflow.sql", "mlflow.db"
 TEXTS = (".sql", ".jsonl", ".json", ".journal")
 KEPT = ("artifacts", "pools", "sweeps")
+LEFT_OUT = (".png", ".pt2")  # what people look at, and models for other programs
 BEGUN: dict[str, Any] = {
     **SPEC,
+    "extractor": {"features": 16, "epochs": 3},
     "teacher": {"width": 6, "latent_size": 8, "pool_size": 128, "training": {"kimg": 2}},
     "student": {"kimg": 2},
     "search": {**SPEC["search"], "trials": 6, "reproducible": False},
     "phases": ["search"],
-    "evaluation": {"num_samples": 128, "inception_splits": 2, "rungs_kimg": [1]},
+    "evaluation": {"num_samples": 64, "inception_splits": 2, "rungs_kimg": [1]},
 }
 
 
@@ -40,9 +42,10 @@ def pack(data_dir: Path, file: Path) -> None:
     with closing(sqlite3.connect(data_dir / DATABASE)) as connection:
         store = "\n".join(connection.iterdump())
     with tarfile.open(file, "w:xz") as archive:
-        _add(archive, STORE, store.replace(str(data_dir), PLACE).encode())
+        _add(archive, STORE, store.replace(str(data_dir), PLACE).replace(str(data_dir.parent), PLACE).encode())
         for path in sorted(path for name in KEPT for path in (data_dir / name).rglob("*") if path.is_file()):
-            _add(archive, str(path.relative_to(data_dir)), path.read_bytes())
+            if path.suffix not in LEFT_OUT:
+                _add(archive, str(path.relative_to(data_dir)), path.read_bytes())
 
 
 def _add(archive: tarfile.TarFile, name: str, content: bytes) -> None:
