@@ -12,11 +12,11 @@ from sweeps.driver.open_sweep import OpenSweep
 from sweeps.driver.requests import Requests
 from sweeps.ledger.records import is_settled, next_ordinal, ordinal, settled_in
 from sweeps.ledger.tags import PROTOCOL, TEACHER_DIGEST
+from sweeps.planning.points import planned_trials
 from sweeps.search.queues import JobQueue, ListQueue
 from sweeps.search.reuse import Reuse
 from sweeps.search.study import has_study, open_storage, open_study
 from sweeps.search.study_queue import SearchBasis, study_queue
-from sweeps.spec.points import planned_trials
 from sweeps.spec.space import Value
 from sweeps.spec.sweep import SweepSpec
 from sweeps.trial.request import Job, TrialRequest

@@ -16,8 +16,8 @@ from gan import Compute, DistillationConfig, GeneratorConfig
 from gan.config import Config
 from gan.digests import value_digest
 from sweeps.planning.packing_trial import Trace
+from sweeps.planning.points import largest_student
 from sweeps.spec.models import ExtractorSpec
-from sweeps.spec.points import largest_student
 from sweeps.spec.resources import MOST_TRIALS_PER_GPU
 from sweeps.spec.sweep import SweepSpec
 

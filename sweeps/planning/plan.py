@@ -14,9 +14,9 @@ from analysis import Phase
 from gan import DataRoot, GeneratorConfig, count_parameters, mac_g
 from sweeps.planning.calibration import Calibration, calibrate
 from sweeps.planning.packing import KeptPackings, Load, Packing
+from sweeps.planning.points import architecture_at, corners, planned_trials, sampled_points
 from sweeps.planning.warnings import ASSUMED_FRONTIER, searches_nothing, warnings_of
 from sweeps.spec.models import TeacherSpec
-from sweeps.spec.points import architecture_at, corners, planned_trials, sampled_points
 from sweeps.spec.resources import ResourceSpec
 from sweeps.spec.space import Value, extremes
 from sweeps.spec.sweep import HOUR_S, SweepSpec

@@ -3,8 +3,8 @@
 import os
 from collections.abc import Iterator
 
+from sweeps.planning.points import listed_points
 from sweeps.spec.models import InceptionSpec
-from sweeps.spec.points import listed_points
 from sweeps.spec.sweep import SweepSpec
 
 ASSUMED_FRONTIER = 8  # students; how many there are is what the sweep finds out

@@ -19,9 +19,9 @@ from sweeps.ledger.sweeps import find_sweep, spec_of_sweep
 from sweeps.ledger.tags import PHASE, REUSED, SHARED_PREFIX, TRIAL
 from sweeps.ledger.tracking import Tracking
 from sweeps.ledger.workspace import Workspace
+from sweeps.planning.points import planned_trials
 from sweeps.results.reading import read_trials, with_newer_rows
 from sweeps.results.table import table_of
-from sweeps.spec.points import planned_trials
 from sweeps.spec.sweep import SweepSpec
 
 WORDS = {RunStatus.KILLED: "STOPPED"}  # MLflow's word for what a person stopped sounds like an accident

@@ -16,8 +16,8 @@ from optuna.trial import TrialState, create_trial
 from analysis import Phase
 from gan.seeds import seed_at
 from sweeps.ledger.records import Ledger, settled_in
+from sweeps.planning.points import LISTED_POINTS, Params, each_once, first_points, frozen, listed_points
 from sweeps.search.distinct_nsgaii import DistinctNSGAII
-from sweeps.spec.points import LISTED_POINTS, Params, each_once, first_points, frozen, listed_points
 from sweeps.spec.search import OBJECTIVES
 from sweeps.spec.space import AnyDomain, distributions
 from sweeps.spec.sweep import SweepSpec

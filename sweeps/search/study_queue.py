@@ -19,9 +19,9 @@ from analysis import Phase
 from analysis import TrialState as Ended
 from gan.seeds import seed_at
 from sweeps.ledger.records import Ledger, Objectives, finite_objectives, next_ordinal, settled_in
+from sweeps.planning.points import LISTED_POINTS, listed_points
 from sweeps.search.queues import JobQueue, Nothing
 from sweeps.search.reuse import Reuse
-from sweeps.spec.points import LISTED_POINTS, listed_points
 from sweeps.spec.space import Value, distributions, point_of
 from sweeps.spec.sweep import SweepSpec
 from sweeps.trial.request import Job, TrialRequest

@@ -33,11 +33,11 @@ from sweeps.models.materials import MaterialSource
 from sweeps.models.workshop import Workshop
 from sweeps.planning.packing import KeptPackings, Load, Packing
 from sweeps.planning.packing_measurement import measure_packing
+from sweeps.planning.points import largest_of
 from sweeps.site.remote_foundation import lay_foundation_on_cluster
 from sweeps.site.remote_packing import gpus_on_cluster, measure_on_cluster
 from sweeps.site.shipped_code import packed_code
 from sweeps.site.submitted import say_accepted
-from sweeps.spec.points import largest_of
 from sweeps.spec.resources import ResourceSpec
 from sweeps.spec.sweep import SweepSpec, need_of
 

@@ -1,1 +1,1 @@
-"""This room parses what a person states of a sweep, once: the specification, its space, its points and its template."""
+"""This room parses what a person states of a sweep, once: the specification, its space and its template."""

@@ -11,9 +11,9 @@ from analysis import TrialState as Ended
 from gan import DistillationConfig, GeneratorConfig
 from sweeps.driver.tune_searcher import QueueSearcher
 from sweeps.ledger.records import LedgerEntry
+from sweeps.planning.points import listed_points
 from sweeps.search.study import open_storage, open_study
 from sweeps.search.study_queue import SearchBasis, study_queue
-from sweeps.spec.points import listed_points
 from sweeps.trial.request import Job, TrialRequest
 
 

@@ -11,7 +11,7 @@ from gan import count_parameters
 from sweeps.driver.budget import Spending
 from sweeps.driver.runner import _refuse_other_spec
 from sweeps.ledger.tags import spec_tags
-from sweeps.spec.points import largest_of, largest_student
+from sweeps.planning.points import largest_of, largest_student
 from sweeps.spec.sweep import need_of
 
 

@@ -1,4 +1,4 @@
-"""This module lists students of a search space: those at its ends, and some within, by which a sweep is planned."""
+"""This module counts and lists the points of a search: those it asks first or may ask at all, and the space's ends."""
 
 import itertools
 from collections.abc import Mapping, Sequence
