@@ -1,1 +1,1 @@
-"""This room measures for a moment what a sweep would take: its hours, its memory, and how many trials share a GPU."""
+"""This room tells what a sweep would take: its points, its hours, its memory, and how many trials share a GPU."""
