@@ -11,6 +11,7 @@ import yaml
 
 import sweeps
 from analysis import SHARED_COLUMNS
+from gan import Classifier, ClassifierCard, ClassifierConfig, Compute, save_classifier
 from sweeps.cli import main
 from sweeps.ledger.delivery import Delivery
 from sweeps.ledger.folders import MountedTrials
@@ -18,6 +19,7 @@ from sweeps.ledger.journal import Event, TrialFolder
 from sweeps.ledger.tags import ERROR, MODE, PHASE, POINT, SHARED_PREFIX, STATE, SWEEP, TRIAL
 from sweeps.ledger.tracking import Tracking
 from sweeps.ledger.workspace import Workspace
+from sweeps.planning.packing import Load
 
 TINY = """
 name: tiny
@@ -191,3 +193,20 @@ def new_sweep(store: Workspace, store_tracking: Tracking) -> Any:
         return StoredSweep(store, store_tracking, f"sweep-{len(store_tracking.sweeps())}", **shared)
 
     return make
+
+
+@pytest.fixture
+def load(tiny: dict[str, Any], spec_file: Any) -> Load:
+    """That of the tiny sweep, on the CPU with two cores."""
+    return Load.of(sweeps.load_spec(spec_file(tiny)), "CPU", cores=2, compute=Compute())
+
+
+@pytest.fixture
+def extractor(tmp_path: Path) -> Path:
+    """An untrained one."""
+    config, folder = ClassifierConfig(width=4, features=8), tmp_path / "classifier"
+    card = ClassifierCard(
+        config=config, image_channels=1, num_classes=10, dataset="digits", dataset_digest="d", held_out_accuracy=0.1
+    )
+    save_classifier(folder, Classifier(config, 1, num_classes=10), card=card)
+    return folder

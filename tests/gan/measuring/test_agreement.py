@@ -8,13 +8,12 @@ import torch
 from gan import GanError, Generator, TeacherPool, build_generator
 from gan.measuring.agreement import LINES, POINTS, SINGLE, agreement, agreement_latents
 from gan.measuring.evaluation import generate
-from gan.training.teacher_pool import TeacherPool as Pool
 
 
 def reference(teacher: Generator, shift: int = 0) -> TeacherPool:
     latents = agreement_latents(teacher.config.latent_size, seed=0)
-    images = generate(teacher, latents).numpy()
-    return Pool(latents.numpy(), np.clip(images.astype(int) + shift, 0, 255).astype(np.uint8), "teacher", "digest")
+    images = np.clip(generate(teacher, latents).numpy().astype(int) + shift, 0, 255).astype(np.uint8)
+    return TeacherPool(latents.numpy(), images, teacher_digest="teacher", digest="digest")
 
 
 def test_a_teacher_agrees_with_itself(teacher: Generator) -> None:

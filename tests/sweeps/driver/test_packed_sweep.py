@@ -8,16 +8,16 @@ from typing import Any
 import pytest
 import torch
 from rich.console import Console
-from tests.sweeps.test_packing import load, materials
 
 import sweeps
 from cluster import Node, TrialNeed, ray_session
-from gan import Compute, DataRoot, default_data_root
+from gan import Compute, DataRoot, DatasetConfig, default_data_root
 from sweeps.display import Display, LineDisplay, QuietDisplay
 from sweeps.doctor.own_checks import _room
 from sweeps.errors import SweepError
 from sweeps.ledger.workspace import Workspace
-from sweeps.models.materials import MaterialSource
+from sweeps.models.extractors import ExtractorFiles
+from sweeps.models.materials import MaterialFiles, MaterialSource
 from sweeps.planning.calibration import Calibration, Pace
 from sweeps.planning.packing import KeptPackings, Load, Measurement, Memory, Packing
 from sweeps.planning.plan import Plan, plan_sweep
@@ -26,7 +26,15 @@ from sweeps.site.site import ThisMachine
 from sweeps.spec.resources import ResourceSpec
 from sweeps.spec.sweep import SweepSpec, need_of
 
-__all__ = ["load", "materials"]  # fixtures
+
+@pytest.fixture
+def materials(extractor: Path) -> MaterialFiles:
+    """An untrained extractor; nothing else is read."""
+    none = extractor.parent / "none"
+    dataset = DatasetConfig.model_validate({"name": "digits"})
+    files = ExtractorFiles(model=extractor, reference=none)
+    return MaterialFiles(dataset, default_data_root(), extractor=files, pool=none, agreement=none)
+
 
 GIB = 2**30
 FOUR = Packing(

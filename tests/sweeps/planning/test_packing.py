@@ -11,12 +11,8 @@ import torch
 
 import sweeps
 from gan import (
-    Classifier,
-    ClassifierCard,
-    ClassifierConfig,
     Compute,
     GanError,
-    save_classifier,
 )
 from sweeps.errors import SweepError
 from sweeps.planning.packing import (
@@ -106,23 +102,6 @@ def test_images_count_while_all_train() -> None:
     late = [(2.0, 0.0), (4.0, 100.0), (9.0, 1100.0)]  # 50 a second for two seconds, then 200
     assert joint_rate([steady]) == 100.0
     assert joint_rate([steady, late]) == pytest.approx(100 + (100 + 2 * 200) / 4)
-
-
-@pytest.fixture
-def load(tiny: dict[str, Any], spec_file: Any) -> Load:
-    """That of the tiny sweep, on the CPU with two cores."""
-    return Load.of(sweeps.load_spec(spec_file(tiny)), "CPU", cores=2, compute=Compute())
-
-
-@pytest.fixture
-def extractor(tmp_path: Path) -> Path:
-    """An untrained one."""
-    config, folder = ClassifierConfig(width=4, features=8), tmp_path / "classifier"
-    card = ClassifierCard(
-        config=config, image_channels=1, num_classes=10, dataset="digits", dataset_digest="d", held_out_accuracy=0.1
-    )
-    save_classifier(folder, Classifier(config, 1, num_classes=10), card=card)
-    return folder
 
 
 def test_trials_are_measured_together(extractor: Path, load: Load) -> None:

@@ -105,13 +105,13 @@ class TestRungs:
     def test_who_comes_after_a_restart_is_judged_among_those_from_before_it(
         self, points: list[tuple[float, float]], last: tuple[float, float]
     ) -> None:
-        learnt, recalled = (Rungs(PruningSpec(), [10, 20], ("mac_g", "inception_score")) for _ in range(2))
+        learnt, recalled = (Rungs(PruningSpec(), [10, 20], objectives=("mac_g", "inception_score")) for _ in range(2))
         for key, (cost, quality) in enumerate(points):
-            learnt.learn(str(key), 10 + key % 20, {"mac_g": cost, "inception_score": quality})
-            recalled.recall(str(key), 10 + key % 20, (cost, quality))
+            learnt.learn(str(key), 10 + key % 20, metrics={"mac_g": cost, "inception_score": quality})
+            recalled.recall(str(key), 10 + key % 20, objectives=(cost, quality))
         metrics = dict(zip(("mac_g", "inception_score"), last, strict=True))
         for kimg in (10, 20):
-            assert recalled.learn("last", kimg, metrics) == learnt.learn("last", kimg, metrics)
+            assert recalled.learn("last", kimg, metrics=metrics) == learnt.learn("last", kimg, metrics=metrics)
 
     def test_a_quality_that_is_the_better_the_higher(self) -> None:
         rungs = Rungs(self.RULE, [10], objectives=("mac_g", "inception_score"))
