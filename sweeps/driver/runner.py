@@ -4,7 +4,7 @@ The same call again is the resume: every step looks first for what is there alre
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -130,13 +130,6 @@ def run_sweeps(
             drivers.enter_context(sole_driver(workspace.sweep(spec.name), spec.name))
         tracking = Tracking(workspace.store)
         leases = drivers.enter_context(Leases(display))
-        known = {spec.name: parent for spec in specs if (parent := tracking.find_sweep(spec.name))}
-        for spec in specs:
-            _refuse_other_spec(known.get(spec.name), spec)
-        if workspace.tracking_uri is not None:  # a driver with another data directory may use the same server
-            for name, parent in known.items():
-                leases.hold(Lease(tracking, parent.info.run_id, name=name))
-        # The runs are closed when nobody works at the site any more; reports need no part of a cluster.
         at_site = site_of(
             specs,
             workspace,
@@ -146,19 +139,49 @@ def run_sweeps(
             address=address,
             token_file=token_file,
         )
-        with ClosedRuns(tracking, leases) as closing, at_site as site:
-            for spec in specs:
-                if len(specs) > 1:
-                    display.say(f"{spec.name}:")
-                sweep = open_sweep(spec, workspace, tracking=tracking, display=display, site=site)
-                if workspace.tracking_uri is not None and spec.name not in known:
-                    leases.hold(Lease(tracking, sweep.parent_run_id, name=spec.name))
-                closing.hold(sweep)
-            PhaseRun(closing.sweeps, site, display=display).run()
-        if closing.missing:
-            raise UndeliveredError(specs[0].group or specs[0].name, closing.missing)
+        _run_at(at_site, specs, workspace=workspace, tracking=tracking, leases=leases, display=display)
         reports = [_finish(spec.name, workspace, tracking=tracking) for spec in specs]
     return [SweepResult(report.table, report) for report in reports]
+
+
+def _run_at(
+    at_site: AbstractContextManager[Site],
+    specs: Sequence[SweepSpec],
+    *,
+    workspace: Workspace,
+    tracking: Tracking,
+    leases: Leases,
+    display: Display,
+) -> None:
+    """Opens the sweeps at a site, runs their phases, and closes their runs whatever happens."""
+    is_shared = workspace.tracking_uri is not None
+    known = _claim_known(specs, tracking, leases=leases if is_shared else None)
+    # The runs are closed when nobody works at the site any more; reports need no part of a cluster.
+    with ClosedRuns(tracking, leases) as closing, at_site as site:
+        for spec in specs:
+            if len(specs) > 1:
+                display.say(f"{spec.name}:")
+            sweep = open_sweep(spec, workspace, tracking=tracking, display=display, site=site)
+            if is_shared and spec.name not in known:
+                leases.hold(Lease(tracking, sweep.parent_run_id, name=spec.name))
+            closing.hold(sweep)
+        PhaseRun(closing.sweeps, site, display=display).run()
+    if closing.missing:
+        raise UndeliveredError(specs[0].group or specs[0].name, closing.missing)
+
+
+def _claim_known(specs: Sequence[SweepSpec], tracking: Tracking, *, leases: Leases | None) -> set[str]:
+    """Refuses what goes on with another spec than it began with. Returns the names of the sweeps that have begun.
+
+    They are held by `leases` where a driver with another data directory may use the same tracking server.
+    """
+    known = {spec.name: parent for spec in specs if (parent := tracking.find_sweep(spec.name))}
+    for spec in specs:
+        _refuse_other_spec(known.get(spec.name), spec)
+    if leases is not None:
+        for name, parent in known.items():
+            leases.hold(Lease(tracking, parent.info.run_id, name=name))
+    return set(known)
 
 
 def sync_sweep(name: str, workspace: Workspace) -> tuple[int, Report]:
