@@ -141,8 +141,10 @@ def test_a_driver_is_alone_and_when_it_is_stopped_each_trial_goes_on_from_its_la
     assert len(spoilt.reported()) == before, "nothing was measured after it"
     (told,) = optuna.get_all_study_summaries(open_storage(sweep.trials.parent))
     study = optuna.load_study(study_name=told.study_name, storage=open_storage(sweep.trials.parent))
-    ended = [trial.state for trial in study.trials]
-    assert sorted(ended) == [optuna.trial.TrialState.COMPLETE, optuna.trial.TrialState.FAIL], "it learns of no number"
+    learned = [trial for trial in study.trials if trial.state != optuna.trial.TrialState.FAIL]
+    assert [trial.state for trial in learned] == [optuna.trial.TrialState.COMPLETE], (
+        "of the one that is NaN the search learns no number"
+    )
 
 
 def stands_at(folder: TrialFolder) -> Checkpoint:
