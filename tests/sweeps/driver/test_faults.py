@@ -141,8 +141,10 @@ def test_a_driver_is_alone_and_when_it_is_stopped_each_trial_goes_on_from_its_la
     assert len(spoilt.reported()) == before, "nothing was measured after it"
     (told,) = optuna.get_all_study_summaries(open_storage(sweep.trials.parent))
     study = optuna.load_study(study_name=told.study_name, storage=open_storage(sweep.trials.parent))
-    ended = [trial.state for trial in study.trials]
-    assert sorted(ended) == [optuna.trial.TrialState.COMPLETE, optuna.trial.TrialState.FAIL], "it learns of no number"
+    learned = [trial for trial in study.trials if trial.state != optuna.trial.TrialState.FAIL]
+    assert [trial.state for trial in learned] == [optuna.trial.TrialState.COMPLETE], (
+        "of the one that is NaN the search learns no number"
+    )
 
 
 def stands_at(folder: TrialFolder) -> Checkpoint:
@@ -162,7 +164,7 @@ def spoil(folder: TrialFolder) -> None:
 def test_fused_trials_whose_worker_is_killed_go_on_from_the_last_rung(
     finished: Any, tiny: dict[str, Any], tmp_path: Path
 ) -> None:
-    tiny["student"]["kimg"], tiny["evaluation"]["rungs_kimg"] = 30, [10, 20]
+    tiny["student"]["kimg"], tiny["evaluation"]["rungs_kimg"] = 40, [10, 20, 30]
     tiny["resources"] = {"fused_trials": 3}
     space = {name: {"type": "choice", "values": [value]} for name, value in POINT.items()}
     search = {"sampler": "grid", "space": space, "seeds": [0, 1, 2], "trials": 3}
@@ -171,7 +173,7 @@ def test_fused_trials_whose_worker_is_killed_go_on_from_the_last_rung(
 
     def kill_once() -> None:
         records = sweep.records()
-        if not before and any(record.metrics.get("kimg", 0) >= 10 for record in running(sweep)):
+        if not before and any(record.metrics.get("kimg", 0) >= 20 for record in running(sweep)):
             before.update(records)
             os.kill(worker_of(running(sweep)[0]), signal.SIGKILL)
 
@@ -179,16 +181,16 @@ def test_fused_trials_whose_worker_is_killed_go_on_from_the_last_rung(
         sweep.go_on()
     assert sweep.states() == {"COMPLETED": 3}
     for folder in MountedTrials(sweep.trials).folders():
-        went_on(folder, before[folder.key])
+        went_on(folder, before[folder.key], rungs=4)
 
 
-def went_on(folder: TrialFolder, before: Record) -> None:
-    """Check that a trial of 30 kimg was begun twice and went on from its last rung; `before` was when it was killed."""
+def went_on(folder: TrialFolder, before: Record, *, rungs: int) -> None:
+    """Check that a trial was begun twice and went on from its last rung; `before` was when it was killed."""
     events = folder.events()
     again = [number for number, event in enumerate(events) if event.kind == "opened"]
     assert len(again) == 2
-    rungs = [round(event.kimg / 10) for event in events if event.kind == "reported"]
-    assert rungs == [1, 2, 3], "no rung was reported twice, and none is missing"
+    reported = [round(event.kimg / 10) for event in events if event.kind == "reported"]
+    assert reported == list(range(1, rungs + 1)), "no rung was reported twice, and none is missing"
     first_after = next(event for event in events[again[1] :] if event.kind == "reported")
     assert first_after.metrics["wall_s"] > before.metrics["wall_s"], "its time goes on as well"
     assert not folder.checkpoint_path.exists(), "a finished trial keeps no checkpoint"
@@ -240,7 +242,7 @@ def test_a_worker_that_dies_or_finds_no_memory_costs_its_own_trial_alone(
         "4": TrialState.OUT_OF_MEMORY,
     }
     (before,) = harm.killed.values()
-    went_on(folders["1"], before)
+    went_on(folders["1"], before, rungs=3)
     assert len(harm.poisoned) == 3, "it was tried three times"
     (failed,) = [run for run in sweep.runs() if run.data.tags[STATE] == "FAILED"]
     assert failed.data.params["width"] == "3"
