@@ -14,8 +14,8 @@ from sweeps.ledger.tracking import Tracking
 DELIVERY_PATIENCE_S = 20.0  # for a tracking store that is away when the sweep ends
 
 
-class ClosedRuns:
-    """ClosedRuns closes the runs of the sweeps that `hold` was given, at the end of a `with` block.
+class ClosingRuns:
+    """ClosingRuns closes the runs of the sweeps that `hold` was given, at the end of a `with` block.
 
     Leave the block only when the workers are gone, so that nothing can write to a trial any more, except a driver that
     took over. Afterwards `missing` is the number of trials of which the tracking store lacks something.
@@ -35,7 +35,7 @@ class ClosedRuns:
         ended_file(sweep.folder).unlink(missing_ok=True)
         self._sweeps.append(sweep)
 
-    def __enter__(self) -> "ClosedRuns":
+    def __enter__(self) -> "ClosingRuns":
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *error: object) -> None:

@@ -15,8 +15,8 @@ from sweeps.spec.sweep import SweepSpec
 
 
 @dataclass(frozen=True)
-class Known:
-    """A Known follows from one reading of the trials; each form is worked out when it is first asked for.
+class KnownTrials:
+    """KnownTrials follow from one reading of the trials; each form is worked out when it is first asked for.
 
     `shared` are the tags of the sweep's parent run that all rows repeat.
     """

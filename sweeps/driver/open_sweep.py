@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from analysis import TrialState
-from sweeps.driver.known import Known
+from sweeps.driver.known import KnownTrials
 from sweeps.ledger.delivery import Delivery
 from sweeps.ledger.folders import TrialStorage
 from sweeps.ledger.records import Objectives
@@ -53,11 +53,11 @@ class OpenSweep:
         names = basis.spec.search.objectives
         self._reader = TrialReader(basis.tracking, basis.parent_run_id, trials=basis.trials, names=names)
         self._shared = basis.foundation.shared_tags(basis.spec)
-        self.known = Known(self.spec, self._shared, self._reader.read())
+        self.known = KnownTrials(self.spec, self._shared, self._reader.read())
 
-    def read_again(self) -> Known:
+    def read_again(self) -> KnownTrials:
         """Returns what is known now; while the store is away, with what it said last."""
-        self.known = Known(self.spec, self._shared, self._reader.read_again())
+        self.known = KnownTrials(self.spec, self._shared, self._reader.read_again())
         return self.known
 
     @property

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from sweeps.display import Display
 from sweeps.driver.budget import Spending
 from sweeps.driver.open_sweep import OpenSweep
-from sweeps.driver.phases import Phases
+from sweeps.driver.phases import PhaseLayout
 from sweeps.driver.tune_scheduler import RungSurvival
 from sweeps.driver.tuning import TrialsToRun, Watchers, run_trials
 from sweeps.driver.view import SweepView
@@ -21,7 +21,7 @@ class PhaseRun:
         spec, spent_s = sweeps[0].spec, sum(sweep.known.trial_seconds() for sweep in sweeps)
         self._spending = Spending(spec.budget, spec.resources, spent_s)
         self._view = _view_of(sweeps, self._spending)
-        self._phases = {sweep.spec.name: Phases(sweep) for sweep in sweeps}
+        self._phases = {sweep.spec.name: PhaseLayout(sweep) for sweep in sweeps}
         self._queues = [
             PhaseQueue(
                 sweep.spec.name,

@@ -7,7 +7,7 @@ import pyarrow as pa
 
 import analysis
 from analysis import Phase
-from sweeps.driver.known import Known
+from sweeps.driver.known import KnownTrials
 from sweeps.driver.open_sweep import OpenSweep
 from sweeps.driver.requests import Requests
 from sweeps.ledger.records import is_settled, next_ordinal, ordinal, settled_in
@@ -24,8 +24,8 @@ from sweeps.trial.request import Job, TrialRequest
 Asked = tuple[dict[str, Value], TrialRequest]  # a point, and the trial that it is
 
 
-class Phases:
-    """The Phases of an open sweep are laid out one after the other, each from a reading of its own.
+class PhaseLayout:
+    """A PhaseLayout lays out the phases of an open sweep one after the other, each from a reading of its own.
 
     `taken` is the number of other sweeps' trials with which the search began.
     """
@@ -52,7 +52,7 @@ class Phases:
             return self._search(known)
         return self._listed(known, self._confirmations(known) if phase == Phase.CONFIRM else self._baselines(known))
 
-    def _listed(self, known: Known, asked: Iterable[Asked]) -> JobQueue:
+    def _listed(self, known: KnownTrials, asked: Iterable[Asked]) -> JobQueue:
         """Returns a queue of jobs known before the phase begins; those that another sweep finished are taken over."""
         asked, ledger, jobs = list(asked), known.ledger, []
         missing = [(point, request) for point, request in asked if not is_settled(ledger, request.key)]
@@ -64,7 +64,7 @@ class Phases:
                 jobs.append(job)
         return ListQueue(self._spec.name, jobs, done=len(asked) - len(jobs))
 
-    def _search(self, known: Known) -> JobQueue:
+    def _search(self, known: KnownTrials) -> JobQueue:
         """Returns the study's queue. An adaptive study begins with all that other sweeps know of its space.
 
         A search that has begun is not changed by what others find meanwhile.
@@ -79,7 +79,7 @@ class Phases:
         study = open_study(spec, storage, ledger=known.ledger)
         return study_queue(SearchBasis(spec, self._requests.student, study, known.ledger, total, self._reuse))
 
-    def _take_what_is_known(self, known: Known) -> None:
+    def _take_what_is_known(self, known: KnownTrials) -> None:
         ledger, domains, search = known.ledger, self._spec.domains(), self._spec.search
         if any(entry.phase == Phase.SEARCH and not entry.reused for entry in ledger.values()):
             return  # it has begun, and lost its study
@@ -94,7 +94,7 @@ class Phases:
                 self._reuse.take(job, search.objectives)
                 self.taken += 1
 
-    def _confirmations(self, known: Known) -> Iterable[Asked]:
+    def _confirmations(self, known: KnownTrials) -> Iterable[Asked]:
         """Yields the candidates with each of the fresh seeds."""
         spec = self._spec
         whole = spec.confirm.of == "frontier"
@@ -105,7 +105,7 @@ class Phases:
                 point = {**_point(row), "seed": seed}
                 yield point, self._requests.student(point, Phase.CONFIRM)
 
-    def _baselines(self, known: Known) -> Iterable[Asked]:
+    def _baselines(self, known: KnownTrials) -> Iterable[Asked]:
         """Yields the from-scratch twins of the chosen students."""
         for twin in scratch_twins(known.table, self._spec):
             yield twin, self._requests.baseline(twin)

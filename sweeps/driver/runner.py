@@ -17,7 +17,7 @@ from analysis import TrialState
 from cluster import read_token
 from gan import DataRoot, default_data_root, load_dataset
 from sweeps.display import Display, QuietDisplay
-from sweeps.driver.closing import ClosedRuns, ended_file
+from sweeps.driver.closing import ClosingRuns, ended_file
 from sweeps.driver.open_sweep import OpenSweep, SweepBasis
 from sweeps.driver.phase_run import PhaseRun
 from sweeps.errors import SweepError, UndeliveredError
@@ -157,7 +157,7 @@ def _run_at(
     is_shared = workspace.tracking_uri is not None
     known = _claim_known(specs, tracking, leases=leases if is_shared else None)
     # The runs are closed when nobody works at the site any more; reports need no part of a cluster.
-    with ClosedRuns(tracking, leases) as closing, at_site as site:
+    with ClosingRuns(tracking, leases) as closing, at_site as site:
         for spec in specs:
             if len(specs) > 1:
                 display.say(f"{spec.name}:")

@@ -8,7 +8,7 @@ from ray.tune.search import Searcher
 from analysis import TrialState
 from cluster import Share
 from sweeps.driver.tune_config import config_of, result_of
-from sweeps.search.queues import JobQueue, Nothing
+from sweeps.search.queues import JobQueue, NoJob
 from sweeps.trial.request import Job
 
 
@@ -36,12 +36,12 @@ class QueueSearcher(Searcher):
         waiting = False
         for queue in sorted(self._queues, key=self._running_of):
             jobs = queue.next_fused()
-            if not isinstance(jobs, Nothing):
+            if not isinstance(jobs, NoJob):
                 if self._share:
                     self._share.wants(more=True)
                 self._running[trial_id] = queue, jobs
                 return config_of(queue.sweep, jobs)
-            waiting |= jobs is Nothing.YET
+            waiting |= jobs is NoJob.YET
         if self._share:
             self._share.wants(more=False)
         return None if waiting else str(Searcher.FINISHED)

@@ -61,7 +61,7 @@ class _Journaled:
         self.records[journal.key] = record
         if not journal.is_delivered:
             self.pending.add(journal.key)
-        if record.run_id and _speaks(journal, record):
+        if record.run_id and _is_in_store(journal, record):
             self.settled[journal.key] = journal.events[0].time_ms
         elif record.run_id and REUSED not in record.tags:
             self.asked.add(record.run_id)
@@ -130,7 +130,7 @@ class TrialReader:
         return found if self._tracking.has_trials(parent, "", count=len(found)) else None
 
 
-def _speaks(journal: Journal, record: Record) -> bool:
+def _is_in_store(journal: Journal, record: Record) -> bool:
     """Returns whether the store shows for the trial what its journal says."""
     began = [event.kind for event in journal.events].count("opened")
     # When a trial began again, the store shows the latest value by kimg. It stores an infinity as another number.

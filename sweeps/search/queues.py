@@ -14,8 +14,8 @@ from analysis import Phase
 from sweeps.trial.request import Job
 
 
-class Nothing(Enum):
-    """Nothing says why a queue has no job."""
+class NoJob(Enum):
+    """NoJob is what a queue answers when it has no job, and says why."""
 
     YET = "yet"  # what it asks next depends on trials that still run
     LEFT = "left"
@@ -40,10 +40,10 @@ class JobQueue(ABC):
     remark: str | None = None
 
     @abstractmethod
-    def next(self) -> Job | Nothing:
+    def next(self) -> Job | NoJob:
         """Returns the next job, or why there is none."""
 
-    def next_fused(self) -> tuple[Job, ...] | Nothing:
+    def next_fused(self) -> tuple[Job, ...] | NoJob:
         """Returns the next jobs that one worker does together: a single one, unless a queue overrides this."""
         job = self.next()
         return (job,) if isinstance(job, Job) else job
@@ -60,8 +60,8 @@ class ListQueue(JobQueue):
         self.sweep, self.done, self._jobs = sweep, done, deque(jobs)
         self.total = done + len(self._jobs)
 
-    def next(self) -> Job | Nothing:
-        return self._jobs.popleft() if self._jobs else Nothing.LEFT
+    def next(self) -> Job | NoJob:
+        return self._jobs.popleft() if self._jobs else NoJob.LEFT
 
     def ended(self, job: Job, result: Mapping[str, Any]) -> None:
         self.done += 1
@@ -81,7 +81,7 @@ class PhaseQueue(JobQueue):
         self._queue: JobQueue | None = None
         self._running = 0
         self.remarks: list[str] = []
-        self._ahead: Job | Nothing | None = None
+        self._ahead: Job | NoJob | None = None
         self._gathered: dict[str, list[Job]] = {}  # jobs that wait for others to be fused with
 
     def has_jobs(self) -> bool:
@@ -90,7 +90,7 @@ class PhaseQueue(JobQueue):
             self._ahead = self.next()
         return isinstance(self._ahead, Job)
 
-    def next(self) -> Job | Nothing:
+    def next(self) -> Job | NoJob:
         if self._ahead is not None:
             ahead, self._ahead = self._ahead, None
             return ahead
@@ -104,13 +104,13 @@ class PhaseQueue(JobQueue):
                 self._running += 1
                 return job
             if self._running:
-                return Nothing.YET
+                return NoJob.YET
             if self._queue.remark:
                 self.remarks.append(self._queue.remark)
             self._queue = None
-        return Nothing.LEFT
+        return NoJob.LEFT
 
-    def next_fused(self) -> tuple[Job, ...] | Nothing:
+    def next_fused(self) -> tuple[Job, ...] | NoJob:
         """Returns as many jobs as are fused; fewer where the phase has no more of their kind."""
         job = self.next()
         while isinstance(job, Job):

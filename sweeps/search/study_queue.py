@@ -20,7 +20,7 @@ from analysis import TrialState as Ended
 from gan.seeds import seed_at
 from sweeps.ledger.records import Ledger, Objectives, finite_objectives, next_ordinal, settled_in
 from sweeps.planning.points import LISTED_POINTS, listed_points
-from sweeps.search.queues import JobQueue, Nothing
+from sweeps.search.queues import JobQueue, NoJob
 from sweeps.search.reuse import Reuse
 from sweeps.spec.space import Value, distributions, point_of
 from sweeps.spec.sweep import SweepSpec
@@ -181,12 +181,12 @@ class StudyQueue(JobQueue):
         else:
             self._study.tell(trial, objectives)
 
-    def _tell_of(self, asked: _Asked) -> None:
+    def _tell_outcome(self, asked: _Asked) -> None:
         self._told[asked.job.request.key] = asked.objectives
         self._tell(asked.trial, asked.objectives)
 
 
-class PromptStudyQueue(StudyQueue):
+class ImmediateStudyQueue(StudyQueue):
     """This queue asks for one point at a time and tells each result at once, so that the sampler knows all there is."""
 
     def __init__(self, search: SearchBasis) -> None:
@@ -194,24 +194,24 @@ class PromptStudyQueue(StudyQueue):
         self._told = {key: entry.objectives for key, entry in search.ledger.items() if entry.settled}
         self._handed_out = self.done
 
-    def next(self) -> Job | Nothing:
+    def next(self) -> Job | NoJob:
         """Returns the next job, or LEFT where the search has ended."""
         asked = self._ask()
         if asked is None:
-            return Nothing.LEFT
+            return NoJob.LEFT
         self._handed_out += 1
         return self._hand_out(asked)
 
     def ended(self, job: Job, result: Mapping[str, Any]) -> None:
         """Tell the study."""
-        self._tell_of(self._end(job, result))
+        self._tell_outcome(self._end(job, result))
 
     def _has_room(self) -> bool:
         return self._handed_out < self.total
 
     def _answer(self, asked: _Asked) -> None:
         self._handed_out += 1
-        self._tell_of(asked)
+        self._tell_outcome(asked)
 
 
 class BatchedStudyQueue(StudyQueue):
@@ -225,13 +225,13 @@ class BatchedStudyQueue(StudyQueue):
         self._batch: list[_Asked] = []
         self._waiting: deque[_Asked] = deque()
 
-    def next(self) -> Job | Nothing:
+    def next(self) -> Job | NoJob:
         """Returns the next job, YET where the batch has not all ended, LEFT where the search has."""
         while not self._waiting:
             if not all(asked.ended for asked in self._batch):
-                return Nothing.YET
+                return NoJob.YET
             if not self._fill_batch():
-                return Nothing.LEFT
+                return NoJob.LEFT
         return self._hand_out(self._waiting.popleft())
 
     def ended(self, job: Job, result: Mapping[str, Any]) -> None:
@@ -241,7 +241,7 @@ class BatchedStudyQueue(StudyQueue):
     def _fill_batch(self) -> bool:
         """Tell the batch before, ask the next one. Returns whether there is any."""
         for asked in self._batch:
-            self._tell_of(asked)
+            self._tell_outcome(asked)
         self._batch = []
         while len(self._batch) < self._search.batch_size and (asked_next := self._ask()):
             self._batch.append(asked_next)
@@ -257,7 +257,7 @@ class BatchedStudyQueue(StudyQueue):
 
 def study_queue(search: SearchBasis) -> StudyQueue:
     """Returns the queue of a sweep's search, of the kind that `search.reproducible` asks for."""
-    return (BatchedStudyQueue if search.spec.search.reproducible else PromptStudyQueue)(search)
+    return (BatchedStudyQueue if search.spec.search.reproducible else ImmediateStudyQueue)(search)
 
 
 def objectives_of(result: Mapping[str, Any], names: Sequence[str]) -> Objectives | None:

@@ -33,7 +33,7 @@ from gan import DistillationConfig, GeneratorConfig, count_parameters, default_d
 from sweeps.display import QuietDisplay
 from sweeps.driver.budget import Spending
 from sweeps.driver.open_sweep import OpenSweep
-from sweeps.driver.phases import Phases
+from sweeps.driver.phases import PhaseLayout
 from sweeps.driver.runner import open_sweep
 from sweeps.driver.tune_environment import tune_environment
 from sweeps.driver.tune_scheduler import RungSurvival
@@ -123,7 +123,7 @@ def engine_s(sweep: OpenSweep, work: Work = do_nothing, workers: int = WORKERS) 
     spending = Spending(spec.budget, spec.resources)
     view = TimedView({spec.name: sweep.teacher_objectives}, spending)
     view.times = []
-    queue = PhaseQueue(spec.name, spec.phases, lay_out=Phases(sweep).queue, on_phase=view.phase)
+    queue = PhaseQueue(spec.name, spec.phases, lay_out=PhaseLayout(sweep).queue, on_phase=view.phase)
     need = TrialNeed(float(spec.resources.cpus_per_trial))
     with ray_session(num_cpus=workers):
         trials = TrialsToRun([sweep.context], [queue], need, RungSurvival({}), work)

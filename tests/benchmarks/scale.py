@@ -30,14 +30,14 @@ from gan import default_data_root
 from sweeps.display import LineDisplay
 from sweeps.driver.budget import Spending
 from sweeps.driver.open_sweep import OpenSweep
-from sweeps.driver.phases import Phases
+from sweeps.driver.phases import PhaseLayout
 from sweeps.driver.runner import open_sweep
 from sweeps.driver.tune_scheduler import RungSurvival
 from sweeps.driver.tuning import TrialsToRun, Watchers, run_trials
 from sweeps.driver.view import SweepView
 from sweeps.ledger.tracking import Tracking
 from sweeps.ledger.workspace import Workspace
-from sweeps.search.queues import Nothing, PhaseQueue
+from sweeps.search.queues import NoJob, PhaseQueue
 from sweeps.search.rungs import Rungs
 from sweeps.site.site import ThisMachine
 from sweeps.trial.request import Job
@@ -99,7 +99,7 @@ class TimedQueue(PhaseQueue):
         super().__init__(*arguments, **named)
         self.asking, self.telling = Durations(), Durations()
 
-    def next(self) -> Job | Nothing:
+    def next(self) -> Job | NoJob:
         with self.asking:
             return super().next()
 
@@ -201,7 +201,7 @@ def measure(arguments: argparse.Namespace, servers: Servers, folder: Path, save:
     note_requests(folder / "driver")
     spending = Spending(spec.budget, spec.resources)
     view = WatchedView({spec.name: sweep.teacher_objectives}, spending)
-    queue = TimedQueue(spec.name, spec.phases, lay_out=Phases(sweep).queue, on_phase=view.phase)
+    queue = TimedQueue(spec.name, spec.phases, lay_out=PhaseLayout(sweep).queue, on_phase=view.phase)
     rungs = sweep.known.rungs()
     judge = TimedSurvival({spec.name: rungs} if rungs is not None else {})
     work = Replay(DATA, arguments.seconds_per_trial, folder / "workers")

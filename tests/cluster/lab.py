@@ -16,7 +16,7 @@ from mlflow import MlflowClient
 from mlflow.entities import Run
 
 from sweeps.ledger.tags import KIND, NODE
-from tests.cluster import warm
+from tests.cluster import command_server
 from tests.cluster.hosts import Host, Network, network
 from tests.cluster.servers import PostgresServer, S3Server, postgres, s3_server
 
@@ -36,7 +36,7 @@ class CommandLine:
 
     def __init__(self, host: Host) -> None:
         self._said = host.home / "said"
-        self._process = host.start(sys.executable, warm.__file__, stdin=subprocess.PIPE)
+        self._process = host.start(sys.executable, command_server.__file__, stdin=subprocess.PIPE)
 
     def __call__(self, *words: object, expect: int = 0) -> str:
         """Run a command to its end; what it said."""
@@ -45,9 +45,9 @@ class CommandLine:
         assert answers is not None
         print(json.dumps([str(self._said), *map(str, words)]), file=asking, flush=True)
         for line in answers:
-            if line.startswith(warm.EXIT):
+            if line.startswith(command_server.EXIT):
                 said = self._said.read_text()
-                assert line == f"{warm.EXIT}{expect}\n", said
+                assert line == f"{command_server.EXIT}{expect}\n", said
                 return said
         raise AssertionError("the process that has imported everything has ended")
 

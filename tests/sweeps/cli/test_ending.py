@@ -11,7 +11,7 @@ from typing import Any
 from sweeps.ledger.folders import MountedTrials
 from sweeps.ledger.store import MODELS_EXPERIMENT
 from sweeps.ledger.tags import KIND
-from tests.sweeps.disturbed import Sweep, running, wait_until
+from tests.sweeps.sweep_process import Sweep, running, wait_until
 
 
 def ended_by_sigterm(process: subprocess.Popen[str]) -> str:

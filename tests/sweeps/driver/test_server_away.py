@@ -15,7 +15,7 @@ from sweeps.ledger.folders import MountedTrials
 from sweeps.ledger.tags import KIND, PARENT, STATE
 from sweeps.ledger.tracking import Tracking
 from sweeps.ledger.workspace import Workspace
-from tests.sweeps.disturbed import GRID, Sweep, running, wait_until, worker_of
+from tests.sweeps.sweep_process import GRID, Sweep, running, wait_until, worker_of
 
 
 @pytest.fixture

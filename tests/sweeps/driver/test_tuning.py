@@ -20,7 +20,7 @@ from sweeps.driver.tuning import TrialsToRun, Watchers, run_trials
 from sweeps.driver.view import SweepView
 from sweeps.ledger.folders import MountedTrials
 from sweeps.ledger.tracking import TrackingStore
-from sweeps.search.queues import ListQueue, Nothing
+from sweeps.search.queues import ListQueue, NoJob
 from sweeps.trial.log import TrialContext
 from sweeps.trial.request import Job, TrialRequest
 from sweeps.trial.worker import outcome
@@ -36,7 +36,7 @@ def test_all_places_are_given_away_before_the_first_worker_has_started_and_none_
     happened: list[str] = []
 
     class Queue(ListQueue):
-        def next(self) -> Job | Nothing:
+        def next(self) -> Job | NoJob:
             found = super().next()
             happened.extend(["asked"] if isinstance(found, Job) else [])
             return found

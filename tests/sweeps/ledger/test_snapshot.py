@@ -13,7 +13,7 @@ from sweeps.ledger.records import journaled_records, stored_records
 from sweeps.ledger.snapshot import TrialReader, TrialSnapshot
 from sweeps.ledger.tags import KIND, REOPENED, TRIAL_KEY
 from sweeps.ledger.tracking import Tracking
-from tests.sweeps.lives import Life, as_text, purge
+from tests.sweeps.trial_histories import Life, as_text, purge
 
 OBJECTIVES = ("parameters", "fid")
 BY_THE_STORE = ("mlflow.", KIND, TRIAL_KEY, REOPENED)  # tags that no journal has

@@ -18,7 +18,7 @@ from sweeps.results import run_cache
 from sweeps.results.reading import StoredTrials, read_trials
 from sweeps.results.run_cache import CACHE_FILE, RunCache
 from sweeps.results.table import sweep_table
-from tests.sweeps.lives import Life, as_text, purge
+from tests.sweeps.trial_histories import Life, as_text, purge
 
 
 @pytest.fixture

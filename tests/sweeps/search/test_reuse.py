@@ -10,7 +10,7 @@ import yaml
 import sweeps
 from gan import default_data_root
 from sweeps.display import QuietDisplay
-from sweeps.driver.phases import Phases
+from sweeps.driver.phases import PhaseLayout
 from sweeps.driver.runner import open_sweep
 from sweeps.ledger.tags import PARENT
 from sweeps.ledger.tracking import Tracking
@@ -114,12 +114,12 @@ def test_a_reproducible_search_asks_the_same_with_one_worker_as_with_three(
     assert one.equals(three), "spec and seed alone decide the whole table"
 
 
-def asked_first(spec: sweeps.SweepSpec, data_dir: Path) -> Phases:
+def asked_first(spec: sweeps.SweepSpec, data_dir: Path) -> PhaseLayout:
     """The phases of a new sweep, once its search is asked for the first time."""
     workspace = Workspace.existing(data_dir)
     site = ThisMachine(workspace, default_data_root(), num_cpus=1)
     sweep = open_sweep(spec, workspace, tracking=Tracking(workspace.store), display=QuietDisplay(), site=site)
-    phases = Phases(sweep)
+    phases = PhaseLayout(sweep)
     phases.queue("search")
     return phases
 

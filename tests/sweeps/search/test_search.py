@@ -11,7 +11,7 @@ from gan import DistillationConfig, GeneratorConfig, count_parameters, mac_g
 from sweeps.search import study_queue as sweeps_search
 from sweeps.search.study_queue import objectives_of
 from sweeps.spec.space import ChoiceDomain, FloatDomain, IntDomain, distributions
-from tests.sweeps.asked import SMALL_SPACE, Search, grid_size, request_of
+from tests.sweeps.untrained_search import SMALL_SPACE, Search, grid_size, request_of
 
 
 def test_the_block_is_a_dimension_like_any_other(search_spec: Any, tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from sweeps.ledger.records import LedgerEntry
 from sweeps.search.study import open_storage, open_study
 from sweeps.search.study_queue import SearchBasis, study_queue
 from sweeps.trial.request import Job, TrialRequest
-from tests.sweeps.asked import SMALL_SPACE, Search, request_of
+from tests.sweeps.untrained_search import SMALL_SPACE, Search, request_of
 
 
 class TestReproducible:

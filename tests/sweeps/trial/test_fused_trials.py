@@ -14,13 +14,13 @@ from analysis import Phase
 from gan import DistillationConfig, Evaluator, GanError, GeneratorConfig, Metrics, default_data_root
 from gan.digests import value_digest
 from sweeps.display import QuietDisplay
-from sweeps.driver.phases import Phases
+from sweeps.driver.phases import PhaseLayout
 from sweeps.driver.runner import open_sweep
 from sweeps.driver.tune_config import jobs_of
 from sweeps.driver.tune_searcher import QueueSearcher
 from sweeps.ledger.tracking import Tracking
 from sweeps.ledger.workspace import Workspace
-from sweeps.search.queues import ListQueue, Nothing, PhaseQueue
+from sweeps.search.queues import ListQueue, NoJob, PhaseQueue
 from sweeps.site.site import ThisMachine
 from sweeps.trial.request import Job, TrialRequest
 from sweeps.trial.worker import run_trial
@@ -146,9 +146,9 @@ def test_what_goes_wrong_with_one_ends_that_one_alone(
     tracking, reports = Tracking(workspace.store), []
     site = ThisMachine(workspace, default_data_root(), num_cpus=1)
     sweep = open_sweep(spec, workspace, tracking=tracking, display=QuietDisplay(), site=site)
-    queue = PhaseQueue(spec.name, ["search"], lay_out=Phases(sweep).queue, on_phase=lambda *args, **counts: None)
+    queue = PhaseQueue(spec.name, ["search"], lay_out=PhaseLayout(sweep).queue, on_phase=lambda *args, **counts: None)
     jobs = queue.next_fused()
-    assert not isinstance(jobs, Nothing)
+    assert not isinstance(jobs, NoJob)
     measure, measured = Evaluator.evaluate, []
 
     def evaluate(self: Evaluator, *args: Any, **more: Any) -> Metrics:
