@@ -40,6 +40,10 @@ class Job:
     def is_over(self) -> bool:
         return JobStatus(self.status).is_terminal()
 
+    @property
+    def has_succeeded(self) -> bool:
+        return JobStatus(self.status) is JobStatus.SUCCEEDED
+
 
 class Jobs:
     """Jobs speaks to the jobs server at `address`, http://HOST:PORT.

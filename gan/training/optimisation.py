@@ -55,10 +55,6 @@ class ScheduledOptimiser:
         """Bring the learning rate to where the training stands."""
         set_rate(self.adam, self.config.rate_at(kimg, budget_kimg))
 
-    def step(self, loss: Tensor) -> None:
-        """Takes one Adam step on the gradient of `loss` by this module's parameters."""
-        step_together([self], [loss])
-
     def state(self) -> dict[str, Tensor]:
         """Returns Adam's moments and step counts, by number of the parameter."""
         moments = self.adam.state_dict()["state"]

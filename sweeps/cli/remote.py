@@ -230,7 +230,7 @@ def _until_accepted(jobs: "Jobs", job: "Job") -> None:
 
 def _require_success(jobs: "Jobs", job: "Job") -> None:
     now = jobs.find(job.id)
-    if now is not None and now.status == "SUCCEEDED":
+    if now is not None and now.has_succeeded:
         return
     message = now.message.partition(", last available logs")[0].strip() if now else "the cluster has forgotten it"
     mended = "When that is mended, the" if now and now.exit_code == ExitCode.MISTAKE else "The"

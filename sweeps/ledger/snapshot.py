@@ -24,6 +24,7 @@ from analysis import Phase, TrialState
 from sweeps.ledger.folders import TrialStorage
 from sweeps.ledger.journal import Journal, Record
 from sweeps.ledger.records import Objectives, finite_objectives, own_records, shared_records
+from sweeps.ledger.states import RunStatus
 from sweeps.ledger.tags import PHASE, REOPENED, REUSED, SETTLED, STATE
 from sweeps.ledger.tracking import Tracking
 
@@ -117,7 +118,7 @@ class TrialReader:
         """Returns the sweep's own runs; None where there are more of them than the journals and the requested runs."""
         parent, each_trial = self._parent_run_id, self._tracking.each_trial
         deleted = {run.info.run_id for run in each_trial(parent, deleted=True)}
-        open_runs = f"attributes.status != 'FINISHED' and tags.`{STATE}` != '{TrialState.DIVERGED}'"
+        open_runs = f"attributes.status != '{RunStatus.FINISHED}' and tags.`{STATE}` != '{TrialState.DIVERGED}'"
         fetched = own_records(each_trial(parent, open_runs)) | own_records(
             each_trial(parent, f"tags.`{REOPENED}` LIKE '%'")
         )

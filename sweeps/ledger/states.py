@@ -16,7 +16,6 @@ class SweepState(StrEnum):
 class RunStatus(StrEnum):
     """A RunStatus is what MLflow knows of a run."""
 
-    SCHEDULED = "SCHEDULED"
     RUNNING = "RUNNING"
     FINISHED = "FINISHED"
     FAILED = "FAILED"

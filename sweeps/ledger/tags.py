@@ -23,7 +23,9 @@ MODE = TAG + "mode"  # what a student learns from
 DATASET, TEACHER_VERSION = TAG + "dataset", TAG + "teacher_version"
 CHOSEN = TAG + "chosen"  # the teacher that a selection has made the champion
 SHARED_PREFIX = TAG + "shared."  # of the columns that all rows of a sweep have alike, at its parent run
-JOB_SPEC, JOB_TRACKING_URI = TAG + "spec", TAG + "tracking_uri"  # of a job's metadata on a cluster
+# Of a job's metadata on a cluster. The first holds a digest of the submission under the text of SPEC, whose tags are
+# another place: jobs of before are found by it.
+JOB_DIGEST, JOB_TRACKING_URI = TAG + "spec", TAG + "tracking_uri"
 PARENT, RUN_NAME = "mlflow.parentRunId", "mlflow.runName"
 
 # A trial in one of these states would end the same way again; any other is run again. Whether memory suffices

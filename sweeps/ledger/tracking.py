@@ -162,7 +162,7 @@ class Tracking:
 
     def close_open_trials(self, parent_run_id: str, state: TrialState) -> int:
         """End every trial of a sweep that still runs. Returns how many there were."""
-        open_trials = list(self.each_trial(parent_run_id, "attributes.status = 'RUNNING'"))
+        open_trials = list(self.each_trial(parent_run_id, f"attributes.status = '{RunStatus.RUNNING}'"))
         for run in open_trials:
             self.close(run.info.run_id, state)
         return len(open_trials)

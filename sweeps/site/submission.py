@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from cluster import ClusterError, Job, Jobs, Node, cluster_overview, is_object_store, require_schedulable
 from gan.digests import value_digest
 from sweeps.errors import SweepError
-from sweeps.ledger.tags import JOB_SPEC, JOB_TRACKING_URI
+from sweeps.ledger.tags import JOB_DIGEST, JOB_TRACKING_URI
 from sweeps.site.shipped_code import pack_code
 from sweeps.site.site import require_shared_storage
 from sweeps.spec.sweep import SweepSpec, need_of
@@ -64,8 +64,8 @@ def submit(submission: Submission, jobs: Jobs, *, address: str, token_file: Path
     require_public(submission.tracking_uri)
     before = jobs.find(submission.name)
     if before is not None:
-        is_same = before.metadata.get(JOB_SPEC) == submission.digest
-        if is_same and (not before.is_over or before.status == "SUCCEEDED"):
+        is_same = before.metadata.get(JOB_DIGEST) == submission.digest
+        if is_same and (not before.is_over or before.has_succeeded):
             return before, False
         if not before.is_over:
             raise SweepError(
@@ -81,7 +81,7 @@ def submit(submission: Submission, jobs: Jobs, *, address: str, token_file: Path
         if submission.spec_file:
             shutil.copyfile(submission.spec_file, folder / SPEC_FILE)
         environment = {"MLFLOW_TRACKING_URI": submission.tracking_uri, "PYTHONUNBUFFERED": "1"}
-        metadata = {JOB_SPEC: submission.digest, JOB_TRACKING_URI: submission.tracking_uri}
+        metadata = {JOB_DIGEST: submission.digest, JOB_TRACKING_URI: submission.tracking_uri}
         if before is not None:
             jobs.delete(submission.name)
         jobs.submit(submission.name, submission.command, folder=folder, environment=environment, metadata=metadata)

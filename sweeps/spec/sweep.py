@@ -5,7 +5,7 @@ import json
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, ValidationError, WithJsonSchema, model_validator
+from pydantic import BeforeValidator, Field, ValidationError, model_validator
 
 from analysis import LimitRule, Phase
 from cluster import (
@@ -24,6 +24,7 @@ from gan.networks.dcgan import BLOCKS, BlockName
 from gan.seeds import seed_at
 from sweeps.errors import SweepError
 from sweeps.spec.models import AnyTeacherSpec, ExtractorSpec, InceptionSpec, TeacherSpec
+from sweeps.spec.phases import PHASES, PhaseField
 from sweeps.spec.resources import ClusterSpec, ResourceSpec
 from sweeps.spec.search import SearchSpec, Seed
 from sweeps.spec.space import AnyDomain, ChoiceDomain, Value, bounds, extremes
@@ -31,10 +32,6 @@ from sweeps.spec.space import AnyDomain, ChoiceDomain, Value, bounds, extremes
 HOUR_S = 3600.0
 NAME_PATTERN = r"^[a-z0-9][a-z0-9_-]{0,62}$"
 Name = Annotated[str, Field(pattern=NAME_PATTERN)]
-
-
-PHASES = tuple(Phase)  # in the order in which they run
-PHASE_WORDS = WithJsonSchema({"enum": [str(phase) for phase in PHASES], "type": "string"})  # as an editor shows them
 
 
 def _by_name(value: object) -> object:
@@ -100,7 +97,7 @@ class SweepSpec(Config):
     extractor: ExtractorSpec = ClassifierConfig()
     teacher: AnyTeacherSpec
     student: DistillationConfig
-    phases: Annotated[tuple[Annotated[Phase, PHASE_WORDS], ...], Field(min_length=1)] = PHASES
+    phases: Annotated[tuple[PhaseField, ...], Field(min_length=1)] = PHASES
     search: SearchSpec
     confirm: ConfirmSpec = ConfirmSpec()
     baseline: BaselineSpec

@@ -1,14 +1,15 @@
 """This module states what one trial is asked to do, and the identity that follows from it."""
 
 import json
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import Field
 
-from analysis import Phase
+from analysis import Mode
 from gan import Compute, DistillationConfig, GanTrainingConfig, GeneratorConfig, fusing_kind
 from gan.config import Config
 from gan.digests import value_digest
+from sweeps.spec.phases import PhaseField
 
 
 class TrialRequest(Config):
@@ -19,7 +20,7 @@ class TrialRequest(Config):
     places.
     """
 
-    phase: Phase
+    phase: PhaseField
     architecture: GeneratorConfig
     distillation: DistillationConfig | None = None
     training: GanTrainingConfig | None = None
@@ -32,8 +33,8 @@ class TrialRequest(Config):
     compute: Compute = Compute()
 
     @property
-    def mode(self) -> Literal["distilled", "scratch"]:
-        return "distilled" if self.distillation else "scratch"
+    def mode(self) -> Mode:
+        return Mode.DISTILLED if self.distillation else Mode.SCRATCH
 
     @property
     def kimg(self) -> float:

@@ -15,7 +15,7 @@ import pytest
 from mlflow import MlflowClient
 from mlflow.entities import Run
 
-from sweeps.ledger.tags import KIND, NODE
+from sweeps.ledger.tags import KIND, NODE, SWEEP
 from tests.cluster import command_server
 from tests.cluster.hosts import Host, Network, network
 from tests.cluster.servers import PostgresServer, S3Server, postgres, s3_server
@@ -148,7 +148,7 @@ class Lab:
         experiment = client.get_experiment_by_name("ganlimit")
         if experiment is None:
             return []
-        where = f"tags.`{KIND}` = 'trial' and tags.`ganlimit.sweep` = '{name}'"
+        where = f"tags.`{KIND}` = 'trial' and tags.`{SWEEP}` = '{name}'"
         return list(client.search_runs([experiment.experiment_id], where, max_results=1000))
 
     def kimg_of(self, run: Run) -> list[float]:

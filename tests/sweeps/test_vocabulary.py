@@ -4,17 +4,25 @@ import ast
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
 from analysis import Phase, TrialState
 from sweeps.ledger import tags
 from sweeps.ledger.states import RunStatus, SweepState, run_status
 from sweeps.spec.template import json_schema
+from tests.sweeps.asked import request_of
 
-SWEEPS = Path(__file__).parents[2] / "sweeps"
+ROOT = Path(__file__).parents[2]
+SWEEPS = ROOT / "sweeps"
 NAMES = {"schema.json", "cache", "cache_sha256"}  # of files, and of keys in a file's own metadata
+STATES = re.compile(rf"\b({'|'.join(sorted({*TrialState, *SweepState, *RunStatus}))})\b")
+TAGS = re.compile(r"\bganlimit\.([a-z_]\w*(?:\.json)?)")
 MODULES = sorted(SWEEPS.rglob("*.py"))
+# Tests state what is stored in words; what they share looks for it by the names of the program.
+SHARED = sorted(path for path in (ROOT / "tests").rglob("*.py") if not path.name.startswith("test_"))
 
 
 def literals(path: Path) -> Iterator[tuple[int, str]]:
@@ -27,24 +35,48 @@ def literals(path: Path) -> Iterator[tuple[int, str]]:
 
 
 def words_of(path: Path) -> Iterator[str]:
-    states = {*TrialState, *SweepState, *RunStatus}
-    is_place = path in {SWEEPS / "ledger" / "tags.py", SWEEPS / "ledger" / "states.py"}
+    """Gives the states and tags that stand in a module's texts, be it in the midst of one or of an f-string."""
+    if path in {SWEEPS / "ledger" / "tags.py", SWEEPS / "ledger" / "states.py"}:
+        return
     for line, text in literals(path):
-        own = re.fullmatch(r"ganlimit\.([\w.]+)", text)
-        if not is_place and (text in states or (own and own.group(1) not in NAMES)):
-            yield f"{path.relative_to(SWEEPS)}:{line}: {text!r}"
+        own = [tag for tag in TAGS.findall(text) if tag not in NAMES]
+        if own or STATES.search(text):
+            yield f"{path.name}:{line}: {text!r}"
 
 
-@pytest.mark.parametrize("path", MODULES, ids=lambda path: path.relative_to(SWEEPS).as_posix())
+def tags_of(path: Path) -> Iterator[str]:
+    for line, text in literals(path):
+        if any(tag not in NAMES for tag in TAGS.findall(text)):
+            yield f"{path.name}:{line}: {text!r}"
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: path.relative_to(ROOT).as_posix())
 def test_states_and_tags_are_written_in_one_place(path: Path) -> None:
     assert not [*words_of(path)]
 
 
-def test_a_word_in_another_place_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(f"{__name__}.SWEEPS", tmp_path)
+@pytest.mark.parametrize("path", SHARED, ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_what_tests_share_knows_tags_by_name(path: Path) -> None:
+    assert not [*tags_of(path)]
+
+
+@pytest.mark.parametrize(
+    ("text", "is_found"),
+    [
+        ('"""COMPLETED"""', False),
+        ('if state == "COMPLETED": ...', True),
+        ("where = f\"status != 'FINISHED' and tags.`{STATE}` = 'x'\"", True),
+        ('tag = "ganlimit.sweep"', True),
+        ("where = f\"tags.`ganlimit.sweep` = '{name}'\"", True),
+        ('key = b"ganlimit.cache"', False),
+        ("where = f\"status != '{RunStatus.FINISHED}'\"", False),
+        ('say("it has FINISHEDLY ended")', False),
+    ],
+)
+def test_a_word_in_another_place_is_found(text: str, is_found: bool, tmp_path: Path) -> None:
     path = tmp_path / "module.py"
-    path.write_text('"""COMPLETED"""\nif state == "COMPLETED":\n    tag = "ganlimit.sweep"\n')
-    assert [*words_of(path)] == ["module.py:2: 'COMPLETED'", "module.py:3: 'ganlimit.sweep'"]
+    path.write_text(text)
+    assert bool([*words_of(path)]) == is_found
 
 
 def test_tags_are_what_they_were() -> None:
@@ -66,3 +98,14 @@ def test_the_schema_of_a_sweep_names_the_phases_as_words() -> None:
     phases = json_schema()["properties"]["phases"]
     assert phases["items"] == {"enum": ["search", "confirm", "baseline"], "type": "string"}
     assert phases["default"] == [str(phase) for phase in Phase]
+
+
+def test_a_phase_is_given_as_a_member_or_as_its_word(search_spec: Any) -> None:
+    point = {"width": 2, "depth": 1, "gan_weight": 0.1}
+    member, word = (request_of(point, phase=phase) for phase in (Phase.SEARCH, "search"))
+    assert member == word
+    assert word.phase is Phase.SEARCH
+    spec = search_spec()
+    assert spec.model_validate({**spec.model_dump(), "phases": ("search",)}).phases == (Phase.SEARCH,)
+    with pytest.raises(ValidationError, match="phase"):
+        request_of(point, phase="serch")
