@@ -185,9 +185,9 @@ def _cancel(loop: asyncio.AbstractEventLoop, piece: "asyncio.Task[str | None]", 
     """End a connection of which nobody will read any more, quietly."""
     logging.getLogger("asyncio").setLevel(logging.CRITICAL)
     piece.cancel()
-    with contextlib.suppress(BaseException):
+    with contextlib.suppress(Exception, asyncio.CancelledError):
         loop.run_until_complete(asyncio.wait({piece}, timeout=1.0))
-    with contextlib.suppress(BaseException):
+    with contextlib.suppress(Exception, asyncio.CancelledError):
         loop.run_until_complete(asyncio.wait_for(pieces.aclose(), 2.0))
 
 

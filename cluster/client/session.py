@@ -155,17 +155,17 @@ def _waits(signum: signal.Signals, *, second_acts: bool) -> Iterator[None]:
 
     def wait(number: int, frame: FrameType | None) -> None:
         nonlocal came
-        if came and second_acts:
+        came, acts = not (came and second_acts), came and second_acts
+        if acts:
             before(number, frame)
-        came = True
 
     signal.signal(signum, wait)
     try:
         yield
     finally:
         signal.signal(signum, before)
-    if came:
-        signal.raise_signal(signum)
+        if came:  # whether Ray could start or not
+            signal.raise_signal(signum)
 
 
 @contextmanager

@@ -1,6 +1,8 @@
 """This module ends a command that is told to: Ctrl-C and SIGTERM are one thing to it, with exit codes of their own."""
 
 import signal
+import sys
+import time
 from types import FrameType
 from typing import Any
 
@@ -10,38 +12,67 @@ from typer.core import TyperGroup
 from sweeps.cli.output import remark
 from sweeps.exit_codes import ExitCode
 
+REPEATED_WITHIN_S = 30.0  # of what ends a command: some clean up where no exception is seen to be handled
+
 
 class StoppedError(KeyboardInterrupt):
     """A StoppedError ends a command that was told to; its message says how to go on."""
 
 
 class Ending:
-    """An Ending lets SIGTERM raise KeyboardInterrupt for the length of a `with` block, as Ctrl-C does.
+    """An Ending lets Ctrl-C and SIGTERM raise KeyboardInterrupt for the length of a `with` block, and knows the first.
 
-    A scheduler, `timeout`, Kubernetes and systemd end a program that way. Once is enough: some of them tell it twice,
-    and what ends must be left to end.
+    A scheduler, `timeout`, Kubernetes and systemd end a program by SIGTERM, some of them twice or after a SIGINT. Once
+    is enough: what ends must be left to end, and a SIGTERM then does nothing. One that comes when nothing ends, because
+    a library has swallowed the exception, acts again. A second Ctrl-C is a person's, and acts at once.
     """
 
     def __init__(self) -> None:
-        self._is_terminated = False
+        self._first: signal.Signals | None = None
+        self._acted_at = 0.0
 
     def __enter__(self) -> "Ending":
-        self._before = signal.signal(signal.SIGTERM, self._terminate)
+        self._before = {signum: signal.getsignal(signum) for signum in (signal.SIGINT, signal.SIGTERM)}
+        signal.signal(signal.SIGTERM, self._tell)
+        if self._before[signal.SIGINT] != signal.SIG_IGN:
+            signal.signal(signal.SIGINT, self._tell)
         return self
 
     def __exit__(self, *error: object) -> None:
-        if not self._is_terminated:  # else the process is at its end, and nothing shall cut that short
-            signal.signal(signal.SIGTERM, self._before)
+        if self._first is None:  # else the process is at its end, and nothing shall cut that short
+            for signum, handler in self._before.items():
+                signal.signal(signum, handler)
 
     @property
     def exit_code(self) -> ExitCode:
-        """Returns that of a program which the signal has ended, as shells count."""
-        return ExitCode.TERMINATED if self._is_terminated else ExitCode.INTERRUPTED
+        """Returns that of a program which the first signal has ended, as shells count."""
+        return ExitCode.TERMINATED if self._first == signal.SIGTERM else ExitCode.INTERRUPTED
 
-    def _terminate(self, signum: int, frame: FrameType | None) -> None:
-        if not self._is_terminated:
-            self._is_terminated = True
-            raise KeyboardInterrupt
+    def _tell(self, signum: int, frame: FrameType | None) -> None:
+        if signum == signal.SIGTERM and self._is_ending():
+            return
+        self._first = self._first or signal.Signals(signum)
+        self._acted_at = time.monotonic()
+        raise KeyboardInterrupt
+
+    def _is_ending(self) -> bool:
+        if self._first is None:
+            return False
+        return _handles_interrupt() or time.monotonic() - self._acted_at < REPEATED_WITHIN_S
+
+
+def heed_ctrl_c() -> None:
+    """Let SIGINT end the command as well where it was started with that ignored; within the block of an `Ending`."""
+    if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.getsignal(signal.SIGTERM))  # an Ending has one handler for both
+
+
+def _handles_interrupt() -> bool:
+    """Returns whether what runs now is the clean-up after a KeyboardInterrupt."""
+    error = sys.exception()
+    while error is not None and not isinstance(error, KeyboardInterrupt):
+        error = error.__context__
+    return error is not None
 
 
 class EndedCommands(TyperGroup):

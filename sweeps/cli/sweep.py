@@ -1,6 +1,5 @@
 """This module is the part of `ganlimit sweep` that writes a specification, runs it, and continues it."""
 
-import signal
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -8,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 import sweeps
-from sweeps.cli.ending import StoppedError
+from sweeps.cli.ending import StoppedError, heed_ctrl_c
 from sweeps.cli.inputs import existing, folder_of, outside_files, overrides
 from sweeps.cli.options import (
     Anywhere,
@@ -120,7 +119,7 @@ def demo(
     workers: Workers = None,
     quiet: Quiet = False,
 ) -> None:
-    """Do the whole main job on handwritten digits: `ganlimit sweep run digits`. About 8 minutes."""
+    """Do the whole main job on handwritten digits: `ganlimit sweep run digits`. About 6 minutes."""
     sweep_run(
         "digits",
         data_dir,
@@ -262,8 +261,7 @@ def _run(
 ) -> "list[sweeps.Report]":
     from sweeps.display import display_for
 
-    if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:  # as a script starts what it puts into the background
-        signal.signal(signal.SIGINT, signal.default_int_handler)  # `sweep stop` sends it
+    heed_ctrl_c()  # which a script ignores for what it puts into the background, and `sweep stop` sends
     try:
         results = sweeps.run_sweeps(
             specs,

@@ -1,0 +1,96 @@
+"""Which of two signals ends a command, and what the other does meanwhile."""
+
+import contextlib
+import signal
+from collections.abc import Iterator
+
+import pytest
+
+from sweeps.cli import ending as ending_of_commands
+from sweeps.cli.ending import Ending, heed_ctrl_c
+
+BOTH = (signal.SIGINT, signal.SIGTERM)
+
+
+@pytest.fixture(autouse=True)
+def handlers() -> Iterator[None]:
+    """The handlers of this process, which an Ending that was told to end leaves replaced."""
+    before = {signum: signal.getsignal(signum) for signum in BOTH}
+    yield
+    for signum, handler in before.items():
+        signal.signal(signum, handler)
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ending_of_commands, "REPEATED_WITHIN_S", 0.0)
+
+
+@pytest.mark.usefixtures("impatient")
+@pytest.mark.parametrize(("first", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_sigterm_does_not_cut_short_what_ends_already(first: signal.Signals, code: int) -> None:
+    cleaned = []
+    with pytest.raises(KeyboardInterrupt), Ending() as ending:
+        try:
+            signal.raise_signal(first)
+        finally:
+            with contextlib.suppress(FileNotFoundError):
+                open("/no/such/file")  # a clean-up handles errors of its own
+            try:
+                raise ValueError
+            except ValueError:
+                signal.raise_signal(signal.SIGTERM)
+            signal.raise_signal(signal.SIGTERM)
+            cleaned.append("all")
+    assert cleaned == ["all"]
+    assert ending.exit_code == code
+
+
+def test_a_sigterm_that_follows_soon_is_a_repetition_wherever_it_comes() -> None:
+    with Ending():
+        with contextlib.suppress(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGINT)
+        signal.raise_signal(signal.SIGTERM)
+    signal.raise_signal(signal.SIGTERM)  # while the process leaves
+
+
+@pytest.mark.parametrize("first", BOTH)
+def test_a_second_ctrl_c_acts_at_once(first: signal.Signals) -> None:
+    with Ending() as ending:
+        with contextlib.suppress(KeyboardInterrupt):
+            signal.raise_signal(first)
+        code = ending.exit_code
+        with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGINT)
+    assert ending.exit_code == code, "the first says how it ended"
+
+
+@pytest.mark.usefixtures("impatient")
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_a_sigterm_that_was_lost_may_be_repeated() -> None:
+    class Swallowing:
+        def __del__(self) -> None:
+            signal.raise_signal(signal.SIGTERM)
+
+    with Ending() as ending:
+        del [Swallowing()][0]  # Python drops what is raised here
+        assert ending.exit_code == 143
+        with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGTERM)
+
+
+def test_without_a_signal_the_handlers_are_as_before() -> None:
+    before = [signal.getsignal(signum) for signum in BOTH]
+    with Ending():
+        assert [signal.getsignal(signum) for signum in BOTH] != before
+    assert [signal.getsignal(signum) for signum in BOTH] == before
+
+
+def test_a_command_in_the_background_heeds_ctrl_c_where_it_says_so() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    with Ending() as ending:
+        signal.raise_signal(signal.SIGINT)
+        heed_ctrl_c()
+        with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGINT)
+    assert ending.exit_code == 130
