@@ -22,8 +22,8 @@ REOPENED = TAG + "reopened"  # when a run was begun again after it had settled
 MODE = TAG + "mode"  # what a student learns from
 DATASET, TEACHER_VERSION = TAG + "dataset", TAG + "teacher_version"
 CHOSEN = TAG + "chosen"  # the teacher that a selection has made the champion
-SHARED_PREFIX = TAG + "shared."  # of the columns that all rows of a sweep have alike, at its parent run
-JOB_SPEC, JOB_TRACKING_URI = TAG + "spec", TAG + "tracking_uri"  # of a job's metadata on a cluster
+SHARED_PREFIX = TAG + "shared."  # a column that all rows of a sweep have alike stands at its parent run
+JOB_SPEC, JOB_TRACKING_URI = TAG + "spec", TAG + "tracking_uri"  # a job on a cluster has them as its metadata
 PARENT, RUN_NAME = "mlflow.parentRunId", "mlflow.runName"
 
 # A trial in one of these states would end the same way again; any other is run again. Whether memory suffices
