@@ -42,12 +42,8 @@ Ledger = Mapping[str, LedgerEntry]
 
 def stored_records(tracking: Tracking, parent_run_id: str) -> dict[str, Record]:
     """Returns the sweep's trials in the tracking store by identity, including those it has from other sweeps."""
-    return own_records(tracking.each_trial(parent_run_id)) | shared_records(tracking, parent_run_id)
-
-
-def own_records(runs: Iterable[Run]) -> dict[str, Record]:
-    """Returns the records of the runs of a sweep's own trials, by identity."""
-    return {run.data.tags[TRIAL_KEY]: record_of(run) for run in runs}
+    own = {run.data.tags[TRIAL_KEY]: record_of(run) for run in tracking.each_trial(parent_run_id)}
+    return own | shared_records(tracking, parent_run_id)
 
 
 def shared_records(tracking: Tracking, parent_run_id: str) -> dict[str, Record]:

@@ -1,7 +1,7 @@
 """This module searches a tracking store for runs, page by page."""
 
 import gc
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -12,6 +12,7 @@ from mlflow.protos.databricks_pb2 import INVALID_PARAMETER_VALUE, ErrorCode
 from mlflow.utils.search_utils import SearchUtils
 
 PAGE = 1000
+IDS_AT_ONCE = 500
 NEWEST_FIRST, OLDEST_FIRST = "attributes.start_time DESC", "attributes.start_time ASC"
 
 
@@ -57,6 +58,15 @@ def are_as_many(client: MlflowClient, experiment: str, *, where: str, count: int
             return False
         raise
     return len(page) == min(count, 1) and not page.token
+
+
+def by_id(run_ids: Iterable[str]) -> Iterator[tuple[str, int]]:
+    """Yields the filters that together find the runs with these ids, each with the number of ids in it."""
+    known = sorted(run_ids)
+    for first in range(0, len(known), IDS_AT_ONCE):
+        part = known[first : first + IDS_AT_ONCE]
+        ids = ", ".join(f"'{run_id}'" for run_id in part)
+        yield f"attributes.run_id IN ({ids})", len(part)
 
 
 def _after(count: int) -> str:

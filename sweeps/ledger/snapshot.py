@@ -8,8 +8,9 @@ speaks, and the store is asked
 2. for the runs that are not settled, and those that were reopened,
 3. by their ids, for those that have a journal which does not speak for them,
 4. for the trials that other sweeps share with this one,
-5. whether the number of runs is the known one. Where it is not, all of them are read: another machine has run trials
-   of which there is no journal here, or `mlflow gc` has removed a run for good.
+5. whether the number of runs is the known one, and every run that a journal speaks for is among them. Where either is
+   not so, all of them are read: another machine has run trials of which there is no journal here, or `mlflow gc` has
+   removed a run for good.
 
 A change that a person makes by hand in a settled run is not noticed.
 """
@@ -18,17 +19,15 @@ import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from mlflow.entities import Run
 from mlflow.exceptions import MlflowException
 
-from analysis import Phase, TrialState
+from analysis import Phase
 from sweeps.ledger.folders import TrialStorage
 from sweeps.ledger.journal import Journal, Record
-from sweeps.ledger.records import Objectives, finite_objectives, own_records, shared_records
-from sweeps.ledger.states import RunStatus
-from sweeps.ledger.tags import PHASE, REOPENED, REUSED, SETTLED, STATE
+from sweeps.ledger.records import Objectives, finite_objectives, record_of, shared_records
+from sweeps.ledger.tags import PHASE, REUSED, SETTLED, TRIAL_KEY
 from sweeps.ledger.tracking import Tracking
-
-IDS_AT_ONCE = 200
 
 Reached = tuple[float, Objectives]  # (kimg, what was measured there)
 
@@ -37,7 +36,8 @@ Reached = tuple[float, Objectives]  # (kimg, what was measured there)
 class TrialSnapshot:
     """A TrialSnapshot has a sweep's trials at one moment, by identity.
 
-    `reached` has, for the trials of the search that have a journal here, the finite results at their rungs.
+    `records` has the sweep's own trials in the order in which they began, then those of other sweeps. `reached` has,
+    for the trials of the search that have a journal here, the finite results at their rungs.
     """
 
     records: Mapping[str, Record]
@@ -52,18 +52,19 @@ class _Journaled:
     records: dict[str, Record] = field(default_factory=dict)
     reached: dict[str, Sequence[Reached]] = field(default_factory=dict)
     pending: set[str] = field(default_factory=set)  # the store lacks something of these
-    settled: dict[str, int] = field(default_factory=dict)  # when those trials began that speak for themselves
+    began: dict[str, int] = field(default_factory=dict)
+    settled: set[str] = field(default_factory=set)  # these speak for themselves
     asked: set[str] = field(default_factory=set)  # the run ids of the other trials
 
     def add(self, journal: Journal) -> None:
         record = journal.record()
         if record is None:
             return
-        self.records[journal.key] = record
+        self.records[journal.key], self.began[journal.key] = record, journal.events[0].time_ms
         if not journal.is_delivered:
             self.pending.add(journal.key)
         if record.run_id and _is_in_store(journal, record):
-            self.settled[journal.key] = journal.events[0].time_ms
+            self.settled.add(journal.key)
         elif record.run_id and REUSED not in record.tags:
             self.asked.add(record.run_id)
         if record.tags[PHASE] == Phase.SEARCH and (reached := list(self._reached(journal, record))):
@@ -74,6 +75,27 @@ class _Journaled:
             objectives = finite_objectives({**record.metrics, **event.metrics}, self.names)
             if objectives:
                 yield event.kimg, objectives
+
+
+@dataclass
+class _Runs:
+    """These are the sweep's own runs, as they were fetched."""
+
+    records: dict[str, Record] = field(default_factory=dict)
+    began: dict[str, int] = field(default_factory=dict)
+
+    def add(self, runs: Iterable[Run]) -> None:
+        for run in runs:
+            key = run.data.tags[TRIAL_KEY]
+            self.records[key], self.began[key] = record_of(run), run.info.start_time
+
+    def run_ids(self) -> set[str]:
+        return {record.run_id for record in self.records.values()}
+
+    def in_order(self, journaled: Mapping[str, int]) -> dict[str, Record]:
+        """Returns the records in the order in which their trials began, as the journals say where they do."""
+        began = {**self.began, **journaled}
+        return dict(sorted(self.records.items(), key=lambda item: (began[item[0]], item[1].run_id)))
 
 
 class TrialReader:
@@ -109,26 +131,25 @@ class TrialReader:
 
     def _stored(self, journaled: _Journaled) -> dict[str, Record]:
         """Returns what the store says, from the journals where they speak for it."""
-        found = self._own(journaled) if journaled.settled else None
-        if found is None:
-            found = own_records(self._tracking.each_trial(self._parent_run_id))
-        return found | shared_records(self._tracking, self._parent_run_id)
+        own = self._own(journaled) if journaled.settled else None
+        if own is None:
+            own = _Runs()
+            own.add(self._tracking.each_trial(self._parent_run_id))
+        return own.in_order(journaled.began) | shared_records(self._tracking, self._parent_run_id)
 
-    def _own(self, journaled: _Journaled) -> dict[str, Record] | None:
-        """Returns the sweep's own runs; None where there are more of them than the journals and the requested runs."""
-        parent, each_trial = self._parent_run_id, self._tracking.each_trial
-        deleted = {run.info.run_id for run in each_trial(parent, deleted=True)}
-        open_runs = f"attributes.status != '{RunStatus.FINISHED}' and tags.`{STATE}` != '{TrialState.DIVERGED}'"
-        fetched = own_records(each_trial(parent, open_runs)) | own_records(
-            each_trial(parent, f"tags.`{REOPENED}` LIKE '%'")
-        )
-        missing = journaled.asked - deleted - {record.run_id for record in fetched.values()}
-        for ids in _in_parts(sorted(missing)):
-            fetched |= own_records(each_trial(parent, f"attributes.run_id IN ({ids})"))
-        order = sorted(journaled.settled, key=lambda key: journaled.settled[key])  # in which their runs began
-        kept = {key: record for key in order if (record := journaled.records[key]).run_id not in deleted}
-        found = kept | fetched
-        return found if self._tracking.has_trials(parent, "", count=len(found)) else None
+    def _own(self, journaled: _Journaled) -> _Runs | None:
+        """Returns the sweep's own runs; None where they are not those of the journals and the requested ones."""
+        tracking, parent = self._tracking, self._parent_run_id
+        deleted = {run.info.run_id for run in tracking.each_trial(parent, deleted=True)}
+        found = _Runs()
+        found.add(tracking.changeable_trials(parent))
+        found.add(tracking.trials_by_id(parent, journaled.asked - deleted - found.run_ids()))
+        settled = {key: journaled.records[key] for key in journaled.settled - found.records.keys()}
+        kept = {key: record for key, record in settled.items() if record.run_id not in deleted}
+        found.records |= kept
+        # The number alone would hide a run that was removed for good where another machine has begun one.
+        is_whole = tracking.has_trials(parent, "", count=len(found.records))
+        return found if is_whole and tracking.has_all(parent, (record.run_id for record in kept.values())) else None
 
 
 def _is_in_store(journal: Journal, record: Record) -> bool:
@@ -137,8 +158,3 @@ def _is_in_store(journal: Journal, record: Record) -> bool:
     # When a trial began again, the store shows the latest value by kimg. It stores an infinity as another number.
     is_whole = journal.is_delivered and record.state in SETTLED and REUSED not in record.tags
     return is_whole and began == 1 and not any(map(math.isinf, record.metrics.values()))
-
-
-def _in_parts(run_ids: Sequence[str]) -> Iterable[str]:
-    for first in range(0, len(run_ids), IDS_AT_ONCE):
-        yield ", ".join(f"'{run_id}'" for run_id in run_ids[first : first + IDS_AT_ONCE])

@@ -22,9 +22,9 @@ REOPENED = TAG + "reopened"  # when a run was begun again after it had settled
 MODE = TAG + "mode"  # what a student learns from
 DATASET, TEACHER_VERSION = TAG + "dataset", TAG + "teacher_version"
 CHOSEN = TAG + "chosen"  # the teacher that a selection has made the champion
-SHARED_PREFIX = TAG + "shared."  # of the columns that all rows of a sweep have alike, at its parent run
-# Of a job's metadata on a cluster. The first holds a digest of the submission under the text of SPEC, whose tags are
-# another place: jobs of before are found by it.
+SHARED_PREFIX = TAG + "shared."  # a column that all rows of a sweep have alike stands at its parent run
+# A job on a cluster has them as its metadata. The first holds a digest of the submission under the text of SPEC, whose
+# tags are another place: jobs of before are found by it.
 JOB_DIGEST, JOB_TRACKING_URI = TAG + "spec", TAG + "tracking_uri"
 PARENT, RUN_NAME = "mlflow.parentRunId", "mlflow.runName"
 

@@ -7,7 +7,7 @@ second run.
 import json
 import logging
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 
 from mlflow import MlflowClient
@@ -17,7 +17,7 @@ from mlflow.exceptions import MlflowException
 from analysis import TrialState
 from sweeps.errors import SweepError
 from sweeps.ledger.registry import Registry
-from sweeps.ledger.run_query import OLDEST_FIRST, are_as_many, has_tags, search
+from sweeps.ledger.run_query import OLDEST_FIRST, are_as_many, by_id, has_tags, search
 from sweeps.ledger.states import RunStatus, SweepState, run_status
 from sweeps.ledger.store import MODELS_EXPERIMENT, SWEEPS_EXPERIMENT, TrackingStore
 from sweeps.ledger.tags import (
@@ -95,6 +95,25 @@ class Tracking:
         """
         experiment, trials = self._of_sweep(parent_run_id, where)
         return search(self.client, experiment, where=trials, order=OLDEST_FIRST, deleted=deleted)
+
+    def changeable_trials(self, parent_run_id: str, where: str = "") -> Iterator[Run]:
+        """Yields the trials of a sweep that are not settled, then those that began again after they had settled.
+
+        Any other trial stays as it is, unless it is deleted. One that began again and runs comes twice.
+        """
+        also = f"{where} and " if where else ""
+        unsettled = f"attributes.status != '{RunStatus.FINISHED}' and tags.`{STATE}` != '{TrialState.DIVERGED}'"
+        yield from self.each_trial(parent_run_id, also + unsettled)
+        yield from self.each_trial(parent_run_id, f"{also}tags.`{REOPENED}` LIKE '%'")
+
+    def trials_by_id(self, parent_run_id: str, run_ids: Iterable[str]) -> Iterator[Run]:
+        """Yields the trials of a sweep with these run ids; those that are deleted or gone are left out."""
+        for where, _ in by_id(run_ids):
+            yield from self.each_trial(parent_run_id, where)
+
+    def has_all(self, parent_run_id: str, run_ids: Iterable[str]) -> bool:
+        """Returns whether a sweep has a trial of each of these run ids, without fetching them."""
+        return all(self.has_trials(parent_run_id, where, count=count) for where, count in by_id(run_ids))
 
     def has_trials(self, parent_run_id: str, where: str, *, count: int) -> bool:
         """Returns whether MLflow's filter `where` is true of exactly `count` trials of a sweep."""
@@ -182,7 +201,8 @@ class Tracking:
         if found is None:
             return self.client.create_run(self._experiments[experiment], run_name=name, tags=dict(tags))
         if found.data.tags.get(STATE) in SETTLED:
-            self.log(found.info.run_id, tags={REOPENED: int(time.time() * 1000)})  # at first: no cache may miss it
+            # Before anything else: no cache may miss it.
+            self.log(found.info.run_id, tags={REOPENED: int(time.time() * 1000)})
         if found.info.status != RunStatus.RUNNING:
             self.client.update_run(found.info.run_id, status=str(RunStatus.RUNNING))
         if ERROR in found.data.tags:

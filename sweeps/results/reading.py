@@ -19,7 +19,8 @@ A change that a person makes by hand in a settled run is not noticed. Whoever ma
 
 import time
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 import pyarrow as pa
@@ -28,10 +29,10 @@ from mlflow.entities import Run
 
 from analysis import TrialState, trial_table, validate
 from sweeps.ledger.journal import Record
-from sweeps.ledger.records import record_of
+from sweeps.ledger.records import record_of, shared_records
 from sweeps.ledger.states import RunStatus
 from sweeps.ledger.sweeps import find_sweep
-from sweeps.ledger.tags import REOPENED, SETTLED, STATE, TRIAL_KEY
+from sweeps.ledger.tags import REOPENED, SETTLED, TRIAL_KEY
 from sweeps.ledger.tracking import Tracking
 from sweeps.ledger.workspace import Workspace
 from sweeps.results.run_cache import START_MS, RunCache, source_of, with_start
@@ -40,7 +41,6 @@ from sweeps.results.table import row_of, shared_columns
 # A run may begin so much earlier, by its node's clock, than others that the store heard of before it: clocks differ,
 # and a store that is away is reached late.
 SLACK_S = 600.0
-IDS_AT_ONCE = 200
 
 
 @dataclass(frozen=True)
@@ -88,7 +88,7 @@ def read_trials(tracking: Tracking, workspace: Workspace, *, name: str, slack_s:
     renewed = _renewed(own, fetched, deleted=deleted - fetched.keys(), before_ms=before_ms)
     if not renewed.equals(cache):
         renewed.save(folder, source)
-    taken = _taken(tracking, parent_run_id)
+    taken = shared_records(tracking, parent_run_id)
     rows = [row for key, record in taken.items() if (row := row_of(shared, key, record=record))]
     table = with_newer_rows(own.drop_columns([START_MS]), trial_table(rows))
     return StoredTrials(table, _running(table, fetched, taken=taken), frozenset(row["trial_key"] for row in rows))
@@ -109,24 +109,11 @@ def _fetch(
     tracking: Tracking, parent_run_id: str, *, cache: RunCache, deleted: set[str], shared: Mapping[str, Any]
 ) -> dict[str, _Fetched]:
     """Returns all runs that may differ from what the cache says of them, by run id."""
-    before, since = _before(cache), f"attributes.start_time >= {cache.since_ms}"
-    conditions = [since]
-    if cache.since_ms:
-        unsettled = (
-            f"{before} and attributes.status != '{RunStatus.FINISHED}' and tags.`{STATE}` != '{TrialState.DIVERGED}'"
-        )
-        conditions = [unsettled, f"{before} and tags.`{REOPENED}` LIKE '%'", since]
-    found = {
-        run.info.run_id: _fetched(run, shared)
-        for where in conditions
-        for run in tracking.each_trial(parent_run_id, where)
-    }
-    missing = sorted(cache.watched - found.keys() - deleted)
-    for first in range(0, len(missing), IDS_AT_ONCE):
-        ids = ", ".join(f"'{run_id}'" for run_id in missing[first : first + IDS_AT_ONCE])
-        for run in tracking.each_trial(parent_run_id, f"attributes.run_id IN ({ids})"):
-            found[run.info.run_id] = _fetched(run, shared)
-    return found
+    older = tracking.changeable_trials(parent_run_id, _before(cache)) if cache.since_ms else ()
+    newer = tracking.each_trial(parent_run_id, f"attributes.start_time >= {cache.since_ms}")
+    found = {run.info.run_id: _fetched(run, shared) for run in chain(older, newer)}
+    missing = tracking.trials_by_id(parent_run_id, cache.watched - found.keys() - deleted)
+    return found | {run.info.run_id: _fetched(run, shared) for run in missing}
 
 
 def _before(cache: RunCache) -> str:
@@ -143,15 +130,6 @@ def _fetched(run: Run, shared: Mapping[str, Any]) -> _Fetched:
         record=record if record.state == TrialState.RUNNING else None,
         is_done=row is not None and ended and REOPENED not in record.tags,
     )
-
-
-def _taken(tracking: Tracking, parent_run_id: str) -> dict[str, Record]:
-    """Returns the trials that belong to other sweeps, by identity."""
-    found = {}
-    for run, place in tracking.shared(parent_run_id):
-        record = record_of(run)
-        found[run.data.tags[TRIAL_KEY]] = replace(record, tags={**record.tags, **place})
-    return found
 
 
 # --- what becomes of it ---------------------------------------------------------------------------

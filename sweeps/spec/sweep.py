@@ -39,7 +39,7 @@ def _by_name(value: object) -> object:
 
 
 class ConfirmSpec(Config):
-    """Candidates of the search are tried again with `seeds` fresh seeds that the search never used.
+    """A ConfirmSpec says which candidates of the search are tried again, with `seeds` seeds that it never used.
 
     Students are compared by their parameters and the limit's metric. The candidates are the `around` students on each
     side of the limit that are nearest to it, the two students of the frontier between which the limit lies and, with
@@ -78,7 +78,7 @@ class BaselineSpec(GanTrainingConfig):
 
 
 class EvaluationSpec(Config):
-    """This is how generators are measured, and at which budgets before the full one a trial reports."""
+    """An EvaluationSpec says how generators are measured, and at which budgets before the full one a trial reports."""
 
     num_samples: Annotated[int, Field(ge=16, le=1_000_000)] = 2048
     latent_seed: Seed = 0

@@ -196,6 +196,21 @@ def new_sweep(store: Workspace, store_tracking: Tracking) -> Any:
 
 
 @pytest.fixture
+def fetched(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The run ids that readings fetch: a list that grows."""
+    found: list[str] = []
+    original = Tracking.each_trial
+
+    def noted(self: Tracking, *arguments: Any, **options: Any) -> Any:
+        for run in original(self, *arguments, **options):
+            found.append(run.info.run_id)
+            yield run
+
+    monkeypatch.setattr(Tracking, "each_trial", noted)
+    return found
+
+
+@pytest.fixture
 def load(tiny: dict[str, Any], spec_file: Any) -> Load:
     """That of the tiny sweep, on the CPU with two cores."""
     return Load.of(sweeps.load_spec(spec_file(tiny)), "CPU", cores=2, compute=Compute())

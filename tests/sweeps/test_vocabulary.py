@@ -13,7 +13,7 @@ from analysis import Phase, TrialState
 from sweeps.ledger import tags
 from sweeps.ledger.states import RunStatus, SweepState, run_status
 from sweeps.spec.template import json_schema
-from tests.sweeps.asked import request_of
+from tests.sweeps.untrained_search import request_of
 
 ROOT = Path(__file__).parents[2]
 SWEEPS = ROOT / "sweeps"

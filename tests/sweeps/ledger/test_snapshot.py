@@ -41,26 +41,14 @@ def text_of(records: Any) -> dict[str, str]:
     return as_text(bare)
 
 
-def check(sweep: Any) -> TrialSnapshot:
+def check(sweep: Any, *, in_order: bool = True) -> TrialSnapshot:
     """Read, and compare with what reading all anew gives."""
     found = reader(sweep).read()
     pending = journaled_records(trials_of(sweep), undelivered=True)
-    assert text_of(found.records) == text_of(stored_records(sweep.tracking, sweep.parent_run_id) | pending)
-    return found
-
-
-@pytest.fixture
-def fetched(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The run ids that readings fetch: a list that grows."""
-    found: list[str] = []
-    original = Tracking.each_trial
-
-    def noted(self: Tracking, *arguments: Any, **options: Any) -> Any:
-        for run in original(self, *arguments, **options):
-            found.append(run.info.run_id)
-            yield run
-
-    monkeypatch.setattr(Tracking, "each_trial", noted)
+    anew = stored_records(sweep.tracking, sweep.parent_run_id) | pending
+    assert text_of(found.records) == text_of(anew)
+    if in_order:
+        assert list(found.records) == list(anew)
     return found
 
 
@@ -73,7 +61,7 @@ def test_whatever_happens_a_reading_gives_what_reading_all_anew_gives(sweep: Any
     for _ in range(12):
         for _ in range(rng.choice([1, 2, 5])):
             life.happen()
-        check(sweep)
+        check(sweep, in_order=False)  # for the store a trial begins with its first delivery, which may be late
 
 
 def test_no_run_is_fetched_that_a_journal_speaks_for(sweep: Any, fetched: list[str]) -> None:
@@ -81,6 +69,17 @@ def test_no_run_is_fetched_that_a_journal_speaks_for(sweep: Any, fetched: list[s
     begun = sweep.begin()
     reader(sweep).read()
     assert sorted(fetched) == sorted([*ids[4:], begun.delivered()[1]]), "what failed, was lost or runs, each once"
+
+
+def test_trials_are_in_the_order_in_which_they_began(sweep: Any, new_sweep: Any) -> None:
+    sweep.begin()
+    sweep.finished(6)  # the fifth of which failed
+    sweep.begin()
+    sweep.finished(2)
+    (taken,) = new_sweep().finished(1)
+    sweep.tracking.share(taken, sweep.parent_run_id, trial="90", phase="search")
+    own = [folder.key for folder in sweep.folders]
+    assert list(check(sweep).records)[: len(own)] == own
 
 
 def test_what_a_trial_reached_before_is_known_at_each_rung(sweep: Any) -> None:
@@ -104,6 +103,10 @@ class TestWhatNoJournalTellsOf:
         def lose_the_journal(run_id: str) -> None:
             next(folder for folder in sweep.folders if folder.delivered()[1] == run_id).delete()
 
+        def remove_and_begin_elsewhere(run_id: str) -> None:
+            lose_the_journal(sweep.folders[2].delivered()[1])
+            remove_for_good(run_id)
+
         def infinity(run_id: str) -> None:
             folder = sweep.begin()
             sweep.report(folder, 2.0, float("inf"))
@@ -113,6 +116,7 @@ class TestWhatNoJournalTellsOf:
             "deleted": client.delete_run,
             "removed for good": remove_for_good,
             "run on another machine": lose_the_journal,
+            "removed for good, and another run on another machine": remove_and_begin_elsewhere,
             "an infinity, which the store has as another number": infinity,
         }
 
@@ -120,6 +124,7 @@ class TestWhatNoJournalTellsOf:
         "happening",
         [
             *("deleted", "removed for good", "run on another machine"),
+            "removed for good, and another run on another machine",
             "an infinity, which the store has as another number",
         ],
     )

@@ -13,7 +13,6 @@ import pytest
 
 from sweeps.ledger.records import stored_records
 from sweeps.ledger.tags import SHARED_PREFIX
-from sweeps.ledger.tracking import Tracking
 from sweeps.results import run_cache
 from sweeps.results.reading import StoredTrials, read_trials
 from sweeps.results.run_cache import CACHE_FILE, RunCache
@@ -79,20 +78,6 @@ def test_the_cache_keeps_no_password() -> None:
 
 class TestWhatIsFetched:
     """Only the runs that may have changed since the last reading."""
-
-    @pytest.fixture
-    def fetched(self, monkeypatch: pytest.MonkeyPatch) -> list[str]:
-        """The run ids that readings fetch: a list that grows."""
-        found: list[str] = []
-        original = Tracking.each_trial
-
-        def noted(self: Tracking, *arguments: Any, **options: Any) -> Any:
-            for run in original(self, *arguments, **options):
-                found.append(run.info.run_id)
-                yield run
-
-        monkeypatch.setattr(Tracking, "each_trial", noted)
-        return found
 
     def test_settled_runs_are_fetched_once(self, sweep: Any, fetched: list[str]) -> None:
         ids = sweep.finished(7)
