@@ -1,4 +1,4 @@
-"""How closely a student repeats its teacher's function, image by image, at latents it never saw.
+"""This module measures how closely a student repeats its teacher's images, one by one, at latents it never saw.
 
 Shapes: N images, P lines, S points on a line, L latent size, C H W image channels, height and width.
 """

@@ -1,4 +1,4 @@
-"""The data set's own extractor: a small classifier, how it is trained, and how it is stored.
+"""This module has the data set's own extractor: a small classifier, how it is trained, and how it is stored.
 
 Shapes: B batch, F features, K classes, C H W image channels, height and width.
 """

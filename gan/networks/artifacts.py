@@ -1,4 +1,4 @@
-"""Models on disk: weights as safetensors beside a JSON card. No pickle is ever written or read.
+"""This module keeps models on disk: weights as safetensors beside a JSON card. No pickle is ever written or read.
 
 A safetensors payload with one flipped bit loads without complaint, so the card holds the digest of the
 weights file and every load checks it.

@@ -1,4 +1,4 @@
-"""Convolutions where the CPU's kernels are slow: few channels, tiny maps, and gradients by an image.
+"""This module convolves where the CPU's kernels are slow: few channels, tiny maps, and gradients by an image.
 
 The same sums as the classes they derive from, in another order; the parameters are theirs. Those of images are just
 those classes on any other device and in reduced precision. Kernels are 4x4, and an image has twice the size of its map.

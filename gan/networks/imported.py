@@ -1,4 +1,4 @@
-"""A generator of the user's own as teacher: a TorchScript or torch.export file, or a factory with safetensors.
+"""This module imports a generator of the user's own: TorchScript, torch.export, or a factory with safetensors.
 
 Shapes: B batch, L latent size, C H W image channels, height and width. The latents are N(0, I).
 """

@@ -1,4 +1,7 @@
-"""The one training loop, counted in images: teacher, baseline and student differ only in what they learn from."""
+"""This module is the one training loop, counted in images.
+
+Teacher, baseline and student differ only in what they learn from.
+"""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
