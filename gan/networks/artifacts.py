@@ -54,7 +54,7 @@ class GeneratorCard(Config):
     @property
     def budget_kimg(self) -> float:
         """Returns the whole training that was asked for; `kimg` is less where an earlier generator was the best."""
-        return float(self.training["kimg"])  # type: ignore[arg-type]
+        return float(self.training["kimg"])  # type: ignore[arg-type]  # a JSON value, and always a number
 
 
 class ImportedCard(Config):

@@ -84,7 +84,7 @@ def _overlapping_sums(maps: Tensor, weight: Tensor, *, groups: int) -> Tensor:
 
 
 def _gradient_by_weight(images: Tensor, shape: torch.Size, *, maps: Tensor, groups: int) -> Tensor:
-    gradient: Tensor = conv2d_weight(images, shape, maps, STRIDE, PADDING, groups=groups)  # type: ignore[no-untyped-call]
+    gradient: Tensor = conv2d_weight(images, shape, maps, STRIDE, PADDING, groups=groups)
     return gradient
 
 

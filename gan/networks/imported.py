@@ -170,7 +170,7 @@ def _from_file(path: Path) -> nn.Module:
         with zipfile.ZipFile(path) as archive:
             scripted = any("/code/" in name or name.endswith("/constants.pkl") for name in archive.namelist())
         if scripted:
-            network: nn.Module = torch.jit.load(str(path), map_location="cpu")  # type: ignore[no-untyped-call]
+            network: nn.Module = torch.jit.load(str(path), map_location="cpu")
             return network.eval()
         return torch.export.load(str(path)).module()
     except (OSError, RuntimeError, ValueError, KeyError, zipfile.BadZipFile) as error:

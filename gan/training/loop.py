@@ -70,7 +70,8 @@ def run_loop(
             for number, (average, own) in enumerate(zip(averages, parts, strict=True)):
                 values = {name: loss.item() for name, loss in losses[number].items()}
                 diverged[number] |= not _all_finite(average.module, values)
-                reached.append(Progress(seen / 1000, average.module, values, diverged[number], own))  # type: ignore[arg-type]
+                generator: Generator = average.module  # type: ignore[assignment]  # PyTorch types it as any module
+                reached.append(Progress(seen / 1000, generator, values, diverged[number], own))
             yield tuple(reached)
             if all(diverged):
                 return

@@ -60,7 +60,7 @@ def are_as_many(client: MlflowClient, experiment: str, *, where: str, count: int
 
 
 def _after(count: int) -> str:
-    token: bytes = SearchUtils.create_page_token(count)  # type: ignore[no-untyped-call]
+    token: bytes = SearchUtils.create_page_token(count)
     return token.decode()
 
 
