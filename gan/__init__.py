@@ -1,4 +1,4 @@
-"""Generative adversarial networks: data sets, training, distillation and measurement.
+"""This package has generative adversarial networks: data sets, training, distillation and measurement.
 
 Knows nothing of searches, clusters or tracking servers: a training is a generator of `Progress`
 values, and a stored model is a folder with weights and a card. The names of this example are those of all others:

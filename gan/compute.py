@@ -1,4 +1,7 @@
-"""Where and how precisely networks are computed. It changes rounding, so it is part of what a result depends on."""
+"""This module says where and how precisely networks are computed.
+
+It changes rounding, so it is part of what a result depends on.
+"""
 
 from contextlib import AbstractContextManager, nullcontext
 from typing import Literal, TypeVar

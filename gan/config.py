@@ -1,4 +1,4 @@
-"""The base of every configuration: frozen, checked at birth, unknown keys refused."""
+"""This module has the base of every configuration: frozen, checked at birth, unknown keys refused."""
 
 from pydantic import BaseModel, ConfigDict
 

@@ -1,4 +1,4 @@
-"""SHA-256 digests of values, arrays and files: what identity and integrity are built on."""
+"""This module computes SHA-256 digests of values, arrays and files, on which identity and integrity are built."""
 
 import hashlib
 import json

@@ -1,4 +1,4 @@
-"""Errors that a person can act on.
+"""This module has the errors that a person can act on.
 
 ValueError
 └── GanError           rule, value, remedy

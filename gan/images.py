@@ -1,4 +1,7 @@
-"""Images between storage (uint8, 0 to 255) and networks (float32, -1 to 1). Layout NCHW throughout."""
+"""This module turns images as stored (uint8, 0 to 255) into those of networks (float32, -1 to 1), and back.
+
+The layout is NCHW throughout.
+"""
 
 from pathlib import Path
 

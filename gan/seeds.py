@@ -1,4 +1,4 @@
-"""One tree of seeds: everything random flows from one integer and a path of names.
+"""This module is one tree of seeds: everything random flows from one integer and a path of names.
 
 Two consumers with different paths get independent streams, and adding a consumer never shifts the
 stream of another, which is what makes a trial's result depend on its identity alone.

@@ -1,4 +1,4 @@
-"""Sweeps: the one place that composes networks, cluster, search, tracking and analysis.
+"""This package is the one place that composes networks, cluster, search, tracking and analysis.
 
     import sweeps
     result = sweeps.run_sweep(sweeps.load_spec("digits"))

@@ -219,7 +219,7 @@ def _require_listener(address: str) -> None:
 
 
 def _describe(*, owned: bool) -> RaySession:
-    resources: dict[str, float] = ray.cluster_resources()  # type: ignore[no-untyped-call]
+    resources: dict[str, float] = ray.cluster_resources()
     address = ray.get_runtime_context().gcs_address
     return RaySession(address, int(resources.get("CPU", 0)), int(resources.get("GPU", 0)), owned)
 

@@ -34,7 +34,7 @@ def shared_memory_check(subject: str) -> Check:
     """Returns whether /dev/shm holds the object store that Ray would make here."""
     from ray._private.utils import estimate_available_memory, resolve_object_store_memory
 
-    wanted = resolve_object_store_memory(estimate_available_memory())  # type: ignore[no-untyped-call]
+    wanted = resolve_object_store_memory(estimate_available_memory())
     return shared_memory_verdict(subject, free=_shared_memory_bytes(), wanted=wanted)
 
 
@@ -57,4 +57,4 @@ def token_file_check(subject: str, token_file: Path) -> Check:
 def _shared_memory_bytes() -> int:
     from ray._private.utils import get_shared_memory_bytes  # of Linux, where /dev/shm is
 
-    return int(get_shared_memory_bytes())  # type: ignore[no-untyped-call]
+    return int(get_shared_memory_bytes())

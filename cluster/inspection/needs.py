@@ -81,7 +81,7 @@ def alive_nodes() -> list[Node]:
             labels=dict(node.get("Labels") or {}),
             is_head="node:__internal_head__" in node["Resources"],
         )
-        for node in ray.nodes()  # type: ignore[no-untyped-call]
+        for node in ray.nodes()
         if node["Alive"]
     ]
     return sorted(found, key=lambda node: (not node.is_head, node.address))

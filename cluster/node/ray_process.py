@@ -18,7 +18,8 @@ LOOPBACK = "127.0.0.1"
 
 def run(arguments: list[str]) -> None:
     """Start the node and stay until it ends."""
-    # Ray Client's server is one more port, always 10001, which two heads on a machine would both want.
+    # Ray Client's server is one more port, always 10001, which two heads on a machine would both want. Ray imports
+    # the name into this module and does not export it.
     scripts.get_ray_client_dependency_error = lambda: ImportError("not served")  # type: ignore[attr-defined]
     if arguments[0] == f"--node-ip-address={LOOPBACK}":
         # Ray replaces 127.0.0.1 by the machine's outward address, and then listens on all of them, unless a

@@ -1,4 +1,4 @@
-"""Named image data sets as uint8 NCHW tensors, split once and identified by a digest of their content."""
+"""This room reads image data sets by name: uint8 NCHW tensors, split once, identified by a digest of their content."""
 
 from gan.datasets.config import DataRoot, DatasetConfig, default_data_root
 from gan.datasets.images import HELD_OUT_FRACTION, ImageDataset

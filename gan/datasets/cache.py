@@ -1,4 +1,4 @@
-"""Decoded images, written once as an Arrow IPC file and memory-mapped ever after.
+"""This module keeps decoded images: written once as an Arrow IPC file, and memory-mapped ever after.
 
 One file has one record batch, so each column is one contiguous stretch of the file and the tensors over it copy
 nothing. The images pass through a scratch file of the same size: memory holds only what the page cache likes.

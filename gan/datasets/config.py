@@ -1,4 +1,4 @@
-"""Which data set, at which size, and where its files live."""
+"""This module states which data set is meant, at which size, and where its files live."""
 
 import os
 from dataclasses import dataclass
@@ -91,8 +91,9 @@ def require_known(name: str) -> None:
 
 @dataclass(frozen=True)
 class DataRoot:
-    """Where files from outside are: the folder of downloaded data sets and of decoded images, whether missing
-    files may be downloaded, and Inception's weights where they are not at their usual place.
+    """A DataRoot says where files from outside are, in `root`: downloaded data sets, decoded images.
+
+    Missing files are downloaded where `download` allows it; `inception_weights` is a file in place of the usual one.
 
     >>> DataRoot(folder, download=False).inception_weights is None
     True

@@ -1,4 +1,4 @@
-"""The digits that come with scikit-learn: real, small, and there without a network."""
+"""This module has the digits that come with scikit-learn: real, small, and there without a network."""
 
 import numpy as np
 import torch

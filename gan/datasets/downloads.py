@@ -1,4 +1,4 @@
-"""The paper's data sets, read by torchvision's own classes from the data root and decoded once.
+"""This module reads the paper's data sets by torchvision's own classes from the data root, and decodes them once.
 
 MNIST and CIFAR-10 are resized to the chosen size (`resizing.resize`), with their test set as the held-out part.
 CelebA's aligned images are cropped to the central 178x178 and resized to 64x64 by averaging areas; its partition

@@ -1,4 +1,4 @@
-"""Cartoon faces: a drawn stand-in where CelebA is not at hand.
+"""This module draws cartoon faces, which stand in where CelebA is not at hand.
 
 It tests that a pipeline works with larger colour images of one kind of object. Its numbers are never results on CelebA.
 

@@ -1,4 +1,4 @@
-"""Any folder of images, in any nesting.
+"""This module reads any folder of images, in any nesting.
 
 The rule for each file: hidden files and folders (a leading dot) and Thumbs.db are no part of the data set; every
 other file is an image that Pillow decodes in full, inside the folder (links that lead out of it are refused), of at

@@ -1,4 +1,4 @@
-"""The images of a data set in memory or mapped from a file: split once, identified by their content."""
+"""This module has a data set's images in memory or mapped from a file: split once, identified by their content."""
 
 import hashlib
 import warnings

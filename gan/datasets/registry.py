@@ -1,4 +1,4 @@
-"""Every data set by name."""
+"""This module finds every data set by its name."""
 
 from collections.abc import Callable
 

@@ -1,4 +1,7 @@
-"""Square images of a wanted size. Layout HW or HWC."""
+"""This module makes square images of a wanted size.
+
+The layout is HW or HWC.
+"""
 
 import cv2
 import numpy as np

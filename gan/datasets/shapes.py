@@ -1,4 +1,4 @@
-"""Ten kinds of shape on textured grounds: a drawn stand-in where CIFAR-10 is not at hand.
+"""This module draws ten kinds of shape on textured grounds, which stand in where CIFAR-10 is not at hand.
 
 It tests that a pipeline works with small colour images of ten classes. Its numbers are never results on CIFAR-10.
 

@@ -1,4 +1,4 @@
-"""What drawn data sets share: a source of chance for each image, colours, and the order of images.
+"""This module has what drawn data sets share: a source of chance for each image, colours, and the order of images.
 
 Image i depends on the data set's name and i alone, so the first k of n images are the same for every n. Every fifth
 is held out, in place of a permutation of all n, so the two parts are nested as well.

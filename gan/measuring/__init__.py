@@ -1,1 +1,1 @@
-"""Numbers of generators under one protocol: quality against real images, and agreement with a teacher."""
+"""This room measures generators under one protocol: quality against real images, and agreement with a teacher."""

@@ -1,4 +1,4 @@
-"""How closely a student repeats its teacher's function, image by image, at latents it never saw.
+"""This module measures how closely a student repeats its teacher's images, one by one, at latents it never saw.
 
 Shapes: N images, P lines, S points on a line, L latent size, C H W image channels, height and width.
 """
@@ -93,4 +93,4 @@ def _mean_ssim(first_NCHW: np.ndarray, second_NCHW: np.ndarray) -> float:
 
 
 def _ssim(first_CHW: np.ndarray, second_CHW: np.ndarray) -> float:
-    return float(structural_similarity(first_CHW, second_CHW, win_size=7, channel_axis=0))  # type: ignore[no-untyped-call]
+    return float(structural_similarity(first_CHW, second_CHW, win_size=7, channel_axis=0))

@@ -1,4 +1,4 @@
-"""The data set's own extractor: a small classifier, how it is trained, and how it is stored.
+"""This module has the data set's own extractor: a small classifier, how it is trained, and how it is stored.
 
 Shapes: B batch, F features, K classes, C H W image channels, height and width.
 """
@@ -112,7 +112,7 @@ def train_classifier(config: ClassifierConfig, dataset: ImageDataset) -> Iterato
             images_BCHW = _shifted(to_unit_range(dataset.train_images[index_B]), config.max_shift, random=random)
             loss = F.cross_entropy(classifier(images_BCHW)[1], dataset.train_labels[index_B])
             optimiser.zero_grad()
-            loss.backward()  # type: ignore[no-untyped-call]
+            loss.backward()
             optimiser.step()
             schedule.step()
         classifier.eval()

@@ -1,4 +1,4 @@
-"""Measuring a generator under one protocol: the same latents, extractor and real images for all.
+"""This module measures a generator under one protocol: the same latents, extractor and real images for all.
 
 Shapes: N samples, L latent size, F features, K classes, C H W image channels, height and width.
 """

@@ -1,4 +1,4 @@
-"""What images are measured in: an extractor's features give FID, its logits the Inception Score.
+"""This module says what images are measured in: an extractor's features give FID, its logits the Inception Score.
 
 Here the abstraction; `gan.measuring.classifier` has the data set's own extractor, `gan.measuring.inception` the
 customary one.

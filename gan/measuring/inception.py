@@ -1,6 +1,7 @@
-"""The Inception network of the customary FID, IS, KID, precision and recall: torch-fidelity's inception-v3-compat.
+"""This module has the Inception network of the customary FID, IS, KID, precision and recall.
 
-Its weights are no part of any package. They are downloaded once, or given as a file on closed networks.
+It is torch-fidelity's inception-v3-compat, whose weights are no part of any package: they are downloaded once,
+or given as a file on closed networks.
 """
 
 import os

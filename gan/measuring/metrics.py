@@ -1,4 +1,4 @@
-"""Metrics as pure functions: features -> statistics -> number, in float64.
+"""This module has metrics as pure functions: features -> statistics -> number, in float64.
 
 Shapes: N samples, F features, K classes, C H W image channels, height and width.
 """

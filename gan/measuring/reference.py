@@ -1,4 +1,4 @@
-"""The real images as measurements see them: computed once per data set and extractor, kept as a file.
+"""This module keeps the real images as measurements see them: computed once per data set and extractor, in a file.
 
 Shapes: N training images, M of them kept one by one, F features.
 """

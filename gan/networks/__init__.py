@@ -1,1 +1,1 @@
-"""Generators and critics: how they are built, run side by side, stored, imported, and what they cost."""
+"""This room builds generators and critics, runs them side by side, stores and imports them, and counts their cost."""

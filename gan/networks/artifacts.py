@@ -1,4 +1,4 @@
-"""Models on disk: weights as safetensors beside a JSON card. No pickle is ever written or read.
+"""This module keeps models on disk: weights as safetensors beside a JSON card. No pickle is ever written or read.
 
 A safetensors payload with one flipped bit loads without complaint, so the card holds the digest of the
 weights file and every load checks it.
@@ -54,7 +54,7 @@ class GeneratorCard(Config):
     @property
     def budget_kimg(self) -> float:
         """Returns the whole training that was asked for; `kimg` is less where an earlier generator was the best."""
-        return float(self.training["kimg"])  # type: ignore[arg-type]
+        return float(self.training["kimg"])  # type: ignore[arg-type]  # a JSON value, and always a number
 
 
 class ImportedCard(Config):

@@ -1,4 +1,4 @@
-"""Convolutions where the CPU's kernels are slow: few channels, tiny maps, and gradients by an image.
+"""This module convolves where the CPU's kernels are slow: few channels, tiny maps, and gradients by an image.
 
 The same sums as the classes they derive from, in another order; the parameters are theirs. Those of images are just
 those classes on any other device and in reduced precision. Kernels are 4x4, and an image has twice the size of its map.
@@ -84,7 +84,7 @@ def _overlapping_sums(maps: Tensor, weight: Tensor, *, groups: int) -> Tensor:
 
 
 def _gradient_by_weight(images: Tensor, shape: torch.Size, *, maps: Tensor, groups: int) -> Tensor:
-    gradient: Tensor = conv2d_weight(images, shape, maps, STRIDE, PADDING, groups=groups)  # type: ignore[no-untyped-call]
+    gradient: Tensor = conv2d_weight(images, shape, maps, STRIDE, PADDING, groups=groups)
     return gradient
 
 

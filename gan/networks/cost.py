@@ -1,4 +1,4 @@
-"""What a generator costs: parameters, multiply-accumulates, and the time of one image on this machine."""
+"""This module tells what a generator costs: parameters, multiply-accumulates, and the time of one image here."""
 
 import statistics
 import time

@@ -1,4 +1,4 @@
-"""The DCGAN generator family of the paper and the critic trained against it.
+"""This module is the DCGAN generator family of the paper and the critic trained against it.
 
 Shapes: B batch, L latent size, C image channels, H and W image height and width.
 Generators map latents BL ~ N(0, I) to images BCHW in [-1, 1].

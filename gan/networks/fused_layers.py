@@ -1,4 +1,4 @@
-"""Networks of one architecture run side by side, each layer of all of them as one operation.
+"""This module runs networks of one architecture side by side, each layer of all of them as one operation.
 
 A small network leaves a processor waiting between its many small operations; several share them here. Each has its
 own weights and its own batch, and nothing of one reaches another: convolutions have a group for each network,

@@ -1,4 +1,4 @@
-"""A generator of the user's own as teacher: a TorchScript or torch.export file, or a factory with safetensors.
+"""This module imports a generator of the user's own: TorchScript, torch.export, or a factory with safetensors.
 
 Shapes: B batch, L latent size, C H W image channels, height and width. The latents are N(0, I).
 """
@@ -170,7 +170,7 @@ def _from_file(path: Path) -> nn.Module:
         with zipfile.ZipFile(path) as archive:
             scripted = any("/code/" in name or name.endswith("/constants.pkl") for name in archive.namelist())
         if scripted:
-            network: nn.Module = torch.jit.load(str(path), map_location="cpu")  # type: ignore[no-untyped-call]
+            network: nn.Module = torch.jit.load(str(path), map_location="cpu")
             return network.eval()
         return torch.export.load(str(path)).module()
     except (OSError, RuntimeError, ValueError, KeyError, zipfile.BadZipFile) as error:

@@ -1,4 +1,4 @@
-"""How generators and critics are called: one of them, or several of one architecture in one go.
+"""This module calls generators and critics: one of them, or several of one architecture in one go.
 
 Shapes: K networks, B batch of each, L latent size, C H W image channels, height and width.
 """

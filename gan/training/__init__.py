@@ -1,1 +1,1 @@
-"""From a batch to a trained generator: distilled from a teacher's pool, or trained from scratch against a critic."""
+"""This room trains generators: students on a teacher's pool of images, and others from scratch against a critic."""

@@ -1,4 +1,4 @@
-"""A critic and its update, shared by adversarial training and joint distillation."""
+"""This module has a critic and its update, shared by adversarial training and joint distillation."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager

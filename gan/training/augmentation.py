@@ -1,4 +1,4 @@
-"""Differentiable augmentation of what a critic sees (Zhao et al., 2020): translation by whole pixels."""
+"""This module shifts what a critic sees by whole pixels, a differentiable augmentation (Zhao et al., 2020)."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""A training on its way, as one file: what it takes to go on bit for bit as if it had never stopped.
+"""This module keeps a training on its way in one file: what it takes to go on bit for bit as if it had never stopped.
 
 Networks, Adam's moments, the average, and where every random stream stands. Tensors only, as safetensors
 with a digest of their content; no pickle is ever written or read.

@@ -1,4 +1,4 @@
-"""Distilling a student: it learns to map the teacher's latents to the teacher's images."""
+"""This module distils a student: it learns to map the teacher's latents to the teacher's images."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Distilling several students of one architecture in one process, a step of all of them at a time.
+"""This module distils several students of one architecture in one process, a step of all of them at a time.
 
 They may differ in seed, GAN weight, feature weight and optimisers. Each has its own weights, critic, batches and
 schedule, and its own result: that of `gan.distill` but for rounding, which training amplifies.

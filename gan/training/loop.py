@@ -1,4 +1,7 @@
-"""The one training loop, counted in images: teacher, baseline and student differ only in what they learn from."""
+"""This module is the one training loop, counted in images.
+
+Teacher, baseline and student differ only in what they learn from.
+"""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -67,7 +70,8 @@ def run_loop(
             for number, (average, own) in enumerate(zip(averages, parts, strict=True)):
                 values = {name: loss.item() for name, loss in losses[number].items()}
                 diverged[number] |= not _all_finite(average.module, values)
-                reached.append(Progress(seen / 1000, average.module, values, diverged[number], own))  # type: ignore[arg-type]
+                generator: Generator = average.module  # type: ignore[assignment]  # PyTorch types it as any module
+                reached.append(Progress(seen / 1000, generator, values, diverged[number], own))
             yield tuple(reached)
             if all(diverged):
                 return

@@ -1,4 +1,4 @@
-"""Losses, each beside its equation. Scores are the critic's outputs, unbounded, shape B."""
+"""This module has the losses, each beside its equation. Scores are the critic's outputs, unbounded, shape B."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

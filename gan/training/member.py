@@ -1,4 +1,4 @@
-"""One generator in training, and all that is its own; `gan.training.step` takes it further, alone or with others."""
+"""This module is one generator in training and all its own; `gan.training.step` takes it on, alone or with others."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""The optimiser with its schedule, and the running average of a generator's weights."""
+"""This module has the optimiser with its schedule, and the running average of a generator's weights."""
 
 import copy
 import math

@@ -1,4 +1,4 @@
-"""Training a GAN from scratch: the teacher, and the baseline of a student's size."""
+"""This module trains a GAN from scratch: the teacher, and the baseline of a student's size."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated

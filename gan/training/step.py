@@ -1,4 +1,4 @@
-"""The one training step of teacher, baseline and student, for one of them or for several at a time."""
+"""This module takes the one training step of teacher, baseline and student, for one of them or several at a time."""
 
 from collections.abc import Sequence
 

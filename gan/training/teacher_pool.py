@@ -1,4 +1,4 @@
-"""The teacher's images for a fixed set of latents, as an Arrow IPC file that every trial maps read-only.
+"""This module keeps a teacher's images for a fixed set of latents in an Arrow IPC file, which trials map read-only.
 
 The pool is made once per teacher. A trial draws its batches from it and never runs the teacher.
 Shapes: N pool size, B batch, L latent size, C H W image channels, height and width.

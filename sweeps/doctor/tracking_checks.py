@@ -67,7 +67,7 @@ def _round_trip(tracking: Tracking, run_id: str) -> bool:
         path = download_artifacts(run_id=run_id, artifact_path=FILE, dst_path=str(target), tracking_uri=uri)
         came_back = Path(path).read_bytes() == content
     kept = get_artifact_repository(tracking.client.get_run(run_id).info.artifact_uri, uri)
-    kept.delete_artifacts(FILE)  # type: ignore[no-untyped-call]
+    kept.delete_artifacts(FILE)
     return came_back
 
 

@@ -35,7 +35,7 @@ class PhaseRun:
     def run(self) -> None:
         """Run what is missing, and say what a person should know of it."""
         # All of them are asked, so that each lays out what it has.
-        if not self._spending.is_over and any([queue.has_jobs() for queue in self._queues]):  # noqa: C419
+        if not self._spending.is_over and any([queue.has_jobs() for queue in self._queues]):  # noqa: C419 (no early end)
             for name, phases in self._phases.items():
                 if phases.taken:
                     self._display.say(f"{name} begins with {phases.taken} finished trials of other sweeps")

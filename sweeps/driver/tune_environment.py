@@ -48,12 +48,13 @@ def tune_environment(**more: str) -> Iterator[None]:
     Workers have their credentials from their node. Tune would hand them the driver's AWS keys as well, in their runtime
     environment, which Ray writes into its logs on every node.
     """
-    handed_on, manager = class_cache.ENV_VARS_TO_PROPAGATE, tune_controller.RayActorManager  # type: ignore[attr-defined]
+    handed_on = class_cache.ENV_VARS_TO_PROPAGATE
+    manager = tune_controller.RayActorManager  # type: ignore[attr-defined]  # an import of theirs, not exported
     class_cache.ENV_VARS_TO_PROPAGATE = {name for name in handed_on if not name.startswith("AWS_")}
-    tune_controller.RayActorManager = _Manager  # type: ignore[attr-defined]
+    tune_controller.RayActorManager = _Manager  # type: ignore[attr-defined]  # the same
     try:
         with environment({**SETTINGS, **more}):
             yield
     finally:
         class_cache.ENV_VARS_TO_PROPAGATE = handed_on
-        tune_controller.RayActorManager = manager  # type: ignore[attr-defined]
+        tune_controller.RayActorManager = manager  # type: ignore[attr-defined]  # the same

@@ -18,7 +18,7 @@ class RungSurvival(FIFOScheduler):
     """
 
     def __init__(self, rungs: Mapping[str, Rungs | None]) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
+        super().__init__()  # type: ignore[no-untyped-call]  # their base class has no types
         self._rungs = rungs
 
     def on_trial_result(self, tune_controller: object, trial: Trial, result: Mapping[str, Any]) -> str:

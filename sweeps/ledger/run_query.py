@@ -70,7 +70,7 @@ def by_id(run_ids: Iterable[str]) -> Iterator[tuple[str, int]]:
 
 
 def _after(count: int) -> str:
-    token: bytes = SearchUtils.create_page_token(count)  # type: ignore[no-untyped-call]
+    token: bytes = SearchUtils.create_page_token(count)
     return token.decode()
 
 

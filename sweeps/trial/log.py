@@ -184,7 +184,7 @@ def _tags(job: Job, context: TrialContext) -> dict[str, str]:
 
 
 def _node() -> str:
-    return str(get_node_ip_address())  # type: ignore[no-untyped-call]
+    return str(get_node_ip_address())
 
 
 def _worker() -> str:

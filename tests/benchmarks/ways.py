@@ -50,7 +50,7 @@ from sweeps.models.workshop import Workshop
 Work = Callable[[], object]
 
 WIDTHS, SEEDS, KIMG, MANY = (2, 3, 4, 6, 8, 12, 16), (0, 1, 2, 3), 20.0, 10_000
-ADAM_KINDS: dict[str, dict[str, bool]] = {
+ADAM_KINDS: dict[str, dict[str, Any]] = {
     "fused": {"fused": True},
     "foreach": {"foreach": True},
     "plain": {"foreach": False},
@@ -94,7 +94,8 @@ class Ways:
         works: dict[str, Work] = {}
         for name, kind in ADAM_KINDS.items():
             student = build_generator(self._student.config, seed=0).train()
-            works[name] = partial(step, student, torch.optim.Adam(student.parameters(), **kind))  # type: ignore[arg-type]
+            adam = torch.optim.Adam(student.parameters(), **kind)
+            works[name] = partial(step, student, adam)
         return in_turn(works, self._runs, 100)
 
     def gradients(self) -> dict[str, float]:
@@ -136,7 +137,7 @@ class Ways:
         """A FID at 64 features, the root of the real covariance kept and not."""
         found, kept = self._materials.reference.features_MF, self._materials.reference.statistics
         fake = FeatureStatistics.of(found[::2])
-        fresh = lambda: FeatureStatistics(kept.mean, kept.covariance, kept.count)  # noqa: E731
+        fresh = partial(FeatureStatistics, kept.mean, kept.covariance, kept.count)
         return in_turn({"kept": lambda: fid(kept, fake), "anew": lambda: fid(fresh(), fake)}, self._runs, 20)
 
     def samples(self, students: list[Generator]) -> dict[str, dict[str, float]]:
