@@ -5,7 +5,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from analysis.schema import Mode, Phase, TrialState
+from analysis.schema import DEFAULT_BLOCK, Mode, Phase, TrialState
 from analysis.tables import trial_table
 
 TEACHER_PARAMETERS = 100_000
@@ -21,7 +21,7 @@ _ROW: dict[str, Any] = {
     "final": True,
     "width": 4,
     "depth": 1,
-    "block": "dcgan",
+    "block": DEFAULT_BLOCK,
     "gan_weight": 0.0,
     "seed": 0,
     "parameters": 10_000,

@@ -6,7 +6,7 @@ from typing import Any
 
 from analysis.comparison.baselines import baseline_text
 from analysis.findings import Findings
-from analysis.schema import settings_of
+from analysis.schema import DEFAULT_BLOCK, settings_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,7 +77,7 @@ def frontier_rows(findings: Findings) -> list[FrontierRow]:
 def student_text(row: Mapping[str, Any]) -> str:
     """Returns a student's configuration in a few words."""
     weight = "" if row["gan_weight"] is None else f", GAN weight {row['gan_weight']:g}"
-    block = "" if row["block"] == "dcgan" else f" {row['block']}"
+    block = "" if row["block"] == DEFAULT_BLOCK else f" {row['block']}"
     rest = "".join(f", {name} {value}" for name, value in settings_of(row).items())
     return f"width {row['width']}, depth {row['depth']}{block}{weight}{rest}"
 

@@ -12,6 +12,7 @@ from typing import Any
 import pyarrow as pa
 
 SCHEMA_VERSION = 4
+DEFAULT_BLOCK = "dcgan"  # of a table from before there were others, and not named beside a size
 VERSION_KEY = b"ganlimit.schema_version"
 
 

@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from analysis.errors import AnalysisError
-from analysis.schema import AGREEMENT, SCHEMA_VERSION, TRIAL_SCHEMA, VERSION_KEY, Mode, Phase, TrialState
+from analysis.schema import AGREEMENT, DEFAULT_BLOCK, SCHEMA_VERSION, TRIAL_SCHEMA, VERSION_KEY, Mode, Phase, TrialState
 from analysis.writing import written_whole
 
 Indices = npt.NDArray[np.int64]
@@ -113,7 +113,7 @@ def read_table(path: Path) -> pa.Table:
 
 def _from_version_1(table: pa.Table) -> pa.Table:
     # Of several metrics nothing was measured then, and every student was made of dcgan blocks.
-    table = table.append_column("block", pa.array(["dcgan"] * len(table), pa.string()))
+    table = table.append_column("block", pa.array([DEFAULT_BLOCK] * len(table), pa.string()))
     for name in (*_SINCE_VERSION_2, "teacher_last_fid"):
         table = table.append_column(name, pa.nulls(len(table), pa.float64()))
     return table

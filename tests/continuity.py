@@ -103,7 +103,7 @@ class Directory:
         assert parent is not None
         return {
             run.info.run_id: (run.info.end_time, [m.value for m in client.get_metric_history(run.info.run_id, "kimg")])
-            for run in self._tracking.trials(parent.info.run_id)
+            for run in self._tracking.each_trial(parent.info.run_id)
         }
 
     def study(self) -> list[Any]:

@@ -21,6 +21,7 @@ ImageSize = Literal[16, 32, 64, 128]
 Width = Annotated[int, Field(ge=1, le=1024)]
 Depth = Annotated[int, Field(ge=1, le=8)]
 BlockName = Literal["dcgan", "separable"]
+DEFAULT_BLOCK: BlockName = "dcgan"
 CriticNorm = Literal["spectral", "none"]
 
 UNFOLD_RANK = 4
@@ -64,7 +65,7 @@ def _separable_refine(channels: int) -> list[nn.Module]:
 
 
 BLOCKS: dict[BlockName, Block] = {
-    "dcgan": Block(
+    DEFAULT_BLOCK: Block(
         unfold=lambda incoming, outgoing: [LatentToMap(incoming, outgoing)],
         double=lambda incoming, outgoing: [nn.ConvTranspose2d(incoming, outgoing, 4, 2, 1, bias=False)],
         refine=lambda channels: [nn.Conv2d(channels, channels, 3, padding=1, bias=False)],
@@ -90,7 +91,7 @@ class GeneratorConfig(Config):
     image_channels: Literal[1, 3]
     width: Width
     depth: Depth = 1
-    block: BlockName = "dcgan"
+    block: BlockName = DEFAULT_BLOCK
     latent_size: Annotated[int, Field(ge=1, le=1024)] = 100
 
     @property

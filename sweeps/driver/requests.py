@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from analysis import Phase
+from gan.networks.dcgan import DEFAULT_BLOCK
 from sweeps.models.foundation import Foundation
 from sweeps.spec.space import Value
 from sweeps.spec.sweep import SweepSpec
@@ -31,7 +32,7 @@ class Requests:
         foundation, spec = self.foundation, self.spec
         width, depth = int(point["width"]), int(point["depth"])
         return TrialRequest(
-            architecture=spec.student_architecture(width, depth, block=point.get("block", "dcgan")),
+            architecture=spec.student_architecture(width, depth, block=point.get("block", DEFAULT_BLOCK)),
             seed=int(point.get("seed", spec.student_seeds[0])),
             teacher_digest=foundation.teacher.weights_digest,
             pool_digest=foundation.pool_digest,

@@ -10,7 +10,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from analysis import TrialState, dominated_share, front_of
+from analysis import Mode, TrialState, dominated_share, front_of
 from sweeps.driver.budget import Spending
 from sweeps.ledger.records import Objectives, finite_objectives
 from sweeps.trial.request import Job
@@ -136,7 +136,7 @@ class SweepView:
                 f"trial {running.job.trial}",
                 str(request.architecture.width),
                 str(request.architecture.depth),
-                "scratch" if request.gan_weight is None else f"{request.gan_weight:g}",
+                Mode.SCRATCH if request.gan_weight is None else f"{request.gan_weight:g}",
                 f"{_parameters(running.job):,}",
                 f"{running.kimg:g} of {request.kimg:g}",
                 "" if running.fid is None else f"{running.fid:.1f}",

@@ -105,7 +105,7 @@ class TrialFolder:
         self.key = path.name
         self.model = path / "model"
         self._journal, self._cursor = path / JOURNAL, path / CURSOR
-        self._checkpoint = path / "checkpoint.safetensors"
+        self.checkpoint_path = path / "checkpoint.safetensors"
 
     # --- events -------------------------------------------------------------------------------
 
@@ -175,30 +175,26 @@ class TrialFolder:
 
     # --- checkpoint ---------------------------------------------------------------------------
 
-    @property
-    def checkpoint_path(self) -> Path:
-        return self._checkpoint
-
     def checkpoint(self) -> Checkpoint | None:
         """Returns the trial's last checkpoint. A damaged one is deleted, and the trial begins anew."""
-        if self._mirror and not self._checkpoint.exists():
-            self._mirror.pull(self._checkpoint.name)
+        if self._mirror and not self.checkpoint_path.exists():
+            self._mirror.pull(self.checkpoint_path.name)
         try:
-            return load_checkpoint(self._checkpoint, self.key)
+            return load_checkpoint(self.checkpoint_path, self.key)
         except ArtifactError:
             self.delete_checkpoint()
             return None
 
     def save_checkpoint(self, checkpoint: Checkpoint) -> None:
         """Keep where the training stands. Until that is done the checkpoint before it stays."""
-        save_checkpoint(self._checkpoint, checkpoint, identity=self.key)
-        self._push(self._checkpoint)
+        save_checkpoint(self.checkpoint_path, checkpoint, identity=self.key)
+        self._push(self.checkpoint_path)
 
     def delete_checkpoint(self) -> None:
         """Delete what was kept of where the training stood."""
-        self._checkpoint.unlink(missing_ok=True)
-        unfinished_checkpoint(self._checkpoint).unlink(missing_ok=True)
-        self._remove(self._checkpoint.name)
+        self.checkpoint_path.unlink(missing_ok=True)
+        unfinished_checkpoint(self.checkpoint_path).unlink(missing_ok=True)
+        self._remove(self.checkpoint_path.name)
 
     # --- student ------------------------------------------------------------------------------
 

@@ -84,10 +84,6 @@ class Tracking:
         identity = {PARENT: parent_run_id, TRIAL_KEY: trial_key}
         return self._open(SWEEPS_EXPERIMENT, identity, name=name, tags={**tags, **identity, KIND: "trial"})
 
-    def trials(self, parent_run_id: str) -> list[Run]:
-        """Returns all trials of a sweep, in the order in which they began."""
-        return list(self.each_trial(parent_run_id))
-
     def each_trial(self, parent_run_id: str, where: str = "", *, deleted: bool = False) -> Iterator[Run]:
         """Yields the trials of a sweep for which MLflow's filter `where` is true, in the order in which they began.
 

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import torch
 
+from analysis import Mode
 from gan import (
     Classifier,
     ClassifierConfig,
@@ -43,6 +44,8 @@ from sweeps.spec.sweep import SweepSpec
 
 WARM_UP_STEPS, TIMED_STEPS = 3, 12
 POOL_IMAGES = 1024
+# What is timed apart: the two modes of a student, its distillation with a GAN term beside it, and a teacher.
+JOINT, TEACHER = "joint", "teacher"
 
 
 @dataclass(frozen=True)
@@ -53,7 +56,7 @@ class Pace:
     one.
     """
 
-    kind: str  # teacher, distilled, joint, scratch
+    kind: str  # a Mode, JOINT or TEACHER
     mac_g: float
     s_per_kimg: float
     evaluation_s: float
@@ -135,8 +138,8 @@ def _measure(
         list(build_pool(teacher, "untrained", path=path, latents_NL=agreement_latents(spec.teacher.latent_size, 0)))
         held_out = open_pool(path)
         for student in students:
-            for kind, weight in (("distilled", 0.0), ("joint", gan_weight)):
-                if kind == "joint" and not weight:
+            for kind, weight in ((Mode.DISTILLED, 0.0), (JOINT, gan_weight)):
+                if kind == JOINT and not weight:
                     continue
                 recipe = spec.student.model_copy(update={"gan_weight": weight, "feature_weight": 0.0})
                 points = _points(recipe.batch_size)
@@ -159,7 +162,7 @@ def _measure(
                 report_at_kimg=points,
                 compute=compute,
             )
-            paces.append(_pace("scratch", student, steps=training, evaluator=evaluator))
+            paces.append(_pace(Mode.SCRATCH, student, steps=training, evaluator=evaluator))
         checkpoint = Path(name) / "checkpoint"
         recipe = spec.student.model_copy(update={"gan_weight": gan_weight, "kimg": 1e-3, "feature_weight": 0.0})
         *_, last = distill(students[-1], recipe, lesson=Lesson(pool, dataset), seed=0, compute=compute)
@@ -182,7 +185,7 @@ def _teacher_pace(spec: SweepSpec, dataset: ImageDataset, *, evaluator: Evaluato
         report_at_kimg=points,
         compute=spec.resources.compute,
     )
-    return _pace("teacher", architecture, steps=steps, evaluator=evaluator)
+    return _pace(TEACHER, architecture, steps=steps, evaluator=evaluator)
 
 
 def _evaluator(spec: SweepSpec, dataset: ImageDataset) -> Evaluator:

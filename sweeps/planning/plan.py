@@ -10,9 +10,9 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from analysis import Phase
+from analysis import Mode, Phase
 from gan import DataRoot, GeneratorConfig, count_parameters, mac_g
-from sweeps.planning.calibration import Calibration, calibrate
+from sweeps.planning.calibration import JOINT, TEACHER, Calibration, calibrate
 from sweeps.planning.packing import KeptPackings, Load, Packing
 from sweeps.planning.points import architecture_at, corners, planned_trials, sampled_points
 from sweeps.planning.warnings import ASSUMED_FRONTIER, searches_nothing, warnings_of
@@ -124,7 +124,7 @@ def plan_sweep(spec: SweepSpec, data_root: DataRoot, *, data_dir: Path, workers:
     )
     at_once = workers or _at_once(resources)
     trial_hours = [phase.core_hours / spec.resources.cpus_per_trial for phase in phases]
-    before = sum(hours for phase, hours in zip(phases, trial_hours, strict=True) if phase.name == "teacher")
+    before = sum(hours for phase, hours in zip(phases, trial_hours, strict=True) if phase.name == TEACHER)
     during = sum(trial_hours) - before
     return Plan(
         name=spec.name,
@@ -141,7 +141,7 @@ def plan_sweep(spec: SweepSpec, data_root: DataRoot, *, data_dir: Path, workers:
         warnings=tuple(
             warnings_of(
                 spec,
-                sum(phase.core_hours for phase in phases if phase.name != "teacher"),
+                sum(phase.core_hours for phase in phases if phase.name != TEACHER),
                 feasible=len(feasible) / len(points),
                 memory_gib=calibration.memory_gib,
                 workers=at_once,
@@ -168,7 +168,7 @@ def _phases(
     def mean_s(*, scratch: bool) -> float:
         seconds = [
             calibration.trial_s(
-                "scratch" if scratch else "joint" if point["gan_weight"] else "distilled",
+                Mode.SCRATCH if scratch else JOINT if point["gan_weight"] else Mode.DISTILLED,
                 mac_g(student),
                 kimg=spec.baseline.kimg if scratch else spec.recipe(point).kimg,
                 rungs=len(spec.evaluation.rungs_kimg),
@@ -180,8 +180,8 @@ def _phases(
     found = []
     if isinstance(spec.teacher, TeacherSpec):
         kimg = spec.teacher.training.kimg
-        seconds = calibration.trial_s("teacher", mac_g(spec.teacher_architecture), kimg=kimg, rungs=10)
-        found.append(PhasePlan("teacher", 0, seconds * cores))
+        seconds = calibration.trial_s(TEACHER, mac_g(spec.teacher_architecture), kimg=kimg, rungs=10)
+        found.append(PhasePlan(TEACHER, 0, seconds * cores))
     searched = planned_trials(spec) if points else 0
     around = 2 * spec.confirm.around
     frontier = ASSUMED_FRONTIER if spec.confirm.of == "frontier" else 0

@@ -7,6 +7,7 @@ from typing import Any
 import optuna
 
 from gan import DistillationConfig, GeneratorConfig, training_bytes
+from gan.networks.dcgan import DEFAULT_BLOCK
 from sweeps.spec.space import Value, distributions, every_point, extremes, point_of
 from sweeps.spec.sweep import SweepSpec
 
@@ -33,7 +34,7 @@ def sampled_points(spec: SweepSpec) -> list[dict[str, Value]]:
 
 def architecture_at(spec: SweepSpec, point: Mapping[str, Value]) -> GeneratorConfig:
     """Returns the student at a point of the space."""
-    block: Any = point.get("block", "dcgan")
+    block: Any = point.get("block", DEFAULT_BLOCK)
     return spec.student_architecture(int(point["width"]), int(point["depth"]), block=block)
 
 

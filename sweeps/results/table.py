@@ -7,6 +7,7 @@ from typing import Any
 import pyarrow as pa
 
 from analysis import AGREEMENT, METRICS, SHARED_COLUMNS, TrialState, trial_table
+from analysis.schema import DEFAULT_BLOCK
 from sweeps.ledger.journal import Record
 from sweeps.ledger.records import stored_records
 from sweeps.ledger.sweeps import find_sweep
@@ -58,7 +59,7 @@ def _row(key: str, record: Record) -> dict[str, Any]:
         "final": state == TrialState.COMPLETED and kimg >= float(params["budget_kimg"]),
         "width": int(params["width"]),
         "depth": int(params["depth"]),
-        "block": params.get("block", "dcgan"),
+        "block": params.get("block", DEFAULT_BLOCK),
         "gan_weight": float(params["gan_weight"]) if "gan_weight" in params else None,
         "settings": _settings(tags.get(POINT)),
         "seed": int(params["seed"]),

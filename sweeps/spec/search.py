@@ -7,7 +7,7 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from gan.config import Config
 from gan.networks.cost import count_parameters, mac_g
-from gan.networks.dcgan import BlockName, GeneratorConfig
+from gan.networks.dcgan import DEFAULT_BLOCK, BlockName, GeneratorConfig
 from sweeps.spec.space import AnyDomain, Domain, FixedDomain, FloatDomain, Value
 
 MOST_TRIALS_OF_GP = 500  # python -m tests.benchmarks.engine --asks --samplers gp
@@ -48,7 +48,7 @@ class Point(Config):
     width: int
     depth: int = 1
     gan_weight: float = 0.0
-    block: BlockName = "dcgan"
+    block: BlockName = DEFAULT_BLOCK
     student: dict[str, Value] = Field(default_factory=dict)
 
     @property
@@ -138,7 +138,7 @@ class SearchSpec(Config):
 
 def _require_inside(domains: Mapping[str, AnyDomain], values: Mapping[str, Value], *, number: int) -> None:
     outside = [name for name, domain in domains.items() if name not in values or not domain.holds(values[name])]
-    if "block" not in domains and values["block"] != "dcgan":
+    if "block" not in domains and values["block"] != DEFAULT_BLOCK:
         outside.append("block, which is not searched,")
     outside += sorted(values.keys() - domains.keys() - {"block"})
     if outside:

@@ -20,7 +20,7 @@ from gan import (
     GeneratorConfig,
 )
 from gan.config import Config
-from gan.networks.dcgan import BLOCKS, BlockName
+from gan.networks.dcgan import BLOCKS, DEFAULT_BLOCK, BlockName
 from gan.seeds import seed_at
 from sweeps.errors import SweepError
 from sweeps.spec.models import AnyTeacherSpec, ExtractorSpec, InceptionSpec, TeacherSpec
@@ -235,7 +235,7 @@ class SweepSpec(Config):
         """Returns the trained teacher's generator."""
         return self.student_architecture(self.trained_teacher.width, self.trained_teacher.depth)
 
-    def student_architecture(self, width: int, depth: int, *, block: BlockName = "dcgan") -> GeneratorConfig:
+    def student_architecture(self, width: int, depth: int, *, block: BlockName = DEFAULT_BLOCK) -> GeneratorConfig:
         """Returns a generator with the teacher's latent size for the data set's images."""
         image_channels, image_size = self.dataset.image_shape
         return GeneratorConfig.model_validate(

@@ -54,7 +54,7 @@ def sweep_s(spec: sweeps.SweepSpec, data_dir: Path) -> list[float]:
     tracking = Tracking(Workspace.existing(data_dir).store)
     parent = tracking.find_sweep(spec.name)
     assert parent is not None, "it ran just now"
-    starts = sorted(run.info.start_time / 1000 for run in tracking.trials(parent.info.run_id))
+    starts = sorted(run.info.start_time / 1000 for run in tracking.each_trial(parent.info.run_id))
     return [after - before for before, after in itertools.pairwise(starts[1:])]
 
 

@@ -82,7 +82,7 @@ class Sweep:
         tracking = self.tracking
         parent = tracking.find_sweep(self.name)
         assert parent is not None
-        return tracking.trials(parent.info.run_id)
+        return list(tracking.each_trial(parent.info.run_id))
 
     def kimg_of(self, run: Any) -> list[float]:
         history = self.tracking.client.get_metric_history(run.info.run_id, "kimg")

@@ -9,7 +9,9 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from analysis import Phase, TrialState
+from analysis import Phase, TrialState, schema
+from gan import GeneratorConfig
+from gan.networks import dcgan
 from sweeps.ledger import tags
 from sweeps.ledger.states import RunStatus, SweepState, run_status
 from sweeps.spec.template import json_schema
@@ -21,6 +23,7 @@ NAMES = {"schema.json", "cache", "cache_sha256"}  # of files, and of keys in a f
 STATES = re.compile(rf"\b({'|'.join(sorted({*TrialState, *SweepState, *RunStatus}))})\b")
 TAGS = re.compile(r"\bganlimit\.([a-z_]\w*(?:\.json)?)")
 MODULES = sorted(SWEEPS.rglob("*.py"))
+ANALYSIS = sorted((ROOT / "analysis").rglob("*.py"))
 # Tests state what is stored in words; what they share looks for it by the names of the program.
 SHARED = sorted(path for path in (ROOT / "tests").rglob("*.py") if not path.name.startswith("test_"))
 
@@ -109,3 +112,13 @@ def test_a_phase_is_given_as_a_member_or_as_its_word(search_spec: Any) -> None:
     assert spec.model_validate({**spec.model_dump(), "phases": ("search",)}).phases == (Phase.SEARCH,)
     with pytest.raises(ValidationError, match="phase"):
         request_of(point, phase="serch")
+
+
+def test_a_block_that_nothing_says_is_one_word_everywhere() -> None:
+    configured = GeneratorConfig(image_size=16, image_channels=1, width=1).block
+    assert configured == dcgan.DEFAULT_BLOCK == schema.DEFAULT_BLOCK == "dcgan", "digests and tables of before have it"
+
+
+@pytest.mark.parametrize("path", [*MODULES, *ANALYSIS], ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_the_default_block_is_written_once_in_a_package(path: Path) -> None:
+    assert path == Path(schema.__file__) or "dcgan" not in {text for _, text in literals(path)}

@@ -24,7 +24,7 @@ def runs_of(tracking: Tracking) -> dict[str, Any]:
     assert parent is not None
     return {
         run.info.run_id: (run.info.end_time, [m.value for m in client.get_metric_history(run.info.run_id, "kimg")])
-        for run in tracking.trials(parent.info.run_id)
+        for run in tracking.each_trial(parent.info.run_id)
     }
 
 

@@ -69,7 +69,7 @@ class TestLedger:
     def test_one_parent_and_one_child_per_trial(self, finished: Any) -> None:
         tracking = finished.tracking
         parent = tracking.find_sweep("tiny")
-        children = tracking.trials(parent.info.run_id)
+        children = list(tracking.each_trial(parent.info.run_id))
         assert parent.info.status == "FINISHED"
         assert len(children) == len(finished.result.table)
         for child in children:
@@ -83,7 +83,7 @@ class TestLedger:
 
     def test_metrics_are_there_for_each_rung_by_kimg(self, finished: Any) -> None:
         tracking = finished.tracking
-        child = tracking.trials(tracking.find_sweep("tiny").info.run_id)[0]
+        child = list(tracking.each_trial(tracking.find_sweep("tiny").info.run_id))[0]
         history = tracking.client.get_metric_history(child.info.run_id, "fid")
         assert [metric.step for metric in history] == [2, 4]
 
@@ -198,7 +198,7 @@ def test_ctrl_c_ends_soon_and_the_same_command_goes_on(
     assert process.wait(30) == 130
     assert time.monotonic() - began < 30, "in 10 seconds on a machine with nothing else to do"
     parent = tracking.find_sweep("interrupted").info.run_id
-    before = {run.data.tags[TRIAL_KEY]: run for run in tracking.trials(parent)}
+    before = {run.data.tags[TRIAL_KEY]: run for run in tracking.each_trial(parent)}
     states = [run.data.tags[STATE] for run in before.values()]
     assert set(states) == {"COMPLETED", "INTERRUPTED"}
     assert all(run.info.status != "RUNNING" for run in before.values())
@@ -206,7 +206,7 @@ def test_ctrl_c_ends_soon_and_the_same_command_goes_on(
 
     result = ganlimit(*command, "--quiet")
     assert result.code == 0, result.stderr
-    after = {run.data.tags[TRIAL_KEY]: run for run in tracking.trials(parent)}
+    after = {run.data.tags[TRIAL_KEY]: run for run in tracking.each_trial(parent)}
     assert len(after) == 4
     assert all(run.data.tags[STATE] == "COMPLETED" for run in after.values())
     for key, run in before.items():
@@ -216,7 +216,7 @@ def test_ctrl_c_ends_soon_and_the_same_command_goes_on(
 
 
 def all_trials(finished: Any) -> list[Any]:
-    return list(finished.tracking.trials(finished.tracking.find_sweep("tiny").info.run_id))
+    return list(finished.tracking.each_trial(finished.tracking.find_sweep("tiny").info.run_id))
 
 
 def wait_for_a_finished_trial(process: subprocess.Popen[bytes], leader: int, data_dir: Path) -> Any:
@@ -229,7 +229,7 @@ def wait_for_a_finished_trial(process: subprocess.Popen[bytes], leader: int, dat
             continue
         tracking = sweeps_tracking(data_dir)
         parent = tracking.find_sweep("interrupted")
-        statuses = {run.info.status for run in tracking.trials(parent.info.run_id)} if parent else set()
+        statuses = {run.info.status for run in tracking.each_trial(parent.info.run_id)} if parent else set()
         if statuses >= {"FINISHED", "RUNNING"}:
             return tracking
     raise AssertionError("no trial finished in time")

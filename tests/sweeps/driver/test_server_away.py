@@ -63,7 +63,7 @@ def stored(sweep: Sweep, port: int) -> int:
     tracking = Tracking(Workspace(sweep.data_dir, f"http://127.0.0.1:{port}").store)
     parent = tracking.find_sweep(sweep.name)
     assert parent is not None
-    runs = [run.info.run_id for run in tracking.trials(parent.info.run_id)]
+    runs = [run.info.run_id for run in tracking.each_trial(parent.info.run_id)]
     return sum(len(tracking.client.get_metric_history(run_id, "kimg")) for run_id in runs)
 
 
@@ -71,7 +71,7 @@ def check_the_store(sweep: Sweep, port: int) -> None:
     tracking = Tracking(Workspace(sweep.data_dir, f"http://127.0.0.1:{port}").store)
     parent = tracking.find_sweep(sweep.name)
     assert parent is not None
-    runs = tracking.trials(parent.info.run_id)
+    runs = list(tracking.each_trial(parent.info.run_id))
     assert len(runs) == 4
     for run in runs:
         assert run.data.tags[STATE] == "COMPLETED"

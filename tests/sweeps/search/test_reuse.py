@@ -60,7 +60,7 @@ def test_a_second_sweep_starts_from_what_the_first_found(
     tracking = Tracking(Workspace.existing(data_dir).store)
     parent = tracking.find_sweep("another")
     assert parent is not None
-    assert len(tracking.trials(parent.info.run_id)) == 2, "no trial has a second run"
+    assert len(list(tracking.each_trial(parent.info.run_id))) == 2, "no trial has a second run"
     study = open_storage(data_dir / "sweeps" / "another").get_all_trials(0)
     told = {tuple(trial.values) for trial in study if trial.values}
     assert {(first[key]["parameters"], first[key]["fid"]) for key in searched} <= told, "the study learned of them"
@@ -79,7 +79,7 @@ def test_a_deleted_run_is_a_trial_to_be_done_again(finished: Any, data_dir: Path
     redone = again[row["trial_key"]]
     assert redone["run_id"] != row["run_id"]
     assert redone["fid"] == row["fid"], "a row depends on its identity alone"
-    assert all(run.data.tags[PARENT] == parent.info.run_id for run in tracking.trials(parent.info.run_id))
+    assert all(run.data.tags[PARENT] == parent.info.run_id for run in tracking.each_trial(parent.info.run_id))
 
 
 @pytest.mark.slow

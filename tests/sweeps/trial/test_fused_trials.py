@@ -131,7 +131,7 @@ def test_each_fused_trial_has_the_row_and_the_run_of_one_that_was_alone(grid: An
         assert row["fid"] == pytest.approx(other["fid"], rel=0.02)
         assert row["trial_key"] != other["trial_key"]
     tracking = Tracking(Workspace.existing(data_dir).store)
-    runs = tracking.trials(tracking.find_sweep("together").info.run_id)
+    runs = list(tracking.each_trial(tracking.find_sweep("together").info.run_id))
     assert {run.info.status for run in runs} == {"FINISHED"}
     assert all(len(tracking.client.get_metric_history(run.info.run_id, "fid")) == 2 for run in runs)
     assert all(tracking.client.list_artifacts(run.info.run_id) for run in runs), "each keeps its student"
@@ -171,10 +171,10 @@ def test_what_goes_wrong_with_one_ends_that_one_alone(
 
 def _one_done_again_is_the_same(spec: sweeps.SweepSpec, data_dir: Path, tracking: Tracking) -> None:
     """A trial whose run was deleted is done again, with no others to be fused with, and is the same to the last bit."""
-    runs = tracking.trials(tracking.find_sweep(spec.name).info.run_id)
+    runs = list(tracking.each_trial(tracking.find_sweep(spec.name).info.run_id))
     fids = sorted(run.data.metrics["fid"] for run in runs)
     tracking.client.delete_run(runs[0].info.run_id)
     sweeps.run_sweep(spec, data_dir, workers=1)
-    again = tracking.trials(tracking.find_sweep(spec.name).info.run_id)
+    again = list(tracking.each_trial(tracking.find_sweep(spec.name).info.run_id))
     assert sorted(run.data.metrics["fid"] for run in again) == fids
     assert {run.info.run_id for run in again} & {run.info.run_id for run in runs} == {r.info.run_id for r in runs[1:]}
