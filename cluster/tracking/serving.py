@@ -79,8 +79,13 @@ def serve_ui(store_uri: str, artifact_root: str | None, *, host: str = "127.0.0.
 def until_stopped(
     served: Callable[[], AbstractContextManager[Served]], announce: Callable[[str], None], *, log: str = ""
 ) -> None:
-    """Keep a server until Ctrl-C or SIGTERM, and `announce` its URL. Raises ClusterError when it ends by itself."""
-    before = signal.signal(signal.SIGTERM, _interrupt)  # else a plain kill leaves the server behind
+    """Keep a server until Ctrl-C or SIGTERM, and `announce` its URL. Raises ClusterError when it ends by itself.
+
+    SIGTERM is what this process's handler makes of it, if it has one, and has to raise KeyboardInterrupt.
+    """
+    before = signal.getsignal(signal.SIGTERM)
+    if not callable(before):
+        signal.signal(signal.SIGTERM, _interrupt)  # else a plain kill leaves the server behind
     try:
         with served() as (url, process):
             announce(url)
@@ -150,6 +155,7 @@ def _served(store_uri: str, artifact_root: str | None, *, host: str, port: int) 
 
 
 def _interrupt(signum: int, frame: object) -> NoReturn:
+    signal.signal(signum, signal.SIG_IGN)  # a second one shall not cut short what the first one ends
     raise KeyboardInterrupt
 
 

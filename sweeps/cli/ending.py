@@ -39,9 +39,11 @@ class Ending:
         return self
 
     def __exit__(self, *error: object) -> None:
-        if self._first is None:  # else the process is at its end, and nothing shall cut that short
-            for signum, handler in self._before.items():
-                signal.signal(signum, handler)
+        if self._first is not None:  # the process is at its end, where Python gives up its handlers before it leaves
+            signal.signal(signal.SIGTERM, signal.SIG_IGN)
+            return
+        for signum, handler in self._before.items():
+            signal.signal(signum, handler)
 
     @property
     def exit_code(self) -> ExitCode:

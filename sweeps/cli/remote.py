@@ -140,14 +140,14 @@ def hand_over(
 
 def logs(name: SweepName, address: Address, *, token_file: TokenFile = None, follow: Follow = False) -> None:
     """Print what the driver of a submitted sweep says."""
-    from sweeps.site.submitted import job_of
+    from sweeps.site.submitted import job_of, log_of
 
     jobs = jobs_at(address, token_file)
     job = job_of(jobs, name, address=address)
     if follow:
         _follow(jobs, job)
     else:
-        typer.echo(jobs.logs(job), nl=False)
+        typer.echo(log_of(jobs, job), nl=False)
 
 
 def given(*, no_download: bool, **options: object) -> list[str]:
@@ -170,8 +170,10 @@ def jobs_at(address: str, token_file: Path | None) -> "Jobs":
 
 def show_beginning(jobs: "Jobs", job: "Job", *, lines: int = 5) -> None:
     """Print what the driver of a submitted sweep said last, for as long as the sweep has no trial."""
+    from sweeps.site.submitted import log_of
+
     say("No trial has begun. " + ("Its driver said last:" if job.is_over else "Its driver makes the models:"))
-    for line in jobs.logs(job).splitlines()[-lines:]:
+    for line in log_of(jobs, job).splitlines()[-lines:]:
         say(f"  {line}")
     if job.is_over:
         raise typer.Exit(ExitCode.FAILURE)
@@ -203,8 +205,10 @@ def _explain(job: "Job", target: Target, *, tracking_uri: str, is_new: bool) -> 
 
 
 def _follow(jobs: "Jobs", job: "Job") -> None:
+    from sweeps.site.submitted import for_people
+
     try:
-        for text in jobs.follow(job):
+        for text in for_people(jobs.follow(job)):
             typer.echo(text, nl=False)
     except KeyboardInterrupt:
         raise StoppedError(f"\n{job.id} goes on; the same command watches it again.") from None
@@ -213,14 +217,14 @@ def _follow(jobs: "Jobs", job: "Job") -> None:
 
 def _until_accepted(jobs: "Jobs", job: "Job") -> None:
     """Wait until the driver has looked at nodes, storage and tracking server, and say what it found against them."""
-    from sweeps.site.submitted import is_accepted
+    from sweeps.site.submitted import for_people, is_accepted
 
     deadline = time.monotonic() + ACCEPTED_WITHIN_S
     while time.monotonic() < deadline:
         now = jobs.find(job.id) or job
         said = jobs.logs(now)
         if now.is_over:
-            typer.echo(said, nl=False, err=True)
+            typer.echo("".join(for_people([said])), nl=False, err=True)
             _require_success(jobs, now)
             return
         if is_accepted(said):

@@ -34,7 +34,6 @@ def status(
 
     With the address of the cluster to which it was submitted, show that of its job as well.
     """
-    from sweeps.ledger.data_dir import default_tracking_uri
     from sweeps.ledger.sweeps import find_sweeps, is_known
     from sweeps.ledger.tracking import Tracking
     from sweeps.ledger.workspace import Workspace
@@ -46,7 +45,7 @@ def status(
         jobs = jobs_at(address, token_file)
         job = job_of(jobs, name, address=address)
         remark(f"job {job.id} on {address}: {job.status.lower()}")
-        tracking_uri = tracking_uri or default_tracking_uri() or tracking_uri_of(job)
+        tracking_uri = tracking_uri or tracking_uri_of(job)  # else the environment's
         if not is_known(Tracking(Workspace.open(folder_of(data_dir), tracking_uri).store), name):
             show_beginning(jobs, job)
             return

@@ -17,8 +17,8 @@ def default_data_dir() -> Path:
 
 
 def default_tracking_uri() -> str | None:
-    """Returns MLFLOW_TRACKING_URI: where runs and models are tracked, unless in the data directory."""
-    return os.environ.get("MLFLOW_TRACKING_URI")
+    """Returns MLFLOW_TRACKING_URI, where runs and models are tracked; None where it is empty: in the data directory."""
+    return os.environ.get("MLFLOW_TRACKING_URI") or None
 
 
 def writable(data_dir: Path) -> Path:

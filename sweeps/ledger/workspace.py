@@ -43,7 +43,7 @@ class Workspace:
     def existing(cls, data_dir: Path, tracking_uri: str | None = None) -> "Workspace":
         """Returns the workspace in `data_dir`. Raises SweepError where nothing was run and no server is named."""
         workspace = cls.at(data_dir, tracking_uri)
-        if not (workspace.root / DATABASE).is_file() and workspace.tracking_uri is None:
+        if not (workspace.root / DATABASE).is_file() and not workspace.tracking_uri:
             raise SweepError(
                 f"The data directory holds a {DATABASE} of earlier runs",
                 f"none in {workspace.root}",

@@ -47,7 +47,8 @@ class Submission:
     @property
     def command(self) -> str:
         """Returns the command that starts the driver, for a shell of the cluster."""
-        words = ["python", "-m", "sweeps.cli", "sweep", *self.words, "--address", "auto"]
+        where = ["--address", "auto", "--tracking-uri", self.tracking_uri]
+        words = ["python", "-m", "sweeps.cli", "sweep", *self.words, *where]
         storage = self.specs[0].cluster.storage
         if self.data_dir or (storage and not is_object_store(storage)):
             return shlex.join([*words, "--data-dir", self.data_dir or storage or ""])
@@ -80,7 +81,7 @@ def submit(submission: Submission, jobs: Jobs, *, address: str, token_file: Path
         pack_code(folder)
         if submission.spec_file:
             shutil.copyfile(submission.spec_file, folder / SPEC_FILE)
-        environment = {"MLFLOW_TRACKING_URI": submission.tracking_uri, "PYTHONUNBUFFERED": "1"}
+        environment = {"PYTHONUNBUFFERED": "1"}
         metadata = {JOB_DIGEST: submission.digest, JOB_TRACKING_URI: submission.tracking_uri}
         if before is not None:
             jobs.delete(submission.name)

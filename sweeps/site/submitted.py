@@ -1,5 +1,6 @@
 """This module finds a sweep again that was handed to a cluster. It loads no torch, so that a log comes at once."""
 
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from cluster import Job, Jobs, runs_as_job
@@ -30,6 +31,31 @@ def say_accepted() -> None:
 def is_accepted(said: str) -> bool:
     """Returns whether a driver that has `said` this has looked at every node, storage and the tracking server."""
     return ACCEPTED in said.splitlines()
+
+
+def log_of(jobs: Jobs, job: Job) -> str:
+    """Returns what the driver has said so far, for people to read."""
+    return "".join(for_people([jobs.logs(job)]))
+
+
+def for_people(pieces: Iterable[str]) -> Iterator[str]:
+    """Yields the pieces of a driver's log without the line that is for the program which submitted it.
+
+    A piece may begin and end anywhere. What could become that line is held back until it is known; all else is not,
+    as a line of progress may be long in the making.
+    """
+    held, begins_line = "", True
+    for piece in pieces:
+        shown = ""
+        lines = (held + piece).splitlines(keepends=True)
+        held = lines.pop() if lines and (begins_line or lines[1:]) and ACCEPTED.startswith(lines[-1]) else ""
+        for line in lines:
+            shown += "" if begins_line and line == f"{ACCEPTED}\n" else line
+            begins_line = line.endswith("\n")
+        if shown:
+            yield shown
+    if held and held != ACCEPTED:
+        yield held
 
 
 def tracking_uri_of(job: Job) -> str | None:

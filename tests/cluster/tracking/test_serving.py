@@ -4,6 +4,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 import urllib.error
 import urllib.request
 from pathlib import Path
@@ -93,6 +94,32 @@ def test_the_ui_ends_without_a_trace_and_takes_its_server_along(
         assert process.stdout is not None
         assert process.stdout.readline() == f"MLflow: http://127.0.0.1:{port} (Ctrl-C ends it)\n"
         os.killpg(process.pid, ending) if whole_group else process.send_signal(ending)
+        assert process.stdout.read().strip() == ""
+    assert process.returncode == 0
+    with pytest.raises(urllib.error.URLError):
+        get(f"http://127.0.0.1:{port}/health")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("first", [signal.SIGINT, signal.SIGTERM])
+def test_signals_that_follow_the_first_leave_the_ui_its_orderly_end(tmp_path: Path, first: signal.Signals) -> None:
+    port = free_port()
+    store = f"sqlite:///{tmp_path / 'mlflow.db'}"
+    process = subprocess.Popen(
+        [sys.executable, "-m", "sweeps.cli", "ui", "--tracking-uri", store, "--port", str(port)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+        env={**os.environ, "GANLIMIT_DATA_DIR": str(tmp_path)},
+    )
+    with process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == f"MLflow: http://127.0.0.1:{port} (Ctrl-C ends it)\n"
+        process.send_signal(first)
+        while process.poll() is None:
+            process.send_signal(signal.SIGTERM)
+            time.sleep(0.002)
         assert process.stdout.read().strip() == ""
     assert process.returncode == 0
     with pytest.raises(urllib.error.URLError):

@@ -10,7 +10,7 @@ import pytest
 import sweeps
 from sweeps.site.shipped_code import pack_code
 from sweeps.site.submission import Submission, require_public, require_tracking_uri
-from sweeps.site.submitted import is_accepted, say_accepted
+from sweeps.site.submitted import ACCEPTED, for_people, is_accepted, say_accepted
 
 
 def submission(spec: sweeps.SweepSpec, *words: str, **changes: Any) -> Submission:
@@ -43,7 +43,8 @@ def test_the_driver_keeps_its_files_in_the_storage_where_that_is_a_path(tiny: di
     spec = sweeps.load_spec(spec_file({**tiny, "cluster": {"storage": "/mnt/my sweeps"}}))
     command = submission(spec, "--trials", "3").command
     assert command == (
-        "python -m sweeps.cli sweep run sweep.yaml --trials 3 --address auto --data-dir '/mnt/my sweeps'"
+        "python -m sweeps.cli sweep run sweep.yaml --trials 3 --address auto --tracking-uri http://t:5000 "
+        "--data-dir '/mnt/my sweeps'"
     )
     spec = sweeps.load_spec(spec_file({**tiny, "cluster": {"storage": "s3://bucket/x"}}))
     assert submission(spec).command.endswith('--data-dir "${GANLIMIT_DATA_DIR:-$HOME/ganlimit-data}"')
@@ -101,3 +102,13 @@ def test_a_driver_tells_who_submitted_it_that_it_begins(
     assert is_accepted(f"cluster 10.0.0.1:6379: 2 nodes\n{answer}digits: search\n")
     assert not is_accepted(f"cluster 10.0.0.1:6379; trials' files in /{answer}")
     assert not is_accepted("cluster 10.0.0.1:6379: 2 nodes, 4 trials at once; trials' files in /shared\n")
+
+
+def test_what_a_driver_tells_the_submitting_program_is_not_shown_to_people() -> None:
+    log = f"cluster\n{ACCEPTED}\ndigits {ACCEPTED}\nganlimit-other\n{ACCEPTED}\nsearch 1\r\n\nsearch 2"
+    people = f"cluster\ndigits {ACCEPTED}\nganlimit-other\nsearch 1\r\n\nsearch 2"
+    for size in range(1, len(log) + 1):
+        pieces = [log[start : start + size] for start in range(0, len(log), size)]
+        assert "".join(for_people(pieces)) == people, size
+    assert list(for_people(["search", " 1", "\ngan", "limit\n"])) == ["search", " 1", "\n", "ganlimit\n"]
+    assert list(for_people(["gan"])) == ["gan"], "a log that ends early loses nothing"
