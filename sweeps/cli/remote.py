@@ -161,6 +161,22 @@ def is_dashboard(address: str) -> bool:
     return address.startswith(("http://", "https://"))
 
 
+def require_use(address: str | None, *, token_file: Path | None, quiet: bool = False) -> None:
+    """Raises SweepError for an option of the command that would do nothing at this address, or without one."""
+    if token_file and not address:
+        raise sweeps.SweepError(
+            "A token is shown to the cluster at --address",
+            f"--token-file {token_file} without --address",
+            "Give --address, or leave --token-file out.",
+        )
+    if quiet and address and is_dashboard(address):
+        raise sweeps.SweepError(
+            "A submitted sweep shows no progress here, but in the log of its driver",
+            f"--quiet with --address {address}",
+            "Leave --quiet out.",
+        )
+
+
 def jobs_at(address: str, token_file: Path | None) -> "Jobs":
     """Returns the jobs server of a cluster, shown the secret in `token_file` or the environment's."""
     from cluster import Jobs

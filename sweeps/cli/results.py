@@ -9,6 +9,7 @@ import typer
 from sweeps.cli.inputs import existing
 from sweeps.cli.options import DataDir, Json, PaperForm, SweepName, SweepNames, TrackingUri
 from sweeps.cli.output import console, print_json, say, show
+from sweeps.errors import SweepError
 
 
 def report(
@@ -38,8 +39,13 @@ def report(
 def paper(
     name: SweepName,
     form: Annotated[
-        PaperForm, typer.Option("--format", help="What to print: a terminal's table, or a file's text.")
-    ] = PaperForm.TERMINAL,
+        PaperForm | None,
+        typer.Option(
+            "--format",
+            help="What to print: a terminal's table, or a file's text.",
+            show_default=PaperForm.TERMINAL.value,
+        ),
+    ] = None,
     *,
     out: Annotated[
         Path | None, typer.Option("--out", help="A folder to write paper.md, paper.csv and paper.tex to.")
@@ -52,12 +58,14 @@ def paper(
     from sweeps.ledger.tracking import Tracking
     from sweeps.results.paper import paper_of
 
+    if form and as_json:
+        raise SweepError("JSON is a form of its own", f"--format {form.value} with --json", "Leave one of the two out.")
     workspace = existing(data_dir, tracking_uri)
     found = paper_of(Tracking(workspace.store), workspace, name=name)
     files = found.write(out) if out else []
     if as_json:
         print_json(found.as_dict())
-    elif form == PaperForm.TERMINAL:
+    elif form is None or form == PaperForm.TERMINAL:
         found.print_to(console())
         _say_files(files)
     else:

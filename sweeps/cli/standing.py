@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.console import Group
@@ -11,7 +12,7 @@ import sweeps
 from sweeps.cli.inputs import existing, folder_of
 from sweeps.cli.options import Dashboard, DataDir, Follow, Json, SweepName, TokenFile, TrackingUri
 from sweeps.cli.output import console, print_each, print_json, remark, say, show
-from sweeps.cli.remote import jobs_at, show_beginning, stop_job
+from sweeps.cli.remote import jobs_at, require_use, show_beginning, stop_job
 
 if TYPE_CHECKING:
     from sweeps.ledger.tracking import Tracking
@@ -34,6 +35,7 @@ def status(
 
     With the address of the cluster to which it was submitted, show that of its job as well.
     """
+    require_use(address, token_file=token_file)
     from sweeps.ledger.sweeps import find_sweeps, is_known
     from sweeps.ledger.tracking import Tracking
     from sweeps.ledger.workspace import Workspace
@@ -45,7 +47,7 @@ def status(
         jobs = jobs_at(address, token_file)
         job = job_of(jobs, name, address=address)
         remark(f"job {job.id} on {address}: {job.status.lower()}")
-        tracking_uri = tracking_uri or tracking_uri_of(job)  # else the environment's
+        tracking_uri = tracking_uri_of(job, tracking_uri)  # None leaves it to the environment
         if not is_known(Tracking(Workspace.open(folder_of(data_dir), tracking_uri).store), name):
             show_beginning(jobs, job)
             return
@@ -87,7 +89,9 @@ def stop(
 
     With the address of the cluster to which it was submitted, stop the driver there.
     """
+    require_use(address, token_file=token_file)
     if address:
+        _require_no_place(address, data_dir, tracking_uri)
         stop_job(jobs_at(address, token_file), name, address=address)
         return
     from sweeps.ledger.lock import stop_driver
@@ -114,6 +118,18 @@ def sync(name: SweepName, data_dir: DataDir = None, *, tracking_uri: TrackingUri
     count = sum(of_one for of_one, _ in synced)
     console().print(f"Delivered what was missing of {count} trial{'s' * (count != 1)}.", highlight=False)
     show([report for _, report in synced], as_json=False)
+
+
+def _require_no_place(address: str, data_dir: Path | None, tracking_uri: str | None) -> None:
+    """Raises SweepError for options that name where a driver of this machine would be looked for."""
+    given = {"--data-dir": data_dir, "--tracking-uri": tracking_uri}
+    place = [f"{option} {value}" for option, value in given.items() if value]
+    if place:
+        raise sweeps.SweepError(
+            "A submitted sweep is stopped by its name and the cluster's address alone",
+            f"{' and '.join(place)} with --address {address}",
+            f"Leave {' and '.join(option for option, value in given.items() if value)} out, or --address.",
+        )
 
 
 def _require_trials(tracking: "Tracking", name: str, *, workspace: "sweeps.Workspace") -> None:

@@ -29,7 +29,7 @@ from sweeps.cli.options import (
     Workers,
 )
 from sweeps.cli.output import print_each, print_json, remark, say, show, stderr
-from sweeps.cli.remote import Target, given, hand_over, is_dashboard
+from sweeps.cli.remote import Target, given, hand_over, is_dashboard, require_use
 
 if TYPE_CHECKING:
     from gan import DataRoot
@@ -94,6 +94,7 @@ def sweep_run(
     as_json: Json = False,
 ) -> None:
     """Run a sweep, or go on with it: the same command again is the resume."""
+    require_use(address, token_file=token_file)
     loaded = sweeps.load_specs(spec, overrides(seed=seed, name=name, trials=trials, storage=storage))
     root = outside_files(data_root, no_download=no_download, inception_weights=inception_weights)
     reports = _run(
@@ -148,6 +149,7 @@ def resume(
     as_json: Json = False,
 ) -> None:
     """Go on with a sweep by its name alone, with the specification it began with."""
+    require_use(address, token_file=token_file, quiet=quiet)
     from sweeps.ledger.sweeps import find_sweeps, spec_of_sweep
     from sweeps.ledger.tracking import Tracking
 
@@ -208,6 +210,7 @@ def confirm(
     A sweep with the phase confirm goes on. For any other, the sweep NAME-confirmed does it: it begins with every
     finished trial of the same teacher and space, those of other sweeps among them, and searches no further.
     """
+    require_use(address, token_file=token_file, quiet=quiet)
     from sweeps.driver.confirming import confirmation_of, fresh_results, is_complete
     from sweeps.ledger.sweeps import find_sweeps
     from sweeps.ledger.tracking import Tracking

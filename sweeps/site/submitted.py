@@ -58,9 +58,9 @@ def for_people(pieces: Iterable[str]) -> Iterator[str]:
         yield held
 
 
-def tracking_uri_of(job: Job) -> str | None:
-    """Returns where the runs of a submitted sweep go; None where its job does not say."""
-    return job.metadata.get(JOB_TRACKING_URI)
+def tracking_uri_of(job: Job, option: str | None = None) -> str | None:
+    """Returns where the runs of a submitted sweep are: what an option says, or the job; None where neither does."""
+    return option or job.metadata.get(JOB_TRACKING_URI)
 
 
 def job_as_dict(job: Job) -> dict[str, Any]:

@@ -7,6 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import cv2
+import pytest
+
+from sweeps.ledger.workspace import Workspace
 
 
 def test_help_names_the_commands() -> None:
@@ -63,6 +66,40 @@ class TestMistakes:
 
     def test_a_number_out_of_range(self, ganlimit: Any) -> None:
         check(ganlimit, "--n", "sample", "digits-teacher", "--n", "0")
+
+    @pytest.mark.parametrize(
+        ("words", "expected"),
+        [
+            ("sweep run digits --token-file t", "got --token-file t without --address"),
+            ("sweep resume tiny --token-file t", "got --token-file t without --address"),
+            ("sweep confirm tiny --token-file t", "got --token-file t without --address"),
+            ("sweep status tiny --token-file t", "got --token-file t without --address"),
+            ("sweep stop tiny --token-file t", "got --token-file t without --address"),
+            ("sweep resume tiny --quiet --address http://h:8265", "got --quiet with --address http://h:8265"),
+            ("sweep confirm tiny --quiet --address http://h:8265", "got --quiet with --address http://h:8265"),
+            ("sweep stop tiny --address http://h:1 --data-dir d", "got --data-dir d with --address http://h:1"),
+            (
+                "sweep stop tiny --address http://h:1 --data-dir d --tracking-uri http://t:1",
+                "Leave --data-dir and --tracking-uri out",
+            ),
+            ("paper tiny --format latex --json", "got --format latex with --json"),
+        ],
+    )
+    def test_an_option_that_would_do_nothing(
+        self, ganlimit: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: str, expected: str
+    ) -> None:
+        monkeypatch.chdir(tmp_path)
+        check(ganlimit, expected, *words.split())
+        assert list(tmp_path.iterdir()) == []
+
+    def test_an_empty_variable_names_no_tracking_server(
+        self, ganlimit: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", "")
+        data_dir = tmp_path / "none"
+        check(ganlimit, "mlflow.db of earlier runs", "sweep", "status", "nope", "--data-dir", data_dir)
+        assert Workspace(data_dir).tracking_uri is None
+        assert not data_dir.exists()
 
 
 class TestOnAFinishedSweep:

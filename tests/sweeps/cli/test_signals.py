@@ -30,18 +30,20 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(("first", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_a_sigterm_does_not_cut_short_what_ends_already(first: signal.Signals, code: int) -> None:
     cleaned = []
-    with pytest.raises(KeyboardInterrupt), Ending() as ending:
+
+    def ended() -> None:
         try:
             signal.raise_signal(first)
         finally:
-            with contextlib.suppress(FileNotFoundError):
-                open("/no/such/file")  # a clean-up handles errors of its own
             try:
-                raise ValueError
+                raise ValueError  # which a clean-up handles itself
             except ValueError:
                 signal.raise_signal(signal.SIGTERM)
             signal.raise_signal(signal.SIGTERM)
             cleaned.append("all")
+
+    with Ending() as ending, pytest.raises(KeyboardInterrupt):
+        ended()
     assert cleaned == ["all"]
     assert ending.exit_code == code
 

@@ -8,9 +8,12 @@ from typing import Any
 import pytest
 
 import sweeps
+from cluster import Job
+from sweeps.ledger.tags import JOB_TRACKING_URI
+from sweeps.ledger.workspace import Workspace
 from sweeps.site.shipped_code import pack_code
 from sweeps.site.submission import Submission, require_public, require_tracking_uri
-from sweeps.site.submitted import ACCEPTED, for_people, is_accepted, say_accepted
+from sweeps.site.submitted import ACCEPTED, for_people, is_accepted, say_accepted, tracking_uri_of
 
 
 def submission(spec: sweeps.SweepSpec, *words: str, **changes: Any) -> Submission:
@@ -112,3 +115,14 @@ def test_what_a_driver_tells_the_submitting_program_is_not_shown_to_people() -> 
         assert "".join(for_people(pieces)) == people, size
     assert list(for_people(["search", " 1", "\ngan", "limit\n"])) == ["search", " 1", "\n", "ganlimit\n"]
     assert list(for_people(["gan"])) == ["gan"], "a log that ends early loses nothing"
+
+
+def test_an_option_then_the_job_then_the_environment_says_where_runs_are(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://environment:1")
+    recorded = Job("digits", "RUNNING", "", {JOB_TRACKING_URI: "http://job:1"})
+    silent = Job("digits", "RUNNING", "", {})
+    asked = ((recorded, "http://option:1"), (recorded, None), (silent, "http://option:1"), (silent, None))
+    places = [Workspace.at(tmp_path, tracking_uri_of(job, option)).tracking_uri for job, option in asked]
+    assert places == ["http://option:1", "http://job:1", "http://option:1", "http://environment:1"]
