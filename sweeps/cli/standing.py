@@ -91,7 +91,7 @@ def stop(
     """
     require_use(address, token_file=token_file)
     if address:
-        _require_no_place(address, data_dir, tracking_uri)
+        _require_no_place(address, data_dir=data_dir, tracking_uri=tracking_uri)
         stop_job(jobs_at(address, token_file), name, address=address)
         return
     from sweeps.ledger.lock import stop_driver
@@ -120,7 +120,7 @@ def sync(name: SweepName, data_dir: DataDir = None, *, tracking_uri: TrackingUri
     show([report for _, report in synced], as_json=False)
 
 
-def _require_no_place(address: str, data_dir: Path | None, tracking_uri: str | None) -> None:
+def _require_no_place(address: str, *, data_dir: Path | None, tracking_uri: str | None) -> None:
     """Raises SweepError for options that name where a driver of this machine would be looked for."""
     given = {"--data-dir": data_dir, "--tracking-uri": tracking_uri}
     place = [f"{option} {value}" for option, value in given.items() if value]
