@@ -4,22 +4,20 @@ import logging
 import os
 import secrets
 import shutil
-import signal
 import socket
 import tempfile
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from types import FrameType
 
 import ray
 from ray._private import ray_constants, services
 from ray._private.node import Node
 
 from cluster.addresses import LOOPBACK
+from cluster.client.signals import while_ray_starts, while_ray_stops
 from cluster.errors import ClusterError
 from cluster.tokens import use_token
 
@@ -90,7 +88,7 @@ def _embedded(num_cpus: int | None) -> Iterator[RaySession]:
         os.environ["RAY_AUTH_TOKEN"] = _session_token()
     try:
         with _loopback_only():
-            with _signals_wait(), _without_helpers():
+            with while_ray_starts(), _without_helpers():
                 ray.init(
                     address="local",
                     num_cpus=num_cpus,
@@ -102,7 +100,7 @@ def _embedded(num_cpus: int | None) -> Iterator[RaySession]:
                 )
             yield _describe(owned=True)
     finally:
-        with _signals_wait():
+        with while_ray_stops():
             ray.shutdown()
             shutil.rmtree(folder, ignore_errors=True)
 
@@ -135,40 +133,6 @@ def own_folder() -> str:
 
 
 @contextmanager
-def _signals_wait() -> Iterator[None]:
-    # An interrupted start or stop leaves processes and the folder behind. And Ray puts handlers of its own in the
-    # place of SIGTERM's, in Python as it starts, and in C, where one is a crash dump, until it has stopped.
-    if threading.current_thread() is not threading.main_thread():
-        yield  # signals interrupt another thread than this one, which may set no handler
-        return
-    with _waits(signal.SIGINT, second_acts=True), _waits(signal.SIGTERM, second_acts=False):
-        yield
-
-
-@contextmanager
-def _waits(signum: signal.Signals, *, second_acts: bool) -> Iterator[None]:
-    before = signal.getsignal(signum)
-    if not callable(before):
-        yield  # it is ignored, or left to the system
-        return
-    came = False
-
-    def wait(number: int, frame: FrameType | None) -> None:
-        nonlocal came
-        came, acts = not (came and second_acts), came and second_acts
-        if acts:
-            before(number, frame)
-
-    signal.signal(signum, wait)
-    try:
-        yield
-    finally:
-        signal.signal(signum, before)
-        if came:  # whether Ray could start or not
-            signal.raise_signal(signum)
-
-
-@contextmanager
 def _loopback_only() -> Iterator[None]:
     # Ray replaces 127.0.0.1 by the machine's outward address, and then listens on all of them, unless it
     # was told that this node is no part of a cluster: here through its constant, in its child processes
@@ -192,7 +156,7 @@ def _attached(address: str, code: Path | None) -> Iterator[RaySession]:
     try:
         with _loopback_only() if is_loopback else nullcontext():
             _require_listener(address)
-            with _signals_wait():
+            with while_ray_starts():
                 ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR, runtime_env=runtime_env)
     except (OSError, OverflowError, RuntimeError, ValueError) as error:
         raise ClusterError(
@@ -201,7 +165,7 @@ def _attached(address: str, code: Path | None) -> Iterator[RaySession]:
     try:
         yield _describe(owned=False)
     finally:
-        with _signals_wait():
+        with while_ray_stops():
             ray.shutdown()
 
 

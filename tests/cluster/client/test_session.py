@@ -185,3 +185,41 @@ def test_a_ctrl_c_that_comes_while_ray_fails_to_start_is_not_lost(temporary: Pat
         """
     assert run_python(code, TMPDIR=str(temporary)) == "PermissionError\n"
     assert list(temporary.glob("gl-*")) == []
+
+
+@pytest.mark.parametrize(
+    ("when", "owner"),
+    [
+        ("start_raylet", "ray._private.node.Node"),  # Ray has set its handler in Python
+        ("CoreWorker", "ray._raylet"),  # and its handler in C, a crash dump
+        ("disconnect", "ray._private.state.state"),  # and, as it stops, no handler at all
+    ],
+)
+def test_a_sigterm_that_comes_while_ray_starts_or_stops_is_the_programs_own(
+    when: str, owner: str, temporary: Path
+) -> None:
+    code = f"""
+        import os, psutil, ray, ray._private.node, ray._private.state, ray._raylet, signal
+        from cluster import ray_session
+
+        def end(*_):
+            raise KeyboardInterrupt
+
+        def then_terminated(*given, **options):
+            found = before(*given, **options)
+            os.kill(os.getpid(), signal.SIGTERM)
+            return found
+
+        before, {owner}.{when} = {owner}.{when}, then_terminated
+        signal.signal(signal.SIGTERM, end)
+        try:
+            with ray_session(num_cpus=1):
+                print("inside")
+        except KeyboardInterrupt:
+            print("ended by its own handler", signal.getsignal(signal.SIGTERM) is end)
+        print(psutil.Process().children())
+        """
+    said = run_python(code, TMPDIR=str(temporary)).splitlines()
+    assert said[-2:] == ["ended by its own handler True", "[]"]
+    assert len(said) == 3 - (when != "disconnect"), said
+    assert list(temporary.iterdir()) == []
