@@ -16,11 +16,14 @@ EXIT = os._exit
 LOOPBACK = "127.0.0.1"
 
 
+def _not_served() -> ImportError:
+    return ImportError("not served")
+
+
 def run(arguments: list[str]) -> None:
     """Start the node and stay until it ends."""
-    # Ray Client's server is one more port, always 10001, which two heads on a machine would both want. Ray imports
-    # the name into this module and does not export it.
-    scripts.get_ray_client_dependency_error = lambda: ImportError("not served")  # type: ignore[attr-defined]
+    # Ray Client's server is one more port, always 10001, which two heads on a machine would both want.
+    scripts.get_ray_client_dependency_error = _not_served  # type: ignore[attr-defined]  # imported, not exported
     if arguments[0] == f"--node-ip-address={LOOPBACK}":
         # Ray replaces 127.0.0.1 by the machine's outward address, and then listens on all of them, unless a
         # variable says that this node is no part of a cluster (see cluster.client.session): it is set for our child

@@ -120,7 +120,7 @@ def stored_mib(pool: TeacherPool, trials: int) -> tuple[float, float, list[float
         began = time.perf_counter()
         ray.get(stored)
         get_s = time.perf_counter() - began
-        readers = [Reader.remote() for _ in range(trials)]  # type: ignore[attr-defined]
+        readers = [Reader.remote() for _ in range(trials)]  # type: ignore[attr-defined]  # a class by its decorator
         ray.get([reader.read.remote([stored]) for reader in readers])
         grown = ray.get([reader.grown.remote() for reader in readers])
     return put_s, get_s, grown

@@ -87,8 +87,8 @@ def note_requests(folder: Path) -> None:
         file.write(f"{endpoint_of(request)},{time.perf_counter() - began:.6f},{where},{answer.status_code}\n")
         return answer
 
-    noted_send.noted = True  # type: ignore[attr-defined]
-    requests.Session.send = noted_send  # type: ignore[method-assign]
+    noted_send.noted = True  # type: ignore[attr-defined]  # a mark on a function
+    requests.Session.send = noted_send  # type: ignore[method-assign]  # in place of theirs
 
 
 def endpoint_of(request: requests.PreparedRequest) -> str:
