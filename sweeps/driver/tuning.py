@@ -2,7 +2,7 @@
 
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from typing import Any
 
 from ray import tune
@@ -35,7 +35,7 @@ RETRIES = 2  # for a trial whose worker was lost
 ALL_AT_ONCE = {"TUNE_MAX_PENDING_TRIALS_PG": "100000"}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class TrialsToRun:
     """These are the trials that the `queues` have, until they have no more or the budget is spent.
 
@@ -62,6 +62,7 @@ class Watchers:
 
     view: SweepView
     spending: Spending
+    _: KW_ONLY
     refresh: Refresh = lambda: None
 
 

@@ -199,7 +199,7 @@ def measure(arguments: argparse.Namespace, servers: Servers, folder: Path, save:
     for name in ("workers", "driver"):
         (folder / name).mkdir()
     note_requests(folder / "driver")
-    spending = Spending(spec.budget, spec.resources)
+    spending = Spending(budget=spec.budget, resources=spec.resources)
     view = WatchedView({spec.name: sweep.teacher_objectives}, spending)
     queue = TimedQueue(spec.name, spec.phases, lay_out=PhaseLayout(sweep).queue, on_phase=view.phase)
     rungs = sweep.known.rungs()
@@ -216,8 +216,15 @@ def measure(arguments: argparse.Namespace, servers: Servers, folder: Path, save:
         view.on_end = on_end
         share = Share("scale", lambda: 1 / arguments.at_once) if arguments.fill == "at once" else None
         with share or nullcontext():
-            trials = TrialsToRun([sweep.context], [queue], site.need(spec.resources), judge, work, share)
-        run_trials(trials, Watchers(view, spending, refresh))
+            trials = TrialsToRun(
+                contexts=[sweep.context],
+                queues=[queue],
+                need=site.need(spec.resources),
+                scheduler=judge,
+                work=work,
+                share=share,
+            )
+        run_trials(trials, Watchers(view, spending, refresh=refresh))
         readings.take(sum(view.counts.values()), view.counts)
     save({"windows": readings.windows, "end": after(sweep)})
 

@@ -83,7 +83,7 @@ class TestLedger:
 
     def test_metrics_are_there_for_each_rung_by_kimg(self, finished: Any) -> None:
         tracking = finished.tracking
-        child = list(tracking.each_trial(tracking.find_sweep("tiny").info.run_id))[0]
+        child = next(tracking.each_trial(tracking.find_sweep("tiny").info.run_id))
         history = tracking.client.get_metric_history(child.info.run_id, "fid")
         assert [metric.step for metric in history] == [2, 4]
 

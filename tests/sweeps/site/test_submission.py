@@ -17,7 +17,9 @@ from sweeps.site.submitted import ACCEPTED, for_people, is_accepted, say_accepte
 
 
 def submission(spec: sweeps.SweepSpec, *words: str, **changes: Any) -> Submission:
-    return Submission(("run", "sweep.yaml", *words), (spec,), **{"tracking_uri": "http://t:5000", **changes})
+    return Submission(
+        words=("run", "sweep.yaml", *words), specs=(spec,), **{"tracking_uri": "http://t:5000", **changes}
+    )
 
 
 def test_the_code_that_is_sent_runs_by_itself_and_is_small(tmp_path: Path) -> None:
