@@ -62,6 +62,6 @@ def write_csv(table: pa.Table, path: Path) -> None:
             values = table.column(number)
             absent = pa.scalar(None, field.type)
             plain = pc.if_else(pc.fill_null(pc.is_nan(values), fill_value=False), absent, values)
-            table = table.set_column(number, field.with_nullable(True), plain)
+            table = table.set_column(number, field.with_nullable(nullable=True), plain)
     with written_whole(path) as unfinished:
         csv.write_csv(table, unfinished)
