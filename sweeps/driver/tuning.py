@@ -35,7 +35,7 @@ RETRIES = 2  # for a trial whose worker was lost
 ALL_AT_ONCE = {"TUNE_MAX_PENDING_TRIALS_PG": "100000"}
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class TrialsToRun:
     """These are the trials that the `queues` have, until they have no more or the budget is spent.
 
@@ -45,6 +45,7 @@ class TrialsToRun:
 
     contexts: Sequence[TrialContext]
     queues: Sequence[JobQueue]
+    _: KW_ONLY
     need: TrialNeed
     scheduler: TrialScheduler
     work: Work = run_trial

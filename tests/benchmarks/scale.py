@@ -216,8 +216,8 @@ def measure(arguments: argparse.Namespace, servers: Servers, folder: Path, save:
         view.on_end = on_end
         share = Share("scale", lambda: 1 / arguments.at_once) if arguments.fill == "at once" else None
         with share or nullcontext():
-            asked = {"contexts": [sweep.context], "queues": [queue], "need": site.need(spec.resources)}
-            trials = TrialsToRun(**asked, scheduler=judge, work=work, share=share)
+            need = site.need(spec.resources)
+            trials = TrialsToRun([sweep.context], [queue], need=need, scheduler=judge, work=work, share=share)
         run_trials(trials, Watchers(view, spending, refresh=refresh))
         readings.take(sum(view.counts.values()), view.counts)
     save({"windows": readings.windows, "end": after(sweep)})
@@ -250,13 +250,8 @@ def servers_of(arguments: argparse.Namespace, folder: Path) -> Iterator[Servers]
             store, database = server.create_database("mlflow"), server.data / "base"
             process = int((server.data / "postmaster.pid").read_text().split()[0])
         kept = (folder / "artifacts").as_uri()
-        team = Workers(
-            store_uri=store,
-            artifacts_destination=kept,
-            log=folder / "mlflow.log",
-            port=free_port(),
-            workers=arguments.server_workers,
-        )
+        log, count = folder / "mlflow.log", arguments.server_workers
+        team = Workers(store_uri=store, artifacts_destination=kept, log=log, port=free_port(), workers=count)
         url, mlflow = stack.enter_context(team_server(team))
         yield Servers(url, mlflow.pid, process, database)
 
