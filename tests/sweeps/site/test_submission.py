@@ -123,8 +123,8 @@ def test_an_option_then_the_job_then_the_environment_says_where_runs_are(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://environment:1")
-    recorded = Job("digits", "RUNNING", "", {JOB_TRACKING_URI: "http://job:1"})
-    silent = Job("digits", "RUNNING", "", {})
+    recorded = Job(id="digits", status="RUNNING", message="", metadata={JOB_TRACKING_URI: "http://job:1"})
+    silent = Job(id="digits", status="RUNNING", message="", metadata={})
     asked = ((recorded, "http://option:1"), (recorded, None), (silent, "http://option:1"), (silent, None))
     places = [Workspace.at(tmp_path, tracking_uri_of(job, option)).tracking_uri for job, option in asked]
     assert places == ["http://option:1", "http://job:1", "http://option:1", "http://environment:1"]
