@@ -61,7 +61,7 @@ def write_csv(table: pa.Table, path: Path) -> None:
         if pa.types.is_floating(field.type):
             values = table.column(number)
             absent = pa.scalar(None, field.type)
-            plain = pc.if_else(pc.fill_null(pc.is_nan(values), False), absent, values)
-            table = table.set_column(number, field.with_nullable(True), plain)
+            plain = pc.if_else(pc.fill_null(pc.is_nan(values), fill_value=False), absent, values)
+            table = table.set_column(number, field.with_nullable(nullable=True), plain)
     with written_whole(path) as unfinished:
         csv.write_csv(table, unfinished)

@@ -152,7 +152,7 @@ def by_code(codes_N: Ints) -> Ints:
 
 def mask_of(column: pa.ChunkedArray) -> Mask:
     """Returns a column of truth values as an array; a missing one is False."""
-    return np.asarray(pc.fill_null(column, False).to_numpy(), dtype=np.bool_)
+    return np.asarray(pc.fill_null(column, fill_value=False).to_numpy(), dtype=np.bool_)
 
 
 def _numbers(column: pa.ChunkedArray | Ints) -> tuple[Ints, int]:

@@ -9,7 +9,7 @@ import os
 import secrets
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, TypeVar
@@ -86,6 +86,7 @@ class Mirror:
 
     storage: str  # s3://bucket/prefix
     name: str  # of the twin in it
+    _: KW_ONLY
     folder: Path
 
     def push(self, path: Path) -> None:

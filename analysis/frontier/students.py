@@ -260,4 +260,5 @@ def _medians(values: Floats, measured: Mask, *, counts_S: Ints, starts_S: Ints) 
 
 def _measured(trials: Trials, column: Column) -> Mask:
     values = trials.numbers(column.name)
-    return trials.is_finished & np.isfinite(values) & ((values > 0) if column.log else np.bool_(True))
+    measured = trials.is_finished & np.isfinite(values)
+    return measured & (values > 0) if column.log else measured

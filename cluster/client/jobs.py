@@ -26,7 +26,7 @@ DELETED_WITHIN_S = 30.0
 RETURNS_WITHIN_S = 2.5
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Job:
     """A Job is one as the cluster knows it. `exit_code` is its command's; None where it runs, or has not begun."""
 
@@ -66,7 +66,13 @@ class Jobs:
             for found in self._client.list_jobs():
                 if found.submission_id == job_id:
                     code = found.driver_exit_code
-                    return Job(job_id, str(found.status.value), found.message or "", found.metadata or {}, code)
+                    return Job(
+                        id=job_id,
+                        status=str(found.status.value),
+                        message=found.message or "",
+                        metadata=found.metadata or {},
+                        exit_code=code,
+                    )
         return None
 
     def submit(

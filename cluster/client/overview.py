@@ -3,7 +3,7 @@
 import re
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ RAYS_LABELS = "ray.io/node-"
 RAYS_RESOURCES = re.compile(r"CPU|GPU|memory|object_store_memory|node:.*|.*_group_.*")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class NodeOverview:
     """A NodeOverview is a machine of the cluster. `free` amounts are up to 5 s old; a dead node has none."""
 
@@ -41,10 +41,11 @@ class JobOverview:
 
     name: str
     status: str
+    _: KW_ONLY
     entrypoint: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class ClusterOverview:
     """A ClusterOverview is a cluster at one moment: nodes (the head first), and jobs that have not ended."""
 
@@ -79,7 +80,7 @@ def cluster_overview(address: str, token_file: Path | None = None) -> ClusterOve
     found = [_node(node, usage=used, trials=trials) for node in _listed(get(f"/api/v0/nodes?detail=1&limit={MOST}"))]
     nodes = sorted(found, key=lambda node: (not node.is_head, not node.alive, node.address, node.node_id))
     jobs = [_job(job) for job in get("/api/jobs/") if job["status"] in ("PENDING", "RUNNING")]
-    return ClusterOverview(address, version, tuple(nodes), tuple(jobs))
+    return ClusterOverview(address=address, ray_version=version, nodes=tuple(nodes), jobs=tuple(jobs))
 
 
 def _alive(what: str) -> str:
@@ -124,4 +125,4 @@ def _node(node: dict[str, Any], *, usage: dict[str, dict[str, list[float]]], tri
 
 
 def _job(job: dict[str, Any]) -> JobOverview:
-    return JobOverview(job["submission_id"] or job["job_id"] or "", job["status"], job["entrypoint"])
+    return JobOverview(job["submission_id"] or job["job_id"] or "", job["status"], entrypoint=job["entrypoint"])

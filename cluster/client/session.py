@@ -29,7 +29,7 @@ HELPERS = ("start_api_server", "start_log_monitor", "start_monitor")  # of a Ray
 FOLDER_LIMIT_BYTES = 107 - 65
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class RaySession:
     """A RaySession is a connected Ray. `owned` ones end with the session; others are only left."""
 
@@ -185,7 +185,9 @@ def _require_listener(address: str) -> None:
 def _describe(*, owned: bool) -> RaySession:
     resources: dict[str, float] = ray.cluster_resources()
     address = ray.get_runtime_context().gcs_address
-    return RaySession(address, int(resources.get("CPU", 0)), int(resources.get("GPU", 0)), owned)
+    return RaySession(
+        address=address, cpus=int(resources.get("CPU", 0)), gpus=int(resources.get("GPU", 0)), owned=owned
+    )
 
 
 @cache

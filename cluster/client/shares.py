@@ -9,7 +9,7 @@ import contextlib
 import threading
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from typing import Any
 
 import ray
@@ -27,6 +27,7 @@ class Claim:
 
     running: int
     fraction: float
+    _: KW_ONLY
     wants_more: bool
 
 
@@ -95,7 +96,7 @@ class Share:
     def claim(self) -> None:
         """Say what runs and is wanted, and learn the share."""
         content = not self._wants_more or (self._most is not None and self._running >= self._most)
-        share = self._ask(self._driver, Claim(self._running, self._fraction(), not content))
+        share = self._ask(self._driver, Claim(self._running, self._fraction(), wants_more=not content))
         self._share = self._share if share is None else share
 
     def _claim_again(self) -> None:

@@ -10,7 +10,7 @@ MOST_SKEW_S = 5.0  # a run's times are those of the clock of its node
 LEAST_DISK_BYTES = 2 * 2**30  # for checkpoints on their way and Ray's own logs
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Check:
     """A Check is one thing that was looked at: what it is of, what was found, and what to do where that is wrong."""
 
@@ -30,7 +30,14 @@ def checks_of(
     """Returns what the node's report says, against the packages of the driver, which is this process unless told."""
     if report.silence is not None:
         remedy = "See ganlimit cluster status, and that the node has the packages of ganlimit."
-        return [Check(_node(report), "answer", f"none within {PATIENCE_S:.0f} s ({report.silence})", remedy)]
+        return [
+            Check(
+                subject=_node(report),
+                name="answer",
+                found=f"none within {PATIENCE_S:.0f} s ({report.silence})",
+                remedy=remedy,
+            )
+        ]
     checks = [
         _versions(report, driver_versions or installed_versions(probe.packages)),
         _clock(report),
@@ -64,8 +71,12 @@ def _versions(report: NodeReport, expected: Mapping[str, str | None]) -> Check:
     ]
     if differing:
         remedy = "Install the versions of constraints.txt on all nodes."
-        return Check(_node(report), "packages", ", ".join(differing), remedy)
-    return Check(_node(report), "packages", f"python {report.versions['python']} and {len(expected) - 1} others agree")
+        return Check(subject=_node(report), name="packages", found=", ".join(differing), remedy=remedy)
+    return Check(
+        subject=_node(report),
+        name="packages",
+        found=f"python {report.versions['python']} and {len(expected) - 1} others agree",
+    )
 
 
 def _series(name: str, version: str | None) -> str | None:
@@ -78,42 +89,54 @@ def _series(name: str, version: str | None) -> str | None:
 def _clock(report: NodeReport) -> Check:
     found = f"{report.clock_skew_s:+.1f} s"
     remedy = "Set the clocks of the nodes, for example by chrony." if abs(report.clock_skew_s) > MOST_SKEW_S else None
-    return Check(_node(report), "clock", found, remedy)
+    return Check(subject=_node(report), name="clock", found=found, remedy=remedy)
 
 
 def _gpus(report: NodeReport) -> Check:
     offered = report.node.gpus
     found = f"{report.gpus} seen, {offered:g} offered to Ray"
     wrong = offered > report.gpus
-    return Check(_node(report), "GPUs", found, "See nvidia-smi there, or start the node with fewer." if wrong else None)
+    return Check(
+        subject=_node(report),
+        name="GPUs",
+        found=found,
+        remedy="See nvidia-smi there, or start the node with fewer." if wrong else None,
+    )
 
 
 def _disk(report: NodeReport) -> Check:
     wrong = report.free_disk_bytes < LEAST_DISK_BYTES
     remedy = "Make room where temporary files are, or set TMPDIR." if wrong else None
-    return Check(_node(report), "disk", f"{report.free_disk_bytes / 2**30:.1f} GiB free", remedy)
+    return Check(
+        subject=_node(report), name="disk", found=f"{report.free_disk_bytes / 2**30:.1f} GiB free", remedy=remedy
+    )
 
 
 def _storage(report: NodeReport, storage: str) -> Check:
     if report.storage_problem is None:
-        return Check(_node(report), "storage", f"{storage} can be written and is seen by all")
+        return Check(subject=_node(report), name="storage", found=f"{storage} can be written and is seen by all")
     remedy = "Mount it at the same place on every node, or give the nodes the store's address and keys (AWS_...)."
-    return Check(_node(report), "storage", f"{storage}: {report.storage_problem}", remedy)
+    return Check(subject=_node(report), name="storage", found=f"{storage}: {report.storage_problem}", remedy=remedy)
 
 
 def _tracking(report: NodeReport, uri: str) -> Check:
     if report.tracking_problem is None:
-        return Check(_node(report), "tracking server", "can be reached")
+        return Check(subject=_node(report), name="tracking server", found="can be reached")
     return Check(
-        _node(report),
-        "tracking server",
-        f"{uri}: {report.tracking_problem}",
-        "Start it (ganlimit tracking serve), or give an address that every node reaches.",
+        subject=_node(report),
+        name="tracking server",
+        found=f"{uri}: {report.tracking_problem}",
+        remedy="Start it (ganlimit tracking serve), or give an address that every node reaches.",
     )
 
 
 def _file(report: NodeReport, path: str, *, is_missing: bool) -> Check:
-    return Check(_node(report), path, "missing" if is_missing else "is there", "Copy it there." if is_missing else None)
+    return Check(
+        subject=_node(report),
+        name=path,
+        found="missing" if is_missing else "is there",
+        remedy="Copy it there." if is_missing else None,
+    )
 
 
 def _node(report: NodeReport) -> str:

@@ -17,17 +17,29 @@ def temporary_folder_check(subject: str) -> Check:
     try:
         folder = Path(own_folder())
     except ClusterError as error:
-        return Check(subject, name, f"{error.value} is too long for Ray's sockets", error.remedy)
+        return Check(
+            subject=subject, name=name, found=f"{error.value} is too long for Ray's sockets", remedy=error.remedy
+        )
     except OSError as error:
-        return Check(subject, name, f"it cannot be written ({error})", "Set TMPDIR to a folder that can be written.")
+        return Check(
+            subject=subject,
+            name=name,
+            found=f"it cannot be written ({error})",
+            remedy="Set TMPDIR to a folder that can be written.",
+        )
     folder.rmdir()
-    return Check(subject, name, f"{folder.parent} is short enough for Ray's sockets")
+    return Check(subject=subject, name=name, found=f"{folder.parent} is short enough for Ray's sockets")
 
 
 def disk_check(subject: str, folder: Path, *, remedy: str) -> Check:
     """Returns whether a folder's disk has room for checkpoints and logs."""
     free = shutil.disk_usage(folder).free
-    return Check(subject, "disk", f"{free / GIB:.1f} GiB free in {folder}", remedy if free < LEAST_DISK_BYTES else None)
+    return Check(
+        subject=subject,
+        name="disk",
+        found=f"{free / GIB:.1f} GiB free in {folder}",
+        remedy=remedy if free < LEAST_DISK_BYTES else None,
+    )
 
 
 def shared_memory_check(subject: str) -> Check:
@@ -42,7 +54,7 @@ def shared_memory_verdict(subject: str, *, free: int, wanted: int) -> Check:
     """Returns the verdict: without room in /dev/shm Ray puts its object store into a folder, where it is slow."""
     found = f"/dev/shm has {free / GIB:.1f} GiB free for Ray's object store of {wanted / GIB:.1f} GiB"
     remedy = f"Enlarge it; a container's by --shm-size={-(-wanted // GIB)}g, or --ipc=host."
-    return Check(subject, "shared memory", found, remedy if free < wanted else None)
+    return Check(subject=subject, name="shared memory", found=found, remedy=remedy if free < wanted else None)
 
 
 def token_file_check(subject: str, token_file: Path) -> Check:
@@ -50,8 +62,8 @@ def token_file_check(subject: str, token_file: Path) -> Check:
     try:
         read_token(token_file.expanduser())
     except ClusterError as error:
-        return Check(subject, "token file", f"{error.rule}, got {error.value}", error.remedy)
-    return Check(subject, "token file", f"{token_file} is its owner's alone")
+        return Check(subject=subject, name="token file", found=f"{error.rule}, got {error.value}", remedy=error.remedy)
+    return Check(subject=subject, name="token file", found=f"{token_file} is its owner's alone")
 
 
 def _shared_memory_bytes() -> int:

@@ -9,7 +9,7 @@ import ray
 from cluster.errors import ClusterError
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Node:
     """A Node is one machine of a cluster. `resources` are Ray's in all, CPU and GPU among them; memory is in bytes."""
 
@@ -28,7 +28,7 @@ class Node:
         return self.resources.get("GPU", 0.0)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class TrialNeed:
     """A TrialNeed is what one trial occupies, and the labels of the nodes on which it may run."""
 

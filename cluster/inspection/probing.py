@@ -16,7 +16,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import KW_ONLY, dataclass, replace
 from pathlib import Path
 
 import ray
@@ -30,7 +30,7 @@ PATIENCE_S = 90.0  # for a node's first worker, which imports what it needs
 REQUEST_S = 10.0
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Probe:
     """A Probe says what to look for. `packages` by their names of distribution, `files` by path."""
 
@@ -40,7 +40,7 @@ class Probe:
     files: tuple[Path, ...] = ()
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class NodeReport:
     """A NodeReport is what a node says of itself. A problem that is None: as it should be, or not asked for."""
 
@@ -58,7 +58,18 @@ class NodeReport:
     @classmethod
     def of_silent(cls, node: Node, reason: str) -> "NodeReport":
         """Returns the report for a node that did not answer."""
-        return cls(node, "", {}, 0.0, 0, 0, None, None, (), reason)
+        return cls(
+            node=node,
+            hostname="",
+            versions={},
+            clock_skew_s=0.0,
+            free_disk_bytes=0,
+            gpus=0,
+            storage_problem=None,
+            tracking_problem=None,
+            missing_files=(),
+            silence=reason,
+        )
 
 
 @dataclass(frozen=True)
@@ -67,6 +78,7 @@ class _Question:
 
     probe: Probe
     mark: str
+    _: KW_ONLY
     own: str
 
 
@@ -77,7 +89,7 @@ def probe_nodes(nodes: Sequence[Node], probe: Probe) -> list[NodeReport]:
     unwritable = _writing_problem(probe.storage, mark) if probe.storage else None
     try:
         asked_s = time.time()
-        asked = [_ask(node, _Question(probe, mark, own)) for node, own in zip(nodes, marks, strict=True)]
+        asked = [_ask(node, _Question(probe, mark, own=own)) for node, own in zip(nodes, marks, strict=True)]
         deadline = time.monotonic() + PATIENCE_S
         found = [
             _answer(node, reference, asked_s=asked_s, deadline=deadline)

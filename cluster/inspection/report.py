@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import KW_ONLY, asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ class Inspection:
 
     reports: tuple[NodeReport, ...]
     driver_versions: Mapping[str, str | None]
+    _: KW_ONLY
     autoscaled: Mapping[str, float] | None = None
 
     @property
@@ -36,7 +37,7 @@ class Inspection:
 def inspect_cluster(probe: Probe) -> Inspection:
     """Look at every node of the cluster to which this process, the driver, is connected."""
     reports = probe_nodes(alive_nodes(), probe)
-    return Inspection(tuple(reports), installed_versions(probe.packages), autoscaled_resources())
+    return Inspection(tuple(reports), installed_versions(probe.packages), autoscaled=autoscaled_resources())
 
 
 def probe_to_json(probe: Probe) -> str:
@@ -47,7 +48,12 @@ def probe_to_json(probe: Probe) -> str:
 def probe_from_json(text: str) -> Probe:
     """Returns the probe of `probe_to_json`."""
     data = json.loads(text)
-    return Probe(tuple(data["packages"]), data["storage"], data["tracking_uri"], _paths(data["files"]))
+    return Probe(
+        packages=tuple(data["packages"]),
+        storage=data["storage"],
+        tracking_uri=data["tracking_uri"],
+        files=_paths(data["files"]),
+    )
 
 
 def inspection_as_dict(inspection: Inspection) -> dict[str, Any]:
@@ -58,7 +64,7 @@ def inspection_as_dict(inspection: Inspection) -> dict[str, Any]:
 
 def inspection_from_dict(data: Mapping[str, Any]) -> Inspection:
     """Returns the inspection of `inspection_as_dict`."""
-    return Inspection(tuple(map(_report, data["reports"])), data["driver_versions"], data["autoscaled"])
+    return Inspection(tuple(map(_report, data["reports"])), data["driver_versions"], autoscaled=data["autoscaled"])
 
 
 def _told_apart(check: Check, node: Node) -> Check:

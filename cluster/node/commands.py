@@ -13,7 +13,7 @@ from cluster.tokens import make_token, read_token
 TOKEN_FILE = "token"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class HeadOptions:
     """HeadOptions say where a cluster's first machine listens. `tracking_port` None: no tracking server beside it."""
 

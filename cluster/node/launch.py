@@ -47,7 +47,16 @@ def new_state(
 ) -> NodeState:
     """Returns a node of which nothing runs yet, with a temporary folder of its own."""
     token = str(token_file) if token_file else None
-    return NodeState(kind, host, address, dashboard_url, tracking_url, token, own_folder(), secrets.token_hex(8))
+    return NodeState(
+        kind=kind,
+        host=host,
+        address=address,
+        dashboard_url=dashboard_url,
+        tracking_url=tracking_url,
+        token_file=token,
+        temp_dir=own_folder(),
+        mark=secrets.token_hex(8),
+    )
 
 
 @contextmanager

@@ -17,7 +17,7 @@ RAYS_OWN = {"CPU", "GPU", "memory", "object_store_memory"}
 LEAST_OBJECT_STORE_BYTES = 75 * 1024**2  # Ray's own limit
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class NodeOptions:
     """NodeOptions say what a node offers. None: what Ray finds on the machine.
 

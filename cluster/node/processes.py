@@ -4,7 +4,7 @@ import contextlib
 import subprocess
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from pathlib import Path
 
 import psutil
@@ -24,6 +24,7 @@ class ProcessRecord:
 
     kind: str  # head, node or tracking
     pid: int
+    _: KW_ONLY
     created: float  # seconds since 1970
 
     def find(self) -> psutil.Process | None:
@@ -48,7 +49,7 @@ def start(kind: str, command: Sequence[str], *, environment: Mapping[str, str], 
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
-    return ProcessRecord(kind, process.pid, psutil.Process(process.pid).create_time())
+    return ProcessRecord(kind, process.pid, created=psutil.Process(process.pid).create_time())
 
 
 def tail(log: Path) -> str:

@@ -16,7 +16,7 @@ from cluster.node.processes import ProcessRecord
 STATE_FILE = "node.json"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class NodeState:
     """A NodeState is a head or a node of a cluster, as started here, on this machine's address `host`.
 

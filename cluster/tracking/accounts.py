@@ -4,7 +4,7 @@ import importlib.util
 import os
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import KW_ONLY, dataclass, field
 from pathlib import Path
 
 from cluster.errors import ClusterError
@@ -33,6 +33,7 @@ class BasicAuth:
     """BasicAuth has the admin's account, and what the server's environment must hold for it."""
 
     password_file: Path
+    _: KW_ONLY
     was_generated: bool  # by this call
     environment: Mapping[str, str] = field(repr=False)
 
@@ -68,7 +69,7 @@ def basic_auth(folder: Path, password_file: Path | None = None) -> BasicAuth:
         "MLFLOW_AUTH_ADMIN_PASSWORD": _password_in(place),
         SECRET_KEY: os.environ.get(SECRET_KEY) or _read_private(folder / "secret-key"),
     }
-    return BasicAuth(place, was_generated, environment)
+    return BasicAuth(place, was_generated=was_generated, environment=environment)
 
 
 def _keep(path: Path) -> bool:

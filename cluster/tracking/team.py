@@ -34,7 +34,7 @@ HOST_PATTERN = r"(\*\.)?[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?|\[[0-9A-Fa-f:.]+
 PORT_PATTERN = r":(\d{1,5}|\*)"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class TeamServer:
     """A TeamServer says what is served where.
 

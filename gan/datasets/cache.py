@@ -30,7 +30,7 @@ class FaultyImageError(Exception):
     """One image cannot be used: which, and why."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Source:
     """A Source gives images one by one, in the order of the rows to be written.
 

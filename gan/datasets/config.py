@@ -1,7 +1,7 @@
 """This module states which data set is meant, at which size, and where its files live."""
 
 import os
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from pathlib import Path
 from typing import Literal, Self
 
@@ -17,6 +17,7 @@ _ROOT_VARIABLE = "GANLIMIT_DATA_ROOT"
 class _Traits:
     image_size: int | None = None  # the data set's own; None: the configuration must give it
     image_channels: int | None = None
+    _: KW_ONLY
     keys: frozenset[str] = frozenset()  # of the configuration, beside name and image_size
 
 
@@ -25,8 +26,8 @@ _TRAITS = {
     "mnist": _Traits(32, 1),
     "cifar10": _Traits(32, 3),
     "celeba": _Traits(64, 3),
-    "shapes": _Traits(32, 3, frozenset({"num_images"})),
-    "faces": _Traits(64, 3, frozenset({"num_images"})),
+    "shapes": _Traits(32, 3, keys=frozenset({"num_images"})),
+    "faces": _Traits(64, 3, keys=frozenset({"num_images"})),
     "folder": _Traits(keys=frozenset({"path", "image_channels"})),
 }
 
@@ -100,6 +101,7 @@ class DataRoot:
     """
 
     root: Path
+    _: KW_ONLY
     download: bool = True
     inception_weights: Path | None = None
 

@@ -79,7 +79,9 @@ def _celeba_source(config: DatasetConfig, splits: list[Any]) -> Source:
         return resize(centre_square(image), size).transpose(2, 0, 1)
 
     labels_N = (2 * attributes[:, 0] + attributes[:, 1]).astype(np.int64)
-    return Source(labels_N, len(splits[0]), 4, (channels, size, size), decode)
+    return Source(
+        labels_N=labels_N, held_out=len(splits[0]), num_classes=4, image_shape=(channels, size, size), decode=decode
+    )
 
 
 def _labelled(
@@ -104,7 +106,13 @@ def _labelled(
             resized = resize(image, size)
             return resized[None] if channels == 1 else resized.transpose(2, 0, 1)
 
-        return Source(labels_N, len(images[0]), 10, (channels, size, size), decode)
+        return Source(
+            labels_N=labels_N,
+            held_out=len(images[0]),
+            num_classes=10,
+            image_shape=(channels, size, size),
+            decode=decode,
+        )
 
     part(train=True)  # so that the files are there, and whole, before their digests are taken
     return cached(config.name, _with_size(config, _digests(data_root.root, files)), data_root=data_root, build=build)

@@ -70,7 +70,13 @@ def _source(folder: Path, files: list[str], *, channels: int, size: int) -> Sour
         except FaultyImageError as fault:
             raise FaultyImageError(f"{name} ({fault})") from fault
 
-    return Source(labels_N, held_out, len(classes), (channels, size, size), decode)
+    return Source(
+        labels_N=labels_N,
+        held_out=held_out,
+        num_classes=len(classes),
+        image_shape=(channels, size, size),
+        decode=decode,
+    )
 
 
 def _decoded(path: Path, channels: int, *, size: int) -> np.ndarray:

@@ -15,7 +15,7 @@ HELD_OUT_FRACTION = 0.2
 _ROWS_AT_ONCE = 4096
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class ImageDataset:
     """A data set holds images uint8 NCHW in [0, 255] with labels int64 N, in a training and a held-out part.
 
@@ -80,7 +80,15 @@ def tensor_over(array: np.ndarray) -> Tensor:
 
 def _from_arrays(name: str, arrays: tuple[np.ndarray, ...], num_classes: int, digest: str) -> ImageDataset:
     train_images, train_labels, held_out_images, held_out_labels = map(tensor_over, arrays)
-    return ImageDataset(name, train_images, train_labels, held_out_images, held_out_labels, num_classes, digest)
+    return ImageDataset(
+        name=name,
+        train_images=train_images,
+        train_labels=train_labels,
+        held_out_images=held_out_images,
+        held_out_labels=held_out_labels,
+        num_classes=num_classes,
+        digest=digest,
+    )
 
 
 def split_order(num_images: int) -> tuple[np.ndarray, int]:

@@ -6,7 +6,7 @@ is held out, in place of a permutation of all n, so the two parts are nested as 
 
 import colorsys
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 
 import cv2
 import numpy as np
@@ -24,6 +24,7 @@ class Drawing:
 
     stream: int
     num_classes: int
+    _: KW_ONLY
     draw: Callable[[np.random.Generator, int, int], np.ndarray]
 
     def image(self, index: int, size: int) -> np.ndarray:

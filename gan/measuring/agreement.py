@@ -21,7 +21,7 @@ LINES, POINTS = 64, 8
 SINGLE = 1024
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Agreement:
     """An Agreement says how far student and teacher are apart at the same latents.
 

@@ -4,7 +4,7 @@ Shapes: B batch, F features, K classes, C H W image channels, height and width.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from pathlib import Path
 from typing import Annotated
 
@@ -85,6 +85,7 @@ class ClassifierProgress:
 
     epoch: int
     held_out_accuracy: float
+    _: KW_ONLY
     classifier: Classifier
 
 
@@ -116,7 +117,7 @@ def train_classifier(config: ClassifierConfig, dataset: ImageDataset) -> Iterato
             optimiser.step()
             schedule.step()
         classifier.eval()
-        yield ClassifierProgress(epoch, _held_out_accuracy(classifier, dataset), classifier)
+        yield ClassifierProgress(epoch, _held_out_accuracy(classifier, dataset), classifier=classifier)
 
 
 def _shifted(images_BCHW: Tensor, max_shift: int, *, random: torch.Generator) -> Tensor:

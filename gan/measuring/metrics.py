@@ -3,7 +3,7 @@
 Shapes: N samples, F features, K classes, C H W image channels, height and width.
 """
 
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from functools import cached_property
 
 import cv2
@@ -24,6 +24,7 @@ class FeatureStatistics:
 
     mean: Array
     covariance: Array
+    _: KW_ONLY
     count: int
 
     @classmethod
@@ -47,7 +48,7 @@ class FeatureStatistics:
                 f"{int((~np.isfinite(features)).sum())} NaN or infinite values",
                 "The generator has diverged, or the extractor is damaged.",
             )
-        return cls(features.mean(axis=0), np.cov(features, rowvar=False).reshape(size, size), count)
+        return cls(features.mean(axis=0), np.cov(features, rowvar=False).reshape(size, size), count=count)
 
     @cached_property
     def covariance_root(self) -> Array:

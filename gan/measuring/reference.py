@@ -64,7 +64,7 @@ class RealReference:
         try:
             found = load_file(path)
             mean, covariance, features = (found[name].numpy() for name in ("mean", "covariance", "features"))
-            return cls(FeatureStatistics(mean, covariance, int(found["count"])), features)
+            return cls(FeatureStatistics(mean, covariance, count=int(found["count"])), features)
         except (OSError, KeyError, SafetensorError) as error:
             raise ArtifactError(
                 "The real images' features are a file that ganlimit wrote",

@@ -5,7 +5,7 @@ Generators map latents BL ~ N(0, I) to images BCHW in [-1, 1].
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from typing import Annotated, Literal
 
 import torch
@@ -36,6 +36,7 @@ class Block:
 
     unfold: Callable[[int, int], list[nn.Module]]
     double: Callable[[int, int], list[nn.Module]]
+    _: KW_ONLY
     refine: Callable[[int], list[nn.Module]]
 
 
@@ -70,7 +71,7 @@ BLOCKS: dict[BlockName, Block] = {
         double=lambda incoming, outgoing: [nn.ConvTranspose2d(incoming, outgoing, 4, 2, 1, bias=False)],
         refine=lambda channels: [nn.Conv2d(channels, channels, 3, padding=1, bias=False)],
     ),
-    "separable": Block(_separable_unfold, _separable_double, _separable_refine),
+    "separable": Block(_separable_unfold, _separable_double, refine=_separable_refine),
 }
 
 

@@ -7,7 +7,7 @@ with a digest of their content; no pickle is ever written or read.
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import KW_ONLY, dataclass, field
 from pathlib import Path
 from typing import Protocol
 
@@ -75,6 +75,7 @@ class Checkpoint:
 
     images_seen: int
     state: State
+    _: KW_ONLY
     notes: Mapping[str, float] = field(default_factory=dict)
 
     @property
@@ -146,7 +147,7 @@ def load_checkpoint(path: Path, identity: str) -> Checkpoint | None:
         raise ArtifactError("A checkpoint is a complete file of ganlimit's", f"{path} ({error})", _REMEDY) from error
     if not intact:
         raise ArtifactError(f"A checkpoint has its digest and belongs to the training {identity}", path, _REMEDY)
-    return Checkpoint(card["images_seen"], state, card["notes"])
+    return Checkpoint(card["images_seen"], state, notes=card["notes"])
 
 
 _REMEDY = "Delete it: the training begins anew."

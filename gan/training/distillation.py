@@ -1,7 +1,7 @@
 """This module distils a student: it learns to map the teacher's latents to the teacher's images."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from typing import Annotated
 
 import torch.nn.functional as F
@@ -61,6 +61,7 @@ class Lesson:
 
     pool: TeacherPool
     dataset: ImageDataset
+    _: KW_ONLY
     features: Features | None = None
 
 

@@ -5,7 +5,7 @@ schedule, and its own result: that of `gan.distill` but for rounding, which trai
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 
 from gan.compute import CPU, Compute
 from gan.errors import GanError
@@ -47,6 +47,7 @@ class Student:
 
     config: DistillationConfig
     seed: int
+    _: KW_ONLY
     resume: Checkpoint | None = None
 
 

@@ -4,7 +4,7 @@ Teacher, baseline and student differ only in what they learn from.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 
 import torch
 from torch import nn
@@ -30,13 +30,14 @@ class Progress:
 
     kimg: float
     generator: Generator
+    _: KW_ONLY
     losses: dict[str, float]
     diverged: bool
     _parts: Mapping[str, Part]
 
     def checkpoint(self, notes: Mapping[str, float] | None = None) -> Checkpoint:
         """Returns a copy of the whole training as it stands, to go on from. Take it before the loop's next step."""
-        return Checkpoint(round(self.kimg * 1000), state_of(self._parts), notes or {})
+        return Checkpoint(round(self.kimg * 1000), state_of(self._parts), notes=notes or {})
 
 
 def run_loop(
@@ -71,7 +72,7 @@ def run_loop(
                 values = {name: loss.item() for name, loss in losses[number].items()}
                 diverged[number] |= not _all_finite(average.module, values)
                 generator: Generator = average.module  # type: ignore[assignment]  # PyTorch types it as any module
-                reached.append(Progress(seen / 1000, generator, values, diverged[number], own))
+                reached.append(Progress(seen / 1000, generator, losses=values, diverged=diverged[number], _parts=own))
             yield tuple(reached)
             if all(diverged):
                 return

@@ -14,7 +14,7 @@ AdversarialName = Literal["hinge", "nonsaturating", "wgan-gp"]
 Features = Callable[[Tensor], Tensor]  # images BCHW in [-1, 1] to BF
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class AdversarialLoss:
     """A loss is what the critic minimises on (real, fake) scores, and the generator on its own scores.
 
@@ -69,10 +69,12 @@ def gradient_penalty(
 
 
 ADVERSARIAL: dict[AdversarialName, AdversarialLoss] = {
-    "hinge": AdversarialLoss(_hinge_critic, _hinge_generator),
-    "nonsaturating": AdversarialLoss(_nonsaturating_critic, _nonsaturating_generator),
+    "hinge": AdversarialLoss(critic=_hinge_critic, generator=_hinge_generator),
+    "nonsaturating": AdversarialLoss(critic=_nonsaturating_critic, generator=_nonsaturating_generator),
     # The generator's -E_z[f(g(z))] is the hinge loss's. Penalty and steps as in Gulrajani et al., 2017.
-    "wgan-gp": AdversarialLoss(_wasserstein_critic, _hinge_generator, gradient_penalty=10.0, critic_steps=5),
+    "wgan-gp": AdversarialLoss(
+        critic=_wasserstein_critic, generator=_hinge_generator, gradient_penalty=10.0, critic_steps=5
+    ),
 }
 
 

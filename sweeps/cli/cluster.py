@@ -84,8 +84,16 @@ def cluster_up(
     """Start a cluster's first machine in the background, and a tracking server beside it."""
     from cluster import HeadOptions, NodeOptions, start_head
 
-    options = NodeOptions(num_cpus, num_gpus, object_store_memory, tuple(label or ()), tuple(resource or ()))
-    head = HeadOptions(host, port, dashboard_port, None if no_tracking else tracking_port)
+    options = NodeOptions(
+        num_cpus=num_cpus,
+        num_gpus=num_gpus,
+        object_store_memory=object_store_memory,
+        labels=tuple(label or ()),
+        resources=tuple(resource or ()),
+    )
+    head = HeadOptions(
+        host=host, port=port, dashboard_port=dashboard_port, tracking_port=None if no_tracking else tracking_port
+    )
     folder = folder_of(data_dir)
     state = start_head(folder, head, options=options, token_file=token_file, open_to_all=no_token, env_file=env_file)
     _explain(state, data_dir)
@@ -112,7 +120,13 @@ def cluster_join(
     """Make this machine a node of a cluster, in the background."""
     from cluster import NodeOptions, join
 
-    options = NodeOptions(num_cpus, num_gpus, object_store_memory, tuple(label or ()), tuple(resource or ()))
+    options = NodeOptions(
+        num_cpus=num_cpus,
+        num_gpus=num_gpus,
+        object_store_memory=object_store_memory,
+        labels=tuple(label or ()),
+        resources=tuple(resource or ()),
+    )
     state = join(address, folder_of(data_dir), options=options, host=host, token_file=token_file, env_file=env_file)
     say(f"{state.host} is a node of the cluster at {state.address}.")
     say(f"To leave it: ganlimit cluster down{_at(data_dir)}")

@@ -13,7 +13,11 @@ def outside_files(root: Path | None, *, no_download: bool, inception_weights: Pa
     from gan import DataRoot, default_data_root
 
     folder = root.expanduser().resolve() if root else default_data_root().root
-    return DataRoot(folder, not no_download, inception_weights.expanduser() if inception_weights else None)
+    return DataRoot(
+        folder,
+        download=not no_download,
+        inception_weights=inception_weights.expanduser() if inception_weights else None,
+    )
 
 
 def overrides(

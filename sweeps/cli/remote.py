@@ -34,7 +34,7 @@ ACCEPTED_WITHIN_S = 90.0
 Address = Annotated[str, typer.Option("--address", metavar="URL", help="The cluster's dashboard, http://HOST:8265.")]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Target:
     """A Target is where a submitted sweep goes: a cluster's dashboard, a tracking server, a folder on its node."""
 
@@ -105,7 +105,7 @@ def submit(
     loaded = sweeps.load_specs(spec, overrides(seed=seed, name=name, trials=trials, storage=storage))
     file = None if spec in sweeps.preset_names() else Path(spec)
     words = ["run", SPEC_FILE if file else spec, *options]
-    target = Target(address, token_file, tracking_uri, data_dir)
+    target = Target(address=address, token_file=token_file, tracking_uri=tracking_uri, data_dir=data_dir)
     hand_over(words, loaded, target=target, spec_file=file, follow=follow, as_json=as_json)
 
 
@@ -125,7 +125,9 @@ def hand_over(
     from sweeps.site.submitted import job_as_dict
 
     uri = require_tracking_uri(target.tracking_uri or default_tracking_uri())
-    submission = Submission(tuple(words), tuple(specs), uri, target.data_dir, spec_file)
+    submission = Submission(
+        words=tuple(words), specs=tuple(specs), tracking_uri=uri, data_dir=target.data_dir, spec_file=spec_file
+    )
     jobs = jobs_at(target.address, target.token_file)
     job, is_new = submit_to(submission, jobs, address=target.address, token_file=target.token_file)
     if as_json:

@@ -163,7 +163,12 @@ def resume(
             storage=storage,
             no_download=no_download,
         )
-        target = Target(address, token_file, tracking_uri, str(data_dir) if data_dir else None)
+        target = Target(
+            address=address,
+            token_file=token_file,
+            tracking_uri=tracking_uri,
+            data_dir=str(data_dir) if data_dir else None,
+        )
         hand_over(["resume", name, *options], loaded, target=target, as_json=as_json)
         return
     root = outside_files(data_root, no_download=no_download, inception_weights=inception_weights)
@@ -229,7 +234,12 @@ def confirm(
             storage=storage,
             no_download=no_download,
         )
-        target = Target(address, token_file, tracking_uri, str(data_dir) if data_dir else None)
+        target = Target(
+            address=address,
+            token_file=token_file,
+            tracking_uri=tracking_uri,
+            data_dir=str(data_dir) if data_dir else None,
+        )
         hand_over(["confirm", name, *options], specs, target=target, as_json=as_json)
         return
     known = [spec.name for spec in specs if tracking.find_sweep(spec.name)]

@@ -84,14 +84,14 @@ def tracking_serve(
     own = local_store(root)
     password_file = admin_password_file.expanduser() if admin_password_file else None
     server = TeamServer(
-        store_uri or own.uri,
-        artifacts or own.artifact_root or "",
-        root / "tracking-server.log",
-        host,
-        port,
-        tuple(allowed_hosts or ()),
-        basic_auth(root / "accounts", password_file) if with_accounts else None,
-        (SWEEPS_EXPERIMENT, MODELS_EXPERIMENT),
+        store_uri=store_uri or own.uri,
+        artifacts_destination=artifacts or own.artifact_root or "",
+        log=root / "tracking-server.log",
+        host=host,
+        port=port,
+        allowed_hosts=tuple(allowed_hosts or ()),
+        auth=basic_auth(root / "accounts", password_file) if with_accounts else None,
+        proxied=(SWEEPS_EXPERIMENT, MODELS_EXPERIMENT),
     )
     serve_team(server)
 

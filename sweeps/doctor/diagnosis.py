@@ -31,7 +31,7 @@ from sweeps.spec.sweep import SweepSpec, need_of
 TRACKING = "tracking server"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Question:
     """A Question says what is to be checked: this machine, or the cluster at `address`.
 
@@ -123,7 +123,7 @@ def diagnose(question: Question) -> Diagnosis:
 def _cluster(question: Question, address: str) -> list[Check]:
     workspace = question.workspace
     uri = workspace.tracking_uri or (None if question.by_job else workspace.store.uri)
-    probe = Probe(PACKAGES, question.shared_storage, uri, question.files)
+    probe = Probe(packages=PACKAGES, storage=question.shared_storage, tracking_uri=uri, files=question.files)
     checks = _dashboard(address, question.token_file) if question.by_job else []
     if not all(check.is_fine for check in checks):
         return checks
@@ -148,12 +148,19 @@ def _dashboard(address: str, token_file: Path | None) -> list[Check]:
     overview, own = cluster_overview(address, token_file), version("ray")
     alive = len(overview.alive)
     checks = [
-        Check(DRIVER, "dashboard", f"{address} answers and takes the token; {alive} node{'s' * (alive != 1)} alive")
+        Check(
+            subject=DRIVER,
+            name="dashboard",
+            found=f"{address} answers and takes the token; {alive} node{'s' * (alive != 1)} alive",
+        )
     ]
     if overview.ray_version != own:
         found, remedy = f"{overview.ray_version}, here {own}", f"pip install ray=={overview.ray_version}"
-        return [*checks, Check(DRIVER, "Ray", found, f"{remedy}, or ask from a machine that has it.")]
-    return [*checks, Check(DRIVER, "Ray", f"{own} on both sides")]
+        return [
+            *checks,
+            Check(subject=DRIVER, name="Ray", found=found, remedy=f"{remedy}, or ask from a machine that has it."),
+        ]
+    return [*checks, Check(subject=DRIVER, name="Ray", found=f"{own} on both sides")]
 
 
 def _places(question: Question, inspection: Inspection) -> list[Check]:
@@ -167,10 +174,10 @@ def _room(spec: SweepSpec, inspection: Inspection) -> Check:
         try:
             require_schedulable(inspection.nodes, need, autoscaled=inspection.autoscaled)
         except ClusterError as error:
-            return Check(DRIVER, name, f"one occupies {need}; {error.value}", error.remedy)
+            return Check(subject=DRIVER, name=name, found=f"one occupies {need}; {error.value}", remedy=error.remedy)
     grows = ", once it has grown" if not places else ""
     sharing = "; how many share a GPU is measured when a sweep begins" * (spec.resources.gpus is None)
-    return Check(DRIVER, name, f"{places} at once of {need}{grows}{sharing}")
+    return Check(subject=DRIVER, name=name, found=f"{places} at once of {need}{grows}{sharing}")
 
 
 def _shared(question: Question, inspection: Inspection, *, uri: str | None) -> Sequence[Check]:
@@ -178,12 +185,12 @@ def _shared(question: Question, inspection: Inspection, *, uri: str | None) -> S
     checks, nodes = [], len(inspection.nodes)
     if nodes > 1 and question.shared_storage is None:
         remedy = "Give --storage, or cluster.storage in the spec: a path that every node has mounted, or s3://."
-        checks.append(Check(DRIVER, "storage", f"none named for {nodes} nodes", remedy))
+        checks.append(Check(subject=DRIVER, name="storage", found=f"none named for {nodes} nodes", remedy=remedy))
     if uri is None or (nodes > 1 and not uri.startswith("http")):
         remedy = "Start one (ganlimit tracking serve), and give --tracking-uri http://HOST:PORT."
-        checks.append(Check(DRIVER, TRACKING, "none named that all nodes reach", remedy))
+        checks.append(Check(subject=DRIVER, name=TRACKING, found="none named that all nodes reach", remedy=remedy))
     return checks
 
 
 def _refused(error: ClusterError) -> Check:
-    return Check(DRIVER, "connection", f"{error.rule}, got {error.value}", error.remedy)
+    return Check(subject=DRIVER, name="connection", found=f"{error.rule}, got {error.value}", remedy=error.remedy)

@@ -79,7 +79,14 @@ def _of_driver(probe: Probe) -> list[Check]:
         from sweeps.doctor.tracking_checks import tracking_checks
         from sweeps.ledger.store import TrackingStore
     except ImportError as error:
-        return [Check(DRIVER, "packages", f"{error} on the driver's node", "Install ganlimit on all nodes.")]
+        return [
+            Check(
+                subject=DRIVER,
+                name="packages",
+                found=f"{error} on the driver's node",
+                remedy="Install ganlimit on all nodes.",
+            )
+        ]
     return tracking_checks(DRIVER, TrackingStore(probe.tracking_uri))
 
 

@@ -56,7 +56,7 @@ def checks_of_this_machine(
         checks += kept
         teachers = teacher_checks(specs, workspace) if all(check.is_fine for check in kept) else []
     else:
-        checks.append(Check(HERE, "tracking store", f"none yet in {root}: the first sweep makes it"))
+        checks.append(Check(subject=HERE, name="tracking store", found=f"none yet in {root}: the first sweep makes it"))
         teachers = [_untrained(spec) for spec in specs]
     return [*checks, *inception_checks(specs, inception_weights), *teachers, *map(_room, specs)]
 
@@ -66,7 +66,7 @@ def packages_check() -> Check:
     try:
         about, requirements = importlib.metadata.metadata("ganlimit"), importlib.metadata.requires("ganlimit") or []
     except importlib.metadata.PackageNotFoundError:
-        return Check(HERE, "packages", "ganlimit is not installed", INSTALL)
+        return Check(subject=HERE, name="packages", found="ganlimit is not installed", remedy=INSTALL)
     wanted = [Requirement(text) for text in requirements]
     needed = _required(wanted)
     of_team = [requirement for requirement in _required(wanted, TEAM) if _installed(requirement)]
@@ -75,7 +75,7 @@ def packages_check() -> Check:
     if python not in SpecifierSet(expected):
         wrong = [f"python {python} instead of {expected}", *wrong]
     found = ", ".join(wrong) or f"python {python} and the {len(needed)} packages that ganlimit requires"
-    return Check(HERE, "packages", found, INSTALL if wrong else None)
+    return Check(subject=HERE, name="packages", found=found, remedy=INSTALL if wrong else None)
 
 
 def inception_checks(specs: Sequence[SweepSpec], path: Path | None) -> list[Check]:
@@ -85,9 +85,9 @@ def inception_checks(specs: Sequence[SweepSpec], path: Path | None) -> list[Chec
     try:
         weights = find_inception_weights(path.expanduser() if path else None, download=False)
     except GanError as error:
-        return [Check(HERE, INCEPTION, error.value, error.remedy)]
+        return [Check(subject=HERE, name=INCEPTION, found=error.value, remedy=error.remedy)]
     kind = "the customary weights" if weights.customary else "other weights than the customary ones"
-    return [Check(HERE, INCEPTION, f"{kind}, in {weights.path}")]
+    return [Check(subject=HERE, name=INCEPTION, found=f"{kind}, in {weights.path}")]
 
 
 def teacher_checks(specs: Sequence[SweepSpec], workspace: Workspace) -> list[Check]:
@@ -120,41 +120,48 @@ def _gpus() -> Check:
     import torch
 
     names = [torch.cuda.get_device_name(number) for number in range(torch.cuda.device_count())]
-    return Check(HERE, "GPUs", ", ".join(names) or "none: trials compute on the CPU")
+    return Check(subject=HERE, name="GPUs", found=", ".join(names) or "none: trials compute on the CPU")
 
 
 def _data_dir(root: Path, nearest: Path) -> Check:
     if not nearest.is_dir() or not os.access(nearest, os.W_OK | os.X_OK):
-        return Check(HERE, "data directory", f"{nearest} cannot be written", "Choose another with --data-dir.")
+        return Check(
+            subject=HERE,
+            name="data directory",
+            found=f"{nearest} cannot be written",
+            remedy="Choose another with --data-dir.",
+        )
     found = f"{root} can be written" if root == nearest else f"{root} is not there yet, and can be made"
     if root == nearest:
         try:
             writable(root)
         except SweepError as error:
-            return Check(HERE, "data directory", f"{error.value} cannot be written", error.remedy)
-    return Check(HERE, "data directory", found)
+            return Check(
+                subject=HERE, name="data directory", found=f"{error.value} cannot be written", remedy=error.remedy
+            )
+    return Check(subject=HERE, name="data directory", found=found)
 
 
 def _storage(storage: str) -> Check:
     if problem := storage_problem(storage):
         remedy = "Check path or bucket, the rights there, and the store's keys (AWS_...)."
-        return Check(HERE, "storage", f"{storage}: {problem}", remedy)
-    return Check(HERE, "storage", f"{storage} can be written")
+        return Check(subject=HERE, name="storage", found=f"{storage}: {problem}", remedy=remedy)
+    return Check(subject=HERE, name="storage", found=f"{storage} can be written")
 
 
 def _room(spec: SweepSpec) -> Check:
     import torch
 
     resources = {"CPU": float(os.cpu_count() or 1), "GPU": float(torch.cuda.device_count())}
-    node, need = Node(HERE, HERE, resources, {}), need_of(spec)
+    node, need = Node(id=HERE, address=HERE, resources=resources, labels={}), need_of(spec)
     try:
         require_schedulable([node], need)
     except ClusterError as error:
         remedy = f"{error.remedy} Or run it on a cluster that has it."
-        return Check(HERE, "room for a trial", f"one occupies {need}; {error.value}", remedy)
+        return Check(subject=HERE, name="room for a trial", found=f"one occupies {need}; {error.value}", remedy=remedy)
     places = need.places([node])
     sharing = "; how many share a GPU is measured when a sweep begins" * (spec.resources.gpus is None)
-    return Check(HERE, "room for a trial", f"{places} at once of {need}{sharing}")
+    return Check(subject=HERE, name="room for a trial", found=f"{places} at once of {need}{sharing}")
 
 
 def _teacher(spec: SweepSpec, workspace: Workspace) -> Check:
@@ -163,7 +170,9 @@ def _teacher(spec: SweepSpec, workspace: Workspace) -> Check:
         dataset = load_dataset(spec.dataset, replace(default_data_root(), download=False))
     except GanError as error:
         remedy = error.remedy if spec.dataset.name == "folder" else None  # other data sets are downloaded
-        return Check(HERE, name, f"not known, as the data set is not here ({error.value})", remedy)
+        return Check(
+            subject=HERE, name=name, found=f"not known, as the data set is not here ({error.value})", remedy=remedy
+        )
     try:
         tracking = Tracking(workspace.store)
         version = registered_teacher(spec, dataset, tracking=tracking)
@@ -171,15 +180,24 @@ def _teacher(spec: SweepSpec, workspace: Workspace) -> Check:
             return _untrained(spec)
         _, card = load_any_generator(tracking.registry.fetch(version))
     except (GanError, SweepError) as error:
-        return Check(HERE, name, f"{error.rule}, got {error.value}", error.remedy)
+        return Check(subject=HERE, name=name, found=f"{error.rule}, got {error.value}", remedy=error.remedy)
     except OSError as error:
-        return Check(HERE, name, f"{error.filename}: {error.strerror}", "Check the path in the spec's teacher.")
+        return Check(
+            subject=HERE,
+            name=name,
+            found=f"{error.filename}: {error.strerror}",
+            remedy="Check the path in the spec's teacher.",
+        )
     digest = card.weights_digest[:8]
-    return Check(HERE, name, f"{version.name}/{version.version}, its weights with the digest {digest} of its card")
+    return Check(
+        subject=HERE,
+        name=name,
+        found=f"{version.name}/{version.version}, its weights with the digest {digest} of its card",
+    )
 
 
 def _untrained(spec: SweepSpec) -> Check:
-    return Check(HERE, _teacher_of(spec), "not trained yet: a sweep trains it")
+    return Check(subject=HERE, name=_teacher_of(spec), found="not trained yet: a sweep trains it")
 
 
 def _teacher_of(spec: SweepSpec) -> str:

@@ -27,15 +27,25 @@ def tracking_checks(subject: str, store: TrackingStore) -> list[Check]:
     shown = store.uri.rpartition("@")[2]  # a password stays where it is
     problem = tracking_problem(store.uri)
     if problem:
-        return [Check(subject, STORE, f"{shown}: {problem}", START)]
+        return [Check(subject=subject, name=STORE, found=f"{shown}: {problem}", remedy=START)]
     try:
         with environment(IMPATIENCE):
             tracking = Tracking(store)
-            checks = [Check(subject, STORE, f"{shown} can be written"), _artifacts(subject, tracking)]
+            checks = [
+                Check(subject=subject, name=STORE, found=f"{shown} can be written"),
+                _artifacts(subject, tracking),
+            ]
     except SweepError as error:
-        return [Check(subject, STORE, f"{error.rule}, got {error.value}", error.remedy)]
+        return [Check(subject=subject, name=STORE, found=f"{error.rule}, got {error.value}", remedy=error.remedy)]
     except MlflowException as error:
-        return [Check(subject, STORE, f"{shown}: {_first_line(error)}", "Let this account write there.")]
+        return [
+            Check(
+                subject=subject,
+                name=STORE,
+                found=f"{shown}: {_first_line(error)}",
+                remedy="Let this account write there.",
+            )
+        ]
     return [*checks, *_clock(subject, store.uri)]
 
 
@@ -53,7 +63,7 @@ def _artifacts(subject: str, tracking: Tracking) -> Check:
         else:
             found = "a file went there and came back" if came_back else "another file came back than went there"
     tracking.client.delete_run(run_id)
-    return Check(subject, ARTIFACTS, found, None if came_back else KEYS)
+    return Check(subject=subject, name=ARTIFACTS, found=found, remedy=None if came_back else KEYS)
 
 
 def _round_trip(tracking: Tracking, run_id: str) -> bool:
@@ -77,12 +87,21 @@ def _clock(subject: str, uri: str) -> list[Check]:
     try:
         ahead = server_ahead_s(f"{uri.rstrip('/')}/health")
     except OSError as error:
-        return [Check(subject, CLOCK, f"the tracking server's cannot be read ({error})", START)]
+        return [
+            Check(subject=subject, name=CLOCK, found=f"the tracking server's cannot be read ({error})", remedy=START)
+        ]
     if ahead is None:
         return []
     wrong = abs(ahead) > MOST_SKEW_S
     remedy = "Set both clocks, for example by chrony." if wrong else None
-    return [Check(subject, CLOCK, f"the tracking server's is {round(ahead) + 0:+d} s from this one", remedy)]
+    return [
+        Check(
+            subject=subject,
+            name=CLOCK,
+            found=f"the tracking server's is {round(ahead) + 0:+d} s from this one",
+            remedy=remedy,
+        )
+    ]
 
 
 def _first_line(error: Exception) -> str:

@@ -7,7 +7,7 @@ from sweeps.spec.resources import ResourceSpec
 from sweeps.spec.sweep import HOUR_S, BudgetSpec
 
 
-@dataclass
+@dataclass(kw_only=True)
 class Spending:
     """A Spending counts the time of trials; `trial_s` seconds of it were spent before this run of the command.
 

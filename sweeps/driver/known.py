@@ -1,7 +1,7 @@
 """This module has what is known of a sweep's trials at one moment, in the forms in which a driver needs it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from functools import cached_property
 
 import pyarrow as pa
@@ -23,6 +23,7 @@ class KnownTrials:
 
     spec: SweepSpec
     shared: Mapping[str, str]
+    _: KW_ONLY
     trials: TrialSnapshot
 
     @cached_property

@@ -15,7 +15,7 @@ from sweeps.spec.sweep import SweepSpec
 from sweeps.trial.log import TrialContext, close_running
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class SweepBasis:
     """A SweepBasis is what a sweep stands on: its specification and models, its parent run, and where its files are."""
 
@@ -53,11 +53,11 @@ class OpenSweep:
         names = basis.spec.search.objectives
         self._reader = TrialReader(basis.tracking, basis.parent_run_id, trials=basis.trials, names=names)
         self._shared = basis.foundation.shared_tags(basis.spec)
-        self.known = KnownTrials(self.spec, self._shared, self._reader.read())
+        self.known = KnownTrials(self.spec, self._shared, trials=self._reader.read())
 
     def read_again(self) -> KnownTrials:
         """Returns what is known now; while the store is away, with what it said last."""
-        self.known = KnownTrials(self.spec, self._shared, self._reader.read_again())
+        self.known = KnownTrials(self.spec, self._shared, trials=self._reader.read_again())
         return self.known
 
     @property

@@ -19,7 +19,7 @@ class PhaseRun:
     def __init__(self, sweeps: Sequence[OpenSweep], site: Site, *, display: Display) -> None:
         self._sweeps, self._site, self._display = sweeps, site, display
         spec, spent_s = sweeps[0].spec, sum(sweep.known.trial_seconds() for sweep in sweeps)
-        self._spending = Spending(spec.budget, spec.resources, spent_s)
+        self._spending = Spending(budget=spec.budget, resources=spec.resources, trial_s=spent_s)
         self._view = _view_of(sweeps, self._spending)
         self._phases = {sweep.spec.name: PhaseLayout(sweep) for sweep in sweeps}
         self._queues = [
@@ -52,8 +52,8 @@ class PhaseRun:
         self._spending.resources = site.pack([sweep.spec for sweep in self._sweeps], materials, display=display)
         need, scheduler = site.need(self._spending.resources), RungSurvival(rungs)
         with site.session() as share, display.watch(self._view) as refresh:
-            trials = TrialsToRun(contexts, self._queues, need, scheduler, share=share)
-            run_trials(trials, Watchers(self._view, self._spending, refresh))
+            trials = TrialsToRun(contexts=contexts, queues=self._queues, need=need, scheduler=scheduler, share=share)
+            run_trials(trials, Watchers(self._view, self._spending, refresh=refresh))
 
 
 def _view_of(sweeps: Sequence[OpenSweep], spending: Spending) -> SweepView:

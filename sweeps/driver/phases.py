@@ -77,7 +77,16 @@ class PhaseLayout:
         if spec.search.is_adaptive:
             total += sum(entry.reused for entry in settled_in(known.ledger, Phase.SEARCH))
         study = open_study(spec, storage, ledger=known.ledger)
-        return study_queue(SearchBasis(spec, self._requests.student, study, known.ledger, total, self._reuse))
+        return study_queue(
+            SearchBasis(
+                spec=spec,
+                to_request=self._requests.student,
+                study=study,
+                ledger=known.ledger,
+                total=total,
+                reuse=self._reuse,
+            )
+        )
 
     def _take_what_is_known(self, known: KnownTrials) -> None:
         ledger, domains, search = known.ledger, self._spec.domains(), self._spec.search

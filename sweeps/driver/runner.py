@@ -66,7 +66,7 @@ def train_teacher(
     workspace, display = Workspace.open(data_dir or default_data_dir(), tracking_uri), display or QuietDisplay()
     data_root = data_root or default_data_root()
     tracking, dataset = Tracking(workspace.store), load_dataset(spec.dataset, data_root)
-    workshop = Workshop(workspace, tracking, data_root, display)
+    workshop = Workshop(workspace=workspace, tracking=tracking, data_root=data_root, display=display)
     extractor = find_or_make_extractor(spec, dataset, workshop=workshop)
     return find_or_make_teacher(spec, dataset, extractor=extractor, workshop=workshop, again=again)
 
@@ -226,7 +226,16 @@ def open_sweep(spec: SweepSpec, workspace: Workspace, *, tracking: Tracking, dis
     tags |= {VERSION + name: version(name) for name in VERSIONED}
     parent_run_id: str = tracking.open_sweep(spec.name, tags).info.run_id
     folder, trials = workspace.sweep(spec.name), site.trials(spec)
-    return OpenSweep(SweepBasis(spec, foundation, tracking, parent_run_id, folder, trials))
+    return OpenSweep(
+        SweepBasis(
+            spec=spec,
+            foundation=foundation,
+            tracking=tracking,
+            parent_run_id=parent_run_id,
+            folder=folder,
+            trials=trials,
+        )
+    )
 
 
 def _refuse_other_spec(parent: Run | None, spec: SweepSpec) -> None:

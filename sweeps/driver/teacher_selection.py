@@ -2,7 +2,7 @@
 
 import statistics
 import tempfile
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +30,7 @@ from sweeps.spec.sweep import SweepSpec
 REPEATS = 5  # evaluations at fresh latents, whose spread is a FID's uncertainty
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Selection:
     """A Selection has all candidates, the chosen one, those that tied with it, and the files of the comparison."""
 
@@ -44,6 +44,7 @@ class Selection:
 class _Context:
     spec: str
     workspace: Workspace
+    _: KW_ONLY
     data_root: DataRoot
 
 
@@ -70,8 +71,10 @@ def select_teacher(
     workspace, display = Workspace.open(data_dir or default_data_dir(), tracking_uri), display or QuietDisplay()
     tracking, data_root = Tracking(workspace.store), data_root or default_data_root()
     dataset = load_dataset(spec.dataset, data_root)
-    find_or_make_extractor(spec, dataset, workshop=Workshop(workspace, tracking, data_root, display))
-    context = _Context(spec.model_dump_json(), workspace, data_root)
+    find_or_make_extractor(
+        spec, dataset, workshop=Workshop(workspace=workspace, tracking=tracking, data_root=data_root, display=display)
+    )
+    context = _Context(spec.model_dump_json(), workspace, data_root=data_root)
     candidates = _train(context, spec, workers=workers, display=display)
     chosen, tied = analysis.choose_teacher(candidates)
     model, _, number = chosen.version.partition("/")
@@ -79,7 +82,7 @@ def select_teacher(
     assert version is not None, "it was registered just now"
     tracking.registry.crown(version)
     files = _record(tracking, model, candidates=candidates, chosen=chosen, folder=workspace.sweep(spec.name))
-    return Selection(tuple(candidates), chosen, tuple(tied), files)
+    return Selection(candidates=tuple(candidates), chosen=chosen, tied=tuple(tied), files=files)
 
 
 def _train(context: _Context, spec: SweepSpec, *, workers: int | None, display: Display) -> list[analysis.Candidate]:
@@ -130,7 +133,7 @@ def _candidate(config: dict[str, Any], context: _Context) -> None:
     spec = spec.model_copy(update={"teacher": spec.trained_teacher.model_copy(update={"width": config["width"]})})
     torch.set_num_threads(spec.resources.cpus_per_trial)
     tracking, dataset = Tracking(context.workspace.store), load_dataset(spec.dataset, context.data_root)
-    workshop = Workshop(context.workspace, tracking, context.data_root)
+    workshop = Workshop(workspace=context.workspace, tracking=tracking, data_root=context.data_root)
     extractor = find_or_make_extractor(spec, dataset, workshop=workshop)
     teacher = find_or_make_teacher(spec, dataset, extractor=extractor, workshop=workshop)
     candidate = analysis.Candidate(

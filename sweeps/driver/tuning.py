@@ -2,7 +2,7 @@
 
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from typing import Any
 
 from ray import tune
@@ -45,6 +45,7 @@ class TrialsToRun:
 
     contexts: Sequence[TrialContext]
     queues: Sequence[JobQueue]
+    _: KW_ONLY
     need: TrialNeed
     scheduler: TrialScheduler
     work: Work = run_trial
@@ -62,6 +63,7 @@ class Watchers:
 
     view: SweepView
     spending: Spending
+    _: KW_ONLY
     refresh: Refresh = lambda: None
 
 

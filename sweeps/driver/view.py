@@ -19,7 +19,7 @@ FRONT_ROWS = 8
 RUNNING_ROWS = 8
 
 
-@dataclass
+@dataclass(kw_only=True)
 class _Phase:
     sweep: str
     name: str
@@ -34,7 +34,7 @@ class _Phase:
         return (time.monotonic() - self.began) / new * (self.total - self.done) if new else None
 
 
-@dataclass
+@dataclass(kw_only=True)
 class _Running:
     job: Job
     began: float
@@ -56,7 +56,7 @@ class SweepView:
 
     def phase(self, sweep: str, name: str, *, total: int, done: int) -> None:
         """Show that a phase of a sweep begins, with `done` of its `total` trials finished already."""
-        self.phases.append(_Phase(sweep, name, total, done, done_before=done))
+        self.phases.append(_Phase(sweep=sweep, name=name, total=total, done=done, done_before=done))
 
     def known(self, sweep: str, key: str, *, objectives: Objectives) -> None:
         """Show a student that was finished before."""
@@ -64,7 +64,7 @@ class SweepView:
 
     def began(self, trial_id: str, job: Job) -> None:
         """Show that a trial started, or started again."""
-        self._running[trial_id] = _Running(job, time.monotonic())
+        self._running[trial_id] = _Running(job=job, began=time.monotonic())
 
     def reported(self, trial_id: str, result: Mapping[str, Any]) -> None:
         """Show that a trial reached a rung."""

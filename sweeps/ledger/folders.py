@@ -78,7 +78,7 @@ class ObjectStoreTrials(TrialStorage):
     def folders(self) -> list[TrialFolder]:
         copy, seen = _copy_of(self), _seen(self)
         keys = set()
-        for path, stamp in Mirror(self.storage, self.prefix, copy).files():
+        for path, stamp in Mirror(self.storage, self.prefix, folder=copy).files():
             key, _, name = path.partition("/")
             if name not in (JOURNAL, CURSOR):
                 continue
@@ -89,7 +89,7 @@ class ObjectStoreTrials(TrialStorage):
         return [TrialFolder(copy / key, self._mirror(key)) for key in sorted(keys)]
 
     def _mirror(self, key: str) -> Mirror:
-        return Mirror(self.storage, f"{self.prefix}/{key}", _copy_of(self) / key)
+        return Mirror(self.storage, f"{self.prefix}/{key}", folder=_copy_of(self) / key)
 
 
 def trials_of(sweep: str, storage: str) -> TrialStorage:

@@ -26,7 +26,7 @@ _Value = TypeVar("_Value")
 EventKind = Literal["opened", "reported", "kept", "closed", "reused"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Event:
     """An Event is one thing that happened to a trial.
 
@@ -45,7 +45,7 @@ class Event:
     time_ms: int = field(default_factory=lambda: int(time.time() * 1000))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Record:
     """A Record is a trial as all its events leave it: what a tracking store would show of its run."""
 
@@ -59,7 +59,7 @@ class Record:
         return TrialState(self.tags[STATE])
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Journal:
     """A Journal is what was read of a trial's: its events, how many of them the store has, and the run they went to."""
 
@@ -90,7 +90,11 @@ class Journal:
             params |= event.params
             metrics |= event.metrics
         run_id = self.run_id or tags.get(REUSED, "")
-        return Record(run_id, _named_once(tags), _named_once(params), _named_once(metrics)) if STATE in tags else None
+        return (
+            Record(run_id=run_id, tags=_named_once(tags), params=_named_once(params), metrics=_named_once(metrics))
+            if STATE in tags
+            else None
+        )
 
 
 class TrialFolder:
@@ -132,7 +136,12 @@ class TrialFolder:
             lines = self._journal.read_text(encoding="utf-8").splitlines()
         except FileNotFoundError:
             lines = []
-        return Journal(self.key, tuple(event for line in lines if (event := _parse(line))), delivered, run_id)
+        return Journal(
+            key=self.key,
+            events=tuple(event for line in lines if (event := _parse(line))),
+            delivered=delivered,
+            run_id=run_id,
+        )
 
     def events(self) -> list[Event]:
         """Returns all events."""
@@ -201,7 +210,7 @@ class TrialFolder:
     def keep(self) -> None:
         """Keep the student that lies in `model`, to be delivered with the next event."""
         self._push(self.model)
-        self.append(Event("kept"))
+        self.append(Event(kind="kept"))
 
     def student(self) -> Path | None:
         """Returns the folder of the student that waits for its delivery; None where there is none."""

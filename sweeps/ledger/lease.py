@@ -30,7 +30,7 @@ LAPSE_S = 35.0  # a driver that has not renewed its lease for so long is gone
 CONFIRM_S = 1.5  # by then a driver that began at the same moment is seen
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class _Holder:
     """A _Holder is the driver that holds a lease. `machine` tells whether its process can be looked up here."""
 
@@ -45,7 +45,14 @@ class _Holder:
 
     @classmethod
     def me(cls) -> "_Holder":
-        return cls(uuid.uuid4().hex, socket.gethostname(), os.getpid(), _machine(), _began(os.getpid()), time.time())
+        return cls(
+            id=uuid.uuid4().hex,
+            host=socket.gethostname(),
+            pid=os.getpid(),
+            machine=_machine(),
+            began=_began(os.getpid()),
+            since_s=time.time(),
+        )
 
     @property
     def is_known_to_live(self) -> bool | None:
@@ -180,7 +187,7 @@ def driver_elsewhere(parent: Run) -> Driver | None:
     holder = _holder_of(parent)
     if holder is None or holder.is_known_to_live is False or time.time() - holder.time_s > 2 * LAPSE_S:
         return None
-    return Driver(holder.pid, holder.host, datetime.fromtimestamp(holder.since_s).isoformat(timespec="seconds"))
+    return Driver(holder.pid, holder.host, began=datetime.fromtimestamp(holder.since_s).isoformat(timespec="seconds"))
 
 
 def _holder_of(parent: Run) -> _Holder | None:

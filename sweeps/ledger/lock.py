@@ -6,7 +6,7 @@ import signal
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import KW_ONLY, asdict, dataclass
 from datetime import datetime
 from pathlib import Path
 
@@ -21,6 +21,7 @@ class Driver:
 
     pid: int
     host: str
+    _: KW_ONLY
     began: str  # local time, ISO 8601
 
     def __str__(self) -> str:
@@ -44,7 +45,7 @@ def sole_driver(folder: Path, name: str) -> Iterator[None]:
         ) from None
     try:
         _card(folder).unlink(missing_ok=True)  # left by a driver that was killed
-        me = Driver(os.getpid(), socket.gethostname(), datetime.now().isoformat(timespec="seconds"))
+        me = Driver(os.getpid(), socket.gethostname(), began=datetime.now().isoformat(timespec="seconds"))
         unfinished = folder / ".driver.json"
         unfinished.write_text(json.dumps(asdict(me)))
         unfinished.replace(_card(folder))

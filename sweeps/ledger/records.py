@@ -20,7 +20,7 @@ from sweeps.ledger.tracking import Tracking
 Objectives = tuple[float, float]  # the search's (cost, quality), as they were measured
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class LedgerEntry:
     """A LedgerEntry is one trial, as far as the search needs it."""
 
@@ -88,7 +88,7 @@ def settled_in(ledger: Ledger, phase: Phase) -> Iterable[LedgerEntry]:
 
 def record_of(run: Run) -> Record:
     """Returns the record of a run of the tracking store."""
-    return Record(run.info.run_id, run.data.tags, run.data.params, run.data.metrics)
+    return Record(run_id=run.info.run_id, tags=run.data.tags, params=run.data.params, metrics=run.data.metrics)
 
 
 def finite_objectives(metrics: Mapping[str, Any], names: Sequence[str]) -> Objectives | None:

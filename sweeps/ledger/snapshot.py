@@ -44,7 +44,7 @@ class TrialSnapshot:
     reached: Mapping[str, Sequence[Reached]]
 
 
-@dataclass
+@dataclass(kw_only=True)
 class _Journaled:
     """This is what the journals say, read one after the other: no more of each is kept."""
 
@@ -120,7 +120,7 @@ class TrialReader:
 
     def _journaled(self) -> _Journaled:
         # The journals first: what is delivered in between is then read twice rather than not at all.
-        found = _Journaled(self._names)
+        found = _Journaled(names=self._names)
         for folder in self._trials.folders():
             found.add(folder.read())
         return found

@@ -47,7 +47,7 @@ class ExtractorFiles:
     reference: Path
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Extractor:
     """An Extractor has its evaluator, and the metrics of the real held-out images under the protocol."""
 
@@ -62,7 +62,7 @@ class Extractor:
         return self.evaluator.protocol
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class _Found:
     kind: str
     network: FeatureExtractor
@@ -148,14 +148,26 @@ def _real_metrics(evaluator: Evaluator, dataset: ImageDataset, *, folder: Path) 
 def _inception(weights: InceptionWeights, device: torch.device) -> _Found:
     about = "the customary weights" if weights.customary else "other weights than the customary ones"
     return _Found(
-        "inception", Inception(weights, device), weights.digest, f"inception/{weights.digest[:8]}", about, weights.path
+        kind="inception",
+        network=Inception(weights, device),
+        digest=weights.digest,
+        version=f"inception/{weights.digest[:8]}",
+        about=about,
+        path=weights.path,
     )
 
 
 def _classifier(folder: Path, device: torch.device, *, version: str = "") -> _Found:
     classifier, card = load_classifier(folder)
     about = f"held-out accuracy {card.held_out_accuracy:.1%}"
-    return _Found(card.kind, classifier.to(device), card.weights_digest, version, about, folder)
+    return _Found(
+        kind=card.kind,
+        network=classifier.to(device),
+        digest=card.weights_digest,
+        version=version,
+        about=about,
+        path=folder,
+    )
 
 
 def _find_or_train_classifier(

@@ -12,7 +12,7 @@ from sweeps.models.workshop import Workshop
 from sweeps.spec.sweep import SweepSpec
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Foundation:
     """A Foundation is what is known of the models on which a sweep stands, and the source of its trials' materials."""
 
@@ -77,5 +77,11 @@ def lay_foundation(spec: SweepSpec, workshop: Workshop) -> Foundation:
         teacher_metrics=teacher.metrics,
         teacher_last_fid=teacher.last_fid,
         pool_digest=pool.digest,
-        materials=MaterialFiles(spec.dataset, workshop.data_root, extractor.files, pool_path, agreement_path),
+        materials=MaterialFiles(
+            dataset=spec.dataset,
+            data_root=workshop.data_root,
+            extractor=extractor.files,
+            pool=pool_path,
+            agreement=agreement_path,
+        ),
     )

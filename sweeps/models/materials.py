@@ -28,7 +28,7 @@ from gan import (
 from sweeps.models.extractors import ExtractorFiles, load_network
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Materials:
     """Materials are loaded once per worker and kept for all its trials.
 
@@ -54,7 +54,7 @@ class MaterialSource(ABC):
         """Gives the path of the extractor's files, which exist for the length of a `with` block."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class MaterialFiles(MaterialSource):
     """These are files of the machine on which the trials run."""
 
@@ -66,11 +66,11 @@ class MaterialFiles(MaterialSource):
 
     def load(self, protocol: Protocol, compute: Compute) -> Materials:
         return Materials(
-            load_dataset(self.dataset, self.data_root),
-            load_network(protocol, self.extractor.model, compute=compute),
-            RealReference.load(self.extractor.reference),
-            open_pool(self.pool),
-            open_pool(self.agreement),
+            dataset=load_dataset(self.dataset, self.data_root),
+            extractor=load_network(protocol, self.extractor.model, compute=compute),
+            reference=RealReference.load(self.extractor.reference),
+            pool=open_pool(self.pool),
+            agreement=open_pool(self.agreement),
         )
 
     @contextmanager
@@ -78,7 +78,7 @@ class MaterialFiles(MaterialSource):
         yield self.extractor.model
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class PackedMaterials:
     """PackedMaterials are the files' content for Ray's object store, from which NumPy arrays come out as views."""
 
@@ -94,18 +94,20 @@ class PackedMaterials:
         model = files.extractor.model
         parts = [model] if model.is_file() else sorted(part for part in model.iterdir() if part.is_file())
         return cls(
-            load_dataset(files.dataset, files.data_root),
-            {part.name: part.read_bytes() for part in parts},
-            RealReference.load(files.extractor.reference),
-            open_pool(files.pool),
-            open_pool(files.agreement),
+            dataset=load_dataset(files.dataset, files.data_root),
+            extractor={part.name: part.read_bytes() for part in parts},
+            reference=RealReference.load(files.extractor.reference),
+            pool=open_pool(files.pool),
+            agreement=open_pool(files.agreement),
         )
 
     def unpack(self, protocol: Protocol, compute: Compute) -> Materials:
         """Returns the materials as a worker uses them."""
         with self.extractor_path() as path:
             network = load_network(protocol, path, compute=compute)
-        return Materials(self.dataset, network, self.reference, self.pool, self.agreement)
+        return Materials(
+            dataset=self.dataset, extractor=network, reference=self.reference, pool=self.pool, agreement=self.agreement
+        )
 
     @contextmanager
     def extractor_path(self) -> Iterator[Path]:

@@ -7,7 +7,7 @@ version has that identity. Its version never changes afterwards.
 import copy
 import tempfile
 import time
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from pathlib import Path
 
 from mlflow.entities.model_registry import ModelVersion
@@ -54,7 +54,7 @@ BAR_UPDATES = 100
 LAST = "last"  # the folder of the generator at the end of the training, where that is not the best
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Teacher:
     """A Teacher is one immutable version, with its metrics under the extractor's protocol.
 
@@ -99,7 +99,13 @@ def find_or_make_teacher(
     generator.to(spec.resources.compute.torch_device)
     last, last_card = load_generator(folder / LAST) if (folder / LAST).is_dir() else (generator, card)
     metrics, last_metrics = _metrics(extractor, generator, card=card), _metrics(extractor, last, card=last_card)
-    return Teacher(generator, card, f"{identity.model}/{version.version}", metrics, last_metrics.fid)
+    return Teacher(
+        generator=generator,
+        card=card,
+        version=f"{identity.model}/{version.version}",
+        metrics=metrics,
+        last_fid=last_metrics.fid,
+    )
 
 
 def _find_or_import(
@@ -128,7 +134,13 @@ def _find_or_import(
                 version = _register(tracking, identity, run_id=run_id, folder=folder, card=stored)
     kept, kept_card = load_any_generator(tracking.registry.fetch(version))
     metrics = _metrics(extractor, kept, card=kept_card)
-    return Teacher(kept, kept_card, f"{identity.model}/{version.version}", metrics, metrics.fid)
+    return Teacher(
+        generator=kept,
+        card=kept_card,
+        version=f"{identity.model}/{version.version}",
+        metrics=metrics,
+        last_fid=metrics.fid,
+    )
 
 
 def _samples(generator: AnyGenerator, extractor: Extractor) -> Tensor:
@@ -177,6 +189,7 @@ class _Snapshot:
 
     generator: Generator
     kimg: float
+    _: KW_ONLY
     metrics: Metrics
 
 
@@ -251,11 +264,11 @@ def _best_and_last(
             metrics = extractor.evaluator.evaluate(progress.generator, whole=True)
             tracking.log(run_id, {**metrics.as_dict(), **progress.losses}, kimg=progress.kimg)
             if best is None or metrics.fid <= best.metrics.fid:
-                best = _Snapshot(copy.deepcopy(progress.generator), progress.kimg, metrics)
+                best = _Snapshot(copy.deepcopy(progress.generator), progress.kimg, metrics=metrics)
             note = f"FID {metrics.fid:.1f}"
         update(progress.kimg, note)
     assert best is not None, "the end is a report"
-    return best, _Snapshot(progress.generator, progress.kimg, metrics)
+    return best, _Snapshot(progress.generator, progress.kimg, metrics=metrics)
 
 
 def _register(

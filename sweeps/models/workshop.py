@@ -8,7 +8,7 @@ from sweeps.ledger.tracking import Tracking
 from sweeps.ledger.workspace import Workspace
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Workshop:
     """A Workshop is where models are found or made: data in, files and registered versions out, progress shown."""
 

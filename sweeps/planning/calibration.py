@@ -10,7 +10,7 @@ import resource
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from pathlib import Path
 
 import torch
@@ -48,7 +48,7 @@ POOL_IMAGES = 1024
 JOINT, TEACHER = "joint", "teacher"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Pace:
     """A Pace is what one kind of training takes for a generator of `mac_g`.
 
@@ -69,6 +69,7 @@ class Calibration:
 
     paces: tuple[Pace, ...]
     memory_gib: float
+    _: KW_ONLY
     checkpoint_bytes: int
 
     def trial_s(self, kind: str, mac: float, *, kimg: float, rungs: int) -> float:
@@ -171,7 +172,7 @@ def _measure(
     peak_kib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     if not hasattr(spec.teacher, "path"):
         paces.append(_teacher_pace(spec, dataset, evaluator=evaluator))
-    return Calibration(tuple(paces), peak_kib / 2**20, size)
+    return Calibration(tuple(paces), peak_kib / 2**20, checkpoint_bytes=size)
 
 
 def _teacher_pace(spec: SweepSpec, dataset: ImageDataset, *, evaluator: Evaluator) -> Pace:
@@ -225,7 +226,13 @@ def _pace(
     if held_out:
         agreement(last.generator, held_out)
     ending_s = time.perf_counter() - began
-    return Pace(kind, mac_g(architecture), elapsed / (last.kimg - warm.kimg), evaluation_s, ending_s)
+    return Pace(
+        kind=kind,
+        mac_g=mac_g(architecture),
+        s_per_kimg=elapsed / (last.kimg - warm.kimg),
+        evaluation_s=evaluation_s,
+        ending_s=ending_s,
+    )
 
 
 def _between(paces: Sequence[Pace], mac: float, *, name: str) -> float:

@@ -40,7 +40,13 @@ def measure_packing(
     """
     found: list[Measurement] = []
     with ExitStack() as ends:
-        trial = PackedTrial(load.architecture, load.recipe, load.compute, load.threads, extractor)
+        trial = PackedTrial(
+            architecture=load.architecture,
+            recipe=load.recipe,
+            compute=load.compute,
+            threads=load.threads,
+            extractor=extractor,
+        )
         together = _Together(trial)
         ends.callback(together.end)
         while count := next_count(found, together.memory, most=load.most):

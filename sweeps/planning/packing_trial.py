@@ -38,7 +38,7 @@ IMAGES = 512  # the batch of an extractor
 Trace = Sequence[tuple[float, float]]  # a training's (seconds on a clock that all processes share, images seen)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class PackedTrial:
     """A PackedTrial is what the process trains, and the extractor that it holds as well.
 
@@ -119,5 +119,13 @@ def _random_images(trial: PackedTrial) -> tuple[ImageDataset, TeacherPool]:
     images = random.integers(0, 256, shape, dtype=np.uint8)
     real, labels = torch.from_numpy(images), torch.zeros(count, dtype=torch.int64)
     latents = random.standard_normal((count, student.latent_size), dtype=np.float32)
-    dataset = ImageDataset("random", real, labels, real, labels, 1, "random")
+    dataset = ImageDataset(
+        name="random",
+        train_images=real,
+        train_labels=labels,
+        held_out_images=real,
+        held_out_labels=labels,
+        num_classes=1,
+        digest="random",
+    )
     return dataset, TeacherPool(latents, images, teacher_digest="random", digest="random")

@@ -1,7 +1,7 @@
 """This module says of a sweep before it runs: how many trials, how large, how long, and what speaks against it."""
 
 import os
-from dataclasses import asdict, dataclass
+from dataclasses import KW_ONLY, asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,7 @@ from sweeps.spec.space import Value, extremes
 from sweeps.spec.sweep import HOUR_S, SweepSpec
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Size:
     """A Size is that of a generator; `ratio` is the teacher's parameters divided by these."""
 
@@ -39,10 +39,11 @@ class PhasePlan:
 
     name: str
     trials: int
+    _: KW_ONLY
     core_hours: float
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Plan:
     """A Plan says what a sweep would do. Its hours come from a calibration of some seconds on this machine."""
 
@@ -181,7 +182,7 @@ def _phases(
     if isinstance(spec.teacher, TeacherSpec):
         kimg = spec.teacher.training.kimg
         seconds = calibration.trial_s(TEACHER, mac_g(spec.teacher_architecture), kimg=kimg, rungs=10)
-        found.append(PhasePlan(TEACHER, 0, seconds * cores))
+        found.append(PhasePlan(TEACHER, 0, core_hours=seconds * cores))
     searched = planned_trials(spec) if points else 0
     around = 2 * spec.confirm.around
     frontier = ASSUMED_FRONTIER if spec.confirm.of == "frontier" else 0
@@ -191,10 +192,10 @@ def _phases(
     for phase in spec.phases:
         if phase == Phase.BASELINE:
             trials = twins.get(spec.baseline.of, confirmed or twins["frontier"])
-            found.append(PhasePlan(phase, trials, trials * mean_s(scratch=True) * cores))
+            found.append(PhasePlan(phase, trials, core_hours=trials * mean_s(scratch=True) * cores))
         else:
             trials = searched if phase == Phase.SEARCH else confirmed
-            found.append(PhasePlan(phase, trials, trials * mean_s(scratch=False) * cores))
+            found.append(PhasePlan(phase, trials, core_hours=trials * mean_s(scratch=False) * cores))
     return tuple(found)
 
 
@@ -207,7 +208,13 @@ def _teacher(spec: SweepSpec) -> GeneratorConfig:
 
 def _size(generator: GeneratorConfig, teacher: GeneratorConfig) -> Size:
     parameters = count_parameters(generator)
-    return Size(generator.width, generator.depth, parameters, mac_g(generator), count_parameters(teacher) / parameters)
+    return Size(
+        width=generator.width,
+        depth=generator.depth,
+        parameters=parameters,
+        mac_g=mac_g(generator),
+        ratio=count_parameters(teacher) / parameters,
+    )
 
 
 def _disk_bytes(

@@ -1,7 +1,7 @@
 """This module writes the trials of any number of sweeps to one file."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,7 @@ class Export:
 
     path: Path
     rows: int
+    _: KW_ONLY
     sweeps: tuple[str, ...]
 
     def print_to(self, console: Console) -> None:
@@ -56,4 +57,4 @@ def export_sweeps(tracking: Tracking, workspace: Workspace, *, names: Sequence[s
     sweeps = list(dict.fromkeys(member for name in names for member in find_sweeps(tracking, name)))
     table = analysis.join_tables([read_trials(tracking, workspace, name=sweep).table for sweep in sweeps])
     FORMATS[out.suffix](table, out)
-    return Export(out, len(table), tuple(sweeps))
+    return Export(out, len(table), sweeps=tuple(sweeps))

@@ -1,6 +1,6 @@
 """This module has the paper's table of a finished sweep and answers its five questions, for terminal and files."""
 
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ class Paper:
 
     name: str
     rows: tuple[analysis.PaperRow, ...]
+    _: KW_ONLY
     answers: tuple[analysis.Answer, ...]
 
     def print_to(self, console: Console) -> None:
@@ -65,7 +66,7 @@ def paper_of(tracking: Tracking, workspace: Workspace, *, name: str) -> Paper:
     """Returns the paper of the sweep `name`. Raises SweepError when there is none, AnalysisError before any result."""
     spec = spec_of_sweep(tracking, name)
     table = read_trials(tracking, workspace, name=name).table
-    return Paper(name, tuple(analysis.paper_rows(table)), tuple(analysis.five_answers(table, spec.limit)))
+    return Paper(name, tuple(analysis.paper_rows(table)), answers=tuple(analysis.five_answers(table, spec.limit)))
 
 
 def _terminal_table(rows: tuple[analysis.PaperRow, ...]) -> Table:

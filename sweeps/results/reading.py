@@ -19,7 +19,7 @@ A change that a person makes by hand in a settled run is not noticed. Whoever ma
 
 import time
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from itertools import chain
 from typing import Any
 
@@ -53,10 +53,11 @@ class StoredTrials:
 
     table: pa.Table
     running: Mapping[str, Record]
+    _: KW_ONLY
     taken: frozenset[str]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class _Fetched:
     """This is a run that was fetched now."""
 
@@ -91,7 +92,7 @@ def read_trials(tracking: Tracking, workspace: Workspace, *, name: str, slack_s:
     taken = shared_records(tracking, parent_run_id)
     rows = [row for key, record in taken.items() if (row := row_of(shared, key, record=record))]
     table = with_newer_rows(own.drop_columns([START_MS]), trial_table(rows))
-    return StoredTrials(table, _running(table, fetched, taken=taken), frozenset(row["trial_key"] for row in rows))
+    return StoredTrials(table, _running(table, fetched, taken=taken), taken=frozenset(row["trial_key"] for row in rows))
 
 
 def with_newer_rows(table: pa.Table, newer: pa.Table) -> pa.Table:
@@ -156,7 +157,7 @@ def _renewed(own: pa.Table, fetched: Mapping[str, _Fetched], *, deleted: set[str
     open_runs = {run_id: run.start_ms for run_id, run in fetched.items() if not run.is_done}
     done = pc.and_(pc.less(own[START_MS], since_ms), pc.invert(_are_in(own, open_runs.keys())))
     watched = {run_id for run_id, start_ms in open_runs.items() if start_ms < since_ms}
-    return RunCache(own.filter(done), since_ms, frozenset(watched | deleted))
+    return RunCache(own.filter(done), since_ms, watched=frozenset(watched | deleted))
 
 
 def _are_in(table: pa.Table, run_ids: Iterable[str]) -> pa.ChunkedArray:

@@ -2,7 +2,7 @@
 
 import itertools
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +34,7 @@ class Report:
 
     findings: analysis.Findings
     folder: Path
+    _: KW_ONLY
     files: tuple[Path, ...]
 
     @property
@@ -146,7 +147,7 @@ def _write(
     for path in files:  # the folder may hold other files as well
         place = Path("report") / path.parent.relative_to(folder)
         tracking.client.log_artifact(parent.info.run_id, str(path), str(place))
-    return Report(findings, folder, files), chapter
+    return Report(findings, folder, files=files), chapter
 
 
 def _chapter(parent: Run, spec: SweepSpec, *, tracking: Tracking, findings: analysis.Findings) -> analysis.Chapter:

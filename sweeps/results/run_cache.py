@@ -4,7 +4,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -30,12 +30,13 @@ class RunCache:
 
     table: pa.Table
     since_ms: int
+    _: KW_ONLY
     watched: frozenset[str]
 
     @classmethod
     def empty(cls) -> "RunCache":
         """Returns the cache of a sweep of which nothing was read yet."""
-        return cls(with_start(TRIAL_SCHEMA.empty_table(), []), 0, frozenset())
+        return cls(with_start(TRIAL_SCHEMA.empty_table(), []), 0, watched=frozenset())
 
     @classmethod
     def load(cls, folder: Path, source: str) -> "RunCache":
@@ -51,7 +52,7 @@ class RunCache:
             table = with_start(validate(table), table[START_MS].to_pylist())
             if metadata[_DIGEST] != _digest(text, table) or known["source"] != source:
                 return cls.empty()
-            return cls(table, known["since_ms"], frozenset(known["watched"]))
+            return cls(table, known["since_ms"], watched=frozenset(known["watched"]))
         except (OSError, pa.ArrowException, AnalysisError, ValueError, KeyError, TypeError):
             return cls.empty()
 

@@ -27,7 +27,7 @@ from sweeps.spec.sweep import SweepSpec
 WORDS = {RunStatus.KILLED: "STOPPED"}  # MLflow's word for what a person stopped sounds like an accident
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Running:
     """This is a trial that runs now; `fid` is that of its last rung."""
 
@@ -41,7 +41,7 @@ class Running:
     fid: float | None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class SweepStatus:
     """A SweepStatus says where a sweep stands."""
 

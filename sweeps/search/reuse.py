@@ -48,7 +48,9 @@ class Reuse:
         folder = self._trials.folder(job.request.key)
         if folder.path.exists():
             folder.delete()  # an unfinished try of this sweep
-        folder.append(Event("reused", 0.0, record.metrics, record.params, {**record.tags, **own}))
+        folder.append(
+            Event(kind="reused", kimg=0.0, metrics=record.metrics, params=record.params, tags={**record.tags, **own})
+        )
         self._delivery.deliver(folder)  # now, so that whoever reads only the store sees the row while the sweep runs
         assert record.state == TrialState.COMPLETED
         return finite_objectives(record.metrics, objectives)

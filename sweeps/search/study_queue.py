@@ -34,7 +34,7 @@ Point = Mapping[str, Value]
 ToRequest = Callable[[Point], TrialRequest]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class SearchBasis:
     """A SearchBasis is what a queue asks, and what is known from the start.
 
@@ -50,7 +50,7 @@ class SearchBasis:
     reuse: Reuse | None = None
 
 
-@dataclass
+@dataclass(kw_only=True)
 class _Asked:
     """This is a point of the study on its way to a result."""
 
@@ -131,11 +131,13 @@ class StudyQueue(JobQueue):
         known = self._ledger.get(request.key)
         job = Job(request=request, trial=known.trial if known else self._take_ordinal(), point=dict(point))
         if known and known.settled:
-            return self._answer(_Asked(trial, job, known.objectives, ended=True))
+            return self._answer(_Asked(trial=trial, job=job, objectives=known.objectives, ended=True))
         if self._reuse is not None and request.key in self._reuse:
             self.done += 1
-            return self._answer(_Asked(trial, job, self._reuse.take(job, self._search.objectives), ended=True))
-        return _Asked(trial, job)
+            return self._answer(
+                _Asked(trial=trial, job=job, objectives=self._reuse.take(job, self._search.objectives), ended=True)
+            )
+        return _Asked(trial=trial, job=job)
 
     def _take_ordinal(self) -> int:
         number, self._next_trial = self._next_trial, self._next_trial + 1

@@ -32,7 +32,7 @@ class _Say:
     message: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class _Step:
     """A _Step is a piece of work and how far it is; `done` is None where it has just begun, and `total` at its end."""
 
@@ -104,7 +104,11 @@ def _lay(spec_json: str, place: _Place) -> Iterator[object]:
     def lay() -> None:
         try:
             own = Workspace(writable(workspace.root), workspace.tracking_uri)
-            outcome.append(lay_foundation(spec, Workshop(own, tracking, place.data_root, _Events(events))))
+            outcome.append(
+                lay_foundation(
+                    spec, Workshop(workspace=own, tracking=tracking, data_root=place.data_root, display=_Events(events))
+                )
+            )
         except BaseException as error:
             outcome.append(error)
         finally:
@@ -133,17 +137,17 @@ class _Events:
 
     @contextmanager
     def step(self, name: str, total: float) -> Iterator[Update]:
-        self._events.put(_Step(name, total))
+        self._events.put(_Step(name=name, total=total))
         note = ""
 
         def update(done: float, remark: str) -> None:
             nonlocal note
             note = remark
             if done < total:
-                self._events.put(_Step(name, total, done, remark))
+                self._events.put(_Step(name=name, total=total, done=done, note=remark))
 
         yield update
-        self._events.put(_Step(name, total, total, note))
+        self._events.put(_Step(name=name, total=total, done=total, note=note))
 
     @contextmanager
     def watch(self, view: View) -> Iterator[Refresh]:

@@ -1,7 +1,7 @@
 """This module measures how many trials share a GPU, on a node of the cluster, with that GPU's part of the cores."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import KW_ONLY, dataclass, replace
 
 import ray
 from ray.util.placement_group import PlacementGroup
@@ -58,7 +58,7 @@ def measure_on_cluster(
 
     def measure(group: PlacementGroup) -> Packing:
         task = ray.remote(_measure).options(**options_in(group, whole))
-        packing: Packing = ray.get(task.remote(_Task(load, materials, timed_s)))
+        packing: Packing = ray.get(task.remote(_Task(load, materials, timed_s=timed_s)))
         return packing
 
     return run_reserved(whole, "measure how many trials share a GPU", display=display, work=measure)
@@ -70,6 +70,7 @@ class _Task:
 
     load: Load
     materials: MaterialSource
+    _: KW_ONLY
     timed_s: float
 
 

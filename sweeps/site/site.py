@@ -104,13 +104,15 @@ class ThisMachine(Site):
         self._workspace, self._data_root, self._num_cpus = workspace, data_root, num_cpus
 
     def foundation(self, spec: SweepSpec, tracking: Tracking, *, display: Display) -> Foundation:
-        return lay_foundation(spec, Workshop(self._workspace, tracking, self._data_root, display))
+        return lay_foundation(
+            spec, Workshop(workspace=self._workspace, tracking=tracking, data_root=self._data_root, display=display)
+        )
 
     def trials(self, spec: SweepSpec) -> TrialStorage:
         return MountedTrials(self._workspace.sweep(spec.name) / "trials")
 
     def need(self, resources: ResourceSpec) -> TrialNeed:
-        return TrialNeed(float(resources.cpus_per_trial), resources.gpus_before_packing)
+        return TrialNeed(cpus=float(resources.cpus_per_trial), gpus=resources.gpus_before_packing)
 
     def load(self, spec: SweepSpec, display: Display) -> Load:
         return Load.here(spec, self._num_cpus)
@@ -217,7 +219,7 @@ def site_of(
         elif storage is None:
             need = need.on(nodes[0])  # others that join do not see its disk
         storage = storage or str(workspace.root)
-        probe = Probe(PACKAGES, storage, workspace.store.uri)
+        probe = Probe(packages=PACKAGES, storage=storage, tracking_uri=workspace.store.uri)
         require_fine([check for report in probe_nodes(nodes, probe) for check in checks_of(report, probe)])
         places = f"{len(nodes)} node{'s' * (len(nodes) != 1)}, {need.places(nodes)} trials at once"
         if specs[0].resources.gpus is None:

@@ -21,7 +21,7 @@ SPEC_FILE = "sweep.yaml"
 DATA_DIR = '"${GANLIMIT_DATA_DIR:-$HOME/ganlimit-data}"'  # on the node where the driver runs
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Submission:
     """A Submission is what is asked of the cluster: a command of `ganlimit sweep`, its sweeps, and where runs go.
 
@@ -118,11 +118,11 @@ def _preflight(specs: Sequence[SweepSpec], *, address: str, token_file: Path | N
         )
     nodes = [
         Node(
-            node.node_id,
-            node.address,
-            {"CPU": node.cpus_total, "GPU": node.gpus_total, **node.resources},
-            node.labels,
-            node.is_head,
+            id=node.node_id,
+            address=node.address,
+            resources={"CPU": node.cpus_total, "GPU": node.gpus_total, **node.resources},
+            labels=node.labels,
+            is_head=node.is_head,
         )
         for node in overview.alive
     ]

@@ -261,4 +261,6 @@ def need_of(spec: SweepSpec) -> TrialNeed:
     """Returns what one of the sweep's trials occupies on a cluster."""
     resources, cluster = spec.resources, spec.cluster
     gpus = resources.gpus_before_packing
-    return TrialNeed(float(resources.cpus_per_trial), gpus, cluster.resources, cluster.labels)
+    return TrialNeed(
+        cpus=float(resources.cpus_per_trial), gpus=gpus, resources=cluster.resources, labels=cluster.labels
+    )

@@ -40,7 +40,7 @@ from sweeps.models.materials import MaterialSource
 from sweeps.trial.request import Job
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class TrialContext:
     """A TrialContext is what all trials of a sweep share. It is small and hashable: it travels to every worker."""
 
@@ -109,7 +109,7 @@ class TrialLog:
         self._best_fid = min(self._best_fid, metrics["fid"])
         if kimg > self._reported_kimg:
             place = {"best_fid": self._best_fid, "kimg": kimg, "wall_s": self.elapsed_s}
-            self._tell(Event("reported", kimg, {**metrics, **place}))
+            self._tell(Event(kind="reported", kimg=kimg, metrics={**metrics, **place}))
 
     def keep(self) -> None:
         """Record that the trial's student lies in its folder. It is delivered with the next event."""
@@ -154,7 +154,13 @@ def opening(job: Job, context: TrialContext) -> Event:
     if request.gan_weight is not None:
         params["gan_weight"] = request.gan_weight
     params = {**job.point, **params}
-    return Event("opened", 0.0, costs, {name: str(value) for name, value in params.items()}, _tags(job, context))
+    return Event(
+        kind="opened",
+        kimg=0.0,
+        metrics=costs,
+        params={name: str(value) for name, value in params.items()},
+        tags=_tags(job, context),
+    )
 
 
 def costs_of(architecture: GeneratorConfig) -> dict[str, float]:
@@ -206,4 +212,9 @@ def closing(
     state: TrialState, error: str | None, *, kimg: float = 0.0, metrics: Mapping[str, float] | None = None
 ) -> Event:
     """Returns the event that ends a trial."""
-    return Event("closed", kimg, metrics or {}, tags={STATE: str(state), **({ERROR: error[:500]} if error else {})})
+    return Event(
+        kind="closed",
+        kimg=kimg,
+        metrics=metrics or {},
+        tags={STATE: str(state), **({ERROR: error[:500]} if error else {})},
+    )

@@ -8,7 +8,7 @@ import contextlib
 import math
 import traceback
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from functools import lru_cache
 from typing import Any
 
@@ -47,6 +47,7 @@ class _Shared:
 
     materials: Materials
     evaluator: Evaluator
+    _: KW_ONLY
     features: Features | None  # a classifier's, for feature matching
 
 
@@ -55,7 +56,7 @@ def _shared(context: TrialContext) -> _Shared:
     materials = context.materials.load(context.protocol, context.compute)
     network = materials.extractor
     features = network.features if isinstance(network, Classifier) else None
-    return _Shared(materials, Evaluator(context.protocol, network, real=materials.reference), features)
+    return _Shared(materials, Evaluator(context.protocol, network, real=materials.reference), features=features)
 
 
 def run_trial(jobs: Sequence[Job], context: TrialContext) -> None:
@@ -122,7 +123,7 @@ def _trainings(missing: Sequence["_Trial"]) -> Iterator[tuple[Progress, ...]]:
     return distill_fused(
         first.request.architecture,
         [
-            Student(recipe, place.request.seed, place.log.folder.checkpoint())
+            Student(recipe, place.request.seed, resume=place.log.folder.checkpoint())
             for place in places
             if (recipe := place.request.distillation)
         ],
@@ -155,7 +156,7 @@ class _Trial:
     def lesson(self) -> Lesson:
         """Returns what students learn from; a training from scratch needs its data set alone."""
         materials = self.shared.materials
-        return Lesson(materials.pool, materials.dataset, self.shared.features)
+        return Lesson(materials.pool, materials.dataset, features=self.shared.features)
 
     @property
     def has_ended(self) -> bool:

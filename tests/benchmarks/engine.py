@@ -120,13 +120,13 @@ class TimedView(SweepView):
 def engine_s(sweep: OpenSweep, work: Work = do_nothing, workers: int = WORKERS) -> float:
     """Seconds of the engine for all trials of `sweep`, each of which does `work`."""
     spec = sweep.spec
-    spending = Spending(spec.budget, spec.resources)
+    spending = Spending(budget=spec.budget, resources=spec.resources)
     view = TimedView({spec.name: sweep.teacher_objectives}, spending)
     view.times = []
     queue = PhaseQueue(spec.name, spec.phases, lay_out=PhaseLayout(sweep).queue, on_phase=view.phase)
-    need = TrialNeed(float(spec.resources.cpus_per_trial))
+    need = TrialNeed(cpus=float(spec.resources.cpus_per_trial))
     with ray_session(num_cpus=workers):
-        trials = TrialsToRun([sweep.context], [queue], need, RungSurvival({}), work)
+        trials = TrialsToRun(contexts=[sweep.context], queues=[queue], need=need, scheduler=RungSurvival({}), work=work)
         run_trials(trials, Watchers(view, spending))
     sweep.close(TrialState.LOST, 0.0)
     assert len(sweep.read_again().ledger) == spec.search.trials
@@ -192,7 +192,10 @@ def ask_ms(sampler: str, size: int) -> list[float]:
                 create_trial(params=params, distributions=distributions(domains), values=values, system_attrs=born)
             )
         study.add_trials(trials)
-        queue, times = study_queue(SearchBasis(spec, _request_of, study, {}, 100_000)), []
+        queue, times = (
+            study_queue(SearchBasis(spec=spec, to_request=_request_of, study=study, ledger={}, total=100_000)),
+            [],
+        )
         for _ in range(ASKS):
             began = time.perf_counter()
             job = queue.next()

@@ -129,7 +129,11 @@ def _rows(
     )
     files = ExtractorFiles(saved_classifier(dataset, folder / "classifier"), folder)
     materials = MaterialFiles(
-        DatasetConfig.model_validate({"name": "shapes"}), default_data_root(), files, folder, folder
+        dataset=DatasetConfig.model_validate({"name": "shapes"}),
+        data_root=default_data_root(),
+        extractor=files,
+        pool=folder,
+        agreement=folder,
     )
     for size in arguments.students:
         student = _of_size(arguments.image_size, size)

@@ -52,7 +52,9 @@ def main() -> None:
 def _measure(folder: Path, width: int) -> dict[str, float]:
     labels = np.arange(IMAGES) % 10
     noise = np.random.default_rng(0).integers(0, 256, (64, 3, 32, 32), dtype=np.uint8)
-    source = Source(labels, HELD_OUT, 10, (3, 32, 32), lambda row: noise[row % 64])
+    source = Source(
+        labels_N=labels, held_out=HELD_OUT, num_classes=10, image_shape=(3, 32, 32), decode=lambda row: noise[row % 64]
+    )
     dataset = cached("noise", {"images": IMAGES}, data_root=DataRoot(folder), build=lambda: source)
     architecture = GeneratorConfig(image_size=32, image_channels=3, width=width)
     teacher = build_generator(architecture, seed=0).eval()

@@ -68,7 +68,9 @@ def ours(spec: sweeps.SweepSpec, data_dir: Path) -> tuple[float, dict[int, float
     """Seconds of our sweep, the final FID by width, and what the other one needs to do the same."""
     workspace, display, data_root = Workspace.open(data_dir), QuietDisplay(), default_data_root()
     tracking = Tracking(workspace.store)
-    foundation = lay_foundation(spec, Workshop(workspace, tracking, data_root, display))
+    foundation = lay_foundation(
+        spec, Workshop(workspace=workspace, tracking=tracking, data_root=data_root, display=display)
+    )
     sweep = open_sweep(
         spec, workspace, tracking=tracking, display=display, site=ThisMachine(workspace, data_root, num_cpus=WORKERS)
     )

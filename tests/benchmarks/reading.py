@@ -166,13 +166,21 @@ def _events(number: int, state: str) -> list[Event]:
     tags |= {DATASET: "digits", TEACHER_VERSION: "digits-teacher/1", WORKER: "host:1"}
     tags |= {TEACHER_DIGEST: "x" * 64, PROTOCOL: "x" * 64, POINT: json.dumps(point)}
     tags |= {"mlflow.runName": f"{number:03d} distilled w8 d1", STATE: str(TrialState.RUNNING)}
-    events = [Event("opened", 0.0, costs, {name: str(value) for name, value in params.items()}, tags)]
+    events = [
+        Event(
+            kind="opened",
+            kimg=0.0,
+            metrics=costs,
+            params={name: str(value) for name, value in params.items()},
+            tags=tags,
+        )
+    ]
     for kimg in RUNGS[state]:
         metrics = {name: rng.uniform(1, 100) for name in (*MEASURED, *LOSSES, "best_fid")}
-        events.append(Event("reported", kimg, {**metrics, "kimg": kimg, "wall_s": kimg}))
+        events.append(Event(kind="reported", kimg=kimg, metrics={**metrics, "kimg": kimg, "wall_s": kimg}))
     ending = {STATE: state, **({ERROR: "an error's text"} if state in {"FAILED", "DIVERGED"} else {})}
     last = {name: rng.uniform(0, 1) for name in AT_THE_END} if state == "COMPLETED" else {}
-    return [*events, Event("closed", 16.0, {**last, "wall_s": 20.0}, tags=ending)]
+    return [*events, Event(kind="closed", kimg=16.0, metrics={**last, "wall_s": 20.0}, tags=ending)]
 
 
 def _copy(database: Path, prototypes: list[str], runs: int, spacing: float) -> None:

@@ -117,7 +117,7 @@ def _events(job: Job, sweep: OpenSweep, state: TrialState, began_ms: int) -> lis
     for kimg in RUNGS[state]:
         metrics = {name: chance.uniform(0.1, 10.0) for name in (*MEASURED, *LOSSES)}
         metrics |= {"fid": fid * (1 + 4 / kimg), "best_fid": fid * (1 + 4 / kimg), "kimg": float(kimg)}
-        events.append(Event("reported", float(kimg), {**metrics, "wall_s": float(kimg)}))
+        events.append(Event(kind="reported", kimg=float(kimg), metrics={**metrics, "wall_s": float(kimg)}))
     last = {"fid_infinity": fid, "latency_ms": 1.0} if state == TrialState.COMPLETED else {}
     events.append(closing(state, None, kimg=float(RUNGS[state][-1]), metrics={**last, "wall_s": 20.0}))
     times = [began_ms + 1000 * number for number in range(len(events))]

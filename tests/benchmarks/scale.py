@@ -199,7 +199,7 @@ def measure(arguments: argparse.Namespace, servers: Servers, folder: Path, save:
     for name in ("workers", "driver"):
         (folder / name).mkdir()
     note_requests(folder / "driver")
-    spending = Spending(spec.budget, spec.resources)
+    spending = Spending(budget=spec.budget, resources=spec.resources)
     view = WatchedView({spec.name: sweep.teacher_objectives}, spending)
     queue = TimedQueue(spec.name, spec.phases, lay_out=PhaseLayout(sweep).queue, on_phase=view.phase)
     rungs = sweep.known.rungs()
@@ -216,8 +216,9 @@ def measure(arguments: argparse.Namespace, servers: Servers, folder: Path, save:
         view.on_end = on_end
         share = Share("scale", lambda: 1 / arguments.at_once) if arguments.fill == "at once" else None
         with share or nullcontext():
-            trials = TrialsToRun([sweep.context], [queue], site.need(spec.resources), judge, work, share)
-        run_trials(trials, Watchers(view, spending, refresh))
+            need = site.need(spec.resources)
+            trials = TrialsToRun([sweep.context], [queue], need=need, scheduler=judge, work=work, share=share)
+        run_trials(trials, Watchers(view, spending, refresh=refresh))
         readings.take(sum(view.counts.values()), view.counts)
     save({"windows": readings.windows, "end": after(sweep)})
 
@@ -249,7 +250,8 @@ def servers_of(arguments: argparse.Namespace, folder: Path) -> Iterator[Servers]
             store, database = server.create_database("mlflow"), server.data / "base"
             process = int((server.data / "postmaster.pid").read_text().split()[0])
         kept = (folder / "artifacts").as_uri()
-        team = Workers(store, kept, folder / "mlflow.log", port=free_port(), workers=arguments.server_workers)
+        log, count = folder / "mlflow.log", arguments.server_workers
+        team = Workers(store_uri=store, artifacts_destination=kept, log=log, port=free_port(), workers=count)
         url, mlflow = stack.enter_context(team_server(team))
         yield Servers(url, mlflow.pid, process, database)
 

@@ -88,7 +88,13 @@ class Simulation:
         self._runs = {student: chance.choice(runs) for student, runs in sorted(curves.runs.items())}
         study = open_study(spec, optuna.storages.InMemoryStorage())
         self._searcher = QueueSearcher(
-            [study_queue(SearchBasis(spec, self._request_of, study, {}, spec.search.trials))]
+            [
+                study_queue(
+                    SearchBasis(
+                        spec=spec, to_request=self._request_of, study=study, ledger={}, total=spec.search.trials
+                    )
+                )
+            ]
         )
         self._rungs = Rungs.of(spec)
         self._waiting: list[tuple[float, int, int]] = []  # (time, trial, rung that it reaches then)

@@ -69,7 +69,9 @@ def measure(trials: int, kimg: float, cores: int, data_dir: Path) -> dict[str, A
     spec, display, data_root = spec_of(trials, kimg, cores), QuietDisplay(), default_data_root()
     workspace = Workspace.open(data_dir)
     tracking = Tracking(workspace.store)
-    foundation = lay_foundation(spec, Workshop(workspace, tracking, data_root, display))
+    foundation = lay_foundation(
+        spec, Workshop(workspace=workspace, tracking=tracking, data_root=data_root, display=display)
+    )
     before = bare_total_s(spec, foundation, 1)
     sweep = open_sweep(
         spec, workspace, tracking=tracking, display=display, site=ThisMachine(workspace, data_root, num_cpus=cores)

@@ -61,7 +61,9 @@ def sweep_s(spec: sweeps.SweepSpec, data_dir: Path) -> list[float]:
 def measure(preset: str, width: int, kimg: float, trials: int, data_dir: Path) -> dict[str, Any]:
     spec = spec_of(preset, width, kimg, trials)
     workspace = Workspace.open(data_dir)
-    foundation = lay_foundation(spec, Workshop(workspace, Tracking(workspace.store), default_data_root()))
+    foundation = lay_foundation(
+        spec, Workshop(workspace=workspace, tracking=Tracking(workspace.store), data_root=default_data_root())
+    )
     bare = [bare_s(spec, foundation, width) for _ in range(2)]
     swept = sweep_s(spec, data_dir)
     bare += [bare_s(spec, foundation, width) for _ in range(2)]

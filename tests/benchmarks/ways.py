@@ -137,7 +137,7 @@ class Ways:
         """A FID at 64 features, the root of the real covariance kept and not."""
         found, kept = self._materials.reference.features_MF, self._materials.reference.statistics
         fake = FeatureStatistics.of(found[::2])
-        fresh = partial(FeatureStatistics, kept.mean, kept.covariance, kept.count)
+        fresh = partial(FeatureStatistics, kept.mean, kept.covariance, count=kept.count)
         return in_turn({"kept": lambda: fid(kept, fake), "anew": lambda: fid(fresh(), fake)}, self._runs, 20)
 
     def samples(self, students: list[Generator]) -> dict[str, dict[str, float]]:
@@ -179,7 +179,7 @@ def measure(arguments: argparse.Namespace, data_dir: Path) -> dict[str, Any]:
     spec = sweeps.load_spec("digits", {"teacher.training.kimg": arguments.teacher_kimg, "teacher.pool_size": 16384})
     workspace = Workspace.open(data_dir)
     tracking = Tracking(workspace.store)
-    foundation = lay_foundation(spec, Workshop(workspace, tracking, default_data_root()))
+    foundation = lay_foundation(spec, Workshop(workspace=workspace, tracking=tracking, data_root=default_data_root()))
     materials = foundation.materials.load(foundation.protocol, spec.resources.compute)
     model, _, number = foundation.teacher_version.partition("/")
     version = tracking.registry.version(model, number)

@@ -147,11 +147,15 @@ class StoredSweep:
         params = {"width": "8", "depth": "1", "seed": "0", "mode": "distilled", "budget_kimg": "4.0"}
         tags = {"mlflow.runName": str(number), TRIAL: str(number), PHASE: "search", STATE: "RUNNING", POINT: "{}"}
         tags |= {MODE: "distilled", SWEEP: self.name}
-        self.tell(folder, Event("opened", 0.0, costs, params | {"gan_weight": "0.05"}, tags), deliver)
+        self.tell(
+            folder,
+            Event(kind="opened", kimg=0.0, metrics=costs, params=params | {"gan_weight": "0.05"}, tags=tags),
+            deliver,
+        )
 
     def report(self, folder: TrialFolder, kimg: float, fid: float, deliver: bool = True) -> None:
         metrics = {"fid": fid, "best_fid": fid, "kimg": kimg, "wall_s": kimg}
-        self.tell(folder, Event("reported", kimg, metrics), deliver)
+        self.tell(folder, Event(kind="reported", kimg=kimg, metrics=metrics), deliver)
 
     def tell(self, folder: TrialFolder, event: Event, deliver: bool = True) -> None:
         folder.append(event)
@@ -160,7 +164,7 @@ class StoredSweep:
 
     def end(self, folder: TrialFolder, state: str = "COMPLETED", deliver: bool = True) -> None:
         tags = {STATE: state, **({ERROR: "it went wrong"} if state == "FAILED" else {})}
-        self.tell(folder, Event("closed", 4.0, {"wall_s": 1 / 3}, tags=tags), deliver)
+        self.tell(folder, Event(kind="closed", kimg=4.0, metrics={"wall_s": 1 / 3}, tags=tags), deliver)
 
     def finished(self, count: int) -> list[str]:
         """The run ids of that many new trials that ended as trials do."""

@@ -41,12 +41,21 @@ class Search:
 
     def __init__(self, spec: sweeps.SweepSpec, folder: Path, finished: Any = None) -> None:
         ledger = {
-            key: LedgerEntry(number, "search", Ended.COMPLETED if objectives else Ended.DIVERGED, objectives, 1.0, {})
+            key: LedgerEntry(
+                trial=number,
+                phase="search",
+                state=Ended.COMPLETED if objectives else Ended.DIVERGED,
+                objectives=objectives,
+                wall_s=1.0,
+                point={},
+            )
             for number, (key, objectives) in enumerate((finished or {}).items(), start=1)
         }
         self.study = open_study(spec, open_storage(folder))
         total = grid_size(spec) if spec.search.sampler == "grid" else spec.search.trials
-        self.queue = study_queue(SearchBasis(spec, request_of, self.study, ledger, total))
+        self.queue = study_queue(
+            SearchBasis(spec=spec, to_request=request_of, study=self.study, ledger=ledger, total=total)
+        )
         self.tune = QueueSearcher([self.queue])
 
     def ask(self, number: int) -> TrialRequest | None:

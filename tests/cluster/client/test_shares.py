@@ -32,7 +32,7 @@ def test_large_trials_count_by_what_they_take() -> None:
     assert fair_shares({"small": hungry(), "large": hungry(fraction=0.5)}) == {"small": 2, "large": 1}
 
 
-claims = st.builds(Claim, st.integers(0, 9), st.sampled_from([1.0, 0.5, 0.25, 0.1, 1 / 3]), st.booleans())
+claims = st.builds(Claim, st.integers(0, 9), st.sampled_from([1.0, 0.5, 0.25, 0.1, 1 / 3]), wants_more=st.booleans())
 
 
 @given(st.dictionaries(st.text("abcdef", min_size=1, max_size=2), claims, max_size=5))

@@ -35,10 +35,22 @@ from cluster.inspection.machine import shared_memory_verdict
 from cluster.tracking.clock import ahead_s
 
 GIB = 2**30
-PROBE = Probe(("ray",), "/mnt/shared", "http://tracking:5000", (Path("/data/teacher.pt"),))
+PROBE = Probe(
+    packages=("ray",), storage="/mnt/shared", tracking_uri="http://tracking:5000", files=(Path("/data/teacher.pt"),)
+)
 VERSIONS: dict[str, str | None] = {"python": "3.11.7", "ray": "2.60.0"}
-NODE = Node("0f3a21", "10.0.0.7", {"CPU": 4.0, "GPU": 2.0}, {"zone": "a"})
-FIT = NodeReport(NODE, "worker", VERSIONS, 0.2, 50 * GIB, 2, None, None, ())
+NODE = Node(id="0f3a21", address="10.0.0.7", resources={"CPU": 4.0, "GPU": 2.0}, labels={"zone": "a"})
+FIT = NodeReport(
+    node=NODE,
+    hostname="worker",
+    versions=VERSIONS,
+    clock_skew_s=0.2,
+    free_disk_bytes=50 * GIB,
+    gpus=2,
+    storage_problem=None,
+    tracking_problem=None,
+    missing_files=(),
+)
 
 
 def checks(report: NodeReport) -> dict[str, Check]:
@@ -109,7 +121,7 @@ def test_of_a_node_that_does_not_answer_this_alone_is_said() -> None:
 
 def test_an_inspection_and_a_probe_come_back_from_json_as_they_were() -> None:
     damaged = replace(FIT, node=replace(NODE, id="1b", is_head=True), missing_files=PROBE.files, storage_problem="no")
-    inspection = Inspection((damaged, NodeReport.of_silent(NODE, "gone")), VERSIONS, {"CPU": 64.0})
+    inspection = Inspection((damaged, NodeReport.of_silent(NODE, "gone")), VERSIONS, autoscaled={"CPU": 64.0})
     assert inspection_from_dict(json.loads(json.dumps(inspection_as_dict(inspection)))) == inspection
     assert probe_from_json(probe_to_json(PROBE)) == PROBE
 

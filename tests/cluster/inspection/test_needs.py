@@ -5,24 +5,29 @@ import pytest
 from cluster import ClusterError, Node, TrialNeed, require_schedulable
 from cluster.inspection.probing import outside
 
-HEAD = Node("1", "10.0.0.1", {"CPU": 0.0}, {}, is_head=True)
-CORES = Node("2", "10.0.0.2", {"CPU": 8.0}, {})
-GPUS = Node("3", "10.0.0.3", {"CPU": 16.0, "GPU": 2.0, "licence": 1.0}, {"ray.io/accelerator-type": "H100"})
+HEAD = Node(id="1", address="10.0.0.1", resources={"CPU": 0.0}, labels={}, is_head=True)
+CORES = Node(id="2", address="10.0.0.2", resources={"CPU": 8.0}, labels={})
+GPUS = Node(
+    id="3",
+    address="10.0.0.3",
+    resources={"CPU": 16.0, "GPU": 2.0, "licence": 1.0},
+    labels={"ray.io/accelerator-type": "H100"},
+)
 
 
 @pytest.mark.parametrize(
     ("need", "places"),
     [
-        (TrialNeed(1), 24),
-        (TrialNeed(3), 7),
-        (TrialNeed(1, gpus=0.1), 16),  # of 20 places on the GPUs, as far as there are cores
-        (TrialNeed(1, gpus=0.3), 6),
-        (TrialNeed(1, resources={"licence": 1}), 1),
-        (TrialNeed(1, labels={"ray.io/accelerator-type": "H100"}), 16),
-        (TrialNeed(9), 1),
-        (TrialNeed(17), 0),
-        (TrialNeed(1, gpus=3), 0),
-        (TrialNeed(1, labels={"ray.io/accelerator-type": "A100"}), 0),
+        (TrialNeed(cpus=1), 24),
+        (TrialNeed(cpus=3), 7),
+        (TrialNeed(cpus=1, gpus=0.1), 16),  # of 20 places on the GPUs, as far as there are cores
+        (TrialNeed(cpus=1, gpus=0.3), 6),
+        (TrialNeed(cpus=1, resources={"licence": 1}), 1),
+        (TrialNeed(cpus=1, labels={"ray.io/accelerator-type": "H100"}), 16),
+        (TrialNeed(cpus=9), 1),
+        (TrialNeed(cpus=17), 0),
+        (TrialNeed(cpus=1, gpus=3), 0),
+        (TrialNeed(cpus=1, labels={"ray.io/accelerator-type": "A100"}), 0),
     ],
 )
 def test_places(need: TrialNeed, places: int) -> None:
@@ -36,15 +41,15 @@ def test_places(need: TrialNeed, places: int) -> None:
 
 
 def test_a_cluster_that_grows_is_trusted_with_what_it_may_grow_to() -> None:
-    require_schedulable([HEAD], TrialNeed(4, gpus=1), autoscaled={"CPU": 64, "GPU": 8})
+    require_schedulable([HEAD], TrialNeed(cpus=4, gpus=1), autoscaled={"CPU": 64, "GPU": 8})
     with pytest.raises(ClusterError, match="A trial occupies 4 CPU, 9 GPU"):
-        require_schedulable([HEAD], TrialNeed(4, gpus=9), autoscaled={"CPU": 64, "GPU": 8})
+        require_schedulable([HEAD], TrialNeed(cpus=4, gpus=9), autoscaled={"CPU": 64, "GPU": 8})
 
 
 def test_a_trial_whose_files_are_on_one_node_alone_stays_there() -> None:
-    here = Node("1", "10.0.0.1", {"CPU": 4.0, "node:10.0.0.1": 1.0}, {})
-    late = Node("2", "10.0.0.2", {"CPU": 4.0, "node:10.0.0.2": 1.0}, {})
-    need = TrialNeed(1).on(here)
+    here = Node(id="1", address="10.0.0.1", resources={"CPU": 4.0, "node:10.0.0.1": 1.0}, labels={})
+    late = Node(id="2", address="10.0.0.2", resources={"CPU": 4.0, "node:10.0.0.2": 1.0}, labels={})
+    need = TrialNeed(cpus=1).on(here)
     assert [need.fits(node) for node in (here, late)] == [True, False]
     assert need.places([here, late]) == 4
 

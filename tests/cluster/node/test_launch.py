@@ -52,7 +52,7 @@ def test_ending_takes_stubborn_and_orphaned_processes_but_no_reused_number(
     )
     while gone.find() or len(own_processes.marked("ours")) < 2:
         time.sleep(0.05)
-    reused = own_processes.ProcessRecord("head", other.pid, other.created - 1000)
+    reused = own_processes.ProcessRecord("head", other.pid, created=other.created - 1000)
     own_processes.end([gone, root, reused], "ours")
     assert own_processes.marked("ours") == []
     found = other.find()

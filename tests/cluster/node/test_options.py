@@ -8,7 +8,13 @@ from cluster.node.options import read_environment
 
 def test_options_become_the_arguments_of_ray_start() -> None:
     assert NodeOptions().arguments == ()
-    options = NodeOptions(2, 0, 200_000_000, ("zone=a", "rack=r-1.2"), ("disk=2", "licence=0.5"))
+    options = NodeOptions(
+        num_cpus=2,
+        num_gpus=0,
+        object_store_memory=200_000_000,
+        labels=("zone=a", "rack=r-1.2"),
+        resources=("disk=2", "licence=0.5"),
+    )
     assert options.arguments == (
         "--num-cpus=2",
         "--num-gpus=0",

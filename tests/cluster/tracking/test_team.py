@@ -105,7 +105,9 @@ def test_a_password_is_found_and_hidden_wherever_it_is(uri: str) -> None:
     shown = without_password(with_driver(uri))
     assert shown.startswith("postgresql+psycopg2://u")
     assert "ss:w" not in shown
-    assert "ss:w" not in " ".join(TeamServer(uri, "", Path("log")).command()) + repr(TeamServer(uri, "", Path("log")))
+    assert "ss:w" not in " ".join(
+        TeamServer(store_uri=uri, artifacts_destination="", log=Path("log")).command()
+    ) + repr(TeamServer(store_uri=uri, artifacts_destination="", log=Path("log")))
 
 
 def test_an_address_without_a_password_has_none() -> None:

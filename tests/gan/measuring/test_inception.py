@@ -56,7 +56,7 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def statistics(features: np.ndarray) -> FeatureStatistics:
     # FeatureStatistics.of wants 4,096 images for 2,048 features: an hour of Inception without an accelerator.
     wide = features.astype(np.float64)
-    return FeatureStatistics(wide.mean(axis=0), np.cov(wide, rowvar=False), len(wide))
+    return FeatureStatistics(wide.mean(axis=0), np.cov(wide, rowvar=False), count=len(wide))
 
 
 def test_metrics_equal_torch_fidelity_end_to_end(weights: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -37,6 +37,10 @@ def students(configs: Sequence[DistillationConfig], seeds: Sequence[int]) -> lis
     return [Student(config, seed) for config, seed in zip(configs, seeds, strict=True)]
 
 
+def lesson_of(pool: Any, dataset: Any = None, features: Any = None) -> Lesson:
+    return Lesson(pool, dataset, features=features)
+
+
 def fused(
     configs: Sequence[DistillationConfig],
     seeds: Sequence[int],
@@ -45,7 +49,7 @@ def fused(
     resume: Sequence[Checkpoint | None] = (None, None, None, None),
 ) -> list[Progress]:
     members = [replace(one, resume=own) for one, own in zip(students(configs, seeds), resume, strict=False)]
-    *_, progresses = distill_fused(architecture, members, lesson=Lesson(*data))
+    *_, progresses = distill_fused(architecture, members, lesson=lesson_of(*data))
     return list(progresses)
 
 

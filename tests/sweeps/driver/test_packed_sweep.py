@@ -33,7 +33,7 @@ def materials(extractor: Path) -> MaterialFiles:
     none = extractor.parent / "none"
     dataset = DatasetConfig.model_validate({"name": "digits"})
     files = ExtractorFiles(model=extractor, reference=none)
-    return MaterialFiles(dataset, default_data_root(), extractor=files, pool=none, agreement=none)
+    return MaterialFiles(dataset=dataset, data_root=default_data_root(), extractor=files, pool=none, agreement=none)
 
 
 GIB = 2**30
@@ -86,7 +86,7 @@ def test_it_is_measured_once_and_for_what_is_largest(auto: SweepSpec, materials:
     both = {"narrow": materials, "tiny": materials}
     resources = machine.pack([narrow, auto], both, display=words)
     assert resources.gpus == 0.25
-    assert machine.need(resources) == TrialNeed(1.0, 0.25)
+    assert machine.need(resources) == TrialNeed(cpus=1.0, gpus=0.25)
     assert machine.measured == (Load.of(auto, "NVIDIA H100", cores=8).digest,)
     assert words.said == [FOUR.sentence()]
 
@@ -109,16 +109,16 @@ def test_what_is_said_is_not_measured(
     spec = sweeps.load_spec(spec_file({**tiny, "resources": given}))
     machine = Machine(Workspace.open(tmp_path / "data"), default_data_root(), num_cpus=None)
     assert machine.pack([spec], {}, display=QuietDisplay()) == spec.resources
-    assert machine.need(spec.resources) == TrialNeed(1.0, gpus)
+    assert machine.need(spec.resources) == TrialNeed(cpus=1.0, gpus=gpus)
     assert machine.measured == ()
 
 
 def test_a_gpu_has_its_part_of_its_nodes_cores(auto: SweepSpec) -> None:
     need = need_of(auto)
-    assert need == TrialNeed(1.0, 1.0), "a whole GPU, on which teacher and measurement are"
-    head = Node("h", "h", {"CPU": 128.0}, {})
-    eight = Node("a", "a", {"CPU": 96.0, "GPU": 8.0, "accelerator_type:H100": 1.0}, {})
-    one = Node("b", "b", {"CPU": 4.0, "GPU": 1.0, "accelerator_type:T4": 1.0}, {})
+    assert need == TrialNeed(cpus=1.0, gpus=1.0), "a whole GPU, on which teacher and measurement are"
+    head = Node(id="h", address="h", resources={"CPU": 128.0}, labels={})
+    eight = Node(id="a", address="a", resources={"CPU": 96.0, "GPU": 8.0, "accelerator_type:H100": 1.0}, labels={})
+    one = Node(id="b", address="b", resources={"CPU": 4.0, "GPU": 1.0, "accelerator_type:T4": 1.0}, labels={})
     assert gpus_of([head, eight], need) == ("H100", 12)
     assert gpus_of([head, one], need) == ("T4", 4)
     with pytest.raises(SweepError, match=r"GPUs of one kind, got H100, T4. Choose nodes by cluster.labels"):
@@ -134,8 +134,11 @@ def test_a_machine_without_a_gpu_has_no_room(auto: SweepSpec) -> None:
 
 
 def planned(auto: SweepSpec, data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> Plan:
-    paces = tuple(Pace(mode, 0.1, 3600.0, 0.0, 0.0) for mode in ("teacher", "joint", "distilled", "scratch"))
-    monkeypatch.setattr("sweeps.planning.plan.calibrate", lambda *_: Calibration(paces, 1.0, 0))
+    paces = tuple(
+        Pace(kind=mode, mac_g=0.1, s_per_kimg=3600.0, evaluation_s=0.0, ending_s=0.0)
+        for mode in ("teacher", "joint", "distilled", "scratch")
+    )
+    monkeypatch.setattr("sweeps.planning.plan.calibrate", lambda *_: Calibration(paces, 1.0, checkpoint_bytes=0))
     monkeypatch.setattr("sweeps.planning.packing.device_name", lambda _: "NVIDIA H100")
     monkeypatch.setattr("torch.cuda.device_count", lambda: 1)
     monkeypatch.setattr("os.cpu_count", lambda: 8)
@@ -167,7 +170,7 @@ def test_a_plan_says_what_is_known(auto: SweepSpec, tmp_path: Path, monkeypatch:
 @pytest.mark.slow
 def test_it_is_measured_where_a_node_is_reserved(load: Load, materials: Any) -> None:
     with ray_session(num_cpus=2):
-        packing = measure_on_cluster(load, materials, need=TrialNeed(1.0), display=QuietDisplay(), timed_s=0.3)
+        packing = measure_on_cluster(load, materials, need=TrialNeed(cpus=1.0), display=QuietDisplay(), timed_s=0.3)
     assert packing.device == "CPU"
     assert packing.measurements[0].trials == 1
     assert packing.trials in (1, 2)

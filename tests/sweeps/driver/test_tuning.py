@@ -52,7 +52,7 @@ def test_all_places_are_given_away_before_the_first_worker_has_started_and_none_
         report(outcome(TrialState.COMPLETED, {"kimg": 1.0, "parameters": 10.0, "fid": 1.0}))
 
     spec = sweeps.load_spec(spec_file(tiny))
-    spending = Spending(spec.budget, spec.resources)
+    spending = Spending(budget=spec.budget, resources=spec.resources)
     view = View({spec.name: (100.0, 1.0)}, spending)
     queue = Queue(spec.name, [_job(number) for number in range(1, PLACES + 1)], done=0)
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "canary")
@@ -60,7 +60,9 @@ def test_all_places_are_given_away_before_the_first_worker_has_started_and_none_
         contexts, scheduler = [_context(spec.name, tmp_path)], RungSurvival({})
         share = Share("alone", lambda: 1 / PLACES, ask=lambda driver, claim: PLACES)
         share.claim()
-        trials = TrialsToRun(contexts, [queue], TrialNeed(1.0), scheduler, work, share)
+        trials = TrialsToRun(
+            contexts=contexts, queues=[queue], need=TrialNeed(cpus=1.0), scheduler=scheduler, work=work, share=share
+        )
         run_trials(trials, Watchers(view, spending))
     assert view.counts == {"COMPLETED": PLACES}
     assert happened[: PLACES + 1] == ["asked"] * PLACES + ["began"]
@@ -87,12 +89,15 @@ def test_a_worker_that_ray_ends_for_want_of_memory_ends_its_trial_alone(
 
     monkeypatch.setenv("RAY_memory_usage_threshold", f"{limit / total:.3f}")
     spec = sweeps.load_spec(spec_file(tiny))
-    spending = Spending(spec.budget, spec.resources)
+    spending = Spending(budget=spec.budget, resources=spec.resources)
     view = SweepView({spec.name: (100.0, 1.0)}, spending)
     queue = ListQueue(spec.name, [_job(1)], done=0)
     with ray_session(num_cpus=1):
         contexts, scheduler = [_context(spec.name, tmp_path)], RungSurvival({})
-        run_trials(TrialsToRun(contexts, [queue], TrialNeed(1.0), scheduler, work), Watchers(view, spending))
+        run_trials(
+            TrialsToRun(contexts=contexts, queues=[queue], need=TrialNeed(cpus=1.0), scheduler=scheduler, work=work),
+            Watchers(view, spending),
+        )
     assert view.counts == {"OUT_OF_MEMORY": 1}
 
 

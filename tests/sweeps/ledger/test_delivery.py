@@ -12,12 +12,18 @@ from sweeps.ledger.store import TrackingStore
 from sweeps.ledger.tags import PHASE, REUSED, STATE, TRIAL, spec_tags, spec_text
 from sweeps.ledger.tracking import Tracking
 
-OPENED = Event("opened", 0.0, {"parameters": 10.0}, {"width": "2"}, {"mlflow.runName": "x", STATE: "RUNNING"})
-CLOSED = Event("closed", 2.0, {"wall_s": 1.0}, tags={STATE: "COMPLETED"})
+OPENED = Event(
+    kind="opened",
+    kimg=0.0,
+    metrics={"parameters": 10.0},
+    params={"width": "2"},
+    tags={"mlflow.runName": "x", STATE: "RUNNING"},
+)
+CLOSED = Event(kind="closed", kimg=2.0, metrics={"wall_s": 1.0}, tags={STATE: "COMPLETED"})
 
 
 def reported(kimg: float) -> Event:
-    return Event("reported", kimg, {"fid": 10.0 / kimg, "kimg": kimg})
+    return Event(kind="reported", kimg=kimg, metrics={"fid": 10.0 / kimg, "kimg": kimg})
 
 
 @pytest.fixture
@@ -56,7 +62,7 @@ def test_a_trial_taken_over_whose_run_was_deleted_is_nobodys(
     other = tracking.client.create_run(tracking.client.get_experiment_by_name("ganlimit").experiment_id).info.run_id
     tracking.client.delete_run(other)
     taken, own = TrialFolder(tmp_path / "trials" / "a"), TrialFolder(tmp_path / "trials" / "b")
-    taken.append(Event("reused", tags={REUSED: other, TRIAL: "1", PHASE: "search", STATE: "COMPLETED"}))
+    taken.append(Event(kind="reused", tags={REUSED: other, TRIAL: "1", PHASE: "search", STATE: "COMPLETED"}))
     own.append(OPENED)
     own.append(CLOSED)
     assert delivery.deliver_all(MountedTrials(tmp_path / "trials")) == 0
@@ -89,7 +95,7 @@ def test_a_checkpoint_stays_as_long_as_there_is_something_to_do(
     folder = TrialFolder(tmp_path / "trials" / "key")
     folder.append(OPENED)
     folder.checkpoint_path.write_bytes(b"where it stood")
-    folder.append(Event("closed", tags={STATE: state}))
+    folder.append(Event(kind="closed", tags={STATE: state}))
     assert delivery.deliver(folder)
     assert folder.checkpoint_path.exists() == stays
 

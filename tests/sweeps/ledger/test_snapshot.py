@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -35,7 +36,7 @@ def reader(sweep: Any) -> TrialReader:
 def text_of(records: Any) -> dict[str, str]:
     """Records to compare, without what only the store says and nobody asks of a record."""
     bare = {
-        key: type(r)(r.run_id, {n: v for n, v in r.tags.items() if not n.startswith(BY_THE_STORE)}, r.params, r.metrics)
+        key: replace(r, tags={n: v for n, v in r.tags.items() if not n.startswith(BY_THE_STORE)})
         for key, r in records.items()
     }
     return as_text(bare)

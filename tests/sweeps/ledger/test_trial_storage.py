@@ -14,8 +14,8 @@ from sweeps.ledger.journal import Event
 from sweeps.ledger.tags import STATE
 from tests.cluster.servers import S3Server, s3_server
 
-OPENED = Event("opened", 0.0, {"parameters": 10.0}, {"width": "2"}, {STATE: "RUNNING"})
-CLOSED = Event("closed", 2.0, {"wall_s": 1.0}, tags={STATE: "COMPLETED"})
+OPENED = Event(kind="opened", kimg=0.0, metrics={"parameters": 10.0}, params={"width": "2"}, tags={STATE: "RUNNING"})
+CLOSED = Event(kind="closed", kimg=2.0, metrics={"wall_s": 1.0}, tags={STATE: "COMPLETED"})
 Machines = Callable[[], TrialStorage]
 
 
@@ -46,7 +46,7 @@ def test_what_one_machine_writes_another_goes_on_with(machine: Machines) -> None
     there = machine().folder("key")
     there.append(OPENED)
     there.save_checkpoint(Checkpoint(2000, {"weight": torch.arange(3.0)}))
-    there.append(Event("reported", 2.0, {"fid": 5.0}))
+    there.append(Event(kind="reported", kimg=2.0, metrics={"fid": 5.0}))
     there.set_delivered(1, "run")
     here = machine().folder("key")
     assert [event.kind for event in here.events()] == ["opened", "reported"]

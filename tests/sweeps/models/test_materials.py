@@ -22,7 +22,9 @@ from sweeps.spec.sweep import need_of
 def foundation(tmp_path: Path, finished: Any) -> Foundation:
     """That of a sweep that is finished: nothing is trained."""
     workspace = Workspace.existing(finished.data_dir)
-    return lay_foundation(finished.spec, Workshop(workspace, Tracking(workspace.store), default_data_root()))
+    return lay_foundation(
+        finished.spec, Workshop(workspace=workspace, tracking=Tracking(workspace.store), data_root=default_data_root())
+    )
 
 
 def test_what_comes_out_of_the_object_store_is_what_went_in_and_no_copy(foundation: Foundation) -> None:
@@ -55,7 +57,9 @@ def test_a_trial_occupies_what_the_spec_says(tiny: dict[str, Any], spec_file: An
     cluster = {"labels": {"ray.io/accelerator-type": "H100"}, "resources": {"licence": 1}}
     spec = sweeps.load_spec(spec_file({**tiny, "resources": resources, "cluster": cluster}))
     need = need_of(spec)
-    assert need == TrialNeed(2.0, 0.25, {"licence": 1.0}, {"ray.io/accelerator-type": "H100"})
+    assert need == TrialNeed(
+        cpus=2.0, gpus=0.25, resources={"licence": 1.0}, labels={"ray.io/accelerator-type": "H100"}
+    )
     placement = placement_of(need)
     assert placement.required_resources == {"CPU": 2.0, "GPU": 0.25, "licence": 1.0}
     assert placement._bound.kwargs["bundle_label_selector"] == [{"ray.io/accelerator-type": "H100"}]

@@ -41,8 +41,10 @@ def test_trials_sizes_and_needs(planned: Callable[..., Plan], tiny: dict[str, An
 
 
 def test_twice_the_trials_take_twice_as_long() -> None:
-    paces = tuple(Pace("joint", mac, 10.0 * mac, 1.0, 2.0) for mac in (0.1, 0.4))
-    calibration = Calibration(paces, 1.0, 0)
+    paces = tuple(
+        Pace(kind="joint", mac_g=mac, s_per_kimg=10.0 * mac, evaluation_s=1.0, ending_s=2.0) for mac in (0.1, 0.4)
+    )
+    calibration = Calibration(paces, 1.0, checkpoint_bytes=0)
     assert calibration.trial_s("joint", 0.25, kimg=8.0, rungs=3) == pytest.approx(2.5 * 8 + 5)
     assert calibration.trial_s("joint", 0.01, kimg=8.0, rungs=3) == pytest.approx(1.0 * 8 + 5), (
         "constant below what was timed"
@@ -74,8 +76,11 @@ def test_a_sweep_that_searches_nothing_says_what_it_assumes(
     planned: Callable[..., Plan], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As NAME-confirmed: how many students there are to confirm is what other sweeps found."""
-    paces = tuple(Pace(mode, 0.1, 1.0, 1.0, 1.0) for mode in ("teacher", "joint", "distilled", "scratch"))
-    monkeypatch.setattr("sweeps.planning.plan.calibrate", lambda *_: Calibration(paces, 1.0, 0))
+    paces = tuple(
+        Pace(kind=mode, mac_g=0.1, s_per_kimg=1.0, evaluation_s=1.0, ending_s=1.0)
+        for mode in ("teacher", "joint", "distilled", "scratch")
+    )
+    monkeypatch.setattr("sweeps.planning.plan.calibrate", lambda *_: Calibration(paces, 1.0, checkpoint_bytes=0))
     phases = ["search", "confirm", "baseline"]
     plan = planned(search__trials=0, search__points=[], phases=phases, confirm={"seeds": 2, "around": 1})
     trials = {phase.name: phase.trials for phase in plan.phases}

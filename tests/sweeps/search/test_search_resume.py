@@ -96,9 +96,13 @@ class TestResume:
         space = {**SMALL_SPACE, "gan_weight": {"type": "float", "low": 0.0, "high": 0.5}}
         spec = search_spec(space=space, trials=5)
         point = {"width": 2, "depth": 1, "gan_weight": 0.123}
-        failed = {request_of(point).key: LedgerEntry(1, "search", Ended.FAILED, None, 1.0, point)}
+        failed = {
+            request_of(point).key: LedgerEntry(
+                trial=1, phase="search", state=Ended.FAILED, objectives=None, wall_s=1.0, point=point
+            )
+        }
         study = open_study(spec, open_storage(tmp_path), ledger=failed)
-        queue = study_queue(SearchBasis(spec, request_of, study, failed, 5))
+        queue = study_queue(SearchBasis(spec=spec, to_request=request_of, study=study, ledger=failed, total=5))
         job = queue.next()
         assert isinstance(job, Job)
         assert job.request.gan_weight == 0.123
@@ -108,11 +112,19 @@ class TestResume:
         spec = search_spec(space=TestReproducible.SPACE, sampler="nsgaii", population_size=4, trials=9)
         points = [{"width": width, "depth": 1, "gan_weight": width / 100} for width in range(1, 5)]
         known = {
-            request_of(point).key: LedgerEntry(n, "search", Ended.COMPLETED, (10.0 * n, 10.0 / n), 0.0, point, True)
+            request_of(point).key: LedgerEntry(
+                trial=n,
+                phase="search",
+                state=Ended.COMPLETED,
+                objectives=(10.0 * n, 10.0 / n),
+                wall_s=0.0,
+                point=point,
+                reused=True,
+            )
             for n, point in enumerate(points, start=1)
         }
         study = open_study(spec, open_storage(tmp_path), ledger=known)
-        job = study_queue(SearchBasis(spec, request_of, study, known, 9)).next()
+        job = study_queue(SearchBasis(spec=spec, to_request=request_of, study=study, ledger=known, total=9)).next()
         assert isinstance(job, Job)
         assert study.trials[-1].system_attrs["NSGAIISampler:generation"] == 1, "a child of theirs"
 

@@ -17,7 +17,9 @@ from sweeps.site.submitted import ACCEPTED, for_people, is_accepted, say_accepte
 
 
 def submission(spec: sweeps.SweepSpec, *words: str, **changes: Any) -> Submission:
-    return Submission(("run", "sweep.yaml", *words), (spec,), **{"tracking_uri": "http://t:5000", **changes})
+    return Submission(
+        words=("run", "sweep.yaml", *words), specs=(spec,), **{"tracking_uri": "http://t:5000", **changes}
+    )
 
 
 def test_the_code_that_is_sent_runs_by_itself_and_is_small(tmp_path: Path) -> None:
@@ -121,8 +123,8 @@ def test_an_option_then_the_job_then_the_environment_says_where_runs_are(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://environment:1")
-    recorded = Job("digits", "RUNNING", "", {JOB_TRACKING_URI: "http://job:1"})
-    silent = Job("digits", "RUNNING", "", {})
+    recorded = Job(id="digits", status="RUNNING", message="", metadata={JOB_TRACKING_URI: "http://job:1"})
+    silent = Job(id="digits", status="RUNNING", message="", metadata={})
     asked = ((recorded, "http://option:1"), (recorded, None), (silent, "http://option:1"), (silent, None))
     places = [Workspace.at(tmp_path, tracking_uri_of(job, option)).tracking_uri for job, option in asked]
     assert places == ["http://option:1", "http://job:1", "http://option:1", "http://environment:1"]

@@ -30,8 +30,10 @@ def test_exactly_as_many_trials_share_a_gpu_as_are_said(spec_with: Any, count: i
     assert count * units <= 10_000 < (count + 1) * units
     assert spec.resources.compute.device == "cuda"
     need = need_of(spec)
-    assert need == TrialNeed(1.0, share)
-    assert need.places([Node("a", "a", {"CPU": 1024.0, "GPU": 8.0}, {})]) == 8 * count, "a part is of one GPU"
+    assert need == TrialNeed(cpus=1.0, gpus=share)
+    assert need.places([Node(id="a", address="a", resources={"CPU": 1024.0, "GPU": 8.0}, labels={})]) == 8 * count, (
+        "a part is of one GPU"
+    )
 
 
 def test_what_is_measured_has_one_student_in_a_process(spec_with: Any) -> None:
@@ -75,7 +77,7 @@ def test_one_of_two_ways_to_say_it(spec_with: Any) -> None:
 def test_gpu_hours_are_counted_once_the_part_is_known(spec_with: Any) -> None:
     spec = spec_with(trials_per_gpu="auto")
     budget = spec.budget.model_copy(update={"gpu_hours": 1.0})
-    spending = Spending(budget, spec.resources, trial_s=7200.0)
+    spending = Spending(budget=budget, resources=spec.resources, trial_s=7200.0)
     assert not spending.is_over, "with a whole GPU each it would be"
     spending.resources = spec.resources.packed(4)
     assert spending.gpu_hours == 0.5
