@@ -129,8 +129,8 @@ def _measure(
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         images = max(POOL_IMAGES, spec.student.batch_size)
-        pool = _pool_at(folder / "pool.arrow", teacher, pool_latents(images, latent_size, seed=0))
-        held_out = _pool_at(folder / "agreement.arrow", teacher, agreement_latents(latent_size, 0))
+        pool = _pool_at(folder / "pool.arrow", teacher, latents_NL=pool_latents(images, latent_size, seed=0))
+        held_out = _pool_at(folder / "agreement.arrow", teacher, latents_NL=agreement_latents(latent_size, 0))
         lesson, paces = Lesson(pool, dataset), list[Pace]()
         for student in students:
             for kind, weight in ((Mode.DISTILLED, 0.0), (JOINT, gan_weight)):
@@ -139,7 +139,9 @@ def _measure(
                     paces.append(_pace(kind, student, steps=steps, evaluator=evaluator, held_out=held_out))
             steps = _gan_training(spec, student, training=spec.baseline.training, dataset=dataset)
             paces.append(_pace(Mode.SCRATCH, student, steps=steps, evaluator=evaluator))
-        size = _checkpoint_bytes(folder / "checkpoint", spec, students[-1], lesson=lesson, gan_weight=gan_weight)
+        size = _checkpoint_bytes(
+            folder / "checkpoint", spec, student=students[-1], lesson=lesson, gan_weight=gan_weight
+        )
     peak_kib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     if not hasattr(spec.teacher, "path"):
         large = spec.teacher_architecture
@@ -148,7 +150,7 @@ def _measure(
     return Calibration(tuple(paces), peak_kib / 2**20, size)
 
 
-def _pool_at(path: Path, teacher: Generator, latents_NL: torch.Tensor) -> TeacherPool:
+def _pool_at(path: Path, teacher: Generator, *, latents_NL: torch.Tensor) -> TeacherPool:
     list(build_pool(teacher, "untrained", path=path, latents_NL=latents_NL))
     return open_pool(path)
 
@@ -176,7 +178,7 @@ def _gan_training(
 
 
 def _checkpoint_bytes(
-    path: Path, spec: SweepSpec, student: GeneratorConfig, *, lesson: Lesson, gan_weight: float
+    path: Path, spec: SweepSpec, *, student: GeneratorConfig, lesson: Lesson, gan_weight: float
 ) -> int:
     """Returns the size of a checkpoint, written at `path`, of a student's distillation."""
     recipe = spec.student.model_copy(update={"gan_weight": gan_weight, "kimg": 1e-3, "feature_weight": 0.0})

@@ -75,7 +75,7 @@ def test_a_sweep_that_searches_nothing_says_what_it_assumes(
 ) -> None:
     """As NAME-confirmed: how many students there are to confirm is what other sweeps found."""
     paces = tuple(Pace(mode, 0.1, 1.0, 1.0, 1.0) for mode in ("teacher", "joint", "distilled", "scratch"))
-    monkeypatch.setattr("sweeps.planning.plan.calibrate", lambda *_: Calibration(paces, 1.0, 0))
+    monkeypatch.setattr("sweeps.planning.plan.calibrate", lambda *_, **__: Calibration(paces, 1.0, 0))
     phases = ["search", "confirm", "baseline"]
     plan = planned(search__trials=0, search__points=[], phases=phases, confirm={"seeds": 2, "around": 1})
     trials = {phase.name: phase.trials for phase in plan.phases}
