@@ -46,32 +46,17 @@ def pair_rows(trials: Trials, *, ours: Side, theirs: Side) -> Pairing:
     require_one_teacher(trials.table)
     is_theirs, is_ours = _of_side(trials, theirs), _of_side(trials, ours) & trials.is_finished
     if not is_ours.any():
-        nobody = np.array([], dtype=np.int64)
-        return Pairing(
-            trials=trials,
-            ours=ours,
-            theirs=theirs,
-            ours_P=nobody,
-            theirs_P=nobody,
-            unpaired_U=nobody,
-            fresh=False,
-            chosen=False,
-        )
+        return _nobody(trials, ours=ours, theirs=theirs)
     scratch = theirs in (Mode.SCRATCH, Scheme.SCRATCH)
     key_N = trials.size_seed if scratch else codes_of([trials.size_seed, trials.table["settings"]])
     partners = _largest_budget(trials, np.flatnonzero(is_theirs & trials.is_finished), key_N=key_N)
     partner_of = by_code(key_N)
     partner_of[key_N[partners]] = partners
-    own = np.flatnonzero(is_ours)
-    own = _largest_budget(trials, own, key_N=trials.size_student_seed)
-    chosen = False
-    if scratch:
-        given = by_code(key_N)
-        given[key_N[is_theirs]] = 1  # whatever became of it
-        chosen = bool((trials.is_search[own] & (given[key_N[own]] < 0)).any())
-        confirmed = own[trials.is_confirm[own]]
-        if chosen and (partner_of[key_N[confirmed]] >= 0).any():
-            own, chosen = confirmed, False
+    own = _largest_budget(trials, np.flatnonzero(is_ours), key_N=trials.size_student_seed)
+    chosen = scratch and _is_chosen(trials, own, is_theirs=is_theirs, key_N=key_N)
+    confirmed = own[trials.is_confirm[own]]
+    if chosen and (partner_of[key_N[confirmed]] >= 0).any():
+        own, chosen = confirmed, False
     theirs_O = partner_of[key_N[own]]
     paired = theirs_O >= 0
     fresh = bool(len(own)) and bool(trials.is_confirm[own].all())
@@ -85,6 +70,27 @@ def pair_rows(trials: Trials, *, ours: Side, theirs: Side) -> Pairing:
         fresh=fresh,
         chosen=chosen,
     )
+
+
+def _nobody(trials: Trials, *, ours: Side, theirs: Side) -> Pairing:
+    none = np.array([], dtype=np.int64)
+    return Pairing(
+        trials=trials,
+        ours=ours,
+        theirs=theirs,
+        ours_P=none,
+        theirs_P=none,
+        unpaired_U=none,
+        fresh=False,
+        chosen=False,
+    )
+
+
+def _is_chosen(trials: Trials, own: Ints, *, is_theirs: Mask, key_N: Ints) -> bool:
+    """Returns whether a searched student among `own` was given no baseline from scratch."""
+    given = by_code(key_N)
+    given[key_N[is_theirs]] = 1  # whatever became of it
+    return bool((trials.is_search[own] & (given[key_N[own]] < 0)).any())
 
 
 def _of_side(trials: Trials, side: Side) -> Mask:

@@ -49,13 +49,8 @@ def compare(table_a: pa.Table, table_b: pa.Table, *, objectives: Sequence[str] =
     cost, quality = _cost_and_quality(objectives)
     firsts = [_first(table) for table in (table_a, table_b)]
     relative = firsts[0]["protocol_digest"] != firsts[1]["protocol_digest"]
-    if relative and (cost != "parameters" or quality not in TEACHERS_METRICS):
-        raise AnalysisError(
-            f"Sweeps of two protocols are compared in parameters and {' or '.join(TEACHERS_METRICS)}, "
-            "which are known of their teachers",
-            f"{cost} and {quality}",
-            "Choose these.",
-        )
+    if relative:
+        _require_known_of_teachers(cost, quality)
     names = [first["sweep"] for first in firsts]
     if names[0] == names[1]:
         names = [f"{names[0]} (first)", f"{names[1]} (second)"]
@@ -65,12 +60,7 @@ def compare(table_a: pa.Table, table_b: pa.Table, *, objectives: Sequence[str] =
         _contender(name, table, first=first, front=front, objectives=(cost, quality), relative=relative)
         for name, table, first, front in zip(names, tables, firsts, fronts, strict=True)
     )
-    if relative:
-        end = 1.0
-    elif cost == "parameters":
-        end = float(max(a.teacher_parameters, b.teacher_parameters))
-    else:
-        end = max(a.front[-1][0], b.front[-1][0])
+    end = 1.0 if relative else _largest_cost(a, b, cost=cost)
     return Comparison(
         a=a,
         b=b,
@@ -89,6 +79,22 @@ def _cost_and_quality(objectives: Sequence[str]) -> tuple[str, str]:
         )
     cost, quality = objectives
     return column_of(cost, COSTS).name, column_of(quality, QUALITIES).name
+
+
+def _require_known_of_teachers(cost: str, quality: str) -> None:
+    if cost != "parameters" or quality not in TEACHERS_METRICS:
+        raise AnalysisError(
+            f"Sweeps of two protocols are compared in parameters and {' or '.join(TEACHERS_METRICS)}, "
+            "which are known of their teachers",
+            f"{cost} and {quality}",
+            "Choose these.",
+        )
+
+
+def _largest_cost(a: Contender, b: Contender, *, cost: str) -> float:
+    if cost == "parameters":
+        return float(max(a.teacher_parameters, b.teacher_parameters))
+    return max(a.front[-1][0], b.front[-1][0])
 
 
 def _first(table: pa.Table) -> dict[str, Any]:

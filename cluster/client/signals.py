@@ -87,7 +87,7 @@ def _no_handler_of_ray() -> Iterator[None]:
 @contextmanager
 def _handler_again() -> Iterator[None]:
     # Ray's C code leaves SIGTERM without any handler once it has disconnected, and its processes take seconds to end.
-    disconnect = state.disconnect
+    disconnect: Callable[..., Any] = state.disconnect
 
     def handler_first(*given: Any, **options: Any) -> Any:
         signal.signal(signal.SIGTERM, signal.getsignal(signal.SIGTERM))

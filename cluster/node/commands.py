@@ -50,23 +50,15 @@ def start_head(
         require_ports(host, ports)
         token_path = None if open_to_all else _token_of_head(folder, token_file)
         tracking_url = f"http://{host}:{head.tracking_port}" if head.tracking_port else None
-        dashboard_url = f"http://{host}:{head.dashboard_port}"
         state = launch.new_state(
             "head",
             host,
             address=f"{host}:{head.port}",
-            dashboard_url=dashboard_url,
+            dashboard_url=f"http://{host}:{head.dashboard_port}",
             tracking_url=tracking_url,
             token_file=token_path,
         )
-        arguments = [
-            "--head",
-            f"--port={head.port}",
-            f"--dashboard-host={host}",
-            f"--dashboard-port={head.dashboard_port}",
-            "--include-dashboard=true",
-            *options.arguments,
-        ]
+        arguments = [*_head_arguments(head, host), *options.arguments]
         with launch.all_or_nothing(folder, state):
             return launch.start_head(folder, state, arguments=arguments, extra=extra)
 
@@ -120,6 +112,16 @@ def stop_node(data_dir: Path) -> NodeState | None:
         if state:
             clear(folder, state)
         return state
+
+
+def _head_arguments(head: HeadOptions, host: str) -> list[str]:
+    return [
+        "--head",
+        f"--port={head.port}",
+        f"--dashboard-host={host}",
+        f"--dashboard-port={head.dashboard_port}",
+        "--include-dashboard=true",
+    ]
 
 
 def _require_none(folder: Path) -> None:

@@ -21,6 +21,8 @@ from gan import (
     ClassifierConfig,
     DataRoot,
     Evaluator,
+    GanTrainingConfig,
+    Generator,
     GeneratorConfig,
     ImageDataset,
     Lesson,
@@ -121,64 +123,52 @@ def _measure(
     spec: SweepSpec, data_root: DataRoot, *, students: list[GeneratorConfig], gan_weight: float
 ) -> Calibration:
     torch.set_num_threads(min(spec.resources.cpus_per_trial, os.cpu_count() or 1))
-    dataset, compute = load_dataset(spec.dataset, data_root), spec.resources.compute
+    dataset = load_dataset(spec.dataset, data_root)
     evaluator = _evaluator(spec, dataset)
-    paces: list[Pace] = []
     # A student takes as long with an untrained teacher's images as with a trained one's.
-    teacher = build_generator(students[-1], seed=0).eval()
+    teacher, latent_size = build_generator(students[-1], seed=0).eval(), spec.teacher.latent_size
     with tempfile.TemporaryDirectory() as name:
-        path = Path(name) / "pool.arrow"
+        folder = Path(name)
         images = max(POOL_IMAGES, spec.student.batch_size)
-        list(
-            build_pool(
-                teacher, "untrained", path=path, latents_NL=pool_latents(images, spec.teacher.latent_size, seed=0)
-            )
-        )
-        pool = open_pool(path)
-        path = Path(name) / "agreement.arrow"
-        list(build_pool(teacher, "untrained", path=path, latents_NL=agreement_latents(spec.teacher.latent_size, 0)))
-        held_out = open_pool(path)
+        pool = _pool_at(folder / "pool.arrow", teacher, latents_NL=pool_latents(images, latent_size, seed=0))
+        held_out = _pool_at(folder / "agreement.arrow", teacher, latents_NL=agreement_latents(latent_size, 0))
+        lesson, paces = Lesson(pool, dataset), list[Pace]()
         for student in students:
             for kind, weight in ((Mode.DISTILLED, 0.0), (JOINT, gan_weight)):
-                if kind == JOINT and not weight:
-                    continue
-                recipe = spec.student.model_copy(update={"gan_weight": weight, "feature_weight": 0.0})
-                points = _points(recipe.batch_size)
-                steps = distill(
-                    student,
-                    recipe.model_copy(update={"kimg": points[-1]}),
-                    lesson=Lesson(pool, dataset),
-                    seed=0,
-                    report_at_kimg=points,
-                    compute=compute,
-                )
-                paces.append(_pace(kind, student, steps=steps, evaluator=evaluator, held_out=held_out))
-            scratch = spec.baseline.training
-            points = _points(scratch.batch_size)
-            training = train_gan(
-                student,
-                scratch.model_copy(update={"kimg": points[-1]}),
-                dataset=dataset,
-                seed=0,
-                report_at_kimg=points,
-                compute=compute,
-            )
-            paces.append(_pace(Mode.SCRATCH, student, steps=training, evaluator=evaluator))
-        checkpoint = Path(name) / "checkpoint"
-        recipe = spec.student.model_copy(update={"gan_weight": gan_weight, "kimg": 1e-3, "feature_weight": 0.0})
-        *_, last = distill(students[-1], recipe, lesson=Lesson(pool, dataset), seed=0, compute=compute)
-        save_checkpoint(checkpoint, last.checkpoint(), identity="calibration")
-        size = checkpoint.stat().st_size
+                if kind == Mode.DISTILLED or weight:
+                    steps = _distillation(spec, student, lesson=lesson, gan_weight=weight)
+                    paces.append(_pace(kind, student, steps=steps, evaluator=evaluator, held_out=held_out))
+            steps = _gan_training(spec, student, training=spec.baseline.training, dataset=dataset)
+            paces.append(_pace(Mode.SCRATCH, student, steps=steps, evaluator=evaluator))
+        size = _checkpoint_bytes(
+            folder / "checkpoint", spec, student=students[-1], lesson=lesson, gan_weight=gan_weight
+        )
     peak_kib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     if not hasattr(spec.teacher, "path"):
-        paces.append(_teacher_pace(spec, dataset, evaluator=evaluator))
+        large = spec.teacher_architecture
+        steps = _gan_training(spec, large, training=spec.trained_teacher.training, dataset=dataset)
+        paces.append(_pace(TEACHER, large, steps=steps, evaluator=evaluator))
     return Calibration(tuple(paces), peak_kib / 2**20, checkpoint_bytes=size)
 
 
-def _teacher_pace(spec: SweepSpec, dataset: ImageDataset, *, evaluator: Evaluator) -> Pace:
-    training, architecture = spec.trained_teacher.training, spec.teacher_architecture
+def _pool_at(path: Path, teacher: Generator, *, latents_NL: torch.Tensor) -> TeacherPool:
+    list(build_pool(teacher, "untrained", path=path, latents_NL=latents_NL))
+    return open_pool(path)
+
+
+def _distillation(
+    spec: SweepSpec, student: GeneratorConfig, *, lesson: Lesson, gan_weight: float
+) -> Iterator[Progress]:
+    recipe, points = spec.student, _points(spec.student.batch_size)
+    recipe = recipe.model_copy(update={"gan_weight": gan_weight, "feature_weight": 0.0, "kimg": points[-1]})
+    return distill(student, recipe, lesson=lesson, seed=0, report_at_kimg=points, compute=spec.resources.compute)
+
+
+def _gan_training(
+    spec: SweepSpec, architecture: GeneratorConfig, *, training: GanTrainingConfig, dataset: ImageDataset
+) -> Iterator[Progress]:
     points = _points(training.batch_size)
-    steps = train_gan(
+    return train_gan(
         architecture,
         training.model_copy(update={"kimg": points[-1]}),
         dataset=dataset,
@@ -186,7 +176,16 @@ def _teacher_pace(spec: SweepSpec, dataset: ImageDataset, *, evaluator: Evaluato
         report_at_kimg=points,
         compute=spec.resources.compute,
     )
-    return _pace(TEACHER, architecture, steps=steps, evaluator=evaluator)
+
+
+def _checkpoint_bytes(
+    path: Path, spec: SweepSpec, *, student: GeneratorConfig, lesson: Lesson, gan_weight: float
+) -> int:
+    """Returns the size of a checkpoint, written at `path`, of a student's distillation."""
+    recipe = spec.student.model_copy(update={"gan_weight": gan_weight, "kimg": 1e-3, "feature_weight": 0.0})
+    *_, last = distill(student, recipe, lesson=lesson, seed=0, compute=spec.resources.compute)
+    save_checkpoint(path, last.checkpoint(), identity="calibration")
+    return path.stat().st_size
 
 
 def _evaluator(spec: SweepSpec, dataset: ImageDataset) -> Evaluator:

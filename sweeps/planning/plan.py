@@ -102,16 +102,12 @@ def plan_sweep(spec: SweepSpec, data_root: DataRoot, *, data_dir: Path, workers:
     set or the GPU is missing.
     """
     teacher = _teacher(spec)
-    at_ends = sorted(corners(spec), key=count_parameters)
-    allowed = [corner for corner in at_ends if spec.search.constraints.allow(corner)]
     points = sampled_points(spec)
     students = [architecture_at(spec, point) for point in points]
     feasible = [n for n, student in enumerate(students) if spec.search.constraints.allow(student)]
-    ends = allowed or [student for student in students if spec.search.constraints.allow(student)] or at_ends
-    ends = sorted(ends, key=count_parameters)
+    ends = _ends(spec, students=[students[n] for n in feasible])
     weights = [float(value) for value in extremes(spec.search.space.gan_weight)]
-    middle = ends[len(ends) // 2]
-    timed = sorted({ends[0], middle, ends[-1]}, key=mac_g)
+    timed = sorted({ends[0], ends[len(ends) // 2], ends[-1]}, key=mac_g)
     calibration = calibrate(spec, data_root, students=timed, gan_weight=max(weights))
     packing = _kept_packing(spec, workers, data_dir=data_dir)
     resources = spec.resources.packed(packing.trials) if packing else spec.resources
@@ -179,24 +175,37 @@ def _phases(
         return slowdown * sum(seconds) / len(seconds) if seconds else 0.0
 
     found = []
+    counts = _trials_of_phases(spec, has_points=bool(points))
     if isinstance(spec.teacher, TeacherSpec):
         kimg = spec.teacher.training.kimg
         seconds = calibration.trial_s(TEACHER, mac_g(spec.teacher_architecture), kimg=kimg, rungs=10)
         found.append(PhasePlan(TEACHER, 0, core_hours=seconds * cores))
-    searched = planned_trials(spec) if points else 0
+    for phase in spec.phases:
+        seconds = counts[phase] * mean_s(scratch=phase == Phase.BASELINE)
+        found.append(PhasePlan(phase, counts[phase], core_hours=seconds * cores))
+    return tuple(found)
+
+
+def _ends(spec: SweepSpec, *, students: list[GeneratorConfig]) -> list[GeneratorConfig]:
+    """Returns the smallest to the largest of what is searched: corners of the space, or `students` where none may be.
+
+    Where there are no such students either, it returns the corners that may not be.
+    """
+    at_ends = corners(spec)
+    allowed = [corner for corner in at_ends if spec.search.constraints.allow(corner)]
+    return sorted(allowed or students or at_ends, key=count_parameters)
+
+
+def _trials_of_phases(spec: SweepSpec, *, has_points: bool) -> dict[Phase, int]:
+    """Returns how many trials each phase has at most; `has_points` says whether the space has a student at all."""
+    searched = planned_trials(spec) if has_points else 0
     around = 2 * spec.confirm.around
     frontier = ASSUMED_FRONTIER if spec.confirm.of == "frontier" else 0
-    known = ASSUMED_FRONTIER + around if points and searches_nothing(spec) else searched
+    known = ASSUMED_FRONTIER + around if has_points and searches_nothing(spec) else searched
     confirmed = min(known, around + frontier) * len(spec.confirm_seeds)
     twins = {"all": searched + confirmed, "none": 0, "frontier": min(known, ASSUMED_FRONTIER)}
-    for phase in spec.phases:
-        if phase == Phase.BASELINE:
-            trials = twins.get(spec.baseline.of, confirmed or twins["frontier"])
-            found.append(PhasePlan(phase, trials, core_hours=trials * mean_s(scratch=True) * cores))
-        else:
-            trials = searched if phase == Phase.SEARCH else confirmed
-            found.append(PhasePlan(phase, trials, core_hours=trials * mean_s(scratch=False) * cores))
-    return tuple(found)
+    baseline = twins.get(spec.baseline.of, confirmed or twins["frontier"])
+    return {Phase.SEARCH: searched, Phase.CONFIRM: confirmed, Phase.BASELINE: baseline}
 
 
 def _teacher(spec: SweepSpec) -> GeneratorConfig:

@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from cluster import (
+    Node,
     Probe,
     Share,
     TrialNeed,
@@ -43,6 +44,10 @@ from sweeps.spec.sweep import SweepSpec, need_of
 
 PACKAGES = ("ray", "torch", "mlflow", "optuna", "torch-fidelity", "pyarrow", "safetensors")  # the same on all nodes
 NODE_CACHE = "~/.cache/ganlimit/cluster"  # on a node, for pools and statistics on their way to the object store
+FAREWELL = (
+    "error: The cluster is there until the sweep has ended, got no answer from its head for a while. On a new head the "
+    "same command, or the same submission of {name}, goes on: no finished trial runs twice."
+)
 
 
 class Site(ABC):
@@ -198,11 +203,7 @@ def site_of(
     if address is None:
         yield ThisMachine(workspace, data_root, num_cpus=workers and workers * specs[0].resources.cpus_per_trial)
         return
-    name = specs[0].group or specs[0].name
-    farewell = (
-        "error: The cluster is there until the sweep has ended, got no answer from its head for a while. On a new "
-        f"head the same command, or the same submission of {name}, goes on: no finished trial runs twice."
-    )
+    farewell = FAREWELL.format(name=specs[0].group or specs[0].name)
     with (
         packed_code() as code,
         ray_session(address, code=code, token_file=token_file) as session,
@@ -221,14 +222,17 @@ def site_of(
         storage = storage or str(workspace.root)
         probe = Probe(packages=PACKAGES, storage=storage, tracking_uri=workspace.store.uri)
         require_fine([check for report in probe_nodes(nodes, probe) for check in checks_of(report, probe)])
-        places = f"{len(nodes)} node{'s' * (len(nodes) != 1)}, {need.places(nodes)} trials at once"
-        if specs[0].resources.gpus is None:
-            places += " with a GPU each, and more where they share one"
+        places = _places(nodes, need, shares_gpus=specs[0].resources.gpus is None)
         display.say(f"cluster {session.address}: {places}; trials' files in {storage}")
         say_accepted()
         cluster = RayCluster(workspace, data_root, need=need, storage=storage, grows=grows, workers=workers)
         with cluster.share:  # from before the models are made, so that others make room meanwhile
             yield cluster
+
+
+def _places(nodes: Sequence[Node], need: TrialNeed, *, shares_gpus: bool) -> str:
+    places = f"{len(nodes)} node{'s' * (len(nodes) != 1)}, {need.places(nodes)} trials at once"
+    return f"{places} with a GPU each, and more where they share one" if shares_gpus else places
 
 
 def require_mounted(spec: SweepSpec) -> None:

@@ -138,7 +138,7 @@ def planned(auto: SweepSpec, data_dir: Path, monkeypatch: pytest.MonkeyPatch) ->
         Pace(kind=mode, mac_g=0.1, s_per_kimg=3600.0, evaluation_s=0.0, ending_s=0.0)
         for mode in ("teacher", "joint", "distilled", "scratch")
     )
-    monkeypatch.setattr("sweeps.planning.plan.calibrate", lambda *_: Calibration(paces, 1.0, checkpoint_bytes=0))
+    monkeypatch.setattr("sweeps.planning.plan.calibrate", lambda *_, **__: Calibration(paces, 1.0, checkpoint_bytes=0))
     monkeypatch.setattr("sweeps.planning.packing.device_name", lambda _: "NVIDIA H100")
     monkeypatch.setattr("torch.cuda.device_count", lambda: 1)
     monkeypatch.setattr("os.cpu_count", lambda: 8)

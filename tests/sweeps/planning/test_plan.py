@@ -80,7 +80,7 @@ def test_a_sweep_that_searches_nothing_says_what_it_assumes(
         Pace(kind=mode, mac_g=0.1, s_per_kimg=1.0, evaluation_s=1.0, ending_s=1.0)
         for mode in ("teacher", "joint", "distilled", "scratch")
     )
-    monkeypatch.setattr("sweeps.planning.plan.calibrate", lambda *_: Calibration(paces, 1.0, checkpoint_bytes=0))
+    monkeypatch.setattr("sweeps.planning.plan.calibrate", lambda *_, **__: Calibration(paces, 1.0, checkpoint_bytes=0))
     phases = ["search", "confirm", "baseline"]
     plan = planned(search__trials=0, search__points=[], phases=phases, confirm={"seeds": 2, "around": 1})
     trials = {phase.name: phase.trials for phase in plan.phases}
