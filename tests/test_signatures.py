@@ -19,6 +19,7 @@ GIVEN = {
     *("forward", "note", "_from_arrays"),
     *("sample_relative", "after_trial"),
     *("on_trial_start", "on_trial_result", "on_trial_complete", "on_trial_error"),
+    "make_context",
 }
 DRAWINGS = {"faces.py", "shapes.py", "synthetic.py"}  # coordinates and colours are read in their order
 

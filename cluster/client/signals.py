@@ -75,13 +75,13 @@ def _no_handler_of_ray() -> Iterator[None]:
         with _blocked():
             return connect(*given, **options)
 
-    _set(utils, "set_sigterm_handler", lambda handler: None)
-    _set(worker, "connect", connect_blocked)
+    utils.set_sigterm_handler = lambda handler: None
+    worker.connect = connect_blocked
     try:
         yield
     finally:
-        _set(utils, "set_sigterm_handler", set_handler)
-        _set(worker, "connect", connect)
+        utils.set_sigterm_handler = set_handler
+        worker.connect = connect
 
 
 @contextmanager
@@ -93,15 +93,11 @@ def _handler_again() -> Iterator[None]:
         signal.signal(signal.SIGTERM, signal.getsignal(signal.SIGTERM))
         return disconnect(*given, **options)
 
-    _set(state, "disconnect", handler_first)
+    state.disconnect = handler_first
     try:
         yield
     finally:
-        _set(state, "disconnect", disconnect)
-
-
-def _set(module: Any, name: str, value: Callable[..., Any]) -> None:
-    setattr(module, name, value)
+        state.disconnect = disconnect
 
 
 @contextmanager

@@ -12,7 +12,7 @@ import typer
 
 from sweeps.cli.cluster import cluster_down, cluster_join, cluster_status, cluster_up
 from sweeps.cli.doctor import doctor
-from sweeps.cli.ending import EndedCommands, Ending
+from sweeps.cli.ending import EndedCommands, Ending, stopped
 from sweeps.cli.output import remark
 from sweeps.cli.remote import logs, submit
 from sweeps.cli.results import compare, export, paper, report, sample, ui
@@ -101,7 +101,7 @@ def main() -> None:
     """Run the command. What a person can mend is one message on stderr; the exit code is one of `ExitCode`."""
     try:
         with Ending() as ending:
-            app(standalone_mode=True, obj=ending)
+            _run(ending)
     except ValueError as error:
         if not isinstance(error, Explained):
             raise
@@ -115,6 +115,13 @@ def main() -> None:
             "from here."
         )
         sys.exit(ExitCode.MISTAKE)
+
+
+def _run(ending: Ending) -> None:
+    try:
+        app(standalone_mode=True, obj=ending)
+    except KeyboardInterrupt as error:  # while Typer makes the commands
+        sys.exit(stopped(error, ending).exit_code)
 
 
 def _is_full_disk(error: BaseException | None) -> bool:

@@ -77,14 +77,23 @@ def _handles_interrupt() -> bool:
     return error is not None
 
 
+def stopped(error: KeyboardInterrupt, ending: Ending) -> typer.Exit:
+    """Say how to go on. Returns the exit that the command ends with."""
+    remark(str(error) if isinstance(error, StoppedError) else "Stopped. The same command again goes on from here.")
+    return typer.Exit(ending.exit_code)
+
+
 class EndedCommands(TyperGroup):
     """EndedCommands end in order, with one sentence that says how to go on; `obj` of their context is an `Ending`."""
+
+    def make_context(self, info_name: str | None, args: list[str], parent: Any = None, **extra: Any) -> Any:
+        try:
+            return super().make_context(info_name, args, parent, **extra)
+        except KeyboardInterrupt as error:
+            raise stopped(error, extra["obj"]) from None
 
     def invoke(self, ctx: Any) -> Any:
         try:
             return super().invoke(ctx)
         except KeyboardInterrupt as error:
-            again = "Stopped. The same command again goes on from here."
-            told = str(error) if isinstance(error, StoppedError) else again
-            remark(told)
-            raise typer.Exit(ctx.obj.exit_code) from None
+            raise stopped(error, ctx.obj) from None

@@ -67,7 +67,7 @@ class Tracking:
 
     def sweeps(self, group: str | None = None) -> list[Run]:
         """Returns the parent runs of all sweeps, or of those in `group`, newest first."""
-        return self._search(SWEEPS_EXPERIMENT, {KIND: "sweep", **({GROUP: group} if group else {})})
+        return self._search(SWEEPS_EXPERIMENT, {KIND: "sweep", **({} if group is None else {GROUP: group})})
 
     def open_sweep(self, name: str, tags: Mapping[str, str]) -> Run:
         """Returns the parent run of the sweep `name`, created if there is none, running."""

@@ -171,7 +171,7 @@ def _chapter(parent: Run, spec: SweepSpec, *, tracking: Tracking, findings: anal
 def _commands(spec: SweepSpec, tracking: Tracking) -> tuple[str, ...]:
     """Returns what a person types to get the same sweep again."""
     searched = spec.name.removesuffix("-confirmed")
-    if spec.search.trials == 0 and (before := tracking.find_sweep(searched)):
+    if spec.search.trials == 0 and searched != spec.name and (before := tracking.find_sweep(searched)):
         first = _commands(SweepSpec.model_validate_json(spec_text(before.data.tags)), tracking)
         return (*first, f"ganlimit sweep confirm {searched} --seeds {spec.confirm.seeds}")
     if spec.name in preset_names():

@@ -98,13 +98,13 @@ def _read(source: str | Path) -> tuple[str, str]:
     if str(source) in preset_names() and not path.suffix:
         return f"preset {source}", (resources.files("sweeps") / "presets" / f"{source}.yaml").read_text()
     try:
-        if path.stat().st_size > MAX_BYTES:
+        with path.open("rb") as file:
+            content = file.read(MAX_BYTES + 1)  # of a device or a pipe, too, which has no size
+        if len(content) > MAX_BYTES:
             raise SweepError(
-                f"A sweep's file has at most {MAX_BYTES} bytes",
-                f"{path.stat().st_size} in {path}",
-                "Is this the right file?",
+                f"A sweep's file has at most {MAX_BYTES} bytes", f"more in {path}", "Is this the right file?"
             )
-        return str(path), path.read_text(encoding="utf-8")
+        return str(path), content.decode("utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise SweepError(
             f"SPEC is a readable YAML file or one of the presets {', '.join(preset_names())}",

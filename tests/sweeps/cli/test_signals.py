@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from sweeps.cli import ending as ending_of_commands
+from sweeps.cli.app import main
 from sweeps.cli.ending import Ending, heed_ctrl_c
 
 BOTH = (signal.SIGINT, signal.SIGTERM)
@@ -96,3 +97,15 @@ def test_a_command_in_the_background_heeds_ctrl_c_where_it_says_so() -> None:
         with pytest.raises(KeyboardInterrupt):
             signal.raise_signal(signal.SIGINT)
     assert ending.exit_code == 130
+
+
+@pytest.mark.parametrize("early", ["typer.main.get_command", "typer.core.TyperGroup.parse_args"])
+@pytest.mark.parametrize(("signum", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_command_that_has_hardly_begun_ends_in_order(
+    early: str, signum: signal.Signals, code: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(early, lambda *_, **__: signal.raise_signal(signum))
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == code
+    assert capsys.readouterr().err == "Stopped. The same command again goes on from here.\n"
