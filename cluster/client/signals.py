@@ -87,17 +87,18 @@ def _no_handler_of_ray() -> Iterator[None]:
 @contextmanager
 def _handler_again() -> Iterator[None]:
     # Ray's C code leaves SIGTERM without any handler once it has disconnected, and its processes take seconds to end.
-    disconnect: Callable[..., Any] = state.disconnect
+    connection: Any = state
+    disconnect: Callable[..., Any] = connection.disconnect
 
     def handler_first(*given: Any, **options: Any) -> Any:
         signal.signal(signal.SIGTERM, signal.getsignal(signal.SIGTERM))
         return disconnect(*given, **options)
 
-    state.disconnect = handler_first
+    connection.disconnect = handler_first
     try:
         yield
     finally:
-        state.disconnect = disconnect
+        connection.disconnect = disconnect
 
 
 @contextmanager
