@@ -92,7 +92,7 @@ def test_without_the_token_nothing_is_had(lab: Lab, tiny: dict[str, Any], token:
 
 @pytest.mark.slow
 def test_two_sweeps_share_the_cluster_whoever_came_first(lab: Lab, tiny: dict[str, Any]) -> None:
-    first = spec_of(tiny, "first", f"{lab.s3.uri}/trials", lab.folder, kimg=2 * RUNGS[-1])
+    first = spec_of(tiny, "first", f"{lab.s3.uri}/trials", lab.folder, kimg=4 * RUNGS[-1])  # stopped before its end
     second = spec_of(tiny, "second-one", f"{lab.s3.uri}/trials", lab.folder)
     lab.submit(first)
     lab.wait("first", lambda: lab.reported("first", lab.head) and lab.reported("first", lab.one))
