@@ -58,14 +58,14 @@ def lab() -> Iterator[Lab]:
         yield made
 
 
-def spec_of(tiny: dict[str, Any], name: str, storage: object, folder: Path, kimg: float = RUNGS[-1]) -> Path:
+def spec_of(tiny: dict[str, Any], name: str, storage: object, folder: Path, trials: int = TRIALS) -> Path:
     tiny |= {"name": name, "phases": ["search"], "cluster": {"storage": str(storage)}}
     tiny["extractor"]["epochs"], tiny["teacher"]["training"]["kimg"] = 1, 1  # models of any quality
-    tiny["student"] = {"kimg": kimg}
+    tiny["student"] = {"kimg": RUNGS[-1]}
     tiny["evaluation"]["rungs_kimg"] = [10, 20, 30]
-    tiny["search"] |= {"sampler": "grid", "trials": TRIALS, "points": [], "space": dict(GRID)}
+    tiny["search"] |= {"sampler": "grid", "trials": trials, "points": [], "space": dict(GRID)}
     # A trial of another sweep is not done again: each has its own.
-    weights = [len(name) / 10000, 0.05 + len(name) / 1000]
+    weights = [0.05 * number + len(name) / 10000 for number in range(2 * trials // TRIALS)]
     tiny["search"]["space"]["gan_weight"] = {"type": "choice", "values": weights}
     path = folder / f"{name}.yaml"
     path.write_text(yaml.safe_dump(tiny))
@@ -92,14 +92,14 @@ def test_without_the_token_nothing_is_had(lab: Lab, tiny: dict[str, Any], token:
 
 @pytest.mark.slow
 def test_two_sweeps_share_the_cluster_whoever_came_first(lab: Lab, tiny: dict[str, Any]) -> None:
-    first = spec_of(tiny, "first", f"{lab.s3.uri}/trials", lab.folder, kimg=4 * RUNGS[-1])  # stopped before its end
+    first = spec_of(tiny, "first", f"{lab.s3.uri}/trials", lab.folder, trials=2 * TRIALS)  # stopped before its end
     second = spec_of(tiny, "second-one", f"{lab.s3.uri}/trials", lab.folder)
     lab.submit(first)
     lab.wait("first", lambda: lab.reported("first", lab.head) and lab.reported("first", lab.one))
     lab.submit(second, "--trials", 3)
     lab.wait("second-one", lambda: lab.finished("second-one") == 3)
     done = lab.finished("first")
-    assert done < TRIALS, "the second one did not wait for the first one's end"
+    assert done < 2 * TRIALS, "the second one did not wait for the first one's end"
     assert "running, process" in lab.job("status", "first")
 
     lab.job("stop", "first")
