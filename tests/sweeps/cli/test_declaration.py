@@ -12,7 +12,6 @@ import typer
 
 from sweeps.cli.app import COMMANDS, GROUPS, Command
 from sweeps.exit_codes import ExitCode
-from tests.test_signatures import faults_of
 
 ROOT = Path(__file__).parents[3]
 REFERENCE = ROOT / "docs" / "command-line.md"
@@ -51,14 +50,6 @@ def test_every_command_that_reads_a_tracking_store_takes_its_address() -> None:
         source = inspect.getsource(command)
         if any(word in source for word in ("existing(", "run_sweeps(", "_run(", "sweep_run(", "sample_to_file(")):
             assert "tracking_uri" in inspect.signature(command).parameters, f"ganlimit {name}"
-
-
-def test_what_stands_behind_the_commands_takes_by_name_what_a_call_could_not_be_read_without() -> None:
-    told = {command.__name__ for _, command in commands()}
-    for path in sorted((ROOT / "sweeps" / "cli").glob("*.py")):
-        for function in ast.walk(ast.parse(path.read_text())):
-            if isinstance(function, ast.FunctionDef) and function.name not in told:
-                assert not [*faults_of(function)], f"{path}: {function.name}"
 
 
 def test_the_table_of_exit_codes_has_those_of_the_program() -> None:

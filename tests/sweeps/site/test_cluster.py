@@ -65,7 +65,7 @@ def spec_of(tiny: dict[str, Any], name: str, storage: object, folder: Path, tria
     tiny["evaluation"]["rungs_kimg"] = [10, 20, 30]
     tiny["search"] |= {"sampler": "grid", "trials": trials, "points": [], "space": dict(GRID)}
     # A trial of another sweep is not done again: each has its own.
-    weights = [0.05 * number + len(name) / 10000 for number in range(2 * trials // TRIALS)]
+    weights = [0.05 * number + sum(name.encode()) / 10**5 for number in range(2 * trials // TRIALS)]
     tiny["search"]["space"]["gan_weight"] = {"type": "choice", "values": weights}
     path = folder / f"{name}.yaml"
     path.write_text(yaml.safe_dump(tiny))
