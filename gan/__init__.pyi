@@ -1,8 +1,7 @@
 from .compute import Compute
 from .datasets import DATASETS, DataRoot, DatasetConfig, ImageDataset, default_data_root, load_dataset
 from .errors import ArtifactError, GanError
-from .measuring.agreement import Agreement, agreement, agreement_latents
-from .measuring.classifier import (
+from .extractors.classifier import (
     Classifier,
     ClassifierCard,
     ClassifierConfig,
@@ -10,9 +9,10 @@ from .measuring.classifier import (
     save_classifier,
     train_classifier,
 )
+from .extractors.features import FeatureExtractor
+from .extractors.inception import INCEPTION_FEATURES, Inception, InceptionWeights, find_inception_weights
+from .measuring.agreement import Agreement, agreement, agreement_latents
 from .measuring.evaluation import Evaluator, Metrics, Protocol, evaluation_latents, generate
-from .measuring.features import FeatureExtractor
-from .measuring.inception import INCEPTION_FEATURES, Inception, InceptionWeights, find_inception_weights
 from .measuring.reference import RealReference
 from .networks.artifacts import (
     GeneratorCard,

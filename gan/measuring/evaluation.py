@@ -13,8 +13,8 @@ from torch import Tensor
 from gan.config import Config
 from gan.datasets import ImageDataset
 from gan.digests import value_digest
+from gan.extractors.features import FeatureExtractor, extract
 from gan.images import to_uint8
-from gan.measuring.features import FeatureExtractor, extract
 from gan.measuring.metrics import (
     FeatureStatistics,
     fid,

@@ -15,7 +15,7 @@ from safetensors.torch import load_file, save_file
 
 from gan.datasets import ImageDataset
 from gan.errors import ArtifactError
-from gan.measuring.features import FeatureExtractor, extract
+from gan.extractors.features import FeatureExtractor, extract
 from gan.measuring.metrics import FeatureStatistics
 from gan.seeds import generator_at
 

@@ -29,7 +29,7 @@ from gan import (
     generate,
     load_classifier,
 )
-from gan.measuring.features import extract
+from gan.extractors.features import extract
 
 STEPS = 8  # between two looks at the clock: each look waits for the device
 LOOKS = 1000  # so many make one training, after which another begins

@@ -28,8 +28,8 @@ from torch_fidelity.metric_fid import fid_features_to_statistics, fid_statistics
 from torch_fidelity.utils import get_featuresdict_from_dataset
 
 from gan import Classifier, ClassifierConfig
+from gan.extractors.features import extract
 from gan.images import to_unit_range
-from gan.measuring.features import extract
 from gan.measuring.metrics import FeatureStatistics, fid
 from tests.benchmarks.naive_sweep import Images
 

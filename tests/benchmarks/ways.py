@@ -39,7 +39,7 @@ from gan import (
     generate,
     load_generator,
 )
-from gan.measuring.features import extract
+from gan.extractors.features import extract
 from gan.measuring.metrics import FeatureStatistics, fid
 from sweeps.ledger.tracking import Tracking
 from sweeps.ledger.workspace import Workspace

@@ -18,8 +18,8 @@ from gan import (
     generate,
     train_classifier,
 )
+from gan.extractors.features import extract
 from gan.images import to_uint8, to_unit_range
-from gan.measuring.features import extract
 
 
 @pytest.fixture(scope="module")

@@ -1,6 +1,6 @@
 """This module says what images are measured in: an extractor's features give FID, its logits the Inception Score.
 
-The abstraction is here; `gan.measuring.classifier` has the data set's own extractor, `gan.measuring.inception` the
+The abstraction is here; `gan.extractors.classifier` has the data set's own extractor, `gan.measuring.inception` the
 customary one.
 
 Shapes: B batch, N samples, F features, K classes, C H W image channels, height and width.

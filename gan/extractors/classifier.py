@@ -15,8 +15,8 @@ from torch import Tensor, nn
 
 from gan.config import Config
 from gan.datasets import ImageDataset
+from gan.extractors.features import extract
 from gan.images import to_unit_range
-from gan.measuring.features import extract
 from gan.networks.artifacts import read_card, restore_model, save_model
 from gan.seeds import build_seeded, generator_at, seed_at
 

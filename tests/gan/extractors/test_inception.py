@@ -12,8 +12,8 @@ from torch_fidelity import feature_extractor_inceptionv3 as reference
 
 from gan import GanError, Inception, Protocol, RealReference, find_inception_weights
 from gan.digests import file_digest
+from gan.extractors.features import extract
 from gan.measuring.evaluation import Evaluator
-from gan.measuring.features import extract
 from gan.measuring.metrics import FeatureStatistics, fid
 
 IMAGES = 48
