@@ -105,6 +105,12 @@ class DataRoot:
     download: bool = True
     inception_weights: Path | None = None
 
+    def __post_init__(self) -> None:
+        # Workers get this value, and their working folder is another one.
+        for name in ("root", "inception_weights"):
+            if (path := getattr(self, name)) is not None:
+                object.__setattr__(self, name, path.expanduser().absolute())
+
 
 def default_data_root() -> DataRoot:
     """Returns the folder that the environment variable GANLIMIT_DATA_ROOT names, or ~/.cache/ganlimit.

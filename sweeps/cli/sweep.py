@@ -40,11 +40,20 @@ def init(
     preset: Annotated[
         str | None, typer.Option("--preset", help="Start from this preset instead of the template.", show_default=False)
     ] = None,
+    *,
+    data: Annotated[
+        Path | None,
+        typer.Option("--data", help="Images of your own: a folder, or an archive of them.", show_default=False),
+    ] = None,
+    teacher: Annotated[
+        Path | None,
+        typer.Option("--teacher", help="A generator of your own, as a file.", show_default=False),
+    ] = None,
 ) -> None:
     """Write a sweep with every key explained, and the schema that editors check it against."""
     from sweeps.spec.template import write_template
 
-    for path in write_template(out, preset):
+    for path in write_template(out, preset, data=data, teacher=teacher):
         say(f"  {path}")
 
 

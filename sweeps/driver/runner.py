@@ -27,8 +27,8 @@ from sweeps.ledger.folders import MountedTrials, trials_of
 from sweeps.ledger.lease import Lease, Leases
 from sweeps.ledger.lock import sole_driver
 from sweeps.ledger.states import SweepState
-from sweeps.ledger.sweeps import find_sweep, spec_of_sweep
-from sweeps.ledger.tags import GROUP, SHARED_PREFIX, VERSION, spec_tags, spec_text
+from sweeps.ledger.sweeps import find_sweep, spec_of_sweep, stored_spec
+from sweeps.ledger.tags import GROUP, SHARED_PREFIX, VERSION, spec_tags
 from sweeps.ledger.tracking import Tracking
 from sweeps.ledger.workspace import Workspace
 from sweeps.models.extractors import find_or_make_extractor
@@ -246,7 +246,7 @@ def _refuse_other_spec(parent: Run | None, spec: SweepSpec) -> None:
     """
     if parent is None:
         return
-    before = SweepSpec.model_validate_json(spec_text(parent.data.tags))
+    before = stored_spec(parent.data.tags)
     differing = sorted(_differences(before.model_dump(mode="json"), spec.model_dump(mode="json")))
     differing = [path for path in differing if path not in MAY_GROW and not path.startswith("cluster.")]
     if before.resources.compute == spec.resources.compute:

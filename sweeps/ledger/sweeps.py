@@ -1,10 +1,14 @@
 """This module finds by name the sweeps that a tracking store knows."""
 
+import json
+from collections.abc import Mapping
+
 from mlflow.entities import Run
 
 from sweeps.errors import SweepError
 from sweeps.ledger.tags import SWEEP, spec_text
 from sweeps.ledger.tracking import Tracking
+from sweeps.spec.filling import with_absolute_paths
 from sweeps.spec.sweep import SweepSpec
 
 
@@ -34,4 +38,10 @@ def find_sweeps(tracking: Tracking, name: str) -> list[str]:
 
 def spec_of_sweep(tracking: Tracking, name: str) -> SweepSpec:
     """Returns the specification that a sweep began with. Raises SweepError when there is no such sweep."""
-    return SweepSpec.model_validate_json(spec_text(find_sweep(tracking, name).data.tags))
+    return stored_spec(find_sweep(tracking, name).data.tags)
+
+
+def stored_spec(tags: Mapping[str, str]) -> SweepSpec:
+    """Returns the specification that `spec_tags` stored; a relative path in an old one is of the working folder."""
+    data = with_absolute_paths(json.loads(spec_text(tags)))
+    return SweepSpec.model_validate_json(json.dumps(data))

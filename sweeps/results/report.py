@@ -14,8 +14,8 @@ from rich.console import Console
 
 import analysis
 from sweeps.errors import SweepError
-from sweeps.ledger.sweeps import find_sweep, spec_of_sweep
-from sweeps.ledger.tags import VERSION, spec_text
+from sweeps.ledger.sweeps import find_sweep, spec_of_sweep, stored_spec
+from sweeps.ledger.tags import VERSION
 from sweeps.ledger.tracking import Tracking
 from sweeps.ledger.workspace import Workspace
 from sweeps.results.frontier_view import frontier_table
@@ -172,7 +172,7 @@ def _commands(spec: SweepSpec, tracking: Tracking) -> tuple[str, ...]:
     """Returns what a person types to get the same sweep again."""
     searched = spec.name.removesuffix("-confirmed")
     if spec.search.trials == 0 and searched != spec.name and (before := tracking.find_sweep(searched)):
-        first = _commands(SweepSpec.model_validate_json(spec_text(before.data.tags)), tracking)
+        first = _commands(stored_spec(before.data.tags), tracking)
         return (*first, f"ganlimit sweep confirm {searched} --seeds {spec.confirm.seeds}")
     if spec.name in preset_names():
         return (f"ganlimit sweep run {spec.name}",)

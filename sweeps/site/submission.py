@@ -1,7 +1,6 @@
 """This module hands a sweep to a cluster from outside: what is checked before, and what is sent."""
 
 import shlex
-import shutil
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from sweeps.errors import SweepError
 from sweeps.ledger.tags import JOB_DIGEST, JOB_TRACKING_URI
 from sweeps.site.shipped_code import pack_code
 from sweeps.site.site import require_shared_storage
+from sweeps.spec.file import portable_text
 from sweeps.spec.sweep import SweepSpec, need_of
 
 SPEC_FILE = "sweep.yaml"
@@ -80,7 +80,7 @@ def submit(submission: Submission, jobs: Jobs, *, address: str, token_file: Path
         folder = Path(name)
         pack_code(folder)
         if submission.spec_file:
-            shutil.copyfile(submission.spec_file, folder / SPEC_FILE)
+            (folder / SPEC_FILE).write_text(portable_text(submission.spec_file))
         environment = {"PYTHONUNBUFFERED": "1"}
         metadata = {JOB_DIGEST: submission.digest, JOB_TRACKING_URI: submission.tracking_uri}
         if before is not None:

@@ -14,6 +14,7 @@ from pydantic_core import ErrorDetails
 
 from sweeps.errors import SpecError, SweepError
 from sweeps.spec.datasets import datasets_mistakes, members
+from sweeps.spec.filling import with_absolute_paths
 from sweeps.spec.sweep import SweepSpec
 
 MAX_BYTES = 256 * 1024
@@ -70,6 +71,7 @@ def load_specs(source: str | Path, overrides: dict[str, Any] | None = None) -> t
     """
     name, text = _read(source)
     data, lines = _parse(name, text)
+    data = with_absolute_paths(data)
     for path, value in (overrides or {}).items():
         _replace(data, path, value=value)
     specs, mistakes = [], list(datasets_mistakes(data, lines))
@@ -82,6 +84,15 @@ def load_specs(source: str | Path, overrides: dict[str, Any] | None = None) -> t
     if mistakes:
         raise SpecError(name, list(dict.fromkeys(mistakes)))  # a mistake of the whole file is found in each data set
     return tuple(specs)
+
+
+def portable_text(source: str | Path) -> str:
+    """Returns a file's content for a driver in another folder, with absolute paths, as JSON, which is YAML.
+
+    Raises as `load_spec` does where it cannot be read.
+    """
+    data, _ = _parse(*_read(source))
+    return json.dumps(with_absolute_paths(data), indent=1) + "\n"
 
 
 def _lines_of(label: str | None, lines: dict[Location, int]) -> dict[Location, int]:

@@ -5,6 +5,8 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
 from sweeps.errors import SweepError
 from sweeps.spec.file import preset_names
 from sweeps.spec.sweep import SweepSpec
@@ -37,15 +39,15 @@ def _leave_out_examples(schema: Any) -> None:
             definition["description"] = definition["description"].partition("\n\n>>>")[0]
 
 
-def write_template(out: Path, preset: str | None = None) -> list[Path]:
+def write_template(
+    out: Path, preset: str | None = None, *, data: Path | None = None, teacher: Path | None = None
+) -> list[Path]:
     """Write the template, or a preset, to `out` and the schema beside it. Returns the files written.
 
-    Raises SweepError where `out` exists, cannot be written, or there is no such preset.
+    The template is of the images in `data` and the generator in `teacher`, where they are given, which a preset has of
+    its own. Raises SweepError where `out` exists, cannot be written, or there is no such preset or file.
     """
-    if preset is not None and preset not in preset_names():
-        raise SweepError(f"PRESET is one of {', '.join(preset_names())}", preset, "Choose one of them.")
-    source = "templates/sweep.yaml" if preset is None else f"presets/{preset}.yaml"
-    text = (resources.files("sweeps") / source).read_text()
+    text = _template(data, teacher) if preset is None else _preset(preset, given=data or teacher)
     schema = out.with_name(SCHEMA_NAME)
     try:
         with out.open("x", encoding="utf-8") as file:  # never over somebody's work
@@ -56,6 +58,35 @@ def write_template(out: Path, preset: str | None = None) -> list[Path]:
             "FILE is a new file in a writable folder", f"{out} ({error.strerror})", "Choose another."
         ) from error
     return [out, schema]
+
+
+def _preset(name: str, *, given: Path | None) -> str:
+    if name not in preset_names():
+        raise SweepError(f"PRESET is one of {', '.join(preset_names())}", name, "Choose one of them.")
+    if given is not None:
+        raise SweepError("A preset has data and a teacher of its own", given, "Leave out --preset, or the others.")
+    return (resources.files("sweeps") / f"presets/{name}.yaml").read_text()
+
+
+def _template(data: Path | None, teacher: Path | None) -> str:
+    for path, option in ((data, "--data"), (teacher, "--teacher")):
+        if path is not None and not path.expanduser().exists():
+            raise SweepError(f"{option} is there", f"nothing at {path}", "Correct the path.")
+    environment = Environment(
+        loader=PackageLoader("sweeps", "templates"),
+        autoescape=False,  # YAML, whose text is quoted as JSON's is
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    given = {"data": data, "teacher": teacher}
+    quoted = {name: path and json.dumps(str(path)) for name, path in given.items()}
+    return environment.get_template("sweep.yaml.j2").render(name=_name_for(data), **quoted)
+
+
+def _name_for(data: Path | None) -> str:
+    return "my-sweep"
 
 
 def _let_values_stand_for_domains(schema: dict[str, Any]) -> None:
