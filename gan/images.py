@@ -1,9 +1,10 @@
 """This module turns images as stored (uint8, 0 to 255) into those of networks (float32, -1 to 1), and back.
 
-The layout is NCHW throughout.
+Images are square, and a network doubles a first map of 4 to 7 pixels at least twice. The layout is NCHW throughout.
 """
 
 from pathlib import Path
+from typing import Literal
 
 import cv2
 import numpy as np
@@ -11,6 +12,19 @@ import torch
 from torch import Tensor
 
 from gan.errors import GanError
+
+# All sizes b * 2^k up to 256, with a first map of 4 <= b < 8 pixels and k >= 2 doublings of it.
+ImageSize = Literal[16, 20, 24, 28, 32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256]
+
+
+def doublings(image_size: int) -> int:
+    """Returns how often a first map of 4 to 7 pixels is doubled to make an image."""
+    return image_size.bit_length() - 3
+
+
+def first_map_size(image_size: int) -> int:
+    """Returns the side of the first map: 4 for each power of two, 7 for 28."""
+    return image_size >> doublings(image_size)
 
 
 def to_unit_range(images_u8: Tensor) -> Tensor:

@@ -9,6 +9,7 @@ from pydantic import Field, model_validator
 
 from gan.config import Config
 from gan.errors import GanError
+from gan.images import ImageSize
 
 _ROOT_VARIABLE = "GANLIMIT_DATA_ROOT"
 
@@ -48,7 +49,7 @@ class DatasetConfig(Config):
     """
 
     name: str
-    image_size: Literal[16, 32, 64, 128] | None = None
+    image_size: ImageSize | None = None
     image_channels: Literal[1, 3] | None = None
     path: str | None = None
     num_images: int | None = Field(default=None, ge=10)

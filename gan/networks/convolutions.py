@@ -1,7 +1,10 @@
 """This module convolves where the CPU's kernels are slow: few channels, tiny maps, and gradients by an image.
 
 The same sums as the classes they derive from, in another order; the parameters are theirs. Those of images are just
-those classes on any other device and in reduced precision. Kernels are 4x4, and an image has twice the size of its map.
+those classes on any other device and in reduced precision. An image has twice the size of its map, by 4x4 kernels; a
+kernel over a whole map is as large as the map.
+
+Shapes: B batch, L latent size, C image or map channels, S side of the first map, H W height and width.
 """
 
 from typing import Any
@@ -15,10 +18,10 @@ KERNEL, STRIDE, PADDING = 4, 2, 1
 
 
 class LatentToMap(nn.ConvTranspose2d):
-    """A LatentToMap is the transposed convolution of a 1x1 map, BL11 to BC44, as one matrix product."""
+    """A LatentToMap is the transposed convolution of a 1x1 map, BL11 to BCSS, as one matrix product."""
 
-    def __init__(self, incoming: int, outgoing: int) -> None:
-        super().__init__(incoming, outgoing, KERNEL, bias=False)
+    def __init__(self, incoming: int, outgoing: int, *, side: int) -> None:
+        super().__init__(incoming, outgoing, side, bias=False)
 
     def forward(self, latents: Tensor, output_size: list[int] | None = None) -> Tensor:
         product = latents.flatten(1) @ self.weight.flatten(1)
@@ -26,10 +29,10 @@ class LatentToMap(nn.ConvTranspose2d):
 
 
 class MapToScore(nn.Conv2d):
-    """A MapToScore is the convolution of a 4x4 map to one number, BC44 to B111, as one matrix product."""
+    """A MapToScore is the convolution of a whole map to one number, BCSS to B111, as one matrix product."""
 
-    def __init__(self, incoming: int) -> None:
-        super().__init__(incoming, 1, KERNEL)
+    def __init__(self, incoming: int, side: int) -> None:
+        super().__init__(incoming, 1, side)
 
     def forward(self, maps: Tensor) -> Tensor:
         return F.linear(maps.flatten(1), self.weight.flatten(1), self.bias)[:, :, None, None]

@@ -6,7 +6,7 @@ Generators map latents BL ~ N(0, I) to images BCHW in [-1, 1].
 
 from collections.abc import Callable
 from dataclasses import KW_ONLY, dataclass
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Protocol
 
 import torch
 from pydantic import Field, PositiveInt
@@ -14,10 +14,10 @@ from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 
 from gan.config import Config
+from gan.images import ImageSize, doublings, first_map_size
 from gan.networks.convolutions import ImageToMap, LatentToMap, MapToImage, MapToScore
 from gan.seeds import build_seeded
 
-ImageSize = Literal[16, 32, 64, 128]
 Width = Annotated[int, Field(ge=1, le=1024)]
 Depth = Annotated[int, Field(ge=1, le=8)]
 BlockName = Literal["dcgan", "separable"]
@@ -27,25 +27,35 @@ CriticNorm = Literal["spectral", "none"]
 UNFOLD_RANK = 4
 
 
+class Unfold(Protocol):
+    """An unfolding makes a map of `side` x `side` pixels of a 1x1 map."""
+
+    def __call__(self, incoming: int, outgoing: int, *, side: int) -> list[nn.Module]: ...
+
+
 @dataclass(frozen=True)
 class Block:
     """A Block makes the convolutions of a generator's stages, each without bias, as BatchNorm follows.
 
-    `unfold` makes a 4x4 map of a 1x1 map, `double` doubles the resolution, `refine` keeps it.
+    `unfold` makes the first map, `double` doubles the resolution, `refine` keeps it.
     """
 
-    unfold: Callable[[int, int], list[nn.Module]]
+    unfold: Unfold
     double: Callable[[int, int], list[nn.Module]]
     _: KW_ONLY
     refine: Callable[[int], list[nn.Module]]
 
 
-def _separable_unfold(incoming: int, outgoing: int) -> list[nn.Module]:
-    # Each channel's 4x4 map is a sum of UNFOLD_RANK patterns, weighted by projections of the latent.
+def _unfold(incoming: int, outgoing: int, *, side: int) -> list[nn.Module]:
+    return [LatentToMap(incoming, outgoing, side=side)]
+
+
+def _separable_unfold(incoming: int, outgoing: int, *, side: int) -> list[nn.Module]:
+    # Each channel's map is a sum of UNFOLD_RANK patterns, weighted by projections of the latent.
     rank = UNFOLD_RANK * outgoing
     return [
         nn.Conv2d(incoming, rank, 1, bias=False),
-        nn.ConvTranspose2d(rank, outgoing, 4, groups=outgoing, bias=False),
+        nn.ConvTranspose2d(rank, outgoing, side, groups=outgoing, bias=False),
     ]
 
 
@@ -67,7 +77,7 @@ def _separable_refine(channels: int) -> list[nn.Module]:
 
 BLOCKS: dict[BlockName, Block] = {
     DEFAULT_BLOCK: Block(
-        unfold=lambda incoming, outgoing: [LatentToMap(incoming, outgoing)],
+        unfold=_unfold,
         double=lambda incoming, outgoing: [nn.ConvTranspose2d(incoming, outgoing, 4, 2, 1, bias=False)],
         refine=lambda channels: [nn.Conv2d(channels, channels, 3, padding=1, bias=False)],
     ),
@@ -78,7 +88,7 @@ BLOCKS: dict[BlockName, Block] = {
 class GeneratorConfig(Config):
     """A GeneratorConfig describes a DCGAN generator.
 
-    Channels run latent -> 2^(s-1) w -> ... -> 2w -> w -> image over s doublings of a 4x4 map, with
+    Channels run latent -> 2^(s-1) w -> ... -> 2w -> w -> image over s doublings of a first map, with
     `width` w (the paper's depth scale factor d), so that one number sets the size. `depth` is the
     number of convolution layers per resolution stage; 1 is the paper's DCGAN, more adds 3x3
     convolutions after each stage's transposed convolution. `block` chooses the convolutions: those of
@@ -97,9 +107,8 @@ class GeneratorConfig(Config):
 
     @property
     def stage_channels(self) -> list[int]:
-        """Returns the channels of the hidden stages, from 4x4 upwards."""
-        doublings = self.image_size.bit_length() - 3  # 4 -> image_size
-        return [self.width * 2**i for i in reversed(range(doublings))]
+        """Returns the channels of the hidden stages, from the first map upwards."""
+        return [self.width * 2**i for i in reversed(range(doublings(self.image_size)))]
 
 
 class Generator(nn.Module):
@@ -114,10 +123,10 @@ class Generator(nn.Module):
         self.config = config
         block = BLOCKS[config.block]
         layers: list[nn.Module] = []
-        incoming = config.latent_size
+        incoming, side = config.latent_size, first_map_size(config.image_size)
         for stage, channels in enumerate(config.stage_channels):
-            # The first stage unfolds 1x1 to 4x4; each later one doubles the resolution.
-            layers += block.unfold(incoming, channels) if stage == 0 else block.double(incoming, channels)
+            # The first stage unfolds 1x1 to the first map; each later one doubles the resolution.
+            layers += block.unfold(incoming, channels, side=side) if stage == 0 else block.double(incoming, channels)
             layers += _normalised_relu(channels)
             for _ in range(config.depth - 1):
                 layers += [*block.refine(channels), *_normalised_relu(channels)]
@@ -156,11 +165,11 @@ class Critic(nn.Module):
         normalised = spectral_norm if norm == "spectral" else lambda layer: layer
         layers: list[nn.Module] = []
         incoming, channels, size = image_channels, config.width, image_size
-        while size > 4:
+        while size > first_map_size(image_size):
             layer = nn.Conv2d(incoming, channels, 4, 2, 1) if layers else ImageToMap(incoming, channels)
             layers += [normalised(layer), nn.LeakyReLU(0.2)]
             incoming, channels, size = channels, 2 * channels, size // 2
-        layers.append(normalised(MapToScore(incoming)))
+        layers.append(normalised(MapToScore(incoming, size)))
         self.layers = nn.Sequential(*layers)
 
     def forward(self, images_BCHW: Tensor) -> Tensor:

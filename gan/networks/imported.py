@@ -6,7 +6,7 @@ Shapes: B batch, L latent size, C H W image channels, height and width. The late
 import importlib
 import zipfile
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal, Self, get_args
 
 import torch
 from pydantic import Field, model_validator
@@ -16,7 +16,8 @@ from torch import Tensor, nn
 
 from gan.config import Config
 from gan.errors import GanError
-from gan.networks.dcgan import Generator, ImageSize
+from gan.images import ImageSize
+from gan.networks.dcgan import Generator
 
 _CHECKED = 32  # images that a generator is tried on
 _COVERED = 0.25  # of the declared range that they must fill, or another range was meant
@@ -105,9 +106,13 @@ class ImportedGenerator(nn.Module):
             raise _wrong(
                 "An own generator makes images BCHW of 1 or 3 channels", name, found=getattr(first, "shape", first)
             )
-        if first.shape[2] != first.shape[3] or first.shape[2] not in (16, 32, 64, 128):
+        height, width = first.shape[2:]
+        if height != width or height not in get_args(ImageSize):
             raise _wrong(
-                "An own generator makes square images of 16, 32, 64 or 128 pixels", name, found=tuple(first.shape)
+                f"An own generator makes square images of {', '.join(map(str, get_args(ImageSize)))} pixels",
+                name,
+                found=f"{height}x{width}",
+                remedy="Wrap it in a module that crops or resizes them.",
             )
         if not first.isfinite().all():
             raise _wrong("An own generator makes finite images", name, found="NaN or infinity")

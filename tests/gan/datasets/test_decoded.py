@@ -73,6 +73,8 @@ def test_mnist_is_read_from_its_files_and_resized(root: DataRoot) -> None:
     expected = cv2.resize(images[3].astype(np.float32), (32, 32), interpolation=cv2.INTER_CUBIC)
     assert np.array_equal(dataset.train_images[3, 0].numpy(), np.clip(np.rint(expected), 0, 255))
     assert load_dataset(DatasetConfig(name="mnist", image_size=64), root).image_size == 64
+    as_it_is = load_dataset(DatasetConfig(name="mnist", image_size=28), root)
+    assert np.array_equal(as_it_is.train_images[:, 0].numpy(), images[:20])
     write_idx(raw / "train-images-idx3-ubyte", 255 - images[:20])
     assert load_dataset("mnist", root).digest != dataset.digest, "other files, yet the old images"
 

@@ -1,8 +1,11 @@
+from typing import get_args
+
 import pytest
 import torch
 from pydantic import ValidationError
 
 from gan import GeneratorConfig, build_generator, count_parameters, mac_g
+from gan.images import ImageSize
 from gan.networks.dcgan import CriticConfig, build_critic
 
 
@@ -24,10 +27,27 @@ def test_the_papers_generators_have_the_papers_sizes(width: int, parameters: int
     assert count_parameters(GeneratorConfig(image_size=64, image_channels=3, width=width)) == parameters
 
 
-@pytest.mark.parametrize("image_size", [16, 32, 64, 128])
-@pytest.mark.parametrize(("channels", "depth"), [(1, 1), (3, 2)])
-def test_images_have_the_configured_shape_and_range(image_size: int, channels: int, depth: int) -> None:
-    config = GeneratorConfig(image_size=image_size, image_channels=channels, width=2, depth=depth, latent_size=5)
+SIZES = [16, 20, 24, 28, 32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256]
+
+
+def test_sizes_are_all_doublings_of_a_first_map_of_4_to_7_pixels() -> None:
+    assert [size for size in range(257) if size in get_args(ImageSize)] == SIZES
+    assert sorted(b * 2**k for b in (4, 5, 6, 7) for k in range(2, 7) if b * 2**k <= 256) == SIZES
+
+
+@pytest.mark.parametrize("image_size", SIZES)
+@pytest.mark.parametrize(("channels", "depth", "block"), [(1, 1, "separable"), (3, 2, "dcgan")])
+def test_images_have_the_configured_shape_and_range(image_size: int, channels: int, depth: int, block: str) -> None:
+    config = GeneratorConfig.model_validate(
+        {
+            "image_size": image_size,
+            "image_channels": channels,
+            "width": 1,
+            "depth": depth,
+            "block": block,
+            "latent_size": 5,
+        }
+    )
     images = build_generator(config, seed=0)(torch.randn(3, 5))
     assert images.shape == (3, channels, image_size, image_size)
     assert images.abs().max() <= 1
@@ -74,6 +94,19 @@ def test_depth_adds_convolutions_at_each_hidden_stage() -> None:
     assert parameters(2) - parameters(1) == parameters(3) - parameters(2) == extra
 
 
+def test_a_first_map_of_seven_pixels_makes_28_in_two_doublings() -> None:
+    config = GeneratorConfig(image_size=28, image_channels=1, width=4, latent_size=10)
+    kernels = 10 * 8 * 49 + 8 * 4 * 16 + 4 * 16
+    assert count_parameters(config) == kernels + 2 * (8 + 4)
+    assert mac_g(config) == pytest.approx((10 * 8 * 49 + 8 * 4 * 16 * 49 + 4 * 16 * 196) / 1e9)
+    critic = build_critic(CriticConfig(width=4), config, norm="none", seed=0)
+    assert [tuple(weight.shape[1:]) for weight in critic.parameters() if weight.ndim == 4] == [
+        (1, 4, 4),
+        (4, 4, 4),
+        (8, 7, 7),
+    ]
+
+
 def test_mac_counts_each_convolution() -> None:
     config = GeneratorConfig(image_size=16, image_channels=1, width=4, latent_size=10)
     # A transposed convolution does in*out*k*k per input pixel: 10->8 at 1x1, 8->4 at 4x4, 4->1 at 8x8.
@@ -93,7 +126,9 @@ def test_weights_depend_on_the_seed_alone() -> None:
     assert not torch.equal(next(first.parameters()), next(other.parameters()))
 
 
-@pytest.mark.parametrize("mistake", [{"width": 0}, {"depth": 0}, {"image_size": 20}, {"widht": 4}, {"width": "4"}])
+@pytest.mark.parametrize(
+    "mistake", [{"width": 0}, {"depth": 0}, {"image_size": 8}, {"image_size": 30}, {"widht": 4}, {"width": "4"}]
+)
 def test_a_config_is_checked_at_birth(mistake: dict[str, object]) -> None:
     values = {"image_size": 16, "image_channels": 1, "width": 4, **mistake}
     with pytest.raises(ValidationError):

@@ -1,6 +1,6 @@
 from collections.abc import Sequence
 from functools import partial
-from typing import get_args
+from typing import Any, get_args
 
 import pytest
 import torch
@@ -11,21 +11,29 @@ from gan.networks.dcgan import BLOCKS, CriticNorm, build_critic
 from gan.networks.fused_layers import apart, run_fused, side_by_side
 
 STUDENT = GeneratorConfig(image_size=16, image_channels=1, width=2, latent_size=8)
-BUILDERS = {  # of all networks that there are
-    **{block: partial(build_generator, STUDENT.model_copy(update={"depth": 2, "block": block})) for block in BLOCKS},
-    **{
-        f"critic {norm}": partial(build_critic, CriticConfig(width=4), STUDENT, norm=norm)
-        for norm in get_args(CriticNorm)
-    },
-}
 
 
-@pytest.mark.parametrize("name", BUILDERS)
-def test_outputs_gradients_and_statistics_are_those_of_each_network_alone(name: str) -> None:
-    shape = (5, 1, 16, 16) if "critic" in name else (5, 8, 1, 1)
+def builders(student: GeneratorConfig) -> dict[str, partial[Any]]:
+    """All networks that there are."""
+    return {
+        **{
+            block: partial(build_generator, student.model_copy(update={"depth": 2, "block": block})) for block in BLOCKS
+        },
+        **{
+            f"critic {norm}": partial(build_critic, CriticConfig(width=4), student, norm=norm)
+            for norm in get_args(CriticNorm)
+        },
+    }
+
+
+@pytest.mark.parametrize("size", [16, 28])
+@pytest.mark.parametrize("name", builders(STUDENT))
+def test_outputs_gradients_and_statistics_are_those_of_each_network_alone(name: str, size: int) -> None:
+    build = builders(STUDENT.model_copy(update={"image_size": size}))[name]
+    shape = (5, 1, size, size) if "critic" in name else (5, 8, 1, 1)
     random = torch.Generator().manual_seed(0)
     inputs = [torch.randn(shape, dtype=torch.float64, generator=random).requires_grad_() for _ in range(3)]
-    alone, together = ([BUILDERS[name](seed=seed).layers.double().train() for seed in range(3)] for _ in range(2))
+    alone, together = ([build(seed=seed).layers.double().train() for seed in range(3)] for _ in range(2))
     outputs = [network(x) for network, x in zip(alone, inputs, strict=True)]
     _sum_of_cubes(outputs).backward()
     gradients = [x.grad for x in inputs]

@@ -35,9 +35,11 @@ def nothing():
 class Theirs(nn.Module):
     """Latents BL or BL11 to images in [0, 1]."""
 
-    def __init__(self, channels: int = 3, noise: float = 0.0, scale: float = 1.0) -> None:
+    def __init__(
+        self, channels: int = 3, noise: float = 0.0, scale: float = 1.0, size: tuple[int, int] = (16, 16)
+    ) -> None:
         super().__init__()
-        self.convolution = nn.ConvTranspose2d(6, channels, 16)
+        self.convolution = nn.ConvTranspose2d(6, channels, size)
         nn.init.normal_(self.convolution.weight)
         self.noise, self.scale = noise, scale
 
@@ -100,6 +102,8 @@ def test_a_factory_gets_the_weights_of_the_file(factory: Path) -> None:
         (Theirs(), {"output_range": (-1.0, 0.5)}, r"output_range \[-1.0, 0.5\]"),
         (Theirs(), {"output_range": (0.0, 255.0)}, "fill at least a quarter"),
         (Theirs(channels=2), {}, "1 or 3 channels"),
+        (Theirs(size=(16, 32)), {}, "square images of 16, 20, .* pixels, got .*: 16x32"),
+        (Theirs(size=(30, 30)), {}, "square images of 16, 20, .* pixels, got .*: 30x30"),
         (Theirs(noise=0.1), {"output_range": (0.0, 1.1)}, "one image of one latent"),
         (Theirs(scale=float("nan")), {}, "finite images"),
     ],
