@@ -1,5 +1,14 @@
 from .compute import Compute
-from .datasets import DATASETS, DataRoot, DatasetConfig, ImageDataset, default_data_root, load_dataset
+from .datasets import (
+    DATASETS,
+    DataRoot,
+    DatasetConfig,
+    ImageDataset,
+    default_data_root,
+    filled,
+    found_shape,
+    load_dataset,
+)
 from .errors import ArtifactError, GanError
 from .extractors.classifier import (
     Classifier,
@@ -81,7 +90,9 @@ __all__ = [
     "distill",
     "distill_fused",
     "evaluation_latents",
+    "filled",
     "find_inception_weights",
+    "found_shape",
     "fusing_kind",
     "generate",
     "latency_ms",

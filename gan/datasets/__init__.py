@@ -1,7 +1,8 @@
-"""This room reads image data sets by name: uint8 NCHW tensors, split once, identified by a digest of their content."""
+"""This room reads image data sets by name or path: uint8 NCHW tensors, split once, identified by their digest."""
 
 from gan.datasets.config import DataRoot, DatasetConfig, default_data_root
 from gan.datasets.images import HELD_OUT_FRACTION, ImageDataset
+from gan.datasets.own.shape import filled, found_shape
 from gan.datasets.registry import DATASETS, load_dataset
 
 __all__ = [
@@ -11,5 +12,7 @@ __all__ = [
     "DatasetConfig",
     "ImageDataset",
     "default_data_root",
+    "filled",
+    "found_shape",
     "load_dataset",
 ]

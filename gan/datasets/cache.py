@@ -32,17 +32,32 @@ class FaultyImageError(Exception):
 
 @dataclass(frozen=True, kw_only=True)
 class Source:
-    """A Source gives images one by one, in the order of the rows to be written.
+    """A Source gives images one by one, each with the row it belongs to.
 
-    labels_N: int64, one for each row. image_shape: channels, height, width. decode: the image uint8 CHW of a row,
-    or FaultyImageError.
+    labels_N: int64, one for each row. image_shape: channels, height, width. decoded: begins a new reading, of
+    (row, image uint8 CHW) in the order that costs least, with what is wrong in the place of an image that is faulty.
     """
 
     labels_N: np.ndarray
     held_out: int
     num_classes: int
     image_shape: tuple[int, int, int]
-    decode: Callable[[int], np.ndarray]
+    decoded: Callable[[], Iterator[tuple[int, np.ndarray | FaultyImageError]]]
+
+
+def by_row(
+    num_images: int, decode: Callable[[int], np.ndarray]
+) -> Callable[[], Iterator[tuple[int, np.ndarray | FaultyImageError]]]:
+    """Returns how a Source reads images of which `decode` gives any row, or raises FaultyImageError."""
+
+    def decoded() -> Iterator[tuple[int, np.ndarray | FaultyImageError]]:
+        for row in range(num_images):
+            try:
+                yield row, decode(row)
+            except FaultyImageError as fault:
+                yield row, fault
+
+    return decoded
 
 
 def cached(name: str, identity: dict[str, object], *, data_root: DataRoot, build: Callable[[], Source]) -> ImageDataset:
@@ -79,12 +94,15 @@ def _decode(path: Path, name: str, *, source: Source) -> None:
     with tempfile.TemporaryDirectory(prefix=".decoding-", dir=path.parent) as folder:
         images_NCHW = np.memmap(Path(folder) / "images", np.uint8, "w+", shape=shape)
         faults = []
-        for row in range(len(images_NCHW)):
-            try:
-                images_NCHW[row] = source.decode(row)
-            except FaultyImageError as fault:
-                faults.append(str(fault))
+        read_N = np.zeros(len(images_NCHW), dtype=bool)
+        for row, image in source.decoded():
+            read_N[row] = True
+            if isinstance(image, FaultyImageError):
+                faults.append(str(image))
+            else:
+                images_NCHW[row] = image
         refuse(name, faults)
+        assert read_N.all(), f"{read_N.sum()} of {len(read_N)} images"
         held_out, labels_N = source.held_out, source.labels_N
         digest = content_digest(
             [images_NCHW[:held_out], images_NCHW[held_out:]], [labels_N[:held_out], labels_N[held_out:]]

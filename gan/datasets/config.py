@@ -1,9 +1,10 @@
 """This module states which data set is meant, at which size, and where its files live."""
 
 import os
+import re
 from dataclasses import KW_ONLY, dataclass
 from pathlib import Path
-from typing import Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -12,12 +13,13 @@ from gan.errors import GanError
 from gan.images import ImageSize
 
 _ROOT_VARIABLE = "GANLIMIT_DATA_ROOT"
+_LONGEST_NAME = 63
 
 
 @dataclass(frozen=True)
 class _Traits:
-    image_size: int | None = None  # the data set's own; None: the configuration must give it
-    image_channels: int | None = None
+    image_size: int  # the data set's own
+    image_channels: int
     _: KW_ONLY
     keys: frozenset[str] = frozenset()  # of the configuration, beside name and image_size
 
@@ -29,66 +31,104 @@ _TRAITS = {
     "celeba": _Traits(64, 3),
     "shapes": _Traits(32, 3, keys=frozenset({"num_images"})),
     "faces": _Traits(64, 3, keys=frozenset({"num_images"})),
-    "folder": _Traits(keys=frozenset({"path", "image_channels"})),
 }
+_OWN_KEYS = ("name", "path", "image_size", "image_channels")
 
 
 class DatasetConfig(Config):
-    """A DatasetConfig names a data set, and says how its images are made.
+    """A DatasetConfig names a data set, and says how its images are made. One with a path is the user's own.
 
+    name: one of the known names or, with a path, any other: the last part of the path unless given.
     image_size: side of the square images in pixels; None is the data set's own (digits 16; mnist, cifar10 and
-        shapes 32; celeba and faces 64). A folder must give it.
-    image_channels: 1 (grey) or 3 (RGB); a folder must give it, every other data set has its own.
-    path: the folder of images; only for a folder.
+        shapes 32; celeba and faces 64), or what is found in the files of the user's own.
+    image_channels: 1 (grey) or 3 (RGB), or None: found in the files. Only for the user's own.
+    path: the files of the user's own data set: a folder of images, or one of the formats that `gan.datasets.own` reads.
     num_images: how many to draw, 10,000 unless given; only for shapes and faces.
 
     Raises ValueError for an unknown name, a key that does not apply, and one that is missing.
 
     >>> DatasetConfig(name="shapes", num_images=100).image_shape
     (3, 32)
+    >>> DatasetConfig(path="pictures/My Cats.zip", image_size=64, image_channels=3).name
+    'my-cats'
     """
 
-    name: str
+    name: Annotated[str, Field(max_length=_LONGEST_NAME)]
     image_size: ImageSize | None = None
     image_channels: Literal[1, 3] | None = None
-    path: str | None = None
+    path: Annotated[str, Field(min_length=1)] | None = None
     num_images: int | None = Field(default=None, ge=10)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _name_of_the_path(cls, data: Any) -> Any:
+        if isinstance(data, dict) and data.get("name") is None and isinstance(data.get("path"), str):
+            return {**data, "name": _fitting(data["path"])}
+        return data
 
     @model_validator(mode="after")
     def _check_keys(self) -> Self:
-        require_known(self.name)
-        traits = _TRAITS[self.name]
-        given = {key for key in ("image_channels", "path", "num_images") if getattr(self, key) is not None}
-        if foreign := given - traits.keys:
-            raise GanError(
-                f"The data set {self.name} takes {', '.join(['name', 'image_size', *sorted(traits.keys)])}",
-                ", ".join(sorted(foreign)),
-                "Leave it out.",
-            )
-        if self.name == "folder":
-            missing = [key for key in ("path", "image_size", "image_channels") if getattr(self, key) is None]
-            if missing:
-                raise GanError(
-                    "A folder of images needs path, image_size and image_channels",
-                    f"none for {', '.join(missing)}",
-                    "Give them.",
-                )
+        if self.path is not None:
+            _require_own(self.name, self.path)
+            keys: tuple[str, ...] = _OWN_KEYS
+        else:
+            require_known(self.name)
+            keys = ("name", "image_size", *sorted(_TRAITS[self.name].keys))
+        given = [key for key in ("image_channels", "num_images") if getattr(self, key) is not None]
+        if foreign := [key for key in given if key not in keys]:
+            raise GanError(f"The data set {self.name} takes {', '.join(keys)}", ", ".join(foreign), "Leave it out.")
         return self
 
     @property
     def image_shape(self) -> tuple[int, int]:
-        """Returns (image_channels, image_size) of the images, known before any is loaded."""
-        traits = _TRAITS[self.name]
-        channels, size = self.image_channels or traits.image_channels, self.image_size or traits.image_size
-        assert channels is not None
-        assert size is not None
+        """Returns (image_channels, image_size) of the images, known before any is loaded.
+
+        Raises GanError for a data set of the user's own whose files were not looked at: `filled` does that.
+        """
+        channels: int | None = self.image_channels
+        size: int | None = self.image_size
+        if traits := _TRAITS.get(self.name):
+            channels, size = traits.image_channels, size or traits.image_size
+        if channels is None or size is None:
+            raise GanError(
+                "The shape of a data set's images is given, or found in its files",
+                f"neither for {self.name}",
+                "Give image_size and image_channels, or take `gan.filled(config)`.",
+            )
         return channels, size
 
 
 def require_known(name: str) -> None:
     """Raise GanError unless there is a data set called `name`."""
+    if name == "folder":
+        raise GanError("The data set folder has a path", "none", "Give the path of your images.")
     if name not in _TRAITS:
-        raise GanError(f"A data set is one of {', '.join(sorted(_TRAITS))}", repr(name), "Choose one of these names.")
+        raise GanError(
+            f"A data set has a path, or is one of {', '.join(sorted(_TRAITS))}",
+            repr(name),
+            "Choose one of these names, or give the path of your own images.",
+        )
+
+
+def _require_own(name: str, path: str) -> None:
+    """Raise GanError unless a data set with a path may have this name."""
+    if name in _TRAITS:
+        raise GanError(
+            f"The data set {name} takes name, image_size and has no path", path, "Give your own images another name."
+        )
+    if not re.fullmatch(r"[a-z0-9][a-z0-9_-]*", name):
+        raise GanError(
+            "A data set's name begins with a letter or digit, and is of a-z, 0-9, - and _",
+            repr(name),
+            f"Call it {_fitting(name)}, say.",
+        )
+
+
+def _fitting(path: str) -> str:
+    """Returns a name that fits from a path's last part without its endings; `own` where nothing is left."""
+    stem = Path(path).expanduser().absolute().name.lower().split(".")[0]
+    name = re.sub(r"[^a-z0-9_-]+", "-", stem).strip("-_")[:_LONGEST_NAME] or "own"
+    return f"own-{name}"[:_LONGEST_NAME] if name in _TRAITS else name
 
 
 @dataclass(frozen=True)

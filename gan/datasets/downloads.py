@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from gan.datasets.cache import FaultyImageError, Source, cached
+from gan.datasets.cache import FaultyImageError, Source, by_row, cached
 from gan.datasets.config import DataRoot, DatasetConfig
 from gan.datasets.images import ImageDataset
 from gan.datasets.resizing import centre_square, resize
@@ -80,7 +80,11 @@ def _celeba_source(config: DatasetConfig, splits: list[Any]) -> Source:
 
     labels_N = (2 * attributes[:, 0] + attributes[:, 1]).astype(np.int64)
     return Source(
-        labels_N=labels_N, held_out=len(splits[0]), num_classes=4, image_shape=(channels, size, size), decode=decode
+        labels_N=labels_N,
+        held_out=len(splits[0]),
+        num_classes=4,
+        image_shape=(channels, size, size),
+        decoded=by_row(len(labels_N), decode),
     )
 
 
@@ -111,7 +115,7 @@ def _labelled(
             held_out=len(images[0]),
             num_classes=10,
             image_shape=(channels, size, size),
-            decode=decode,
+            decoded=by_row(len(labels_N), decode),
         )
 
     part(train=True)  # so that the files are there, and whole, before their digests are taken

@@ -1,4 +1,4 @@
-"""This module finds every data set by its name."""
+"""This module finds every data set by its name, or by its path where it is the user's own."""
 
 from collections.abc import Callable
 
@@ -7,8 +7,8 @@ from gan.datasets.config import DataRoot, DatasetConfig, default_data_root, requ
 from gan.datasets.digits import load_digits
 from gan.datasets.downloads import load_celeba, load_cifar10, load_mnist
 from gan.datasets.faces import FACES
-from gan.datasets.folder import load_folder
 from gan.datasets.images import ImageDataset
+from gan.datasets.own.loading import load_own
 from gan.datasets.shapes import SHAPES
 from gan.datasets.synthetic import DEFAULT_NUM_IMAGES, Drawing
 
@@ -18,7 +18,7 @@ _DRAWING_VERSION = 1  # raise it when a drawing changes, or old decoded images w
 def load_dataset(config: DatasetConfig | str, data_root: DataRoot | None = None) -> ImageDataset:
     """Returns the data set of `config`, or of a name with its own defaults.
 
-    All but digits are decoded once into the data root and memory-mapped from there.
+    All but digits, the user's own among them, are decoded once into the data root and memory-mapped from there.
     data_root: `default_data_root()` unless given.
 
     Raises GanError for an unknown name, for files that are missing or faulty and for an unusable data root, and
@@ -30,7 +30,8 @@ def load_dataset(config: DatasetConfig | str, data_root: DataRoot | None = None)
     if isinstance(config, str):
         require_known(config)
         config = DatasetConfig(name=config)
-    return DATASETS[config.name](config, data_root or default_data_root())
+    load = load_own if config.path is not None else DATASETS[config.name]
+    return load(config, data_root or default_data_root())
 
 
 def _digits(config: DatasetConfig, data_root: DataRoot) -> ImageDataset:
@@ -53,5 +54,4 @@ DATASETS: dict[str, Callable[[DatasetConfig, DataRoot], ImageDataset]] = {
     "mnist": load_mnist,
     "cifar10": load_cifar10,
     "celeba": load_celeba,
-    "folder": load_folder,
 }

@@ -11,7 +11,7 @@ from dataclasses import KW_ONLY, dataclass
 import cv2
 import numpy as np
 
-from gan.datasets.cache import Source
+from gan.datasets.cache import Source, by_row
 from gan.datasets.images import HELD_OUT_FRACTION
 
 SUPERSAMPLING = 4  # drawn this much larger, then averaged, which is the anti-aliasing
@@ -45,7 +45,7 @@ class Drawing:
             held_out=int(held_out.sum()),
             num_classes=self.num_classes,
             image_shape=(3, size, size),
-            decode=lambda row: self.image(int(order[row]), size).transpose(2, 0, 1),
+            decoded=by_row(num_images, lambda row: self.image(int(order[row]), size).transpose(2, 0, 1)),
         )
 
 

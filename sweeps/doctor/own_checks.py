@@ -169,7 +169,7 @@ def _teacher(spec: SweepSpec, workspace: Workspace) -> Check:
     try:
         dataset = load_dataset(spec.dataset, replace(default_data_root(), download=False))
     except GanError as error:
-        remedy = error.remedy if spec.dataset.name == "folder" else None  # other data sets are downloaded
+        remedy = error.remedy if spec.dataset.path else None  # other data sets are downloaded
         return Check(
             subject=HERE, name=name, found=f"not known, as the data set is not here ({error.value})", remedy=remedy
         )

@@ -32,7 +32,7 @@ from gan import (
     pool_latents,
 )
 from gan.datasets import DataRoot
-from gan.datasets.cache import Source, cached
+from gan.datasets.cache import Source, by_row, cached
 
 IMAGES, HELD_OUT, POOL, SAMPLES = 60_000, 10_000, 50_000, 10_000
 
@@ -53,7 +53,11 @@ def _measure(folder: Path, width: int) -> dict[str, float]:
     labels = np.arange(IMAGES) % 10
     noise = np.random.default_rng(0).integers(0, 256, (64, 3, 32, 32), dtype=np.uint8)
     source = Source(
-        labels_N=labels, held_out=HELD_OUT, num_classes=10, image_shape=(3, 32, 32), decode=lambda row: noise[row % 64]
+        labels_N=labels,
+        held_out=HELD_OUT,
+        num_classes=10,
+        image_shape=(3, 32, 32),
+        decoded=by_row(IMAGES, lambda row: noise[row % 64]),
     )
     dataset = cached("noise", {"images": IMAGES}, data_root=DataRoot(folder), build=lambda: source)
     architecture = GeneratorConfig(image_size=32, image_channels=3, width=width)

@@ -17,11 +17,6 @@ from gan.digests import array_digest
 RANDOM = np.random.default_rng(0)
 
 
-@pytest.fixture
-def root(tmp_path: Path) -> DataRoot:
-    return DataRoot(tmp_path / "root", download=False)
-
-
 def write_idx(path: Path, values: np.ndarray) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     header = bytes([0, 0, 8, values.ndim]) + b"".join(size.to_bytes(4, "big") for size in values.shape)
@@ -252,8 +247,12 @@ def test_a_link_out_of_the_folder_is_refused(pictures: Path, root: DataRoot, tmp
 @pytest.mark.parametrize(
     ("mistake", "expected"),
     [
-        ({"name": "folder", "path": "x"}, "none for image_size, image_channels"),
-        ({"name": "digits", "path": "x"}, "takes name, image_size, got path"),
+        ({"name": "folder"}, "The data set folder has a path"),
+        ({"name": "folder", "path": "x", "num_images": 100}, "got num_images"),
+        ({"name": "digits", "path": "x"}, "digits .*has no path, got x"),
+        ({"name": "My Cats", "path": "x"}, "Call it my-cats"),
+        ({"name": "pets"}, "one of celeba.*'pets'.*or give the path"),
+        ({"path": ""}, "at least 1 character"),
         ({"name": "mnist", "num_images": 100}, "got num_images"),
         ({"name": "mnits"}, "one of celeba"),
     ],

@@ -72,7 +72,7 @@ def test_overrides_replace_values_and_are_checked(spec_file: Any, tiny: dict[str
         ("search.space.width.type", "integer", r"search\.space\.width: a domain's type is int, float.*got 'integer'"),
         ("search.points", [{"width": 7, "depth": 1, "gan_weight": 0.0}], r"mend width of point 1"),
         ("search", {"trials": 501, "sampler": "gp", "space": {"width": 2}}, r"seconds a suggestion beyond 500 trials"),
-        ("dataset", "digit", r"dataset: A data set is one of .*, got 'digit'\. Choose"),
+        ("dataset", "digit", r"dataset: A data set has a path, or is one of .*, got 'digit'\. Choose"),
         ("name", "../x", r"name: string should match pattern .*got '\.\./x'"),
         ("evaluation.num_samples", 100, r"at least twice the extractor's 64 features, got 100; raise it to 128"),
         ("limit.metric", "colour", r"limit\.metric: input should be 'fid', 'kid', .* or 'latent_mse', got 'colour'"),
