@@ -34,6 +34,7 @@ from .networks.artifacts import (
 from .networks.cost import activation_count, count_parameters, latency_ms, mac_g, training_bytes
 from .networks.dcgan import CriticConfig, Generator, GeneratorConfig, build_generator
 from .networks.imported import AnyGenerator, ImportedConfig, ImportedGenerator, load_imported
+from .networks.latents import LatentSpace
 from .training.adversarial import AdversarialConfig
 from .training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from .training.distillation import DistillationConfig, Lesson, distill
@@ -72,6 +73,7 @@ __all__ = [
     "ImportedGenerator",
     "Inception",
     "InceptionWeights",
+    "LatentSpace",
     "Lesson",
     "Metrics",
     "OptimiserConfig",

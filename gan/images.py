@@ -37,12 +37,6 @@ def to_uint8(images: Tensor) -> Tensor:
     return images.add(1).mul_(127.5).round_().clamp_(0, 255).to(torch.uint8)
 
 
-def draw_batch(images_NCHW: Tensor, batch_size: int, *, random: torch.Generator, device: torch.device) -> Tensor:
-    """Returns `batch_size` images drawn with replacement, as float32 BCHW in [-1, 1]."""
-    index_B = torch.randint(len(images_NCHW), (batch_size,), generator=random)
-    return to_unit_range(images_NCHW[index_B].to(device))
-
-
 def save_grid(images_NCHW: Tensor, path: Path, *, columns: int = 8, enlarge: int = 3) -> None:
     """Write uint8 images as one PNG, `columns` in a row, each pixel `enlarge` times its size.
 

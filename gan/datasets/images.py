@@ -47,6 +47,18 @@ class ImageDataset:
     def image_size(self) -> int:
         return self.train_images.shape[-1]
 
+    def class_shares(self, num_classes: int) -> tuple[float, ...]:
+        """Returns the share of each class in the training part.
+
+        Equal shares where the data set does not have exactly `num_classes`; none of no classes.
+        """
+        if not num_classes:
+            return ()
+        if num_classes != self.num_classes:
+            return num_classes * (1 / num_classes,)
+        counts_K = torch.bincount(self.train_labels, minlength=num_classes)
+        return tuple((counts_K / counts_K.sum(dtype=torch.float64)).tolist())
+
     def require_shape(self, image_channels: int, image_size: int) -> None:
         """Raise GanError unless the images have these channels and this size."""
         if (image_channels, image_size) != (self.image_channels, self.image_size):

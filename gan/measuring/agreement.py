@@ -1,8 +1,9 @@
 """This module measures how closely a student repeats its teacher's images, one by one, at latents it never saw.
 
-Shapes: N images, P lines, S points on a line, L latent size, C H W image channels, height and width.
+Shapes: N images, P lines, S points on a line, I columns of a generator's inputs, L latent size, K classes.
 """
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
 import numpy as np
@@ -14,6 +15,7 @@ from gan.errors import GanError
 from gan.images import to_unit_range
 from gan.measuring.evaluation import generate
 from gan.networks.dcgan import Generator
+from gan.networks.latents import LatentSpace, space_of
 from gan.seeds import generator_at
 from gan.training.teacher_pool import TeacherPool
 
@@ -41,21 +43,25 @@ class Agreement:
         return asdict(self)
 
 
-def agreement_latents(latent_size: int, seed: int) -> Tensor:
-    """Returns the latents NL of an agreement: SINGLE of N(0, I), then POINTS inner points of each of LINES lines.
+def agreement_latents(latents: LatentSpace | int, seed: int, *, shares: Sequence[float] = ()) -> Tensor:
+    """Returns the inputs NI of an agreement: SINGLE drawn ones, then POINTS inner points of each of LINES lines.
 
-    A line joins two independent latents. Its points have the shape of a mean of two normals, nearer to 0
-    than latents of a training are.
+    A line joins two independent latents and keeps one class. Points between normal latents have the shape of a mean
+    of two normals, nearer to 0 than latents of a training are. A number is the size of normal latents.
 
     >>> agreement_latents(8, seed=0).shape
     torch.Size([1536, 8])
     """
-    random = generator_at(seed, "agreement")
-    single_NL = torch.randn(SINGLE, latent_size, generator=random)
-    ends_2PL = torch.randn(2, LINES, latent_size, generator=random)
-    share_S1 = (torch.arange(1, POINTS + 1) / (POINTS + 1))[:, None]
-    line_PSL = torch.lerp(ends_2PL[0][:, None], ends_2PL[1][:, None], share_S1)
-    return torch.cat([single_NL, line_PSL.flatten(0, 1)])
+    space, random = space_of(latents), generator_at(seed, "agreement")
+    single_NL = space.latents(SINGLE, random)
+    first_PL, last_PL = space.latents(2 * LINES, random).chunk(2)
+    line_PSL = space.between(first_PL, last_PL, share_S=torch.arange(1, POINTS + 1) / (POINTS + 1))
+    latents_NL = torch.cat([single_NL, line_PSL.flatten(0, 1)])
+    if not space.num_classes:
+        return latents_NL
+    classes_NK = space.classes(SINGLE + LINES, generator_at(seed, "agreement", "labels"), shares=shares)
+    classes_NK = torch.cat([classes_NK[:SINGLE], classes_NK[SINGLE:].repeat_interleave(POINTS, dim=0)])
+    return torch.cat([latents_NL, classes_NK], dim=1)
 
 
 def agreement(student: Generator, teacher: TeacherPool) -> Agreement:
@@ -75,8 +81,8 @@ def agreement(student: Generator, teacher: TeacherPool) -> Agreement:
             len(teacher),
             "Build it at agreement_latents(...).",
         )
-    latents_NL, teacher_NCHW = teacher.all()
-    student_NCHW = generate(student, latents_NL)
+    inputs_NI, teacher_NCHW = teacher.all()
+    student_NCHW = generate(student, inputs_NI)
     error_N = (to_unit_range(student_NCHW) - to_unit_range(teacher_NCHW)).square().mean(dim=(1, 2, 3)).double()
     latent_mse = error_N[:SINGLE].mean().item()
     return Agreement(

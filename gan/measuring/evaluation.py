@@ -1,8 +1,9 @@
 """This module measures a generator under one protocol: the same latents, extractor and real images for all.
 
-Shapes: N samples, L latent size, F features, K classes, C H W image channels, height and width.
+Shapes: N samples, I columns of a generator's inputs, F features, K classes, C H W image channels, height and width.
 """
 
+from collections.abc import Sequence
 from typing import Annotated
 
 import numpy as np
@@ -26,7 +27,7 @@ from gan.measuring.metrics import (
 )
 from gan.measuring.reference import RealReference
 from gan.networks.imported import AnyGenerator
-from gan.seeds import generator_at
+from gan.networks.latents import LatentSpace, space_of
 
 
 class Protocol(Config):
@@ -45,6 +46,8 @@ class Protocol(Config):
     latent_seed: Annotated[int, Field(ge=0)] = 0
     inception_splits: Annotated[int, Field(ge=1)] = 10
     fid_infinity: bool = False  # measured as well
+    # Of a conditional generator's classes; left out elsewhere, as in protocols from before there were any.
+    class_shares: tuple[float, ...] = Field(default=(), exclude_if=lambda value: value == ())
 
     @property
     def digest(self) -> str:
@@ -98,7 +101,7 @@ class Evaluator:
 
         `whole` adds those that cost more than a glance during training should.
         """
-        images_NCHW = generate(generator, self.latents(generator.config.latent_size))
+        images_NCHW = generate(generator, self.latents(generator.config))
         return self.measure(images_NCHW, self.protocol.inception_splits, whole=whole)
 
     def evaluate_held_out(self, dataset: ImageDataset) -> Metrics:
@@ -117,9 +120,12 @@ class Evaluator:
             self.protocol.model_copy(update={"latent_seed": latent_seed}), self._extractor, real=self._real
         )
 
-    def latents(self, latent_size: int) -> Tensor:
-        """Returns the protocol's latents NL, the same for every generator of one latent size."""
-        return evaluation_latents(self.protocol.num_samples, latent_size, seed=self.protocol.latent_seed)
+    def latents(self, latents: LatentSpace | int) -> Tensor:
+        """Returns the protocol's inputs NI, the same for every generator of one latent space."""
+        protocol = self.protocol
+        return evaluation_latents(
+            protocol.num_samples, latents, seed=protocol.latent_seed, shares=protocol.class_shares
+        )
 
     def measure(self, images_NCHW: Tensor, splits: int, *, whole: bool = False) -> Metrics:
         """Returns the metrics of uint8 images, the Inception Score over `splits`."""
@@ -142,21 +148,25 @@ class Evaluator:
         return found
 
 
-def evaluation_latents(num_samples: int, latent_size: int, *, seed: int) -> Tensor:
-    """Returns the latents NL ~ N(0, I) that a protocol of this sample count and seed evaluates at.
+def evaluation_latents(
+    num_samples: int, latents: LatentSpace | int, *, seed: int, shares: Sequence[float] = ()
+) -> Tensor:
+    """Returns the inputs NI that a protocol of this sample count, seed and shares of classes evaluates at.
+
+    A number is the size of normal latents.
 
     >>> evaluation_latents(64, 8, seed=0).shape
     torch.Size([64, 8])
     """
-    return torch.randn(num_samples, latent_size, generator=generator_at(seed, "evaluation"))
+    return space_of(latents).inputs(num_samples, "evaluation", seed=seed, shares=shares)
 
 
 @torch.inference_mode()
-def generate(generator: AnyGenerator, latents_NL: Tensor, *, batch_size: int = 256) -> Tensor:
-    """Returns the images of latents NL, uint8 NCHW, on the CPU.
+def generate(generator: AnyGenerator, inputs_NI: Tensor, *, batch_size: int = 256) -> Tensor:
+    """Returns the images of inputs NI, uint8 NCHW, on the CPU.
 
     >>> generate(teacher, pool_latents(3, 8, seed=0)).dtype
     torch.uint8
     """
     device = next(generator.parameters()).device
-    return torch.cat([to_uint8(generator(part.to(device))).cpu() for part in torch.split(latents_NL, batch_size)])
+    return torch.cat([to_uint8(generator(part.to(device))).cpu() for part in torch.split(inputs_NI, batch_size)])

@@ -29,10 +29,10 @@ class LatentToMap(nn.ConvTranspose2d):
 
 
 class MapToScore(nn.Conv2d):
-    """A MapToScore is the convolution of a whole map to one number, BCSS to B111, as one matrix product."""
+    """A MapToScore is the convolution of a whole map to a few numbers, BCSS to BO11, as one matrix product."""
 
-    def __init__(self, incoming: int, side: int) -> None:
-        super().__init__(incoming, 1, side)
+    def __init__(self, incoming: int, outgoing: int = 1, *, side: int) -> None:
+        super().__init__(incoming, outgoing, side)
 
     def forward(self, maps: Tensor) -> Tensor:
         return F.linear(maps.flatten(1), self.weight.flatten(1), self.bias)[:, :, None, None]

@@ -9,7 +9,6 @@ from torch import nn
 
 from gan.networks.dcgan import Generator, GeneratorConfig
 from gan.networks.imported import AnyGenerator
-from gan.seeds import generator_at
 
 FLOAT32_BYTES = 4
 WARM_UPS, TIMED = 3, 11  # images
@@ -47,7 +46,7 @@ def mac_g(config: GeneratorConfig) -> float:
     for layer in generator.modules():
         layer.register_forward_hook(note)
     with torch.inference_mode():
-        generator(torch.empty(0, config.latent_size))
+        generator(torch.empty(0, config.input_size))
     return sum(found) / 1e9
 
 
@@ -66,7 +65,7 @@ def activation_count(config: GeneratorConfig) -> int:
     for layer in generator.modules():
         if not any(True for _ in layer.children()):
             layer.register_forward_hook(note)
-    generator.eval()(torch.empty(1, config.latent_size, device="meta"))
+    generator.eval()(torch.empty(1, config.input_size, device="meta"))
     return sum(found)
 
 
@@ -90,25 +89,25 @@ def latency_ms(generator: AnyGenerator) -> float:
     True
     """
     device = next(generator.parameters()).device
-    latents_1L = torch.randn(1, generator.config.latent_size, generator=generator_at(0, "latency")).to(device)
+    inputs_1I = generator.config.inputs(1, "latency", seed=0).to(device)
     was_training = generator.training
     generator.eval()
     try:
         for _ in range(WARM_UPS):
-            _seconds(generator, latents_1L)
+            _seconds(generator, inputs_1I)
         times: list[float] = []
         while len(times) < TIMED and (len(times) < 3 or sum(times) < ENOUGH_S):
-            times.append(_seconds(generator, latents_1L))
+            times.append(_seconds(generator, inputs_1I))
     finally:
         generator.train(was_training)
     return 1000 * statistics.median(times)
 
 
-def _seconds(generator: AnyGenerator, latents_1L: torch.Tensor) -> float:
+def _seconds(generator: AnyGenerator, inputs_1I: torch.Tensor) -> float:
     began = time.perf_counter()
-    generator(latents_1L)
-    if latents_1L.is_cuda:
-        torch.cuda.synchronize(latents_1L.device)  # else only the launch would be timed
+    generator(inputs_1I)
+    if inputs_1I.is_cuda:
+        torch.cuda.synchronize(inputs_1I.device)  # else only the launch would be timed
     return time.perf_counter() - began
 
 

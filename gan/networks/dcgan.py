@@ -1,7 +1,7 @@
 """This module is the DCGAN generator family of the paper and the critic trained against it.
 
-Shapes: B batch, L latent size, C image channels, H and W image height and width.
-Generators map latents BL ~ N(0, I) to images BCHW in [-1, 1].
+Shapes: B batch, I columns of a generator's inputs (latents, then classes one-hot), K classes, C image channels, H and W
+image height and width. Generators map inputs BI to images BCHW in [-1, 1].
 """
 
 from collections.abc import Callable
@@ -16,6 +16,7 @@ from torch.nn.utils.parametrizations import spectral_norm
 from gan.config import Config
 from gan.images import ImageSize, doublings, first_map_size
 from gan.networks.convolutions import ImageToMap, LatentToMap, MapToImage, MapToScore
+from gan.networks.latents import LatentSize, LatentSpace
 from gan.seeds import build_seeded
 
 Width = Annotated[int, Field(ge=1, le=1024)]
@@ -85,10 +86,10 @@ BLOCKS: dict[BlockName, Block] = {
 }
 
 
-class GeneratorConfig(Config):
-    """A GeneratorConfig describes a DCGAN generator.
+class GeneratorConfig(LatentSpace):
+    """A GeneratorConfig describes a DCGAN generator, and what it takes.
 
-    Channels run latent -> 2^(s-1) w -> ... -> 2w -> w -> image over s doublings of a first map, with
+    Channels run inputs -> 2^(s-1) w -> ... -> 2w -> w -> image over s doublings of a first map, with
     `width` w (the paper's depth scale factor d), so that one number sets the size. `depth` is the
     number of convolution layers per resolution stage; 1 is the paper's DCGAN, more adds 3x3
     convolutions after each stage's transposed convolution. `block` chooses the convolutions: those of
@@ -103,7 +104,7 @@ class GeneratorConfig(Config):
     width: Width
     depth: Depth = 1
     block: BlockName = DEFAULT_BLOCK
-    latent_size: Annotated[int, Field(ge=1, le=1024)] = 100
+    latent_size: LatentSize = 100
 
     @property
     def stage_channels(self) -> list[int]:
@@ -112,7 +113,7 @@ class GeneratorConfig(Config):
 
 
 class Generator(nn.Module):
-    """A generator maps latents BL ~ N(0, I) to images BCHW, float32 in [-1, 1].
+    """A generator maps inputs BI, which its `config` draws, to images BCHW, float32 in [-1, 1].
 
     >>> teacher(pool_latents(4, 8, seed=0)).shape
     torch.Size([4, 1, 16, 16])
@@ -123,7 +124,7 @@ class Generator(nn.Module):
         self.config = config
         block = BLOCKS[config.block]
         layers: list[nn.Module] = []
-        incoming, side = config.latent_size, first_map_size(config.image_size)
+        incoming, side = config.input_size, first_map_size(config.image_size)
         for stage, channels in enumerate(config.stage_channels):
             # The first stage unfolds 1x1 to the first map; each later one doubles the resolution.
             layers += block.unfold(incoming, channels, side=side) if stage == 0 else block.double(incoming, channels)
@@ -135,13 +136,13 @@ class Generator(nn.Module):
         self.layers = nn.Sequential(*layers)
         self.apply(_initialise)
 
-    def forward(self, latents_BL: Tensor) -> Tensor:
-        return images_through(self.layers, latents_BL)
+    def forward(self, inputs_BI: Tensor) -> Tensor:
+        return images_through(self.layers, inputs_BI)
 
 
-def images_through(layers: Callable[[Tensor], Tensor], latents_BL: Tensor) -> Tensor:
-    """Returns the images BCHW of latents BL by a generator's layers, or B(KC)HW of B(KL) by those of K side by side."""
-    return torch.tanh(layers(latents_BL[:, :, None, None]))
+def images_through(layers: Callable[[Tensor], Tensor], inputs_BI: Tensor) -> Tensor:
+    """Returns the images BCHW of inputs BI by a generator's layers, or B(nC)HW of B(nI) by those of n side by side."""
+    return torch.tanh(layers(inputs_BI[:, :, None, None]))
 
 
 class CriticConfig(Config):
@@ -157,10 +158,15 @@ class CriticConfig(Config):
 class Critic(nn.Module):
     """A critic maps images BCHW in [-1, 1] to one unbounded score per image, B.
 
-    With the norm "spectral" each layer's largest singular value is held at 1 (Miyato et al., 2018).
+    With the norm "spectral" each layer's largest singular value is held at 1 (Miyato et al., 2018). One with classes
+    has an output more for each and adds that of the image's class: the projection of Miyato & Koyama (2018), with the
+    last map as their features. It costs next to nothing, where classes as planes beside the image would make its first
+    layer, the largest, 1 + K / C times as large.
     """
 
-    def __init__(self, config: CriticConfig, image_size: int, *, image_channels: int, norm: CriticNorm) -> None:
+    def __init__(
+        self, config: CriticConfig, image_size: int, *, image_channels: int, norm: CriticNorm, num_classes: int = 0
+    ) -> None:
         super().__init__()
         normalised = spectral_norm if norm == "spectral" else lambda layer: layer
         layers: list[nn.Module] = []
@@ -169,12 +175,20 @@ class Critic(nn.Module):
             layer = nn.Conv2d(incoming, channels, 4, 2, 1) if layers else ImageToMap(incoming, channels)
             layers += [normalised(layer), nn.LeakyReLU(0.2)]
             incoming, channels, size = channels, 2 * channels, size // 2
-        layers.append(normalised(MapToScore(incoming, size)))
+        layers.append(normalised(MapToScore(incoming, 1 + num_classes, side=size)))
         self.layers = nn.Sequential(*layers)
+        self.num_classes = num_classes
 
-    def forward(self, images_BCHW: Tensor) -> Tensor:
-        scores_B: Tensor = self.layers(images_BCHW).flatten()
-        return scores_B
+    def forward(self, images_BCHW: Tensor, classes_BK: Tensor | None = None) -> Tensor:
+        return scores_for(self.layers(images_BCHW), classes_BK)
+
+
+def scores_for(outputs: Tensor, classes_BK: Tensor | None) -> Tensor:
+    """Returns the scores B of a critic's outputs B(1+K)11: the first one, and with classes that of the class."""
+    if classes_BK is None:
+        return outputs.flatten()
+    outputs_BO = outputs.flatten(1)
+    return outputs_BO[:, 0] + (outputs_BO[:, 1:] * classes_BK).sum(dim=1)
 
 
 def build_generator(config: GeneratorConfig, seed: int) -> Generator:
@@ -186,10 +200,15 @@ def build_generator(config: GeneratorConfig, seed: int) -> Generator:
     return build_seeded(seed, lambda: Generator(config))
 
 
-def build_critic(config: CriticConfig, images: GeneratorConfig, *, norm: CriticNorm, seed: int) -> Critic:
+def build_critic(
+    config: CriticConfig, images: GeneratorConfig, *, norm: CriticNorm, seed: int, num_classes: int = 0
+) -> Critic:
     """Returns a critic for the images of `images`, with weights that depend on `seed` alone."""
     return build_seeded(
-        seed, lambda: Critic(config, images.image_size, image_channels=images.image_channels, norm=norm)
+        seed,
+        lambda: Critic(
+            config, images.image_size, image_channels=images.image_channels, norm=norm, num_classes=num_classes
+        ),
     )
 
 

@@ -18,6 +18,7 @@ from gan.config import Config
 from gan.errors import GanError
 from gan.images import ImageSize
 from gan.networks.dcgan import Generator
+from gan.networks.latents import LatentSpace
 
 _CHECKED = 32  # images that a generator is tried on
 _COVERED = 0.25  # of the declared range that they must fill, or another range was meant
@@ -54,15 +55,19 @@ class ImportedConfig(Config):
         return self
 
     @property
+    def space(self) -> LatentSpace:
+        """Returns what the generator takes."""
+        return LatentSpace(latent_size=self.latent_size)
+
+    @property
     def path(self) -> Path:
         """Returns the file with the weights."""
         return Path(self.file or self.weights or "").expanduser()
 
 
-class ImageShape(Config):
+class ImageShape(LatentSpace):
     """An ImageShape says what a generator takes and makes, as `GeneratorConfig` does for ours."""
 
-    latent_size: int
     image_channels: Literal[1, 3]
     image_size: ImageSize
 

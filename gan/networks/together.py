@@ -1,14 +1,15 @@
 """This module calls generators and critics: one of them, or several of one architecture in one go.
 
-Shapes: K networks, B batch of each, L latent size, C H W image channels, height and width.
+Shapes: n networks, B batch of each, I columns of a generator's inputs, K classes, C H W image channels, height, width.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import partial
 
 from torch import Tensor
 
-from gan.networks.dcgan import Critic, Generator, images_through
+from gan.networks.dcgan import Critic, Generator, images_through, scores_for
 from gan.networks.fused_layers import apart, run_fused, side_by_side
 
 # Several run as one network of K groups, and not under torch.func.vmap (seen with PyTorch 2.14), for four reasons.
@@ -18,17 +19,25 @@ from gan.networks.fused_layers import apart, run_fused, side_by_side
 # network keeps its own, for its optimiser, its average and its checkpoint.
 
 
-def run_generators(generators: Sequence[Generator], latents: Sequence[Tensor]) -> Sequence[Tensor]:
-    """Returns the images BCHW of each generator at its own latents BL."""
+@dataclass(frozen=True)
+class Shown:
+    """Images BCHW as a critic is shown them, with their classes one-hot BK where it knows classes."""
+
+    images_BCHW: Tensor
+    classes_BK: Tensor | None = None
+
+
+def run_generators(generators: Sequence[Generator], inputs: Sequence[Tensor]) -> Sequence[Tensor]:
+    """Returns the images BCHW of each generator at its own inputs BI."""
     if len(generators) == 1:
-        return [generators[0](latents[0])]
+        return [generators[0](inputs[0])]
     layers = partial(run_fused, [generator.layers for generator in generators])
-    return apart(images_through(layers, side_by_side(latents)), len(generators))
+    return apart(images_through(layers, side_by_side(inputs)), len(generators))
 
 
-def run_critics(critics: Sequence[Critic], images: Sequence[Tensor]) -> Sequence[Tensor]:
-    """Returns the scores B of each critic for its own images BCHW."""
+def run_critics(critics: Sequence[Critic], shown: Sequence[Shown]) -> Sequence[Tensor]:
+    """Returns the scores B of each critic for its own images."""
     if len(critics) == 1:
-        return [critics[0](images[0])]
-    scores_BK11 = run_fused([critic.layers for critic in critics], side_by_side(images))
-    return [scores_B111.flatten() for scores_B111 in apart(scores_BK11, len(critics))]
+        return [critics[0](shown[0].images_BCHW, shown[0].classes_BK)]
+    outputs = run_fused([critic.layers for critic in critics], side_by_side([one.images_BCHW for one in shown]))
+    return [scores_for(own, one.classes_BK) for own, one in zip(apart(outputs, len(critics)), shown, strict=True)]

@@ -2,6 +2,8 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
+from functools import partial
 from typing import Annotated
 
 import torch
@@ -11,7 +13,7 @@ from torch import Tensor
 from gan.compute import Compute
 from gan.config import Config
 from gan.networks.dcgan import Critic, CriticConfig, CriticNorm, GeneratorConfig, build_critic
-from gan.networks.together import run_critics
+from gan.networks.together import Shown, run_critics
 from gan.seeds import generator_at, seed_at
 from gan.training.augmentation import draw_offsets, translated
 from gan.training.checkpoint import Part, Stream, Weights
@@ -40,12 +42,21 @@ class AdversarialConfig(Config):
 class Opponent:
     """An Opponent is a critic in training: it learns to tell real from fake, and gives the generator its loss."""
 
-    def __init__(self, config: AdversarialConfig, images: GeneratorConfig, *, seed: int, compute: Compute) -> None:
+    def __init__(
+        self,
+        config: AdversarialConfig,
+        images: GeneratorConfig,
+        *,
+        seed: int,
+        compute: Compute,
+        num_classes: int = 0,
+    ) -> None:
         self.compute = compute
         self.loss = ADVERSARIAL[config.loss]
         self.steps = config.critic_steps or self.loss.critic_steps
         norm: CriticNorm = "none" if self.loss.gradient_penalty else "spectral"
-        self.critic = compute.place(build_critic(config.critic, images, norm=norm, seed=seed_at(seed, "critic")))
+        critic = build_critic(config.critic, images, norm=norm, seed=seed_at(seed, "critic"), num_classes=num_classes)
+        self.critic = compute.place(critic)
         self.optimiser = ScheduledOptimiser(config.optimiser, self.critic)
         self._max_shift = config.max_shift
         self._random = generator_at(seed, "augmentation")
@@ -64,37 +75,47 @@ class Opponent:
             "mixing": Stream(self._mixing),
         }
 
-    def batch(self, real_BCHW: Tensor, fake_BCHW: Tensor) -> Tensor:
+    def batch(self, real: Shown, fake: Shown) -> Shown:
         """Returns what the critic learns from, real images before generated ones, augmented: (2B)CHW."""
-        return self.shift(torch.cat([real_BCHW, fake_BCHW.detach()]))
+        classes = [shown.classes_BK for shown in (real, fake) if shown.classes_BK is not None]
+        images_BCHW = torch.cat([real.images_BCHW, fake.images_BCHW.detach()])
+        return self.shift(Shown(images_BCHW, torch.cat(classes) if classes else None))
 
-    def critic_loss(self, batch: Tensor, scores_2B: Tensor) -> Tensor:
+    def critic_loss(self, batch: Shown, scores_2B: Tensor) -> Tensor:
         """Returns the critic's loss on a batch and its scores of it, differentiable by its weights."""
         real_B, fake_B = scores_2B.chunk(2)
         loss = self.loss.critic(real_B, fake_B)
         if self.loss.gradient_penalty:
-            mix_B = torch.rand(len(real_B), generator=self._mixing).to(batch.device)
-            real_BCHW, fake_BCHW = batch.chunk(2)
-            penalty = gradient_penalty(self._score, real_BCHW, fake_BCHW=fake_BCHW, mix_B=mix_B)
+            mix_B = torch.rand(len(real_B), generator=self._mixing).to(batch.images_BCHW.device)
+            real_BCHW, fake_BCHW = batch.images_BCHW.chunk(2)
+            score = partial(self._score, classes_BK=_mixed(batch.classes_BK, mix_B))
+            penalty = gradient_penalty(score, real_BCHW, fake_BCHW=fake_BCHW, mix_B=mix_B)
             loss = loss + self.loss.gradient_penalty * penalty
         return loss
 
-    def shift(self, images_BCHW: Tensor) -> Tensor:
+    def shift(self, shown: Shown) -> Shown:
         """Returns the images, augmented."""
         if not self._max_shift:
-            return images_BCHW
-        offsets_2B = draw_offsets(len(images_BCHW), self._max_shift, random=self._random)
-        return translated(images_BCHW, offsets_2B, max_shift=self._max_shift)
+            return shown
+        offsets_2B = draw_offsets(len(shown.images_BCHW), self._max_shift, random=self._random)
+        return replace(shown, images_BCHW=translated(shown.images_BCHW, offsets_2B, max_shift=self._max_shift))
 
-    def _score(self, images_BCHW: Tensor) -> Tensor:
-        return _scores([self], [images_BCHW])[0]
+    def _score(self, images_BCHW: Tensor, classes_BK: Tensor | None) -> Tensor:
+        return _scores([self], [Shown(images_BCHW, classes_BK)])[0]
 
 
-def learn_together(opponents: Sequence[Opponent], *, real: Sequence[Tensor], fake: Sequence[Tensor]) -> list[Tensor]:
-    """Takes one step of each critic on its own images BCHW. Returns their losses, detached."""
+def _mixed(classes_2BK: Tensor | None, mix_B: Tensor) -> Tensor | None:
+    """Returns the classes of images between real and generated ones, mixed as the images are."""
+    if classes_2BK is None:
+        return None
+    real_BK, fake_BK = classes_2BK.chunk(2)
+    return mix_B[:, None] * real_BK + (1 - mix_B[:, None]) * fake_BK
+
+
+def learn_together(opponents: Sequence[Opponent], *, real: Sequence[Shown], fake: Sequence[Shown]) -> list[Tensor]:
+    """Takes one step of each critic on its own images. Returns their losses, detached."""
     batches = [
-        opponent.batch(real_BCHW, fake_BCHW)
-        for opponent, real_BCHW, fake_BCHW in zip(opponents, real, fake, strict=True)
+        opponent.batch(own_real, own_fake) for opponent, own_real, own_fake in zip(opponents, real, fake, strict=True)
     ]
     losses = [
         opponent.critic_loss(batch, scores_2B)
@@ -104,17 +125,17 @@ def learn_together(opponents: Sequence[Opponent], *, real: Sequence[Tensor], fak
     return [loss.detach() for loss in losses]
 
 
-def generator_losses(opponents: Sequence[Opponent], fake: Sequence[Tensor]) -> list[Tensor]:
-    """Returns the adversarial loss of each opponent's generator, differentiable by the images BCHW only."""
+def generator_losses(opponents: Sequence[Opponent], fake: Sequence[Shown]) -> list[Tensor]:
+    """Returns the adversarial loss of each opponent's generator, differentiable by the images only."""
     with frozen([opponent.critic for opponent in opponents]):
-        shifted = [opponent.shift(fake_BCHW) for opponent, fake_BCHW in zip(opponents, fake, strict=True)]
+        shifted = [opponent.shift(shown) for opponent, shown in zip(opponents, fake, strict=True)]
         scores = _scores(opponents, shifted)
     return [opponent.loss.generator(scores_B) for opponent, scores_B in zip(opponents, scores, strict=True)]
 
 
-def _scores(opponents: Sequence[Opponent], images: Sequence[Tensor]) -> list[Tensor]:
+def _scores(opponents: Sequence[Opponent], shown: Sequence[Shown]) -> list[Tensor]:
     with opponents[0].compute.forward_passes():
-        scores = run_critics([opponent.critic for opponent in opponents], images)
+        scores = run_critics([opponent.critic for opponent in opponents], shown)
     return [scores_B.float() for scores_B in scores]
 
 

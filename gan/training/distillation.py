@@ -1,4 +1,4 @@
-"""This module distils a student: it learns to map the teacher's latents to the teacher's images."""
+"""This module distils a student: it learns to map the teacher's inputs to the teacher's images."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass
@@ -132,13 +132,13 @@ def require_fitting(architecture: GeneratorConfig, config: DistillationConfig, *
     """Raises GanError where the student cannot be distilled from the lesson."""
     pool = lesson.pool
     lesson.dataset.require_shape(architecture.image_channels, architecture.image_size)
-    student_shape = (architecture.latent_size, architecture.image_channels, architecture.image_size)
-    if student_shape != (pool.latent_size, *pool.image_shape[:2]):
+    student_shape = (architecture.input_size, architecture.image_channels, architecture.image_size)
+    if student_shape != (pool.input_size, *pool.image_shape[:2]):
         raise GanError(
-            "A student has its teacher's latent size, image channels and image size "
-            f"{(pool.latent_size, *pool.image_shape[:2])}",
+            "A student has its teacher's latent size and classes, image channels and image size "
+            f"{(pool.input_size, *pool.image_shape[:2])}",
             student_shape,
-            "Set latent_size, image_channels and image_size of the student to the teacher's.",
+            "Set latent_size, num_classes, image_channels and image_size of the student to the teacher's.",
         )
     if len(pool) < config.batch_size:
         raise GanError(

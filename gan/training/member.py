@@ -5,12 +5,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
+import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from gan.compute import Compute
 from gan.datasets import ImageDataset
-from gan.images import draw_batch
+from gan.images import to_unit_range
 from gan.networks.dcgan import GeneratorConfig, build_generator
+from gan.networks.together import Shown
 from gan.seeds import generator_at, seed_at
 from gan.training.adversarial import AdversarialConfig, Opponent
 from gan.training.checkpoint import Part, Stream, Weights
@@ -34,9 +37,9 @@ class Recipe(Protocol):
 
 @dataclass(frozen=True)
 class Batch:
-    """A batch is latents BL, and where a teacher has made them the images BCHW that are wanted."""
+    """A batch is a generator's inputs BI, and where a teacher has made them the images BCHW that are wanted."""
 
-    latents_BL: Tensor
+    inputs_BI: Tensor
     wanted_BCHW: Tensor | None = None
 
 
@@ -69,9 +72,13 @@ class Member(ABC):
         self.generator = compute.place(build_generator(architecture, seed_at(seed, "generator"))).train()
         self.optimiser = ScheduledOptimiser(recipe.optimiser, self.generator)
         self.opponent: Opponent | None = None
+        # A critic can learn the classes of a data set that has as many.
+        self._num_classes = architecture.num_classes if architecture.num_classes == dataset.num_classes else 0
         if has_critic:
-            self.opponent = Opponent(recipe.adversarial, architecture, seed=seed, compute=compute)
-        self._real_images = dataset.train_images
+            self.opponent = Opponent(
+                recipe.adversarial, architecture, seed=seed, compute=compute, num_classes=self._num_classes
+            )
+        self._real_images, self._real_labels = dataset.train_images, dataset.train_labels
         self._real_batches = generator_at(seed, "batches")
 
     @abstractmethod
@@ -84,11 +91,18 @@ class Member(ABC):
     ) -> tuple[Tensor, dict[str, Tensor]]:
         """Returns the generator's loss on its images of `batch`, and all that it consists of, detached scalars."""
 
-    def draw_real(self) -> Tensor:
-        """Returns real images BCHW, float32 in [-1, 1]."""
-        return draw_batch(
-            self._real_images, self.batch_size, random=self._real_batches, device=self.compute.torch_device
-        )
+    def draw_real(self) -> Shown:
+        """Returns real images, float32 in [-1, 1], drawn with replacement."""
+        device = self.compute.torch_device
+        index_B = torch.randint(len(self._real_images), (self.batch_size,), generator=self._real_batches)
+        images_BCHW = to_unit_range(self._real_images[index_B].to(device))
+        if not self._num_classes:
+            return Shown(images_BCHW)
+        return Shown(images_BCHW, F.one_hot(self._real_labels[index_B], self._num_classes).float().to(device))
+
+    def shown(self, images_BCHW: Tensor, batch: Batch) -> Shown:
+        """Returns the generator's images of `batch` as its critic is shown them."""
+        return Shown(images_BCHW, batch.inputs_BI[:, -self._num_classes :] if self._num_classes else None)
 
     def set_progress(self, kimg: float, budget_kimg: float) -> None:
         """Brings the learning rates to where the training stands."""

@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated
 
-import torch
 from pydantic import Field
 from torch import Tensor
 
@@ -35,7 +34,7 @@ class GanTrainingConfig(Config):
 
 
 class ScratchMember(Member):
-    """A generator learns from its critic alone, at fresh latents."""
+    """A generator learns from its critic alone, at fresh latents, and classes by the data set's shares."""
 
     def __init__(
         self,
@@ -47,14 +46,18 @@ class ScratchMember(Member):
         compute: Compute,
     ) -> None:
         super().__init__(architecture, config, dataset=dataset, seed=seed, compute=compute, has_critic=True)
-        self._latents = generator_at(seed, "latents")
+        self._latents, self._labels = generator_at(seed, "latents"), generator_at(seed, "latents", "labels")
+        self._shares = dataset.class_shares(architecture.num_classes)
 
     def parts(self) -> Mapping[str, Part]:
-        return {**super().parts(), "latents": Stream(self._latents)}
+        streams = {"latents": Stream(self._latents)}
+        if self.generator.config.num_classes:
+            streams["labels"] = Stream(self._labels)
+        return {**super().parts(), **streams}
 
     def draw(self) -> Batch:
-        latents_BL = torch.randn(self.batch_size, self.generator.config.latent_size, generator=self._latents)
-        return Batch(latents_BL.to(self.compute.torch_device))
+        inputs_BI = self.generator.config.draw(self.batch_size, self._latents, labels=self._labels, shares=self._shares)
+        return Batch(inputs_BI.to(self.compute.torch_device))
 
     def losses(
         self, images_BCHW: Tensor, batch: Batch, *, terms: CriticTerms | None

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from gan.networks.together import run_generators
+from gan.networks.together import Shown, run_generators
 from gan.training.adversarial import generator_losses, learn_together
 from gan.training.member import Batch, CriticTerms, Member
 from gan.training.optimisation import step_together
@@ -26,16 +26,16 @@ class Step:
     def __call__(self) -> list[dict[str, Tensor]]:
         """Takes the step. Returns each member's losses: scalars, detached."""
         for _ in range(self._opponents[0].steps - 1 if self._opponents else 0):
+            batches = [member.draw() for member in self.members]
             with torch.no_grad():
-                images = self._generate([member.draw() for member in self.members])
-            self._learn(images)
+                images = self._generate(batches)
+            self._learn(self._shown(images, batches))
         batches = [member.draw() for member in self.members]
         images = self._generate(batches)
+        terms_of_each = self._critic_terms(self._shown(images, batches))
         found = [
             member.losses(images_BCHW, batch, terms=terms)
-            for member, images_BCHW, batch, terms in zip(
-                self.members, images, batches, self._critic_terms(images), strict=True
-            )
+            for member, images_BCHW, batch, terms in zip(self.members, images, batches, terms_of_each, strict=True)
         ]
         step_together([member.optimiser for member in self.members], [total for total, _ in found])
         return [losses for _, losses in found]
@@ -44,20 +44,24 @@ class Step:
         """Returns each member's images BCHW, float32."""
         with self.members[0].compute.forward_passes():
             images = run_generators(
-                [member.generator for member in self.members], [batch.latents_BL for batch in batches]
+                [member.generator for member in self.members], [batch.inputs_BI for batch in batches]
             )
         return [images_BCHW.float() for images_BCHW in images]
 
-    def _learn(self, images: Sequence[Tensor]) -> list[Tensor]:
-        return learn_together(self._opponents, real=[member.draw_real() for member in self.members], fake=images)
+    def _shown(self, images: Sequence[Tensor], batches: Sequence[Batch]) -> list[Shown]:
+        return [
+            member.shown(images_BCHW, batch)
+            for member, images_BCHW, batch in zip(self.members, images, batches, strict=True)
+        ]
 
-    def _critic_terms(self, images: Sequence[Tensor]) -> Sequence[CriticTerms | None]:
+    def _learn(self, fake: Sequence[Shown]) -> list[Tensor]:
+        return learn_together(self._opponents, real=[member.draw_real() for member in self.members], fake=fake)
+
+    def _critic_terms(self, fake: Sequence[Shown]) -> Sequence[CriticTerms | None]:
         if not self._opponents:
             return [None] * len(self.members)
-        critic_losses = self._learn(images)
+        critic_losses = self._learn(fake)
         return [
             CriticTerms(critic_loss, generator_loss)
-            for critic_loss, generator_loss in zip(
-                critic_losses, generator_losses(self._opponents, images), strict=True
-            )
+            for critic_loss, generator_loss in zip(critic_losses, generator_losses(self._opponents, fake), strict=True)
         ]

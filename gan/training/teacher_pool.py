@@ -1,12 +1,13 @@
 """This module keeps a teacher's images for a fixed set of latents in an Arrow IPC file, which trials map read-only.
 
 The pool is made once per teacher. A trial draws its batches from it and never runs the teacher.
-Shapes: N pool size, B batch, L latent size, C H W image channels, height and width.
+Shapes: N pool size, B batch, C H W image channels, height and width, L columns of what the teacher takes, which are
+latents and a conditional one's classes behind them.
 """
 
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +19,7 @@ from gan.digests import array_digest
 from gan.errors import ArtifactError
 from gan.images import to_uint8, to_unit_range
 from gan.networks.imported import AnyGenerator
-from gan.seeds import generator_at
+from gan.networks.latents import LatentSpace, space_of
 
 _METADATA_KEY = b"ganlimit.pool"
 
@@ -26,7 +27,7 @@ _METADATA_KEY = b"ganlimit.pool"
 class TeacherPool:
     """A pool holds latents float32 NL and the teacher's images uint8 NCHW, memory-mapped and never written.
 
-    >>> lesson.pool.image_shape, lesson.pool.latent_size
+    >>> lesson.pool.image_shape, lesson.pool.input_size
     ((1, 16, 16), 8)
     """
 
@@ -39,7 +40,8 @@ class TeacherPool:
         return len(self._latents_NL)
 
     @property
-    def latent_size(self) -> int:
+    def input_size(self) -> int:
+        """Returns the columns of what the teacher takes."""
         return int(self._latents_NL.shape[1])
 
     @property
@@ -103,13 +105,15 @@ class PoolBatches(Iterator[tuple[Tensor, Tensor]]):
         self._next = 0
 
 
-def pool_latents(size: int, latent_size: int, *, seed: int) -> Tensor:
-    """Returns the latents NL ~ N(0, I) that students learn at.
+def pool_latents(size: int, latents: LatentSpace | int, *, seed: int, shares: Sequence[float] = ()) -> Tensor:
+    """Returns the latents NL that students learn at; of a conditional space with classes by their `shares`.
+
+    A number is the size of normal latents.
 
     >>> pool_latents(256, 8, seed=0).shape
     torch.Size([256, 8])
     """
-    return torch.randn(size, latent_size, generator=generator_at(seed, "pool"))
+    return space_of(latents).inputs(size, "pool", seed=seed, shares=shares)
 
 
 def build_pool(

@@ -93,6 +93,7 @@ def find_or_make_extractor(spec: SweepSpec, dataset: ImageDataset, *, workshop: 
         latent_seed=evaluation.latent_seed,
         inception_splits=evaluation.inception_splits,
         fid_infinity=evaluation.fid_infinity,
+        class_shares=dataset.class_shares(spec.teacher.space.num_classes),
     )
     identity = value_digest({"dataset": dataset.digest, "extractor": found.digest})
     path = references / f"{identity[:32]}.safetensors"

@@ -66,8 +66,11 @@ def lay_foundation(spec: SweepSpec, workshop: Workshop) -> Foundation:
         f"teacher {teacher.version}: {teacher.card.parameters:,} parameters, "
         f"FID {teacher.metrics.fid:.1f}, IS {teacher.metrics.inception_score:.2f}{teacher.collapse_note}"
     )
-    pool_path, pool = find_or_build_pool(spec, teacher, workshop=workshop)
-    agreement_path, _ = find_or_build_agreement_pool(spec, teacher, workshop=workshop)
+    shares = extractor.protocol.class_shares
+    if shares and dataset.num_classes != len(shares):
+        display.say(f"{len(shares)} classes of the teacher, {dataset.num_classes} of the data set: drawn equally often")
+    pool_path, pool = find_or_build_pool(spec, teacher, shares=shares, workshop=workshop)
+    agreement_path, _ = find_or_build_agreement_pool(spec, teacher, shares=shares, workshop=workshop)
     return Foundation(
         protocol=extractor.protocol,
         extractor_version=extractor.version,

@@ -26,20 +26,21 @@ EXAMPLE_BATCH = 2  # torch.export takes a batch of 1 for a constant
 def save_mlflow_model(generator: Generator, folder: Path) -> None:
     """Write `generator` to `folder`, which is missing or empty, with signature and input example.
 
-    The model maps float32 latents BL to float32 images BCHW in [-1, 1].
+    The model maps float32 inputs BI to float32 images BCHW in [-1, 1]. They are latents and, for a conditional
+    generator, the class one-hot in the columns behind them.
     """
     generator = copy.deepcopy(generator).cpu()
-    random = torch.Generator().manual_seed(0)
-    latents_BL = torch.randn(EXAMPLE_BATCH, generator.config.latent_size, generator=random)
+    random, labels = torch.Generator().manual_seed(0), torch.Generator().manual_seed(1)
+    inputs_BI = generator.config.draw(EXAMPLE_BATCH, random, labels=labels)
     with torch.no_grad():
-        images_BCHW = generator(latents_BL)
+        images_BCHW = generator(inputs_BI)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # they are about torch's and MLflow's own deprecations
         mlflow.pytorch.save_model(
             generator,
             str(folder),
-            signature=infer_signature(latents_BL.numpy(), images_BCHW.numpy()),
-            input_example=latents_BL.numpy(),
+            signature=infer_signature(inputs_BI.numpy(), images_BCHW.numpy()),
+            input_example=inputs_BI.numpy(),
             serialization_format="pt2",
             pip_requirements=[f"torch=={torch.__version__.partition('+')[0]}"],  # MLflow would run the model to find it
         )

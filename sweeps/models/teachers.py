@@ -7,6 +7,7 @@ version has that identity. Its version never changes afterwards.
 import copy
 import tempfile
 import time
+from collections.abc import Sequence
 from dataclasses import KW_ONLY, dataclass
 from pathlib import Path
 
@@ -144,7 +145,7 @@ def _find_or_import(
 
 
 def _samples(generator: AnyGenerator, extractor: Extractor) -> Tensor:
-    return generate(generator, extractor.evaluator.latents(generator.config.latent_size)[:64])
+    return generate(generator, extractor.evaluator.latents(generator.config)[:64])
 
 
 def _metrics(extractor: Extractor, generator: AnyGenerator, *, card: GeneratorCard | ImportedCard) -> Metrics:
@@ -153,21 +154,26 @@ def _metrics(extractor: Extractor, generator: AnyGenerator, *, card: GeneratorCa
     return extractor.evaluator.evaluate(generator, whole=True)
 
 
-def find_or_build_pool(spec: SweepSpec, teacher: Teacher, *, workshop: Workshop) -> tuple[Path, TeacherPool]:
+def find_or_build_pool(
+    spec: SweepSpec, teacher: Teacher, *, shares: Sequence[float], workshop: Workshop
+) -> tuple[Path, TeacherPool]:
     """Returns the path of the teacher's pool, built if there is none, and the pool. Raises ArtifactError.
 
-    The pool is checked.
+    A conditional teacher's classes are drawn by their `shares`. The pool is checked.
     """
-    latents_NL = pool_latents(spec.teacher.pool_size, spec.teacher.latent_size, seed=seed_at(spec.seed, "pool"))
+    size, seed = spec.teacher.pool_size, seed_at(spec.seed, "pool")
+    latents_NL = pool_latents(size, spec.teacher.space, seed=seed, shares=shares)
     return _find_or_build(teacher, latents_NL, name="teacher's pool", workshop=workshop)
 
 
-def find_or_build_agreement_pool(spec: SweepSpec, teacher: Teacher, *, workshop: Workshop) -> tuple[Path, TeacherPool]:
+def find_or_build_agreement_pool(
+    spec: SweepSpec, teacher: Teacher, *, shares: Sequence[float], workshop: Workshop
+) -> tuple[Path, TeacherPool]:
     """Returns the path and the pool of the teacher's images at latents that no student learns at.
 
     It is built if there is none, and checked.
     """
-    latents_NL = agreement_latents(spec.teacher.latent_size, spec.evaluation.latent_seed)
+    latents_NL = agreement_latents(spec.teacher.space, spec.evaluation.latent_seed, shares=shares)
     return _find_or_build(teacher, latents_NL, name="held-out latents", workshop=workshop)
 
 

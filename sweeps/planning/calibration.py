@@ -126,12 +126,12 @@ def _measure(
     dataset = load_dataset(spec.dataset, data_root)
     evaluator = _evaluator(spec, dataset)
     # A student takes as long with an untrained teacher's images as with a trained one's.
-    teacher, latent_size = build_generator(students[-1], seed=0).eval(), spec.teacher.latent_size
+    teacher, space = build_generator(students[-1], seed=0).eval(), spec.teacher.space
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         images = max(POOL_IMAGES, spec.student.batch_size)
-        pool = _pool_at(folder / "pool.arrow", teacher, latents_NL=pool_latents(images, latent_size, seed=0))
-        held_out = _pool_at(folder / "agreement.arrow", teacher, latents_NL=agreement_latents(latent_size, 0))
+        pool = _pool_at(folder / "pool.arrow", teacher, latents_NL=pool_latents(images, space, seed=0))
+        held_out = _pool_at(folder / "agreement.arrow", teacher, latents_NL=agreement_latents(space, 0))
         lesson, paces = Lesson(pool, dataset), list[Pace]()
         for student in students:
             for kind, weight in ((Mode.DISTILLED, 0.0), (JOINT, gan_weight)):

@@ -99,7 +99,7 @@ def _training(trial: PackedTrial) -> Iterator[int]:
             compute=trial.compute,
         ):
             if not is_warm:
-                latents = evaluation_latents(IMAGES, trial.architecture.latent_size, seed=0)
+                latents = evaluation_latents(IMAGES, trial.architecture, seed=0)
                 extract(network, generate(progress.generator, latents))
                 is_warm = True
             yield STEPS * batch
@@ -118,7 +118,7 @@ def _random_images(trial: PackedTrial) -> tuple[ImageDataset, TeacherPool]:
     shape = (count, student.image_channels, student.image_size, student.image_size)
     images = random.integers(0, 256, shape, dtype=np.uint8)
     real, labels = torch.from_numpy(images), torch.zeros(count, dtype=torch.int64)
-    latents = random.standard_normal((count, student.latent_size), dtype=np.float32)
+    latents = random.standard_normal((count, student.input_size), dtype=np.float32)
     dataset = ImageDataset(
         name="random",
         train_images=real,

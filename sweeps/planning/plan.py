@@ -240,7 +240,7 @@ def _disk_bytes(
     """
     channels, size = spec.dataset.image_shape
     image = channels * size**2
-    pool = spec.teacher.pool_size * (image + 4 * spec.teacher.latent_size)
+    pool = spec.teacher.pool_size * (image + 4 * spec.teacher.space.input_size)
     trials = sum(phase.trials for phase in phases)
     return pool + trials * (4 * count_parameters(largest) + 20_000) + workers * calibration.checkpoint_bytes
 

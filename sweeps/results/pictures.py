@@ -20,32 +20,36 @@ MOST_STUDENTS = 24  # shown of a long frontier
 
 
 def sample_strips(tracking: Tracking, spec: SweepSpec, *, findings: Findings) -> tuple[Strip, ...]:
-    """Returns strips of the teacher and the frontier's students, largest first, at the evaluation's first latents."""
-    latents_NL = evaluation_latents(
-        spec.evaluation.num_samples, spec.teacher.latent_size, seed=spec.evaluation.latent_seed
-    )
+    """Returns strips of the teacher and the frontier's students, largest first, at the evaluation's first latents.
+
+    The classes of conditional ones are drawn equally often.
+    """
+    inputs_NI = evaluation_latents(spec.evaluation.num_samples, spec.teacher.space, seed=spec.evaluation.latent_seed)
     students = _along(list(reversed(findings.frontier.to_pylist())), MOST_STUDENTS)
-    return _strips(tracking, findings, students=students, latents_NL=latents_NL[:COLUMNS])
+    return _strips(tracking, findings, students=students, inputs_NI=inputs_NI[:COLUMNS])
 
 
 def interpolation_strips(tracking: Tracking, spec: SweepSpec, *, findings: Findings) -> tuple[Strip, ...]:
     """Returns strips of the teacher, the student just above the limit and the smallest one, between two latents.
 
-    The images of a strip lie evenly along the line between the two.
+    The images of a strip lie evenly along the line between the two, and are of one class.
     """
-    random = generator_at(spec.evaluation.latent_seed, "interpolation")
-    ends_2L = torch.randn(2, spec.teacher.latent_size, generator=random)
-    line_NL = torch.lerp(ends_2L[:1], ends_2L[1:], torch.linspace(0, 1, COLUMNS)[:, None])
+    space, seed = spec.teacher.space, spec.evaluation.latent_seed
+    ends_2L = space.latents(2, generator_at(seed, "interpolation"))
+    line_NI = space.between(ends_2L[:1], ends_2L[1:], share_S=torch.linspace(0, 1, COLUMNS))[0]
+    if space.num_classes:
+        class_1K = space.classes(1, generator_at(seed, "interpolation", "labels"))
+        line_NI = torch.cat([line_NI, class_1K.expand(COLUMNS, -1)], dim=1)
     rows = findings.frontier.to_pylist()
     holding = [row for row in rows if row["parameters"] >= (findings.limit.parameters or np.inf)]
     chosen = {row["trial"]: row for row in (*holding[:1], *rows[:1])}
     return _strips(
-        tracking, findings, students=sorted(chosen.values(), key=lambda row: -row["parameters"]), latents_NL=line_NL
+        tracking, findings, students=sorted(chosen.values(), key=lambda row: -row["parameters"]), inputs_NI=line_NI
     )
 
 
 def _strips(
-    tracking: Tracking, findings: Findings, *, students: Iterable[Mapping[str, Any]], latents_NL: Tensor
+    tracking: Tracking, findings: Findings, *, students: Iterable[Mapping[str, Any]], inputs_NI: Tensor
 ) -> tuple[Strip, ...]:
     first, metric = findings.first, findings.metric
     if not first:
@@ -53,7 +57,7 @@ def _strips(
     teacher, _ = load_any_generator(_teacher_folder(tracking, first["teacher_version"]))
     quality = first.get(f"teacher_{metric.name}")
     about = f"{metric.label} {metric.text(quality)}" if quality else ""
-    images_NCHW, parameters = _images(teacher, latents_NL), first["teacher_parameters"]
+    images_NCHW, parameters = _images(teacher, inputs_NI), first["teacher_parameters"]
     strips = [Strip("teacher", about, images_NCHW=images_NCHW, parameters=parameters)]
     for row in students:
         folder = tracking.registry.model_folder(row["run_id"])
@@ -61,14 +65,14 @@ def _strips(
             continue  # its weights were removed from the store
         generator, _ = load_any_generator(folder)
         about = f"trial {row['trial']}, {metric.label} {metric.text(row[metric.name])}"
-        label, images_NCHW = f"1/{row['compression_ratio']:.1f}", _images(generator, latents_NL)
+        label, images_NCHW = f"1/{row['compression_ratio']:.1f}", _images(generator, inputs_NI)
         size, trial = row["parameters"], row["trial"]
         strips.append(Strip(label, about, images_NCHW=images_NCHW, parameters=size, trial=trial))
     return tuple(strips)
 
 
-def _images(generator: AnyGenerator, latents_NL: Tensor) -> np.ndarray:
-    images_NCHW: np.ndarray = generate(generator, latents_NL).numpy()
+def _images(generator: AnyGenerator, inputs_NI: Tensor) -> np.ndarray:
+    images_NCHW: np.ndarray = generate(generator, inputs_NI).numpy()
     return images_NCHW
 
 

@@ -2,11 +2,8 @@
 
 from pathlib import Path
 
-import torch
-
 from gan import AnyGenerator, GeneratorCard, ImportedCard, generate, load_any_generator
 from gan.images import save_grid
-from gan.seeds import generator_at
 from sweeps.errors import SweepError
 from sweeps.ledger.data_dir import default_data_dir
 from sweeps.ledger.tracking import Tracking
@@ -24,13 +21,13 @@ def sample_to_file(
 ) -> GeneratorCard | ImportedCard:
     """Write `count` images of a stored generator to the PNG at `path`, and return its card.
 
+    Those of a conditional one are of all its classes, equally often.
+
     `artifact` is a registered model (`digits-teacher`, its champion; `digits-teacher/1`, a version), the run id of a
     trial, or a folder with weights and card. Raises ArtifactError when it is damaged and SweepError when there is none.
     """
     generator, card = load_artifact(artifact, data_dir, tracking_uri=tracking_uri)
-    random = generator_at(seed, "samples")
-    latents_NL = torch.randn(count, generator.config.latent_size, generator=random)
-    save_grid(generate(generator, latents_NL), path)
+    save_grid(generate(generator, generator.config.inputs(count, "samples", seed=seed)), path)
     return card
 
 

@@ -4,9 +4,10 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Discriminator, Field, Tag
 
-from gan import INCEPTION_FEATURES, ClassifierConfig, GanTrainingConfig, ImportedConfig
+from gan import INCEPTION_FEATURES, ClassifierConfig, GanTrainingConfig, ImportedConfig, LatentSpace
 from gan.config import Config
 from gan.networks.dcgan import Depth, Width
+from gan.networks.latents import LatentSize
 
 
 class InceptionSpec(Config):
@@ -43,10 +44,15 @@ class TeacherSpec(Config):
 
     width: Width
     depth: Depth = 1
-    latent_size: Annotated[int, Field(ge=1, le=1024)] = 100
+    latent_size: LatentSize = 100
     candidates: tuple[Width, ...] = ()  # widths that `teacher select` compares
     training: GanTrainingConfig
     pool_size: Annotated[int, Field(ge=64, le=10_000_000)] = 32768
+
+    @property
+    def space(self) -> LatentSpace:
+        """Returns what the teacher takes, and so its students."""
+        return LatentSpace(latent_size=self.latent_size)
 
 
 class ImportedTeacherSpec(ImportedConfig):

@@ -236,13 +236,13 @@ class SweepSpec(Config):
         return self.student_architecture(self.trained_teacher.width, self.trained_teacher.depth)
 
     def student_architecture(self, width: int, depth: int, *, block: BlockName = DEFAULT_BLOCK) -> GeneratorConfig:
-        """Returns a generator with the teacher's latent size for the data set's images."""
+        """Returns a generator that takes what the teacher takes, for the data set's images."""
         image_channels, image_size = self.dataset.image_shape
         return GeneratorConfig.model_validate(
             {
                 "image_size": image_size,
                 "image_channels": image_channels,
-                "latent_size": self.teacher.latent_size,
+                **self.teacher.space.model_dump(),
                 "width": width,
                 "depth": depth,
                 "block": block,

@@ -250,9 +250,9 @@ class _Trial:
             metrics=metrics.as_dict(),
             protocol_digest=request.protocol_digest,
         )
-        latents_BL = self.shared.evaluator.latents(request.architecture.latent_size)[:64]
+        inputs_BI = self.shared.evaluator.latents(request.architecture)[:64]
         save_generator(folder.model, progress.generator, card=card)
-        save_grid(generate(progress.generator, latents_BL), folder.model / "samples.png")
+        save_grid(generate(progress.generator, inputs_BI), folder.model / "samples.png")
         self.log.keep()
 
     def _end(

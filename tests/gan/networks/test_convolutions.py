@@ -15,8 +15,8 @@ from gan.networks.convolutions import ImageToMap, LatentToMap, MapToImage, MapTo
         (LatentToMap(12, 6, side=7), nn.ConvTranspose2d(12, 6, 7, 1, 0, bias=False), (5, 12, 1, 1)),
         (MapToImage(6, 3), nn.ConvTranspose2d(6, 3, 4, 2, 1, bias=False), (5, 6, 8, 8)),
         (ImageToMap(3, 6), nn.Conv2d(3, 6, 4, 2, 1), (5, 3, 16, 16)),
-        (MapToScore(6, 4), nn.Conv2d(6, 1, 4), (5, 6, 4, 4)),
-        (MapToScore(6, 5), nn.Conv2d(6, 1, 5), (5, 6, 5, 5)),
+        (MapToScore(6, side=4), nn.Conv2d(6, 1, 4), (5, 6, 4, 4)),
+        (MapToScore(6, side=5), nn.Conv2d(6, 1, 5), (5, 6, 5, 5)),
     ],
     ids=["latent", "latent to 7x7", "to image", "from image", "to score", "to score from 5x5"],
 )

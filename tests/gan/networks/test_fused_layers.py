@@ -20,8 +20,11 @@ def builders(student: GeneratorConfig) -> dict[str, partial[Any]]:
             block: partial(build_generator, student.model_copy(update={"depth": 2, "block": block})) for block in BLOCKS
         },
         **{
-            f"critic {norm}": partial(build_critic, CriticConfig(width=4), student, norm=norm)
+            f"critic {norm} of {classes} classes": partial(
+                build_critic, CriticConfig(width=4), student, norm=norm, num_classes=classes
+            )
             for norm in get_args(CriticNorm)
+            for classes in (0, 3)
         },
     }
 

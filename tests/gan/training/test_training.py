@@ -19,6 +19,7 @@ from gan import (
     distill,
     train_gan,
 )
+from gan.networks.together import Shown
 from gan.training.adversarial import Opponent
 
 STUDENT = GeneratorConfig(image_size=16, image_channels=1, width=2, latent_size=8)
@@ -109,8 +110,8 @@ def test_every_critic_takes_its_steps_beside_a_student_and_a_baseline(
     learned: list[int] = []
     batch = Opponent.batch
 
-    def counting(opponent: Opponent, real: torch.Tensor, fake: torch.Tensor) -> torch.Tensor:
-        learned.append(len(real))
+    def counting(opponent: Opponent, real: Shown, fake: Shown) -> Shown:
+        learned.append(len(real.images_BCHW))
         return batch(opponent, real, fake)
 
     monkeypatch.setattr(Opponent, "batch", counting)
