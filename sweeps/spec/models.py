@@ -67,14 +67,17 @@ EXTRACTORS = (*EMBEDDED, *PRETRAINED)
 def _by_kind(value: Any) -> Any:
     """Returns the mapping that a name stands for. Raises ValueError where there is no such extractor."""
     made = {"kind": value} if isinstance(value, str) else value
-    kind = made.get("kind") if isinstance(made, dict) else None
+    if not isinstance(made, dict):
+        return made
+    kind = made.get("kind")
     if kind is not None and kind not in EXTRACTORS:
         close = difflib.get_close_matches(str(kind), EXTRACTORS, n=1)
         hint = f"did you mean {close[0]}?" if close else "choose one of them"
         raise ValueError(
             f"an extractor is {', '.join(EXTRACTORS)}, or a network of your own in a file, got {kind!r}; {hint}"
         )
-    return made
+    # What a function has seen is JSON no more, where a list is a tuple.
+    return {key: tuple(given) if isinstance(given, list) else given for key, given in made.items()}
 
 
 def _extractor_tag(value: Any) -> str:
