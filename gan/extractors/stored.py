@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import KW_ONLY, dataclass
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -10,7 +11,7 @@ from gan.extractors.classifier import load_classifier
 from gan.extractors.features import FeatureExtractor
 from gan.extractors.own import load_own_extractor
 from gan.extractors.pretrained import Pretrained
-from gan.extractors.weights import PRETRAINED, find_weights
+from gan.extractors.weights import find_weights
 
 
 @dataclass(frozen=True)
@@ -37,25 +38,25 @@ def load_extractor(kind: str, path: Path, *, device: torch.device | str = "cpu")
     >>> load_extractor("classifier", folder / "of a sweep").about
     'held-out accuracy 90.0%'
     """
-    load = _pretrained if kind in PRETRAINED else _LOADERS[kind]
-    return load(kind, path, torch.device(device))
+    load = _LOADERS.get(kind) or partial(_pretrained, kind=kind)
+    return load(path, device=torch.device(device))
 
 
-def _classifier(kind: str, path: Path, device: torch.device) -> LoadedExtractor:
+def _classifier(path: Path, *, device: torch.device) -> LoadedExtractor:
     network, card = load_classifier(path)
     about = f"held-out accuracy {card.held_out_accuracy:.1%}"
     return LoadedExtractor(network.to(device), card.weights_digest, about=about)
 
 
-def _own(kind: str, path: Path, device: torch.device) -> LoadedExtractor:
+def _own(path: Path, *, device: torch.device) -> LoadedExtractor:
     network, card = load_own_extractor(path, device)
     return LoadedExtractor(network, card.digest, about=f"a network of your own with {network.num_features} features")
 
 
-def _pretrained(kind: str, path: Path, device: torch.device) -> LoadedExtractor:
+def _pretrained(path: Path, *, kind: str, device: torch.device) -> LoadedExtractor:
     weights = find_weights(kind, path)
     about = "the customary weights" if weights.customary else "other weights than the customary ones"
     return LoadedExtractor(Pretrained(weights, device), weights.digest, about=about)
 
 
-_LOADERS: dict[str, Callable[[str, Path, torch.device], LoadedExtractor]] = {"classifier": _classifier, "own": _own}
+_LOADERS: dict[str, Callable[..., LoadedExtractor]] = {"classifier": _classifier, "own": _own}
