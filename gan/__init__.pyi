@@ -33,6 +33,7 @@ from .extractors.stored import LoadedExtractor, load_extractor
 from .extractors.weights import PRETRAINED, ExtractorWeights, PretrainedName, find_weights
 from .measuring.agreement import Agreement, agreement, agreement_latents
 from .measuring.evaluation import Evaluator, Metrics, Protocol, evaluation_latents, generate
+from .measuring.published import load_statistics
 from .measuring.reference import RealReference
 from .networks.artifacts import (
     GeneratorCard,
@@ -124,6 +125,7 @@ __all__ = [
     "load_generator",
     "load_imported",
     "load_own_extractor",
+    "load_statistics",
     "mac_g",
     "open_pool",
     "pool_latents",

@@ -48,6 +48,9 @@ class Protocol(Config):
     fid_infinity: bool = False  # measured as well
     # Of a conditional generator's classes; left out elsewhere, as in protocols from before there were any.
     class_shares: tuple[float, ...] = Field(default=(), exclude_if=lambda value: value == ())
+    # Of published statistics in place of the data set's own: their digest, and whose they are.
+    reference_digest: str | None = Field(default=None, exclude_if=lambda value: value is None)
+    reference_by: str | None = Field(default=None, exclude_if=lambda value: value is None)
 
     @property
     def digest(self) -> str:
@@ -141,9 +144,11 @@ class Evaluator:
         return metrics.model_copy(update=self._rest(features_NF)) if whole else metrics
 
     def _rest(self, features_NF: np.ndarray) -> dict[str, float]:
-        distance, error = kid(self._real.features_MF, features_NF)
-        precision, recall = precision_and_recall(self._real.features_MF, features_NF)
-        found = {"kid": distance, "kid_error": error, "precision": precision, "recall": recall}
+        found: dict[str, float] = {}
+        if self._real.features_MF is not None:
+            distance, error = kid(self._real.features_MF, features_NF)
+            precision, recall = precision_and_recall(self._real.features_MF, features_NF)
+            found = {"kid": distance, "kid_error": error, "precision": precision, "recall": recall}
         if self.protocol.fid_infinity:
             found["fid_infinity"] = fid_at_infinity(self._real.statistics, features_NF)
         return found

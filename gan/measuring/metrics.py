@@ -20,12 +20,15 @@ Array = npt.NDArray[np.float64]
 
 @dataclass(frozen=True, eq=False)
 class FeatureStatistics:
-    """FeatureStatistics hold mean (F) and unbiased covariance (FF) of the features of `count` samples."""
+    """FeatureStatistics hold mean (F) and unbiased covariance (FF) of the features of `count` samples.
+
+    Of published statistics the count is unknown, None.
+    """
 
     mean: Array
     covariance: Array
     _: KW_ONLY
-    count: int
+    count: int | None
 
     @classmethod
     def of(cls, features_NF: npt.ArrayLike) -> "FeatureStatistics":
