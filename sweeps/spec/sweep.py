@@ -29,6 +29,7 @@ from sweeps.spec.search import SearchSpec, Seed
 from sweeps.spec.space import AnyDomain, ChoiceDomain, Value, bounds, extremes
 
 HOUR_S = 3600.0
+NEED_SAMPLES = ("kid", "precision", "recall")
 NAME_PATTERN = r"^[a-z0-9][a-z0-9_-]{0,62}$"
 Name = Annotated[str, Field(pattern=NAME_PATTERN)]
 
@@ -76,14 +77,25 @@ class BaselineSpec(GanTrainingConfig):
         return GanTrainingConfig.model_validate({name: getattr(self, name) for name in GanTrainingConfig.model_fields})
 
 
+class ReferenceSpec(Config):
+    """A ReferenceSpec names published statistics of real images, mu and sigma, and says whose they are and of what."""
+
+    file: Annotated[str, Field(min_length=1)]
+    by: Annotated[str, Field(pattern=r"^\S[^\n]{0,199}$")]
+
+
 class EvaluationSpec(Config):
-    """An EvaluationSpec says how generators are measured, and at which budgets before the full one a trial reports."""
+    """An EvaluationSpec says how generators are measured, and at which budgets before the full one a trial reports.
+
+    FIDs are against the data set's own training images, or against a published `reference`.
+    """
 
     num_samples: Annotated[int, Field(ge=16, le=1_000_000)] = 2048
     latent_seed: Seed = 0
     inception_splits: Annotated[int, Field(ge=1, le=100)] = 10
     fid_infinity: bool = False
     rungs_kimg: tuple[Annotated[float, Field(gt=0)], ...] = ()
+    reference: ReferenceSpec | None = Field(default=None, exclude_if=lambda value: value is None)
 
 
 class SweepSpec(Config):
@@ -125,6 +137,7 @@ class SweepSpec(Config):
             raise ValueError(f"search.space.block is of {', '.join(BLOCKS)}, got {', '.join(map(repr, unknown))}")
         self._require_students()
         self._require_extractor()
+        self._require_samples()
         if self.phases[0] != Phase.SEARCH or list(self.phases) != sorted(set(self.phases), key=PHASES.index):
             raise ValueError(f"phases are search and then some of confirm, baseline, got {', '.join(self.phases)}")
         return self
@@ -161,6 +174,16 @@ class SweepSpec(Config):
                     raise ValueError(
                         f"search.space.student.{name} is of the student's recipe: {rule}, got {value!r}"
                     ) from None
+
+    def _require_samples(self) -> None:
+        """Raises ValueError where what is judged by needs samples of real images, and the reference has none."""
+        judging = {"search.objectives": self.search.objectives[1], "limit.metric": self.limit.metric}
+        for key, metric in judging.items():
+            if self.evaluation.reference and metric in NEED_SAMPLES:
+                raise ValueError(
+                    f"evaluation.reference holds no samples of real images, which {metric} needs, got {key} {metric}; "
+                    "judge by fid, or leave the reference out"
+                )
 
     def recipe(self, point: Mapping[str, Value]) -> DistillationConfig:
         """Returns how the student at `point` is distilled: the spec's recipe with the point's values.
