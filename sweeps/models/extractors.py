@@ -94,9 +94,7 @@ def find_or_make_extractor(spec: SweepSpec, dataset: ImageDataset, *, workshop: 
         reference_by=published.by if published else None,
         class_shares=dataset.class_shares(spec.teacher.space.num_classes),
     )
-    path = find_or_make_reference(
-        loaded.network, dataset, digest=loaded.digest, published=published, workshop=workshop
-    )
+    path = find_or_make_reference(loaded.network, dataset, digest=loaded.digest, published=published, workshop=workshop)
     evaluator = Evaluator(protocol, loaded.network, real=RealReference.load(path))
     version = found.version or f"{kind}/{loaded.digest[:8]}"
     return Extractor(

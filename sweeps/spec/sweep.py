@@ -22,6 +22,7 @@ from gan.config import Config
 from gan.networks.dcgan import BLOCKS, DEFAULT_BLOCK, BlockName
 from gan.seeds import seed_at
 from sweeps.errors import SweepError
+from sweeps.spec.evaluation import NEED_SAMPLES, EvaluationSpec
 from sweeps.spec.models import EMBEDDED, AnyTeacherSpec, ClassifierSpec, ExtractorSpec, OwnExtractorSpec, TeacherSpec
 from sweeps.spec.phases import PHASES, PhaseField
 from sweeps.spec.resources import ClusterSpec, ResourceSpec
@@ -29,7 +30,6 @@ from sweeps.spec.search import SearchSpec, Seed
 from sweeps.spec.space import AnyDomain, ChoiceDomain, Value, bounds, extremes
 
 HOUR_S = 3600.0
-NEED_SAMPLES = ("kid", "precision", "recall")
 NAME_PATTERN = r"^[a-z0-9][a-z0-9_-]{0,62}$"
 Name = Annotated[str, Field(pattern=NAME_PATTERN)]
 
@@ -75,27 +75,6 @@ class BaselineSpec(GanTrainingConfig):
     def training(self) -> GanTrainingConfig:
         """Returns the recipe alone, without `of`."""
         return GanTrainingConfig.model_validate({name: getattr(self, name) for name in GanTrainingConfig.model_fields})
-
-
-class ReferenceSpec(Config):
-    """A ReferenceSpec names published statistics of real images, mu and sigma, and says whose they are and of what."""
-
-    file: Annotated[str, Field(min_length=1)]
-    by: Annotated[str, Field(pattern=r"^\S[^\n]{0,199}$")]
-
-
-class EvaluationSpec(Config):
-    """An EvaluationSpec says how generators are measured, and at which budgets before the full one a trial reports.
-
-    FIDs are against the data set's own training images, or against a published `reference`.
-    """
-
-    num_samples: Annotated[int, Field(ge=16, le=1_000_000)] = 2048
-    latent_seed: Seed = 0
-    inception_splits: Annotated[int, Field(ge=1, le=100)] = 10
-    fid_infinity: bool = False
-    rungs_kimg: tuple[Annotated[float, Field(gt=0)], ...] = ()
-    reference: ReferenceSpec | None = Field(default=None, exclude_if=lambda value: value is None)
 
 
 class SweepSpec(Config):
