@@ -33,6 +33,7 @@ from .extractors.stored import LoadedExtractor, load_extractor
 from .extractors.weights import PRETRAINED, ExtractorWeights, PretrainedName, find_weights
 from .measuring.agreement import Agreement, agreement, agreement_latents
 from .measuring.evaluation import Evaluator, Metrics, Protocol, evaluation_latents, generate
+from .measuring.examination import Examination, ExaminationProgress, ExaminedLevel, examine
 from .measuring.reference import RealReference
 from .networks.artifacts import (
     GeneratorCard,
@@ -73,6 +74,9 @@ __all__ = [
     "DifferentiableExtractor",
     "DistillationConfig",
     "Evaluator",
+    "Examination",
+    "ExaminationProgress",
+    "ExaminedLevel",
     "ExtractorWeights",
     "FeatureExtractor",
     "GanError",
@@ -109,6 +113,7 @@ __all__ = [
     "distill",
     "distill_fused",
     "evaluation_latents",
+    "examine",
     "filled",
     "find_weights",
     "found_shape",
