@@ -34,6 +34,7 @@ from .extractors.weights import PRETRAINED, ExtractorWeights, PretrainedName, fi
 from .measuring.agreement import Agreement, agreement, agreement_latents
 from .measuring.evaluation import Evaluator, Metrics, Protocol, evaluation_latents, generate
 from .measuring.published import load_statistics
+from .measuring.examination import Examination, ExaminationProgress, ExaminedLevel, examine
 from .measuring.reference import RealReference
 from .networks.artifacts import (
     GeneratorCard,
@@ -74,6 +75,9 @@ __all__ = [
     "DifferentiableExtractor",
     "DistillationConfig",
     "Evaluator",
+    "Examination",
+    "ExaminationProgress",
+    "ExaminedLevel",
     "ExtractorWeights",
     "FeatureExtractor",
     "GanError",
@@ -110,6 +114,7 @@ __all__ = [
     "distill",
     "distill_fused",
     "evaluation_latents",
+    "examine",
     "filled",
     "find_weights",
     "found_shape",

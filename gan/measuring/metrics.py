@@ -76,6 +76,24 @@ def fid(real: FeatureStatistics, fake: FeatureStatistics) -> float:
     return float(shift @ shift + trace)
 
 
+def fid_of_few(real: FeatureStatistics, features_NF: npt.ArrayLike) -> float:
+    """Returns the Fréchet distance of any number of samples, to be compared with equally many alone.
+
+    Below 2F samples its bias is large, and equal for equal numbers. With N samples of fewer than F features'
+    number the eigenvalues are those of the N x N matrix X C X^T, X the centred features: no F x F root is needed.
+    """
+    features = np.asarray(features_NF, dtype=np.float64)
+    count, size = features.shape
+    mean = features.mean(axis=0)
+    centred = (features - mean) / np.sqrt(count - 1)
+    if count >= size:
+        return fid(real, FeatureStatistics(mean, centred.T @ centred, count=count))
+    eigenvalues = scipy.linalg.eigvalsh(centred @ real.covariance @ centred.T).clip(min=0)
+    shift = real.mean - mean
+    trace = np.trace(real.covariance) + np.square(centred).sum() - 2 * np.sqrt(eigenvalues).sum()
+    return float(shift @ shift + trace)
+
+
 def fid_at_infinity(real: FeatureStatistics, features_NF: npt.ArrayLike, *, sizes: int = 15) -> float:
     """Returns FID extrapolated to infinitely many samples (Chong & Forsyth, 2020, "Effectively unbiased FID").
 
