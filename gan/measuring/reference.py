@@ -16,10 +16,10 @@ from safetensors.torch import load_file, save_file
 from gan.datasets import ImageDataset
 from gan.errors import ArtifactError
 from gan.extractors.features import FeatureExtractor, extract
-from gan.measuring.metrics import FeatureStatistics
+from gan.measuring.metrics import LARGEST_MANIFOLD, FeatureStatistics
 from gan.seeds import generator_at
 
-MOST_KEPT = 10_000
+MOST_KEPT = LARGEST_MANIFOLD
 
 
 @dataclass(frozen=True, eq=False)

@@ -19,10 +19,10 @@ from gan import (
     Evaluator,
     FeatureExtractor,
     ImageDataset,
-    Metrics,
     OwnExtractorConfig,
     Protocol,
     RealReference,
+    Scores,
     find_weights,
     import_extractor,
     load_extractor,
@@ -50,13 +50,13 @@ class ExtractorFiles:
 
 @dataclass(frozen=True, kw_only=True)
 class Extractor:
-    """An Extractor has its evaluator, and the metrics of the real held-out images under the protocol."""
+    """An Extractor has its evaluator, and the scores of the real held-out images under the protocol."""
 
     version: str
     about: str
     files: ExtractorFiles
     evaluator: Evaluator
-    real: Metrics
+    real: Scores
 
     @property
     def protocol(self) -> Protocol:
@@ -101,7 +101,7 @@ def find_or_make_extractor(spec: SweepSpec, dataset: ImageDataset, *, workshop: 
         about=loaded.about,
         files=ExtractorFiles(found.path, path),
         evaluator=evaluator,
-        real=_real_metrics(evaluator, dataset, folder=references),
+        real=_real_scores(evaluator, dataset, folder=references),
     )
 
 
@@ -120,23 +120,23 @@ def load_network(protocol: Protocol, path: Path, *, compute: Compute) -> Feature
     return found.network
 
 
-def _real_metrics(evaluator: Evaluator, dataset: ImageDataset, *, folder: Path) -> Metrics:
-    """Returns the metrics of the held-out images, kept in `folder` by the digest of the protocol.
+def _real_scores(evaluator: Evaluator, dataset: ImageDataset, *, folder: Path) -> Scores:
+    """Returns the scores of the held-out images, kept in `folder` by the digest of the protocol.
 
     With Inception they take minutes.
     """
     path = folder / f"{evaluator.protocol.digest[:32]}.json"
     try:
-        return Metrics.model_validate_json(path.read_text())
+        return Scores.model_validate_json(path.read_text())
     except FileNotFoundError:
-        metrics = evaluator.evaluate_held_out(dataset)
+        scores = evaluator.evaluate_held_out(dataset)
     except ValueError as error:
         remedy = "Delete it and run the same command again."
-        raise ArtifactError("The real images' metrics are a file that ganlimit wrote", path, remedy) from error
+        raise ArtifactError("The real images' scores are a file that ganlimit wrote", path, remedy) from error
     unfinished = path.with_name(f".{path.name}.{os.getpid()}")
-    unfinished.write_text(metrics.model_dump_json())
+    unfinished.write_text(scores.model_dump_json())
     unfinished.replace(path)
-    return metrics
+    return scores
 
 
 def _find_or_make(extractor: ExtractorSpec, dataset: ImageDataset, *, workshop: Workshop) -> _Found:

@@ -117,13 +117,15 @@ def _find_or_import(
     identity = imported_identity(imported, dataset)
     version = tracking.registry.find_version(identity.model, identity.digest)
     if version is None:
+        metrics = extractor.evaluator.evaluate(generator, whole=True)
         card = ImportedCard(
             imported=imported,
             shape=generator.config,
             parameters=sum(parameter.numel() for parameter in generator.parameters()),
             dataset=dataset.name,
             dataset_digest=dataset.digest,
-            metrics=extractor.evaluator.evaluate(generator, whole=True).as_dict(),
+            metrics=metrics.as_dict(),
+            absent=metrics.absent,
             protocol_digest=extractor.protocol.digest,
         )
         with tracking.model_run(identity.model, {KIND: "teacher", IDENTITY: identity.digest}) as run_id:
@@ -150,7 +152,7 @@ def _samples(generator: AnyGenerator, extractor: Extractor) -> Tensor:
 
 def _metrics(extractor: Extractor, generator: AnyGenerator, *, card: GeneratorCard | ImportedCard) -> Metrics:
     if card.protocol_digest == extractor.protocol.digest:
-        return Metrics(**card.metrics)
+        return Metrics.model_validate({**card.metrics, "absent": card.absent})
     return extractor.evaluator.evaluate(generator, whole=True)
 
 
@@ -224,6 +226,7 @@ def _train_teacher(
                 kimg=snapshot.kimg,
                 seed=spec.seed,
                 metrics=snapshot.metrics.as_dict(),
+                absent=snapshot.metrics.absent,
                 protocol_digest=extractor.protocol.digest,
             )
 

@@ -248,6 +248,7 @@ class _Trial:
             kimg=progress.kimg,
             seed=request.seed,
             metrics=metrics.as_dict(),
+            absent=metrics.absent,
             protocol_digest=request.protocol_digest,
         )
         inputs_BI = self.shared.evaluator.latents(request.architecture)[:64]
