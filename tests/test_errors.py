@@ -21,6 +21,7 @@ RULE = ("A width is at least 1", 0, "Give a greater one.")
 EXAMPLES: tuple[ValueError, ...] = (
     gan.GanError(*RULE),
     gan.ArtifactError(*RULE),
+    gan.AbsentScoreError(*RULE),
     cluster.ClusterError(*RULE),
     analysis.AnalysisError(*RULE),
     sweeps.SweepError(*RULE),

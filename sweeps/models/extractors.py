@@ -101,7 +101,7 @@ def find_or_make_extractor(spec: SweepSpec, dataset: ImageDataset, *, workshop: 
         about=loaded.about,
         files=ExtractorFiles(found.path, path),
         evaluator=evaluator,
-        real=_real_scores(evaluator, dataset, folder=references),
+        real=_real_metrics(evaluator, dataset, folder=references),
     )
 
 
@@ -120,8 +120,8 @@ def load_network(protocol: Protocol, path: Path, *, compute: Compute) -> Feature
     return found.network
 
 
-def _real_scores(evaluator: Evaluator, dataset: ImageDataset, *, folder: Path) -> Scores:
-    """Returns the scores of the held-out images, kept in `folder` by the digest of the protocol.
+def _real_metrics(evaluator: Evaluator, dataset: ImageDataset, *, folder: Path) -> Scores:
+    """Returns the metrics of the held-out images, kept in `folder` by the digest of the protocol.
 
     With Inception they take minutes.
     """
@@ -129,14 +129,14 @@ def _real_scores(evaluator: Evaluator, dataset: ImageDataset, *, folder: Path) -
     try:
         return Scores.model_validate_json(path.read_text())
     except FileNotFoundError:
-        scores = evaluator.evaluate_held_out(dataset)
+        metrics = evaluator.evaluate_held_out(dataset)
     except ValueError as error:
         remedy = "Delete it and run the same command again."
-        raise ArtifactError("The real images' scores are a file that ganlimit wrote", path, remedy) from error
+        raise ArtifactError("The real images' metrics are a file that ganlimit wrote", path, remedy) from error
     unfinished = path.with_name(f".{path.name}.{os.getpid()}")
-    unfinished.write_text(scores.model_dump_json())
+    unfinished.write_text(metrics.model_dump_json())
     unfinished.replace(path)
-    return scores
+    return metrics
 
 
 def _find_or_make(extractor: ExtractorSpec, dataset: ImageDataset, *, workshop: Workshop) -> _Found:

@@ -36,7 +36,6 @@ from gan import (
     save_imported,
     train_gan,
 )
-from gan.digests import array_digest, value_digest
 from gan.images import save_grid
 from gan.seeds import seed_at
 from sweeps.display import Update
@@ -44,7 +43,7 @@ from sweeps.errors import SweepError
 from sweeps.ledger.tags import IDENTITY, KIND
 from sweeps.ledger.tracking import Tracking
 from sweeps.models.extractors import Extractor
-from sweeps.models.identity import ModelIdentity, imported_identity, stated, trained_identity
+from sweeps.models.identity import ModelIdentity, imported_identity, pool_digest, stated, trained_identity
 from sweeps.models.mlflow_models import save_mlflow_model
 from sweeps.models.workshop import Workshop
 from sweeps.spec.models import ImportedTeacherSpec
@@ -180,8 +179,7 @@ def find_or_build_agreement_pool(
 
 
 def _find_or_build(teacher: Teacher, latents_NL: Tensor, *, name: str, workshop: Workshop) -> tuple[Path, TeacherPool]:
-    identity = value_digest({"teacher": teacher.card.weights_digest, "latents": array_digest(latents_NL.numpy())})
-    path = workshop.workspace.pools / f"{identity[:32]}.arrow"
+    path = workshop.workspace.pools / f"{pool_digest(teacher.card, latents_NL)[:32]}.arrow"
     if not path.exists():
         with workshop.display.step(name, len(latents_NL)) as update:
             for done in build_pool(teacher.generator, teacher.card.weights_digest, path=path, latents_NL=latents_NL):
