@@ -167,6 +167,7 @@ CHANGES = {
     "latent_seed": 1,
     "inception_splits": 9,
     "fid_infinity": True,
+    "class_shares": (0.5, 0.5),
 }
 
 
@@ -215,7 +216,7 @@ def test_a_corrected_output_range_has_a_pool_of_its_own_with_other_images(
             last_fid=1.0,
         )
         pools = (find_or_build_pool, find_or_build_agreement_pool)
-        found.append([find(spec, teacher, workshop=workshop) for find in pools])
+        found.append([find(spec, teacher, shares=(), workshop=workshop) for find in pools])
     for (wrong_path, wrong), (right_path, right) in zip(*found, strict=True):
         assert wrong_path != right_path
         assert torch.equal(wrong.all()[0], right.all()[0])
