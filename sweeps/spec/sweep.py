@@ -27,7 +27,7 @@ from sweeps.spec.models import EMBEDDED, AnyTeacherSpec, ClassifierSpec, Extract
 from sweeps.spec.phases import PHASES, PhaseField
 from sweeps.spec.resources import ClusterSpec, ResourceSpec
 from sweeps.spec.search import SearchSpec, Seed
-from sweeps.spec.space import AnyDomain, ChoiceDomain, Value, extremes
+from sweeps.spec.space import AnyDomain, ChoiceDomain, FixedDomain, Value, extremes
 
 HOUR_S = 3600.0
 NAME_PATTERN = r"^[a-z0-9][a-z0-9_-]{0,62}$"
@@ -111,10 +111,21 @@ class SweepSpec(Config):
     def _is_consistent(self) -> "SweepSpec":
         widest = self.teacher.width if isinstance(self.teacher, TeacherSpec) else WIDEST
         require_domains(self.search.space, widest=widest, recipe=self.recipe)
+        self._require_whole_batches()
         self._require_extractor()
         if self.phases[0] != Phase.SEARCH or list(self.phases) != sorted(set(self.phases), key=PHASES.index):
             raise ValueError(f"phases are search and then some of confirm, baseline, got {', '.join(self.phases)}")
         return self
+
+    def _require_whole_batches(self) -> None:
+        """Raises ValueError where the pool holds less than a batch of it."""
+        batches = extremes(self.search.space.student.get("batch_size", FixedDomain(type="fixed", value=0)))
+        largest = max(self.recipe({"batch_size": value} if value else {}).batch_size for value in batches)
+        if largest > self.teacher.pool_size:
+            raise ValueError(
+                f"student.batch_size is at most teacher.pool_size {self.teacher.pool_size}, "
+                f"got {largest}; lower it or raise the pool"
+            )
 
     def _require_extractor(self) -> None:
         """Raises ValueError where the extractor cannot measure the images, or its features cannot be matched."""
