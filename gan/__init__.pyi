@@ -9,7 +9,7 @@ from .datasets import (
     found_shape,
     load_dataset,
 )
-from .errors import ArtifactError, GanError
+from .errors import AbsentScoreError, ArtifactError, GanError
 from .extractors.classifier import (
     Classifier,
     ClassifierCard,
@@ -32,9 +32,9 @@ from .extractors.pretrained import Pretrained
 from .extractors.stored import LoadedExtractor, load_extractor
 from .extractors.weights import PRETRAINED, ExtractorWeights, PretrainedName, find_weights
 from .measuring.agreement import Agreement, agreement, agreement_latents
-from .measuring.evaluation import Evaluator, Metrics, Protocol, evaluation_latents, generate
-from .measuring.published import load_statistics
+from .measuring.evaluation import Evaluator, Metrics, Protocol, Scores, evaluation_latents, generate
 from .measuring.examination import Examination, ExaminationProgress, ExaminedLevel, examine
+from .measuring.published import load_statistics
 from .measuring.reference import RealReference
 from .networks.artifacts import (
     GeneratorCard,
@@ -60,6 +60,7 @@ from .training.teacher_pool import TeacherPool, build_pool, open_pool, pool_late
 __all__ = [
     "DATASETS",
     "PRETRAINED",
+    "AbsentScoreError",
     "AdversarialConfig",
     "Agreement",
     "AnyGenerator",
@@ -102,6 +103,7 @@ __all__ = [
     "Progress",
     "Protocol",
     "RealReference",
+    "Scores",
     "Student",
     "TeacherPool",
     "activation_count",

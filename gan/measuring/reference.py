@@ -15,12 +15,12 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from gan.datasets import ImageDataset
-from gan.errors import ArtifactError
+from gan.errors import AbsentScoreError, ArtifactError
 from gan.extractors.features import FeatureExtractor, extract
-from gan.measuring.metrics import FeatureStatistics
+from gan.measuring.metrics import LARGEST_MANIFOLD, FeatureStatistics
 from gan.seeds import generator_at
 
-MOST_KEPT = 10_000
+MOST_KEPT = LARGEST_MANIFOLD
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,6 +45,17 @@ class RealReference:
         order = torch.randperm(len(features_NF), generator=generator_at(0, "reference")).numpy()
         kept = features_NF if len(features_NF) <= MOST_KEPT else features_NF[np.sort(order[:MOST_KEPT])]
         return cls(FeatureStatistics.of(features_NF), kept)
+
+    @property
+    def samples(self) -> npt.NDArray[np.float32]:
+        """Returns the features MF that were kept. Raises AbsentScoreError where there are statistics alone."""
+        if self.features_MF is None:
+            raise AbsentScoreError(
+                "KID, precision and recall need features of real images",
+                "published statistics alone",
+                "Leave evaluation.reference out.",
+            )
+        return self.features_MF
 
     def save(self, path: Path) -> None:
         """Write it to `path`, all or nothing."""

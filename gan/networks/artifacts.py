@@ -5,11 +5,12 @@ weights file and every load checks it.
 """
 
 import json
+import operator
 import shutil
 from pathlib import Path
 from typing import TypeVar
 
-from pydantic import JsonValue, ValidationError
+from pydantic import Field, JsonValue, ValidationError
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import nn
@@ -48,6 +49,7 @@ class GeneratorCard(Config):
     kimg: float
     seed: int
     metrics: dict[str, float]
+    absent: dict[str, str] = Field(default_factory=dict, exclude_if=operator.not_)  # why there is no such metric
     protocol_digest: str
     weights_digest: str = ""
 
@@ -76,6 +78,7 @@ class ImportedCard(Config):
     dataset: str
     dataset_digest: str
     metrics: dict[str, float]
+    absent: dict[str, str] = Field(default_factory=dict, exclude_if=operator.not_)  # why there is no such metric
     protocol_digest: str
     weights_digest: str = ""
 

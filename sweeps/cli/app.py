@@ -20,7 +20,7 @@ from sweeps.cli.standing import list_sweeps, status, stop, sync
 from sweeps.cli.sweep import confirm, demo, init, plan, resume, schema, sweep_run
 from sweeps.cli.teacher import teacher_list, teacher_select, teacher_show, teacher_train
 from sweeps.cli.tracking import tracking_serve
-from sweeps.errors import Explained, UndeliveredError
+from sweeps.errors import Explained, NothingFinishedError, UndeliveredError
 from sweeps.exit_codes import ExitCode
 
 Command = Callable[..., None]
@@ -97,6 +97,9 @@ def _typer_app() -> typer.Typer:
 app = _typer_app()
 
 
+_EXIT_CODES = {UndeliveredError: ExitCode.UNDELIVERED, NothingFinishedError: ExitCode.NOTHING_FINISHED}
+
+
 def main() -> None:
     """Run the command. What a person can mend is one message on stderr; the exit code is one of `ExitCode`."""
     try:
@@ -106,7 +109,7 @@ def main() -> None:
         if not isinstance(error, Explained):
             raise
         remark(f"error: {error}")
-        sys.exit(ExitCode.UNDELIVERED if isinstance(error, UndeliveredError) else ExitCode.MISTAKE)
+        sys.exit(_EXIT_CODES.get(type(error), ExitCode.MISTAKE))
     except Exception as error:
         if not _is_full_disk(error):
             raise

@@ -40,6 +40,7 @@ def teacher_train(
     """Train a spec's teacher and register it, unless the registry has it already."""
     from sweeps.display import display_for
     from sweeps.driver.runner import train_teacher
+    from sweeps.models.scores import scores_in_words
 
     loaded = sweeps.load_spec(spec, overrides(seed=seed))
     display = display_for(stderr(), quiet=quiet)
@@ -48,8 +49,8 @@ def teacher_train(
     )
     teacher = train_teacher(loaded, data_dir, tracking_uri=tracking_uri, display=display, data_root=root, again=again)
     console().print(
-        f"{teacher.version}: {teacher.card.parameters:,} parameters, FID {teacher.metrics.fid:.1f}, "
-        f"IS {teacher.metrics.inception_score:.2f}{teacher.collapse_note}",
+        f"{teacher.version}: {teacher.card.parameters:,} parameters, {scores_in_words(teacher.metrics)}"
+        f"{teacher.collapse_note}",
         highlight=False,
     )
 

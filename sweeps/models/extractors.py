@@ -19,10 +19,10 @@ from gan import (
     Evaluator,
     FeatureExtractor,
     ImageDataset,
-    Metrics,
     OwnExtractorConfig,
     Protocol,
     RealReference,
+    Scores,
     find_weights,
     import_extractor,
     load_extractor,
@@ -51,13 +51,13 @@ class ExtractorFiles:
 
 @dataclass(frozen=True, kw_only=True)
 class Extractor:
-    """An Extractor has its evaluator, and the metrics of the real held-out images under the protocol."""
+    """An Extractor has its evaluator, and the scores of the real held-out images under the protocol."""
 
     version: str
     about: str
     files: ExtractorFiles
     evaluator: Evaluator
-    real: Metrics
+    real: Scores
 
     @property
     def protocol(self) -> Protocol:
@@ -121,14 +121,14 @@ def load_network(protocol: Protocol, path: Path, *, compute: Compute) -> Feature
     return found.network
 
 
-def _real_metrics(evaluator: Evaluator, dataset: ImageDataset, *, folder: Path) -> Metrics:
+def _real_metrics(evaluator: Evaluator, dataset: ImageDataset, *, folder: Path) -> Scores:
     """Returns the metrics of the held-out images, kept in `folder` by the digest of the protocol.
 
     With Inception they take minutes.
     """
     path = folder / f"{evaluator.protocol.digest[:32]}.json"
     try:
-        return Metrics.model_validate_json(path.read_text())
+        return Scores.model_validate_json(path.read_text())
     except FileNotFoundError:
         metrics = evaluator.evaluate_held_out(dataset)
     except ValueError as error:
