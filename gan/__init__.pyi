@@ -44,8 +44,10 @@ from .networks.artifacts import (
 )
 from .networks.cost import activation_count, count_parameters, latency_ms, mac_g, training_bytes
 from .networks.dcgan import CriticConfig, Generator, GeneratorConfig, build_generator
-from .networks.imported import AnyGenerator, ImportedConfig, ImportedGenerator, load_imported
+from .networks.imported import AnyGenerator, ImportedGenerator, load_imported
+from .networks.inspection import GeneratorReport, filled_generator, inspect_generator
 from .networks.latents import LatentSpace
+from .networks.own_config import ImportedConfig, Labels, OwnGenerator
 from .training.adversarial import AdversarialConfig
 from .training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from .training.distillation import DistillationConfig, Lesson, distill
@@ -80,10 +82,12 @@ __all__ = [
     "Generator",
     "GeneratorCard",
     "GeneratorConfig",
+    "GeneratorReport",
     "ImageDataset",
     "ImportedCard",
     "ImportedConfig",
     "ImportedGenerator",
+    "Labels",
     "LatentSpace",
     "Lesson",
     "LoadedExtractor",
@@ -92,6 +96,7 @@ __all__ = [
     "OwnExtractor",
     "OwnExtractorCard",
     "OwnExtractorConfig",
+    "OwnGenerator",
     "Pretrained",
     "PretrainedName",
     "Progress",
@@ -110,11 +115,13 @@ __all__ = [
     "distill_fused",
     "evaluation_latents",
     "filled",
+    "filled_generator",
     "find_weights",
     "found_shape",
     "fusing_kind",
     "generate",
     "import_extractor",
+    "inspect_generator",
     "latency_ms",
     "load_any_generator",
     "load_checkpoint",
