@@ -106,14 +106,14 @@ def _plain(path: Path, beginning: bytes) -> tuple[str, str]:
     for start, kind in _BEGINNINGS:
         if beginning.startswith(start):
             return kind, _CONVERT if "Keras" in kind else _STORE
+    if beginning[:1] == b"\x80":
+        return _pickled(path, [])
     if beginning[4:8] == b"TFL3" or path.suffix in (".pb", ".tflite", ".ckpt"):
         return "a TensorFlow model", _CONVERT
     if path.suffix == ".onnx" or (beginning[:1] == b"\x08" and any(name in beginning for name in _PRODUCERS)):
         return "an ONNX model", _CONVERT
     if _is_safetensors(beginning):
         return _safetensors(path), _BUILD
-    if beginning[:1] == b"\x80":
-        return _pickled(path, [])
     return "neither of them, or only a part of one", _STORE
 
 

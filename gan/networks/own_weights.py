@@ -70,7 +70,7 @@ def _read(path: Path) -> Mapping[str, Any]:
     return content
 
 
-def _parts(content: Mapping[str, Any], name: str = "", depth: int = 0) -> Iterator[tuple[str, State]]:
+def _parts(content: Mapping[str, Any], name: str = "", *, depth: int = 0) -> Iterator[tuple[str, State]]:
     """Yields every part that may be a network's state: by the name of its entry, or of its names' prefix."""
     tensors = {str(key): value for key, value in content.items() if isinstance(value, Tensor)}
     if tensors:
@@ -78,10 +78,10 @@ def _parts(content: Mapping[str, Any], name: str = "", depth: int = 0) -> Iterat
         prefixes = dict.fromkeys(key.partition(".")[0] for key in tensors if "." in key)
         for prefix in prefixes if depth < _DEEPEST else ():
             own = {key.partition(".")[2]: value for key, value in tensors.items() if key.startswith(f"{prefix}.")}
-            yield from _parts(own, _joined(name, prefix), depth + 1)
+            yield from _parts(own, _joined(name, prefix), depth=depth + 1)
     for key, value in content.items():
         if isinstance(value, Mapping) and depth < _DEEPEST:
-            yield from _parts(value, _joined(name, str(key)), depth + 1)
+            yield from _parts(value, _joined(name, str(key)), depth=depth + 1)
 
 
 def _joined(name: str, key: str) -> str:
