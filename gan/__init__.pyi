@@ -46,8 +46,10 @@ from .networks.artifacts import (
 )
 from .networks.cost import activation_count, count_parameters, latency_ms, mac_g, training_bytes
 from .networks.dcgan import CriticConfig, Generator, GeneratorConfig, build_generator
-from .networks.imported import AnyGenerator, ImportedConfig, ImportedGenerator, load_imported
+from .networks.imported import AnyGenerator, ImportedGenerator, load_imported
+from .networks.inspection import GeneratorReport, filled_generator, inspect_generator
 from .networks.latents import LatentSpace
+from .networks.own_config import ImportedConfig, Labels, OwnGenerator
 from .training.adversarial import AdversarialConfig
 from .training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from .training.distillation import DistillationConfig, Lesson, distill
@@ -86,10 +88,12 @@ __all__ = [
     "Generator",
     "GeneratorCard",
     "GeneratorConfig",
+    "GeneratorReport",
     "ImageDataset",
     "ImportedCard",
     "ImportedConfig",
     "ImportedGenerator",
+    "Labels",
     "LatentSpace",
     "Lesson",
     "LoadedExtractor",
@@ -98,6 +102,7 @@ __all__ = [
     "OwnExtractor",
     "OwnExtractorCard",
     "OwnExtractorConfig",
+    "OwnGenerator",
     "Pretrained",
     "PretrainedName",
     "Progress",
@@ -118,11 +123,13 @@ __all__ = [
     "evaluation_latents",
     "examine",
     "filled",
+    "filled_generator",
     "find_weights",
     "found_shape",
     "fusing_kind",
     "generate",
     "import_extractor",
+    "inspect_generator",
     "latency_ms",
     "load_any_generator",
     "load_checkpoint",

@@ -19,7 +19,10 @@ from gan.config import Config
 from gan.digests import file_digest
 from gan.errors import ArtifactError
 from gan.networks.dcgan import Generator, GeneratorConfig
-from gan.networks.imported import AnyGenerator, ImageShape, ImportedConfig, load_imported
+from gan.networks.imported import AnyGenerator, ImageShape, load_imported
+from gan.networks.own_config import ImportedConfig
+from gan.networks.own_files import is_safetensors
+from gan.networks.own_network import open_network
 
 _REMEDY = "The file is damaged or was changed: restore it from a copy, or train the model again."
 WEIGHTS_FILE = "weights.safetensors"
@@ -107,14 +110,21 @@ def save_generator(folder: Path, generator: Generator, *, card: GeneratorCard) -
 def save_imported(folder: Path, imported: ImportedConfig, *, card: ImportedCard) -> ImportedCard:
     """Copies the generator's file to `folder` and writes its card. Returns the card as it is stored.
 
+    Of weights in a pickle the network's own are stored, as safetensors: no pickle is ever read from a store.
+
     >>> imported = ImportedConfig(file=str(own), latent_size=8, output_range=(-1.0, 1.0))
     >>> save_imported(folder / "imported", imported, card=imported_card).imported.file
     'generator.pt'
     """
     folder.mkdir(parents=True, exist_ok=True)
     name = WEIGHTS_FILE if imported.factory else f"generator{imported.path.suffix}"
-    shutil.copyfile(imported.path, folder / name)
-    place = {"weights" if imported.factory else "file": name}
+    place: dict[str, str | None] = {"weights" if imported.factory else "file": name}
+    if imported.factory and not is_safetensors(imported.path):
+        state = open_network(imported).network.state_dict()
+        save_file({key: value.detach().clone().contiguous() for key, value in state.items()}, folder / name)
+        place["entry"] = None
+    else:
+        shutil.copyfile(imported.path, folder / name)
     card = card.model_copy(
         update={"imported": imported.model_copy(update=place), "weights_digest": file_digest(folder / name)}
     )

@@ -18,7 +18,7 @@ from sweeps.cli.remote import logs, submit
 from sweeps.cli.results import compare, export, paper, report, sample, ui
 from sweeps.cli.standing import list_sweeps, status, stop, sync
 from sweeps.cli.sweep import confirm, demo, init, plan, resume, schema, sweep_run
-from sweeps.cli.teacher import teacher_list, teacher_select, teacher_show, teacher_train
+from sweeps.cli.teacher import teacher_inspect, teacher_list, teacher_select, teacher_show, teacher_train
 from sweeps.cli.tracking import tracking_serve
 from sweeps.errors import Explained, NothingFinishedError, UndeliveredError
 from sweeps.exit_codes import ExitCode
@@ -47,7 +47,13 @@ COMMANDS: Mapping[str, Command] = {
 GROUPS: Mapping[str, Group] = {
     "teacher": Group(
         "The large GAN that the students learn from.",
-        {"train": teacher_train, "select": teacher_select, "list": teacher_list, "show": teacher_show},
+        {
+            "train": teacher_train,
+            "select": teacher_select,
+            "list": teacher_list,
+            "show": teacher_show,
+            "inspect": teacher_inspect,
+        },
     ),
     "sweep": Group(
         "Searches over students, here or on a cluster.",
