@@ -80,7 +80,7 @@ def _array(content: bytes) -> np.ndarray:
     """Returns the array of an .npy file, whose header may not promise more than there is."""
     file = io.BytesIO(content)
     shape, fortran_order, dtype = npy_header(file)
-    if dtype.hasobject or file.tell() + dtype.itemsize * int(np.prod(shape, dtype=object)) != len(content):
+    if file.tell() + dtype.itemsize * int(np.prod(shape, dtype=object)) != len(content):
         raise FaultyImageError(f"damaged: {dtype}{shape} in {len(content)} bytes")
     order: Literal["F", "C"] = "F" if fortran_order else "C"
     pixels: np.ndarray = np.frombuffer(content, dtype, offset=file.tell()).reshape(shape, order=order)
