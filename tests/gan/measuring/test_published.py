@@ -95,6 +95,8 @@ def test_an_evaluation_against_published_statistics_has_a_fid_and_no_samples_to_
     assert found.fid != own.fid
     assert found.fid_infinity is not None
     assert (found.kid, found.kid_error, found.precision, found.recall) == (None,) * 4
+    assert found.absent.keys() == {"kid", "kid_error", "precision", "recall"}
+    assert all("got published statistics alone" in reason for reason in found.absent.values())
     assert (found.inception_score, found.sharpness) == (own.inception_score, own.sharpness)
     assert evaluator.evaluate_held_out(digits).fid < found.fid
 
