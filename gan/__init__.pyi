@@ -29,6 +29,15 @@ from .extractors.own import (
     save_own_extractor,
 )
 from .extractors.pretrained import Pretrained
+from .extractors.selfsupervised import (
+    SelfSupervised,
+    SelfSupervisedCard,
+    SelfSupervisedConfig,
+    SelfSupervisedProgress,
+    load_selfsupervised,
+    save_selfsupervised,
+    train_selfsupervised,
+)
 from .extractors.stored import LoadedExtractor, load_extractor
 from .extractors.weights import PRETRAINED, ExtractorWeights, PretrainedName, find_weights
 from .measuring.agreement import Agreement, agreement, agreement_latents
@@ -109,6 +118,10 @@ __all__ = [
     "Protocol",
     "RealReference",
     "Scores",
+    "SelfSupervised",
+    "SelfSupervisedCard",
+    "SelfSupervisedConfig",
+    "SelfSupervisedProgress",
     "Student",
     "TeacherPool",
     "activation_count",
@@ -139,6 +152,7 @@ __all__ = [
     "load_generator",
     "load_imported",
     "load_own_extractor",
+    "load_selfsupervised",
     "load_statistics",
     "mac_g",
     "open_pool",
@@ -149,7 +163,9 @@ __all__ = [
     "save_generator",
     "save_imported",
     "save_own_extractor",
+    "save_selfsupervised",
     "train_classifier",
     "train_gan",
+    "train_selfsupervised",
     "training_bytes",
 ]

@@ -11,6 +11,7 @@ from gan.extractors.classifier import load_classifier
 from gan.extractors.features import FeatureExtractor
 from gan.extractors.own import load_own_extractor
 from gan.extractors.pretrained import Pretrained
+from gan.extractors.selfsupervised import load_selfsupervised
 from gan.extractors.weights import find_weights
 
 
@@ -48,6 +49,12 @@ def _classifier(path: Path, *, device: torch.device) -> LoadedExtractor:
     return LoadedExtractor(network.to(device), card.weights_digest, about=about)
 
 
+def _selfsupervised(path: Path, *, device: torch.device) -> LoadedExtractor:
+    network, card = load_selfsupervised(path)
+    about = f"learnt from up to {card.config.images:,} images without labels"
+    return LoadedExtractor(network.to(device), card.weights_digest, about=about)
+
+
 def _own(path: Path, *, device: torch.device) -> LoadedExtractor:
     network, card = load_own_extractor(path, device)
     return LoadedExtractor(network, card.digest, about=f"a network of your own with {network.num_features} features")
@@ -59,4 +66,8 @@ def _pretrained(path: Path, *, kind: str, device: torch.device) -> LoadedExtract
     return LoadedExtractor(Pretrained(weights, device), weights.digest, about=about)
 
 
-_LOADERS: dict[str, Callable[..., LoadedExtractor]] = {"classifier": _classifier, "own": _own}
+_LOADERS: dict[str, Callable[..., LoadedExtractor]] = {
+    "classifier": _classifier,
+    "selfsupervised": _selfsupervised,
+    "own": _own,
+}
