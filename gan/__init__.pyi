@@ -34,7 +34,6 @@ from .extractors.stored import LoadedExtractor, load_extractor
 from .extractors.weights import PRETRAINED, ExtractorWeights, PretrainedName, find_weights
 from .measuring.agreement import Agreement, agreement, agreement_latents
 from .measuring.evaluation import Evaluator, Metrics, Protocol, Scores, evaluation_latents, generate
-from .measuring.evaluation import Evaluator, Metrics, Protocol, evaluation_latents, generate
 from .measuring.examination import Examination, ExaminationProgress, ExaminedLevel, examine
 from .measuring.published import load_statistics
 from .measuring.reference import RealReference

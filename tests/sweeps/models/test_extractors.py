@@ -22,11 +22,10 @@ FEATURES = 4
 
 
 class Net(nn.Module):
-    """Maps an image to means of its quarters, which are its logits too."""
+    """Maps an image to means of its quarters."""
 
-    def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        quarters = nn.functional.adaptive_avg_pool2d(images, 2).flatten(1)
-        return quarters, quarters
+    def forward(self, images: Tensor) -> Tensor:
+        return nn.functional.adaptive_avg_pool2d(images, 2).flatten(1)
 
 
 @pytest.fixture(scope="module")
