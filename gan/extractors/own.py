@@ -16,7 +16,7 @@ from gan.config import Config
 from gan.digests import file_digest, value_digest
 from gan.errors import ArtifactError, GanError
 from gan.networks.artifacts import CARD_FILE, read_card
-from gan.networks.programs import load_program
+from gan.networks.own_network import open_program
 
 _CHECKED = 8  # images that a network is tried on
 _AT_ONCE = 64  # images of its size held in memory
@@ -129,7 +129,7 @@ def import_extractor(config: OwnExtractorConfig, device: torch.device | str = "c
     >>> import_extractor(config).num_features
     8
     """
-    extractor = OwnExtractor(load_program(config.path, what="An own extractor"), config, device=device)
+    extractor = OwnExtractor(_network(config.path), config, device=device)
     _require_declared(extractor)
     return extractor
 
@@ -170,6 +170,17 @@ def load_own_extractor(folder: Path, device: torch.device | str = "cpu") -> tupl
             "The file is damaged or was changed: delete its folder and run the same command again.",
         )
     return import_extractor(card.config.model_copy(update={"file": str(path)}), device), card
+
+
+def _network(path: Path) -> nn.Module:
+    try:
+        return open_program(path).network.float()
+    except GanError as error:
+        raise GanError(
+            "An own extractor is a readable TorchScript or torch.export file",
+            error.value,
+            "Write it with torch.jit.save or torch.export.save.",
+        ) from error
 
 
 @torch.inference_mode()

@@ -37,7 +37,7 @@ class Opened:
 
 def open_network(own: OwnGenerator) -> Opened:
     """Returns the network. Its file is code. Raises GanError where it cannot be loaded, or has no parameters."""
-    opened = _from_factory(own) if own.factory else _from_file(own.path)
+    opened = _from_factory(own) if own.factory else open_program(own.path)
     parameters = list(opened.network.parameters())
     if not parameters:
         raise GanError(
@@ -51,7 +51,8 @@ def open_network(own: OwnGenerator) -> Opened:
     return opened
 
 
-def _from_file(path: Path) -> Opened:
+def open_program(path: Path) -> Opened:
+    """Returns the network in a TorchScript or torch.export file. Raises GanError where it is no such file."""
     kind = program_kind(path)
     try:
         with quietly():

@@ -1,7 +1,6 @@
 """This module provides what a sweep measures with: an extractor trained once per data set and kept, or one looked up.
 
-The former is found in the registry by its identity, a digest of everything it is trained from; it is trained only if
-no version has that identity. What the real images look like to the extractor is computed once and kept.
+What the real images look like to the extractor is computed once and kept.
 """
 
 import os
@@ -9,12 +8,8 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from mlflow.entities.model_registry import ModelVersion
-
 from gan import (
     ArtifactError,
-    ClassifierCard,
-    ClassifierConfig,
     Compute,
     Evaluator,
     FeatureExtractor,
@@ -26,15 +21,10 @@ from gan import (
     find_weights,
     import_extractor,
     load_extractor,
-    require_learnt,
-    save_classifier,
     save_own_extractor,
-    train_classifier,
 )
-from gan.digests import value_digest
 from sweeps.errors import SweepError
-from sweeps.ledger.tags import IDENTITY, KIND
-from sweeps.models.identity import ModelIdentity
+from sweeps.models.embedded import find_or_train
 from sweeps.models.references import find_or_make_reference, published_reference
 from sweeps.models.workshop import Workshop
 from sweeps.spec.models import ExtractorSpec, OwnExtractorSpec, PretrainedSpec
@@ -146,7 +136,7 @@ def _find_or_make(extractor: ExtractorSpec, dataset: ImageDataset, *, workshop: 
         return _Found(find_weights(extractor.kind, extractor.weights_in(root), download=root.download).path)
     if isinstance(extractor, OwnExtractorSpec):
         return _Found(_kept_copy(extractor.own, workshop.workspace.references))
-    return _find_or_train_classifier(extractor, dataset, workshop=workshop)
+    return _Found(*find_or_train(extractor, dataset, workshop=workshop))
 
 
 def _kept_copy(own: OwnExtractorConfig, references: Path) -> Path:
@@ -159,36 +149,3 @@ def _kept_copy(own: OwnExtractorConfig, references: Path) -> Path:
         if not folder.exists():
             (Path(name) / "extractor").rename(folder)
     return folder
-
-
-def _find_or_train_classifier(config: ClassifierConfig, dataset: ImageDataset, *, workshop: Workshop) -> _Found:
-    digest = value_digest({"kind": "classifier", "config": config.model_dump(), "dataset": dataset.digest})
-    identity, registry = ModelIdentity(f"{dataset.name}-classifier", digest), workshop.tracking.registry
-    version = registry.find_version(identity.model, identity.digest)
-    if version is None:
-        version = _train_classifier(config, dataset, identity=identity, workshop=workshop)
-    return _Found(registry.fetch(version), f"{identity.model}/{version.version}")
-
-
-def _train_classifier(
-    config: ClassifierConfig, dataset: ImageDataset, *, identity: ModelIdentity, workshop: Workshop
-) -> ModelVersion:
-    tracking = workshop.tracking
-    with tracking.model_run(identity.model, {KIND: "classifier", IDENTITY: identity.digest}) as run_id:
-        with workshop.display.step("classifier", config.epochs) as update:
-            for progress in train_classifier(config, dataset):
-                update(progress.epoch, f"held-out accuracy {progress.held_out_accuracy:.1%}")
-        require_learnt(progress.held_out_accuracy, dataset)
-        card = ClassifierCard(
-            config=config,
-            image_channels=dataset.image_channels,
-            num_classes=dataset.num_classes,
-            dataset=dataset.name,
-            dataset_digest=dataset.digest,
-            held_out_accuracy=progress.held_out_accuracy,
-        )
-        tracking.log(run_id, {"held_out_accuracy": card.held_out_accuracy}, params=config.model_dump())
-        with tempfile.TemporaryDirectory() as folder:
-            card = save_classifier(Path(folder), progress.classifier, card=card)
-            tags = {IDENTITY: identity.digest, "weights_digest": card.weights_digest}
-            return tracking.registry.register(identity.model, run_id, folder=Path(folder), tags=tags)

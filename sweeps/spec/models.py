@@ -60,6 +60,7 @@ class OwnExtractorSpec(OwnExtractorConfig):
 
 
 # Those that are trained on the data set, whose features a student can match.
+EmbeddedSpec = ClassifierSpec
 EMBEDDED = ("classifier",)
 EXTRACTORS = (*EMBEDDED, *PRETRAINED)
 

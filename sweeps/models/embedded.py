@@ -1,0 +1,111 @@
+"""This module finds or trains the extractors of a data set's own: each is trained once and registered.
+
+One is found in the registry by its identity, a digest of everything it is trained from.
+"""
+
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import KW_ONLY, dataclass
+from functools import partial
+from pathlib import Path
+
+from mlflow.entities.model_registry import ModelVersion
+
+from gan import (
+    ClassifierCard,
+    ClassifierConfig,
+    ClassifierProgress,
+    ImageDataset,
+    load_classifier,
+    require_learnt,
+    save_classifier,
+    train_classifier,
+)
+from gan.digests import value_digest
+from sweeps.ledger.tags import IDENTITY, KIND
+from sweeps.models.identity import ModelIdentity
+from sweeps.models.workshop import Workshop
+from sweeps.spec.models import EmbeddedSpec
+
+
+@dataclass(frozen=True)
+class _Stage:
+    """This is an extractor after an epoch: what is said of it, its metrics, and how it is kept in a folder."""
+
+    epoch: int
+    said: str
+    _: KW_ONLY
+    metrics: dict[str, float]
+    keep: Callable[[Path], str]  # returns the digest of the weights
+
+
+@dataclass(frozen=True)
+class _Kind:
+    """This is how extractors of a kind are trained, and how one that was kept is checked again."""
+
+    train: Callable[..., Iterator[_Stage]]
+    _: KW_ONLY
+    check: Callable[[Path, ImageDataset], None]
+
+
+def find_or_train(extractor: EmbeddedSpec, dataset: ImageDataset, *, workshop: Workshop) -> tuple[Path, str]:
+    """Returns the folder of the data set's own extractor, and the name of its version in the registry.
+
+    Raises GanError where the data set gives no extractor of this kind, before it is registered.
+    """
+    config = {"kind": extractor.kind, "config": extractor.model_dump(exclude={"kind"}), "dataset": dataset.digest}
+    identity = ModelIdentity(f"{dataset.name}-{extractor.kind}", value_digest(config))
+    registry = workshop.tracking.registry
+    version = registry.find_version(identity.model, identity.digest)
+    if version is None:
+        version = _train(extractor, dataset, identity=identity, workshop=workshop)
+    folder = registry.fetch(version)
+    _KINDS[extractor.kind].check(folder, dataset)
+    return folder, f"{identity.model}/{version.version}"
+
+
+def _train(
+    extractor: EmbeddedSpec, dataset: ImageDataset, *, identity: ModelIdentity, workshop: Workshop
+) -> ModelVersion:
+    tracking, kind = workshop.tracking, extractor.kind
+    with tracking.model_run(identity.model, {KIND: kind, IDENTITY: identity.digest}) as run_id:
+        with workshop.display.step(kind, extractor.epochs) as update:
+            for stage in _KINDS[kind].train(extractor, dataset):
+                update(stage.epoch, stage.said)
+        tracking.log(run_id, stage.metrics, params=extractor.model_dump(exclude={"kind"}))
+        with tempfile.TemporaryDirectory() as name:
+            folder = Path(name)
+            tags = {IDENTITY: identity.digest, "weights_digest": stage.keep(folder)}
+            _KINDS[kind].check(folder, dataset)
+            return tracking.registry.register(identity.model, run_id, folder=folder, tags=tags)
+
+
+def _classifier_stages(config: ClassifierConfig, dataset: ImageDataset) -> Iterator[_Stage]:
+    for progress in train_classifier(config, dataset):
+        yield _Stage(
+            progress.epoch,
+            f"held-out accuracy {progress.held_out_accuracy:.1%}",
+            metrics={"held_out_accuracy": progress.held_out_accuracy},
+            keep=partial(_keep_classifier, progress, config=config, dataset=dataset),
+        )
+
+
+def _keep_classifier(
+    progress: ClassifierProgress, folder: Path, *, config: ClassifierConfig, dataset: ImageDataset
+) -> str:
+    card = ClassifierCard(
+        config=config,
+        image_channels=dataset.image_channels,
+        num_classes=dataset.num_classes,
+        dataset=dataset.name,
+        dataset_digest=dataset.digest,
+        held_out_accuracy=progress.held_out_accuracy,
+    )
+    return save_classifier(folder, progress.classifier, card=card).weights_digest
+
+
+def _check_classifier(folder: Path, dataset: ImageDataset) -> None:
+    require_learnt(load_classifier(folder)[1].held_out_accuracy, dataset)
+
+
+_KINDS = {"classifier": _Kind(_classifier_stages, check=_check_classifier)}
