@@ -62,6 +62,8 @@ class OwnExtractorSpec(OwnExtractorConfig):
 # Those that are trained on the data set, whose features a student can match.
 EMBEDDED = ("classifier",)
 EXTRACTORS = (*EMBEDDED, *PRETRAINED)
+# Those that are known to have no classes, on which an Inception Score rests; a network of one's own shows it.
+WITHOUT_CLASSES = tuple(kind for kind in PRETRAINED if kind != "inception")
 
 
 def _by_kind(value: Any) -> Any:
