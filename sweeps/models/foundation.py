@@ -63,6 +63,8 @@ def lay_foundation(spec: SweepSpec, workshop: Workshop) -> Foundation:
         f"extractor {extractor.version}: {extractor.about}; real held-out images (n = {count:,}): "
         f"{scores_in_words(real)}"
     )
+    # Held-out images may be too few for a FID, which generators have. Without classes these have no IS either.
+    require_judged(spec, {name: reason for name, reason in real.absent.items() if name != "fid"})
     teacher = find_or_make_teacher(spec, dataset, extractor=extractor, workshop=workshop)
     display.say(
         f"teacher {teacher.version}: {teacher.card.parameters:,} parameters, "
@@ -70,7 +72,7 @@ def lay_foundation(spec: SweepSpec, workshop: Workshop) -> Foundation:
     )
     if note := notes(absences(teacher.metrics, real)):
         display.say(note)
-    require_judged(spec, teacher.metrics)
+    require_judged(spec, teacher.metrics.absent)
     shares = extractor.protocol.class_shares
     if shares and dataset.num_classes != len(shares):
         display.say(f"{len(shares)} classes of the teacher, {dataset.num_classes} of the data set: drawn equally often")

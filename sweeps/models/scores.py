@@ -1,6 +1,7 @@
 """This module says in words what models score, and refuses a sweep that judges by a score that cannot be had."""
 
 import json
+from collections.abc import Mapping
 
 from analysis import absence_notes
 from gan import Scores
@@ -26,13 +27,13 @@ def absences_text(absent: dict[str, str]) -> str | None:
     return json.dumps(absent, sort_keys=True) if absent else None
 
 
-def require_judged(spec: SweepSpec, teacher: Scores) -> None:
-    """Raises SweepError where the search or the limit judges by a score that the teacher cannot have."""
+def require_judged(spec: SweepSpec, absent: Mapping[str, str]) -> None:
+    """Raises SweepError where the search or the limit judges by a score that generators cannot have."""
     for key, name in (("search.objectives", spec.search.objectives[1]), ("limit.metric", spec.limit.metric)):
-        if name in teacher.absent:
+        if name in absent:
             raise SweepError(
                 f"{key} names a score that can be had",
-                f"{name}: {teacher.absent[name]}",
+                f"{name}: {absent[name]}",
                 f"Set {key} to fid, or choose an extractor or evaluation.num_samples that gives it.",
             )
 

@@ -63,6 +63,8 @@ class OwnExtractorSpec(OwnExtractorConfig):
 EmbeddedSpec = ClassifierSpec
 EMBEDDED = ("classifier",)
 EXTRACTORS = (*EMBEDDED, *PRETRAINED)
+# Those that are known to have no classes, on which an Inception Score rests; a network of one's own shows it.
+WITHOUT_CLASSES = tuple(kind for kind in PRETRAINED if kind != "inception")
 
 
 def _by_kind(value: Any) -> Any:

@@ -24,7 +24,15 @@ from gan.seeds import seed_at
 from sweeps.errors import SweepError
 from sweeps.spec.domains import require_domains
 from sweeps.spec.evaluation import NEED_SAMPLES, EvaluationSpec
-from sweeps.spec.models import EMBEDDED, AnyTeacherSpec, ClassifierSpec, ExtractorSpec, OwnExtractorSpec, TeacherSpec
+from sweeps.spec.models import (
+    EMBEDDED,
+    WITHOUT_CLASSES,
+    AnyTeacherSpec,
+    ClassifierSpec,
+    ExtractorSpec,
+    OwnExtractorSpec,
+    TeacherSpec,
+)
 from sweeps.spec.phases import PHASES, PhaseField
 from sweeps.spec.resources import ClusterSpec, ResourceSpec
 from sweeps.spec.search import SearchSpec, Seed
@@ -132,6 +140,12 @@ class SweepSpec(Config):
                 f"an extractor of image_channels 1 reads grey images, and those of {self.dataset.name} have "
                 f"{image_channels} channels; export one for colour images"
             )
+        for key, name in (("search.objectives", self.search.objectives[1]), ("limit.metric", self.limit.metric)):
+            if name == "inception_score" and extractor.kind in WITHOUT_CLASSES:
+                raise ValueError(
+                    f"{key} is a score that the extractor gives, and {extractor.kind} has no classes, got {name}; "
+                    "choose fid, or the extractor classifier or inception"
+                )
         searched = self.search.space.student.get("feature_weight")
         matches = any(weight for weight in (self.student.feature_weight, *(extremes(searched) if searched else ())))
         if matches and extractor.kind not in EMBEDDED:

@@ -73,11 +73,11 @@ def test_what_cannot_be_had_is_in_no_line() -> None:
 def test_a_sweep_that_judges_by_it_is_refused(
     changes: dict[str, Any], key: str, tiny: dict[str, Any], spec_file: Any
 ) -> None:
-    require_judged(sweeps.load_spec(spec_file(tiny)), BLIND)
+    require_judged(sweeps.load_spec(spec_file(tiny)), BLIND.absent)
     for name, value in changes.items():
         tiny[name] = {**tiny[name], **value} if name == "search" else value
     with pytest.raises(SweepError, match=rf"{key} names a score that can be had, got inception_score: .* Set {key}"):
-        require_judged(sweeps.load_spec(spec_file(tiny)), BLIND)
+        require_judged(sweeps.load_spec(spec_file(tiny)), BLIND.absent)
 
 
 def test_rows_without_it_are_read_and_reported_as_such(new_sweep: Any) -> None:

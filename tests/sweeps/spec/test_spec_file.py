@@ -1,3 +1,4 @@
+import re
 from pathlib import Path
 from typing import Any
 
@@ -93,6 +94,22 @@ def test_a_mistake_is_named_with_line_rule_value_and_remedy(
     place[last] = value
     with pytest.raises(sweeps.SpecError, match=expected):
         sweeps.load_spec(spec_file(tiny))
+
+
+@pytest.mark.parametrize(
+    ("section", "change"),
+    [
+        ("search", {"objectives": ["parameters", "inception_score"]}),
+        ("limit", {"metric": "inception_score", "tolerance": 0.2}),
+    ],
+)
+def test_an_inception_score_is_not_asked_of_an_extractor_without_classes(
+    section: str, change: dict[str, Any], spec_file: Any, tiny: dict[str, Any]
+) -> None:
+    tiny["extractor"], tiny["evaluation"] = "dinov2-vit-s-14", {"num_samples": 768}
+    sweeps.load_spec(spec_file(tiny))
+    tiny[section] = tiny[section] | change
+    assert re.search(rf"line \d+: {section}.* dinov2-vit-s-14 has no classes", mistake_of(spec_file(tiny)))
 
 
 def test_the_line_is_that_of_the_mistake(spec_file: Any, tiny: dict[str, Any]) -> None:
