@@ -15,11 +15,22 @@ from .extractors.classifier import (
     ClassifierCard,
     ClassifierConfig,
     load_classifier,
+    require_learnt,
     save_classifier,
     train_classifier,
 )
-from .extractors.features import FeatureExtractor
-from .extractors.inception import INCEPTION_FEATURES, Inception, InceptionWeights, find_inception_weights
+from .extractors.features import DifferentiableExtractor, FeatureExtractor
+from .extractors.own import (
+    OwnExtractor,
+    OwnExtractorCard,
+    OwnExtractorConfig,
+    import_extractor,
+    load_own_extractor,
+    save_own_extractor,
+)
+from .extractors.pretrained import Pretrained
+from .extractors.stored import LoadedExtractor, load_extractor
+from .extractors.weights import PRETRAINED, ExtractorWeights, PretrainedName, find_weights
 from .measuring.agreement import Agreement, agreement, agreement_latents
 from .measuring.evaluation import Evaluator, Metrics, Protocol, evaluation_latents, generate
 from .measuring.reference import RealReference
@@ -46,7 +57,7 @@ from .training.teacher_pool import TeacherPool, build_pool, open_pool, pool_late
 
 __all__ = [
     "DATASETS",
-    "INCEPTION_FEATURES",
+    "PRETRAINED",
     "AdversarialConfig",
     "Agreement",
     "AnyGenerator",
@@ -59,8 +70,10 @@ __all__ = [
     "CriticConfig",
     "DataRoot",
     "DatasetConfig",
+    "DifferentiableExtractor",
     "DistillationConfig",
     "Evaluator",
+    "ExtractorWeights",
     "FeatureExtractor",
     "GanError",
     "GanTrainingConfig",
@@ -71,12 +84,16 @@ __all__ = [
     "ImportedCard",
     "ImportedConfig",
     "ImportedGenerator",
-    "Inception",
-    "InceptionWeights",
     "LatentSpace",
     "Lesson",
+    "LoadedExtractor",
     "Metrics",
     "OptimiserConfig",
+    "OwnExtractor",
+    "OwnExtractorCard",
+    "OwnExtractorConfig",
+    "Pretrained",
+    "PretrainedName",
     "Progress",
     "Protocol",
     "RealReference",
@@ -93,24 +110,29 @@ __all__ = [
     "distill_fused",
     "evaluation_latents",
     "filled",
-    "find_inception_weights",
+    "find_weights",
     "found_shape",
     "fusing_kind",
     "generate",
+    "import_extractor",
     "latency_ms",
     "load_any_generator",
     "load_checkpoint",
     "load_classifier",
     "load_dataset",
+    "load_extractor",
     "load_generator",
     "load_imported",
+    "load_own_extractor",
     "mac_g",
     "open_pool",
     "pool_latents",
+    "require_learnt",
     "save_checkpoint",
     "save_classifier",
     "save_generator",
     "save_imported",
+    "save_own_extractor",
     "train_classifier",
     "train_gan",
     "training_bytes",

@@ -135,7 +135,8 @@ def _fitting(path: str) -> str:
 class DataRoot:
     """A DataRoot says where files from outside are, in `root`: downloaded data sets, decoded images.
 
-    Missing files are downloaded where `download` allows it; `inception_weights` is a file in place of the usual one.
+    Missing files are downloaded where `download` allows it; `inception_weights` and `extractor_weights` (of any other
+    pretrained extractor) are files in place of the usual ones.
 
     >>> DataRoot(folder, download=False).inception_weights is None
     True
@@ -145,12 +146,17 @@ class DataRoot:
     _: KW_ONLY
     download: bool = True
     inception_weights: Path | None = None
+    extractor_weights: Path | None = None
 
     def __post_init__(self) -> None:
         # Workers get this value, and their working folder is another one.
-        for name in ("root", "inception_weights"):
+        for name in ("root", "inception_weights", "extractor_weights"):
             if (path := getattr(self, name)) is not None:
                 object.__setattr__(self, name, path.expanduser().absolute())
+
+    def weights_of(self, kind: str) -> Path | None:
+        """Returns the file that is named for a pretrained extractor."""
+        return self.inception_weights if kind == "inception" else self.extractor_weights
 
 
 def default_data_root() -> DataRoot:

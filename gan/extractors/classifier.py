@@ -15,10 +15,13 @@ from torch import Tensor, nn
 
 from gan.config import Config
 from gan.datasets import ImageDataset
+from gan.errors import GanError
 from gan.extractors.features import extract
 from gan.images import to_unit_range
 from gan.networks.artifacts import read_card, restore_model, save_model
 from gan.seeds import build_seeded, generator_at, seed_at
+
+_WITHOUT_CLASSES = "set extractor: selfsupervised or inception, which need no classes"
 
 
 class ClassifierConfig(Config):
@@ -70,6 +73,10 @@ class Classifier(nn.Module):
         return found
 
     @property
+    def num_features(self) -> int:
+        return self.config.features
+
+    @property
     def device(self) -> torch.device:
         return self.head.weight.device
 
@@ -92,10 +99,13 @@ class ClassifierProgress:
 def train_classifier(config: ClassifierConfig, dataset: ImageDataset) -> Iterator[ClassifierProgress]:
     """Trains a classifier on the training images, with random shifts; yields after each epoch, in eval mode.
 
+    Raises GanError for a data set of one class, of which there is nothing to learn.
+
     >>> [progress] = train_classifier(ClassifierConfig(epochs=1), dataset)
     >>> progress.held_out_accuracy > 0.2
     True
     """
+    _require_classes(dataset)
     classifier = build_seeded(
         seed_at(config.seed, "classifier"),
         lambda: Classifier(config, dataset.image_channels, num_classes=dataset.num_classes),
@@ -127,7 +137,47 @@ def _shifted(images_BCHW: Tensor, max_shift: int, *, random: torch.Generator) ->
 
 def _held_out_accuracy(classifier: Classifier, dataset: ImageDataset) -> float:
     _, logits = extract(classifier, dataset.held_out_images)
+    assert logits is not None, "a classifier has classes"
     return float((logits.argmax(axis=1) == dataset.held_out_labels.numpy()).mean())
+
+
+def require_learnt(held_out_accuracy: float, dataset: ImageDataset) -> None:
+    """Raises GanError where a classifier of this accuracy has not learnt to tell the data set's classes apart.
+
+    Its features are what the training needed for that, so where it failed they are hardly better than random ones.
+    Chance is the share of the largest class: whoever always says that class is right so often. A classifier must be
+    without a third of that guesser's mistakes, and with 95% confidence (the lower end of Wilson's interval), since few
+    held-out images prove little.
+
+    >>> require_learnt(0.97, dataset)
+    >>> try:
+    ...     require_learnt(0.40, dataset)
+    ... except GanError as error:
+    ...     print(error.value)
+    40.0% (at least 35.2%) of 359 images in 10 classes
+    """
+    from scipy.stats import binomtest  # slow to import, and asked for once a classifier
+
+    labels, count = dataset.held_out_labels, len(dataset.held_out_labels)
+    chance = labels.bincount().max().item() / count
+    wanted = chance + (1 - chance) / 3
+    least = binomtest(round(held_out_accuracy * count), count).proportion_ci(method="wilson").low
+    if least < wanted:
+        raise GanError(
+            f"A classifier that measures quality is right on {wanted:.1%} of the held-out images or more with 95% "
+            f"confidence, which is without a third of the mistakes of chance ({chance:.1%})",
+            f"{held_out_accuracy:.1%} (at least {least:.1%}) of {count:,} images in {dataset.num_classes} classes",
+            f"Raise extractor.epochs, check the labels, or {_WITHOUT_CLASSES}.",
+        )
+
+
+def _require_classes(dataset: ImageDataset) -> None:
+    if dataset.num_classes < 2:
+        raise GanError(
+            "A classifier as extractor needs a data set of at least 2 classes",
+            f"{dataset.num_classes} class, {len(dataset.train_images):,} training images",
+            f"Give each class a folder, or {_WITHOUT_CLASSES}.",
+        )
 
 
 class ClassifierCard(Config):

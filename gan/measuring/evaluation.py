@@ -130,6 +130,7 @@ class Evaluator:
     def measure(self, images_NCHW: Tensor, splits: int, *, whole: bool = False) -> Metrics:
         """Returns the metrics of uint8 images, the Inception Score over `splits`."""
         features_NF, logits_NK = extract(self._extractor, images_NCHW)
+        assert logits_NK is not None, "the Inception Score needs classes"
         score, score_std = inception_score(logits_NK, splits)
         metrics = Metrics(
             fid=fid(self._real.statistics, FeatureStatistics.of(features_NF)),

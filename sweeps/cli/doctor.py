@@ -9,7 +9,7 @@ from rich.text import Text
 
 import sweeps
 from sweeps.cli.inputs import folder_of, overrides
-from sweeps.cli.options import DataDir, Inception, Json, Storage, TokenFile, TrackingUri
+from sweeps.cli.options import DataDir, ExtractorWeights, Inception, Json, Storage, TokenFile, TrackingUri
 from sweeps.cli.output import console, print_json, say
 from sweeps.exit_codes import ExitCode
 
@@ -37,6 +37,7 @@ def doctor(
     tracking_uri: TrackingUri = None,
     storage: Storage = None,
     inception_weights: Inception = None,
+    extractor_weights: ExtractorWeights = None,
     spec: Annotated[
         str | None,
         typer.Option("--spec", metavar="SPEC", help="Also whether this sweep can run there.", show_default=False),
@@ -59,6 +60,7 @@ def doctor(
             tracking_uri=tracking_uri,
             storage=storage,
             inception_weights=inception_weights,
+            extractor_weights=extractor_weights,
         )
     )
     if as_json:

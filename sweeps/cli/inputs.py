@@ -8,15 +8,22 @@ if TYPE_CHECKING:
     from sweeps.ledger.workspace import Workspace
 
 
-def outside_files(root: Path | None, *, no_download: bool, inception_weights: Path | None = None) -> "DataRoot":
-    """Returns what the options --data-root, --no-download and --inception-weights name."""
+def outside_files(
+    root: Path | None,
+    *,
+    no_download: bool,
+    inception_weights: Path | None = None,
+    extractor_weights: Path | None = None,
+) -> "DataRoot":
+    """Returns what the options --data-root, --no-download, --inception-weights and --extractor-weights name."""
     from gan import DataRoot, default_data_root
 
     folder = root.expanduser().resolve() if root else default_data_root().root
     return DataRoot(
         folder,
         download=not no_download,
-        inception_weights=inception_weights.expanduser() if inception_weights else None,
+        inception_weights=inception_weights,
+        extractor_weights=extractor_weights,
     )
 
 

@@ -113,6 +113,14 @@ Inception = Annotated[
         show_default=False,
     ),
 ]
+ExtractorWeights = Annotated[
+    Path | None,
+    typer.Option(
+        "--extractor-weights",
+        help="Weights of any other pretrained extractor. Default: $GANLIMIT_EXTRACTOR_WEIGHTS or torch's hub folder",
+        show_default=False,
+    ),
+]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress, only the result.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for a script instead of a table.")]
 SweepName = Annotated[str, typer.Argument(metavar="NAME", help="The sweep's name.")]

@@ -83,6 +83,10 @@ def submit(
         str | None,
         typer.Option("--inception-weights", help="Where Inception's weights are, on the nodes.", show_default=False),
     ] = None,
+    extractor_weights: Annotated[
+        str | None,
+        typer.Option("--extractor-weights", help="Where an extractor's weights are, on the nodes.", show_default=False),
+    ] = None,
     follow: Follow = False,
     as_json: Json = False,
 ) -> None:
@@ -96,6 +100,7 @@ def submit(
         workers=workers,
         data_root=data_root,
         inception_weights=inception_weights,
+        extractor_weights=extractor_weights,
         seed=seed,
         trials=trials,
         name=name,

@@ -13,6 +13,7 @@ from sweeps.cli.options import (
     Anywhere,
     Data,
     DataDir,
+    ExtractorWeights,
     Inception,
     Json,
     NoDownload,
@@ -99,13 +100,16 @@ def sweep_run(
     data_root: Data = None,
     no_download: NoDownload = False,
     inception_weights: Inception = None,
+    extractor_weights: ExtractorWeights = None,
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
     """Run a sweep, or go on with it: the same command again is the resume."""
     require_use(address, token_file=token_file)
     loaded = sweeps.load_specs(spec, overrides(seed=seed, name=name, trials=trials, storage=storage))
-    root = outside_files(data_root, no_download=no_download, inception_weights=inception_weights)
+    root = outside_files(
+        data_root, no_download=no_download, inception_weights=inception_weights, extractor_weights=extractor_weights
+    )
     reports = _run(
         loaded,
         data_dir,
@@ -154,6 +158,7 @@ def resume(
     data_root: Data = None,
     no_download: NoDownload = False,
     inception_weights: Inception = None,
+    extractor_weights: ExtractorWeights = None,
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
@@ -169,6 +174,7 @@ def resume(
             workers=workers,
             data_root=data_root,
             inception_weights=inception_weights,
+            extractor_weights=extractor_weights,
             storage=storage,
             no_download=no_download,
         )
@@ -180,7 +186,9 @@ def resume(
         )
         hand_over(["resume", name, *options], loaded, target=target, as_json=as_json)
         return
-    root = outside_files(data_root, no_download=no_download, inception_weights=inception_weights)
+    root = outside_files(
+        data_root, no_download=no_download, inception_weights=inception_weights, extractor_weights=extractor_weights
+    )
     reports = _run(
         loaded,
         data_dir,
@@ -216,6 +224,7 @@ def confirm(
     data_root: Data = None,
     no_download: NoDownload = False,
     inception_weights: Inception = None,
+    extractor_weights: ExtractorWeights = None,
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
@@ -240,6 +249,7 @@ def confirm(
             workers=workers,
             data_root=data_root,
             inception_weights=inception_weights,
+            extractor_weights=extractor_weights,
             storage=storage,
             no_download=no_download,
         )
@@ -253,7 +263,9 @@ def confirm(
         return
     known = [spec.name for spec in specs if tracking.find_sweep(spec.name)]
     before = {name: fresh_results(sweeps.read_trials(tracking, workspace, name=name).table) for name in known}
-    root = outside_files(data_root, no_download=no_download, inception_weights=inception_weights)
+    root = outside_files(
+        data_root, no_download=no_download, inception_weights=inception_weights, extractor_weights=extractor_weights
+    )
     reports = _run(
         specs,
         data_dir,

@@ -6,7 +6,19 @@ import typer
 
 import sweeps
 from sweeps.cli.inputs import existing, outside_files, overrides
-from sweeps.cli.options import Data, DataDir, Inception, Json, NoDownload, Quiet, Seed, Spec, TrackingUri, Workers
+from sweeps.cli.options import (
+    Data,
+    DataDir,
+    ExtractorWeights,
+    Inception,
+    Json,
+    NoDownload,
+    Quiet,
+    Seed,
+    Spec,
+    TrackingUri,
+    Workers,
+)
 from sweeps.cli.output import console, print_json, stderr
 
 
@@ -22,6 +34,7 @@ def teacher_train(
     data_root: Data = None,
     no_download: NoDownload = False,
     inception_weights: Inception = None,
+    extractor_weights: ExtractorWeights = None,
     quiet: Quiet = False,
 ) -> None:
     """Train a spec's teacher and register it, unless the registry has it already."""
@@ -30,7 +43,9 @@ def teacher_train(
 
     loaded = sweeps.load_spec(spec, overrides(seed=seed))
     display = display_for(stderr(), quiet=quiet)
-    root = outside_files(data_root, no_download=no_download, inception_weights=inception_weights)
+    root = outside_files(
+        data_root, no_download=no_download, inception_weights=inception_weights, extractor_weights=extractor_weights
+    )
     teacher = train_teacher(loaded, data_dir, tracking_uri=tracking_uri, display=display, data_root=root, again=again)
     console().print(
         f"{teacher.version}: {teacher.card.parameters:,} parameters, FID {teacher.metrics.fid:.1f}, "
@@ -52,6 +67,7 @@ def teacher_select(
     data_root: Data = None,
     no_download: NoDownload = False,
     inception_weights: Inception = None,
+    extractor_weights: ExtractorWeights = None,
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
@@ -61,7 +77,9 @@ def teacher_select(
 
     loaded = sweeps.load_spec(spec, overrides(seed=seed) | ({"teacher.candidates": width} if width else {}))
     display = display_for(stderr(), quiet=quiet)
-    root = outside_files(data_root, no_download=no_download, inception_weights=inception_weights)
+    root = outside_files(
+        data_root, no_download=no_download, inception_weights=inception_weights, extractor_weights=extractor_weights
+    )
     selection = select_teacher(
         loaded, data_dir, tracking_uri=tracking_uri, workers=workers, display=display, data_root=root
     )

@@ -1,7 +1,7 @@
 """This module is `ganlimit doctor`: it checks what a sweep stands on, here or on every node of a cluster."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -19,13 +19,14 @@ from cluster import (
     token_file_check,
     tracking_problem,
 )
+from gan import DataRoot, default_data_root
 from sweeps.doctor.inspecting import DRIVER, inspect_by_job, inspect_directly
 from sweeps.doctor.own_checks import HERE, checks_of_this_machine, packages_check, teacher_checks
 from sweeps.errors import SweepError
 from sweeps.ledger.workspace import Workspace
 from sweeps.site.site import PACKAGES
 from sweeps.site.submission import require_public
-from sweeps.spec.models import ImportedTeacherSpec
+from sweeps.spec.models import ImportedTeacherSpec, OwnExtractorSpec
 from sweeps.spec.sweep import SweepSpec, need_of
 
 TRACKING = "tracking server"
@@ -46,6 +47,7 @@ class Question:
     tracking_uri: str | None = None
     storage: str | None = None
     inception_weights: Path | None = None
+    extractor_weights: Path | None = None
 
     def __post_init__(self) -> None:
         if self.storage:
@@ -80,8 +82,19 @@ class Question:
         """Returns the files that the specification and the options name on the nodes."""
         named = [spec.dataset.path for spec in self.specs if spec.dataset.path]
         own = [spec.teacher.path for spec in self.specs if isinstance(spec.teacher, ImportedTeacherSpec)]
-        weights = [self.inception_weights] if self.inception_weights else []
+        own += [spec.extractor.path for spec in self.specs if isinstance(spec.extractor, OwnExtractorSpec)]
+        weights = [path for path in (self.inception_weights, self.extractor_weights) if path]
         return tuple(dict.fromkeys([*map(Path, named), *own, *weights]))
+
+    @property
+    def data_root(self) -> DataRoot:
+        """Returns where files from outside are, none of which is fetched."""
+        return replace(
+            default_data_root(),
+            download=False,
+            inception_weights=self.inception_weights,
+            extractor_weights=self.extractor_weights,
+        )
 
 
 @dataclass(frozen=True)
@@ -108,7 +121,7 @@ def diagnose(question: Question) -> Diagnosis:
             question.workspace,
             question.specs,
             storage=question.shared_storage,
-            inception_weights=question.inception_weights,
+            data_root=question.data_root,
         )
         return Diagnosis((*token, *own))
     checks = [packages_check(), *token]

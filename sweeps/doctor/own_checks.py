@@ -20,23 +20,23 @@ from cluster import (
     storage_problem,
     temporary_folder_check,
 )
-from gan import GanError, default_data_root, find_inception_weights, load_any_generator, load_dataset
+from gan import DataRoot, GanError, default_data_root, find_weights, load_any_generator, load_dataset
 from sweeps.doctor.tracking_checks import tracking_checks
 from sweeps.errors import SweepError
 from sweeps.ledger.data_dir import DATABASE, writable
 from sweeps.ledger.tracking import Tracking
 from sweeps.ledger.workspace import Workspace
 from sweeps.models.identity import registered_teacher
-from sweeps.spec.models import InceptionSpec
+from sweeps.spec.models import PretrainedSpec
 from sweeps.spec.sweep import SweepSpec, need_of
 
-HERE, INCEPTION = "this machine", "Inception's weights"
+HERE = "this machine"
 TEAM = "team"  # the extra of a team's tracking server, of which only what is installed must fit
 INSTALL = "Run: pip install ganlimit -c constraints.txt"
 
 
 def checks_of_this_machine(
-    workspace: Workspace, specs: Sequence[SweepSpec], *, storage: str | None, inception_weights: Path | None
+    workspace: Workspace, specs: Sequence[SweepSpec], *, storage: str | None, data_root: DataRoot
 ) -> list[Check]:
     """Returns the checks of everything that a sweep on this machine stands on."""
     root = workspace.root
@@ -58,7 +58,7 @@ def checks_of_this_machine(
     else:
         checks.append(Check(subject=HERE, name="tracking store", found=f"none yet in {root}: the first sweep makes it"))
         teachers = [_untrained(spec) for spec in specs]
-    return [*checks, *inception_checks(specs, inception_weights), *teachers, *map(_room, specs)]
+    return [*checks, *weights_checks(specs, data_root), *teachers, *map(_room, specs)]
 
 
 def packages_check() -> Check:
@@ -78,16 +78,22 @@ def packages_check() -> Check:
     return Check(subject=HERE, name="packages", found=found, remedy=INSTALL if wrong else None)
 
 
-def inception_checks(specs: Sequence[SweepSpec], path: Path | None) -> list[Check]:
-    """Returns whether Inception's weights are here, if a spec or a path asks for them."""
-    if not path and not any(isinstance(spec.extractor, InceptionSpec) for spec in specs):
-        return []
+def weights_checks(specs: Sequence[SweepSpec], data_root: DataRoot) -> list[Check]:
+    """Returns whether the weights of pretrained extractors are here, if a spec or a path asks for them."""
+    pretrained = [spec.extractor for spec in specs if isinstance(spec.extractor, PretrainedSpec)]
+    named = {extractor.kind: extractor.weights_in(data_root) for extractor in pretrained}
+    if data_root.inception_weights:
+        named.setdefault("inception", data_root.inception_weights)
+    return [_weights(kind, path) for kind, path in named.items()]
+
+
+def _weights(kind: str, path: Path | None) -> Check:
     try:
-        weights = find_inception_weights(path.expanduser() if path else None, download=False)
+        weights = find_weights(kind, path, download=False)
     except GanError as error:
-        return [Check(subject=HERE, name=INCEPTION, found=error.value, remedy=error.remedy)]
-    kind = "the customary weights" if weights.customary else "other weights than the customary ones"
-    return [Check(subject=HERE, name=INCEPTION, found=f"{kind}, in {weights.path}")]
+        return Check(subject=HERE, name=f"weights of {kind}", found=error.value, remedy=error.remedy)
+    about = "the customary weights" if weights.customary else "other weights than the customary ones"
+    return Check(subject=HERE, name=f"weights of {kind}", found=f"{about}, in {weights.path}")
 
 
 def teacher_checks(specs: Sequence[SweepSpec], workspace: Workspace) -> list[Check]:

@@ -1,6 +1,6 @@
-"""This module provides what a sweep measures with: a classifier trained once per data set and kept, or Inception.
+"""This module provides what a sweep measures with: an extractor trained once per data set and kept, or one looked up.
 
-A classifier is found in the registry by its identity, a digest of everything it is trained from; it is trained only if
+The former is found in the registry by its identity, a digest of everything it is trained from; it is trained only if
 no version has that identity. What the real images look like to the extractor is computed once and kept.
 """
 
@@ -9,7 +9,6 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-import torch
 from mlflow.entities.model_registry import ModelVersion
 
 from gan import (
@@ -20,14 +19,16 @@ from gan import (
     Evaluator,
     FeatureExtractor,
     ImageDataset,
-    Inception,
-    InceptionWeights,
     Metrics,
+    OwnExtractorConfig,
     Protocol,
     RealReference,
-    find_inception_weights,
-    load_classifier,
+    find_weights,
+    import_extractor,
+    load_extractor,
+    require_learnt,
     save_classifier,
+    save_own_extractor,
     train_classifier,
 )
 from gan.digests import value_digest
@@ -35,7 +36,7 @@ from sweeps.errors import SweepError
 from sweeps.ledger.tags import IDENTITY, KIND
 from sweeps.models.identity import ModelIdentity
 from sweeps.models.workshop import Workshop
-from sweeps.spec.models import InceptionSpec
+from sweeps.spec.models import ExtractorSpec, OwnExtractorSpec, PretrainedSpec
 from sweeps.spec.sweep import SweepSpec
 
 
@@ -43,7 +44,7 @@ from sweeps.spec.sweep import SweepSpec
 class ExtractorFiles:
     """These are the files where a worker finds an extractor, and the real images as that extractor sees them."""
 
-    model: Path  # a folder for a classifier, a file of weights for Inception
+    model: Path  # a folder with a card, or the weights of a pretrained one
     reference: Path
 
 
@@ -62,49 +63,42 @@ class Extractor:
         return self.evaluator.protocol
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class _Found:
-    kind: str
-    network: FeatureExtractor
-    digest: str
-    version: str
-    about: str
     path: Path
+    version: str = ""  # of what is in the registry
 
 
 def find_or_make_extractor(spec: SweepSpec, dataset: ImageDataset, *, workshop: Workshop) -> Extractor:
-    """Returns the spec's extractor. A classifier is trained only if the registry has none; Inception is looked up.
+    """Returns the spec's extractor: the data set's own, trained only if the registry has none, or one looked up.
 
-    Raises ArtifactError when a stored one is damaged, GanError when weights are missing.
+    Raises ArtifactError when a stored one is damaged, GanError when weights are missing, a network is not what the spec
+    says, or a classifier cannot tell the data set's classes apart.
     """
-    data_root, references = workshop.data_root, workshop.workspace.references
-    device = spec.resources.compute.torch_device
-    if isinstance(spec.extractor, InceptionSpec):
-        found = _inception(find_inception_weights(data_root.inception_weights, download=data_root.download), device)
-    else:
-        folder, version = _find_or_train_classifier(spec.extractor, dataset, workshop=workshop)
-        found = _classifier(folder, device, version=version)
+    references, kind = workshop.workspace.references, spec.extractor.kind
+    found = _find_or_make(spec.extractor, dataset, workshop=workshop)
+    loaded = load_extractor(kind, found.path, device=spec.resources.compute.torch_device)
     evaluation = spec.evaluation
     protocol = Protocol(
         dataset_digest=dataset.digest,
-        extractor=found.kind,
-        extractor_digest=found.digest,
+        extractor=kind,
+        extractor_digest=loaded.digest,
         num_samples=evaluation.num_samples,
         latent_seed=evaluation.latent_seed,
         inception_splits=evaluation.inception_splits,
         fid_infinity=evaluation.fid_infinity,
         class_shares=dataset.class_shares(spec.teacher.space.num_classes),
     )
-    identity = value_digest({"dataset": dataset.digest, "extractor": found.digest})
+    identity = value_digest({"dataset": dataset.digest, "extractor": loaded.digest})
     path = references / f"{identity[:32]}.safetensors"
     if not path.exists():
         with workshop.display.step("real images", 1) as update:
-            RealReference.of(found.network, dataset).save(path)
+            RealReference.of(loaded.network, dataset).save(path)
             update(1, "")
-    evaluator = Evaluator(protocol, found.network, real=RealReference.load(path))
+    evaluator = Evaluator(protocol, loaded.network, real=RealReference.load(path))
     return Extractor(
-        version=found.version,
-        about=found.about,
+        version=found.version or f"{kind}/{loaded.digest[:8]}",
+        about=loaded.about,
         files=ExtractorFiles(found.path, path),
         evaluator=evaluator,
         real=_real_metrics(evaluator, dataset, folder=references),
@@ -116,8 +110,7 @@ def load_network(protocol: Protocol, path: Path, *, compute: Compute) -> Feature
 
     Raises ArtifactError where they are damaged, and SweepError where they are another extractor's.
     """
-    inception, device = protocol.extractor == "inception", compute.torch_device
-    found = _inception(find_inception_weights(path), device) if inception else _classifier(path, device)
+    found = load_extractor(protocol.extractor, path, device=compute.torch_device)
     if found.digest != protocol.extractor_digest:
         raise SweepError(
             f"The protocol's extractor has the digest {protocol.extractor_digest}",
@@ -146,41 +139,34 @@ def _real_metrics(evaluator: Evaluator, dataset: ImageDataset, *, folder: Path) 
     return metrics
 
 
-def _inception(weights: InceptionWeights, device: torch.device) -> _Found:
-    about = "the customary weights" if weights.customary else "other weights than the customary ones"
-    return _Found(
-        kind="inception",
-        network=Inception(weights, device),
-        digest=weights.digest,
-        version=f"inception/{weights.digest[:8]}",
-        about=about,
-        path=weights.path,
-    )
+def _find_or_make(extractor: ExtractorSpec, dataset: ImageDataset, *, workshop: Workshop) -> _Found:
+    if isinstance(extractor, PretrainedSpec):
+        root = workshop.data_root
+        return _Found(find_weights(extractor.kind, extractor.weights_in(root), download=root.download).path)
+    if isinstance(extractor, OwnExtractorSpec):
+        return _Found(_kept_copy(extractor.own, workshop.workspace.references))
+    return _find_or_train_classifier(extractor, dataset, workshop=workshop)
 
 
-def _classifier(folder: Path, device: torch.device, *, version: str = "") -> _Found:
-    classifier, card = load_classifier(folder)
-    about = f"held-out accuracy {card.held_out_accuracy:.1%}"
-    return _Found(
-        kind=card.kind,
-        network=classifier.to(device),
-        digest=card.weights_digest,
-        version=version,
-        about=about,
-        path=folder,
-    )
+def _kept_copy(own: OwnExtractorConfig, references: Path) -> Path:
+    """Returns a folder with a network of the user's own, which stays as it is when the user's file changes."""
+    import_extractor(own)
+    references.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=references) as name:
+        card = save_own_extractor(Path(name) / "extractor", own)
+        folder = references / f"{card.digest[:32]}.extractor"
+        if not folder.exists():
+            (Path(name) / "extractor").rename(folder)
+    return folder
 
 
-def _find_or_train_classifier(
-    config: ClassifierConfig, dataset: ImageDataset, *, workshop: Workshop
-) -> tuple[Path, str]:
-    """Returns the classifier's folder and the name of its version."""
+def _find_or_train_classifier(config: ClassifierConfig, dataset: ImageDataset, *, workshop: Workshop) -> _Found:
     digest = value_digest({"kind": "classifier", "config": config.model_dump(), "dataset": dataset.digest})
     identity, registry = ModelIdentity(f"{dataset.name}-classifier", digest), workshop.tracking.registry
     version = registry.find_version(identity.model, identity.digest)
     if version is None:
         version = _train_classifier(config, dataset, identity=identity, workshop=workshop)
-    return registry.fetch(version), f"{identity.model}/{version.version}"
+    return _Found(registry.fetch(version), f"{identity.model}/{version.version}")
 
 
 def _train_classifier(
@@ -191,6 +177,7 @@ def _train_classifier(
         with workshop.display.step("classifier", config.epochs) as update:
             for progress in train_classifier(config, dataset):
                 update(progress.epoch, f"held-out accuracy {progress.held_out_accuracy:.1%}")
+        require_learnt(progress.held_out_accuracy, dataset)
         card = ClassifierCard(
             config=config,
             image_channels=dataset.image_channels,

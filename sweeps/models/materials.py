@@ -111,7 +111,7 @@ class PackedMaterials:
 
     @contextmanager
     def extractor_path(self) -> Iterator[Path]:
-        """Yields the extractor's folder, or Inception's file, which is written for the length of a `with` block."""
+        """Yields the extractor's folder, or a pretrained one's file, written for the length of a `with` block."""
         with tempfile.TemporaryDirectory(prefix="ganlimit-extractor-") as name:
             folder = Path(name)
             for part, content in self.extractor.items():

@@ -45,6 +45,7 @@ def measure_packing(
             recipe=load.recipe,
             compute=load.compute,
             threads=load.threads,
+            kind=load.extractor.kind,
             extractor=extractor,
         )
         together = _Together(trial)

@@ -14,20 +14,17 @@ import numpy as np
 import torch
 
 from gan import (
-    Classifier,
     Compute,
+    DifferentiableExtractor,
     DistillationConfig,
-    FeatureExtractor,
     GeneratorConfig,
     ImageDataset,
-    Inception,
     Lesson,
     TeacherPool,
     distill,
     evaluation_latents,
-    find_inception_weights,
     generate,
-    load_classifier,
+    load_extractor,
 )
 from gan.extractors.features import extract
 
@@ -42,13 +39,14 @@ Trace = Sequence[tuple[float, float]]  # a training's (seconds on a clock that a
 class PackedTrial:
     """A PackedTrial is what the process trains, and the extractor that it holds as well.
 
-    `extractor` is a classifier's folder, or Inception's file.
+    `extractor` is the folder or file of an extractor of `kind`.
     """
 
     architecture: GeneratorConfig
     recipe: DistillationConfig
     compute: Compute
     threads: int
+    kind: str
     extractor: Path
 
 
@@ -82,8 +80,8 @@ def _timed(training: Iterator[int], seconds: float) -> Trace:
 
 def _training(trial: PackedTrial) -> Iterator[int]:
     """Yields, without end, how many images were seen since the look before; each look has waited for the device."""
-    network = _extractor(trial)
-    features = network.features if isinstance(network, Classifier) else None
+    network = load_extractor(trial.kind, trial.extractor, device=trial.compute.torch_device).network
+    features = network.features if isinstance(network, DifferentiableExtractor) else None
     dataset, pool = _random_images(trial)
     batch = trial.recipe.batch_size
     points = [look * STEPS * batch / 1000 for look in range(1, LOOKS + 1)]
@@ -103,13 +101,6 @@ def _training(trial: PackedTrial) -> Iterator[int]:
                 extract(network, generate(progress.generator, latents))
                 is_warm = True
             yield STEPS * batch
-
-
-def _extractor(trial: PackedTrial) -> FeatureExtractor:
-    device = trial.compute.torch_device
-    if trial.extractor.is_file():
-        return Inception(find_inception_weights(trial.extractor), device)
-    return load_classifier(trial.extractor)[0].to(device)
 
 
 def _random_images(trial: PackedTrial) -> tuple[ImageDataset, TeacherPool]:

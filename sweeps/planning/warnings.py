@@ -4,7 +4,7 @@ import os
 from collections.abc import Iterator
 
 from sweeps.planning.points import listed_points
-from sweeps.spec.models import InceptionSpec
+from sweeps.spec.models import EMBEDDED
 from sweeps.spec.sweep import SweepSpec
 
 ASSUMED_FRONTIER = 8  # students; how many there are is what the sweep finds out
@@ -53,8 +53,8 @@ def warnings_of(
             "resources.fused_trials has no effect: only fresh seeds (phase confirm) and a grid that prunes nothing "
             "are known beforehand"
         )
-    if isinstance(spec.extractor, InceptionSpec):
-        yield "measurements are timed with a small classifier: Inception takes longer"
+    if spec.extractor.kind not in EMBEDDED:
+        yield f"measurements are timed with a small classifier: {spec.extractor.kind} takes longer"
     if searches_nothing(spec):
         yield (
             "search.trials 0 has what other sweeps finished, and this plan does not know what that is: "

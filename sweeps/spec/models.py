@@ -1,39 +1,99 @@
 """This module states the models that a sweep makes before its trials: extractor and teacher."""
 
-from typing import Annotated, Literal
+import difflib
+from pathlib import Path
+from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Discriminator, Field, Tag
 
-from gan import INCEPTION_FEATURES, ClassifierConfig, GanTrainingConfig, ImportedConfig, LatentSpace
+from gan import (
+    PRETRAINED,
+    ClassifierConfig,
+    DataRoot,
+    GanTrainingConfig,
+    ImportedConfig,
+    LatentSpace,
+    OwnExtractorConfig,
+    PretrainedName,
+)
 from gan.config import Config
 from gan.networks.dcgan import Depth, Width
 from gan.networks.latents import LatentSize
 
 
-class InceptionSpec(Config):
-    """The extractor is torch-fidelity's inception-v3-compat, the one of published FIDs."""
+class ClassifierSpec(ClassifierConfig):
+    """The extractor is a classifier of the data set's own, trained once; a mapping without a kind means it."""
 
-    kind: Literal["inception"]
+    kind: Literal["classifier"] = Field(default="classifier", exclude=True)  # earlier specifications have none
+
+
+class PretrainedSpec(Config):
+    """The extractor is one of torch-fidelity's, by its name; `inception` is the one of published FIDs.
+
+    `weights` is its file, for machines that cannot download it.
+    """
+
+    kind: PretrainedName
+    weights: str | None = Field(default=None, exclude_if=lambda path: path is None)
 
     @property
     def features(self) -> int:
-        return INCEPTION_FEATURES
+        return PRETRAINED[self.kind]
+
+    def weights_in(self, data_root: DataRoot) -> Path | None:
+        """Returns the file that a command's option names, or else the specification."""
+        return data_root.weights_of(self.kind) or (Path(self.weights) if self.weights else None)
 
 
-def _extractor_kind(value: object) -> str:
-    kind = value.get("kind") if isinstance(value, dict) else getattr(value, "kind", None)
-    return "inception" if kind == "inception" else "classifier"
+class OwnExtractorSpec(OwnExtractorConfig):
+    """The extractor is a network of the user's own, in `file`."""
+
+    @property
+    def kind(self) -> Literal["own"]:
+        return "own"
+
+    @property
+    def own(self) -> OwnExtractorConfig:
+        """Returns what the network is, as `gan` takes it."""
+        own = OwnExtractorConfig
+        return own.model_validate({name: getattr(self, name) for name in own.model_fields})
 
 
-def _by_kind(value: object) -> object:
-    return {"kind": value} if isinstance(value, str) else value
+# Those that are trained on the data set, whose features a student can match.
+EMBEDDED = ("classifier",)
+EXTRACTORS = (*EMBEDDED, *PRETRAINED)
 
 
-# The data set's own classifier, given by its configuration, or `inception`.
+def _by_kind(value: Any) -> Any:
+    """Returns the mapping that a name stands for. Raises ValueError where there is no such extractor."""
+    made = {"kind": value} if isinstance(value, str) else value
+    if not isinstance(made, dict):
+        return made
+    kind = made.get("kind")
+    if kind is not None and kind not in EXTRACTORS:
+        close = difflib.get_close_matches(str(kind), EXTRACTORS, n=1)
+        hint = f"did you mean {close[0]}?" if close else "choose one of them"
+        raise ValueError(
+            f"an extractor is {', '.join(EXTRACTORS)}, or a network of your own in a file, got {kind!r}; {hint}"
+        )
+    # What a function has seen is JSON no more, where a list is a tuple.
+    return {key: tuple(given) if isinstance(given, list) else given for key, given in made.items()}
+
+
+def _extractor_tag(value: Any) -> str:
+    given = value if isinstance(value, dict) else {"kind": getattr(value, "kind", None)}
+    if isinstance(value, OwnExtractorSpec) or ("file" in given and "kind" not in given):
+        return "own"
+    return "pretrained" if given.get("kind") in PRETRAINED else "classifier"
+
+
+# A name, or a mapping with a kind; without one it is a classifier, or with a file a network of the user's own.
 ExtractorSpec = Annotated[
     Annotated[
-        Annotated[ClassifierConfig, Tag("classifier")] | Annotated[InceptionSpec, Tag("inception")],
-        Discriminator(_extractor_kind),
+        Annotated[ClassifierSpec, Tag("classifier")]
+        | Annotated[PretrainedSpec, Tag("pretrained")]
+        | Annotated[OwnExtractorSpec, Tag("own")],
+        Discriminator(_extractor_tag),
     ],
     BeforeValidator(_by_kind),
 ]

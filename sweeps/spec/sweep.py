@@ -13,7 +13,6 @@ from cluster import (
     storage_address,
 )
 from gan import (
-    ClassifierConfig,
     DatasetConfig,
     DistillationConfig,
     GanTrainingConfig,
@@ -23,7 +22,7 @@ from gan.config import Config
 from gan.networks.dcgan import BLOCKS, DEFAULT_BLOCK, BlockName
 from gan.seeds import seed_at
 from sweeps.errors import SweepError
-from sweeps.spec.models import AnyTeacherSpec, ExtractorSpec, InceptionSpec, TeacherSpec
+from sweeps.spec.models import EMBEDDED, AnyTeacherSpec, ClassifierSpec, ExtractorSpec, OwnExtractorSpec, TeacherSpec
 from sweeps.spec.phases import PHASES, PhaseField
 from sweeps.spec.resources import ClusterSpec, ResourceSpec
 from sweeps.spec.search import SearchSpec, Seed
@@ -94,7 +93,7 @@ class SweepSpec(Config):
     group: Name | None = None  # shared by the sweeps that a file with several data sets began
     dataset: Annotated[DatasetConfig, BeforeValidator(_by_name)]  # a name, or a mapping with a name
     seed: Seed = 0
-    extractor: ExtractorSpec = ClassifierConfig()
+    extractor: ExtractorSpec = ClassifierSpec()
     teacher: AnyTeacherSpec
     student: DistillationConfig
     phases: Annotated[tuple[PhaseField, ...], Field(min_length=1)] = PHASES
@@ -124,20 +123,32 @@ class SweepSpec(Config):
         unknown = set(extremes(self.search.space.block) if self.search.space.block else ()) - set(BLOCKS)
         if unknown:
             raise ValueError(f"search.space.block is of {', '.join(BLOCKS)}, got {', '.join(map(repr, unknown))}")
-        if self.evaluation.num_samples < 2 * self.extractor.features:
-            raise ValueError(
-                f"evaluation.num_samples is at least twice the extractor's {self.extractor.features} features, "
-                f"got {self.evaluation.num_samples}; raise it to {2 * self.extractor.features} or more"
-            )
-        if self.student.feature_weight > 0 and isinstance(self.extractor, InceptionSpec):
-            raise ValueError(
-                "student.feature_weight above 0 matches a classifier's features, got extractor inception; "
-                "set feature_weight: 0 or choose a classifier"
-            )
         self._require_students()
+        self._require_extractor()
         if self.phases[0] != Phase.SEARCH or list(self.phases) != sorted(set(self.phases), key=PHASES.index):
             raise ValueError(f"phases are search and then some of confirm, baseline, got {', '.join(self.phases)}")
         return self
+
+    def _require_extractor(self) -> None:
+        """Raises ValueError where the extractor cannot measure the images, or its features cannot be matched."""
+        extractor, (image_channels, _) = self.extractor, self.dataset.image_shape
+        if self.evaluation.num_samples < 2 * extractor.features:
+            raise ValueError(
+                f"evaluation.num_samples is at least twice the extractor's {extractor.features} features, "
+                f"got {self.evaluation.num_samples}; raise it to {2 * extractor.features} or more"
+            )
+        if isinstance(extractor, OwnExtractorSpec) and extractor.image_channels < image_channels:
+            raise ValueError(
+                f"an extractor of image_channels 1 reads grey images, and those of {self.dataset.name} have "
+                f"{image_channels} channels; export one for colour images"
+            )
+        searched = self.search.space.student.get("feature_weight")
+        matches = any(weight for weight in (self.student.feature_weight, *(extremes(searched) if searched else ())))
+        if matches and extractor.kind not in EMBEDDED:
+            raise ValueError(
+                f"student.feature_weight above 0 matches features of {' or '.join(EMBEDDED)}, got extractor "
+                f"{extractor.kind}; set feature_weight: 0 or choose one of those"
+            )
 
     def _require_students(self) -> None:
         """Raises ValueError where an extreme value of the space under `student` gives no valid recipe."""

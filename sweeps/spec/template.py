@@ -9,6 +9,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from sweeps.errors import SweepError
 from sweeps.spec.file import preset_names
+from sweeps.spec.models import EXTRACTORS
 from sweeps.spec.sweep import SweepSpec
 
 SCHEMA_NAME = "ganlimit.schema.json"
@@ -21,7 +22,7 @@ def json_schema() -> dict[str, Any]:
     extractor = schema["properties"]["extractor"]
     # A name may stand for a mapping that holds nothing else.
     schema["properties"]["dataset"] = {"anyOf": [dataset, {"type": "string"}]}
-    schema["properties"]["extractor"] = {"anyOf": [extractor, {"const": "inception"}]}
+    schema["properties"]["extractor"] = {"anyOf": [extractor, {"enum": list(EXTRACTORS)}]}
     _let_values_stand_for_domains(schema)
     _leave_out_examples(schema)
     del schema["properties"]["group"]  # follows from `datasets`

@@ -17,7 +17,7 @@ from ray.tune import report
 
 from analysis import TrialState
 from gan import (
-    Classifier,
+    DifferentiableExtractor,
     Evaluator,
     GeneratorCard,
     Lesson,
@@ -48,14 +48,14 @@ class _Shared:
     materials: Materials
     evaluator: Evaluator
     _: KW_ONLY
-    features: Features | None  # a classifier's, for feature matching
+    features: Features | None  # of an extractor of ours, for feature matching
 
 
 @lru_cache(maxsize=8)  # sweeps on several data sets share the workers
 def _shared(context: TrialContext) -> _Shared:
     materials = context.materials.load(context.protocol, context.compute)
     network = materials.extractor
-    features = network.features if isinstance(network, Classifier) else None
+    features = network.features if isinstance(network, DifferentiableExtractor) else None
     return _Shared(materials, Evaluator(context.protocol, network, real=materials.reference), features=features)
 
 

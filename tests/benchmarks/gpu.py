@@ -23,7 +23,6 @@ from rich.console import Console
 from rich.table import Table
 
 from gan import (
-    ClassifierConfig,
     Compute,
     DatasetConfig,
     DistillationConfig,
@@ -43,6 +42,7 @@ from sweeps.models.extractors import ExtractorFiles
 from sweeps.models.materials import MaterialFiles
 from sweeps.planning.packing import Load, Packing, device_name
 from sweeps.planning.packing_measurement import measure_packing
+from sweeps.spec.models import ClassifierSpec
 from tests.benchmarks.ceilings import Amount, ceiling_of, count
 from tests.benchmarks.works import (
     FID_SAMPLES,
@@ -153,7 +153,7 @@ def _rows(
             recipe=recipe,
             compute=compute,
             threads=1,
-            extractor=ClassifierConfig(),
+            extractor=ClassifierSpec(),
         )
         packing = measure_packing(load, materials.extractor.model, heard=lambda *_: None, timed_s=arguments.seconds)
         yield from (row(trials, rate) for trials, rate in _alone_and_packed(packing).items())

@@ -24,6 +24,17 @@ class Own(nn.Module):
         return torch.tanh(4 * self.map(latents)).view(-1, 1, 16, 16)
 
 
+class Net(nn.Module):
+    """An extractor of one's own."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.map = nn.Linear(256, 8)
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        return self.map(images.flatten(1))
+
+
 def run(documented: Any, name: str, names: dict[str, Any]) -> int:
     """How many examples its own docstring has."""
     tests = doctest.DocTestFinder(recurse=False).find(documented, name, module=False, globs=names)
@@ -46,6 +57,8 @@ def names(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     torch.jit.save(torch.jit.trace(Own(), torch.zeros(2, 8)), folder / "own.pt")
     about: dict[str, Any] = {"dataset": "digits", "dataset_digest": "d", "metrics": {}, "protocol_digest": "p"}
     names["own"] = folder / "own.pt"
+    torch.jit.save(torch.jit.trace(Net(), torch.zeros(2, 1, 16, 16)), folder / "net.pt")
+    names["net"] = folder / "net.pt"
     names["card"] = gan.GeneratorCard(
         architecture=teacher.config,
         parameters=gan.count_parameters(teacher.config),

@@ -1,25 +1,30 @@
 """This module tells from their content in which format pictures are kept."""
 
 import zipfile
-from collections.abc import Callable
 from pathlib import Path
 
 from gan.datasets.own.folder import folder_pictures
+from gan.datasets.own.lightning import is_lightning, lightning_pictures
+from gan.datasets.own.parquet import parquet_pictures
 from gan.datasets.own.pictures import Pictures
 from gan.datasets.own.sample_batch import batch_pictures, is_sample_batch
+from gan.datasets.own.shards import braced, shards_in
+from gan.datasets.own.tar_shards import tar_pictures
 from gan.datasets.own.zip_archive import zip_pictures
 from gan.errors import GanError
 
 _MIN_PICTURES = 10
+_NAMED = 10
+_TAR_AT = 257  # where a tar says that it is one, in its first member
 
 
 def pictures_at(path: str | Path) -> Pictures:
     """Returns the pictures at a path, listed. Raises GanError where there are none that can be read."""
     found = Path(path).expanduser().resolve()
-    if not found.exists():
+    if not found.exists() and not braced(found):
         raise GanError("A data set's path is a folder of images or a file of them", found, "Correct dataset.path.")
     try:
-        pictures = _format(found)(found)
+        pictures = _listed(found)
     except OSError as error:
         reason = f"{error.filename or found} ({error.strerror or error})"
         raise GanError("The files of a data set are readable", reason, "Correct them or dataset.path.") from error
@@ -29,13 +34,35 @@ def pictures_at(path: str | Path) -> Pictures:
     return pictures
 
 
-def _format(path: Path) -> Callable[[Path], Pictures]:
+def _listed(path: Path) -> Pictures:
+    if not path.exists() and (shards := braced(path)):
+        return _of_shards(shards)
+    if is_lightning(path):
+        return lightning_pictures(path)
     if path.is_dir():
-        return folder_pictures
+        shards = shards_in(path, (".tar",)) or shards_in(path, (".parquet",))
+        return _of_shards(shards) if shards else folder_pictures(path)
     if zipfile.is_zipfile(path):
-        return batch_pictures if is_sample_batch(path) else zip_pictures
+        return batch_pictures(path) if is_sample_batch(path) else zip_pictures(path)
+    return _of_shards([("", path)])
+
+
+def _of_shards(shards: list[tuple[str, Path]]) -> Pictures:
+    kinds = {_kind(path) for _, path in shards}
+    if kinds == {"parquet"}:
+        return parquet_pictures(shards)
+    if kinds == {"tar"}:
+        return tar_pictures(shards)
     raise GanError(
-        "A file of images is a zip or an .npz",
-        path,
+        "A file of images is a zip, an .npz, Parquet, a tar or an LMDB",
+        ", ".join(sorted(str(path) for _, path in shards if _kind(path) is None)[:_NAMED]) or "tar beside Parquet",
         "Give one of these, or a folder of images.",
     )
+
+
+def _kind(path: Path) -> str | None:
+    with path.open("rb") as file:
+        start = file.read(_TAR_AT + 5)
+    if start.startswith(b"PAR1"):
+        return "parquet"
+    return "tar" if start[_TAR_AT:] == b"ustar" else None

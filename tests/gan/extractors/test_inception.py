@@ -10,7 +10,7 @@ import torch_fidelity
 from torch import Tensor
 from torch_fidelity import feature_extractor_inceptionv3 as reference
 
-from gan import GanError, Inception, Protocol, RealReference, find_inception_weights
+from gan import GanError, Pretrained, Protocol, RealReference, find_weights
 from gan.digests import file_digest
 from gan.extractors.features import extract
 from gan.measuring.evaluation import Evaluator
@@ -62,7 +62,7 @@ def statistics(features: np.ndarray) -> FeatureStatistics:
 def test_metrics_equal_torch_fidelity_end_to_end(weights: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(FeatureStatistics, "of", staticmethod(statistics))
     real, fake = Images(1, low=0), Images(2, low=60)
-    inception = Inception(find_inception_weights(weights))
+    inception = Pretrained(find_weights("inception", weights))
     features, _ = extract(inception, real.images)
     protocol = Protocol(dataset_digest="d", extractor="inception", extractor_digest="e", num_samples=IMAGES)
     evaluator = Evaluator(protocol, inception, real=RealReference(statistics(features), features))
@@ -91,14 +91,14 @@ def test_metrics_equal_torch_fidelity_end_to_end(weights: Path, monkeypatch: pyt
 
 
 def test_a_grey_image_is_read_as_three_equal_channels(weights: Path) -> None:
-    inception = Inception(find_inception_weights(weights))
+    inception = Pretrained(find_weights("inception", weights))
     grey = Images(1, low=0).images[:2, :1]
     assert torch.equal(inception.read(grey)[0], inception.read(grey.repeat(1, 3, 1, 1))[0])
 
 
 def test_the_weights_are_known_by_their_digest(weights: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GANLIMIT_INCEPTION_WEIGHTS", str(weights))
-    found = find_inception_weights()
+    found = find_weights("inception")
     assert found.digest == file_digest(weights)
     assert not found.customary
 
@@ -111,7 +111,7 @@ def test_missing_weights_are_named_with_their_digest(
     monkeypatch.delenv("GANLIMIT_INCEPTION_WEIGHTS", raising=False)
     path = tmp_path / "absent.pth" if named else None
     with pytest.raises(GanError, match=r"weights-inception-2015-12-05-6726825d\.pth.*begins with 6726825d") as caught:
-        find_inception_weights(path, download=False)
+        find_weights("inception", path, download=False)
     assert str(tmp_path) in str(caught.value)
     assert "--inception-weights" in str(caught.value)
 
@@ -134,5 +134,5 @@ def test_a_file_that_is_no_inception_is_refused_and_runs_nothing(
     else:
         torch.save({"fc.weight": torch.zeros(3)}, path)
     with pytest.raises(GanError, match=r"tensors of torch-fidelity's inception-v3-compat, got .*weights\.pth"):
-        Inception(find_inception_weights(path))
+        Pretrained(find_weights("inception", path))
     assert not (tmp_path / "exploded").exists()

@@ -149,7 +149,7 @@ def test_files_and_room_that_are_missing_are_each_a_cross(
     )
     assert answer.code == 1
     wrong = {name for name, check in checks_by_name(answer).items() if not check["is_fine"]}
-    assert wrong == {"token file", "data directory", "storage", "Inception's weights", "room for a trial"}
+    assert wrong == {"token file", "data directory", "storage", "weights of inception", "room for a trial"}
     assert all(check["remedy"] for name, check in checks_by_name(answer).items() if name in wrong)
 
 
