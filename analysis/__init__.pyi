@@ -1,3 +1,4 @@
+from .absence import absence_notes, absences_of, text_of
 from .columns import COLUMNS, COSTS, QUALITIES, Column
 from .comparison.baselines import baseline_text, budget_note, with_baselines
 from .comparison.gain import GAIN_METRICS, Gain, paired_gain
@@ -25,7 +26,7 @@ from .frontier.attainment import Attainment, attainment
 from .frontier.pareto import dominated_share, final_students, front_of, hypervolume, pareto_frontier
 from .frontier.progress import search_progress
 from .frontier.students import searched_students, student_frontier, with_confirmations
-from .frontier_table import FrontierRow, frontier_rows
+from .frontier_table import FrontierRow, frontier_rows, reference_text
 from .limit.break_point import BreakPoint
 from .limit.candidates import limit_candidates
 from .limit.crossing import Interval
@@ -103,6 +104,8 @@ __all__ = [
     "Spread",
     "Strip",
     "TrialState",
+    "absence_notes",
+    "absences_of",
     "attainment",
     "baseline_text",
     "budget_note",
@@ -135,6 +138,7 @@ __all__ = [
     "pareto_frontier",
     "progress_figure",
     "read_table",
+    "reference_text",
     "render_page",
     "require_one_protocol",
     "require_one_teacher",
@@ -149,6 +153,7 @@ __all__ = [
     "state_counts",
     "student_frontier",
     "student_of",
+    "text_of",
     "trial_table",
     "validate",
     "versus_figure",

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from analysis.absence import text_of
+from analysis.columns import Column
 from analysis.comparison.baselines import baseline_text
 from analysis.findings import Findings
 from analysis.schema import DEFAULT_BLOCK, settings_of
@@ -60,13 +62,13 @@ def frontier_rows(findings: Findings) -> list[FrontierRow]:
                 ratio=f"{row['compression_ratio']:.1f}",
                 width=str(row["width"]),
                 depth=str(row["depth"]),
-                gan_weight=_shown(row["gan_weight"], "g"),
+                gan_weight="" if row["gan_weight"] is None else f"{row['gan_weight']:g}",
                 student=student_text(row),
                 searched=metric.text(row[metric.name]),
                 confirmed=confirmed_text(row, findings),
                 confirmed_short=_range(row, findings, to="\N{EN DASH}"),
-                inception_score=_shown(row["inception_score"], ".2f"),
-                sharpness=_shown(row["sharpness"], ",.0f"),
+                inception_score=text_of(row["inception_score"], ".2f"),
+                sharpness=text_of(row["sharpness"], ",.0f"),
                 scratch=baseline_text(row),
                 holds=_holds(row, findings),
             )
@@ -93,6 +95,18 @@ def confirmed_text(row: Mapping[str, Any], findings: Findings) -> str:
     return f"{_range(row, findings)}, {seeds} seed{'s' * (seeds != 1)}{failed}"
 
 
+def reference_text(first: Mapping[str, Any], prefix: str, *, metric: Column) -> str:
+    """Returns the rule's metric of the real images or of the teacher; nothing for one that tables have of no teacher.
+
+    >>> from analysis import QUALITIES, example_trials, reference_text
+    >>> (row,) = example_trials({}).to_pylist()
+    >>> [reference_text(row, prefix, metric=QUALITIES["fid"]) for prefix in ("real_", "teacher_")]
+    ['4.0', '5.0']
+    """
+    name = prefix + metric.name
+    return text_of(first[name], metric.form) if name in first else ""
+
+
 def _holds(row: Mapping[str, Any], findings: Findings) -> bool | None:
     """Returns whether the rule holds, by fresh seeds alone where there are some; None where it cannot be said."""
     value = row["confirmed"] if findings.is_confirmed else row[findings.metric.name]
@@ -108,7 +122,3 @@ def _range(row: Mapping[str, Any], findings: Findings, *, to: str = " to ") -> s
         return "failed" if row["confirmed_failed"] else ""
     low, high = form(row["confirmed_low"]), form(row["confirmed_high"])
     return form(row["confirmed"]) + ("" if low == high else f" ({low}{to}{high})")
-
-
-def _shown(value: float | None, form: str) -> str:
-    return "" if value is None else format(value, form)

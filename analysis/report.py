@@ -3,9 +3,10 @@
 from collections.abc import Mapping
 from typing import Any
 
+from analysis.absence import text_of
 from analysis.comparison.baselines import budget_note
 from analysis.findings import Findings
-from analysis.frontier_table import FrontierRow, frontier_rows
+from analysis.frontier_table import FrontierRow, frontier_rows, reference_text
 from analysis.wording import caption
 
 REPORT_FIGURES = {
@@ -40,6 +41,7 @@ def markdown_report(findings: Findings, figures: Mapping[str, str]) -> str:
             f"{caption(findings)}.",
             "## Pareto frontier",
             "\n".join(_frontier_lines(findings)),
+            " ".join(findings.absence_notes),
             budget_note(findings.frontier),
             *(gain.sentence() for gains in findings.gains.values() for gain in gains),
             *(line for name in list(REPORT_FIGURES)[1:] for line in _figure(name, figures)),
@@ -75,9 +77,10 @@ def _frontier_lines(findings: Findings) -> list[str]:
     ]
     lines = [headings, ["---"] + ["---:"] * (len(headings) - 1)]
     for name, parameters, ratio, prefix in references:
-        fid = metric.text(first.get(prefix + metric.name))
-        score, sharpness = first[f"{prefix}inception_score"], first[f"{prefix}sharpness"]
-        lines.append([name, parameters, ratio, "", "", "", fid, *blank, f"{score:.2f}", f"{sharpness:,.0f}", "", ""])
+        quality = reference_text(first, prefix, metric=metric)
+        score = text_of(first[f"{prefix}inception_score"], ".2f")
+        sharpness = text_of(first[f"{prefix}sharpness"], ",.0f")
+        lines.append([name, parameters, ratio, "", "", "", quality, *blank, score, sharpness, "", ""])
     lines += [_cells(row, confirmed=confirmed) for row in frontier_rows(findings)]
     return ["| " + " | ".join(cells) + " |" for cells in lines]
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import pyarrow as pa
 
-SCHEMA_VERSION = 4
+SCHEMA_VERSION = 5
 DEFAULT_BLOCK = "dcgan"  # of a table from before there were others, and not named beside a size
 VERSION_KEY = b"ganlimit.schema_version"
 
@@ -122,14 +122,15 @@ _COLUMNS: tuple[tuple[str, _Group, _Kind, str, str], ...] = (
     ("teacher_kimg", SHARED, NUMBER, "1000 images", "the teacher's training budget"),
     ("teacher_fid", SHARED, NUMBER, "squared feature distance", "the teacher's FID"),
     ("teacher_last_fid", SHARED, MAYBE_NUMBER, "squared feature distance", "FID at the end of its training"),
-    ("teacher_inception_score", SHARED, NUMBER, "classes", "the teacher's IS"),
+    ("teacher_inception_score", SHARED, MAYBE_NUMBER, "classes", "the teacher's IS"),
     ("teacher_sharpness", SHARED, NUMBER, "squared grey levels", "the teacher's sharpness"),
-    ("real_fid", SHARED, NUMBER, "squared feature distance", "FID of held-out real images"),
-    ("real_inception_score", SHARED, NUMBER, "classes", "IS of held-out real images"),
+    ("real_fid", SHARED, MAYBE_NUMBER, "squared feature distance", "FID of held-out real images"),
+    ("real_inception_score", SHARED, MAYBE_NUMBER, "classes", "IS of held-out real images"),
     ("real_sharpness", SHARED, NUMBER, "squared grey levels", "of held-out real images"),
     ("protocol_digest", SHARED, TEXT, "", "SHA-256 of what makes metrics comparable"),
     ("extractor", SHARED, TEXT, "", "registered model version of the extractor"),
     ("num_samples", SHARED, WHOLE, "images", "generated for each evaluation"),
+    ("absent", SHARED, MAYBE_TEXT, "", "scores that cannot be had, with the reason, as JSON; null where none"),
     ("wall_s", TRIAL, NUMBER, "s", "wall time of the trial"),
     ("error", TRIAL, MAYBE_TEXT, "", "what went wrong; null where nothing did"),
 )

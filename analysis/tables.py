@@ -127,7 +127,16 @@ def _from_version_3(table: pa.Table) -> pa.Table:
     return table.append_column("latency_ms", pa.nulls(len(table), pa.float64()))
 
 
-_UPGRADES = {b"1": _from_version_1, b"2": _from_version_2, b"3": _from_version_3}  # in order, each to the next
+def _from_version_4(table: pa.Table) -> pa.Table:
+    return table.append_column("absent", pa.nulls(len(table), pa.string()))
+
+
+_UPGRADES = {  # in order, each to the next
+    b"1": _from_version_1,
+    b"2": _from_version_2,
+    b"3": _from_version_3,
+    b"4": _from_version_4,
+}
 
 
 def require_one_protocol(table: pa.Table, rows: Indices | None = None) -> None:

@@ -9,7 +9,7 @@ from .datasets import (
     found_shape,
     load_dataset,
 )
-from .errors import ArtifactError, GanError
+from .errors import AbsentScoreError, ArtifactError, GanError
 from .extractors.classifier import (
     Classifier,
     ClassifierCard,
@@ -32,7 +32,9 @@ from .extractors.pretrained import Pretrained
 from .extractors.stored import LoadedExtractor, load_extractor
 from .extractors.weights import PRETRAINED, ExtractorWeights, PretrainedName, find_weights
 from .measuring.agreement import Agreement, agreement, agreement_latents
-from .measuring.evaluation import Evaluator, Metrics, Protocol, evaluation_latents, generate
+from .measuring.evaluation import Evaluator, Metrics, Protocol, Scores, evaluation_latents, generate
+from .measuring.examination import Examination, ExaminationProgress, ExaminedLevel, examine
+from .measuring.published import load_statistics
 from .measuring.reference import RealReference
 from .networks.artifacts import (
     GeneratorCard,
@@ -44,8 +46,10 @@ from .networks.artifacts import (
 )
 from .networks.cost import activation_count, count_parameters, latency_ms, mac_g, training_bytes
 from .networks.dcgan import CriticConfig, Generator, GeneratorConfig, build_generator
-from .networks.imported import AnyGenerator, ImportedConfig, ImportedGenerator, load_imported
+from .networks.imported import AnyGenerator, ImportedGenerator, load_imported
+from .networks.inspection import GeneratorReport, filled_generator, inspect_generator
 from .networks.latents import LatentSpace
+from .networks.own_config import ImportedConfig, Labels, OwnGenerator
 from .training.adversarial import AdversarialConfig
 from .training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from .training.distillation import DistillationConfig, Lesson, distill
@@ -58,6 +62,7 @@ from .training.teacher_pool import TeacherPool, build_pool, open_pool, pool_late
 __all__ = [
     "DATASETS",
     "PRETRAINED",
+    "AbsentScoreError",
     "AdversarialConfig",
     "Agreement",
     "AnyGenerator",
@@ -73,6 +78,9 @@ __all__ = [
     "DifferentiableExtractor",
     "DistillationConfig",
     "Evaluator",
+    "Examination",
+    "ExaminationProgress",
+    "ExaminedLevel",
     "ExtractorWeights",
     "FeatureExtractor",
     "GanError",
@@ -80,10 +88,12 @@ __all__ = [
     "Generator",
     "GeneratorCard",
     "GeneratorConfig",
+    "GeneratorReport",
     "ImageDataset",
     "ImportedCard",
     "ImportedConfig",
     "ImportedGenerator",
+    "Labels",
     "LatentSpace",
     "Lesson",
     "LoadedExtractor",
@@ -92,11 +102,13 @@ __all__ = [
     "OwnExtractor",
     "OwnExtractorCard",
     "OwnExtractorConfig",
+    "OwnGenerator",
     "Pretrained",
     "PretrainedName",
     "Progress",
     "Protocol",
     "RealReference",
+    "Scores",
     "Student",
     "TeacherPool",
     "activation_count",
@@ -109,12 +121,15 @@ __all__ = [
     "distill",
     "distill_fused",
     "evaluation_latents",
+    "examine",
     "filled",
+    "filled_generator",
     "find_weights",
     "found_shape",
     "fusing_kind",
     "generate",
     "import_extractor",
+    "inspect_generator",
     "latency_ms",
     "load_any_generator",
     "load_checkpoint",
@@ -124,6 +139,7 @@ __all__ = [
     "load_generator",
     "load_imported",
     "load_own_extractor",
+    "load_statistics",
     "mac_g",
     "open_pool",
     "pool_latents",

@@ -1,8 +1,9 @@
 """This module has the errors that a person can act on.
 
 ValueError
-└── GanError           rule, value, remedy
-    └── ArtifactError  a stored artifact is missing, damaged or not what its card says
+└── GanError              rule, value, remedy
+    ├── ArtifactError     a stored artifact is missing, damaged or not what its card says
+    └── AbsentScoreError  a score cannot be had of these images and this extractor
 """
 
 
@@ -30,3 +31,19 @@ class ArtifactError(GanError):
     ...     print(error.rule)
     A stored model has a card.json that describes it
     """
+
+
+class AbsentScoreError(GanError):
+    """A score cannot be had of these images and this extractor: of too few samples, or without classes.
+
+    >>> try:
+    ...     RealReference.of(Classifier(ClassifierConfig(features=2048), 1, num_classes=10).eval(), dataset)
+    ... except AbsentScoreError as error:
+    ...     print(error.reason)
+    FID needs at least 2 * 2048 samples for 2048 features, got 1438
+    """
+
+    @property
+    def reason(self) -> str:
+        """Returns why, for people who read the other scores."""
+        return f"{self.rule}, got {self.value}"

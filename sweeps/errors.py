@@ -3,6 +3,7 @@
 ValueError
 └── SweepError         rule, value, remedy
     ├── SpecError      a sweep specification breaks one or several rules, all named at once
+    ├── NothingFinishedError  every trial of the sweep failed
     └── UndeliveredError  the sweep ran to its end, and the tracking store was away
 
 Those of the other three packages have the same shape and no class in common with these: `Explained` is the shape.
@@ -53,6 +54,10 @@ class SpecError(SweepError):
         self.rule, self.value = "A sweep's specification breaks none of its rules", f"{count} in {source}"
         self.remedy = "Mend what each of its lines names."
         ValueError.__init__(self, f"{source} is not a valid sweep:\n  " + "\n  ".join(mistakes))
+
+
+class NothingFinishedError(SweepError):
+    """Every trial of a sweep failed; the error says what the first one failed of."""
 
 
 class UndeliveredError(SweepError):

@@ -21,11 +21,13 @@ RULE = ("A width is at least 1", 0, "Give a greater one.")
 EXAMPLES: tuple[ValueError, ...] = (
     gan.GanError(*RULE),
     gan.ArtifactError(*RULE),
+    gan.AbsentScoreError(*RULE),
     cluster.ClusterError(*RULE),
     analysis.AnalysisError(*RULE),
     sweeps.SweepError(*RULE),
     sweeps.SpecError("sweep.yaml", ["line 3: widht: unknown key.", "line 5: seed: missing."]),
     sweeps.UndeliveredError("tiny", 2),
+    sweeps.NothingFinishedError(*RULE),
 )
 each_example = pytest.mark.parametrize("error", EXAMPLES, ids=lambda error: type(error).__name__)
 

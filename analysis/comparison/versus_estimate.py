@@ -160,10 +160,12 @@ def _contender(
         missing = f"no {' and '.join(objectives)} of {name}"
         raise AnalysisError("A comparison needs finite numbers of each sweep", missing, "Choose others.")
     cost, quality = objectives
-    known = cost == "parameters" and quality in TEACHERS_METRICS
-    teacher = (float(first["teacher_parameters"]), float(first[f"teacher_{quality}"])) if known else None
+    own = first[f"teacher_{quality}"] if cost == "parameters" and quality in TEACHERS_METRICS else None
+    teacher = None if own is None else (float(first["teacher_parameters"]), float(own))
     if relative:
-        assert teacher is not None, "checked by the caller"
+        if teacher is None:
+            rule = f"Sweeps of two protocols are compared as shares of their teachers' {quality}"
+            raise AnalysisError(rule, f"none of {name}", "Compare them in fid.")
         if min(teacher) <= 0:
             raise AnalysisError(f"A teacher's {quality} is above 0", teacher[1], f"Check the rows of {name}.")
         front, teacher = [(x / teacher[0], y / teacher[1]) for x, y in front], (1.0, 1.0)

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import matplotlib as mpl
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, NullFormatter
 
@@ -29,7 +30,7 @@ class Candidate:
     parameters: int
     fid: float
     fid_error: float
-    inception_score: float
+    inception_score: float | None  # None where the extractor has no classes
 
     def as_dict(self) -> dict[str, Any]:
         return asdict(self)
@@ -38,7 +39,8 @@ class Candidate:
 def choose_teacher(candidates: Sequence[Candidate]) -> tuple[Candidate, list[Candidate]]:
     """Returns the chosen candidate, and those that FID cannot tell from the lowest, the chosen one among them.
 
-    The rule takes the lowest FID, and the highest IS among those within two standard errors of the difference.
+    The rule takes the lowest FID, and the highest IS among those within two standard errors of the difference; where
+    there is no IS, the lowest FID alone.
     Raises AnalysisError without a candidate of finite FID.
 
     >>> from analysis import Candidate, choose_teacher
@@ -53,7 +55,7 @@ def choose_teacher(candidates: Sequence[Candidate]) -> tuple[Candidate, list[Can
         raise AnalysisError("A teacher is chosen among trained ones", "none with a FID", "Train them again.")
     lowest = min(finite, key=lambda candidate: candidate.fid)
     tied = [candidate for candidate in finite if candidate.fid - lowest.fid <= _tie_width(candidate, lowest)]
-    return max(tied, key=lambda candidate: candidate.inception_score), tied
+    return max(tied, key=lambda candidate: (candidate.inception_score or 0.0, -candidate.fid)), tied
 
 
 def selection_figure(candidates: Sequence[Candidate]) -> Figure:
@@ -72,9 +74,8 @@ def selection_figure(candidates: Sequence[Candidate]) -> Figure:
         left, right = figure.subplots(1, 2)
         fids, errors = [c.fid for c in ordered], [TIE_STANDARD_ERRORS * c.fid_error for c in ordered]
         left.errorbar(sizes, fids, errors, color=BLUE, marker="o", capsize=3, lw=1.2)
-        right.plot(sizes, [c.inception_score for c in ordered], color=GREY, marker="o", lw=1.2)
+        _draw_scores(right, ordered, chosen=chosen)
         left.plot(chosen.parameters, chosen.fid, "o", ms=13, mfc="none", mec=ORANGE, mew=2)
-        right.plot(chosen.parameters, chosen.inception_score, "o", ms=13, mfc="none", mec=ORANGE, mew=2)
         for axes, label in ((left, "FID (lower is better)"), (right, "Inception Score (higher is better)")):
             axes.set_xscale("log")
             axes.set_xticks(sizes)
@@ -86,6 +87,17 @@ def selection_figure(candidates: Sequence[Candidate]) -> Figure:
             axes.margins(x=0.12, y=0.15)
         left.set_title(f"Chosen: width {chosen.width}", loc="left", fontsize=10, weight="bold")
     return figure
+
+
+def _draw_scores(axes: Axes, ordered: Sequence[Candidate], *, chosen: Candidate) -> None:
+    scores = {c.parameters: c.inception_score for c in ordered if c.inception_score is not None}
+    if not scores:
+        axes.text(0.5, 0.5, "the extractor has no classes", transform=axes.transAxes, ha="center", color=GREY)
+        axes.set_yticks([])
+        return
+    axes.plot(list(scores), list(scores.values()), color=GREY, marker="o", lw=1.2)
+    if chosen.parameters in scores:
+        axes.plot(chosen.parameters, scores[chosen.parameters], "o", ms=13, mfc="none", mec=ORANGE, mew=2)
 
 
 def _tie_width(candidate: Candidate, lowest: Candidate) -> float:

@@ -1,13 +1,14 @@
 """This module gives what the page says in words and tables, as plain strings for its template."""
 
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from analysis.absence import text_of
 from analysis.comparison.baselines import budget_note
 from analysis.findings import Findings
 from analysis.frontier_table import frontier_rows
@@ -56,6 +57,7 @@ def chapter_text(chapter: Chapter) -> Cells:
         "frontier": frontier_rows(findings),
         "confirmed": findings.is_confirmed,
         "metric": findings.metric.label,
+        "absence_notes": findings.absence_notes,
         "budget_note": budget_note(findings.frontier),
         "samples": _strips(chapter.samples, findings),
         "interpolations": _strips(chapter.interpolations, findings),
@@ -106,11 +108,16 @@ def made_of(chapter: Chapter) -> list[tuple[str, str]]:
         ("teacher's weights", first["teacher_digest"]),
         ("protocol", first["protocol_digest"]),
         ("extractor", f"{first['extractor']}, {first['num_samples']:,} samples an evaluation"),
-        ("real held-out images", f"FID {first['real_fid']:.1f}, IS {first['real_inception_score']:.2f}, the floor"),
+        ("real held-out images", _of_real(first)),
         ("seeds", "; ".join(f"{phase}: {_listed(values)}" for phase, values in seeds.items())),
         ("cost", _cost(table)),
         *((f"version of {name}", version) for name, version in chapter.versions.items()),
     ]  # fmt: skip
+
+
+def _of_real(first: Mapping[str, Any]) -> str:
+    fid, score = text_of(first["real_fid"], ".1f"), text_of(first["real_inception_score"], ".2f")
+    return f"FID {fid}, IS {score}, the floor"
 
 
 def _cost(table: pa.Table) -> str:

@@ -147,11 +147,12 @@ def _reachable(trials: Trials, limit: CompressionLimit) -> str:
     failed = f" ({len(seeds) - len(measured)} failed)" if len(measured) < len(seeds) else ""
     against = f"against the teacher's {first['teacher_fid']:.1f}"
     shown = f"FID {Spread.of(fid).text('.1f')} {against}" if len(fid) else "no FID"
-    retained = f"{np.median(score) / first['teacher_inception_score']:.0%} of its IS" if len(score) else "no IS"
+    teacher = first["teacher_inception_score"]
+    retained = "" if teacher is None else f", {np.median(score) / teacher:.0%} of its IS" if len(score) else ", no IS"
     remark = f" Provisional: {limit.reason}." if limit.provisional else ""
     return (
         f"{_ratio(first)} ({first['parameters']:,} parameters), the smallest student whose median holds the rule, "
-        f"{rule}: over {counted(len(seeds), 'seed')}{failed} {shown}, {retained}.{remark}"
+        f"{rule}: over {counted(len(seeds), 'seed')}{failed} {shown}{retained}.{remark}"
     )
 
 
@@ -201,10 +202,11 @@ def _against_scratch(trials: Trials) -> str:
     teacher = trials.row(int(pairing.ours_P[0]))["teacher_parameters"]
     small = [size for size in fid.per_size if teacher >= SMALL * (size.parameters or math.inf)]
     among = f" ({count_of(small)} of a tenth of the teacher or less)" if small else ""
+    higher = f"; higher IS in {score.count}" if score.pairs else ""
     others = "".join(f"; MSE alone has the lower FID in {other.count}{other.remark}" for _, other in rest)
     return (
         f"{_named(pairing)} against scratch, pair by pair of one architecture and seed{_seeds_of(fid)}: FID "
-        f"{fid.times}, lower in {fid.count} pairs{among}{fid.sign_test}; higher IS in {score.count}; sharpness closer "
+        f"{fid.times}, lower in {fid.count} pairs{among}{fid.sign_test}{higher}; sharpness closer "
         f"to the teacher's in {sharpness.count}{fid.remark}{others}. {_budgets(pairing)}"
     )
 

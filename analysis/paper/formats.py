@@ -4,13 +4,14 @@ import csv
 import io
 from collections.abc import Sequence
 
+from analysis.absence import DASH, text_of
 from analysis.paper.answers import Answer
 from analysis.paper.rows import PAPER_METRICS, PaperRow
 from analysis.schemes import Scheme
 
 PAPER_HEADINGS = ("", "parameters", "ratio", "width", "depth", "block", "seeds", "kimg", "IS", "IS kept", "FID", "VoL")
 FORMS = {"inception_score": ".2f", "fid": ".1f", "sharpness": ",.0f"}
-_LATEX = {"%": r"\%", "_": r"\_", "&": r"\&", "#": r"\#"}
+_LATEX = {DASH: "--", "%": r"\%", "_": r"\_", "&": r"\&", "#": r"\#"}
 
 
 def paper_cells(row: PaperRow) -> tuple[str, ...]:
@@ -21,7 +22,7 @@ def paper_cells(row: PaperRow) -> tuple[str, ...]:
     >>> paper_cells(student)[:3]
     ('distilled, MSE', '10,000', '10.0')
     """
-    score, fid, sharpness = (row.metrics[name].text(FORMS[name]) for name in PAPER_METRICS)
+    score, fid, sharpness = (_cell(row, name) for name in PAPER_METRICS)
     return (
         row.label,
         "" if row.parameters is None else f"{row.parameters:,}",
@@ -32,14 +33,20 @@ def paper_cells(row: PaperRow) -> tuple[str, ...]:
         "" if row.width is None else str(row.seeds),
         "" if row.kimg is None else f"{row.kimg:g}",
         score,
-        "" if row.is_retained is None else f"{row.is_retained:.0%}",
+        text_of(row.is_retained, ".0%"),
         fid,
         sharpness,
     )
 
 
-def paper_markdown(title: str, rows: Sequence[PaperRow], *, answers: Sequence[Answer]) -> str:
-    """Returns the table and the answers as a page of Markdown.
+def _cell(row: PaperRow, name: str) -> str:
+    return row.metrics[name].text(FORMS[name]) if name in row.metrics else DASH
+
+
+def paper_markdown(
+    title: str, rows: Sequence[PaperRow], *, answers: Sequence[Answer], notes: Sequence[str] = ()
+) -> str:
+    """Returns the table, the `notes` below it, and the answers as a page of Markdown.
 
     >>> from analysis import example_trials, paper_markdown, paper_rows
     >>> paper_markdown("Digits", paper_rows(example_trials({})), answers=()).splitlines()[0]
@@ -54,6 +61,7 @@ def paper_markdown(title: str, rows: Sequence[PaperRow], *, answers: Sequence[An
         "|---|" + "---:|" * (len(PAPER_HEADINGS) - 1),
         *("| " + " | ".join(paper_cells(row)) + " |" for row in rows),
         "",
+        *(line for note in notes for line in (note, "")),
     ]
     for number, answer in enumerate(answers, start=1):
         lines += [f"{number}. **{answer.question}** {answer.sentence}"]
@@ -98,9 +106,9 @@ def paper_latex(rows: Sequence[PaperRow]) -> str:
     return "\n".join([*lines, r"\bottomrule", r"\end{tabular}", ""])
 
 
-def _triple(row: PaperRow, name: str) -> tuple[float, float, float]:
-    spread = row.metrics[name]
-    return spread.median, spread.low, spread.high
+def _triple(row: PaperRow, name: str) -> tuple[float | None, float | None, float | None]:
+    spread = row.metrics.get(name)
+    return (spread.median, spread.low, spread.high) if spread else (None, None, None)
 
 
 def _latex(text: str) -> str:

@@ -44,6 +44,8 @@ class Spread:
 class PaperRow:
     """A PaperRow is one line of the table: a Spread for each of PAPER_METRICS, and the share of the teacher's IS kept.
 
+    A metric that cannot be had, IS where the extractor has no classes, is missing in every row.
+
     >>> from analysis import example_trials, paper_rows
     >>> row = paper_rows(example_trials({"seed": 0, "fid": 9.0}, {"seed": 1, "fid": 11.0}))[-1]
     >>> row.short_label, row.seeds, row.metrics["fid"].median, round(row.is_retained, 3)
@@ -85,13 +87,13 @@ def comparable_rows(trials: Trials) -> Ints:
     require_one_protocol(trials.table)
     require_one_teacher(trials.table)
     is_final = trials.is_final
-    for name in PAPER_METRICS:
+    for name in metrics_of(trials):
         values = trials.numbers(name)
         is_final = is_final & np.isfinite(values) & (values > 0)
     rows = np.flatnonzero(is_final)
     is_scratch = trials.is_scratch[rows]
     if is_scratch.all():
-        rule = "The paper's table needs a finished student with IS, FID and sharpness"
+        rule = "The paper's table needs a finished student with all its scores"
         raise AnalysisError(rule, "none", "Let the sweep run on.")
     kimg, scratch = trials.numbers("kimg")[rows], np.flatnonzero(is_scratch)
     twin = codes_of([trials.size[rows[scratch]], trials.seed[rows[scratch]]])
@@ -100,6 +102,11 @@ def comparable_rows(trials: Trials) -> Ints:
     kept = ~is_scratch
     kept[scratch] = kimg[scratch] == largest[twin]
     return np.asarray(rows[kept], dtype=np.int64)
+
+
+def metrics_of(trials: Trials) -> list[str]:
+    """Returns those of PAPER_METRICS that the sweep can have: IS only where its teacher has one."""
+    return [name for name in PAPER_METRICS if len(trials) and trials.row(0)[f"teacher_{name}"] is not None]
 
 
 def paper_rows(table: pa.Table) -> list[PaperRow]:
@@ -119,7 +126,7 @@ def paper_rows(table: pa.Table) -> list[PaperRow]:
     order = np.argsort(group, kind="stable")
     groups = [rows[of] for of in np.split(order, np.flatnonzero(np.diff(group[order])) + 1)]
     firsts = trials.table.take([int(of[0]) for of in groups]).to_pylist()
-    metrics = {name: trials.numbers(name) for name in PAPER_METRICS}
+    metrics = {name: trials.numbers(name) for name in metrics_of(trials)}
     found = [_over_seeds(trials, of, first=first, numbers=metrics) for of, first in zip(groups, firsts, strict=True)]
     return [
         _reference(Scheme.REAL, first, prefix="real_", parameters=None),
@@ -145,13 +152,14 @@ def _reference(scheme: Scheme, first: Row, *, prefix: str, parameters: int | Non
         gan_weight=None,
         kimg=first["teacher_kimg"] if is_teacher else None,
         seeds=1,
-        metrics={name: Spread.of([first[prefix + name]]) for name in PAPER_METRICS},
-        is_retained=first[f"{prefix}inception_score"] / first["teacher_inception_score"],
+        metrics={name: Spread.of([first[prefix + name]]) for name in PAPER_METRICS if first[prefix + name] is not None},
+        is_retained=_share_of(first[f"{prefix}inception_score"], first["teacher_inception_score"]),
     )
 
 
 def _over_seeds(trials: Trials, rows: Ints, *, first: Row, numbers: Mapping[str, Floats]) -> PaperRow:
-    metrics = {name: Spread.of(numbers[name][rows]) for name in PAPER_METRICS}
+    metrics = {name: Spread.of(values[rows]) for name, values in numbers.items()}
+    score = metrics.get("inception_score")
     return PaperRow(
         scheme=scheme_of(first),
         parameters=first["parameters"],
@@ -163,5 +171,9 @@ def _over_seeds(trials: Trials, rows: Ints, *, first: Row, numbers: Mapping[str,
         kimg=first["kimg"],
         seeds=len(first_of_each(trials.seed[rows])),
         metrics=metrics,
-        is_retained=metrics["inception_score"].median / first["teacher_inception_score"],
+        is_retained=_share_of(score.median if score else None, first["teacher_inception_score"]),
     )
+
+
+def _share_of(score: float | None, teacher: float | None) -> float | None:
+    return None if score is None or teacher is None else score / teacher

@@ -28,10 +28,11 @@ class DinoV2(FeatureExtractorDinoV2):  # type: ignore[misc]  # torch-fidelity ha
         FeatureExtractorBase.__init__(self, kind, ["dinov2"])  # its own fetches code
         self.feature_extractor_internal_dtype = torch.float32
         depth, heads = _DEPTHS_HEADS[kind]
-        self.model = VisionTransformer(
-            state["norm.weight"].shape[0], depth, heads=heads, gated="blocks.0.mlp.w12.weight" in state
-        )
-        self.model.load_state_dict(state)
+        with torch.device("meta"):  # a billion weights take a minute to draw
+            gated = "blocks.0.mlp.w12.weight" in state
+            self.model = VisionTransformer(state["norm.weight"].shape[0], depth, heads=heads, gated=gated)
+        copies = {name: tensor.to(torch.float32, copy=True) for name, tensor in state.items()}
+        self.model.load_state_dict(copies, assign=True)
         self.requires_grad_(requires_grad=False)
         self.eval()
 

@@ -111,6 +111,8 @@ _FAMILIES: dict[str, Callable[[str, Path], nn.Module]] = {
 
 def _tensors(kind: str, path: Path) -> dict[str, Tensor]:
     """Returns the tensors in a file by name. Raises GanError where it holds anything else; no code of it runs."""
+    if _is_torchscript(path):
+        raise _unfit(kind, path, reason="a TorchScript archive")
     try:
         state = torch.load(path, weights_only=True, map_location="cpu", mmap=True)
     except (OSError, RuntimeError, ValueError, EOFError, pickle.UnpicklingError) as error:

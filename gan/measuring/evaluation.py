@@ -3,8 +3,9 @@
 Shapes: N samples, I columns of a generator's inputs, F features, K classes, C H W image channels, height and width.
 """
 
-from collections.abc import Sequence
-from typing import Annotated
+import operator
+from collections.abc import Callable, Mapping, Sequence
+from typing import Annotated, Any
 
 import numpy as np
 import torch
@@ -14,6 +15,7 @@ from torch import Tensor
 from gan.config import Config
 from gan.datasets import ImageDataset
 from gan.digests import value_digest
+from gan.errors import AbsentScoreError
 from gan.extractors.features import FeatureExtractor, extract
 from gan.images import to_uint8
 from gan.measuring.metrics import (
@@ -48,41 +50,58 @@ class Protocol(Config):
     fid_infinity: bool = False  # measured as well
     # Of a conditional generator's classes; left out elsewhere, as in protocols from before there were any.
     class_shares: tuple[float, ...] = Field(default=(), exclude_if=lambda value: value == ())
+    # Of published statistics in place of the data set's own: their digest, and whose they are.
+    reference_digest: str | None = Field(default=None, exclude_if=lambda value: value is None)
+    reference_by: str | None = Field(default=None, exclude_if=lambda value: value is None)
 
     @property
     def digest(self) -> str:
         return value_digest(self.model_dump())
 
 
-class Metrics(Config):
-    """Metrics hold Fréchet distance, Inception Score (mean and std over splits) and Variance of Laplacian.
+class Scores(Config):
+    """Scores hold Fréchet distance, Inception Score (mean and std over splits) and Variance of Laplacian of images.
 
     Kernel distance with its standard error, precision and recall only of a whole measurement, FID at
-    infinitely many samples only where the protocol asks for it.
+    infinitely many samples only where the protocol asks for it. `absent` says by name why a score that was asked
+    for cannot be had.
 
-    >>> Metrics(fid=12.5, inception_score=8.0, inception_score_std=0.1, sharpness=90.0).as_dict()["fid"]
-    12.5
+    >>> few = Scores(sharpness=90.0, absent={"fid": "FID needs at least 128 samples, got 20"})
+    >>> few.fid is None, few.as_dict()
+    (True, {'sharpness': 90.0})
     """
 
-    fid: float
-    inception_score: float
-    inception_score_std: float
+    fid: float | None = None
+    inception_score: float | None = None
+    inception_score_std: float | None = None
     sharpness: float
     kid: float | None = None
     kid_error: float | None = None
     precision: float | None = None
     recall: float | None = None
     fid_infinity: float | None = None
+    absent: dict[str, str] = Field(default_factory=dict, exclude_if=operator.not_)
 
     def as_dict(self) -> dict[str, float]:
         """Returns those that were measured, by name."""
-        return self.model_dump(exclude_none=True)
+        return self.model_dump(exclude={"absent"}, exclude_none=True)
+
+
+class Metrics(Scores):
+    """Metrics are the scores of a generator, whose FID is always among them.
+
+    >>> Metrics(fid=12.5, inception_score=8.0, inception_score_std=0.1, sharpness=90.0).as_dict()["fid"]
+    12.5
+    """
+
+    fid: float
 
 
 class Evaluator:
     """An Evaluator measures generators under `protocol`, against the `real` images as `extractor` sees them.
 
-    Raises GanError when the samples are too few for the extractor's features.
+    Raises AbsentScoreError when the samples of a generator are too few for a FID. Any other score that cannot be had
+    is absent, with the reason.
 
     >>> classifier = Classifier(ClassifierConfig(features=8), 1, num_classes=10).eval()
     >>> protocol = Protocol(dataset_digest=dataset.digest, extractor="classifier", extractor_digest="", num_samples=64)
@@ -104,15 +123,20 @@ class Evaluator:
         images_NCHW = generate(generator, self.latents(generator.config))
         return self.measure(images_NCHW, self.protocol.inception_splits, whole=whole)
 
-    def evaluate_held_out(self, dataset: ImageDataset) -> Metrics:
-        """Returns the metrics of the real held-out images: what a perfect generator could be expected to reach.
+    def evaluate_held_out(self, dataset: ImageDataset) -> Scores:
+        """Returns the scores of the real held-out images: what a perfect generator could be expected to reach.
 
-        There are fewer of them than `num_samples`, so their FID is biased upwards. The Inception Score
-        is taken over splits of about the protocol's size, on which its bias depends.
+        There are fewer of them than `num_samples`, so their FID is biased upwards, and absent where they are fewer
+        than twice the features. The Inception Score is taken over splits of about the protocol's size, on which its
+        bias depends.
         """
         images = dataset.held_out_images
-        splits = round(len(images) * self.protocol.inception_splits / self.protocol.num_samples)
-        return self.measure(images, max(1, splits))
+        splits = max(1, round(len(images) * self.protocol.inception_splits / self.protocol.num_samples))
+        features_NF, logits_NK = extract(self._extractor, images)
+        found = _Found()
+        found.add(("fid",), lambda: self._fid(features_NF))
+        self._add_others(found, images, logits_NK=logits_NK, splits=splits)
+        return Scores(**found.scores, absent=found.absent)
 
     def at_seed(self, latent_seed: int) -> "Evaluator":
         """Returns the same measurement at other latents, for the spread that their choice brings."""
@@ -130,23 +154,41 @@ class Evaluator:
     def measure(self, images_NCHW: Tensor, splits: int, *, whole: bool = False) -> Metrics:
         """Returns the metrics of uint8 images, the Inception Score over `splits`."""
         features_NF, logits_NK = extract(self._extractor, images_NCHW)
-        assert logits_NK is not None, "the Inception Score needs classes"
-        score, score_std = inception_score(logits_NK, splits)
-        metrics = Metrics(
-            fid=fid(self._real.statistics, FeatureStatistics.of(features_NF)),
-            inception_score=score,
-            inception_score_std=score_std,
-            sharpness=sharpness(images_NCHW.cpu().numpy()),
-        )
-        return metrics.model_copy(update=self._rest(features_NF)) if whole else metrics
+        (distance,) = self._fid(features_NF)
+        found = _Found({"fid": distance})
+        self._add_others(found, images_NCHW, logits_NK=logits_NK, splits=splits)
+        if whole:
+            self._add_whole(found, features_NF)
+        return Metrics(**found.scores, absent=found.absent)
 
-    def _rest(self, features_NF: np.ndarray) -> dict[str, float]:
-        distance, error = kid(self._real.features_MF, features_NF)
-        precision, recall = precision_and_recall(self._real.features_MF, features_NF)
-        found = {"kid": distance, "kid_error": error, "precision": precision, "recall": recall}
+    def _fid(self, features_NF: np.ndarray) -> tuple[float]:
+        return (fid(self._real.statistics, FeatureStatistics.of(features_NF)),)
+
+    def _add_others(self, found: "_Found", images_NCHW: Tensor, *, logits_NK: np.ndarray | None, splits: int) -> None:
+        found.add(("inception_score", "inception_score_std"), lambda: inception_score(logits_NK, splits))
+        found.add(("sharpness",), lambda: (sharpness(images_NCHW.cpu().numpy()),))
+
+    def _add_whole(self, found: "_Found", features_NF: np.ndarray) -> None:
+        real = self._real
+        found.add(("kid", "kid_error"), lambda: kid(real.samples, features_NF))
+        found.add(("precision", "recall"), lambda: precision_and_recall(real.samples, features_NF))
         if self.protocol.fid_infinity:
-            found["fid_infinity"] = fid_at_infinity(self._real.statistics, features_NF)
-        return found
+            found.add(("fid_infinity",), lambda: (fid_at_infinity(real.statistics, features_NF),))
+
+
+class _Found:
+    """_Found are the scores of a measurement so far, and why others are absent."""
+
+    def __init__(self, scores: Mapping[str, float] | None = None) -> None:
+        self.scores: dict[str, Any] = dict(scores or {})
+        self.absent: dict[str, str] = {}
+
+    def add(self, names: tuple[str, ...], measure: Callable[[], tuple[float, ...]]) -> None:
+        """Adds what `measure` returns under these names; where it cannot be had, why."""
+        try:
+            self.scores |= zip(names, measure(), strict=True)
+        except AbsentScoreError as error:
+            self.absent |= dict.fromkeys(names, error.reason)
 
 
 def evaluation_latents(

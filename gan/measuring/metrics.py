@@ -13,31 +13,39 @@ import scipy.linalg
 import scipy.special
 import torch
 
-from gan.errors import GanError
+from gan.errors import AbsentScoreError, GanError
+
+KID_SUBSETS = 100
+NEIGHBOUR = 3  # to which a ball of a manifold reaches
+SMALLEST_MANIFOLD = 20 * NEIGHBOUR + 1  # of a ball that holds a twentieth of the other samples: less is not local
+LARGEST_MANIFOLD = 10_000  # whose distances, each to each, are computed
 
 Array = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)
 class FeatureStatistics:
-    """FeatureStatistics hold mean (F) and unbiased covariance (FF) of the features of `count` samples."""
+    """FeatureStatistics hold mean (F) and unbiased covariance (FF) of the features of `count` samples.
+
+    Of published statistics the count is unknown, None.
+    """
 
     mean: Array
     covariance: Array
     _: KW_ONLY
-    count: int
+    count: int | None
 
     @classmethod
     def of(cls, features_NF: npt.ArrayLike) -> "FeatureStatistics":
         """Returns the statistics of features NF.
 
-        Raises GanError for fewer than 2F samples, where the covariance says little, and for features
-        that are not finite.
+        Raises AbsentScoreError for fewer than 2F samples, where the covariance says little, and GanError for
+        features that are not finite.
         """
         features = np.asarray(features_NF, dtype=np.float64)
         count, size = features.shape
         if count < 2 * size:
-            raise GanError(
+            raise AbsentScoreError(
                 f"FID needs at least 2 * {size} samples for {size} features",
                 count,
                 "Raise evaluation.num_samples, or use more images.",
@@ -73,17 +81,36 @@ def fid(real: FeatureStatistics, fake: FeatureStatistics) -> float:
     return float(shift @ shift + trace)
 
 
+def fid_of_few(real: FeatureStatistics, features_NF: npt.ArrayLike) -> float:
+    """Returns the Fréchet distance of any number of samples, to be compared with equally many alone.
+
+    Below 2F samples its bias is large, and equal for equal numbers. With N samples of fewer than F features'
+    number the eigenvalues are those of the N x N matrix X C X^T, X the centred features: no F x F root is needed.
+    """
+    features = np.asarray(features_NF, dtype=np.float64)
+    count, size = features.shape
+    mean = features.mean(axis=0)
+    centred = (features - mean) / np.sqrt(count - 1)
+    if count >= size:
+        return fid(real, FeatureStatistics(mean, centred.T @ centred, count=count))
+    eigenvalues = scipy.linalg.eigvalsh(centred @ real.covariance @ centred.T).clip(min=0)
+    shift = real.mean - mean
+    trace = np.trace(real.covariance) + np.square(centred).sum() - 2 * np.sqrt(eigenvalues).sum()
+    return float(shift @ shift + trace)
+
+
 def fid_at_infinity(real: FeatureStatistics, features_NF: npt.ArrayLike, *, sizes: int = 15) -> float:
     """Returns FID extrapolated to infinitely many samples (Chong & Forsyth, 2020, "Effectively unbiased FID").
 
     FID grows by about c / n for n samples, with a c that depends on the generator; a line through the FIDs of
     the first n samples over 1 / n, for `sizes` values of n from N / 10 (at least 2F) to N, meets 1 / n = 0 here.
-    It removes the bias of the generated samples, not that of the real ones. Raises GanError for fewer than 4F.
+    It removes the bias of the generated samples, not that of the real ones. Raises AbsentScoreError for fewer than
+    4F.
     """
     features = np.asarray(features_NF)
     count, size = features.shape
     if count < 4 * size:
-        raise GanError(
+        raise AbsentScoreError(
             f"FID at infinity needs at least 4 * {size} samples for {size} features",
             count,
             "Raise evaluation.num_samples, or set evaluation.fid_infinity: false.",
@@ -99,16 +126,25 @@ def kid(real_MF: npt.NDArray[np.float32], fake_NF: npt.NDArray[np.float32]) -> t
 
     The mean of the unbiased squared MMD over 100 subsets of m samples, m = min(1000, half of the fewer
     samples n). Its standard error follows from the subsets' standard deviation s as s * sqrt(f / (1 - f)),
-    f = m / n: what subsampling without replacement leaves of the spread. Raises GanError for n < 4.
+    f = m / n: what subsampling without replacement leaves of the spread. Raises AbsentScoreError for n below the
+    number of subsets, whose spread would be of the same few samples again and again.
     """
     fewer = min(len(real_MF), len(fake_NF))
-    if fewer < 4:
-        raise GanError("KID needs at least 4 samples of each side", fewer, "Raise evaluation.num_samples.")
+    if fewer < KID_SUBSETS:
+        raise AbsentScoreError(
+            f"KID over {KID_SUBSETS} subsets needs at least {KID_SUBSETS} samples of each side",
+            fewer,
+            "Raise evaluation.num_samples, or use more images.",
+        )
     from torch_fidelity.metric_kid import kid_features_to_metric  # half a second to import
 
     subset = min(1000, fewer // 2)
     found = kid_features_to_metric(
-        torch.from_numpy(fake_NF), torch.from_numpy(real_MF), kid_subset_size=subset, verbose=False
+        torch.from_numpy(fake_NF),
+        torch.from_numpy(real_MF),
+        kid_subsets=KID_SUBSETS,
+        kid_subset_size=subset,
+        verbose=False,
     )
     share = subset / fewer
     error = found["kernel_inception_distance_std"] * np.sqrt(share / (1 - share))
@@ -118,31 +154,54 @@ def kid(real_MF: npt.NDArray[np.float32], fake_NF: npt.NDArray[np.float32]) -> t
 def precision_and_recall(real_MF: npt.NDArray[np.float32], fake_NF: npt.NDArray[np.float32]) -> tuple[float, float]:
     """Returns improved precision and recall in [0, 1] (Kynkäänniemi et al., 2019), by torch-fidelity.
 
-    A manifold reaches to the third neighbour.
+    A manifold is made of balls around its samples, each of which reaches to the third neighbour.
 
     The share of generated samples within the real ones' manifold, and of real within the generated. Raises
-    GanError for fewer than 4 samples of either.
+    AbsentScoreError for fewer than SMALLEST_MANIFOLD samples of either: the balls of four samples hold all of them,
+    whatever was generated. Raises it for more than LARGEST_MANIFOLD as well.
     """
-    fewer = min(len(real_MF), len(fake_NF))
-    if fewer < 4:
-        raise GanError("Precision and recall need at least 4 samples of each side", fewer, "Raise num_samples.")
+    fewer, more = sorted((len(real_MF), len(fake_NF)))
+    if fewer < SMALLEST_MANIFOLD:
+        raise AbsentScoreError(
+            f"A manifold of third neighbours needs at least {SMALLEST_MANIFOLD} samples of each side",
+            fewer,
+            "Raise evaluation.num_samples, or use more images.",
+        )
+    if more > LARGEST_MANIFOLD:
+        raise AbsentScoreError(
+            f"A manifold has at most {LARGEST_MANIFOLD:,} samples of each side",
+            f"{more:,}",
+            "Lower evaluation.num_samples.",
+        )
     from torch_fidelity.metric_prc import prc_features_to_metric
 
     # Distances a thousand rows at a time: all of ten thousand samples at once would be gigabytes.
     found = prc_features_to_metric(
-        torch.from_numpy(fake_NF), torch.from_numpy(real_MF), verbose=False, save_cpu_ram=True, prc_batch_size=1000
+        torch.from_numpy(fake_NF),
+        torch.from_numpy(real_MF),
+        prc_neighborhood=NEIGHBOUR,
+        prc_batch_size=1000,
+        save_cpu_ram=True,
+        verbose=False,
     )
     return found["precision"], found["recall"]
 
 
-def inception_score(logits_NK: npt.ArrayLike, splits: int = 10) -> tuple[float, float]:
+def inception_score(logits_NK: npt.ArrayLike | None, splits: int = 10) -> tuple[float, float]:
     """Returns exp(E_x KL(p(y|x) || p(y))), its mean and deviation over `splits` (Salimans et al., 2016).
 
-    The score lies between 1 and K. Raises GanError for fewer samples than splits.
+    The score lies between 1 and K. Raises AbsentScoreError without classes, for fewer than two, of which it would be
+    1 whatever was generated, and for fewer samples than splits.
     """
-    logits = np.asarray(logits_NK, dtype=np.float64)
+    logits = np.empty((0, 0)) if logits_NK is None else np.asarray(logits_NK, dtype=np.float64)
+    if logits.shape[1] < 2:
+        raise AbsentScoreError(
+            "Inception Score needs an extractor of at least two classes",
+            "one" if logits.shape[1] else "one without classes",
+            "Judge by FID, or choose an extractor with classes.",
+        )
     if len(logits) < splits:
-        raise GanError(
+        raise AbsentScoreError(
             f"Inception Score over {splits} splits needs at least as many samples",
             len(logits),
             "Raise evaluation.num_samples or lower evaluation.inception_splits.",

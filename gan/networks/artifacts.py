@@ -5,11 +5,12 @@ weights file and every load checks it.
 """
 
 import json
+import operator
 import shutil
 from pathlib import Path
 from typing import TypeVar
 
-from pydantic import JsonValue, ValidationError
+from pydantic import Field, JsonValue, ValidationError
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import nn
@@ -18,7 +19,10 @@ from gan.config import Config
 from gan.digests import file_digest
 from gan.errors import ArtifactError
 from gan.networks.dcgan import Generator, GeneratorConfig
-from gan.networks.imported import AnyGenerator, ImageShape, ImportedConfig, load_imported
+from gan.networks.imported import AnyGenerator, ImageShape, load_imported
+from gan.networks.own_config import ImportedConfig
+from gan.networks.own_files import is_safetensors
+from gan.networks.own_network import open_network
 
 _REMEDY = "The file is damaged or was changed: restore it from a copy, or train the model again."
 WEIGHTS_FILE = "weights.safetensors"
@@ -48,6 +52,7 @@ class GeneratorCard(Config):
     kimg: float
     seed: int
     metrics: dict[str, float]
+    absent: dict[str, str] = Field(default_factory=dict, exclude_if=operator.not_)  # why there is no such metric
     protocol_digest: str
     weights_digest: str = ""
 
@@ -76,6 +81,7 @@ class ImportedCard(Config):
     dataset: str
     dataset_digest: str
     metrics: dict[str, float]
+    absent: dict[str, str] = Field(default_factory=dict, exclude_if=operator.not_)  # why there is no such metric
     protocol_digest: str
     weights_digest: str = ""
 
@@ -104,14 +110,21 @@ def save_generator(folder: Path, generator: Generator, *, card: GeneratorCard) -
 def save_imported(folder: Path, imported: ImportedConfig, *, card: ImportedCard) -> ImportedCard:
     """Copies the generator's file to `folder` and writes its card. Returns the card as it is stored.
 
+    Of weights in a pickle the network's own are stored, as safetensors: no pickle is ever read from a store.
+
     >>> imported = ImportedConfig(file=str(own), latent_size=8, output_range=(-1.0, 1.0))
     >>> save_imported(folder / "imported", imported, card=imported_card).imported.file
     'generator.pt'
     """
     folder.mkdir(parents=True, exist_ok=True)
     name = WEIGHTS_FILE if imported.factory else f"generator{imported.path.suffix}"
-    shutil.copyfile(imported.path, folder / name)
-    place = {"weights" if imported.factory else "file": name}
+    place: dict[str, str | None] = {"weights" if imported.factory else "file": name}
+    if imported.factory and not is_safetensors(imported.path):
+        state = open_network(imported).network.state_dict()
+        save_file({key: value.detach().clone().contiguous() for key, value in state.items()}, folder / name)
+        place["entry"] = None
+    else:
+        shutil.copyfile(imported.path, folder / name)
     card = card.model_copy(
         update={"imported": imported.model_copy(update=place), "weights_digest": file_digest(folder / name)}
     )

@@ -19,8 +19,9 @@ from gan.networks.convolutions import ImageToMap, LatentToMap, MapToImage, MapTo
 from gan.networks.latents import LatentSize, LatentSpace
 from gan.seeds import build_seeded
 
-Width = Annotated[int, Field(ge=1, le=1024)]
-Depth = Annotated[int, Field(ge=1, le=8)]
+WIDEST, GREATEST_DEPTH = 1024, 8
+Width = Annotated[int, Field(ge=1, le=WIDEST)]
+Depth = Annotated[int, Field(ge=1, le=GREATEST_DEPTH)]
 BlockName = Literal["dcgan", "separable"]
 DEFAULT_BLOCK: BlockName = "dcgan"
 CriticNorm = Literal["spectral", "none"]

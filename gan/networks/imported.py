@@ -1,68 +1,25 @@
-"""This module imports a generator of the user's own: TorchScript, torch.export, or a factory with safetensors.
+"""This module makes a generator of the user's own one of ours: checked, and with images in [-1, 1].
 
-Shapes: B batch, L latent size, C H W image channels, height and width. The latents are N(0, I).
+Shapes: B batch, I columns of a generator's inputs, C H W image channels, height and width.
 """
 
-import importlib
-import zipfile
 from pathlib import Path
-from typing import Annotated, Literal, Self, get_args
+from typing import Literal, get_args
 
 import torch
-from pydantic import Field, model_validator
-from safetensors import SafetensorError
-from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from gan.config import Config
 from gan.errors import GanError
 from gan.images import ImageSize
 from gan.networks.dcgan import Generator
 from gan.networks.latents import LatentSpace
+from gan.networks.own_config import ImportedConfig
+from gan.networks.own_inputs import FIXED_BATCH
+from gan.networks.own_network import Caller, first_line, open_network
 
 _CHECKED = 32  # images that a generator is tried on
-_COVERED = 0.25  # of the declared range that they must fill, or another range was meant
-
-
-class ImportedConfig(Config):
-    """An ImportedConfig says where a generator comes from, and what goes in and comes out.
-
-    file: a TorchScript archive, or one of torch.export with a batch of any size (.pt2); else
-    factory: `package.module:function`, which returns an nn.Module without weights, and
-    weights: a safetensors file of its state.
-    latents: the shape it takes, BL or BL11. output_range: its images' least and greatest value.
-    kimg: thousand images that it was trained on, where that is known; for comparisons alone.
-
-    >>> ImportedConfig(file="generator.pt2", latent_size=8, output_range=(0.0, 1.0)).path.name
-    'generator.pt2'
-    """
-
-    file: str | None = None
-    factory: Annotated[str, Field(pattern=r"^[A-Za-z_][\w.]*:[A-Za-z_]\w*$")] | None = None
-    weights: str | None = None
-    latent_size: Annotated[int, Field(ge=1, le=1024)]
-    latents: Literal["BL", "BL11"] = "BL"
-    output_range: tuple[float, float]
-    kimg: Annotated[float, Field(ge=0)] = 0.0
-
-    @model_validator(mode="after")
-    def _comes_from_one_place(self) -> Self:
-        by_factory = self.factory is not None and self.weights is not None
-        if (self.file is not None) == by_factory or (self.factory is None) != (self.weights is None):
-            raise ValueError("an own generator is given by file, or by factory and weights; give one of the two")
-        if self.output_range[0] >= self.output_range[1]:
-            raise ValueError(f"output_range is least, greatest; got {list(self.output_range)}")
-        return self
-
-    @property
-    def space(self) -> LatentSpace:
-        """Returns what the generator takes."""
-        return LatentSpace(latent_size=self.latent_size)
-
-    @property
-    def path(self) -> Path:
-        """Returns the file with the weights."""
-        return Path(self.file or self.weights or "").expanduser()
+COVERED = 0.25  # of the declared range that they must fill, or another range was meant
+_SIZES = (1, 2, 4, 8, 16, 64)  # of a batch, tried where it takes not every one
 
 
 class ImageShape(LatentSpace):
@@ -73,7 +30,9 @@ class ImageShape(LatentSpace):
 
 
 class ImportedGenerator(nn.Module):
-    """An imported generator maps latents BL ~ N(0, I) to images BCHW in [-1, 1], by a network of any kind.
+    """An imported generator maps inputs BI, which its `config` draws, to images BCHW in [-1, 1].
+
+    The network is of any kind and runs in float32, whatever its weights were stored in.
 
     >>> generator = load_imported(ImportedConfig(file=str(own), latent_size=8, output_range=(-1.0, 1.0)))
     >>> generator(pool_latents(4, 8, seed=0)).shape
@@ -83,35 +42,22 @@ class ImportedGenerator(nn.Module):
     def __init__(self, network: nn.Module, imported: ImportedConfig) -> None:
         super().__init__()
         self.network, self.imported = network, imported
+        self._caller = Caller(network, imported)
         self.config = self._checked_shape()
 
-    def forward(self, latents_BL: Tensor) -> Tensor:
+    def forward(self, inputs_BI: Tensor) -> Tensor:
         low, high = self.imported.output_range
-        images_BCHW: Tensor = (self._raw(latents_BL).float() - low) * (2 / (high - low)) - 1
+        images_BCHW: Tensor = (self._caller(inputs_BI).float() - low) * (2 / (high - low)) - 1
         return images_BCHW
-
-    def _raw(self, latents_BL: Tensor) -> Tensor:
-        images: Tensor = self.network(latents_BL if self.imported.latents == "BL" else latents_BL[:, :, None, None])
-        return images
 
     @torch.no_grad()
     def _checked_shape(self) -> ImageShape:
-        random = torch.Generator().manual_seed(0)
-        latents_BL = torch.randn(_CHECKED, self.imported.latent_size, generator=random)
-        name = self.imported.path
-        try:
-            first, again, part = self._raw(latents_BL), self._raw(latents_BL), self._raw(latents_BL[:3])
-        except Exception as error:  # a network of any kind raises errors of any kind
-            reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-            rule = f"An own generator takes latents {self.imported.latents} with L = {self.imported.latent_size}"
-            raise GanError(
-                rule, f"{name}: {reason}", "Correct latent_size or latents; export it with a dynamic batch."
-            ) from error
-        if not isinstance(first, Tensor) or first.ndim != 4 or first.shape[1] not in (1, 3):
-            raise _wrong(
-                "An own generator makes images BCHW of 1 or 3 channels", name, found=getattr(first, "shape", first)
-            )
-        height, width = first.shape[2:]
+        space, name = self.imported.space, self.imported.path
+        inputs_BI = space.draw(_CHECKED, torch.Generator().manual_seed(0), labels=torch.Generator().manual_seed(1))
+        first, again, part = self._tried(inputs_BI)
+        if first.ndim != 4 or len(first) != _CHECKED or first.shape[1] not in (1, 3):
+            raise _wrong("An own generator makes images BCHW of 1 or 3 channels", name, found=list(first.shape))
+        channels, height, width = first.shape[1:]
         if height != width or height not in get_args(ImageSize):
             raise _wrong(
                 f"An own generator makes square images of {', '.join(map(str, get_args(ImageSize)))} pixels",
@@ -121,30 +67,69 @@ class ImportedGenerator(nn.Module):
             )
         if not first.isfinite().all():
             raise _wrong("An own generator makes finite images", name, found="NaN or infinity")
-        if not torch.equal(first, again) or not torch.allclose(first[:3], part, atol=1e-3):
+        if not torch.equal(first, again) or not torch.allclose(first[:3].float(), part.float(), atol=self._tolerance):
             raise _wrong(
                 "An own generator makes one image of one latent, in any batch", name, found="another each time",
-                remedy="Put it into eval mode before you export it, and remove its noise inputs.",
+                remedy="Put it into eval mode before you export it. Where it draws noise, give noise_seed: 0, or the "
+                "argument that fixes it, `call: {noise_mode: const}` for StyleGAN.",
             )  # fmt: skip
         self._require_range(first)
-        return ImageShape.model_validate(
-            {
-                "latent_size": self.imported.latent_size,
-                "image_channels": first.shape[1],
-                "image_size": first.shape[2],
-            }
-        )
+        shape = {**space.model_dump(), "image_channels": channels, "image_size": height}
+        return ImageShape.model_validate(shape)
+
+    @property
+    def _tolerance(self) -> float:
+        """Returns how far rounding may bring two makings of one image apart: a thousandth, or one grey level."""
+        low, high = self.imported.output_range
+        return max(1e-3, (high - low) / 255)
+
+    def _tried(self, inputs_BI: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Returns images twice, and the first three of them in a batch of their own."""
+        try:
+            self._caller.settle(inputs_BI[:3])
+            return self._caller(inputs_BI), self._caller(inputs_BI), self._caller(inputs_BI[:3])
+        except GanError:
+            raise
+        except Exception as error:  # a network of any kind raises errors of any kind
+            imported, sizes = self.imported, self._sizes(inputs_BI)
+            if sizes:
+                raise _wrong(
+                    "An own generator takes a batch of any size",
+                    imported.path,
+                    found=f"one of {', '.join(map(str, sizes))} alone",
+                    remedy=FIXED_BATCH,
+                ) from error
+            labels = (
+                f" and labels of {imported.labels.classes} classes, {imported.labels.form}," if imported.labels else ""
+            )
+            raise _wrong(
+                f"An own generator takes latents {imported.latents} with L = {imported.latent_size}{labels}",
+                imported.path,
+                found=first_line(error),
+                remedy="Correct latent_size, latents, labels or call: `ganlimit teacher inspect` finds what it takes.",
+            ) from error
+
+    def _sizes(self, inputs_BI: Tensor) -> list[int]:
+        """Returns the sizes of a batch that it does take."""
+        taken = []
+        for size in _SIZES:
+            try:
+                self._caller(inputs_BI[:1].repeat(size, 1))
+                taken.append(size)
+            except Exception:
+                continue
+        return taken
 
     def _require_range(self, images_BCHW: Tensor) -> None:
         low, high = self.imported.output_range
         least, most = images_BCHW.min().item(), images_BCHW.max().item()
         slack = 1e-3 * (high - low)
-        if least < low - slack or most > high + slack or most - least < _COVERED * (high - low):
+        if least < low - slack or most > high + slack or most - least < COVERED * (high - low):
             raise _wrong(
                 f"An own generator's images lie in output_range {[low, high]} and fill at least a quarter of it",
                 self.imported.path,
                 found=f"{least:.3g} to {most:.3g}",
-                remedy="Declare the range that it makes.",
+                remedy="Declare the range that it makes, or wrap it in a module that clamps its images to one.",
             )
 
 
@@ -160,60 +145,7 @@ def load_imported(imported: ImportedConfig) -> ImportedGenerator:
     >>> load_imported(imported).config.image_channels
     1
     """
-    network = _from_factory(imported) if imported.factory else _from_file(imported.path)
-    parameters = list(network.parameters())
-    if not parameters:
-        remedy = "Store it without freezing or constant folding."
-        raise _wrong(
-            "An own generator has parameters, which compression is measured by",
-            imported.path,
-            found="none",
-            remedy=remedy,
-        )
-    for parameter in parameters:
-        parameter.requires_grad = False
-    return ImportedGenerator(network, imported)
-
-
-def _from_file(path: Path) -> nn.Module:
-    try:
-        with zipfile.ZipFile(path) as archive:
-            scripted = any("/code/" in name or name.endswith("/constants.pkl") for name in archive.namelist())
-        if scripted:
-            network: nn.Module = torch.jit.load(str(path), map_location="cpu")
-            return network.eval()
-        return torch.export.load(str(path)).module()
-    except (OSError, RuntimeError, ValueError, KeyError, zipfile.BadZipFile) as error:
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise GanError(
-            "An own generator is a readable TorchScript or torch.export file",
-            f"{path} ({reason})",
-            "Write it with torch.jit.save or torch.export.save.",
-        ) from error
-
-
-def _from_factory(imported: ImportedConfig) -> nn.Module:
-    assert imported.factory is not None
-    module, _, name = imported.factory.partition(":")
-    try:
-        network = getattr(importlib.import_module(module), name)()
-    except (ImportError, AttributeError, TypeError) as error:
-        raise GanError(
-            "factory is an importable function without arguments, package.module:function",
-            f"{imported.factory} ({error})",
-            "Put its package on the path (PYTHONPATH), or correct the name.",
-        ) from error
-    if not isinstance(network, nn.Module):
-        raise GanError("factory returns an nn.Module", type(network).__name__, "Return the network.")
-    try:
-        network.load_state_dict(load_file(imported.path))
-    except (OSError, SafetensorError, RuntimeError) as error:
-        raise GanError(
-            "weights are a safetensors file of the factory's network",
-            f"{imported.path} ({str(error).splitlines()[0]})",
-            "Save them with safetensors.torch.save_model.",
-        ) from error
-    return network.eval()
+    return ImportedGenerator(open_network(imported).network, imported)
 
 
 def _wrong(rule: str, path: Path, *, found: object, remedy: str = "Wrap it in a module that does.") -> GanError:

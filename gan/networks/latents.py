@@ -39,11 +39,7 @@ class LatentSpace(Config):
 
     @model_validator(mode="after")
     def _is_bounded(self) -> Self:
-        if self.latent_distribution == "normal" and self.latent_bound is not None:
-            raise ValueError(
-                "latent_bound is of a uniform, truncated-normal or sphere latent_distribution, "
-                f"got {self.latent_bound} for a normal one; leave it out"
-            )
+        require_bounded(self.latent_distribution, self.latent_bound)
         return self
 
     @property
@@ -102,6 +98,15 @@ class LatentSpace(Config):
 
     def _bound(self, default: float) -> float:
         return default if self.latent_bound is None else self.latent_bound
+
+
+def require_bounded(distribution: Distribution, bound: float | None) -> None:
+    """Raises ValueError for a bound of a distribution that has none."""
+    if distribution == "normal" and bound is not None:
+        raise ValueError(
+            "latent_bound is of a uniform, truncated-normal or sphere latent_distribution, "
+            f"got {bound} for a normal one; leave it out"
+        )
 
 
 def space_of(latents: LatentSpace | int) -> LatentSpace:

@@ -18,9 +18,9 @@ from sweeps.cli.remote import logs, submit
 from sweeps.cli.results import compare, export, paper, report, sample, ui
 from sweeps.cli.standing import list_sweeps, status, stop, sync
 from sweeps.cli.sweep import confirm, demo, init, plan, resume, schema, sweep_run
-from sweeps.cli.teacher import teacher_list, teacher_select, teacher_show, teacher_train
+from sweeps.cli.teacher import teacher_inspect, teacher_list, teacher_select, teacher_show, teacher_train
 from sweeps.cli.tracking import tracking_serve
-from sweeps.errors import Explained, UndeliveredError
+from sweeps.errors import Explained, NothingFinishedError, UndeliveredError
 from sweeps.exit_codes import ExitCode
 
 Command = Callable[..., None]
@@ -47,7 +47,13 @@ COMMANDS: Mapping[str, Command] = {
 GROUPS: Mapping[str, Group] = {
     "teacher": Group(
         "The large GAN that the students learn from.",
-        {"train": teacher_train, "select": teacher_select, "list": teacher_list, "show": teacher_show},
+        {
+            "train": teacher_train,
+            "select": teacher_select,
+            "list": teacher_list,
+            "show": teacher_show,
+            "inspect": teacher_inspect,
+        },
     ),
     "sweep": Group(
         "Searches over students, here or on a cluster.",
@@ -97,6 +103,9 @@ def _typer_app() -> typer.Typer:
 app = _typer_app()
 
 
+_EXIT_CODES = {UndeliveredError: ExitCode.UNDELIVERED, NothingFinishedError: ExitCode.NOTHING_FINISHED}
+
+
 def main() -> None:
     """Run the command. What a person can mend is one message on stderr; the exit code is one of `ExitCode`."""
     try:
@@ -106,7 +115,7 @@ def main() -> None:
         if not isinstance(error, Explained):
             raise
         remark(f"error: {error}")
-        sys.exit(ExitCode.UNDELIVERED if isinstance(error, UndeliveredError) else ExitCode.MISTAKE)
+        sys.exit(_EXIT_CODES.get(type(error), ExitCode.MISTAKE))
     except Exception as error:
         if not _is_full_disk(error):
             raise

@@ -1,13 +1,11 @@
 """This module is the part of `ganlimit sweep` that writes a specification, runs it, and continues it."""
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 import sweeps
-from sweeps.cli.ending import StoppedError, heed_ctrl_c
 from sweeps.cli.inputs import existing, folder_of, outside_files, overrides
 from sweeps.cli.options import (
     Anywhere,
@@ -29,11 +27,12 @@ from sweeps.cli.options import (
     Trials,
     Workers,
 )
-from sweeps.cli.output import print_each, print_json, remark, say, show, stderr
+from sweeps.cli.output import print_each, print_json, remark, say
 from sweeps.cli.remote import Target, given, hand_over, is_dashboard, require_use
+from sweeps.cli.running import run_specs, show_reports
 
 if TYPE_CHECKING:
-    from gan import DataRoot
+    pass
 
 
 def init(
@@ -110,7 +109,7 @@ def sweep_run(
     root = outside_files(
         data_root, no_download=no_download, inception_weights=inception_weights, extractor_weights=extractor_weights
     )
-    reports = _run(
+    reports = run_specs(
         loaded,
         data_dir,
         tracking_uri=tracking_uri,
@@ -120,7 +119,7 @@ def sweep_run(
         token_file=token_file,
         quiet=quiet,
     )
-    show(reports, as_json=as_json)
+    show_reports(reports, as_json=as_json)
 
 
 def demo(
@@ -189,7 +188,7 @@ def resume(
     root = outside_files(
         data_root, no_download=no_download, inception_weights=inception_weights, extractor_weights=extractor_weights
     )
-    reports = _run(
+    reports = run_specs(
         loaded,
         data_dir,
         tracking_uri=tracking_uri,
@@ -199,7 +198,7 @@ def resume(
         token_file=token_file,
         quiet=quiet,
     )
-    show(reports, as_json=as_json)
+    show_reports(reports, as_json=as_json)
 
 
 def confirm(
@@ -266,7 +265,7 @@ def confirm(
     root = outside_files(
         data_root, no_download=no_download, inception_weights=inception_weights, extractor_weights=extractor_weights
     )
-    reports = _run(
+    reports = run_specs(
         specs,
         data_dir,
         tracking_uri=tracking_uri,
@@ -279,36 +278,4 @@ def confirm(
     for report in reports:
         if is_complete(report.table) and before.get(report.name) == fresh_results(report.table):
             remark(f"{report.name}: everything is confirmed already")
-    show(reports, as_json=as_json)
-
-
-def _run(
-    specs: "Sequence[sweeps.SweepSpec]",
-    data_dir: Path | None,
-    *,
-    tracking_uri: str | None,
-    workers: int | None,
-    data_root: "DataRoot",
-    address: str | None,
-    token_file: Path | None,
-    quiet: bool,
-) -> "list[sweeps.Report]":
-    from sweeps.display import display_for
-
-    heed_ctrl_c()  # which a script ignores for what it puts into the background, and `sweep stop` sends
-    try:
-        results = sweeps.run_sweeps(
-            specs,
-            data_dir,
-            tracking_uri=tracking_uri,
-            workers=workers,
-            display=display_for(stderr(), quiet=quiet),
-            data_root=data_root,
-            address=address,
-            token_file=token_file,
-        )
-    except KeyboardInterrupt:
-        name = specs[0].group or specs[0].name
-        again = f"so does, once a trial has begun: ganlimit sweep resume {name}"
-        raise StoppedError(f"Stopped. The same command again goes on from here; {again}") from None
-    return [result.report for result in results]
+    show_reports(reports, as_json=as_json)

@@ -1,5 +1,6 @@
 """This module is `ganlimit teacher`: training, choosing and looking at teachers."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -19,7 +20,7 @@ from sweeps.cli.options import (
     TrackingUri,
     Workers,
 )
-from sweeps.cli.output import console, print_json, stderr
+from sweeps.cli.output import console, print_json, show, stderr
 
 
 def teacher_train(
@@ -40,6 +41,7 @@ def teacher_train(
     """Train a spec's teacher and register it, unless the registry has it already."""
     from sweeps.display import display_for
     from sweeps.driver.runner import train_teacher
+    from sweeps.models.scores import scores_in_words
 
     loaded = sweeps.load_spec(spec, overrides(seed=seed))
     display = display_for(stderr(), quiet=quiet)
@@ -48,8 +50,8 @@ def teacher_train(
     )
     teacher = train_teacher(loaded, data_dir, tracking_uri=tracking_uri, display=display, data_root=root, again=again)
     console().print(
-        f"{teacher.version}: {teacher.card.parameters:,} parameters, FID {teacher.metrics.fid:.1f}, "
-        f"IS {teacher.metrics.inception_score:.2f}{teacher.collapse_note}",
+        f"{teacher.version}: {teacher.card.parameters:,} parameters, {scores_in_words(teacher.metrics)}"
+        f"{teacher.collapse_note}",
         highlight=False,
     )
 
@@ -101,6 +103,44 @@ def teacher_list(data_dir: DataDir = None, tracking_uri: TrackingUri = None, *, 
 
     rows = list_teachers(Tracking(existing(data_dir, tracking_uri).store))
     print_json(rows) if as_json else console().print(teachers_table(rows))
+
+
+def teacher_inspect(
+    file: Annotated[
+        Path | None, typer.Argument(metavar="[FILE]", help="A TorchScript or torch.export file.", show_default=False)
+    ] = None,
+    *,
+    factory: Annotated[
+        str | None,
+        typer.Option("--factory", help="Instead of FILE: package.module:function, with --weights.", show_default=False),
+    ] = None,
+    weights: Annotated[
+        Path | None, typer.Option("--weights", help="The state of the factory's network.", show_default=False)
+    ] = None,
+    latent_size: Annotated[
+        int | None, typer.Option("--latent-size", help="Where it cannot be found.", show_default=False)
+    ] = None,
+    more: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--with", metavar="KEY=VALUE", help="Any other key of `teacher`; give it several times.", show_default=False
+        ),
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="A PNG to draw 64 of its images to.", show_default=False)
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Show what a generator of your own takes and makes, and the `teacher` of a spec with it. It runs the file."""
+    from sweeps.results.inspecting import inspect_teacher
+
+    keys = {
+        "file": str(file) if file else None,
+        "factory": factory,
+        "weights": str(weights) if weights else None,
+        "latent_size": latent_size,
+    }
+    show([inspect_teacher(keys, more=more or (), out=out)], as_json=as_json)
 
 
 def teacher_show(

@@ -82,6 +82,7 @@ class Question:
         """Returns the files that the specification and the options name on the nodes."""
         named = [spec.dataset.path for spec in self.specs if spec.dataset.path]
         own = [spec.teacher.path for spec in self.specs if isinstance(spec.teacher, ImportedTeacherSpec)]
+        named += [spec.evaluation.reference.file for spec in self.specs if spec.evaluation.reference]
         own += [spec.extractor.path for spec in self.specs if isinstance(spec.extractor, OwnExtractorSpec)]
         weights = [path for path in (self.inception_weights, self.extractor_weights) if path]
         return tuple(dict.fromkeys([*map(Path, named), *own, *weights]))

@@ -162,9 +162,9 @@ def _record(
     with tracking.model_run(f"{model} selection", {KIND: "selection"}) as run_id:
         tracking.log(run_id, params={"chosen": chosen.version}, tags={CHOSEN: chosen.version})
         for candidate in candidates:
-            tracking.log(
-                run_id, {"fid": candidate.fid, "inception_score": candidate.inception_score}, kimg=candidate.width
-            )
+            found = {"fid": candidate.fid, "inception_score": candidate.inception_score}
+            measured = {name: value for name, value in found.items() if value is not None}
+            tracking.log(run_id, measured, kimg=candidate.width)
         for path in files:
             tracking.client.log_artifact(run_id, str(path))
     return tuple(files)
@@ -182,7 +182,7 @@ def selection_table(selection: "Selection") -> Table:
             f"{candidate.parameters:,}",
             f"{candidate.fid:.1f}",
             f"{candidate.fid_error:.1f}",
-            f"{candidate.inception_score:.2f}",
+            analysis.text_of(candidate.inception_score, ".2f"),
             "chosen" if candidate is selection.chosen else "",
             style="bold" if candidate is selection.chosen else "",
         )

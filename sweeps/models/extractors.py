@@ -19,10 +19,10 @@ from gan import (
     Evaluator,
     FeatureExtractor,
     ImageDataset,
-    Metrics,
     OwnExtractorConfig,
     Protocol,
     RealReference,
+    Scores,
     find_weights,
     import_extractor,
     load_extractor,
@@ -35,6 +35,7 @@ from gan.digests import value_digest
 from sweeps.errors import SweepError
 from sweeps.ledger.tags import IDENTITY, KIND
 from sweeps.models.identity import ModelIdentity
+from sweeps.models.references import find_or_make_reference, published_reference
 from sweeps.models.workshop import Workshop
 from sweeps.spec.models import ExtractorSpec, OwnExtractorSpec, PretrainedSpec
 from sweeps.spec.sweep import SweepSpec
@@ -50,13 +51,13 @@ class ExtractorFiles:
 
 @dataclass(frozen=True, kw_only=True)
 class Extractor:
-    """An Extractor has its evaluator, and the metrics of the real held-out images under the protocol."""
+    """An Extractor has its evaluator, and the scores of the real held-out images under the protocol."""
 
     version: str
     about: str
     files: ExtractorFiles
     evaluator: Evaluator
-    real: Metrics
+    real: Scores
 
     @property
     def protocol(self) -> Protocol:
@@ -73,8 +74,10 @@ def find_or_make_extractor(spec: SweepSpec, dataset: ImageDataset, *, workshop: 
     """Returns the spec's extractor: the data set's own, trained only if the registry has none, or one looked up.
 
     Raises ArtifactError when a stored one is damaged, GanError when weights are missing, a network is not what the spec
-    says, or a classifier cannot tell the data set's classes apart.
+    says, or a classifier cannot tell the data set's classes apart, and SweepError where published statistics are not of
+    its features.
     """
+    published = published_reference(spec)  # which is refused before anything is trained
     references, kind = workshop.workspace.references, spec.extractor.kind
     found = _find_or_make(spec.extractor, dataset, workshop=workshop)
     loaded = load_extractor(kind, found.path, device=spec.resources.compute.torch_device)
@@ -87,17 +90,15 @@ def find_or_make_extractor(spec: SweepSpec, dataset: ImageDataset, *, workshop: 
         latent_seed=evaluation.latent_seed,
         inception_splits=evaluation.inception_splits,
         fid_infinity=evaluation.fid_infinity,
+        reference_digest=published.digest if published else None,
+        reference_by=published.by if published else None,
         class_shares=dataset.class_shares(spec.teacher.space.num_classes),
     )
-    identity = value_digest({"dataset": dataset.digest, "extractor": loaded.digest})
-    path = references / f"{identity[:32]}.safetensors"
-    if not path.exists():
-        with workshop.display.step("real images", 1) as update:
-            RealReference.of(loaded.network, dataset).save(path)
-            update(1, "")
+    path = find_or_make_reference(loaded.network, dataset, digest=loaded.digest, published=published, workshop=workshop)
     evaluator = Evaluator(protocol, loaded.network, real=RealReference.load(path))
+    version = found.version or f"{kind}/{loaded.digest[:8]}"
     return Extractor(
-        version=found.version or f"{kind}/{loaded.digest[:8]}",
+        version=f"{version} against {published.by}" if published else version,
         about=loaded.about,
         files=ExtractorFiles(found.path, path),
         evaluator=evaluator,
@@ -120,14 +121,14 @@ def load_network(protocol: Protocol, path: Path, *, compute: Compute) -> Feature
     return found.network
 
 
-def _real_metrics(evaluator: Evaluator, dataset: ImageDataset, *, folder: Path) -> Metrics:
+def _real_metrics(evaluator: Evaluator, dataset: ImageDataset, *, folder: Path) -> Scores:
     """Returns the metrics of the held-out images, kept in `folder` by the digest of the protocol.
 
     With Inception they take minutes.
     """
     path = folder / f"{evaluator.protocol.digest[:32]}.json"
     try:
-        return Metrics.model_validate_json(path.read_text())
+        return Scores.model_validate_json(path.read_text())
     except FileNotFoundError:
         metrics = evaluator.evaluate_held_out(dataset)
     except ValueError as error:

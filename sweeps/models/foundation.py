@@ -3,10 +3,11 @@
 from dataclasses import dataclass
 
 from analysis import SHARED_COLUMNS
-from gan import GeneratorCard, ImportedCard, Metrics, Protocol, load_dataset
+from gan import GeneratorCard, ImportedCard, Metrics, Protocol, Scores, load_dataset
 from sweeps.ledger.tags import SHARED_PREFIX
 from sweeps.models.extractors import find_or_make_extractor
 from sweeps.models.materials import MaterialFiles, MaterialSource
+from sweeps.models.scores import absences, absences_text, notes, require_judged, scores_in_words
 from sweeps.models.teachers import find_or_build_agreement_pool, find_or_build_pool, find_or_make_teacher
 from sweeps.models.workshop import Workshop
 from sweeps.spec.sweep import SweepSpec
@@ -18,7 +19,7 @@ class Foundation:
 
     protocol: Protocol
     extractor_version: str
-    real: Metrics  # of the held-out images
+    real: Scores  # of the held-out images
     teacher_version: str
     teacher: GeneratorCard | ImportedCard
     teacher_metrics: Metrics
@@ -28,7 +29,7 @@ class Foundation:
 
     def shared_tags(self, spec: SweepSpec) -> dict[str, str]:
         """Returns what every row of the sweep's table repeats, as tags of its parent run."""
-        shared: dict[str, object] = {
+        shared: dict[str, object | None] = {
             "dataset": spec.dataset.name,
             "teacher_version": self.teacher_version,
             "teacher_digest": self.teacher.weights_digest,
@@ -44,9 +45,10 @@ class Foundation:
             "real_fid": self.real.fid,
             "real_inception_score": self.real.inception_score,
             "real_sharpness": self.real.sharpness,
+            "absent": absences_text(absences(self.teacher_metrics, self.real)),
         }
         assert shared.keys() == SHARED_COLUMNS.keys(), "the schema says which columns all rows have alike"
-        return {SHARED_PREFIX + name: str(value) for name, value in shared.items()}
+        return {SHARED_PREFIX + name: str(value) for name, value in shared.items() if value is not None}
 
 
 def lay_foundation(spec: SweepSpec, workshop: Workshop) -> Foundation:
@@ -59,13 +61,16 @@ def lay_foundation(spec: SweepSpec, workshop: Workshop) -> Foundation:
     real, count = extractor.real, len(dataset.held_out_images)
     display.say(
         f"extractor {extractor.version}: {extractor.about}; real held-out images (n = {count:,}): "
-        f"FID {real.fid:.1f}, IS {real.inception_score:.2f}"
+        f"{scores_in_words(real)}"
     )
     teacher = find_or_make_teacher(spec, dataset, extractor=extractor, workshop=workshop)
     display.say(
         f"teacher {teacher.version}: {teacher.card.parameters:,} parameters, "
-        f"FID {teacher.metrics.fid:.1f}, IS {teacher.metrics.inception_score:.2f}{teacher.collapse_note}"
+        f"{scores_in_words(teacher.metrics)}{teacher.collapse_note}"
     )
+    if note := notes(absences(teacher.metrics, real)):
+        display.say(note)
+    require_judged(spec, teacher.metrics)
     shares = extractor.protocol.class_shares
     if shares and dataset.num_classes != len(shares):
         display.say(f"{len(shares)} classes of the teacher, {dataset.num_classes} of the data set: drawn equally often")

@@ -36,7 +36,6 @@ from gan import (
     save_imported,
     train_gan,
 )
-from gan.digests import array_digest, value_digest
 from gan.images import save_grid
 from gan.seeds import seed_at
 from sweeps.display import Update
@@ -44,7 +43,7 @@ from sweeps.errors import SweepError
 from sweeps.ledger.tags import IDENTITY, KIND
 from sweeps.ledger.tracking import Tracking
 from sweeps.models.extractors import Extractor
-from sweeps.models.identity import ModelIdentity, imported_identity, stated, trained_identity
+from sweeps.models.identity import ModelIdentity, imported_identity, pool_digest, stated, trained_identity
 from sweeps.models.mlflow_models import save_mlflow_model
 from sweeps.models.workshop import Workshop
 from sweeps.spec.models import ImportedTeacherSpec
@@ -117,13 +116,15 @@ def _find_or_import(
     identity = imported_identity(imported, dataset)
     version = tracking.registry.find_version(identity.model, identity.digest)
     if version is None:
+        metrics = extractor.evaluator.evaluate(generator, whole=True)
         card = ImportedCard(
             imported=imported,
             shape=generator.config,
             parameters=sum(parameter.numel() for parameter in generator.parameters()),
             dataset=dataset.name,
             dataset_digest=dataset.digest,
-            metrics=extractor.evaluator.evaluate(generator, whole=True).as_dict(),
+            metrics=metrics.as_dict(),
+            absent=metrics.absent,
             protocol_digest=extractor.protocol.digest,
         )
         with tracking.model_run(identity.model, {KIND: "teacher", IDENTITY: identity.digest}) as run_id:
@@ -150,7 +151,7 @@ def _samples(generator: AnyGenerator, extractor: Extractor) -> Tensor:
 
 def _metrics(extractor: Extractor, generator: AnyGenerator, *, card: GeneratorCard | ImportedCard) -> Metrics:
     if card.protocol_digest == extractor.protocol.digest:
-        return Metrics(**card.metrics)
+        return Metrics.model_validate({**card.metrics, "absent": card.absent})
     return extractor.evaluator.evaluate(generator, whole=True)
 
 
@@ -178,8 +179,7 @@ def find_or_build_agreement_pool(
 
 
 def _find_or_build(teacher: Teacher, latents_NL: Tensor, *, name: str, workshop: Workshop) -> tuple[Path, TeacherPool]:
-    identity = value_digest({"teacher": teacher.card.weights_digest, "latents": array_digest(latents_NL.numpy())})
-    path = workshop.workspace.pools / f"{identity[:32]}.arrow"
+    path = workshop.workspace.pools / f"{pool_digest(teacher.card, latents_NL)[:32]}.arrow"
     if not path.exists():
         with workshop.display.step(name, len(latents_NL)) as update:
             for done in build_pool(teacher.generator, teacher.card.weights_digest, path=path, latents_NL=latents_NL):
@@ -224,6 +224,7 @@ def _train_teacher(
                 kimg=snapshot.kimg,
                 seed=spec.seed,
                 metrics=snapshot.metrics.as_dict(),
+                absent=snapshot.metrics.absent,
                 protocol_digest=extractor.protocol.digest,
             )
 

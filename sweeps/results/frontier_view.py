@@ -38,5 +38,6 @@ def frontier_table(findings: analysis.Findings) -> Table:
 
 
 def _reference(findings: analysis.Findings, first: dict[str, Any], *, prefix: str) -> tuple[str, str, str]:
-    quality = findings.metric.text(first.get(prefix + findings.metric.name))
-    return quality, f"{first[f'{prefix}inception_score']:.2f}", f"{first[f'{prefix}sharpness']:,.0f}"
+    quality = analysis.reference_text(first, prefix, metric=findings.metric)
+    score, sharpness = first[f"{prefix}inception_score"], first[f"{prefix}sharpness"]
+    return quality, analysis.text_of(score, ".2f"), analysis.text_of(sharpness, ",.0f")

@@ -23,12 +23,15 @@ class Paper:
     rows: tuple[analysis.PaperRow, ...]
     _: KW_ONLY
     answers: tuple[analysis.Answer, ...]
+    notes: tuple[str, ...]  # which scores cannot be had, and why
 
     def print_to(self, console: Console) -> None:
         """Print the table, then each question with its answer."""
         console.print()
         console.print(_terminal_table(self.rows))
         console.print("Medians over seeds; beside FID its least and greatest value.", style="dim", highlight=False)
+        for note in self.notes:
+            console.print(note, style="dim", highlight=False)
         for number, answer in enumerate(self.answers, start=1):
             console.print()
             console.print(f"{number}. {answer.question}", style="bold", highlight=False)
@@ -37,7 +40,8 @@ class Paper:
     def text(self, form: str) -> str:
         """Returns the paper as `markdown`, `csv` or `latex` (the last two without the answers)."""
         if form == "markdown":
-            return analysis.paper_markdown(f"{self.name}: the paper's table", self.rows, answers=self.answers)
+            title = f"{self.name}: the paper's table"
+            return analysis.paper_markdown(title, self.rows, answers=self.answers, notes=self.notes)
         return analysis.paper_csv(self.rows) if form == "csv" else analysis.paper_latex(self.rows)
 
     def write(self, folder: Path) -> list[Path]:
@@ -66,7 +70,9 @@ def paper_of(tracking: Tracking, workspace: Workspace, *, name: str) -> Paper:
     """Returns the paper of the sweep `name`. Raises SweepError when there is none, AnalysisError before any result."""
     spec = spec_of_sweep(tracking, name)
     table = read_trials(tracking, workspace, name=name).table
-    return Paper(name, tuple(analysis.paper_rows(table)), answers=tuple(analysis.five_answers(table, spec.limit)))
+    notes = analysis.absence_notes(analysis.absences_of(table.slice(0, 1).to_pylist()[0])) if len(table) else []
+    answers = analysis.five_answers(table, spec.limit)
+    return Paper(name, tuple(analysis.paper_rows(table)), answers=tuple(answers), notes=tuple(notes))
 
 
 def _terminal_table(rows: tuple[analysis.PaperRow, ...]) -> Table:
@@ -80,18 +86,19 @@ def _terminal_table(rows: tuple[analysis.PaperRow, ...]) -> Table:
             shown.add_section()
             shown.add_row()
         before = row.parameters
-        score, fid, sharpness = (row.metrics[name] for name in ("inception_score", "fid", "sharpness"))
+        medians = {name: spread.median for name, spread in row.metrics.items()}
+        fid = row.metrics.get("fid")
         shown.add_row(
             row.short_label,
             "" if row.parameters is None else f"{row.parameters:,}",
             "" if row.ratio is None else f"{row.ratio:.1f}",
             "" if row.width is None else f"{row.width}" + (f"x{row.depth}" if row.depth != 1 else ""),
             "" if row.width is None else str(row.seeds),
-            f"{score.median:.2f}",
-            "" if row.is_retained is None else f"{row.is_retained:.0%}",
-            f"{fid.median:.1f}",
-            "" if fid.low == fid.high else f"{fid.low:.1f} to {fid.high:.1f}",
-            f"{sharpness.median:,.0f}",
+            analysis.text_of(medians.get("inception_score"), ".2f"),
+            analysis.text_of(row.is_retained, ".0%"),
+            analysis.text_of(medians.get("fid"), ".1f"),
+            "" if fid is None or fid.low == fid.high else f"{fid.low:.1f} to {fid.high:.1f}",
+            analysis.text_of(medians.get("sharpness"), ",.0f"),
             style="dim" if row.scheme == analysis.Scheme.REAL else "",
         )
     return shown

@@ -59,8 +59,9 @@ class Report:
         """Print the frontier as a table, the limit in a sentence, and where the files are."""
         console.print()
         console.print(frontier_table(self.findings))
-        if note := analysis.budget_note(self.frontier):
-            console.print(note, style="dim", highlight=False)
+        for note in (*self.findings.absence_notes, analysis.budget_note(self.frontier)):
+            if note:
+                console.print(note, style="dim", highlight=False)
         console.print()
         console.print(self.limit.sentence(), highlight=False, soft_wrap=not console.is_terminal)
         console.print()

@@ -6,7 +6,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from analysis import AGREEMENT, METRICS, SHARED_COLUMNS, TrialState, trial_table
+from analysis import AGREEMENT, METRICS, SHARED_COLUMNS, TRIAL_SCHEMA, TrialState, trial_table
 from analysis.schema import DEFAULT_BLOCK
 from sweeps.ledger.journal import Record
 from sweeps.ledger.records import stored_records
@@ -37,8 +37,13 @@ def table_of(name: str, shared_tags: Mapping[str, str], *, records: Iterable[tup
 
 def shared_columns(name: str, tags: Mapping[str, str]) -> dict[str, Any]:
     """Returns what all rows of the sweep `name` have in common, from the tags of its parent run."""
-    shared: dict[str, Any] = {column: kind(tags[SHARED_PREFIX + column]) for column, kind in SHARED_COLUMNS.items()}
-    return {"sweep": name, **shared}
+    return {"sweep": name, **{column: _shared(column, tags) for column in SHARED_COLUMNS}}
+
+
+def _shared(column: str, tags: Mapping[str, str]) -> Any:
+    if TRIAL_SCHEMA.field(column).nullable and SHARED_PREFIX + column not in tags:
+        return None
+    return SHARED_COLUMNS[column](tags[SHARED_PREFIX + column])
 
 
 def row_of(shared: Mapping[str, Any], key: str, *, record: Record) -> dict[str, Any] | None:

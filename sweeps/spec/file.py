@@ -197,10 +197,22 @@ def _describe(detail: ErrorDetails, lines: dict[Location, int]) -> str:
         given = detail["input"]
         got = given.get("type", "none") if isinstance(given, dict) else given
         return f"{where}: a domain's type is int, float, choice or fixed, got {got!r}. Or write one value."
+    if kind == "value_error" and not location:
+        return f"line {_line_named(message, lines)}: {message.removesuffix('.')}."
     if kind == "value_error":
         return f"{where}: {message.removesuffix('.')}."
     rule = message[0].lower() + message[1:]
     return f"{where}: {rule}, got {detail['input']!r}. Choose a value that fits."
+
+
+def _line_named(message: str, lines: dict[Location, int]) -> int:
+    """Returns the line of the key that a mistake of the whole sweep begins with, or of what holds it; else the first.
+
+    A key may itself have dots in it, as those under search.space.student do.
+    """
+    key = message.partition(" ")[0]
+    holding = [place for place in lines if key == _dotted(place) or key.startswith(f"{_dotted(place)}.")]
+    return lines[max(holding, key=lambda place: len(_dotted(place)), default=())]
 
 
 def _in_file(location: Location, lines: dict[Location, int]) -> Location:

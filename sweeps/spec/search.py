@@ -125,6 +125,9 @@ class SearchSpec(Config):
         domains = self.space.domains()
         for number, point in enumerate(self.points, start=1):
             _require_inside(domains, point.values, number=number)
+        twice = [seed for place, seed in enumerate(self.seeds or ()) if seed in (self.seeds or ())[:place]]
+        if twice:
+            raise ValueError(f"seeds has each seed once, got {twice[0]} again; remove one")
         if self.sampler == "grid" and any(isinstance(domain, FloatDomain) for domain in domains.values()):
             raise ValueError("a grid needs int or choice domains; use choice, or a sampler other than grid")
         if self.trials == 0 and not self.is_adaptive:

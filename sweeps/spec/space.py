@@ -81,6 +81,13 @@ class ChoiceDomain(Config):
     type: Literal["choice"]
     values: Annotated[tuple[Value, ...], Field(min_length=1)]
 
+    @model_validator(mode="after")
+    def _has_each_once(self) -> "ChoiceDomain":
+        twice = [value for place, value in enumerate(self.values) if value in self.values[:place]]
+        if twice:
+            raise ValueError(f"a choice has each value once, got {twice[0]!r} again; remove one")
+        return self
+
     @property
     def distribution(self) -> BaseDistribution:
         return CategoricalDistribution(self.values)
@@ -130,16 +137,6 @@ Domain = Annotated[
         custom_error_message="a domain's type is int, float, choice or fixed",
     ),
 ]
-
-
-def bounds(domain: AnyDomain) -> tuple[Number, Number]:
-    """Returns the least and the greatest value of a domain of numbers. Raises ValueError where a value is a name."""
-    values = extremes(domain)
-    names = [value for value in values if isinstance(value, str)]
-    if names:
-        raise ValueError(f"this dimension takes numbers, got {', '.join(map(repr, names))}; write numbers")
-    numbers = [value for value in values if not isinstance(value, str)]
-    return min(numbers), max(numbers)
 
 
 def extremes(domain: AnyDomain) -> tuple[Value, ...]:

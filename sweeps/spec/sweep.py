@@ -19,14 +19,16 @@ from gan import (
     GeneratorConfig,
 )
 from gan.config import Config
-from gan.networks.dcgan import BLOCKS, DEFAULT_BLOCK, BlockName
+from gan.networks.dcgan import DEFAULT_BLOCK, WIDEST, BlockName
 from gan.seeds import seed_at
 from sweeps.errors import SweepError
+from sweeps.spec.domains import require_domains
+from sweeps.spec.evaluation import NEED_SAMPLES, EvaluationSpec
 from sweeps.spec.models import EMBEDDED, AnyTeacherSpec, ClassifierSpec, ExtractorSpec, OwnExtractorSpec, TeacherSpec
 from sweeps.spec.phases import PHASES, PhaseField
 from sweeps.spec.resources import ClusterSpec, ResourceSpec
 from sweeps.spec.search import SearchSpec, Seed
-from sweeps.spec.space import AnyDomain, ChoiceDomain, Value, bounds, extremes
+from sweeps.spec.space import AnyDomain, ChoiceDomain, FixedDomain, Value, extremes
 
 HOUR_S = 3600.0
 NAME_PATTERN = r"^[a-z0-9][a-z0-9_-]{0,62}$"
@@ -76,16 +78,6 @@ class BaselineSpec(GanTrainingConfig):
         return GanTrainingConfig.model_validate({name: getattr(self, name) for name in GanTrainingConfig.model_fields})
 
 
-class EvaluationSpec(Config):
-    """An EvaluationSpec says how generators are measured, and at which budgets before the full one a trial reports."""
-
-    num_samples: Annotated[int, Field(ge=16, le=1_000_000)] = 2048
-    latent_seed: Seed = 0
-    inception_splits: Annotated[int, Field(ge=1, le=100)] = 10
-    fid_infinity: bool = False
-    rungs_kimg: tuple[Annotated[float, Field(gt=0)], ...] = ()
-
-
 class SweepSpec(Config):
     """This is a whole sweep. Every random stream grows from `seed`: that of teacher, search and students."""
 
@@ -108,26 +100,24 @@ class SweepSpec(Config):
 
     @model_validator(mode="after")
     def _is_consistent(self) -> "SweepSpec":
-        low, high = bounds(self.search.space.width)
-        widest = self.teacher.width if isinstance(self.teacher, TeacherSpec) else 1024
-        if low < 1 or high > widest:
-            raise ValueError(
-                f"search.space.width lies between 1 and the teacher's width {widest}, "
-                f"got {low} to {high}; narrow the domain or widen the teacher"
-            )
-        if bounds(self.search.space.depth)[0] < 1:
-            raise ValueError("search.space.depth is at least 1; raise low")
-        low, high = bounds(self.search.space.gan_weight)
-        if low < 0 or high >= 1:
-            raise ValueError(f"search.space.gan_weight lies in [0, 1), got {low} to {high}; 0 is the MSE scheme alone")
-        unknown = set(extremes(self.search.space.block) if self.search.space.block else ()) - set(BLOCKS)
-        if unknown:
-            raise ValueError(f"search.space.block is of {', '.join(BLOCKS)}, got {', '.join(map(repr, unknown))}")
-        self._require_students()
+        widest = self.teacher.width if isinstance(self.teacher, TeacherSpec) else WIDEST
+        require_domains(self.search.space, widest=widest, recipe=self.recipe)
+        self._require_whole_batches()
         self._require_extractor()
+        self._require_samples()
         if self.phases[0] != Phase.SEARCH or list(self.phases) != sorted(set(self.phases), key=PHASES.index):
             raise ValueError(f"phases are search and then some of confirm, baseline, got {', '.join(self.phases)}")
         return self
+
+    def _require_whole_batches(self) -> None:
+        """Raises ValueError where the pool holds less than a batch of it."""
+        batches = extremes(self.search.space.student.get("batch_size", FixedDomain(type="fixed", value=0)))
+        largest = max(self.recipe({"batch_size": value} if value else {}).batch_size for value in batches)
+        if largest > self.teacher.pool_size:
+            raise ValueError(
+                f"student.batch_size is at most teacher.pool_size {self.teacher.pool_size}, "
+                f"got {largest}; lower it or raise the pool"
+            )
 
     def _require_extractor(self) -> None:
         """Raises ValueError where the extractor cannot measure the images, or its features cannot be matched."""
@@ -150,17 +140,15 @@ class SweepSpec(Config):
                 f"{extractor.kind}; set feature_weight: 0 or choose one of those"
             )
 
-    def _require_students(self) -> None:
-        """Raises ValueError where an extreme value of the space under `student` gives no valid recipe."""
-        for name, domain in self.search.space.student.items():
-            for value in extremes(domain):
-                try:
-                    self.recipe({name: value})
-                except ValidationError as error:
-                    rule = error.errors()[0]["msg"]
-                    raise ValueError(
-                        f"search.space.student.{name} is of the student's recipe: {rule}, got {value!r}"
-                    ) from None
+    def _require_samples(self) -> None:
+        """Raises ValueError where what is judged by needs samples of real images, and the reference has none."""
+        judging = {"search.objectives": self.search.objectives[1], "limit.metric": self.limit.metric}
+        for key, metric in judging.items():
+            if self.evaluation.reference and metric in NEED_SAMPLES:
+                raise ValueError(
+                    f"evaluation.reference holds no samples of real images, which {metric} needs, got {key} {metric}; "
+                    "judge by fid, or leave the reference out"
+                )
 
     def recipe(self, point: Mapping[str, Value]) -> DistillationConfig:
         """Returns how the student at `point` is distilled: the spec's recipe with the point's values.
@@ -174,7 +162,8 @@ class SweepSpec(Config):
                 place = data
                 for parent in parents:
                     place = place.setdefault(parent, {}) if isinstance(place, dict) else {}
-                place[last] = float(value) if name == "gan_weight" else value
+                number = float(value) if name == "gan_weight" else value
+                place[last] = number + 0.0 if isinstance(number, float) else number  # -0.0 is 0.0
         return DistillationConfig.model_validate_json(json.dumps(data))
 
     def confirmed(self, seeds: int) -> "SweepSpec":

@@ -34,9 +34,9 @@ from gan import (
 )
 from gan.images import save_grid
 from gan.training.losses import Features
-from sweeps.errors import tells_of_memory
 from sweeps.models.materials import Materials
 from sweeps.spec.search import OBJECTIVES
+from sweeps.trial.failures import is_final, is_mistake, is_out_of_memory
 from sweeps.trial.log import TakenOverError, TrialContext, TrialLog, costs_of, delivery_of
 from sweeps.trial.request import Job
 
@@ -64,22 +64,37 @@ def run_trial(jobs: Sequence[Job], context: TrialContext) -> None:
     # How a sum is split over threads decides its last bits. The setting holds for this thread alone.
     torch.set_num_threads(jobs[0].request.threads)
     context.trials.require_here()
-    shared = _shared(context)
+    missing_materials = _load(context)
     trials = [
-        _Trial(job, context, shared=shared, log=TrialLog(job, context, delivery=delivery_of(context), fused=len(jobs)))
-        for job in jobs
+        _Trial(job, context, log=TrialLog(job, context, delivery=delivery_of(context), fused=len(jobs))) for job in jobs
     ]
     missing = [trial for trial in trials if not trial.is_finished()]
     for trial in missing:
         trial.begin()
     try:
+        if missing_materials:
+            raise missing_materials
         _train(missing, trials)
     except Exception as error:
         for trial in missing:
             trial.fail(error)
-        if not _is_out_of_memory(error):
+        if not is_final(error):
             raise
         _tell(trials)
+
+
+def _load(context: TrialContext) -> ValueError | None:
+    """Loads what all trials share, before the time of the first one begins. Returns a person's mistake, if it is one.
+
+    Every trial then ends with it.
+    """
+    try:
+        _shared(context)
+    except ValueError as error:
+        if not is_mistake(error):
+            raise
+        return error
+    return None
 
 
 def _train(missing: Sequence["_Trial"], trials: Sequence["_Trial"]) -> None:
@@ -96,7 +111,7 @@ def _train(missing: Sequence["_Trial"], trials: Sequence["_Trial"]) -> None:
                 trial.reach(progress)
             except Exception as error:
                 trial.fail(error)
-                failed += [] if _is_out_of_memory(error) else [error]
+                failed += [] if is_final(error) else [error]
             running = [other for other in missing if not other.has_ended]
             for other in running:
                 other.log.share_time(len(running))
@@ -143,10 +158,14 @@ def _tell(trials: Sequence["_Trial"]) -> None:
 class _Trial:
     """A _Trial is a job under way: its record, and where it stands."""
 
-    def __init__(self, job: Job, context: TrialContext, *, shared: _Shared, log: TrialLog) -> None:
-        self.request, self._context, self.shared, self.log = job.request, context, shared, log
+    def __init__(self, job: Job, context: TrialContext, *, log: TrialLog) -> None:
+        self.request, self._context, self.log = job.request, context, log
         self._costs = costs_of(job.request.architecture)
         self.outcome: dict[str, Any] = outcome(TrialState.RUNNING, self._costs)
+
+    @property
+    def shared(self) -> _Shared:
+        return _shared(self._context)
 
     @property
     def rungs_kimg(self) -> tuple[float, ...]:
@@ -226,8 +245,9 @@ class _Trial:
         """End the trial with `error`, unless it has ended. Where another worker has taken over, record nothing."""
         if self.has_ended:
             return
-        state, text = TrialState.FAILED, "".join(traceback.format_exception_only(error)).strip()
-        if _is_out_of_memory(error):
+        said = str(error) if is_mistake(error) else "".join(traceback.format_exception_only(error)).strip()
+        state, text = TrialState.FAILED, said
+        if is_out_of_memory(error):
             alone = self.request.fused == 1
             state, text = TrialState.OUT_OF_MEMORY, str(error) + ("" if alone else "; lower resources.fused_trials")
         self.outcome = outcome(state, {**self._costs, "kimg": self.request.kimg})
@@ -248,6 +268,7 @@ class _Trial:
             kimg=progress.kimg,
             seed=request.seed,
             metrics=metrics.as_dict(),
+            absent=metrics.absent,
             protocol_digest=request.protocol_digest,
         )
         inputs_BI = self.shared.evaluator.latents(request.architecture)[:64]
@@ -271,9 +292,3 @@ class _Trial:
 def outcome(state: TrialState, metrics: Mapping[str, float]) -> dict[str, Any]:
     """Returns what scheduler, search and view look at."""
     return {name: metrics.get(name, math.nan) for name in ("kimg", *OBJECTIVES)} | {"state": str(state)}
-
-
-def _is_out_of_memory(error: Exception) -> bool:
-    if isinstance(error, MemoryError | torch.OutOfMemoryError):
-        return True
-    return isinstance(error, RuntimeError | OSError | ImportError) and tells_of_memory(str(error))

@@ -59,7 +59,8 @@ def test_what_all_rows_of_a_sweep_share_has_the_type_of_its_column() -> None:
     arrow = {str: pa.string(), int: pa.int64(), float: pa.float64()}
     assert all(TRIAL_SCHEMA.field(name).type == arrow[kind] for name, kind in SHARED_COLUMNS.items())
     of_teacher_and_real = {name for name in TRIAL_SCHEMA.names if name.startswith(("teacher_", "real_"))}
-    assert {*SHARED_COLUMNS} == {"dataset", "protocol_digest", "extractor", "num_samples", *of_teacher_and_real}
+    of_protocol = {"protocol_digest", "extractor", "num_samples", "absent"}
+    assert {*SHARED_COLUMNS} == {"dataset", *of_protocol, *of_teacher_and_real}
 
 
 def test_a_table_comes_back_from_parquet_with_units(table: Any, tmp_path: Path) -> None:
@@ -87,7 +88,7 @@ def test_a_missing_file_and_another_version_are_refused(table: Any, tmp_path: Pa
         read_table(tmp_path / "none.parquet")
     other = tmp_path / "other.parquet"
     pq.write_table(table({}).replace_schema_metadata({b"ganlimit.schema_version": b"99"}), other)
-    with pytest.raises(AnalysisError, match="schema version of 1 to 4, got 99"):
+    with pytest.raises(AnalysisError, match="schema version of 1 to 5, got 99"):
         read_table(other)
 
 

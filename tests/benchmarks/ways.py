@@ -136,6 +136,7 @@ class Ways:
     def root(self) -> dict[str, float]:
         """A FID at 64 features, the root of the real covariance kept and not."""
         found, kept = self._materials.reference.features_MF, self._materials.reference.statistics
+        assert found is not None
         fake = FeatureStatistics.of(found[::2])
         fresh = partial(FeatureStatistics, kept.mean, kept.covariance, count=kept.count)
         return in_turn({"kept": lambda: fid(kept, fake), "anew": lambda: fid(fresh(), fake)}, self._runs, 20)

@@ -120,7 +120,7 @@ def ganlimit(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 
 
 VALUES: dict[type, object] = {str: "x", int: 9000, float: 1 / 3}
-SHARED = {column: VALUES[kind] for column, kind in SHARED_COLUMNS.items()}
+SHARED = {column: VALUES[kind] for column, kind in SHARED_COLUMNS.items() if column != "absent"}
 
 
 class StoredSweep:
@@ -130,7 +130,8 @@ class StoredSweep:
 
     def __init__(self, workspace: Workspace, tracking: Tracking, name: str, **shared: Any) -> None:
         self.workspace, self.tracking, self.name = workspace, tracking, name
-        tags = {SHARED_PREFIX + column: str(value) for column, value in {**SHARED, **shared}.items()}
+        stated = {column: value for column, value in {**SHARED, **shared}.items() if value is not None}
+        tags = {SHARED_PREFIX + column: str(value) for column, value in stated.items()}
         self.parent_run_id: str = tracking.open_sweep(name, tags).info.run_id
         self.delivery = Delivery(tracking.store, self.parent_run_id)
         self.folders: list[TrialFolder] = []

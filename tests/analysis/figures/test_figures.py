@@ -193,9 +193,9 @@ def test_a_figure_that_cannot_be_written_is_one_clear_error(sweep: Any, tmp_path
 # --- the Markdown ------------------------------------------------------------------------------
 
 
-def test_a_metric_that_was_not_measured_is_left_blank(table: Any) -> None:
+def test_a_score_that_there_is_none_of_has_a_dash_in_its_place(table: Any) -> None:
     rows = table({"inception_score": None, "sharpness": None, "gan_weight": None})
-    assert "| 4 | 1 |  | 10.0 |  |  |" in markdown_report(findings_of(rows, RULE), {})
+    assert "| 4 | 1 |  | 10.0 | \N{EN DASH} | \N{EN DASH} |" in markdown_report(findings_of(rows, RULE), {})
 
 
 def test_the_markdown_report_answers_first_and_keeps_the_budgets_beside_the_comparison(sweep: Any) -> None:

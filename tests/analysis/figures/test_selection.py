@@ -6,7 +6,7 @@ from analysis import AnalysisError, save_figure
 from analysis.figures.selection import Candidate, choose_teacher, selection_figure
 
 
-def candidate(width: int, fid: float, error: float = 0.1, score: float = 7.0) -> Candidate:
+def candidate(width: int, fid: float, error: float = 0.1, score: float | None = 7.0) -> Candidate:
     return Candidate(
         version=f"digits-teacher/{width}",
         width=width,
@@ -41,3 +41,11 @@ def test_a_diverged_candidate_is_never_chosen() -> None:
 def test_the_figure_is_drawn(tmp_path: Path) -> None:
     files = save_figure(selection_figure([candidate(16, 9.0), candidate(32, 5.0), candidate(64, 5.1)]), tmp_path / "s")
     assert all(path.stat().st_size > 5000 for path in files)
+
+
+def test_without_classes_fid_alone_decides_and_nothing_is_drawn_for_is(tmp_path: Path) -> None:
+    near = [candidate(32, 5.2, score=None), candidate(64, 5.1, score=None)]
+    assert choose_teacher(near)[0].width == 64
+    figure = selection_figure(near)
+    assert [text.get_text() for text in figure.axes[1].texts] == ["the extractor has no classes"]
+    assert not figure.axes[1].lines

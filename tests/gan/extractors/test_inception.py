@@ -76,6 +76,7 @@ def test_metrics_equal_torch_fidelity_end_to_end(weights: Path, monkeypatch: pyt
         isc_splits=4,
         kid_subset_size=IMAGES // 2,
         samples_shuffle=False,
+        save_cpu_ram=True,  # no processes that load images
         cuda=False,
         cache=False,
         verbose=False,

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -8,11 +9,13 @@ from torch import Tensor
 from torch_fidelity.feature_extractor_base import FeatureExtractorBase
 
 from gan import (
+    AbsentScoreError,
     Classifier,
     ClassifierConfig,
     Evaluator,
     Generator,
     ImageDataset,
+    Metrics,
     Protocol,
     RealReference,
     generate,
@@ -92,6 +95,54 @@ def test_real_images_are_near_the_floor_and_noise_is_not(
     real, noise = evaluator.evaluate_held_out(digits), evaluator.evaluate(teacher)
     assert real.fid < noise.fid / 10
     assert real.inception_score > 8 > noise.inception_score
+
+
+class WithoutClasses:
+    """What a classifier sees, without the classes that it tells."""
+
+    def __init__(self, classifier: Classifier, classes: int = 0) -> None:
+        self._classifier, self._classes, self.device = classifier, classes, classifier.device
+
+    def read(self, images: Tensor) -> tuple[Tensor, Tensor | None]:
+        features, logits = self._classifier.read(images)
+        return features, logits[:, : self._classes] if self._classes else None
+
+
+@pytest.mark.parametrize(("classes", "got"), [(0, "one without classes"), (1, "one")])
+def test_an_extractor_without_classes_gives_every_score_but_the_inception_score(
+    classes: int, got: str, classifier: Classifier, digits: ImageDataset, teacher: Generator
+) -> None:
+    blind, reference = WithoutClasses(classifier, classes), RealReference.of(classifier, digits)
+    found = Evaluator(protocol(digits), blind, real=reference).evaluate(teacher, whole=True)
+    seeing = Evaluator(protocol(digits), classifier, real=reference).evaluate(teacher, whole=True)
+    lacking = {"inception_score", "inception_score_std"}
+    reason = f"Inception Score needs an extractor of at least two classes, got {got}"
+    assert found.absent == dict.fromkeys(lacking, reason)
+    assert found.as_dict() == {name: value for name, value in seeing.as_dict().items() if name not in lacking}
+    assert Metrics.model_validate_json(found.model_dump_json()) == found
+    assert "absent" not in seeing.model_dump()
+
+
+def test_too_few_held_out_images_have_no_fid_and_say_so(
+    classifier: Classifier, digits: ImageDataset, teacher: Generator
+) -> None:
+    few = replace(digits, held_out_images=digits.held_out_images[:100])
+    evaluator = Evaluator(protocol(digits), classifier, real=RealReference.of(classifier, digits))
+    real = evaluator.evaluate_held_out(few)
+    assert real.fid is None
+    assert real.absent == {"fid": "FID needs at least 2 * 64 samples for 64 features, got 100"}
+    assert real.inception_score > 8
+    assert real.sharpness > 0
+    with pytest.raises(AbsentScoreError, match=r"at least 2 \* 64 samples .* got 100"):
+        evaluator.measure(few.held_out_images, splits=1)
+
+
+def test_a_few_samples_are_measured_in_what_can_be_had_of_them(digits: ImageDataset, teacher: Generator) -> None:
+    classifier = Classifier(ClassifierConfig(features=8), 1, num_classes=10).eval()
+    few = protocol(digits, num_samples=20).model_copy(update={"fid_infinity": True})
+    found = Evaluator(few, classifier, real=RealReference.of(classifier, digits)).evaluate(teacher, whole=True)
+    assert found.as_dict().keys() == {"fid", "inception_score", "inception_score_std", "sharpness"}
+    assert found.absent.keys() == {"kid", "kid_error", "precision", "recall", "fid_infinity"}
 
 
 def test_evaluating_is_repeatable(classifier: Classifier, digits: ImageDataset, teacher: Generator) -> None:

@@ -7,7 +7,7 @@ from sklearn.metrics.pairwise import polynomial_kernel
 from torch_fidelity.metric_fid import fid_features_to_statistics, fid_statistics_to_metric
 from torch_fidelity.metric_isc import isc_features_to_metric
 
-from gan import GanError
+from gan import AbsentScoreError, GanError
 from gan.measuring.metrics import (
     FeatureStatistics,
     fid,
@@ -125,9 +125,10 @@ class TestKernelDistance:
         distances, errors = zip(*found, strict=True)
         assert 0.6 < np.mean(errors) / np.std(distances) < 1.6
 
-    def test_too_few_samples_are_refused(self) -> None:
-        with pytest.raises(GanError, match="at least 4 samples"):
-            kid(samples(3), samples(100))
+    def test_fewer_samples_than_its_subsets_give_none(self) -> None:
+        with pytest.raises(AbsentScoreError, match="at least 100 samples of each side, got 99"):
+            kid(samples(99), samples(200))
+        assert kid(samples(100), samples(200))[1] > 0
 
 
 class TestPrecisionAndRecall:
@@ -144,6 +145,17 @@ class TestPrecisionAndRecall:
     def test_samples_far_away_are_not_precise(self) -> None:
         precision, _ = precision_and_recall(samples(300), samples(300, shift=50))
         assert precision == 0
+
+    def test_a_dropped_mode_shows_with_the_fewest_samples_that_are_taken(self) -> None:
+        real = np.concatenate([samples(31), samples(30, shift=20)])
+        precision, recall = precision_and_recall(real, samples(61, seed=4))
+        assert precision > 0.5
+        assert 0.25 < recall < 0.55
+
+    def test_fewer_samples_than_make_a_manifold_give_none_and_neither_do_more_than_are_kept(self) -> None:
+        for real, fake, got in ((60, 200, "60"), (200, 60, "60"), (61, 10_001, "10,001")):
+            with pytest.raises(AbsentScoreError, match=f"samples of each side, got {got}"):
+                precision_and_recall(samples(real), samples(fake))
 
 
 class TestFidAtInfinity:

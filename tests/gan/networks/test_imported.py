@@ -1,85 +1,19 @@
 """Generators of other people's making, stored by the means that PyTorch has."""
 
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-from safetensors.torch import save_file
-from torch import Tensor, nn
-
-from gan import GanError, ImportedCard, ImportedConfig, load_any_generator, load_imported, save_imported
-
-FACTORY = """
-import torch
 from torch import nn
 
-class Theirs(nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.body = nn.Sequential(nn.Linear(6, 3 * 16 * 16), nn.Sigmoid())
-
-    def forward(self, z):
-        return self.body(z).unflatten(1, (3, 16, 16))
-
-def build():
-    torch.manual_seed(0)
-    return Theirs().eval()
-
-def nothing():
-    return 7
-"""
-
-
-class Theirs(nn.Module):
-    """Latents BL or BL11 to images in [0, 1]."""
-
-    def __init__(
-        self, channels: int = 3, noise: float = 0.0, scale: float = 1.0, size: tuple[int, int] = (16, 16)
-    ) -> None:
-        super().__init__()
-        self.convolution = nn.ConvTranspose2d(6, channels, size)
-        nn.init.normal_(self.convolution.weight)
-        self.noise, self.scale = noise, scale
-
-    def forward(self, latents: Tensor) -> Tensor:
-        images = torch.sigmoid(self.convolution(latents.flatten(1)[:, :, None, None]))
-        return self.scale * images + self.noise * torch.rand_like(images)
-
-
-def scripted(path: Path, network: nn.Module) -> Path:
-    torch.jit.script(network.eval()).save(str(path))  # type: ignore[no-untyped-call]
-    return path
-
-
-def exported(path: Path, network: nn.Module) -> Path:
-    batch = torch.export.Dim("batch", min=1)
-    program = torch.export.export(network.eval(), (torch.randn(4, 6),), dynamic_shapes=({0: batch},))
-    torch.export.save(program, path)
-    return path
-
-
-def config(**values: Any) -> ImportedConfig:
-    return ImportedConfig.model_validate({"latent_size": 6, "output_range": (0.0, 1.0), **values})
-
-
-@pytest.fixture
-def factory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The module theirs_gan on the path, and a file of its weights."""
-    (tmp_path / "theirs_gan.py").write_text(FACTORY)
-    monkeypatch.syspath_prepend(str(tmp_path))
-    monkeypatch.delitem(sys.modules, "theirs_gan", raising=False)
-    import theirs_gan  # type: ignore[import-not-found]
-
-    weights = {name: torch.randn_like(tensor) for name, tensor in theirs_gan.build().state_dict().items()}
-    save_file(weights, tmp_path / "theirs.safetensors")
-    return tmp_path / "theirs.safetensors"
+from gan import GanError, ImportedCard, load_any_generator, load_imported, save_imported
+from tests.gan.networks.own_generators import Plain, config, exported, scripted
 
 
 @pytest.mark.parametrize("store", [scripted, exported])
 def test_a_stored_network_makes_its_images_in_our_range(store: Any, tmp_path: Path) -> None:
-    network = Theirs()
+    network = Plain()
     generator = load_imported(config(file=str(store(tmp_path / "theirs.pt2", network))))
     latents = torch.randn(5, 6)
     torch.testing.assert_close(generator(latents), 2 * network(latents) - 1)
@@ -98,14 +32,14 @@ def test_a_factory_gets_the_weights_of_the_file(factory: Path) -> None:
 @pytest.mark.parametrize(
     ("network", "changes", "rule"),
     [
-        (Theirs(), {"latent_size": 7}, "takes latents BL with L = 7"),
-        (Theirs(), {"output_range": (-1.0, 0.5)}, r"output_range \[-1.0, 0.5\]"),
-        (Theirs(), {"output_range": (0.0, 255.0)}, "fill at least a quarter"),
-        (Theirs(channels=2), {}, "1 or 3 channels"),
-        (Theirs(size=(16, 32)), {}, "square images of 16, 20, .* pixels, got .*: 16x32"),
-        (Theirs(size=(30, 30)), {}, "square images of 16, 20, .* pixels, got .*: 30x30"),
-        (Theirs(noise=0.1), {"output_range": (0.0, 1.1)}, "one image of one latent"),
-        (Theirs(scale=float("nan")), {}, "finite images"),
+        (Plain(), {"latent_size": 7}, "takes latents BL with L = 7"),
+        (Plain(), {"output_range": (-1.0, 0.5)}, r"output_range \[-1.0, 0.5\]"),
+        (Plain(), {"output_range": (0.0, 255.0)}, "fill at least a quarter"),
+        (Plain(channels=2), {}, "1 or 3 channels"),
+        (Plain(size=(16, 32)), {}, "square images of 16, 20, .* pixels, got .*: 16x32"),
+        (Plain(size=(30, 30)), {}, "square images of 16, 20, .* pixels, got .*: 30x30"),
+        (Plain(noise=0.1), {"output_range": (0.0, 1.1)}, "one image of one latent"),
+        (Plain(scale=float("nan")), {}, "finite images"),
     ],
 )
 def test_what_is_not_as_declared_is_refused(
@@ -138,7 +72,7 @@ def test_it_comes_from_exactly_one_place(values: dict[str, str]) -> None:
 
 
 def test_a_stored_one_is_whole_without_its_source_and_its_damage_is_found(tmp_path: Path) -> None:
-    path = scripted(tmp_path / "theirs.pt", Theirs())
+    path = scripted(tmp_path / "theirs.pt", Plain())
     imported = config(file=str(path))
     generator = load_imported(imported)
     card = ImportedCard(

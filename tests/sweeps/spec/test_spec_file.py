@@ -77,6 +77,8 @@ def test_overrides_replace_values_and_are_checked(spec_file: Any, tiny: dict[str
         ("evaluation.num_samples", 100, r"at least twice the extractor's 64 features, got 100; raise it to 128"),
         ("limit.metric", "colour", r"limit\.metric: input should be 'fid', 'kid', .* or 'latent_mse', got 'colour'"),
         ("limit.threshold", 9.0, r"a tolerance or a threshold, got tolerance 1 and threshold 9; leave one of them out"),
+        ("student.batch_size", 600, r"line \d+: student\.batch_size is at most teacher\.pool_size 512, got 600; lower"),
+        ("search", {"trials": 1, "space": {"width": 2, "student": {"batch_size": 513}}}, r"pool_size 512, got 513;"),
         ("student.gan_weight", 1.5, r"student\.gan_weight: input should be less than 1, got 1\.5"),
         ("teacher.training.kimg", float("inf"), r"teacher\.training\.kimg"),
     ],

@@ -1,0 +1,51 @@
+"""This module says which scores a sweep cannot have, and why: a dash stands in their place, the reason below it."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+DASH = "\N{EN DASH}"
+_LABELS = {
+    "fid": "FID",
+    "inception_score": "IS",
+    "kid": "KID",
+    "precision": "precision",
+    "recall": "recall",
+    "fid_infinity": "FID at infinity",
+}
+_OF_REAL = "real_"
+
+
+def absences_of(row: Mapping[str, Any]) -> dict[str, str]:
+    """Returns why scores cannot be had, by name, of a row of the trial table; nothing where the row does not say.
+
+    >>> from analysis import absences_of
+    >>> absences_of({"absent": '{"kid": "too few samples"}'})
+    {'kid': 'too few samples'}
+    """
+    return dict(json.loads(row["absent"])) if row.get("absent") else {}
+
+
+def absence_notes(absent: Mapping[str, str]) -> list[str]:
+    """Returns a note for people of each reason, with the scores that it is the reason for.
+
+    >>> from analysis import absence_notes
+    >>> absence_notes({"precision": "60 samples", "recall": "60 samples", "real_fid": "100 images"})
+    ['No precision, recall: 60 samples.', 'No FID of real images: 100 images.']
+    """
+    names: dict[str, list[str]] = {}
+    for name, reason in absent.items():
+        label = _LABELS.get(name.removeprefix(_OF_REAL))
+        if label:  # an error or a deviation goes with its score
+            names.setdefault(reason, []).append(label + " of real images" * name.startswith(_OF_REAL))
+    return [f"No {', '.join(labels)}: {reason}." for reason, labels in names.items()]
+
+
+def text_of(value: float | None, form: str) -> str:
+    """Returns a score for people, and a dash where there is none.
+
+    >>> from analysis import text_of
+    >>> text_of(8.904, ".2f")
+    '8.90'
+    """
+    return DASH if value is None else format(value, form)

@@ -1,0 +1,170 @@
+"""This module examines an extractor before anything is measured with it: is the ruler straight?
+
+Real held-out images are spoilt by rising amounts (`gan.measuring.disturbances`), after Heusel et al. (2017, appendix)
+and Stein et al. (2023). The Fréchet distance to the training images has to rise with each level, and the images as they
+are have to lie far below the weakest. Sets of one disturbance are equally large, so their distances have one bias, and
+a covariance of fewer than 2F samples does no harm: only the order of such sets is judged.
+
+Shapes: N images, F features.
+"""
+
+from collections.abc import Iterator
+from dataclasses import KW_ONLY, dataclass
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from gan.config import Config
+from gan.datasets import ImageDataset
+from gan.errors import GanError
+from gan.extractors.features import FeatureExtractor, extract
+from gan.measuring.disturbances import Disturbance, disturbances_of
+from gan.measuring.metrics import FeatureStatistics, fid_of_few
+
+LEAST_IMAGES = 20
+_HALVES = 20
+# A rise is one that chance alone makes once in six; all four of a disturbance together, less than once in a thousand.
+_SURE = 1.0  # standard errors of a rise from one level to the next
+_FAR = 2.0  # spreads of the images as they are, by which the weakest level lies above them
+
+
+class ExaminedLevel(Config):
+    """An ExaminedLevel has the Fréchet distance of `images` images at one level of one disturbance.
+
+    `rise` is the distance's from the level below; `error` its standard error. At level 0, the images as they are,
+    `rise` is 0 and `error` the distance's own.
+
+    >>> ExaminedLevel(disturbance="blur", level=0.125, images=359, distance=465.0, rise=314.0, error=4.0).level
+    0.125
+    """
+
+    disturbance: str
+    level: float
+    images: int
+    distance: float
+    rise: float
+    error: float
+
+
+class Examination(Config):
+    """An Examination holds what an extractor made of spoilt images: `levels` from weak to strong, one by one.
+
+    >>> weak = {"disturbance": "blur", "images": 359, "error": 1.0}
+    >>> real = ExaminedLevel(level=0.0, distance=4.0, rise=0.0, **weak)
+    >>> blind = ExaminedLevel(level=0.1, distance=4.5, rise=0.5, **weak)
+    >>> examination = Examination(dataset_digest="d", extractor_digest="e", levels=(real, blind))
+    >>> examination.passed, examination.faults
+    (False, ('blur: 4 at level 0, 4.5 at 0.1',))
+    """
+
+    version: int = 1  # of the disturbances and the rule
+    dataset_digest: str
+    extractor_digest: str
+    levels: tuple[ExaminedLevel, ...]
+
+    @property
+    def disturbances(self) -> dict[str, tuple[ExaminedLevel, ...]]:
+        """Returns the levels of each disturbance, by its name."""
+        names = dict.fromkeys(level.disturbance for level in self.levels)
+        return {name: tuple(level for level in self.levels if level.disturbance == name) for name in names}
+
+    @property
+    def faults(self) -> tuple[str, ...]:
+        """Returns what the extractor does not see as it should: each disturbance with its distances."""
+        return tuple(_told(name, levels) for name, levels in self.disturbances.items() if not is_straight(levels))
+
+    @property
+    def passed(self) -> bool:
+        return not self.faults
+
+
+@dataclass(frozen=True)
+class ExaminationProgress:
+    """An ExaminationProgress says how many of `total` disturbances are done, and what is known by then.
+
+    >>> empty = Examination(dataset_digest="d", extractor_digest="e", levels=())
+    >>> ExaminationProgress(0, 7, examination=empty).examination.passed
+    True
+    """
+
+    done: int
+    total: int
+    _: KW_ONLY
+    examination: Examination
+
+
+def examine(
+    extractor: FeatureExtractor, dataset: ImageDataset, *, real: FeatureStatistics, extractor_digest: str
+) -> Iterator[ExaminationProgress]:
+    """Examines an extractor on the held-out images of `dataset`; yields after each disturbance.
+
+    real: the statistics of the training images' features. Raises GanError for fewer than 20 held-out images, and for
+    features that are not finite.
+
+    >>> classifier = Classifier(ClassifierConfig(features=8), 1, num_classes=10).eval()
+    >>> reference = RealReference.of(classifier, dataset)
+    >>> *_, last = examine(classifier, dataset, real=reference.statistics, extractor_digest="e")
+    >>> last.done, last.total, len(last.examination.levels)
+    (7, 7, 28)
+    """
+    held_out = len(dataset.held_out_images)
+    if held_out < LEAST_IMAGES:
+        raise GanError(
+            f"An extractor is examined on at least {LEAST_IMAGES} held-out images", held_out, "Use more images."
+        )
+    found: list[ExaminedLevel] = []
+    disturbances = list(disturbances_of(dataset))
+    for done, disturbance in enumerate(disturbances, start=1):
+        found += _levels_of(disturbance, extractor, real=real)
+        examination = Examination(dataset_digest=dataset.digest, extractor_digest=extractor_digest, levels=tuple(found))
+        yield ExaminationProgress(done, len(disturbances), examination=examination)
+
+
+def is_straight(levels: tuple[ExaminedLevel, ...]) -> bool:
+    """Tells whether the distance rises with every level, and the weakest lies far above the images as they are."""
+    real, weakest = levels[0], levels[1]
+    rises = all(level.rise > _SURE * level.error for level in levels[1:])
+    return rises and weakest.distance - real.distance > _FAR * real.error
+
+
+def _told(name: str, levels: tuple[ExaminedLevel, ...]) -> str:
+    first, *rest = levels
+    return f"{name}: {first.distance:.3g} at level 0, " + ", ".join(f"{x.distance:.3g} at {x.level:.2g}" for x in rest)
+
+
+def _levels_of(
+    disturbance: Disturbance, extractor: FeatureExtractor, *, real: FeatureStatistics
+) -> Iterator[ExaminedLevel]:
+    """Yields the disturbance's levels, each measured on all images and on the same random halves of them.
+
+    The spread of halves drawn without replacement is the standard error of the whole: what is lost by half as many
+    samples is won back by what two halves share.
+    """
+    below, below_halves = None, np.zeros(_HALVES)
+    for level in disturbance.levels:
+        images_NCHW = disturbance.at(level)
+        features_NF, _ = extract(extractor, torch.from_numpy(images_NCHW))
+        _require_finite(features_NF)
+        distance = fid_of_few(real, features_NF)
+        halves = np.array([fid_of_few(real, features_NF[half]) for half in _halves(len(images_NCHW))])
+        yield ExaminedLevel(
+            disturbance=disturbance.name,
+            level=level,
+            images=len(images_NCHW),
+            distance=distance,
+            rise=0.0 if below is None else distance - below,
+            error=float(np.std(halves - below_halves, ddof=1)),
+        )
+        below, below_halves = distance, halves
+
+
+def _halves(count: int) -> list[npt.NDArray[np.int64]]:
+    random = np.random.default_rng(0)
+    return [random.permutation(count)[: count // 2] for _ in range(_HALVES)]
+
+
+def _require_finite(features_NF: npt.NDArray[np.float32]) -> None:
+    if not np.isfinite(features_NF).all():
+        faulty = f"{int((~np.isfinite(features_NF)).sum())} NaN or infinite values"
+        raise GanError("An extractor gives finite features", faulty, "The extractor is damaged, or of another range.")

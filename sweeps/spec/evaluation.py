@@ -1,0 +1,31 @@
+"""This module states how a sweep's generators are measured, and against which real images."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from gan.config import Config
+from sweeps.spec.search import Seed
+
+NEED_SAMPLES = ("kid", "precision", "recall")  # of real images, which published statistics come without
+
+
+class ReferenceSpec(Config):
+    """A ReferenceSpec names published statistics of real images, mu and sigma, and says whose they are and of what."""
+
+    file: Annotated[str, Field(min_length=1)]
+    by: Annotated[str, Field(pattern=r"^\S[^\n]{0,199}$")]
+
+
+class EvaluationSpec(Config):
+    """An EvaluationSpec says how generators are measured, and at which budgets before the full one a trial reports.
+
+    FIDs are against the data set's own training images, or against a published `reference`.
+    """
+
+    num_samples: Annotated[int, Field(ge=16, le=1_000_000)] = 2048
+    latent_seed: Seed = 0
+    inception_splits: Annotated[int, Field(ge=1, le=100)] = 10
+    fid_infinity: bool = False
+    rungs_kimg: tuple[Annotated[float, Field(gt=0)], ...] = ()
+    reference: ReferenceSpec | None = Field(default=None, exclude_if=lambda value: value is None)

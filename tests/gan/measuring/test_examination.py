@@ -1,0 +1,173 @@
+"""Rulers that are straight, and rulers that are blind in a known way."""
+
+import dataclasses
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from gan import (
+    ClassifierConfig,
+    DataRoot,
+    DatasetConfig,
+    Examination,
+    ExaminedLevel,
+    FeatureExtractor,
+    GanError,
+    ImageDataset,
+    examine,
+    load_dataset,
+    train_classifier,
+)
+from gan.extractors.features import extract
+from gan.measuring.disturbances import disturbances_of, modes_of
+from gan.measuring.metrics import FeatureStatistics, fid, fid_of_few
+
+ALL = ["blur", "noise", "contrast", "swapped patches", "black boxes", "another set", "dropped modes"]
+
+
+class Reader:
+    """An extractor whose features are a function of images uint8 BCHW."""
+
+    device = torch.device("cpu")
+
+    def __init__(self, features: Callable[[Tensor], Tensor]) -> None:
+        self._features = features
+
+    @property
+    def num_features(self) -> int:
+        return self._features(torch.zeros(1, 1, 16, 16)).shape[1]
+
+    def read(self, images_BCHW: Tensor) -> tuple[Tensor, None]:
+        return self._features(images_BCHW.float()), None
+
+
+def examined(extractor: FeatureExtractor, dataset: ImageDataset) -> Examination:
+    features, _ = extract(extractor, dataset.train_images)
+    *_, last = examine(extractor, dataset, real=FeatureStatistics.of(features), extractor_digest="e")
+    return last.examination
+
+
+@pytest.fixture(scope="module")
+def shapes(tmp_path_factory: pytest.TempPathFactory) -> ImageDataset:
+    root = DataRoot(tmp_path_factory.mktemp("data"))
+    return load_dataset(DatasetConfig(name="shapes", num_images=1500, image_size=16), root)
+
+
+def as_one_class(dataset: ImageDataset) -> ImageDataset:
+    labels = [torch.zeros_like(part) for part in (dataset.train_labels, dataset.held_out_labels)]
+    return dataclasses.replace(dataset, num_classes=1, train_labels=labels[0], held_out_labels=labels[1])
+
+
+@pytest.mark.parametrize("kind", ["grey", "colour"])
+def test_each_disturbance_begins_with_real_images_and_moves_away_from_them(
+    kind: str, digits: ImageDataset, shapes: ImageDataset
+) -> None:
+    dataset = digits if kind == "grey" else shapes
+    names, rows = [], {image.tobytes() for image in dataset.held_out_images.numpy()}
+    for disturbance in disturbances_of(dataset):
+        names.append(disturbance.name)
+        real, *spoilt = [disturbance.at(level) for level in disturbance.levels]
+        assert all(image.tobytes() in rows for image in real)
+        assert {(images.dtype, images.shape) for images in (real, *spoilt)} == {(np.dtype(np.uint8), real.shape)}
+        away = [np.abs(images.astype(float) - real).mean() for images in spoilt]
+        assert 0 < away[0] < away[1] < away[2]
+    assert names == ALL
+
+
+def test_what_a_disturbance_leaves_alone_stays(digits: ImageDataset) -> None:
+    found = {disturbance.name: disturbance for disturbance in disturbances_of(digits)}
+    real = found["contrast"].at(0)
+    mean, deviation = real.mean(axis=(1, 2, 3)), real.std(axis=(1, 2, 3))
+    faded = found["contrast"].at(0.5)
+    np.testing.assert_allclose(faded.mean(axis=(1, 2, 3)), mean, atol=0.5)
+    np.testing.assert_allclose(faded.std(axis=(1, 2, 3)), deviation / 2, atol=0.5)
+    swapped = found["swapped patches"].at(1.0)
+    np.testing.assert_array_equal(np.sort(swapped.reshape(len(real), -1)), np.sort(real.reshape(len(real), -1)))
+    assert (found["black boxes"].at(0.2) <= real).all()
+    changed = (found["another set"].at(0.25) != real).any(axis=(1, 2, 3))
+    assert changed.sum() == round(0.25 * len(real))
+
+
+def test_dropped_modes_are_gone_and_no_image_is_there_twice(digits: ImageDataset) -> None:
+    *_, dropped = disturbances_of(digits)
+    label_of = {
+        image.tobytes(): int(label)
+        for image, label in zip(digits.held_out_images.numpy(), digits.held_out_labels, strict=True)
+    }
+    sets = [[image.tobytes() for image in dropped.at(level)] for level in dropped.levels]
+    assert [len({label_of[image] for image in images}) for images in sets] == [10, 10, 10, 5]
+    assert all(len(set(images)) == len(images) for images in sets)
+
+
+def test_modes_without_classes_are_clusters(digits: ImageDataset) -> None:
+    images, labels = digits.held_out_images.numpy(), digits.held_out_labels.numpy()
+    found = modes_of(images, np.zeros_like(labels), num_classes=1)
+    assert len(np.unique(found)) == 10
+    assert modes_of(images, labels, num_classes=10) is labels
+    purity = sum(np.bincount(labels[found == mode]).max() for mode in range(10)) / len(labels)
+    assert purity > 0.6
+
+
+def test_a_good_classifier_is_a_straight_ruler(digits: ImageDataset) -> None:
+    *_, progress = train_classifier(ClassifierConfig(epochs=4), digits)
+    examination = examined(progress.classifier, digits)
+    assert examination.faults == ()
+    assert Examination.model_validate_json(examination.model_dump_json()) == examination
+
+
+def test_a_ruler_of_brightness_is_refused_for_what_it_cannot_see(digits: ImageDataset) -> None:
+    examination = examined(Reader(lambda images: images.mean(dim=(2, 3))), digits)
+    assert not examination.passed
+    told = {fault.partition(":")[0]: fault for fault in examination.faults}
+    assert {"swapped patches", "contrast"} <= told.keys()
+    assert "noise" not in told
+    assert told["swapped patches"] == "swapped patches: 0.288 at level 0, 0.288 at 0.25, 0.288 at 0.5, 0.288 at 1"
+
+
+def test_a_ruler_that_says_the_same_of_everything_is_refused_for_all(digits: ImageDataset) -> None:
+    examination = examined(Reader(lambda images: torch.ones(len(images), 8)), digits)
+    assert [fault.partition(":")[0] for fault in examination.faults] == ALL
+
+
+def test_a_classifier_of_a_single_class_does_not_know_the_modes(shapes: ImageDataset) -> None:
+    *_, progress = train_classifier(ClassifierConfig(epochs=1), as_one_class(shapes))
+    assert "dropped modes" in [fault.partition(":")[0] for fault in examined(progress.classifier, shapes).faults]
+
+
+def test_too_few_images_and_features_that_are_not_finite_are_named(digits: ImageDataset) -> None:
+    few = dataclasses.replace(digits, held_out_images=digits.held_out_images[:19])
+    mean = Reader(lambda images: images.mean(dim=(2, 3)))
+    with pytest.raises(GanError, match=r"at least 20 held-out images, got 19\."):
+        examined(mean, few)
+    real = FeatureStatistics.of(extract(mean, digits.train_images)[0])
+    with pytest.raises(GanError, match=r"finite features, got 359 NaN"):
+        list(
+            examine(
+                Reader(lambda images: images.mean(dim=(2, 3)).log() * 0 / 0), digits, real=real, extractor_digest=""
+            )
+        )
+
+
+def test_a_fall_from_one_level_to_the_next_is_a_fault() -> None:
+    def level(at: float, distance: float, rise: float) -> ExaminedLevel:
+        return ExaminedLevel(disturbance="blur", level=at, images=100, distance=distance, rise=rise, error=1.0)
+
+    straight = (level(0, 4, 0), level(1, 9, 5), level(2, 12, 3))
+    for levels, passed in (
+        (straight, True),
+        ((*straight, level(3, 11, -1)), False),
+        ((*straight[:1], level(1, 5.5, 1.5)), False),
+    ):
+        assert Examination(dataset_digest="d", extractor_digest="e", levels=levels).passed is passed
+
+
+@pytest.mark.parametrize("count", [10, 40])
+def test_the_distance_of_few_samples_is_that_of_their_covariance(count: int) -> None:
+    random = np.random.default_rng(0)
+    real = FeatureStatistics.of(random.normal(size=(100, 24)) @ random.normal(size=(24, 24)))
+    features = random.normal(size=(count, 24))
+    plain = FeatureStatistics(features.mean(axis=0), np.cov(features, rowvar=False), count=count)
+    assert fid_of_few(real, features) == pytest.approx(fid(real, plain), rel=1e-7)  # roots of eigenvalues that are 0
