@@ -28,12 +28,10 @@ def test_students_and_baseline_are_conditional_too(
     changes = {
         "name": "classes",
         "dataset": {"name": "digits", "image_size": 28},
-        "extractor": {"epochs": 1, "features": 16},
         "teacher": {**seen["teacher"], "pool_size": 128},
         "student": {"kimg": 0.5},
         "search": {**tiny["search"], "trials": 1, "points": [{"width": 2, "depth": 1, "gan_weight": 0.05}]},
         "baseline": {"kimg": 0.2, "of": "all"},
-        "evaluation": {"num_samples": 64, "inception_splits": 1},
     }
     data_dir = tmp_path / "data"
     result = sweeps.run_sweep(sweeps.load_spec(spec_file({**tiny, **changes})), data_dir, workers=1)
