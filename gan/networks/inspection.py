@@ -98,7 +98,7 @@ def filled_generator(own: OwnGenerator) -> ImportedConfig:
     >>> filled_generator(OwnGenerator(file=str(own))).latents
     'BL'
     """
-    if own.latent_size is not None and own.output_range is not None:
+    if own.is_whole:
         return ImportedConfig.model_validate(_given(own))  # what is stated whole is checked where it is loaded
     return inspect_generator(own).imported
 

@@ -75,6 +75,11 @@ class OwnGenerator(Config):
         return self
 
     @property
+    def is_whole(self) -> bool:
+        """Returns whether it says all that `load_imported` needs."""
+        return self.latent_size is not None and self.output_range is not None
+
+    @property
     def path(self) -> Path:
         """Returns the file with the weights."""
         return Path(self.file or self.weights or "").expanduser()

@@ -3,7 +3,7 @@
 Shapes: B batch, L latent size, K classes.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import KW_ONLY, dataclass
 from itertools import product
 from typing import Literal
@@ -77,7 +77,9 @@ class _Search:
 
     def __init__(self, opened: Opened, own: OwnGenerator) -> None:
         self._network, self._own, self._inputs = opened.network, own, opened.inputs
-        self._sizes = list(dict.fromkeys(_sizes(opened.network)))[:_MOST]
+        own_sizes = list(dict.fromkeys(_sizes(opened.network)))[:_MOST]
+        beside = list(dict.fromkeys(_beside_labels(opened.network, own_sizes)))[:_MOST]
+        self._sizes = list(dict.fromkeys([*own_sizes, *beside]))
 
     def candidates(self) -> Iterator[tuple[int, Shape]]:
         """Yields the sizes and shapes of latents that may be taken, the likeliest first."""
@@ -186,3 +188,11 @@ def _sizes(network: nn.Module) -> Iterator[int]:
             size = weight.shape[place if weight.ndim == 2 else 1 - place]
             if 1 < size <= _LARGEST:
                 yield size
+
+
+def _beside_labels(network: nn.Module, sizes: Sequence[int]) -> Iterator[int]:
+    """Yields what a layer that takes a latent and a label's embedding leaves for the latent."""
+    embeddings = {parameter.shape[1] for parameter in network.parameters() if parameter.ndim == 2}
+    for size, width in product(sizes, sorted(embeddings)):
+        if size - width > 1:
+            yield size - width

@@ -14,7 +14,7 @@ from pydantic_core import ErrorDetails
 
 from sweeps.errors import SpecError, SweepError
 from sweeps.spec.datasets import datasets_mistakes, members
-from sweeps.spec.filling import with_absolute_paths
+from sweeps.spec.filling import with_absolute_paths, with_what_files_say
 from sweeps.spec.sweep import SweepSpec
 
 MAX_BYTES = 256 * 1024
@@ -79,7 +79,7 @@ def load_specs(source: str | Path, overrides: dict[str, Any] | None = None) -> t
     for label, member in () if mistakes else members(data):
         try:
             # Through JSON, so that lists become tuples while strictness about numbers stays.
-            specs.append(SweepSpec.model_validate_json(json.dumps(member)))
+            specs.append(SweepSpec.model_validate_json(json.dumps(with_what_files_say(member))))
         except ValidationError as error:
             mistakes += [_describe(detail, _lines_of(label, lines)) for detail in error.errors()]
     if mistakes:

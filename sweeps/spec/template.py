@@ -7,12 +7,15 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from gan import DatasetConfig, GanError, GeneratorConfig, OwnGenerator, count_parameters, inspect_generator
 from sweeps.errors import SweepError
 from sweeps.spec.file import preset_names
 from sweeps.spec.models import EXTRACTORS
 from sweeps.spec.sweep import SweepSpec
 
 SCHEMA_NAME = "ganlimit.schema.json"
+# Of the template's search: its widest and deepest students, and the least that leaves something to search.
+WIDEST, DEEPEST, MARGIN = 24, 2, 4
 
 
 def json_schema() -> dict[str, Any]:
@@ -81,13 +84,25 @@ def _template(data: Path | None, teacher: Path | None) -> str:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    given = {"data": data, "teacher": teacher}
-    quoted = {name: path and json.dumps(str(path)) for name, path in given.items()}
-    return environment.get_template("sweep.yaml.j2").render(name=_name_for(data), **quoted)
+    quoted = {name: path and json.dumps(str(path)) for name, path in (("data", data), ("teacher", teacher))}
+    name = DatasetConfig.model_validate({"path": str(data)}).name if data else "my-sweep"
+    widest = _widest(teacher) if teacher else WIDEST
+    return environment.get_template("sweep.yaml.j2").render(name=name, widest=widest, **quoted)
 
 
-def _name_for(data: Path | None) -> str:
-    return "my-sweep"
+def _widest(teacher: Path) -> int:
+    """Returns the widest student of at most half the parameters of a generator of the user's own, WIDEST at most.
+
+    A generator of which something cannot be found leaves it at WIDEST; what is missing is named when the file is read.
+    """
+    try:
+        report = inspect_generator(OwnGenerator(file=str(teacher.expanduser())))
+    except GanError:
+        return WIDEST
+    shape = {"image_channels": report.image_channels, "image_size": report.image_size, "depth": DEEPEST}
+    takes = report.imported.space.model_dump()
+    students = [GeneratorConfig.model_validate({"width": width, **shape, **takes}) for width in range(1, WIDEST + 1)]
+    return max(MARGIN, sum(count_parameters(student) <= report.parameters / 2 for student in students))
 
 
 def _let_values_stand_for_domains(schema: dict[str, Any]) -> None:

@@ -78,6 +78,20 @@ class OnlyMaps(nn.Module):
         return torch.tanh(self.convolution(latents))
 
 
+class Embedding(nn.Module):
+    """A label's embedding beside the latent, as conditional DCGANs have it: no weight has the latent's size alone."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.embedding = nn.Embedding(10, 5)
+        self.convolution = nn.ConvTranspose2d(6 + 5, 1, 28)
+        nn.init.normal_(self.convolution.weight)
+
+    def forward(self, latents: Tensor, labels: Tensor) -> Tensor:
+        both = torch.cat([latents, self.embedding(labels)], dim=1)
+        return torch.sigmoid(self.convolution(both[:, :, None, None]))
+
+
 class ByIndex(nn.Module):
     """Class indices choose an embedding that the latent is multiplied by; images are one of a tuple."""
 

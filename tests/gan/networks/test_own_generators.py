@@ -31,6 +31,7 @@ from gan.networks.imported import ImportedGenerator
 from tests.gan.networks.own_generators import (
     ByIndex,
     ByOneHot,
+    Embedding,
     OnlyMaps,
     Plain,
     config,
@@ -63,6 +64,12 @@ def test_classes_by_index_and_an_image_in_a_tuple(store: str, tmp_path: Path) ->
     generator = load_imported(imported)
     torch.testing.assert_close(generator(CONDITIONAL), network(LATENTS, LABELS)[1])
     assert generator.config.input_size == 16
+
+
+def test_a_latent_beside_the_embedding_of_a_label(tmp_path: Path) -> None:
+    imported = inspect_generator(OwnGenerator(file=str(scripted(tmp_path / "theirs.pt", Embedding())))).imported
+    assert imported.labels is not None
+    assert (imported.latent_size, imported.labels.classes, imported.labels.form) == (6, 10, "index")
 
 
 @pytest.mark.parametrize("store", ["TorchScript", "torch.export"])
