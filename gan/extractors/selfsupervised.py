@@ -107,14 +107,17 @@ class SelfSupervised(nn.Module):
 
     def __init__(self, config: SelfSupervisedConfig, image_channels: int, *, image_size: int) -> None:
         super().__init__()
-        sizes = [image_size]
-        while sizes[-1] >= 2 * _SMALLEST:
-            sizes.append(sizes[-1] // 2)
+        sizes = _sizes(image_size)
         self.config, self.image_channels, self.image_size = config, image_channels, image_size
         self.vocabularies = nn.ModuleList(_Vocabulary(config.words, image_channels, size=size) for size in sizes)
         layer = len(sizes) * (5 * config.words + 1) + 5 * image_channels
         self.register_buffer("mean", torch.zeros(layer))
         self.register_buffer("projection", torch.zeros(layer, config.features))
+
+    @staticmethod
+    def stages(image_size: int) -> int:
+        """Returns how often its training yields: after a vocabulary for each size, and after the features."""
+        return len(_sizes(image_size)) + 1
 
     def parts(self, images_BCHW: Tensor) -> list[Tensor]:
         """Returns the layer's parts: words at each size, then brightness and contrast of each channel."""
@@ -143,6 +146,13 @@ class SelfSupervised(nn.Module):
     @property
     def device(self) -> torch.device:
         return self.projection.device
+
+
+def _sizes(image_size: int) -> list[int]:
+    sizes = [image_size]
+    while sizes[-1] >= 2 * _SMALLEST:
+        sizes.append(sizes[-1] // 2)
+    return sizes
 
 
 @dataclass(frozen=True)
@@ -185,7 +195,7 @@ def train_selfsupervised(config: SelfSupervisedConfig, dataset: ImageDataset) ->
     network = SelfSupervised(config, dataset.image_channels, image_size=dataset.image_size).eval()
     order = torch.randperm(count, generator=generator_at(config.seed, "selfsupervised", "images"))
     images_NCHW = dataset.train_images[order[: config.images]]
-    total = len(network.vocabularies) + 1
+    total = network.stages(dataset.image_size)
     for done, vocabulary in enumerate(network.vocabularies, start=1):
         assert isinstance(vocabulary, _Vocabulary)
         _learn_words(vocabulary, to_unit_range(images_NCHW[:_LEARNT_FROM]), seed=config.seed)

@@ -16,10 +16,15 @@ from gan import (
     ClassifierConfig,
     ClassifierProgress,
     ImageDataset,
+    SelfSupervised,
+    SelfSupervisedCard,
+    SelfSupervisedConfig,
     load_classifier,
     require_learnt,
     save_classifier,
+    save_selfsupervised,
     train_classifier,
+    train_selfsupervised,
 )
 from gan.digests import value_digest
 from sweeps.ledger.tags import IDENTITY, KIND
@@ -30,9 +35,9 @@ from sweeps.spec.models import EmbeddedSpec
 
 @dataclass(frozen=True)
 class _Stage:
-    """This is an extractor after an epoch: what is said of it, its metrics, and how it is kept in a folder."""
+    """This is an extractor on its way: how much is done, what is said, its metrics, and how it is kept in a folder."""
 
-    epoch: int
+    done: int
     said: str
     _: KW_ONLY
     metrics: dict[str, float]
@@ -41,10 +46,11 @@ class _Stage:
 
 @dataclass(frozen=True)
 class _Kind:
-    """This is how extractors of a kind are trained, and how one that was kept is checked again."""
+    """This is how extractors of a kind are trained, in how many stages, and how one that was kept is checked again."""
 
     train: Callable[..., Iterator[_Stage]]
     _: KW_ONLY
+    stages: Callable[..., int]
     check: Callable[[Path, ImageDataset], None]
 
 
@@ -69,9 +75,9 @@ def _train(
 ) -> ModelVersion:
     tracking, kind = workshop.tracking, extractor.kind
     with tracking.model_run(identity.model, {KIND: kind, IDENTITY: identity.digest}) as run_id:
-        with workshop.display.step(kind, extractor.epochs) as update:
+        with workshop.display.step(kind, _KINDS[kind].stages(extractor, dataset)) as update:
             for stage in _KINDS[kind].train(extractor, dataset):
-                update(stage.epoch, stage.said)
+                update(stage.done, stage.said)
         tracking.log(run_id, stage.metrics, params=extractor.model_dump(exclude={"kind"}))
         with tempfile.TemporaryDirectory() as name:
             folder = Path(name)
@@ -108,4 +114,30 @@ def _check_classifier(folder: Path, dataset: ImageDataset) -> None:
     require_learnt(load_classifier(folder)[1].held_out_accuracy, dataset)
 
 
-_KINDS = {"classifier": _Kind(_classifier_stages, check=_check_classifier)}
+def _selfsupervised_stages(config: SelfSupervisedConfig, dataset: ImageDataset) -> Iterator[_Stage]:
+    for progress in train_selfsupervised(config, dataset):
+        keep = partial(_keep_selfsupervised, progress.network, config=config, dataset=dataset)
+        yield _Stage(progress.done, "", metrics={}, keep=keep)
+
+
+def _keep_selfsupervised(
+    network: SelfSupervised, folder: Path, *, config: SelfSupervisedConfig, dataset: ImageDataset
+) -> str:
+    card = SelfSupervisedCard(
+        config=config,
+        image_channels=dataset.image_channels,
+        image_size=dataset.image_size,
+        dataset=dataset.name,
+        dataset_digest=dataset.digest,
+    )
+    return save_selfsupervised(folder, network, card=card).weights_digest
+
+
+_KINDS = {
+    "classifier": _Kind(_classifier_stages, stages=lambda config, dataset: int(config.epochs), check=_check_classifier),
+    "selfsupervised": _Kind(
+        _selfsupervised_stages,
+        stages=lambda config, dataset: SelfSupervised.stages(dataset.image_size),
+        check=lambda folder, dataset: None,  # the examination is its check
+    ),
+}

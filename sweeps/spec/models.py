@@ -15,6 +15,7 @@ from gan import (
     LatentSpace,
     OwnExtractorConfig,
     PretrainedName,
+    SelfSupervisedConfig,
 )
 from gan.config import Config
 from gan.networks.dcgan import Depth, Width
@@ -25,6 +26,12 @@ class ClassifierSpec(ClassifierConfig):
     """The extractor is a classifier of the data set's own, trained once; a mapping without a kind means it."""
 
     kind: Literal["classifier"] = Field(default="classifier", exclude=True)  # earlier specifications have none
+
+
+class SelfSupervisedSpec(SelfSupervisedConfig):
+    """The extractor is learnt once from the data set's images, without labels."""
+
+    kind: Literal["selfsupervised"]
 
 
 class PretrainedSpec(Config):
@@ -60,11 +67,11 @@ class OwnExtractorSpec(OwnExtractorConfig):
 
 
 # Those that are trained on the data set, whose features a student can match.
-EmbeddedSpec = ClassifierSpec
-EMBEDDED = ("classifier",)
+EmbeddedSpec = ClassifierSpec | SelfSupervisedSpec
+EMBEDDED = ("classifier", "selfsupervised")
 EXTRACTORS = (*EMBEDDED, *PRETRAINED)
 # Those that are known to have no classes, on which an Inception Score rests; a network of one's own shows it.
-WITHOUT_CLASSES = tuple(kind for kind in PRETRAINED if kind != "inception")
+WITHOUT_CLASSES = ("selfsupervised", *(kind for kind in PRETRAINED if kind != "inception"))
 
 
 def _by_kind(value: Any) -> Any:
@@ -87,13 +94,15 @@ def _extractor_tag(value: Any) -> str:
     given = value if isinstance(value, dict) else {"kind": getattr(value, "kind", None)}
     if isinstance(value, OwnExtractorSpec) or ("file" in given and "kind" not in given):
         return "own"
-    return "pretrained" if given.get("kind") in PRETRAINED else "classifier"
+    kind = given.get("kind")
+    return "pretrained" if kind in PRETRAINED else kind if kind in EMBEDDED else "classifier"
 
 
 # A name, or a mapping with a kind; without one it is a classifier, or with a file a network of the user's own.
 ExtractorSpec = Annotated[
     Annotated[
         Annotated[ClassifierSpec, Tag("classifier")]
+        | Annotated[SelfSupervisedSpec, Tag("selfsupervised")]
         | Annotated[PretrainedSpec, Tag("pretrained")]
         | Annotated[OwnExtractorSpec, Tag("own")],
         Discriminator(_extractor_tag),

@@ -101,6 +101,7 @@ def test_the_schema_for_editors_knows_every_name() -> None:
     assert word["enum"] == list(EXTRACTORS)
     assert {branch["$ref"].rpartition("/")[2] for branch in mapping["oneOf"]} == {
         "ClassifierSpec",
+        "SelfSupervisedSpec",
         "PretrainedSpec",
         "OwnExtractorSpec",
     }
