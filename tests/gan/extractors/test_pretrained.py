@@ -4,7 +4,6 @@ import pickle
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
@@ -15,26 +14,13 @@ from torch_fidelity import feature_extractor_clip as clip
 from torch_fidelity.feature_extractor_vgg16 import FeatureExtractorVGG16
 from torchvision.transforms.functional import normalize
 
-from gan import PRETRAINED, GanError, Pretrained, find_weights
+from gan import PRETRAINED, Evaluator, GanError, Pretrained, Protocol, RealReference, find_weights
 from gan.extractors.dinov2 import VisionTransformer
 from gan.extractors.features import extract
-from gan.measuring.metrics import FeatureStatistics, fid, kid, precision_and_recall
+from gan.measuring.metrics import FeatureStatistics
 
 IMAGES = 4
 DINO, CLIP = "dinov2-vit-s-14", "clip-vit-b-32"
-
-
-class Images(torch.utils.data.Dataset[Tensor]):
-    def __init__(self, seed: int, low: int) -> None:
-        random = torch.Generator().manual_seed(seed)
-        coarse = torch.randint(low, 256, (IMAGES, 3, 4, 4), generator=random, dtype=torch.uint8)
-        self.images = coarse.repeat_interleave(8, 2).repeat_interleave(8, 3)
-
-    def __len__(self) -> int:
-        return IMAGES
-
-    def __getitem__(self, index: int) -> Tensor:
-        return self.images[index]
 
 
 def random_state(shapes: dict[str, Tensor]) -> dict[str, Tensor]:
@@ -123,46 +109,37 @@ class SecondDino(nn.Module):
         return F.layer_norm(tokens, (384,), self.state[name + ".weight"], self.state[name + ".bias"], eps=1e-6)
 
 
-def require_equal(kind: str, weights: Path, **options: Any) -> None:
+def require_equal(kind: str, weights: Path, *, images: Any, **options: Any) -> None:
     """FID, KID, precision and recall of images are torch-fidelity's."""
-    real, fake = Images(1, low=0), Images(2, low=60)
+    real, fake = images(1, 0, count=IMAGES), images(2, 60, count=IMAGES)
     network = Pretrained(find_weights(kind, weights))
-    (ours, logits), (reals, _) = extract(network, fake.images), extract(network, real.images)
+    features, logits = extract(network, real.images)
     assert logits is None
-    assert ours.shape == (IMAGES, PRETRAINED[kind]) == (IMAGES, network.num_features)
+    assert features.shape == (IMAGES, PRETRAINED[kind]) == (IMAGES, network.num_features)
+    protocol = Protocol(dataset_digest="d", extractor=kind, extractor_digest="e", num_samples=IMAGES)
+    reference = RealReference(FeatureStatistics.of(features), features)
+    ours = Evaluator(protocol, network, real=reference).measure(fake.images, splits=1, whole=True)
     theirs = torch_fidelity.calculate_metrics(
-        input1=fake,
-        input2=real,
-        feature_extractor=kind,
-        **{"fid": True, "kid": True, "prc": True},
-        kid_subset_size=IMAGES // 2,
-        samples_shuffle=False,
-        save_cpu_ram=True,  # no processes that load images
-        cuda=False,
-        cache=False,
-        verbose=False,
-        **options,
+        input1=fake, input2=real, feature_extractor=kind, kid_subset_size=IMAGES // 2, **options
     )
-    assert fid(statistics(reals), statistics(ours)) == pytest.approx(theirs["frechet_inception_distance"], rel=1e-6)
-    assert kid(reals, ours)[0] == pytest.approx(theirs["kernel_inception_distance_mean"], rel=1e-6)
-    assert precision_and_recall(reals, ours) == pytest.approx((theirs["precision"], theirs["recall"]))
+    assert ours.fid > 0.1
+    assert ours.fid == pytest.approx(theirs["frechet_inception_distance"], rel=1e-6)
+    assert ours.kid == pytest.approx(theirs["kernel_inception_distance_mean"], rel=1e-6)
+    assert (ours.precision, ours.recall) == (theirs["precision"], theirs["recall"])
+    assert ours.inception_score is None
 
 
-def statistics(features: np.ndarray) -> FeatureStatistics:
-    # FeatureStatistics.of wants twice as many images as features: minutes of these networks without an accelerator.
-    wide = features.astype(np.float64)
-    return FeatureStatistics(wide.mean(axis=0), np.cov(wide, rowvar=False), count=len(wide))
-
-
-def test_dinov2_equals_torch_fidelity_end_to_end(dino_weights: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_dinov2_equals_torch_fidelity_end_to_end(
+    dino_weights: Path, images: Any, few: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """torch-fidelity would fetch the network's code; it gets a second one instead, which the next test's holds for."""
     second = SecondDino(torch.load(dino_weights, weights_only=True))
     monkeypatch.setattr(torch.hub, "load", lambda repository, name: second)
-    require_equal(DINO, dino_weights)
+    require_equal(DINO, dino_weights, images=images, **few)
 
 
-def test_clip_equals_torch_fidelity_end_to_end(clip_weights: Path) -> None:
-    require_equal(CLIP, clip_weights, feature_extractor_weights_path=str(clip_weights))
+def test_clip_equals_torch_fidelity_end_to_end(clip_weights: Path, images: Any, few: dict[str, Any]) -> None:
+    require_equal(CLIP, clip_weights, images=images, feature_extractor_weights_path=str(clip_weights), **few)
 
 
 @pytest.mark.parametrize(
@@ -181,14 +158,14 @@ def test_dinov2_is_what_its_authors_published(gated: bool, expected: list[float]
         assert network(image)[0].tolist() == pytest.approx(expected, abs=2e-5)
 
 
-def test_vgg16_is_read_at_the_layer_of_torch_fidelitys_metrics(tmp_path: Path) -> None:
+def test_vgg16_is_read_at_the_layer_of_torch_fidelitys_metrics(tmp_path: Path, images: Any) -> None:
     with torch.device("meta"):
         reference = torchvision.models.vgg16()
     # One row, stored once and repeated: the true shapes, 200 times smaller.
     rows = random_state({name: given[:1] for name, given in reference.state_dict().items()})
     state = {name: rows[name].abs().expand(given.shape) for name, given in reference.state_dict().items()}
     torch.save(state, path := tmp_path / "vgg16.pth")
-    image = Images(1, low=0).images[:1].repeat_interleave(7, 2).repeat_interleave(7, 3)  # 224x224
+    image = images(1, 0, count=1).images.repeat_interleave(7, 2).repeat_interleave(7, 3)  # 224x224
     features, logits = Pretrained(find_weights("vgg16", path)).read(image[:, :1])
     reference.load_state_dict(state, assign=True)
     colour = normalize(image[:, :1].repeat(1, 3, 1, 1) / 255, (0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
