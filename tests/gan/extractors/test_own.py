@@ -52,9 +52,8 @@ def own(folder: Path, network: nn.Module, *, exported: bool = False, **changes: 
     images = torch.rand(4, 3, SIZE, SIZE)
     path = folder / ("net.pt2" if exported else "net.pt")
     if exported:
-        torch.export.save(
-            torch.export.export(network.eval(), (images,), dynamic_shapes=({0: torch.export.Dim.DYNAMIC},)), path
-        )
+        batch = torch.export.Dim("batch", min=1)
+        torch.export.save(torch.export.export(network.eval(), (images,), dynamic_shapes=({0: batch},)), path)
     else:
         torch.jit.save(torch.jit.trace(network.eval(), images, check_trace=False), path)
     stated = {"file": str(path), "image_size": SIZE, "image_channels": 3, "range": (0.0, 1.0), "features": FEATURES}

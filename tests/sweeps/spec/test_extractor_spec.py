@@ -8,7 +8,7 @@ import sweeps
 from gan import ClassifierConfig
 from gan.digests import value_digest
 from sweeps.errors import SpecError
-from sweeps.spec.models import EXTRACTORS, ClassifierSpec, OwnExtractorSpec, PretrainedSpec
+from sweeps.spec.models import EXTRACTORS, ClassifierSpec, OwnExtractorSpec, PretrainedSpec, SelfSupervisedSpec
 from sweeps.spec.sweep import SweepSpec
 from sweeps.spec.template import json_schema
 
@@ -21,6 +21,8 @@ OWN = {"file": "/net.pt", "image_size": 64, "image_channels": 3, "range": [0, 1]
         ({"features": 32, "epochs": 3}, ClassifierSpec(features=32, epochs=3)),
         ("classifier", ClassifierSpec()),
         ({"kind": "classifier", "width": 8}, ClassifierSpec(width=8)),
+        ("selfsupervised", SelfSupervisedSpec(kind="selfsupervised")),
+        ({"kind": "selfsupervised", "words": 64}, SelfSupervisedSpec(kind="selfsupervised", words=64)),
         ("inception", PretrainedSpec(kind="inception")),
         ("dinov2-vit-s-14", PretrainedSpec(kind="dinov2-vit-s-14")),
         ({"kind": "clip-vit-b-32", "weights": "/w.pt"}, PretrainedSpec(kind="clip-vit-b-32", weights="/w.pt")),
