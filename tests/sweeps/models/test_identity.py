@@ -168,6 +168,7 @@ CHANGES = {
     "inception_splits": 9,
     "fid_infinity": True,
     "class_shares": (0.5, 0.5),
+    "fid_per_class": True,
 }
 
 
