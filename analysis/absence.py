@@ -12,6 +12,7 @@ _LABELS = {
     "precision": "precision",
     "recall": "recall",
     "fid_infinity": "FID at infinity",
+    "fid_per_class": "FID of every class",
 }
 _OF_REAL = "real_"
 

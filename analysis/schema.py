@@ -105,6 +105,7 @@ _COLUMNS: tuple[tuple[str, _Group, _Kind, str, str], ...] = (
     ("fid", METRIC, MAYBE_NUMBER, "squared feature distance", "Fréchet distance to the training images"),
     ("best_fid", METRIC, MAYBE_NUMBER, "squared feature distance", "lowest FID of all the trial reported"),
     ("fid_infinity", METRIC, MAYBE_NUMBER, "squared feature distance", "FID extrapolated to infinite samples"),
+    ("fid_per_class", TRIAL, MAYBE_TEXT, "", "FID of each class by its label, as JSON; null where not measured"),
     ("inception_score", METRIC, MAYBE_NUMBER, "classes", "Inception Score, mean over splits"),
     ("inception_score_std", METRIC, MAYBE_NUMBER, "classes", "Inception Score, standard deviation over splits"),
     ("sharpness", METRIC, MAYBE_NUMBER, "squared grey levels", "mean Variance of Laplacian"),

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import numpy as np
 import torch
-from pydantic import Field
+from pydantic import Field, model_validator
 from torch import Tensor
 
 from gan.config import Config
@@ -18,6 +18,7 @@ from gan.digests import value_digest
 from gan.errors import AbsentScoreError
 from gan.extractors.features import FeatureExtractor, extract
 from gan.images import to_uint8
+from gan.measuring.class_fids import class_fids
 from gan.measuring.metrics import (
     FeatureStatistics,
     fid,
@@ -27,6 +28,7 @@ from gan.measuring.metrics import (
     precision_and_recall,
     sharpness,
 )
+from gan.measuring.names import CLASS_FID
 from gan.measuring.reference import RealReference
 from gan.networks.imported import AnyGenerator
 from gan.networks.latents import LatentSpace, space_of
@@ -50,6 +52,7 @@ class Protocol(Config):
     fid_infinity: bool = False  # measured as well
     # Of a conditional generator's classes; left out elsewhere, as in protocols from before there were any.
     class_shares: tuple[float, ...] = Field(default=(), exclude_if=lambda value: value == ())
+    fid_per_class: bool = Field(default=False, exclude_if=operator.not_)  # measured as well, of a conditional generator
     # Of published statistics in place of the data set's own: their digest, and whose they are.
     reference_digest: str | None = Field(default=None, exclude_if=lambda value: value is None)
     reference_by: str | None = Field(default=None, exclude_if=lambda value: value is None)
@@ -63,8 +66,8 @@ class Scores(Config):
     """Scores hold Fréchet distance, Inception Score (mean and std over splits) and Variance of Laplacian of images.
 
     Kernel distance with its standard error, precision and recall only of a whole measurement, FID at
-    infinitely many samples only where the protocol asks for it. `absent` says by name why a score that was asked
-    for cannot be had.
+    infinitely many samples and FID of each class only where the protocol asks for it. `absent` says by name why a
+    score that was asked for cannot be had.
 
     >>> few = Scores(sharpness=90.0, absent={"fid": "FID needs at least 128 samples, got 20"})
     >>> few.fid is None, few.as_dict()
@@ -80,11 +83,23 @@ class Scores(Config):
     precision: float | None = None
     recall: float | None = None
     fid_infinity: float | None = None
+    fid_per_class: dict[str, float] = Field(default_factory=dict, exclude_if=operator.not_)  # by label
     absent: dict[str, str] = Field(default_factory=dict, exclude_if=operator.not_)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _gathers_classes(cls, values: object) -> object:
+        """Takes what `as_dict` returns as well, where each class has a name of its own."""
+        if not isinstance(values, dict):
+            return values
+        own = {name.removeprefix(CLASS_FID): value for name, value in values.items() if name.startswith(CLASS_FID)}
+        rest = {name: value for name, value in values.items() if not name.startswith(CLASS_FID)}
+        return {**rest, "fid_per_class": own} if own else values
 
     def as_dict(self) -> dict[str, float]:
         """Returns those that were measured, by name."""
-        return self.model_dump(exclude={"absent"}, exclude_none=True)
+        plain = self.model_dump(exclude={"absent", "fid_per_class"}, exclude_none=True)
+        return {**plain, **{CLASS_FID + label: value for label, value in self.fid_per_class.items()}}
 
 
 class Metrics(Scores):
@@ -120,8 +135,10 @@ class Evaluator:
 
         `whole` adds those that cost more than a glance during training should.
         """
-        images_NCHW = generate(generator, self.latents(generator.config))
-        return self.measure(images_NCHW, self.protocol.inception_splits, whole=whole)
+        inputs_NI, config = self.latents(generator.config), generator.config
+        classes_NK = inputs_NI[:, config.latent_size :] if config.num_classes else None
+        images_NCHW = generate(generator, inputs_NI)
+        return self.measure(images_NCHW, self.protocol.inception_splits, whole=whole, classes_NK=classes_NK)
 
     def evaluate_held_out(self, dataset: ImageDataset) -> Scores:
         """Returns the scores of the real held-out images: what a perfect generator could be expected to reach.
@@ -151,14 +168,21 @@ class Evaluator:
             protocol.num_samples, latents, seed=protocol.latent_seed, shares=protocol.class_shares
         )
 
-    def measure(self, images_NCHW: Tensor, splits: int, *, whole: bool = False) -> Metrics:
-        """Returns the metrics of uint8 images, the Inception Score over `splits`."""
+    def measure(
+        self, images_NCHW: Tensor, splits: int, *, whole: bool = False, classes_NK: Tensor | None = None
+    ) -> Metrics:
+        """Returns the metrics of uint8 images, the Inception Score over `splits`; of classes one-hot, FID of each."""
         features_NF, logits_NK = extract(self._extractor, images_NCHW)
         (distance,) = self._fid(features_NF)
         found = _Found({"fid": distance})
         self._add_others(found, images_NCHW, logits_NK=logits_NK, splits=splits)
         if whole:
             self._add_whole(found, features_NF)
+        if whole and self.protocol.fid_per_class and classes_NK is not None:
+            labels_N, num_classes = classes_NK.argmax(dim=1).numpy(), classes_NK.shape[1]
+            of_classes, missing = class_fids(self._real, features_NF, labels_N=labels_N, num_classes=num_classes)
+            found.scores["fid_per_class"] = of_classes
+            found.absent |= {"fid_per_class": missing} if missing else {}
         return Metrics(**found.scores, absent=found.absent)
 
     def _fid(self, features_NF: np.ndarray) -> tuple[float]:

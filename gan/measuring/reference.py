@@ -4,7 +4,8 @@ Shapes: N training images, M of them kept one by one, F features.
 """
 
 import os
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import KW_ONLY, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import numpy.typing as npt
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
+from torch import Tensor
 
 from gan.datasets import ImageDataset
 from gan.errors import AbsentScoreError, ArtifactError
@@ -27,7 +29,8 @@ MOST_KEPT = LARGEST_MANIFOLD
 class RealReference:
     """A RealReference holds statistics of all training images' features, and the features MF of up to MOST_KEPT.
 
-    FID needs the statistics; KID, precision and recall need samples, which published statistics come without.
+    FID needs the statistics, and FID per class those of the classes; KID, precision and recall need samples. Published
+    statistics come without either.
 
     >>> reference = RealReference.of(Classifier(ClassifierConfig(features=8), 1, num_classes=10).eval(), dataset)
     >>> reference.save(folder / "reference")
@@ -37,14 +40,34 @@ class RealReference:
 
     statistics: FeatureStatistics
     features_MF: npt.NDArray[np.float32] | None = None
+    _: KW_ONLY
+    classes: Mapping[int, FeatureStatistics] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, extractor: FeatureExtractor, dataset: ImageDataset) -> "RealReference":
-        """Returns the training images' reference; a fixed choice is kept. Raises GanError for fewer than 2F images."""
+    def of(cls, extractor: FeatureExtractor, dataset: ImageDataset, *, num_classes: int = 0) -> "RealReference":
+        """Returns the training images' reference; a fixed choice is kept. Raises GanError for fewer than 2F images.
+
+        It has the statistics of each class of 2F images or more where the data set has exactly `num_classes`.
+        """
         features_NF, _ = extract(extractor, dataset.train_images)
+        labels_N = dataset.train_labels.numpy()
+        labels = range(num_classes) if num_classes == dataset.num_classes else ()
+        parts = {label: features_NF[labels_N == label] for label in labels}
+        enough = {label: own for label, own in parts.items() if len(own) >= 2 * features_NF.shape[1]}
         order = torch.randperm(len(features_NF), generator=generator_at(0, "reference")).numpy()
         kept = features_NF if len(features_NF) <= MOST_KEPT else features_NF[np.sort(order[:MOST_KEPT])]
-        return cls(FeatureStatistics.of(features_NF), kept)
+        classes = {label: FeatureStatistics.of(own) for label, own in enough.items()}
+        return cls(FeatureStatistics.of(features_NF), kept, classes=classes)
+
+    def of_class(self, label: int) -> FeatureStatistics:
+        """Returns the statistics of a class's images. Raises AbsentScoreError where there are none of it."""
+        if label not in self.classes:
+            raise AbsentScoreError(
+                f"FID of a class needs at least 2 * {len(self.statistics.mean)} real images of it",
+                "fewer, or a data set of other classes",
+                "Leave evaluation.fid_per_class out, or use more images.",
+            )
+        return self.classes[label]
 
     @property
     def samples(self) -> npt.NDArray[np.float32]:
@@ -67,6 +90,9 @@ class RealReference:
             arrays["features"] = self.features_MF
         if statistics.count is not None:
             arrays["count"] = np.array(statistics.count)
+        for label, own in self.classes.items():
+            arrays |= {f"mean/{label}": own.mean, f"covariance/{label}": own.covariance}
+            arrays[f"count/{label}"] = np.array(own.count)
         try:
             save_file({name: torch.from_numpy(array) for name, array in arrays.items()}, unfinished)
             unfinished.replace(path)
@@ -82,10 +108,17 @@ class RealReference:
             statistics = FeatureStatistics(
                 found["mean"].numpy(), found["covariance"].numpy(), count=None if count is None else int(count)
             )
-            return cls(statistics, None if features is None else features.numpy())
+            classes = {int(name.partition("/")[2]): _of_class(found, name) for name in found if "mean/" in name}
+            return cls(statistics, None if features is None else features.numpy(), classes=classes)
         except (OSError, KeyError, SafetensorError) as error:
             raise ArtifactError(
                 "The real images' features are a file that ganlimit wrote",
                 f"{path} ({error})",
                 "Delete it and run the same command again.",
             ) from error
+
+
+def _of_class(found: Mapping[str, Tensor], name: str) -> FeatureStatistics:
+    label = name.partition("/")[2]
+    mean, covariance = found[name].numpy(), found[f"covariance/{label}"].numpy()
+    return FeatureStatistics(mean, covariance, count=int(found[f"count/{label}"]))

@@ -83,8 +83,16 @@ def find_or_make_extractor(spec: SweepSpec, dataset: ImageDataset, *, workshop: 
         reference_digest=published.digest if published else None,
         reference_by=published.by if published else None,
         class_shares=dataset.class_shares(spec.teacher.space.num_classes),
+        fid_per_class=evaluation.fid_per_class,
     )
-    path = find_or_make_reference(loaded.network, dataset, digest=loaded.digest, published=published, workshop=workshop)
+    path = find_or_make_reference(
+        loaded.network,
+        dataset,
+        digest=loaded.digest,
+        published=published,
+        workshop=workshop,
+        num_classes=spec.teacher.space.num_classes if evaluation.fid_per_class else 0,
+    )
     evaluator = Evaluator(protocol, loaded.network, real=RealReference.load(path))
     version = found.version or f"{kind}/{loaded.digest[:8]}"
     return Extractor(

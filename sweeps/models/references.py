@@ -40,10 +40,21 @@ def published_reference(spec: SweepSpec) -> Published | None:
 
 
 def find_or_make_reference(
-    network: FeatureExtractor, dataset: ImageDataset, *, digest: str, published: Published | None, workshop: Workshop
+    network: FeatureExtractor,
+    dataset: ImageDataset,
+    *,
+    digest: str,
+    published: Published | None,
+    workshop: Workshop,
+    num_classes: int = 0,
 ) -> Path:
-    """Returns the file of the real images as the extractor with this digest sees them, or of what is published."""
-    identity = {"dataset": dataset.digest, "extractor": digest}
+    """Returns the file of the real images as the extractor with this digest sees them, or of what is published.
+
+    With `num_classes` it has them class by class as well.
+    """
+    identity: dict[str, object] = {"dataset": dataset.digest, "extractor": digest}
+    if num_classes:
+        identity["classes"] = num_classes
     if published:
         identity["reference"] = published.digest
     path = workshop.workspace.references / f"{value_digest(identity)[:32]}.safetensors"
@@ -51,6 +62,6 @@ def find_or_make_reference(
         RealReference(published.statistics).save(path)
     elif not path.exists():
         with workshop.display.step("real images", 1) as update:
-            RealReference.of(network, dataset).save(path)
+            RealReference.of(network, dataset, num_classes=num_classes).save(path)
             update(1, "")
     return path

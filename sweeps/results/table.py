@@ -8,6 +8,7 @@ import pyarrow as pa
 
 from analysis import AGREEMENT, METRICS, SHARED_COLUMNS, TRIAL_SCHEMA, TrialState, trial_table
 from analysis.schema import DEFAULT_BLOCK
+from gan.measuring.names import CLASS_FID
 from sweeps.ledger.journal import Record
 from sweeps.ledger.records import stored_records
 from sweeps.ledger.sweeps import find_sweep
@@ -74,9 +75,16 @@ def _row(key: str, record: Record) -> dict[str, Any]:
         "latency_ms": metrics.get("latency_ms"),
         "kimg": kimg,
         **{name: metrics.get(name) for name in (*METRICS, *AGREEMENT)},
+        "fid_per_class": _of_classes(metrics),
         "wall_s": 0.0 if REUSED in tags else metrics.get("wall_s", 0.0),  # what this sweep spent on it
         "error": tags.get(ERROR),
     }
+
+
+def _of_classes(metrics: Mapping[str, float]) -> str | None:
+    """Returns as JSON the FID of each class by its label; None where none was measured."""
+    found = {int(name.removeprefix(CLASS_FID)): value for name, value in metrics.items() if name.startswith(CLASS_FID)}
+    return json.dumps({str(label): found[label] for label in sorted(found)}) if found else None
 
 
 def _settings(point: str | None) -> str | None:

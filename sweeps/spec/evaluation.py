@@ -1,5 +1,6 @@
 """This module states how a sweep's generators are measured, and against which real images."""
 
+import operator
 from typing import Annotated
 
 from pydantic import Field
@@ -27,5 +28,6 @@ class EvaluationSpec(Config):
     latent_seed: Seed = 0
     inception_splits: Annotated[int, Field(ge=1, le=100)] = 10
     fid_infinity: bool = False
+    fid_per_class: bool = Field(default=False, exclude_if=operator.not_)
     rungs_kimg: tuple[Annotated[float, Field(gt=0)], ...] = ()
     reference: ReferenceSpec | None = Field(default=None, exclude_if=lambda value: value is None)

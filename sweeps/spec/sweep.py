@@ -155,7 +155,7 @@ class SweepSpec(Config):
             )
 
     def _require_samples(self) -> None:
-        """Raises ValueError where what is judged by needs samples of real images, and the reference has none."""
+        """Raises ValueError where what is measured needs samples of real images, or classes, and there are none."""
         judging = {"search.objectives": self.search.objectives[1], "limit.metric": self.limit.metric}
         for key, metric in judging.items():
             if self.evaluation.reference and metric in NEED_SAMPLES:
@@ -163,6 +163,11 @@ class SweepSpec(Config):
                     f"evaluation.reference holds no samples of real images, which {metric} needs, got {key} {metric}; "
                     "judge by fid, or leave the reference out"
                 )
+        if self.evaluation.fid_per_class and not self.teacher.space.num_classes:
+            raise ValueError(
+                "evaluation.fid_per_class is of a conditional teacher, got one without labels; leave it out, or give "
+                "teacher.labels of a generator of your own"
+            )
 
     def recipe(self, point: Mapping[str, Value]) -> DistillationConfig:
         """Returns how the student at `point` is distilled: the spec's recipe with the point's values.

@@ -28,16 +28,22 @@ def test_students_and_baseline_are_conditional_too(
     changes = {
         "name": "classes",
         "dataset": {"name": "digits", "image_size": 28},
+        "extractor": {"epochs": 6, "features": 16},
         "teacher": {**seen["teacher"], "pool_size": 128},
         "student": {"kimg": 0.5},
         "search": {**tiny["search"], "trials": 1, "points": [{"width": 2, "depth": 1, "gan_weight": 0.05}]},
         "baseline": {"kimg": 0.2, "of": "all"},
+        "evaluation": {"num_samples": 640, "inception_splits": 1, "fid_per_class": True},
     }
     data_dir = tmp_path / "data"
     result = sweeps.run_sweep(sweeps.load_spec(spec_file({**tiny, **changes})), data_dir, workers=1)
     student, baseline = result.table.to_pylist()
     assert (student["state"], student["mode"], baseline["mode"]) == ("COMPLETED", "distilled", "scratch")
     assert student["latent_mse"] > 0
+    for row in (student, baseline):
+        of_classes = json.loads(row["fid_per_class"])
+        assert list(of_classes) == [str(label) for label in range(10)]
+        assert min(of_classes.values()) > 0
     # 6 latents and 10 classes to a first map of 7x7 with 4 channels, 4 to 2, and 2 to 1; BatchNorm on both.
     assert student["parameters"] == baseline["parameters"] == 16 * 4 * 49 + 4 * 2 * 16 + 2 * 16 + 2 * (4 + 2)
     workspace = Workspace.existing(data_dir)
@@ -49,6 +55,8 @@ def test_students_and_baseline_are_conditional_too(
     model = mlflow.pytorch.load_model("models:/classes-students@trial-1")
     inputs = generator.config.inputs(3, seed=0)
     torch.testing.assert_close(model(inputs), generator(inputs))
+    measured = mlflow.MlflowClient().get_run(student["run_id"]).data.metrics
+    assert measured["fid_class_3"] == json.loads(student["fid_per_class"])["3"]
     shown = json.loads(ganlimit("teacher", "show", "digits-imported-teacher", "--data-dir", data_dir).stdout)
     assert shown["imported"]["labels"] == {"classes": 10, "as": "index"}
     assert shown["shape"]["num_classes"] == 10

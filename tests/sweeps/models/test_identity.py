@@ -50,7 +50,8 @@ def own(tmp_path: Path) -> dict[str, Any]:
     network = torch.nn.Sequential(torch.nn.Linear(8, 256), torch.nn.Sigmoid(), torch.nn.Unflatten(1, (1, 16, 16)))
     torch.nn.init.normal_(network[0].weight, std=4, generator=torch.Generator().manual_seed(0))
     torch.jit.save(torch.jit.trace(network.eval(), torch.zeros(2, 8)), tmp_path / "own.pt")
-    return {"file": str(tmp_path / "own.pt"), "latent_size": 8, "output_range": (0.0, 1.0), "pool_size": 64}
+    stated = {"latent_size": 8, "latent_distribution": "uniform", "output_range": (0.0, 1.0), "pool_size": 64}
+    return {"file": str(tmp_path / "own.pt"), **stated}
 
 
 def spec_of(own: dict[str, Any]) -> ImportedTeacherSpec:
@@ -71,12 +72,12 @@ def card_of(imported: ImportedConfig, dataset: ImageDataset) -> ImportedCard:
 def digests(own: dict[str, Any], dataset: ImageDataset) -> dict[str, str]:
     """Returns under what teacher, pool and agreement pool of this generator would be found."""
     spec = spec_of(own)
-    imported, latent_size = spec.imported, spec.latent_size
+    imported, space = spec.imported, spec.space
     card = card_of(imported, dataset)
     return {
         "teacher": imported_identity(imported, dataset).digest,
-        "pool": pool_digest(card, pool_latents(spec.pool_size, latent_size, seed=0)),
-        "agreement": pool_digest(card, agreement_latents(latent_size, 0)),
+        "pool": pool_digest(card, pool_latents(spec.pool_size, space, seed=0)),
+        "agreement": pool_digest(card, agreement_latents(space, 0)),
     }
 
 
@@ -91,6 +92,12 @@ MATRIX: dict[str, tuple[Any, set[str]]] = {
     "file": (rewritten, IMAGES),
     "latent_size": (9, IMAGES),
     "latents": ("BL11", IMAGES),
+    "latent_distribution": ("sphere", IMAGES),
+    "latent_bound": (0.5, IMAGES),
+    "labels": ({"classes": 3}, IMAGES),
+    "call": ({"noise_mode": "const"}, IMAGES),
+    "output": ("images", IMAGES),
+    "noise_seed": (1, IMAGES),
     "output_range": ((-1.0, 1.0), IMAGES),
     "kimg": (12.0, {"teacher"}),
     "pool_size": (65, {"pool"}),
@@ -108,7 +115,7 @@ def test_a_changed_key_of_a_generator_of_ones_own_finds_nothing_of_the_old_one(
 
 
 def test_every_key_of_a_generator_of_ones_own_is_in_the_matrix() -> None:
-    by_factory = {"factory", "weights"}  # below
+    by_factory = {"factory", "factory_args", "weights", "entry"}  # below
     assert {*ImportedTeacherSpec.model_fields} == {*MATRIX} | by_factory
 
 
@@ -125,6 +132,21 @@ def test_what_a_factory_makes_of_the_weights_is_part_of_its_identity(
         found.append(digests(own, digits))
     assert all(found[0][name] != found[1][name] for name in IMAGES)
     assert found[0] == found[2]
+
+
+@pytest.mark.parametrize(
+    "changes", [{"factory_args": {"width": 2}}, {"entry": "g_ema"}, {"factory": "own_factory:other"}]
+)
+def test_how_a_factory_is_asked_is_part_of_its_identity(
+    changes: dict[str, Any], tmp_path: Path, digits: ImageDataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / "own_factory.py").write_text(FACTORY.format(activation="Sigmoid"))
+    (tmp_path / "weights.safetensors").write_bytes(b"weights")
+    made = {"factory": "own_factory:make", "weights": str(tmp_path / "weights.safetensors")}
+    own = {**made, "latent_size": 8, "output_range": (0.0, 1.0), "pool_size": 64}
+    before, after = digests(own, digits), digests({**own, **changes}, digits)
+    assert all(before[name] != after[name] for name in IMAGES)
 
 
 def test_pools_of_trained_teachers_are_found_where_they_always_were(digits: ImageDataset) -> None:
@@ -168,6 +190,9 @@ CHANGES = {
     "inception_splits": 9,
     "fid_infinity": True,
     "class_shares": (0.5, 0.5),
+    "fid_per_class": True,
+    "reference_digest": "other",
+    "reference_by": "somebody",
 }
 
 
