@@ -88,12 +88,13 @@ def agreement(student: Generator, teacher: TeacherPool) -> Agreement:
     return Agreement(
         latent_mse=latent_mse,
         latent_psnr=float(10 * np.log10(4 / latent_mse)) if latent_mse > 0 else float("inf"),
-        latent_ssim=_mean_ssim(student_NCHW[:SINGLE].numpy(), teacher_NCHW[:SINGLE].numpy()),
+        latent_ssim=mean_ssim(student_NCHW[:SINGLE].numpy(), teacher_NCHW[:SINGLE].numpy()),
         path_mse=error_N[SINGLE:].mean().item(),
     )
 
 
-def _mean_ssim(first_NCHW: np.ndarray, second_NCHW: np.ndarray) -> float:
+def mean_ssim(first_NCHW: np.ndarray, second_NCHW: np.ndarray) -> float:
+    """Returns the mean structural similarity of uint8 images, pair by pair."""
     pairs = zip(first_NCHW, second_NCHW, strict=True)
     return float(np.mean([_ssim(first_CHW, second_CHW) for first_CHW, second_CHW in pairs]))
 

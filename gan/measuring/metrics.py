@@ -121,13 +121,15 @@ def fid_at_infinity(real: FeatureStatistics, features_NF: npt.ArrayLike, *, size
     return float(intercept)
 
 
-def kid(real_MF: npt.NDArray[np.float32], fake_NF: npt.NDArray[np.float32]) -> tuple[float, float]:
+def kid(
+    real_MF: npt.NDArray[np.float32], fake_NF: npt.NDArray[np.float32], *, subsets: int = KID_SUBSETS
+) -> tuple[float, float]:
     """Returns the Kernel Inception Distance (Binkowski et al., 2018) and its standard error, by torch-fidelity.
 
-    The mean of the unbiased squared MMD over 100 subsets of m samples, m = min(1000, half of the fewer
+    The mean of the unbiased squared MMD over `subsets` of m samples, m = min(1000, half of the fewer
     samples n). Its standard error follows from the subsets' standard deviation s as s * sqrt(f / (1 - f)),
-    f = m / n: what subsampling without replacement leaves of the spread. Raises AbsentScoreError for n below the
-    number of subsets, whose spread would be of the same few samples again and again.
+    f = m / n: what subsampling without replacement leaves of the spread. Raises AbsentScoreError for n below
+    KID_SUBSETS, whose spread would be of the same few samples again and again.
     """
     fewer = min(len(real_MF), len(fake_NF))
     if fewer < KID_SUBSETS:
@@ -142,7 +144,7 @@ def kid(real_MF: npt.NDArray[np.float32], fake_NF: npt.NDArray[np.float32]) -> t
     found = kid_features_to_metric(
         torch.from_numpy(fake_NF),
         torch.from_numpy(real_MF),
-        kid_subsets=KID_SUBSETS,
+        kid_subsets=subsets,
         kid_subset_size=subset,
         verbose=False,
     )

@@ -1,6 +1,8 @@
-"""This module measures for a moment, on this machine, how long a trial takes and how much memory it needs.
+"""This module measures for some seconds, on this machine, how long a trial takes and how much memory it needs.
 
-It does so in a process of its own, so that the peak of that process's memory is the peak of a trial.
+It does so in a process of its own, so that the peak of that process's memory is the peak of a trial, and on random
+images, whose content changes neither: a plan needs no data. What is extrapolated `paces` and `measuring` say; memory is
+measured where a batch is not too slow, and what a whole batch and all samples of an evaluation hold beyond it is added.
 """
 
 import itertools
@@ -8,44 +10,32 @@ import multiprocessing
 import os
 import resource
 import tempfile
-import time
 from collections.abc import Iterator, Sequence
 from dataclasses import KW_ONLY, dataclass
+from functools import partial
 from pathlib import Path
-
-import torch
 
 from analysis import Mode
 from gan import (
-    Classifier,
-    ClassifierConfig,
     DataRoot,
-    Evaluator,
+    GanError,
     GanTrainingConfig,
-    Generator,
     GeneratorConfig,
     ImageDataset,
     Lesson,
     Progress,
-    Protocol,
-    RealReference,
-    TeacherPool,
-    agreement,
-    agreement_latents,
-    build_generator,
-    build_pool,
     distill,
-    load_dataset,
     mac_g,
-    open_pool,
-    pool_latents,
     save_checkpoint,
     train_gan,
+    training_bytes,
 )
+from sweeps.planning.measuring import EXTRACTED, Measuring, agreement_images, time_measuring
+from sweeps.planning.paces import Timing, set_threads, stored_bytes, time_training
+from sweeps.planning.random_images import random_images
+from sweeps.spec.models import TeacherSpec
 from sweeps.spec.sweep import SweepSpec
 
-WARM_UP_STEPS, TIMED_STEPS = 3, 12
-POOL_IMAGES = 1024
 # What is timed apart: the two modes of a student, its distillation with a GAN term beside it, and a teacher.
 JOINT, TEACHER = "joint", "teacher"
 
@@ -55,39 +45,52 @@ class Pace:
     """A Pace is what one kind of training takes for a generator of `mac_g`.
 
     `s_per_kimg` are seconds of training, `evaluation_s` those of a rung's measurement, `ending_s` those of the last
-    one.
+    one; None where they could not be timed.
     """
 
     kind: str  # a Mode, JOINT or TEACHER
     mac_g: float
     s_per_kimg: float
-    evaluation_s: float
-    ending_s: float
+    evaluation_s: float | None
+    ending_s: float | None
 
 
 @dataclass(frozen=True)
 class Calibration:
-    """A Calibration has the paces measured, the peak memory of the process, and the size of the largest checkpoint."""
+    """A Calibration has the paces measured, the peak memory of a trial, and the size of the largest checkpoint.
+
+    `unmeasured` says what could not be measured, and why.
+    """
 
     paces: tuple[Pace, ...]
     memory_gib: float
     _: KW_ONLY
     checkpoint_bytes: int
+    unmeasured: tuple[str, ...] = ()
 
-    def trial_s(self, kind: str, mac: float, *, kimg: float, rungs: int) -> float:
+    def trial_s(self, kind: str, mac: float, *, kimg: float, rungs: int) -> float | None:
         """Returns the seconds of a training of `kind`, measured at `rungs` rungs and at the end.
 
-        A generator of `mac` lies between the sizes that were timed, and so do its seconds.
+        A generator of `mac` lies between the sizes that were timed, and so do its seconds. None where the measurements
+        could not be timed.
         """
         paces = sorted((pace for pace in self.paces if pace.kind == kind), key=lambda pace: pace.mac_g)
-        training_s = _between(paces, mac, name="s_per_kimg") * kimg + _between(paces, mac, name="evaluation_s") * rungs
-        return training_s + _between(paces, mac, name="ending_s")
+        training_s, rung_s, ending_s = (
+            _between([(pace.mac_g, getattr(pace, name)) for pace in paces], mac)
+            for name in ("s_per_kimg", "evaluation_s", "ending_s")
+        )
+        if training_s is None or rung_s is None or ending_s is None:
+            return None
+        return training_s * kimg + rung_s * rungs + ending_s
 
 
 def calibrate(
     spec: SweepSpec, data_root: DataRoot, *, students: Sequence[GeneratorConfig], gan_weight: float
 ) -> Calibration:
-    """Returns the paces of `students` and of the teacher, each timed for a few steps. This takes about 10 seconds."""
+    """Returns the paces of `students` and of the teacher, each timed for a few steps. This takes about 10 seconds.
+
+    `gan_weight` is the greatest of the space. Nothing of the data set is read, and nothing is downloaded.
+    """
     context = multiprocessing.get_context("spawn")
     receiver, sender = context.Pipe(duplex=False)
     measured = {"data_root": data_root, "students": list(students), "gan_weight": gan_weight}
@@ -122,55 +125,79 @@ def _measure_in_child(
 def _measure(
     spec: SweepSpec, data_root: DataRoot, *, students: list[GeneratorConfig], gan_weight: float
 ) -> Calibration:
-    torch.set_num_threads(min(spec.resources.cpus_per_trial, os.cpu_count() or 1))
-    dataset = load_dataset(spec.dataset, data_root)
-    evaluator = _evaluator(spec, dataset)
-    # A student takes as long with an untrained teacher's images as with a trained one's.
-    teacher, space = build_generator(students[-1], seed=0).eval(), spec.teacher.space
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        images = max(POOL_IMAGES, spec.student.batch_size)
-        pool = _pool_at(folder / "pool.arrow", teacher, latents_NL=pool_latents(images, space, seed=0))
-        held_out = _pool_at(folder / "agreement.arrow", teacher, latents_NL=agreement_latents(space, 0))
-        lesson, paces = Lesson(pool, dataset), list[Pace]()
-        for student in students:
-            for kind, weight in ((Mode.DISTILLED, 0.0), (JOINT, gan_weight)):
-                if kind == Mode.DISTILLED or weight:
-                    steps = _distillation(spec, student, lesson=lesson, gan_weight=weight)
-                    paces.append(_pace(kind, student, steps=steps, evaluator=evaluator, held_out=held_out))
-            steps = _gan_training(spec, student, training=spec.baseline.training, dataset=dataset)
-            paces.append(_pace(Mode.SCRATCH, student, steps=steps, evaluator=evaluator))
-        size = _checkpoint_bytes(
-            folder / "checkpoint", spec, student=students[-1], lesson=lesson, gan_weight=gan_weight
-        )
-    peak_kib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    if not hasattr(spec.teacher, "path"):
-        large = spec.teacher_architecture
-        steps = _gan_training(spec, large, training=spec.trained_teacher.training, dataset=dataset)
-        paces.append(_pace(TEACHER, large, steps=steps, evaluator=evaluator))
-    return Calibration(tuple(paces), peak_kib / 2**20, checkpoint_bytes=size)
+    threads = set_threads(spec.resources.cpus_per_trial, os.cpu_count() or 1)
+    largest = students[-1]
+    dataset, pool = random_images(largest, max(EXTRACTED, spec.student.batch_size, spec.baseline.batch_size))
+    measuring, unmeasured = _measuring(spec, data_root, dataset=dataset)
+    lesson, paces, timings = Lesson(pool, dataset), list[Pace](), list[tuple[str, Timing]]()
+    for student in students:
+        for kind, weight in _kinds(spec, gan_weight):
+            if kind == Mode.SCRATCH:
+                training = partial(_gan_training, spec, student, training=spec.baseline.training, dataset=dataset)
+                batch_size = spec.baseline.batch_size
+            else:
+                training = partial(_distillation, spec, student, lesson=lesson, gan_weight=weight)
+                batch_size = spec.student.batch_size
+            timing = time_training(training, batch_size, threads=threads)
+            timings.append((kind, timing))
+            paces.append(_pace(kind, student, timing=timing, spec=spec, measuring=measuring))
+    peak_bytes = 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    checkpoint_bytes = _checkpoint_bytes([timing for kind, timing in timings if kind != Mode.SCRATCH][-1])
+    if isinstance(spec.teacher, TeacherSpec):
+        large, recipe = spec.teacher_architecture, spec.teacher.training
+        images, _ = random_images(large, recipe.batch_size)
+        training = partial(_gan_training, spec, large, training=recipe, dataset=images)
+        timing = time_training(training, recipe.batch_size, threads=threads)
+        paces.append(_pace(TEACHER, large, timing=timing, spec=spec, measuring=measuring))
+    return Calibration(
+        tuple(paces),
+        (peak_bytes + _bytes_beyond(spec, largest, timed=timings[-1][1].batch_size)) / 2**30,
+        checkpoint_bytes=checkpoint_bytes,
+        unmeasured=unmeasured,
+    )
 
 
-def _pool_at(path: Path, teacher: Generator, *, latents_NL: torch.Tensor) -> TeacherPool:
-    list(build_pool(teacher, "untrained", path=path, latents_NL=latents_NL))
-    return open_pool(path)
+def _measuring(
+    spec: SweepSpec, data_root: DataRoot, *, dataset: ImageDataset
+) -> tuple[Measuring | None, tuple[str, ...]]:
+    try:
+        return time_measuring(spec, data_root, images_NCHW=dataset.train_images), ()
+    except GanError as error:
+        return None, (f"hours, of which measuring is a part: {error}",)
+
+
+def _kinds(spec: SweepSpec, gan_weight: float) -> list[tuple[str, float]]:
+    """Returns the kinds of training that the sweep's students have, each with its weight of the GAN term."""
+    joint = [(JOINT, gan_weight)] if gan_weight else []
+    return [(Mode.DISTILLED, 0.0), *joint, (Mode.SCRATCH, 0.0)]
 
 
 def _distillation(
-    spec: SweepSpec, student: GeneratorConfig, *, lesson: Lesson, gan_weight: float
+    spec: SweepSpec,
+    student: GeneratorConfig,
+    batch: int,
+    points: tuple[float, ...],
+    *,
+    lesson: Lesson,
+    gan_weight: float,
 ) -> Iterator[Progress]:
-    recipe, points = spec.student, _points(spec.student.batch_size)
-    recipe = recipe.model_copy(update={"gan_weight": gan_weight, "feature_weight": 0.0, "kimg": points[-1]})
+    changes = {"gan_weight": gan_weight, "feature_weight": 0.0, "kimg": points[-1], "batch_size": batch}
+    recipe = spec.student.model_copy(update=changes)
     return distill(student, recipe, lesson=lesson, seed=0, report_at_kimg=points, compute=spec.resources.compute)
 
 
 def _gan_training(
-    spec: SweepSpec, architecture: GeneratorConfig, *, training: GanTrainingConfig, dataset: ImageDataset
+    spec: SweepSpec,
+    architecture: GeneratorConfig,
+    batch: int,
+    points: tuple[float, ...],
+    *,
+    training: GanTrainingConfig,
+    dataset: ImageDataset,
 ) -> Iterator[Progress]:
-    points = _points(training.batch_size)
     return train_gan(
         architecture,
-        training.model_copy(update={"kimg": points[-1]}),
+        training.model_copy(update={"kimg": points[-1], "batch_size": batch}),
         dataset=dataset,
         seed=0,
         report_at_kimg=points,
@@ -178,68 +205,46 @@ def _gan_training(
     )
 
 
-def _checkpoint_bytes(
-    path: Path, spec: SweepSpec, *, student: GeneratorConfig, lesson: Lesson, gan_weight: float
-) -> int:
-    """Returns the size of a checkpoint, written at `path`, of a student's distillation."""
-    recipe = spec.student.model_copy(update={"gan_weight": gan_weight, "kimg": 1e-3, "feature_weight": 0.0})
-    *_, last = distill(student, recipe, lesson=lesson, seed=0, compute=spec.resources.compute)
-    save_checkpoint(path, last.checkpoint(), identity="calibration")
-    return path.stat().st_size
-
-
-def _evaluator(spec: SweepSpec, dataset: ImageDataset) -> Evaluator:
-    config = spec.extractor if isinstance(spec.extractor, ClassifierConfig) else ClassifierConfig()
-    network = Classifier(config, dataset.image_channels, num_classes=dataset.num_classes).eval()
-    protocol = Protocol(
-        dataset_digest=dataset.digest,
-        extractor="untrained",
-        extractor_digest="untrained",
-        num_samples=spec.evaluation.num_samples,
-        inception_splits=spec.evaluation.inception_splits,
-    )
-    return Evaluator(protocol, network, real=RealReference.of(network, dataset))
-
-
-def _points(batch_size: int) -> tuple[float, float]:
-    return WARM_UP_STEPS * batch_size / 1000, (WARM_UP_STEPS + TIMED_STEPS) * batch_size / 1000
-
-
 def _pace(
-    kind: str,
-    architecture: GeneratorConfig,
-    *,
-    steps: Iterator[Progress],
-    evaluator: Evaluator,
-    held_out: TeacherPool | None = None,
+    kind: str, architecture: GeneratorConfig, *, timing: Timing, spec: SweepSpec, measuring: Measuring | None
 ) -> Pace:
-    warm = next(steps)
-    began = time.perf_counter()
-    last = next(steps)
-    elapsed = time.perf_counter() - began
-    began = time.perf_counter()
-    evaluator.evaluate(last.generator)
-    evaluation_s = time.perf_counter() - began
-    began = time.perf_counter()
-    evaluator.evaluate(last.generator, whole=True)
-    if held_out:
-        agreement(last.generator, held_out)
-    ending_s = time.perf_counter() - began
+    evaluation_s = ending_s = None
+    if measuring:
+        evaluation_s = spec.evaluation.num_samples * timing.generation_s + measuring.rung_s
+        ending_s = evaluation_s + measuring.whole_s
+        if kind in (Mode.DISTILLED, JOINT):
+            ending_s += agreement_images() * timing.generation_s + measuring.agreement_s
     return Pace(
         kind=kind,
         mac_g=mac_g(architecture),
-        s_per_kimg=elapsed / (last.kimg - warm.kimg),
+        s_per_kimg=timing.s_per_kimg,
         evaluation_s=evaluation_s,
         ending_s=ending_s,
     )
 
 
-def _between(paces: Sequence[Pace], mac: float, *, name: str) -> float:
-    """Returns the pace at `mac`: linear between the sizes that were timed, and constant beyond them."""
-    points = [(pace.mac_g, float(getattr(pace, name))) for pace in paces]
-    if mac <= points[0][0]:
-        return points[0][1]
-    for (low, at_low), (high, at_high) in itertools.pairwise(points):
+def _checkpoint_bytes(timing: Timing) -> int:
+    """Returns the size of a checkpoint of a student's distillation, which the size of its batches does not change."""
+    with tempfile.TemporaryDirectory() as name:
+        path = Path(name) / "checkpoint"
+        save_checkpoint(path, timing.last.checkpoint(), identity="calibration")
+        return path.stat().st_size
+
+
+def _bytes_beyond(spec: SweepSpec, largest: GeneratorConfig, *, timed: int) -> int:
+    """Returns what a trial of the largest student holds beyond what was held here: a whole batch, and all samples."""
+    batch = max(spec.student.batch_size, spec.baseline.batch_size)
+    of_batch = training_bytes(largest, batch) - training_bytes(largest, min(timed, batch))
+    samples = spec.evaluation.num_samples
+    return of_batch + stored_bytes(largest, samples) + 8 * samples * spec.extractor.features
+
+
+def _between(points: Sequence[tuple[float, float | None]], mac: float) -> float | None:
+    """Returns the seconds at `mac`: linear between the sizes that were timed, and constant beyond them."""
+    known = [(size, seconds) for size, seconds in points if seconds is not None]
+    if not known or mac <= known[0][0]:
+        return known[0][1] if known else None
+    for (low, at_low), (high, at_high) in itertools.pairwise(known):
         if low <= mac <= high:
             return at_low + (at_high - at_low) * (mac - low) / (high - low) if high > low else at_low
-    return points[-1][1]
+    return known[-1][1]

@@ -10,7 +10,6 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 
 from gan import (
@@ -18,15 +17,14 @@ from gan import (
     DifferentiableExtractor,
     DistillationConfig,
     GeneratorConfig,
-    ImageDataset,
     Lesson,
-    TeacherPool,
     distill,
     evaluation_latents,
     generate,
     load_extractor,
 )
 from gan.extractors.features import extract
+from sweeps.planning.random_images import random_images
 
 STEPS = 8  # between two looks at the clock: each look waits for the device
 LOOKS = 1000  # so many make one training, after which another begins
@@ -82,7 +80,7 @@ def _training(trial: PackedTrial) -> Iterator[int]:
     """Yields, without end, how many images were seen since the look before; each look has waited for the device."""
     network = load_extractor(trial.kind, trial.extractor, device=trial.compute.torch_device).network
     features = network.features if isinstance(network, DifferentiableExtractor) else None
-    dataset, pool = _random_images(trial)
+    dataset, pool = random_images(trial.architecture, max(IMAGES, 2 * trial.recipe.batch_size))
     batch = trial.recipe.batch_size
     points = [look * STEPS * batch / 1000 for look in range(1, LOOKS + 1)]
     recipe = trial.recipe.model_copy(update={"kimg": points[-1]})
@@ -101,22 +99,3 @@ def _training(trial: PackedTrial) -> Iterator[int]:
                 extract(network, generate(progress.generator, latents))
                 is_warm = True
             yield STEPS * batch
-
-
-def _random_images(trial: PackedTrial) -> tuple[ImageDataset, TeacherPool]:
-    student, random = trial.architecture, np.random.default_rng(0)
-    count = max(IMAGES, 2 * trial.recipe.batch_size)
-    shape = (count, student.image_channels, student.image_size, student.image_size)
-    images = random.integers(0, 256, shape, dtype=np.uint8)
-    real, labels = torch.from_numpy(images), torch.zeros(count, dtype=torch.int64)
-    latents = random.standard_normal((count, student.input_size), dtype=np.float32)
-    dataset = ImageDataset(
-        name="random",
-        train_images=real,
-        train_labels=labels,
-        held_out_images=real,
-        held_out_labels=labels,
-        num_classes=1,
-        digest="random",
-    )
-    return dataset, TeacherPool(latents, images, teacher_digest="random", digest="random")

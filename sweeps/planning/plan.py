@@ -1,18 +1,15 @@
 """This module says of a sweep before it runs: how many trials, how large, how long, and what speaks against it."""
 
 import os
-from dataclasses import KW_ONLY, asdict, dataclass
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import torch
-from rich.console import Group, RenderableType
-from rich.table import Table
-from rich.text import Text
 
 from analysis import Mode, Phase
-from gan import DataRoot, GeneratorConfig, count_parameters, mac_g
+from gan import DataRoot, GanError, GeneratorConfig, count_parameters, load_imported, mac_g
 from sweeps.planning.calibration import JOINT, TEACHER, Calibration, calibrate
+from sweeps.planning.outline import PhasePlan, Plan, Size, total_of
 from sweeps.planning.packing import KeptPackings, Load, Packing
 from sweeps.planning.points import architecture_at, corners, planned_trials, sampled_points
 from sweeps.planning.warnings import ASSUMED_FRONTIER, searches_nothing, warnings_of
@@ -22,86 +19,13 @@ from sweeps.spec.space import Value, extremes
 from sweeps.spec.sweep import HOUR_S, SweepSpec
 
 
-@dataclass(frozen=True, kw_only=True)
-class Size:
-    """A Size is that of a generator; `ratio` is the teacher's parameters divided by these."""
-
-    width: int
-    depth: int
-    parameters: int
-    mac_g: float
-    ratio: float
-
-
-@dataclass(frozen=True)
-class PhasePlan:
-    """A PhasePlan says that a phase has at most `trials` trials and takes about `core_hours`."""
-
-    name: str
-    trials: int
-    _: KW_ONLY
-    core_hours: float
-
-
-@dataclass(frozen=True, kw_only=True)
-class Plan:
-    """A Plan says what a sweep would do. Its hours come from a calibration of some seconds on this machine."""
-
-    name: str
-    phases: tuple[PhasePlan, ...]
-    teacher: Size
-    smallest: Size
-    largest: Size
-    memory_gib: float
-    disk_gib: float
-    workers: int
-    wall_hours: float
-    gpu_hours: float
-    packing: str | None  # what is known of how many trials share a GPU
-    warnings: tuple[str, ...]
-
-    @property
-    def core_hours(self) -> float:
-        return sum(phase.core_hours for phase in self.phases)
-
-    def render(self) -> RenderableType:
-        """Returns the plan for a terminal."""
-        phases = _table("phase", "trials", "core-hours")
-        for phase in self.phases:
-            phases.add_row(phase.name, f"{phase.trials:,}" if phase.trials else "", f"{phase.core_hours:.2f}")
-        sizes = _table("generator", "width", "depth", "parameters", "ratio", "MACs (1e6)")
-        for name, size in (("teacher", self.teacher), ("largest student", self.largest), ("smallest", self.smallest)):
-            sizes.add_row(
-                name,
-                str(size.width),
-                str(size.depth),
-                f"{size.parameters:,}",
-                f"{size.ratio:.1f}",
-                f"{size.mac_g * 1000:.2f}",
-            )
-        needs = (
-            f"about {self.core_hours:.2g} core-hours"
-            + (f", {self.gpu_hours:.2g} GPU-hours" if self.gpu_hours else "")
-            + f", {_hours(self.wall_hours)} with {self.workers} trials at once; "
-            f"{self.memory_gib:.1f} GiB of memory a trial, {self.disk_gib:.2f} GiB of disk"
-        )
-        warnings = [Text(f"warning: {warning}", style="yellow") for warning in self.warnings]
-        packing = [Text(self.packing)] if self.packing else []
-        heading = Text(self.name, style="bold")
-        return Group(heading, Text(), phases, Text(), sizes, Text(), Text(needs), *packing, *warnings)
-
-    def as_dict(self) -> dict[str, Any]:
-        """Returns the same for a script."""
-        return {**asdict(self), "core_hours": self.core_hours}
-
-
 def plan_sweep(spec: SweepSpec, data_root: DataRoot, *, data_dir: Path, workers: int | None = None) -> Plan:
     """Returns what the sweep would do on this machine, after a calibration of some seconds. Nothing is written.
 
-    How many trials share a GPU is known only if `data_dir` keeps an earlier measurement. Raises GanError where the data
-    set or the GPU is missing.
+    How many trials share a GPU is known only if `data_dir` keeps an earlier measurement. Data that are missing are no
+    matter, and weights that are missing are told in `unmeasured`. Raises GanError where the GPU is missing.
     """
-    teacher = _teacher(spec)
+    teacher, unread = _teacher(spec)
     points = sampled_points(spec)
     students = [architecture_at(spec, point) for point in points]
     feasible = [n for n, student in enumerate(students) if spec.search.constraints.allow(student)]
@@ -120,31 +44,36 @@ def plan_sweep(spec: SweepSpec, data_root: DataRoot, *, data_dir: Path, workers:
         slowdown=slowdown,
     )
     at_once = workers or _at_once(resources)
-    trial_hours = [phase.core_hours / spec.resources.cpus_per_trial for phase in phases]
-    before = sum(hours for phase, hours in zip(phases, trial_hours, strict=True) if phase.name == TEACHER)
-    during = sum(trial_hours) - before
+    cores = spec.resources.cpus_per_trial
+    before = total_of([phase.core_hours for phase in phases if phase.name == TEACHER])
+    during = total_of([phase.core_hours for phase in phases if phase.name != TEACHER])
+    known = before is not None and during is not None
+    before, during = (before or 0.0) / cores, (during or 0.0) / cores
     return Plan(
         name=spec.name,
         phases=phases,
-        teacher=_size(teacher, teacher),
+        teacher=teacher,
         smallest=_size(ends[0], teacher),
         largest=_size(ends[-1], teacher),
         memory_gib=calibration.memory_gib,
         disk_gib=_disk_bytes(spec, ends[-1], phases=phases, calibration=calibration, workers=at_once) / 2**30,
         workers=at_once,
-        wall_hours=before + during / at_once,
-        gpu_hours=before * spec.resources.gpus_before_packing + during * resources.gpus_before_packing,
+        wall_hours=before + during / at_once if known else None,
+        gpu_hours=before * spec.resources.gpus_before_packing + during * resources.gpus_before_packing
+        if known
+        else None,
         packing=packing.sentence() if packing else None,
         warnings=tuple(
             warnings_of(
                 spec,
-                sum(phase.core_hours for phase in phases if phase.name != TEACHER),
+                during * cores,
                 feasible=len(feasible) / len(points),
                 memory_gib=calibration.memory_gib,
                 workers=at_once,
                 is_packed=packing is not None,
             )
         ),
+        unmeasured=(*unread, *calibration.unmeasured),
     )
 
 
@@ -162,7 +91,7 @@ def _phases(
     """
     cores = spec.resources.cpus_per_trial / HOUR_S
 
-    def mean_s(*, scratch: bool) -> float:
+    def mean_s(*, scratch: bool) -> float | None:
         seconds = [
             calibration.trial_s(
                 Mode.SCRATCH if scratch else JOINT if point["gan_weight"] else Mode.DISTILLED,
@@ -172,17 +101,21 @@ def _phases(
             )
             for point, student in zip(points, students, strict=True)
         ]
-        return slowdown * sum(seconds) / len(seconds) if seconds else 0.0
+        total = total_of(seconds)
+        return None if total is None else slowdown * total / max(1, len(seconds))
+
+    def planned(name: str, trials: int, *, seconds: float | None) -> PhasePlan:
+        return PhasePlan(name, trials, core_hours=None if seconds is None else max(1, trials) * seconds * cores)
 
     found = []
     counts = _trials_of_phases(spec, has_points=bool(points))
     if isinstance(spec.teacher, TeacherSpec):
         kimg = spec.teacher.training.kimg
         seconds = calibration.trial_s(TEACHER, mac_g(spec.teacher_architecture), kimg=kimg, rungs=10)
-        found.append(PhasePlan(TEACHER, 0, core_hours=seconds * cores))
+        found.append(planned(TEACHER, 0, seconds=seconds))
     for phase in spec.phases:
-        seconds = counts[phase] * mean_s(scratch=phase == Phase.BASELINE)
-        found.append(PhasePlan(phase, counts[phase], core_hours=seconds * cores))
+        mean = mean_s(scratch=phase == Phase.BASELINE) if counts[phase] else 0.0
+        found.append(planned(phase, counts[phase], seconds=mean))
     return tuple(found)
 
 
@@ -208,21 +141,29 @@ def _trials_of_phases(spec: SweepSpec, *, has_points: bool) -> dict[Phase, int]:
     return {Phase.SEARCH: searched, Phase.CONFIRM: confirmed, Phase.BASELINE: baseline}
 
 
-def _teacher(spec: SweepSpec) -> GeneratorConfig:
+def _teacher(spec: SweepSpec) -> tuple[Size, tuple[str, ...]]:
+    """Returns the teacher's size, and what of it could not be read."""
     if isinstance(spec.teacher, TeacherSpec):
-        return spec.teacher_architecture
-    # Only its file knows the size of a generator of the user's own; the widest student stands in for it.
-    return max(corners(spec), key=count_parameters)
+        size = _size(spec.teacher_architecture, None)
+        return replace(size, ratio=1.0), ()
+    size, unread = Size(width=None, depth=None, parameters=None, mac_g=None, ratio=None), tuple[str, ...]()
+    try:
+        generator = load_imported(spec.teacher.imported)
+        parameters = sum(parameter.numel() for parameter in generator.parameters())
+        size = replace(size, parameters=parameters, ratio=1.0)
+    except (GanError, OSError) as error:
+        unread = (f"the teacher's parameters and the ratios to them: {error}",)
+    return size, unread
 
 
-def _size(generator: GeneratorConfig, teacher: GeneratorConfig) -> Size:
-    parameters = count_parameters(generator)
+def _size(generator: GeneratorConfig, teacher: Size | None) -> Size:
+    parameters, larger = count_parameters(generator), teacher.parameters if teacher else None
     return Size(
         width=generator.width,
         depth=generator.depth,
         parameters=parameters,
         mac_g=mac_g(generator),
-        ratio=count_parameters(teacher) / parameters,
+        ratio=None if larger is None else larger / parameters,
     )
 
 
@@ -259,15 +200,3 @@ def _kept_packing(spec: SweepSpec, workers: int | None, *, data_dir: Path) -> Pa
         return None
     cores = workers and workers * spec.resources.cpus_per_trial
     return KeptPackings(data_dir.expanduser().resolve()).find(Load.here(spec, cores))
-
-
-def _hours(hours: float) -> str:
-    minutes = max(1, round(hours * 60))
-    return f"{hours:.1f} hours" if hours >= 1 else f"{minutes} minute{'s' * (minutes != 1)}"
-
-
-def _table(*headings: str) -> Table:
-    table = Table(box=None, header_style="bold", padding=(0, 2, 0, 0), pad_edge=False)
-    for number, heading in enumerate(headings):
-        table.add_column(heading, justify="right" if number else "left", no_wrap=True)
-    return table

@@ -1,0 +1,99 @@
+"""This module times trainings for a moment: as many steps as fit into a budget of seconds, on few images where slow.
+
+What is extrapolated: seconds are linear in images, so a large batch is timed as a small one, and what a generator takes
+for all samples of an evaluation as for some of them.
+"""
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import KW_ONLY, dataclass
+from functools import partial
+
+import torch
+
+from gan import AnyGenerator, GeneratorConfig, Progress, generate
+
+BUDGET_S = 0.6  # for the steps of one training, the first ones, which warm up, not counted
+PROBED_BATCH, STEPS = 4, (1, 2, 4, 8, 16)  # images of a first look; steps after which the clock is read
+MOST_GENERATED, GENERATION_S = 256, 0.15
+
+Training = Callable[[int, tuple[float, ...]], Iterator[Progress]]  # of a batch size, with its reports in kimg
+
+
+@dataclass(frozen=True)
+class Timing:
+    """A Timing says what a training takes, and what the generator that it made takes for an image."""
+
+    s_per_kimg: float
+    generation_s: float
+    _: KW_ONLY
+    last: Progress
+    batch_size: int
+
+
+def time_training(training: Training, batch_size: int, *, threads: int) -> Timing:
+    """Returns what a training in batches of `batch_size` takes, in about BUDGET_S seconds of all threads."""
+    budget_s = BUDGET_S / threads
+    look = _steps(training, min(PROBED_BATCH, batch_size), budget_s=budget_s / 8)
+    affordable = budget_s / 3 / (look[0] / 1000)  # images of a step, of which three are taken at least
+    batch = batch_size
+    while batch > max(affordable, PROBED_BATCH):
+        batch //= 2
+    s_per_kimg, last = _steps(training, batch, budget_s=budget_s) if batch > PROBED_BATCH else look
+    return Timing(s_per_kimg, _generation_s(last.generator), last=last, batch_size=batch)
+
+
+def _steps(training: Training, batch: int, *, budget_s: float) -> tuple[float, Progress]:
+    """Returns the seconds of a thousand images, and where the training stands after the last step that was timed."""
+    points_kimg = tuple(step * batch / 1000 for step in STEPS)
+    steps, last_kimg = training(batch, points_kimg), points_kimg[-1]
+    warm = next(steps)
+    began = clock_s()
+    progress, elapsed_s = warm, 0.0
+    while progress is warm or (elapsed_s < budget_s and progress.kimg < last_kimg):
+        progress = next(steps)
+        elapsed_s = clock_s() - began
+    return elapsed_s / (progress.kimg - warm.kimg), progress
+
+
+def _generation_s(generator: AnyGenerator) -> float:
+    inputs_NI = generator.config.inputs(MOST_GENERATED, "plan", seed=0)
+    work = partial(_generated, generator, inputs_NI)
+    return seconds_each(work, most=MOST_GENERATED, budget_s=GENERATION_S)
+
+
+def _generated(generator: AnyGenerator, inputs_NI: torch.Tensor, count: int) -> torch.Tensor:
+    return generate(generator, inputs_NI[:count])
+
+
+def seconds_each(work: Callable[[int], object], *, most: int, budget_s: float) -> float:
+    """Returns the seconds of one among `most`, timed on the largest power of two of them that fits into the budget."""
+    count, elapsed_s = 1, 0.0
+    work(1)  # the first time is slower
+    while True:
+        began = clock_s()
+        work(count)
+        elapsed_s = clock_s() - began
+        if count >= most or 3 * elapsed_s > budget_s:
+            return elapsed_s / count
+        count = min(2 * count, most)
+
+
+def clock_s() -> float:
+    """Returns the seconds that this process has computed, a thread's share of them; by the clock where it uses a GPU.
+
+    What else the machine does lengthens seconds by the clock, and these hardly.
+    """
+    return time.perf_counter() if torch.cuda.is_initialized() else time.process_time() / torch.get_num_threads()
+
+
+def stored_bytes(config: GeneratorConfig, count: int) -> int:
+    """Returns the bytes of `count` images as they are generated."""
+    return count * config.image_channels * config.image_size**2
+
+
+def set_threads(wanted: int, cores: int) -> int:
+    """Sets how many threads PyTorch uses, and returns it."""
+    threads = min(wanted, cores)
+    torch.set_num_threads(threads)
+    return threads
