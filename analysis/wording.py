@@ -50,10 +50,11 @@ def caption(findings: Findings) -> str:
     """Returns what a figure of the sweep rests on: how many students, of which budget, and the protocol."""
     students = final_students(findings.table.select(["state", "mode", "final", "kimg"]))
     first = findings.first
+    taught = f", teacher trained with {budget:g} kimg" if (budget := first["teacher_kimg"]) else ""  # 0 is unknown
     unfinished = pc.sum(pc.invert(findings.table["final"])).as_py() or 0
     parts = [
         f"{len(findings.frontier)} students on the frontier of {len(students)} finished trials{_seeds(findings)}",
-        f"distilled with {number_range(students['kimg'])} kimg, teacher trained with {first['teacher_kimg']:g} kimg",
+        f"distilled with {number_range(students['kimg'])} kimg{taught}",
         f"{findings.metric.label} of {first['num_samples']:,} samples, {first['extractor']}",
         f"protocol {first['protocol_digest'][:8]}",
     ]

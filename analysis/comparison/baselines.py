@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from analysis.nouns import known_kimg
 from analysis.tables import require_one_protocol
 from analysis.trials import Floats, Ints, Trials, by_code, codes_of, last_of_each
 
@@ -87,7 +88,7 @@ def budget_note(frontier: pa.Table) -> str:
     return (
         "From scratch: same architecture and seed (the median of several), an ordinary GAN of "
         f"{_listed(budgets)} kimg (students {_listed({row['kimg'] for row in rows})}, "
-        f"teacher {rows[0]['teacher_kimg']:g})."
+        f"teacher {known_kimg(rows[0]['teacher_kimg'])})."
     )
 
 

@@ -59,8 +59,9 @@ def pareto_figure(findings: Findings) -> Figure:
         below.set_axis_off()
         below.legend(*axes.get_legend_handles_labels(), loc="upper center", ncols=2, frameon=False,
                      columnspacing=1.0, handlelength=1.5, handletextpad=0.5, borderaxespad=0)  # fmt: skip
-        below.text(0.5, -0.12, textwrap.fill(caption(findings), 88), transform=below.transAxes, ha="center", va="top",
-                   fontsize=SMALL - 0.5, color="#555555", linespacing=1.3)  # fmt: skip
+        text = textwrap.fill(caption(findings), 80, break_on_hyphens=False)
+        below.text(0.5, -0.12, text, transform=below.transAxes, ha="center", va="top", fontsize=SMALL - 0.5,
+                   color="#555555", linespacing=1.3)  # fmt: skip
         axes.set_title(headline(findings), pad=22)
     return figure
 

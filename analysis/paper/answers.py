@@ -14,7 +14,7 @@ from analysis.limit.estimate import limit_of
 from analysis.limit.judging import Judgement, judge
 from analysis.limit.result import CompressionLimit
 from analysis.limit.rule import LimitRule
-from analysis.nouns import counted
+from analysis.nouns import counted, known_kimg
 from analysis.paper.rows import Spread, comparable_rows
 from analysis.schema import TrialState
 from analysis.schemes import Row, Scheme, sizes_among
@@ -243,7 +243,7 @@ def _budgets(pairing: Pairing) -> str:
         ", ".join(f"{budget:g}" for budget in np.unique(kimg[rows])) for rows in (pairing.ours_P, pairing.theirs_P)
     )
     teacher = pairing.trials.row(int(pairing.ours_P[0]))["teacher_kimg"]
-    return f"Budgets: students {students} kimg, scratch {scratch}, teacher {teacher:g}."
+    return f"Budgets: students {students} kimg, scratch {scratch}, teacher {known_kimg(teacher)}."
 
 
 def _sharpness_share(trials: Trials, rows: Ints) -> str:

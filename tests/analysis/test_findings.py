@@ -12,6 +12,8 @@ from analysis import (
     Mode,
     Phase,
     TrialState,
+    budget_note,
+    example_trials,
     findings_of,
     frontier_rows,
     markdown_report,
@@ -20,6 +22,7 @@ from analysis import (
     sharpness_figure,
     trial_table,
 )
+from analysis.wording import caption
 
 SCRATCH = {"mode": Mode.SCRATCH, "phase": Phase.BASELINE, "gan_weight": None}
 FAILED: dict[str, Any] = {
@@ -103,3 +106,10 @@ def test_findings_show_themselves_in_a_notebook(sweep_rows: Any) -> None:
 def test_rows_of_two_sweeps_are_refused_by_name(table: Any) -> None:
     with pytest.raises(AnalysisError, match="one sweep, got one, two"):
         findings_of(table({"sweep": "one"}, {"sweep": "two"}), LimitRule())
+
+
+def test_a_teacher_of_unknown_training_has_no_budget() -> None:
+    table = example_trials({"teacher_kimg": 0.0}, {"teacher_kimg": 0.0, **SCRATCH, "kimg": 8.0})
+    findings = findings_of(table, LimitRule(metric="fid", tolerance=1.0))
+    assert "teacher" not in caption(findings)
+    assert "teacher unknown" in budget_note(findings.frontier)
