@@ -128,7 +128,9 @@ def _from_version_3(table: pa.Table) -> pa.Table:
 
 
 def _from_version_4(table: pa.Table) -> pa.Table:
-    return table.append_column("absent", pa.nulls(len(table), pa.string()))
+    for name in ("absent", "extractor_faults"):
+        table = table.append_column(name, pa.nulls(len(table), pa.string()))
+    return table
 
 
 _UPGRADES = {  # in order, each to the next

@@ -12,6 +12,7 @@ from gan import (
     ArtifactError,
     Compute,
     Evaluator,
+    Examination,
     FeatureExtractor,
     ImageDataset,
     OwnExtractorConfig,
@@ -25,6 +26,7 @@ from gan import (
 )
 from sweeps.errors import SweepError
 from sweeps.models.embedded import find_or_train
+from sweeps.models.examining import find_or_make_examination, require_straight
 from sweeps.models.references import find_or_make_reference, published_reference
 from sweeps.models.workshop import Workshop
 from sweeps.spec.models import ExtractorSpec, OwnExtractorSpec, PretrainedSpec
@@ -48,6 +50,7 @@ class Extractor:
     files: ExtractorFiles
     evaluator: Evaluator
     real: Scores
+    examination: Examination
 
     @property
     def protocol(self) -> Protocol:
@@ -65,7 +68,7 @@ def find_or_make_extractor(spec: SweepSpec, dataset: ImageDataset, *, workshop: 
 
     Raises ArtifactError when a stored one is damaged, GanError when weights are missing, a network is not what the spec
     says, or a classifier cannot tell the data set's classes apart, and SweepError where published statistics are not of
-    its features.
+    its features, or it fails its examination.
     """
     published = published_reference(spec)  # which is refused before anything is trained
     references, kind = workshop.workspace.references, spec.extractor.kind
@@ -85,6 +88,10 @@ def find_or_make_extractor(spec: SweepSpec, dataset: ImageDataset, *, workshop: 
         class_shares=dataset.class_shares(spec.teacher.space.num_classes),
     )
     path = find_or_make_reference(loaded.network, dataset, digest=loaded.digest, published=published, workshop=workshop)
+    examination = find_or_make_examination(
+        loaded.network, dataset, digest=loaded.digest, reference=path, workshop=workshop
+    )
+    require_straight(examination, spec)
     evaluator = Evaluator(protocol, loaded.network, real=RealReference.load(path))
     version = found.version or f"{kind}/{loaded.digest[:8]}"
     return Extractor(
@@ -93,6 +100,7 @@ def find_or_make_extractor(spec: SweepSpec, dataset: ImageDataset, *, workshop: 
         files=ExtractorFiles(found.path, path),
         evaluator=evaluator,
         real=_real_metrics(evaluator, dataset, folder=references),
+        examination=examination,
     )
 
 
