@@ -1,4 +1,4 @@
-from .absence import absence_notes, absences_of, text_of
+from .absence import absence_notes, absences_of, fault_notes, text_of
 from .columns import COLUMNS, COSTS, QUALITIES, Column
 from .comparison.baselines import baseline_text, budget_note, with_baselines
 from .comparison.gain import GAIN_METRICS, Gain, paired_gain
@@ -115,6 +115,7 @@ __all__ = [
     "compression_limit",
     "dominated_share",
     "example_trials",
+    "fault_notes",
     "final_students",
     "findings_of",
     "five_answers",

@@ -1,4 +1,4 @@
-"""This module says which scores a sweep cannot have, and why: a dash stands in their place, the reason below it."""
+"""This module says which scores a sweep cannot have or trust, and why: a dash or a note where they are shown."""
 
 import json
 from collections.abc import Mapping
@@ -40,6 +40,17 @@ def absence_notes(absent: Mapping[str, str]) -> list[str]:
         if label:  # an error or a deviation goes with its score
             names.setdefault(reason, []).append(label + " of real images" * name.startswith(_OF_REAL))
     return [f"No {', '.join(labels)}: {reason}." for reason, labels in names.items()]
+
+
+def fault_notes(row: Mapping[str, Any]) -> list[str]:
+    """Returns a note for people where a sweep's extractor failed its examination; nothing where it passed.
+
+    >>> from analysis import fault_notes
+    >>> fault_notes({"extractor_faults": "blur: 4 at level 0, 4 at 0.1"})
+    ['The extractor FAILED its examination (blur: 4 at level 0, 4 at 0.1): do not trust these scores.']
+    """
+    faults = row.get("extractor_faults")
+    return [f"The extractor FAILED its examination ({faults}): do not trust these scores."] if faults else []
 
 
 def text_of(value: float | None, form: str) -> str:

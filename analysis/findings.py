@@ -7,7 +7,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from analysis.absence import absence_notes, absences_of
+from analysis.absence import absence_notes, absences_of, fault_notes
 from analysis.columns import QUALITIES, Column
 from analysis.comparison.baselines import with_baselines
 from analysis.comparison.gain import GAIN_METRICS, SHARPNESS, Gain, gain_of_pairs
@@ -65,9 +65,9 @@ class Findings:
         return dict(self.table.slice(0, 1).to_pylist()[0]) if len(self.table) else {}
 
     @property
-    def absence_notes(self) -> list[str]:
-        """Returns for people which scores no row of the sweep can have, and why."""
-        return absence_notes(absences_of(self.first))
+    def notes(self) -> list[str]:
+        """Returns for people what the extractor failed, and which scores no row of the sweep can have, and why."""
+        return [*fault_notes(self.first), *absence_notes(absences_of(self.first))]
 
     @property
     def is_confirmed(self) -> bool:

@@ -41,7 +41,7 @@ def markdown_report(findings: Findings, figures: Mapping[str, str]) -> str:
             f"{caption(findings)}.",
             "## Pareto frontier",
             "\n".join(_frontier_lines(findings)),
-            " ".join(findings.absence_notes),
+            " ".join(findings.notes),
             budget_note(findings.frontier),
             *(gain.sentence() for gains in findings.gains.values() for gain in gains),
             *(line for name in list(REPORT_FIGURES)[1:] for line in _figure(name, figures)),

@@ -132,6 +132,7 @@ _COLUMNS: tuple[tuple[str, _Group, _Kind, str, str], ...] = (
     ("extractor", SHARED, TEXT, "", "registered model version of the extractor"),
     ("num_samples", SHARED, WHOLE, "images", "generated for each evaluation"),
     ("absent", SHARED, MAYBE_TEXT, "", "scores that cannot be had, with the reason, as JSON; null where none"),
+    ("extractor_faults", SHARED, MAYBE_TEXT, "", "what the extractor failed of its examination; null where nothing"),
     ("wall_s", TRIAL, NUMBER, "s", "wall time of the trial"),
     ("error", TRIAL, MAYBE_TEXT, "", "what went wrong; null where nothing did"),
 )

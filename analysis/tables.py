@@ -128,7 +128,7 @@ def _from_version_3(table: pa.Table) -> pa.Table:
 
 
 def _from_version_4(table: pa.Table) -> pa.Table:
-    for name in ("absent", "fid_per_class"):
+    for name in ("absent", "fid_per_class", "extractor_faults"):
         table = table.append_column(name, pa.nulls(len(table), pa.string()))
     return table
 

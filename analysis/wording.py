@@ -1,5 +1,8 @@
 """This module says a sweep's answer in few words, the same on the page, in figures, in Markdown and on the terminal."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -58,6 +61,7 @@ def caption(findings: Findings) -> str:
         f"{findings.metric.label} of {first['num_samples']:,} samples, {first['extractor']}",
         f"protocol {first['protocol_digest'][:8]}",
     ]
+    parts += _mark(first)
     if unfinished:
         parts.append(f"{unfinished} trial{'s' * (unfinished != 1)} without a final value not shown")
     return "; ".join(parts)
@@ -67,7 +71,14 @@ def short_caption(findings: Findings) -> str:
     """Returns what a small figure rests on: how many trials, and the protocol."""
     rows = pc.sum(findings.table["final"]).as_py() or 0
     first = findings.first
-    return f"{rows} finished trials; {first['num_samples']:,} samples each; protocol {first['protocol_digest'][:8]}"
+    protocol = f"protocol {first['protocol_digest'][:8]}"
+    return "; ".join([f"{rows} finished trials", f"{first['num_samples']:,} samples each", protocol, *_mark(first)])
+
+
+def _mark(row: Mapping[str, Any]) -> list[str]:
+    """Returns the words by which a figure tells that its extractor failed, with the disturbances alone."""
+    names = [fault.partition(":")[0] for fault in (row["extractor_faults"] or "").split("; ") if fault]
+    return [f"EXTRACTOR FAILED ITS EXAMINATION: {', '.join(names)}"] if names else []
 
 
 def number_range(column: pa.ChunkedArray) -> str:

@@ -43,7 +43,7 @@ from .extractors.stored import LoadedExtractor, load_extractor
 from .extractors.weights import PRETRAINED, ExtractorWeights, PretrainedName, find_weights
 from .measuring.agreement import Agreement, agreement, agreement_latents
 from .measuring.evaluation import Evaluator, Metrics, Protocol, Scores, evaluation_latents, generate
-from .measuring.examination import Examination, ExaminationProgress, ExaminedLevel, examine
+from .measuring.examination import Examination, ExaminationProgress, ExaminedLevel, examine, is_straight
 from .measuring.published import load_statistics
 from .measuring.reference import RealReference
 from .networks.artifacts import (
@@ -145,6 +145,7 @@ __all__ = [
     "generate",
     "import_extractor",
     "inspect_generator",
+    "is_straight",
     "latency_ms",
     "load_any_generator",
     "load_checkpoint",

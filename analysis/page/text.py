@@ -57,7 +57,7 @@ def chapter_text(chapter: Chapter) -> Cells:
         "frontier": frontier_rows(findings),
         "confirmed": findings.is_confirmed,
         "metric": findings.metric.label,
-        "absence_notes": findings.absence_notes,
+        "notes": findings.notes,
         "budget_note": budget_note(findings.frontier),
         "samples": _strips(chapter.samples, findings),
         "interpolations": _strips(chapter.interpolations, findings),

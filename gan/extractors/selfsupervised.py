@@ -33,7 +33,8 @@ from gan.seeds import generator_at, seed_at
 _PATCH = 6  # pixels of a side
 _STEPS = 13  # between the first and the last patch of a row, in images of 19 pixels and more
 _SMALLEST = 32  # an image is read at its size, and at halves of it down to this
-_FLAT = 0.04  # variance, of pixels in [-1, 1], below which a patch's contrast is left as it is
+_FLAT = 0.3  # variance, of pixels in [-1, 1], about which a patch's contrast ceases to count
+_FEW = 20.0  # by how much a little of a word counts for more than as much again
 _LEARNT_FROM, _PATCHES_OF_EACH = 2000, 20
 _AT_ONCE = 256
 
@@ -46,7 +47,7 @@ class SelfSupervisedConfig(Config):
     """
 
     features: Annotated[int, Field(ge=8, le=512)] = 64
-    words: Annotated[int, Field(ge=16, le=2048)] = 128
+    words: Annotated[int, Field(ge=16, le=2048)] = 256
     images: Annotated[int, Field(ge=64, le=100_000)] = 5000  # at most
     seed: Annotated[int, Field(ge=0)] = 0
 
@@ -77,20 +78,21 @@ class _Vocabulary(nn.Module):
     def whitened(self, patches_BPD: Tensor) -> Tensor:
         return (patches_BPD - self.mean_D) @ self.whitening_DD
 
-    def forward(self, images_BCHW: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Returns how much of each word is in each quarter (B, 4W), its root mean square (BW), and how strange all is.
+    def forward(self, images_BCHW: Tensor) -> tuple[Tensor, Tensor]:
+        """Returns how much of each word is in each quarter (B, 4W) and where it is most (BW), as logarithms.
 
-        A place has as much of a word as it is nearer to it than to the average word, or nothing.
+        A place has as much of a word as it is nearer to it than to the average word, or nothing. Without logarithms a
+        drawing of noise is further from the images than an empty one.
         """
         patches_BPD = self.whitened(self.patches(images_BCHW))
         squares_BP1, squares_W = patches_BPD.square().sum(2, keepdim=True), self.words_WD.square().sum(1)
         apart_BPW = (squares_BP1 + squares_W - 2 * patches_BPD @ self.words_WD.T).clamp(min=1e-6).sqrt()
-        average_BP1 = apart_BPW.mean(2, keepdim=True)
-        near_BPW = F.relu(average_BP1 - apart_BPW)
+        near_BPW = F.relu(apart_BPW.mean(2, keepdim=True) - apart_BPW)
         side = round(near_BPW.shape[1] ** 0.5)
         near_BWHW = near_BPW.transpose(1, 2).reshape(len(near_BPW), -1, side, side)
         quarters = F.adaptive_avg_pool2d(near_BWHW, 2).flatten(1)
-        return quarters, (near_BPW.square().mean(1) + 1e-6).sqrt(), average_BP1.mean(1)
+        most = (near_BPW.square().mean(1) + 1e-6).sqrt()
+        return torch.log1p(_FEW * quarters), torch.log1p(_FEW * most)
 
 
 class SelfSupervised(nn.Module):
@@ -110,7 +112,7 @@ class SelfSupervised(nn.Module):
         sizes = _sizes(image_size)
         self.config, self.image_channels, self.image_size = config, image_channels, image_size
         self.vocabularies = nn.ModuleList(_Vocabulary(config.words, image_channels, size=size) for size in sizes)
-        layer = len(sizes) * (5 * config.words + 1) + 5 * image_channels
+        layer = len(sizes) * 5 * config.words + 5 * image_channels
         self.register_buffer("mean", torch.zeros(layer))
         self.register_buffer("projection", torch.zeros(layer, config.features))
 

@@ -8,7 +8,7 @@ Shapes: N images, P patches, C H W channels, height and width.
 
 from collections.abc import Callable, Iterator
 from dataclasses import KW_ONLY, dataclass
-from functools import partial
+from functools import lru_cache, partial
 from typing import Protocol
 
 import cv2
@@ -132,11 +132,16 @@ def mixed(images_NCHW: Images, level: float, *, random: np.random.Generator, oth
     count, channels, size, _ = images_NCHW.shape
     spoilt = images_NCHW.copy()
     for number, place in enumerate(random.permutation(count)[: round(level * count)]):
-        drawn_HWC = cv2.resize(other.image(number, min(size, _LARGEST_DRAWN)), (size, size))
+        drawn_HWC = cv2.resize(_drawn(other, number, min(size, _LARGEST_DRAWN)), (size, size))
         if channels == 1:
             drawn_HWC = cv2.cvtColor(drawn_HWC, cv2.COLOR_RGB2GRAY)[..., None]
         spoilt[place] = drawn_HWC.transpose(2, 0, 1)
     return spoilt
+
+
+@lru_cache(maxsize=MOST_IMAGES)
+def _drawn(other: Drawing, number: int, size: int) -> Images:
+    return other.image(number, size)  # the same ones at every level
 
 
 def thinned(images_NCHW: Images, level: float, *, modes_N: Places) -> Images:

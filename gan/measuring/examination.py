@@ -17,9 +17,10 @@ import torch
 
 from gan.config import Config
 from gan.datasets import ImageDataset
+from gan.digests import array_digest
 from gan.errors import GanError
 from gan.extractors.features import FeatureExtractor, extract
-from gan.measuring.disturbances import Disturbance, disturbances_of
+from gan.measuring.disturbances import Disturbance, Images, disturbances_of
 from gan.measuring.metrics import FeatureStatistics, fid_of_few
 
 LEAST_IMAGES = 20
@@ -113,16 +114,22 @@ def examine(
         raise GanError(
             f"An extractor is examined on at least {LEAST_IMAGES} held-out images", held_out, "Use more images."
         )
+    measured = _Measured(extractor, real)
     found: list[ExaminedLevel] = []
     disturbances = list(disturbances_of(dataset))
     for done, disturbance in enumerate(disturbances, start=1):
-        found += _levels_of(disturbance, extractor, real=real)
+        found += _levels_of(disturbance, measured)
         examination = Examination(dataset_digest=dataset.digest, extractor_digest=extractor_digest, levels=tuple(found))
         yield ExaminationProgress(done, len(disturbances), examination=examination)
 
 
 def is_straight(levels: tuple[ExaminedLevel, ...]) -> bool:
-    """Tells whether the distance rises with every level, and the weakest lies far above the images as they are."""
+    """Tells whether the distance rises with every level, and the weakest lies far above the images as they are.
+
+    >>> same = {"disturbance": "blur", "images": 100, "error": 1.0}
+    >>> is_straight(tuple(ExaminedLevel(level=x, distance=x, rise=min(x, 3.0), **same) for x in (0.0, 3.0, 6.0)))
+    True
+    """
     real, weakest = levels[0], levels[1]
     rises = all(level.rise > _SURE * level.error for level in levels[1:])
     return rises and weakest.distance - real.distance > _FAR * real.error
@@ -133,21 +140,34 @@ def _told(name: str, levels: tuple[ExaminedLevel, ...]) -> str:
     return f"{name}: {first.distance:.3g} at level 0, " + ", ".join(f"{x.distance:.3g} at {x.level:.2g}" for x in rest)
 
 
-def _levels_of(
-    disturbance: Disturbance, extractor: FeatureExtractor, *, real: FeatureStatistics
-) -> Iterator[ExaminedLevel]:
-    """Yields the disturbance's levels, each measured on all images and on the same random halves of them.
+class _Measured:
+    """It measures sets of images, each on all of them and on the same random halves.
 
     The spread of halves drawn without replacement is the standard error of the whole: what is lost by half as many
-    samples is won back by what two halves share.
+    samples is won back by what two halves share. Images as they are, which several disturbances begin with, are
+    measured once.
     """
+
+    def __init__(self, extractor: FeatureExtractor, real: FeatureStatistics) -> None:
+        self._extractor, self._real = extractor, real
+        self._known: dict[str, tuple[float, npt.NDArray[np.float64]]] = {}
+
+    def of(self, images_NCHW: Images) -> tuple[float, npt.NDArray[np.float64]]:
+        """Returns the distance of all images, and those of the halves."""
+        digest = array_digest(images_NCHW)
+        if digest not in self._known:
+            features_NF, _ = extract(self._extractor, torch.from_numpy(images_NCHW))
+            _require_finite(features_NF)
+            halves = [fid_of_few(self._real, features_NF[half]) for half in _halves(len(features_NF))]
+            self._known[digest] = fid_of_few(self._real, features_NF), np.array(halves)
+        return self._known[digest]
+
+
+def _levels_of(disturbance: Disturbance, measured: _Measured) -> Iterator[ExaminedLevel]:
     below, below_halves = None, np.zeros(_HALVES)
     for level in disturbance.levels:
         images_NCHW = disturbance.at(level)
-        features_NF, _ = extract(extractor, torch.from_numpy(images_NCHW))
-        _require_finite(features_NF)
-        distance = fid_of_few(real, features_NF)
-        halves = np.array([fid_of_few(real, features_NF[half]) for half in _halves(len(images_NCHW))])
+        distance, halves = measured.of(images_NCHW)
         yield ExaminedLevel(
             disturbance=disturbance.name,
             level=level,

@@ -13,6 +13,7 @@ import typer
 from sweeps.cli.cluster import cluster_down, cluster_join, cluster_status, cluster_up
 from sweeps.cli.doctor import doctor
 from sweeps.cli.ending import EndedCommands, Ending, stopped
+from sweeps.cli.extractor import extractor_check
 from sweeps.cli.output import remark
 from sweeps.cli.remote import logs, submit
 from sweeps.cli.results import compare, export, paper, report, sample, ui
@@ -45,6 +46,7 @@ COMMANDS: Mapping[str, Command] = {
     "ui": ui,
 }
 GROUPS: Mapping[str, Group] = {
+    "extractor": Group("What quality is measured with.", {"check": extractor_check}),
     "teacher": Group(
         "The large GAN that the students learn from.",
         {

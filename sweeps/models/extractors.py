@@ -6,12 +6,14 @@ What the real images look like to the extractor is computed once and kept.
 import os
 import tempfile
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from gan import (
     ArtifactError,
     Compute,
     Evaluator,
+    Examination,
     FeatureExtractor,
     ImageDataset,
     OwnExtractorConfig,
@@ -25,6 +27,7 @@ from gan import (
 )
 from sweeps.errors import SweepError
 from sweeps.models.embedded import find_or_train
+from sweeps.models.examining import find_or_make_examination, require_straight
 from sweeps.models.references import find_or_make_reference, published_reference
 from sweeps.models.workshop import Workshop
 from sweeps.spec.models import ExtractorSpec, OwnExtractorSpec, PretrainedSpec
@@ -48,6 +51,7 @@ class Extractor:
     files: ExtractorFiles
     evaluator: Evaluator
     real: Scores
+    examination: Examination
 
     @property
     def protocol(self) -> Protocol:
@@ -65,7 +69,7 @@ def find_or_make_extractor(spec: SweepSpec, dataset: ImageDataset, *, workshop: 
 
     Raises ArtifactError when a stored one is damaged, GanError when weights are missing, a network is not what the spec
     says, or a classifier cannot tell the data set's classes apart, and SweepError where published statistics are not of
-    its features.
+    its features, or it fails its examination.
     """
     published = published_reference(spec)  # which is refused before anything is trained
     references, kind = workshop.workspace.references, spec.extractor.kind
@@ -85,14 +89,15 @@ def find_or_make_extractor(spec: SweepSpec, dataset: ImageDataset, *, workshop: 
         class_shares=dataset.class_shares(spec.teacher.space.num_classes),
         fid_per_class=evaluation.fid_per_class,
     )
-    path = find_or_make_reference(
-        loaded.network,
-        dataset,
-        digest=loaded.digest,
-        published=published,
-        workshop=workshop,
-        num_classes=spec.teacher.space.num_classes if evaluation.fid_per_class else 0,
+    reference_of = partial(find_or_make_reference, loaded.network, dataset, digest=loaded.digest, workshop=workshop)
+    num_classes = spec.teacher.space.num_classes if evaluation.fid_per_class else 0
+    path = reference_of(published=published, num_classes=num_classes)
+    # Whatever FIDs are against, the extractor is examined on what the data set's own images are to it.
+    own = reference_of(published=None) if published else path
+    examination = find_or_make_examination(
+        loaded.network, dataset, digest=loaded.digest, reference=own, workshop=workshop
     )
+    require_straight(examination, spec)
     evaluator = Evaluator(protocol, loaded.network, real=RealReference.load(path))
     version = found.version or f"{kind}/{loaded.digest[:8]}"
     return Extractor(
@@ -101,6 +106,7 @@ def find_or_make_extractor(spec: SweepSpec, dataset: ImageDataset, *, workshop: 
         files=ExtractorFiles(found.path, path),
         evaluator=evaluator,
         real=_real_metrics(evaluator, dataset, folder=references),
+        examination=examination,
     )
 
 

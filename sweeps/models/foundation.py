@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from analysis import SHARED_COLUMNS
 from gan import GeneratorCard, ImportedCard, Metrics, Protocol, Scores, load_dataset
 from sweeps.ledger.tags import SHARED_PREFIX
+from sweeps.models.examining import faults_text
 from sweeps.models.extractors import find_or_make_extractor
 from sweeps.models.materials import MaterialFiles, MaterialSource
 from sweeps.models.scores import absences, absences_text, notes, require_judged, scores_in_words
@@ -20,6 +21,7 @@ class Foundation:
     protocol: Protocol
     extractor_version: str
     real: Scores  # of the held-out images
+    extractor_faults: str | None
     teacher_version: str
     teacher: GeneratorCard | ImportedCard
     teacher_metrics: Metrics
@@ -46,6 +48,7 @@ class Foundation:
             "real_inception_score": self.real.inception_score,
             "real_sharpness": self.real.sharpness,
             "absent": absences_text(absences(self.teacher_metrics, self.real)),
+            "extractor_faults": self.extractor_faults,
         }
         assert shared.keys() == SHARED_COLUMNS.keys(), "the schema says which columns all rows have alike"
         return {SHARED_PREFIX + name: str(value) for name, value in shared.items() if value is not None}
@@ -82,6 +85,7 @@ def lay_foundation(spec: SweepSpec, workshop: Workshop) -> Foundation:
         protocol=extractor.protocol,
         extractor_version=extractor.version,
         real=extractor.real,
+        extractor_faults=faults_text(extractor.examination),
         teacher_version=teacher.version,
         teacher=teacher.card,
         teacher_metrics=teacher.metrics,

@@ -70,7 +70,8 @@ def paper_of(tracking: Tracking, workspace: Workspace, *, name: str) -> Paper:
     """Returns the paper of the sweep `name`. Raises SweepError when there is none, AnalysisError before any result."""
     spec = spec_of_sweep(tracking, name)
     table = read_trials(tracking, workspace, name=name).table
-    notes = analysis.absence_notes(analysis.absences_of(table.slice(0, 1).to_pylist()[0])) if len(table) else []
+    first = table.slice(0, 1).to_pylist()[0] if len(table) else {}
+    notes = [*analysis.fault_notes(first), *analysis.absence_notes(analysis.absences_of(first))]
     answers = analysis.five_answers(table, spec.limit)
     return Paper(name, tuple(analysis.paper_rows(table)), answers=tuple(answers), notes=tuple(notes))
 

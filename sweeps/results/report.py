@@ -59,7 +59,7 @@ class Report:
         """Print the frontier as a table, the limit in a sentence, and where the files are."""
         console.print()
         console.print(frontier_table(self.findings))
-        for note in (*self.findings.absence_notes, analysis.budget_note(self.frontier)):
+        for note in (*self.findings.notes, analysis.budget_note(self.frontier)):
             if note:
                 console.print(note, style="dim", highlight=False)
         console.print()

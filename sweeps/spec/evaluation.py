@@ -1,7 +1,7 @@
 """This module states how a sweep's generators are measured, and against which real images."""
 
 import operator
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -21,7 +21,8 @@ class ReferenceSpec(Config):
 class EvaluationSpec(Config):
     """An EvaluationSpec says how generators are measured, and at which budgets before the full one a trial reports.
 
-    FIDs are against the data set's own training images, or against a published `reference`.
+    FIDs are against the data set's own training images, or against a published `reference`. An extractor that fails its
+    `examination` is refused, or what is measured with it is marked.
     """
 
     num_samples: Annotated[int, Field(ge=16, le=1_000_000)] = 2048
@@ -30,4 +31,5 @@ class EvaluationSpec(Config):
     fid_infinity: bool = False
     fid_per_class: bool = Field(default=False, exclude_if=operator.not_)
     rungs_kimg: tuple[Annotated[float, Field(gt=0)], ...] = ()
+    examination: Literal["require", "mark"] = Field(default="require", exclude_if=lambda value: value == "require")
     reference: ReferenceSpec | None = Field(default=None, exclude_if=lambda value: value is None)

@@ -1,0 +1,34 @@
+"""This module shows people an extractor's examination: a row for each disturbance, and the verdict in a sentence."""
+
+from rich.table import Table
+
+from gan import Examination, is_straight
+
+
+def examination_table(examination: Examination) -> Table:
+    """Returns the distances by disturbance, from real images to its strongest level, each with its verdict."""
+    table = Table(box=None, header_style="bold")
+    for heading in ("disturbance", "images", "real", "weak", "middle", "strong", ""):
+        table.add_column(heading, justify="left" if heading in ("disturbance", "") else "right")
+    for name, levels in examination.disturbances.items():
+        verdict = "rises" if is_straight(levels) else "[bold red]FAILED[/]"
+        table.add_row(name, f"{levels[0].images:,}", *(f"{level.distance:,.4g}" for level in levels), verdict)
+    return table
+
+
+def verdict(examination: Examination, version: str) -> str:
+    """Returns what the examination says of the extractor, in a sentence."""
+    if examination.passed:
+        return f"{version} passed: its distance rises with every disturbance, and real images lie far below."
+    names = ", ".join(fault.partition(":")[0] for fault in examination.faults)
+    return f"{version} FAILED: its distance does not rise as it should with {names}."
+
+
+def examination_dict(examination: Examination, version: str) -> dict[str, object]:
+    """Returns the examination for scripts."""
+    return {
+        "extractor": version,
+        "passed": examination.passed,
+        "faults": list(examination.faults),
+        **examination.model_dump(mode="json"),
+    }
