@@ -74,7 +74,7 @@ def _parts(content: Mapping[str, Any], name: str = "", *, depth: int = 0) -> Ite
     """Yields every part that may be a network's state: by the name of its entry, or of its names' prefix."""
     tensors = {str(key): value for key, value in content.items() if isinstance(value, Tensor)}
     if tensors:
-        yield name, _unwrapped(tensors)
+        yield name, tensors
         prefixes = dict.fromkeys(key.partition(".")[0] for key in tensors if "." in key)
         for prefix in prefixes if depth < _DEEPEST else ():
             own = {key.partition(".")[2]: value for key, value in tensors.items() if key.startswith(f"{prefix}.")}
@@ -85,15 +85,8 @@ def _parts(content: Mapping[str, Any], name: str = "", *, depth: int = 0) -> Ite
 
 
 def _joined(name: str, key: str) -> str:
-    """Returns the name of a part; a wrapper adds nothing to it."""
+    """Returns the name of a part; a wrapper adds nothing to it, so that the part stands for the wrapped one."""
     return name if f"{key}." in _WRAPPERS else f"{name}.{key}".removeprefix(".")
-
-
-def _unwrapped(state: State) -> State:
-    for wrapper in _WRAPPERS:
-        if all(key.startswith(wrapper) for key in state):
-            return _unwrapped({key.removeprefix(wrapper): value for key, value in state.items()})
-    return state
 
 
 def _misfit(network: nn.Module, state: State) -> str:

@@ -116,7 +116,10 @@ def test_half_precision_runs_in_float32(store: str, dtype: torch.dtype, tmp_path
 STATES: dict[str, Any] = {
     "module": lambda state: ({f"module.{name}": value for name, value in state.items()}, None),
     "ema entry": lambda state: ({"g_ema": state, "g": {}, "opt": {"step": 3}, "kimg": 25}, None),
-    "chosen entry": lambda state: ({"g": {n: 0 * v for n, v in state.items()}, "g_ema": state}, "g_ema"),
+    "chosen entry": lambda state: (
+        {"g": {n: 0 * v for n, v in state.items()}, "g_ema": {f"module.{n}": v for n, v in state.items()}},
+        "g_ema",
+    ),
     "nested": lambda state: ({"epoch": 3, "state_dict": {"module.generator." + n: v for n, v in state.items()}}, None),
     "half": lambda state: ({name: value.half() for name, value in state.items()}, None),
     "beside others": lambda state: ({"D.w": torch.zeros(2), **{f"G.{n}": v for n, v in state.items()}}, None),
