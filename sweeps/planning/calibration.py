@@ -63,7 +63,7 @@ class Calibration:
     """
 
     paces: tuple[Pace, ...]
-    memory_gib: float
+    memory_gib: float | None
     _: KW_ONLY
     checkpoint_bytes: int
     unmeasured: tuple[str, ...] = ()
