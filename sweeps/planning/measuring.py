@@ -47,7 +47,7 @@ TIMED_SUBSETS = 4
 PAIRS = 16
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Measuring:
     """A Measuring has the seconds of an evaluation at a rung, and of what is measured at the end alone."""
 
