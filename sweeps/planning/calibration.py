@@ -63,7 +63,7 @@ class Calibration:
     """
 
     paces: tuple[Pace, ...]
-    memory_gib: float
+    memory_gib: float | None
     _: KW_ONLY
     checkpoint_bytes: int
     unmeasured: tuple[str, ...] = ()
@@ -175,9 +175,9 @@ def _kinds(spec: SweepSpec, gan_weight: float) -> list[tuple[str, float]]:
 def _distillation(
     spec: SweepSpec,
     student: GeneratorConfig,
+    *,
     batch: int,
     points: tuple[float, ...],
-    *,
     lesson: Lesson,
     gan_weight: float,
 ) -> Iterator[Progress]:
@@ -189,9 +189,9 @@ def _distillation(
 def _gan_training(
     spec: SweepSpec,
     architecture: GeneratorConfig,
+    *,
     batch: int,
     points: tuple[float, ...],
-    *,
     training: GanTrainingConfig,
     dataset: ImageDataset,
 ) -> Iterator[Progress]:

@@ -15,9 +15,10 @@ import torch
 
 from gan import (
     Classifier,
-    ClassifierConfig,
     DataRoot,
     FeatureExtractor,
+    SelfSupervised,
+    SelfSupervisedConfig,
     find_weights,
     import_extractor,
     load_extractor,
@@ -46,7 +47,7 @@ TIMED_SUBSETS = 4
 PAIRS = 16
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Measuring:
     """A Measuring has the seconds of an evaluation at a rung, and of what is measured at the end alone."""
 
@@ -92,8 +93,9 @@ def _network(spec: SweepSpec, data_root: DataRoot, *, channels: int) -> FeatureE
         return load_extractor(extractor.kind, weights.path, device=device).network
     if isinstance(extractor, OwnExtractorSpec):
         return import_extractor(extractor.own, device)
-    config = extractor if isinstance(extractor, ClassifierConfig) else ClassifierConfig(features=extractor.features)
-    return Classifier(config, channels, num_classes=10).eval().to(device)
+    if isinstance(extractor, SelfSupervisedConfig):
+        return SelfSupervised(extractor, channels, image_size=spec.dataset.image_shape[1]).eval().to(device)
+    return Classifier(extractor, channels, num_classes=10).eval().to(device)
 
 
 def _fid_s(features: int, samples: int) -> float:

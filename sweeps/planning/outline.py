@@ -47,7 +47,7 @@ class Plan:
     teacher: Size
     smallest: Size
     largest: Size
-    memory_gib: float
+    memory_gib: float | None
     disk_gib: float
     workers: int
     wall_hours: float | None
@@ -82,7 +82,8 @@ class Plan:
         return Group(heading, Text(), phases, Text(), sizes, Text(), Text(self._needs()), *packing, *warnings)
 
     def _needs(self) -> str:
-        memory = f"{self.memory_gib:.1f} GiB of memory a trial, {self.disk_gib:.2f} GiB of disk"
+        held = "unknown" if self.memory_gib is None else f"{self.memory_gib:.1f} GiB of"
+        memory = f"{held} memory a trial, {self.disk_gib:.2f} GiB of disk"
         if self.core_hours is None or self.wall_hours is None:
             return f"unknown hours with {self.workers} trials at once; {memory}"
         on_gpus = f", {self.gpu_hours:.2g} GPU-hours" if self.gpu_hours else ""

@@ -7,7 +7,7 @@ for all samples of an evaluation as for some of them.
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import KW_ONLY, dataclass
-from functools import partial
+from typing import Protocol
 
 import torch
 
@@ -17,7 +17,11 @@ BUDGET_S = 0.6  # for the steps of one training, the first ones, which warm up, 
 PROBED_BATCH, STEPS = 4, (1, 2, 4, 8, 16)  # images of a first look; steps after which the clock is read
 MOST_GENERATED, GENERATION_S = 256, 0.15
 
-Training = Callable[[int, tuple[float, ...]], Iterator[Progress]]  # of a batch size, with its reports in kimg
+
+class Training(Protocol):
+    """A Training is a student's or a GAN's in batches of a size, with its reports after so many kimg."""
+
+    def __call__(self, *, batch: int, points: tuple[float, ...]) -> Iterator[Progress]: ...
 
 
 @dataclass(frozen=True)
@@ -46,7 +50,7 @@ def time_training(training: Training, batch_size: int, *, threads: int) -> Timin
 def _steps(training: Training, batch: int, *, budget_s: float) -> tuple[float, Progress]:
     """Returns the seconds of a thousand images, and where the training stands after the last step that was timed."""
     points_kimg = tuple(step * batch / 1000 for step in STEPS)
-    steps, last_kimg = training(batch, points_kimg), points_kimg[-1]
+    steps, last_kimg = training(batch=batch, points=points_kimg), points_kimg[-1]
     warm = next(steps)
     began = clock_s()
     progress, elapsed_s = warm, 0.0
@@ -58,12 +62,9 @@ def _steps(training: Training, batch: int, *, budget_s: float) -> tuple[float, P
 
 def _generation_s(generator: AnyGenerator) -> float:
     inputs_NI = generator.config.inputs(MOST_GENERATED, "plan", seed=0)
-    work = partial(_generated, generator, inputs_NI)
-    return seconds_each(work, most=MOST_GENERATED, budget_s=GENERATION_S)
-
-
-def _generated(generator: AnyGenerator, inputs_NI: torch.Tensor, count: int) -> torch.Tensor:
-    return generate(generator, inputs_NI[:count])
+    return seconds_each(
+        lambda count: generate(generator, inputs_NI[:count]), most=MOST_GENERATED, budget_s=GENERATION_S
+    )
 
 
 def seconds_each(work: Callable[[int], object], *, most: int, budget_s: float) -> float:

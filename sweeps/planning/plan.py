@@ -23,7 +23,7 @@ def plan_sweep(spec: SweepSpec, data_root: DataRoot, *, data_dir: Path, workers:
     """Returns what the sweep would do on this machine, after a calibration of some seconds. Nothing is written.
 
     How many trials share a GPU is known only if `data_dir` keeps an earlier measurement. Data that are missing are no
-    matter, and weights that are missing are told in `unmeasured`. Raises GanError where the GPU is missing.
+    matter; weights or a GPU that are missing are told in `unmeasured`.
     """
     teacher, unread = _teacher(spec)
     points = sampled_points(spec)
@@ -32,7 +32,7 @@ def plan_sweep(spec: SweepSpec, data_root: DataRoot, *, data_dir: Path, workers:
     ends = _ends(spec, students=[students[n] for n in feasible])
     weights = [float(value) for value in extremes(spec.search.space.gan_weight)]
     timed = sorted({ends[0], ends[len(ends) // 2], ends[-1]}, key=mac_g)
-    calibration = calibrate(spec, data_root, students=timed, gan_weight=max(weights))
+    calibration = _calibration(spec, data_root, students=timed, gan_weight=max(weights))
     packing = _kept_packing(spec, workers, data_dir=data_dir)
     resources = spec.resources.packed(packing.trials) if packing else spec.resources
     slowdown = packing.slowdown if packing else 1.0
@@ -75,6 +75,16 @@ def plan_sweep(spec: SweepSpec, data_root: DataRoot, *, data_dir: Path, workers:
         ),
         unmeasured=(*unread, *calibration.unmeasured),
     )
+
+
+def _calibration(
+    spec: SweepSpec, data_root: DataRoot, *, students: list[GeneratorConfig], gan_weight: float
+) -> Calibration:
+    """Returns the calibration; one without paces where a person must mend something before anything is timed."""
+    try:
+        return calibrate(spec, data_root, students=students, gan_weight=gan_weight)
+    except GanError as error:
+        return Calibration((), None, checkpoint_bytes=0, unmeasured=(f"hours and memory: {error}",))
 
 
 def _phases(

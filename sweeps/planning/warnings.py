@@ -4,7 +4,6 @@ import os
 from collections.abc import Iterator
 
 from sweeps.planning.points import listed_points
-from sweeps.spec.models import EMBEDDED
 from sweeps.spec.sweep import SweepSpec
 
 ASSUMED_FRONTIER = 8  # students; how many there are is what the sweep finds out
@@ -17,7 +16,7 @@ def searches_nothing(spec: SweepSpec) -> bool:
 
 
 def warnings_of(
-    spec: SweepSpec, spent_hours: float, *, feasible: float, memory_gib: float, workers: int, is_packed: bool
+    spec: SweepSpec, spent_hours: float, *, feasible: float, memory_gib: float | None, workers: int, is_packed: bool
 ) -> Iterator[str]:
     """Yields what a person should know before the sweep runs.
 
@@ -28,7 +27,7 @@ def warnings_of(
     if spec.resources.cpus_per_trial > cores:
         yield f"a trial takes {spec.resources.cpus_per_trial} cores, and there are {cores}: none begins"
     machine_gib = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
-    if memory_gib * workers > 0.9 * machine_gib:
+    if memory_gib is not None and memory_gib * workers > 0.9 * machine_gib:
         yield (
             f"{workers} trials of {memory_gib:.1f} GiB do not fit into this machine's {machine_gib:.1f} GiB: "
             "use --workers"
@@ -53,8 +52,6 @@ def warnings_of(
             "resources.fused_trials has no effect: only fresh seeds (phase confirm) and a grid that prunes nothing "
             "are known beforehand"
         )
-    if spec.extractor.kind not in EMBEDDED:
-        yield f"measurements are timed with a small classifier: {spec.extractor.kind} takes longer"
     if searches_nothing(spec):
         yield (
             "search.trials 0 has what other sweeps finished, and this plan does not know what that is: "

@@ -1,5 +1,6 @@
 """A sweep's plan: what it would do, and what speaks against it, before anything runs."""
 
+import io
 import json
 import pickle
 from collections.abc import Callable
@@ -7,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
+from rich.console import Console
 
 import sweeps
 from gan import count_parameters, default_data_root
@@ -109,3 +112,53 @@ def test_the_command_prints_json_and_writes_nothing(
     (warning,) = plan["warnings"]
     assert "fewer than 10 samples a feature" in warning
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_weights_that_are_not_here_leave_the_hours_open_and_the_rest_as_it_is(
+    planned: Callable[..., Plan], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GANLIMIT_INCEPTION_WEIGHTS", str(tmp_path / "none.pth"))
+    plan = planned(extractor="inception", evaluation__num_samples=4096)
+    found = json.loads(json.dumps(plan.as_dict()))
+    assert [phase["core_hours"] for phase in found["phases"]] == [None] * 3
+    assert (found["core_hours"], found["wall_hours"], found["gpu_hours"]) == (None, None, None)
+    assert [phase["trials"] for phase in found["phases"]] == [0, 4, 4]
+    (reason,) = found["unmeasured"]
+    assert "hours, of which measuring is a part: " in reason
+    assert "none.pth" in reason
+    assert plan.teacher.ratio == 1
+    assert plan.memory_gib is not None
+    console = Console(width=200, file=io.StringIO())
+    console.print(plan.render())
+    assert "unknown hours" in console.file.getvalue()
+
+
+def test_a_gpu_that_is_not_here_leaves_hours_and_memory_open(planned: Callable[..., Plan]) -> None:
+    if torch.cuda.is_available():
+        pytest.skip("there is one")
+    plan = planned(resources__gpus_per_trial=1)
+    assert plan.core_hours is None
+    assert plan.memory_gib is None
+    assert plan.smallest.ratio is not None
+    (reason,) = plan.unmeasured
+    assert reason.startswith("hours and memory: The device cuda")
+
+
+@pytest.mark.parametrize("is_there", [True, False])
+def test_a_teacher_of_ones_own_is_as_large_as_its_file_says(
+    is_there: bool, planned: Callable[..., Plan], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sweeps.planning.plan.calibrate", lambda *_, **__: Calibration((), 1.0, checkpoint_bytes=0))
+    network = torch.nn.Sequential(torch.nn.Linear(8, 256), torch.nn.Sigmoid(), torch.nn.Unflatten(1, (1, 16, 16)))
+    torch.nn.init.normal_(network[0].weight, std=4, generator=torch.Generator().manual_seed(0))
+    if is_there:
+        torch.jit.save(torch.jit.trace(network.eval(), torch.zeros(2, 8)), tmp_path / "own.pt")
+    plan = planned(
+        teacher={"file": str(tmp_path / "own.pt"), "latent_size": 8, "output_range": [0.0, 1.0], "pool_size": 64}
+    )
+    if is_there:
+        assert plan.teacher.parameters == 8 * 256 + 256
+        assert plan.smallest.ratio == plan.teacher.parameters / plan.smallest.parameters
+    else:
+        assert (plan.teacher.parameters, plan.smallest.ratio) == (None, None)
+        assert plan.unmeasured[0].startswith("the teacher's parameters and the ratios to them: ")
