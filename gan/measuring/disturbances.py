@@ -132,7 +132,7 @@ def mixed(images_NCHW: Images, level: float, *, random: np.random.Generator, oth
     count, channels, size, _ = images_NCHW.shape
     spoilt = images_NCHW.copy()
     for number, place in enumerate(random.permutation(count)[: round(level * count)]):
-        drawn_HWC = cv2.resize(_drawn(other, number, min(size, _LARGEST_DRAWN)), (size, size))
+        drawn_HWC = cv2.resize(_drawn(other, number, size=min(size, _LARGEST_DRAWN)), (size, size))
         if channels == 1:
             drawn_HWC = cv2.cvtColor(drawn_HWC, cv2.COLOR_RGB2GRAY)[..., None]
         spoilt[place] = drawn_HWC.transpose(2, 0, 1)
@@ -140,7 +140,7 @@ def mixed(images_NCHW: Images, level: float, *, random: np.random.Generator, oth
 
 
 @lru_cache(maxsize=MOST_IMAGES)
-def _drawn(other: Drawing, number: int, size: int) -> Images:
+def _drawn(other: Drawing, number: int, *, size: int) -> Images:
     return other.image(number, size)  # the same ones at every level
 
 
