@@ -61,7 +61,7 @@ def test_page_report_and_paper_have_dashes_and_the_reason(blind: pa.Table) -> No
     rows, answers = paper_rows(blind), five_answers(blind, RULE)
     page = words_of(render_page([Chapter(findings=findings, name="blind")]))
     report = markdown_report(findings, {})
-    paper = paper_markdown("blind", rows, answers=answers, notes=findings.absence_notes)
+    paper = paper_markdown("blind", rows, answers=answers, notes=findings.notes)
     for text in (page, report, paper):
         assert DASH in text
         assert all(text.count(note) == 1 for note in NOTES)

@@ -59,7 +59,7 @@ def test_what_all_rows_of_a_sweep_share_has_the_type_of_its_column() -> None:
     arrow = {str: pa.string(), int: pa.int64(), float: pa.float64()}
     assert all(TRIAL_SCHEMA.field(name).type == arrow[kind] for name, kind in SHARED_COLUMNS.items())
     of_teacher_and_real = {name for name in TRIAL_SCHEMA.names if name.startswith(("teacher_", "real_"))}
-    of_protocol = {"protocol_digest", "extractor", "num_samples", "absent"}
+    of_protocol = {"protocol_digest", "extractor", "num_samples", "absent", "extractor_faults"}
     assert {*SHARED_COLUMNS} == {"dataset", *of_protocol, *of_teacher_and_real}
 
 
