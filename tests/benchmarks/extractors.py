@@ -5,8 +5,8 @@
 
 The 20 generators of a data set are 10 snapshots of a small teacher's training at rising kimg, and 10 students of it:
 five widths, two budgets. The flat folder has drawn shapes of several kinds as PNG files, whose classes only this
-program knows. Seed 0 is the one that the extractor was chosen on; the other chose nothing. What two classifiers of different
-seeds agree on is the most that can be expected. Seconds are CPU time of one core, of few images, for 10,000.
+program knows. Seed 0 is the one that the extractor was chosen on; the other chose nothing. What two classifiers of
+different seeds agree on is the most that can be expected. Seconds are CPU time of one core, of few images, for 10,000.
 """
 
 import argparse
