@@ -13,7 +13,7 @@ import torch
 
 from gan import AnyGenerator, GeneratorConfig, Progress, generate
 
-BUDGET_S = 0.6  # for the steps of one training, the first ones, which warm up, not counted
+BUDGET_S = 0.35  # for the steps of one training, the first ones, which warm up, not counted
 PROBED_BATCH, STEPS = 4, (1, 2, 4, 8, 16)  # images of a first look; steps after which the clock is read
 MOST_GENERATED, GENERATION_S = 256, 0.15
 
