@@ -145,16 +145,14 @@ def _drawn(other: Drawing, number: int, *, size: int) -> Images:
 
 
 def thinned(images_NCHW: Images, level: float, *, modes_N: Places) -> Images:
-    """Returns some of the images, equally many for each level, of which half of the modes have lost `level`.
+    """Returns some of the images, equally many for each level, of which the first half of the modes have lost `level`.
 
     Images of the other half, which were left out, stand in their places: none is there twice. So the images move
     along a straight line between two mixtures, on which the distance to the whole rises for everyone who can tell
     one half from the other.
     """
-    random = np.random.default_rng(seed_at(0, "disturbance", "modes"))
-    modes = random.permutation(np.unique(modes_N))
-    order_N = random.permutation(len(modes_N))
-    lost_N = np.isin(modes_N[order_N], modes[: len(modes) // 2])
+    order_N = np.random.default_rng(seed_at(0, "disturbance", "modes")).permutation(len(modes_N))
+    lost_N = modes_N[order_N] < (modes_N.max() + 1) // 2
     count = min(MOST_IMAGES, int((~lost_N).sum()))
     places, extra = order_N[:count].copy(), order_N[count:][~lost_N[count:]]
     losing = np.flatnonzero(lost_N[:count])
@@ -164,21 +162,29 @@ def thinned(images_NCHW: Images, level: float, *, modes_N: Places) -> Images:
 
 
 def modes_of(images_NCHW: Images, labels_N: Places, *, num_classes: int) -> Places:
-    """Returns the mode of each image: its class, or its cluster where there are no classes.
+    """Returns the mode of each image, from 0: its class, or its cluster where there are no classes.
 
-    Clusters are of the principal components of thumbnails, which know nothing of any extractor.
+    Clusters are of the principal components of thumbnails, which know nothing of any extractor. Modes are numbered
+    along the first principal component of their mean thumbnails, so that the first half lie together: a generator that
+    collapses loses a region of the images and not every second mode.
     """
-    if num_classes > 1:
-        return labels_N
     from sklearn.cluster import KMeans  # a second to import
     from sklearn.decomposition import PCA
 
     side = (_THUMBNAIL, _THUMBNAIL)
     small = [cv2.resize(image.transpose(1, 2, 0), side, interpolation=cv2.INTER_AREA) for image in images_NCHW]
     pixels = np.stack(small).reshape(len(small), -1).astype(np.float64)
-    components = PCA(min(_COMPONENTS, *pixels.shape), svd_solver="full").fit_transform(pixels)
-    found: Places = KMeans(min(_CLUSTERS, len(pixels)), n_init=4, random_state=0).fit_predict(components)
-    return found
+    modes_N = labels_N
+    if num_classes < 2:
+        components = PCA(min(_COMPONENTS, *pixels.shape), svd_solver="full").fit_transform(pixels)
+        modes_N = KMeans(min(_CLUSTERS, len(pixels)), n_init=4, random_state=0).fit_predict(components)
+    names, number_N = np.unique(modes_N, return_inverse=True)
+    if len(names) == 1:
+        return np.zeros_like(number_N)
+    means = np.stack([pixels[number_N == number].mean(axis=0) for number in range(len(names))])
+    place_of_mode = PCA(1, svd_solver="full").fit_transform(means)[:, 0].argsort().argsort()
+    numbered: Places = place_of_mode[number_N]
+    return numbered
 
 
 def _to_uint8(images: npt.NDArray[np.float32]) -> Images:

@@ -99,11 +99,20 @@ def test_dropped_modes_are_gone_and_no_image_is_there_twice(digits: ImageDataset
     assert all(len(set(images)) == len(images) for images in sets)
 
 
+def test_modes_that_lie_together_are_dropped_together() -> None:
+    brightness, labels = np.array([200, 20, 220, 40], np.uint8), np.repeat(np.arange(4), 5)
+    images = np.broadcast_to(brightness[labels][:, None, None, None], (20, 1, 16, 16))
+    modes = modes_of(images, labels, num_classes=4)
+    assert {frozenset(labels[modes < 2]), frozenset(labels[modes >= 2])} == {frozenset({0, 2}), frozenset({1, 3})}
+
+
 def test_modes_without_classes_are_clusters(digits: ImageDataset) -> None:
     images, labels = digits.held_out_images.numpy(), digits.held_out_labels.numpy()
     found = modes_of(images, np.zeros_like(labels), num_classes=1)
     assert len(np.unique(found)) == 10
-    assert modes_of(images, labels, num_classes=10) is labels
+    by_class = modes_of(images, labels, num_classes=10)
+    pairs = set(zip(labels.tolist(), by_class.tolist(), strict=True))
+    assert (len(pairs), {mode for _, mode in pairs}) == (10, set(range(10))), "one mode for each class"
     purity = sum(np.bincount(labels[found == mode]).max() for mode in range(10)) / len(labels)
     assert purity > 0.6
 
