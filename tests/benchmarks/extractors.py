@@ -82,7 +82,7 @@ class Plan:
 
 PLANS = {
     "digits": Plan(images=0, size=16, width=32, kimg=60, budgets=(2, 10), epochs=20),
-    "shapes": Plan(images=10_000, size=32, width=16, kimg=40, budgets=(2, 8), epochs=8),
+    "shapes": Plan(images=10_000, size=32, width=16, kimg=120, budgets=(2, 20), epochs=8),
     "faces": Plan(images=4000, size=64, width=8, kimg=16, budgets=(1, 4), epochs=8),
     "flat": Plan(images=4000, size=16, width=24, kimg=60, budgets=(2, 10), epochs=12),
 }
