@@ -181,7 +181,7 @@ def _layer_of(network: SelfSupervised, images_NCHW: Tensor) -> list[Tensor]:
 def train_selfsupervised(config: SelfSupervisedConfig, dataset: ImageDataset) -> Iterator[SelfSupervisedProgress]:
     """Learns a network from the training images; yields after each vocabulary, and after the features.
 
-    Raises GanError for fewer training images than twice the features.
+    Raises GanError for fewer training images than twice the features, and where all are equal.
 
     >>> *_, progress = train_selfsupervised(SelfSupervisedConfig(features=16, words=32, images=500), dataset)
     >>> progress.done == progress.total, progress.network.num_features
@@ -194,6 +194,8 @@ def train_selfsupervised(config: SelfSupervisedConfig, dataset: ImageDataset) ->
             count,
             "Use more images, or lower extractor.features.",
         )
+    if bool((dataset.train_images == dataset.train_images[:1]).all()):
+        raise GanError("Features are learnt from images that differ", f"{count} equal ones", "Use other images.")
     network = SelfSupervised(config, dataset.image_channels, image_size=dataset.image_size).eval()
     order = torch.randperm(count, generator=generator_at(config.seed, "selfsupervised", "images"))
     images_NCHW = dataset.train_images[order[: config.images]]

@@ -4,6 +4,7 @@ Nothing of it is run, and no pickle of objects is opened.
 """
 
 import pickletools
+import warnings
 import zipfile
 from pathlib import Path
 from typing import Literal
@@ -128,7 +129,9 @@ def _safetensors(path: Path) -> str:
 def _pickled(path: Path, names: list[str]) -> tuple[str, str]:
     """Returns what torch.save wrote: a state dict, a checkpoint with parts, or an object of somebody's class."""
     try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of old pickles, with the advice to write to PyTorch
+            content = torch.load(path, map_location="cpu", weights_only=True)
     except Exception:  # of many kinds, and all say that more than tensors is in it
         held = _class_in(path, names)
         return f"a pickled object{held}", (

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from gan.errors import GanError
 from gan.networks.latents import LatentSpace
 from gan.networks.own_config import Labels, OwnGenerator
-from gan.networks.own_network import Opened, entries, invoke
+from gan.networks.own_network import Opened, entries, invoke, last_line, shapes
 
 _BATCH = 4  # that a size is tried with
 _BATCHES = (1, 2, 8, 16, 32, 64)  # that are tried where it is never that one
@@ -124,8 +124,21 @@ class _Search:
             return GanError("latent_size is that of the generator", f"{own.path}: tried {tried} in vain", remedy)
         rule = f"An own generator takes latents {own.latents} with L = {own.latent_size}"
         taken = [size for size, latents in product(self._sizes, SHAPES) if self._takes(size, latents)]
-        found = f"it takes {taken[0]}" if taken else "it takes none of these"
+        found = f"it takes {taken[0]}" if taken else f"it takes none of these ({self._complaint()})"
         return GanError(rule, f"{own.path}: {found}", "Correct latent_size, latents, labels or call.")
+
+    def _complaint(self) -> str:
+        """Returns what the network says of the inputs as they are stated."""
+        own, size = self._own, self._own.latent_size
+        assert size is not None, "where it is not stated, sizes are what was tried"
+        labels = torch.zeros(_BATCH, dtype=torch.int64) if own.labels else None
+        if own.labels and own.labels.form == "one-hot":
+            labels = torch.eye(own.labels.classes)[[0] * _BATCH]
+        try:
+            result = invoke(self._network, own, latents_BL=torch.zeros(_BATCH, size), labels=labels)
+        except Exception as error:  # a network of any kind raises errors of any kind
+            return last_line(error)
+        return f"it gives {shapes(result)}"
 
     def _takes(self, size: int, latents: Shape, *, batch: int = _BATCH) -> bool:
         try:

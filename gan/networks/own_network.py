@@ -188,6 +188,12 @@ def shapes(result: Any) -> str:
     return f"{kind} with " + ", ".join(f"{name}: {shapes(value)}" for name, value in entries(result).items())
 
 
+def last_line(error: Exception) -> str:
+    """Returns the last line of an error's text, where TorchScript says what went wrong."""
+    lines = str(error).strip().splitlines()
+    return lines[-1].strip() if lines else type(error).__name__
+
+
 def first_line(error: Exception) -> str:
     """Returns the first line of an error, or its kind where it says nothing."""
     return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__

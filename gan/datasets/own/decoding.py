@@ -18,6 +18,7 @@ from gan.datasets.own.pictures import Content
 from gan.datasets.resizing import centre_square, resize
 
 MAX_PIXELS = 64_000_000
+_MOST_GREY = 2**16 - 1
 _GREY_MODES = ("1", "L", "LA", "La", "I", "F")  # and all kinds of I;16
 _NPY = b"\x93NUMPY"
 
@@ -99,8 +100,13 @@ def npy_header(file: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype]:
 
 def _flattened(image: Image.Image, channels: int) -> Image.Image:
     """Returns the image grey or RGB, on white where it is transparent."""
-    if image.mode.startswith(("I;16", "I")):
-        image = Image.fromarray((np.asarray(image, dtype=np.float32) / 257).astype(np.uint8))  # 16 bits to 8
+    if image.mode.startswith("I"):
+        grey = np.asarray(image, dtype=np.int64)
+        if grey.min() < 0 or grey.max() > _MOST_GREY:
+            raise FaultyImageError(f"whole numbers from {grey.min()} to {grey.max()}, and not of 16 bits")
+        image = Image.fromarray((grey / 257).astype(np.uint8))  # 16 bits to 8
+    if image.mode == "F":
+        raise FaultyImageError("real numbers, whose range nobody knows: store it in 8 or 16 bits")
     if image.has_transparency_data:
         image = image.convert("RGBA")
         image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)

@@ -53,11 +53,25 @@ def _of_shards(shards: list[tuple[str, Path]]) -> Pictures:
         return parquet_pictures(shards)
     if kinds == {"tar"}:
         return tar_pictures(shards)
+    for _, path in shards:
+        if trouble := _trouble(path):
+            raise GanError("A file of images is whole, and no archive within another", *trouble)
     raise GanError(
         "A file of images is a zip, an .npz, Parquet, a tar or an LMDB",
         ", ".join(sorted(str(path) for _, path in shards if _kind(path) is None)[:_NAMED]) or "tar beside Parquet",
         "Give one of these, or a folder of images.",
     )
+
+
+def _trouble(path: Path) -> tuple[str, str] | None:
+    """Returns what is wrong with a file that would be one of images, and what to do; None for any other."""
+    with path.open("rb") as file:
+        start = file.read(4)
+    if start == b"PK\x03\x04":
+        return f"{path} (damaged: a zip or an .npz without its end)", "Copy it again."
+    if start[:2] == b"\x1f\x8b" or start[:3] == b"BZh" or start == b"\x28\xb5\x2f\xfd":
+        return f"{path} (compressed)", "Unpack it: gunzip, bunzip2 or zstd -d."
+    return None
 
 
 def _kind(path: Path) -> str | None:
