@@ -16,6 +16,7 @@ from .comparison.versus_estimate import compare
 from .errors import AnalysisError
 from .examples import example_trials
 from .exporting import join_tables, write_csv
+from .figures.examination import examination_figure
 from .figures.pareto import pareto_figure
 from .figures.selection import Candidate, choose_teacher, selection_figure
 from .figures.style import FORMATS, save_figure
@@ -39,6 +40,7 @@ from .paper.answers import QUESTIONS, Answer, five_answers
 from .paper.formats import PAPER_HEADINGS, paper_cells, paper_csv, paper_latex, paper_markdown
 from .paper.rows import PaperRow, Spread, paper_rows
 from .report import REPORT_FIGURES, markdown_report
+from .ruler import RulerCurve, ruler_sentence
 from .schema import (
     AGREEMENT,
     METRICS,
@@ -98,6 +100,7 @@ __all__ = [
     "Mode",
     "PaperRow",
     "Phase",
+    "RulerCurve",
     "Scheme",
     "Segment",
     "ShareDifference",
@@ -114,6 +117,7 @@ __all__ = [
     "comparison_markdown",
     "compression_limit",
     "dominated_share",
+    "examination_figure",
     "example_trials",
     "fault_notes",
     "final_students",
@@ -143,6 +147,7 @@ __all__ = [
     "render_page",
     "require_one_protocol",
     "require_one_teacher",
+    "ruler_sentence",
     "sample_grid_figure",
     "save_figure",
     "search_progress",

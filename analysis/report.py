@@ -18,6 +18,7 @@ REPORT_FIGURES = {
     "sharpness": "Sharpness relative to the teacher's, by scheme",
     "importance": "How much of the variation of quality each searched parameter explains",
     "progress": "Dominated hypervolume against the images that the search spent",
+    "examination": "The root of FID over rising amounts of each disturbance of real images",
 }
 
 

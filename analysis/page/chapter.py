@@ -11,6 +11,7 @@ from PIL import Image
 
 from analysis.errors import AnalysisError
 from analysis.findings import Findings
+from analysis.ruler import RulerCurve
 
 
 @dataclass(frozen=True)
@@ -52,8 +53,8 @@ class Chapter:
 
     `samples` are the teacher and ever smaller students at the same latents, `interpolations` the same along
     lines between latents. `importances` says how much of the metric's variation each searched parameter
-    explains. `run_url` is the address of a trial's run with `{run_id}` in it. Raises AnalysisError where that is no
-    address.
+    explains, `ruler` what the extractor made of spoilt real images. `run_url` is the address of a trial's run with
+    `{run_id}` in it. Raises AnalysisError where that is no address.
 
     >>> from analysis import Chapter, LimitRule, example_trials, findings_of
     >>> findings = findings_of(example_trials({}), LimitRule(metric="fid", tolerance=1.0))
@@ -67,6 +68,7 @@ class Chapter:
     samples: tuple[Strip, ...] = ()
     interpolations: tuple[Strip, ...] = ()
     importances: Mapping[str, float] = field(default_factory=dict)
+    ruler: tuple[RulerCurve, ...] = ()
     specification: str = ""
     versions: Mapping[str, str] = field(default_factory=dict)
     commands: tuple[str, ...] = ()

@@ -15,6 +15,8 @@ from analysis.frontier_table import frontier_rows
 from analysis.limit.result import LimitStatus
 from analysis.page.chapter import Chapter, Strip
 from analysis.page.charts import MOST_TRIALS
+from analysis.page.ruler import ruler_panels
+from analysis.ruler import ruler_sentence
 from analysis.wording import caption, interval_words, short_answer
 
 Cells = dict[str, Any]
@@ -63,6 +65,8 @@ def chapter_text(chapter: Chapter) -> Cells:
         "interpolations": _strips(chapter.interpolations, findings),
         "limit_words": "the limit" if findings.limit.status == LimitStatus.FOUND else "not confirmed below",
         "gains": {key: [gain.sentence() for gain in gains] for key, gains in findings.gains.items()},
+        "ruler": ruler_panels(chapter.ruler),
+        "ruler_sentence": ruler_sentence(chapter.ruler),
         "answers": findings.answers,
         "made": made_of(chapter),
         "specification": chapter.specification,

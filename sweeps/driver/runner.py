@@ -23,6 +23,7 @@ from sweeps.driver.phase_run import PhaseRun
 from sweeps.errors import SweepError, UndeliveredError
 from sweeps.ledger.data_dir import default_data_dir
 from sweeps.ledger.delivery import Delivery, undelivered
+from sweeps.ledger.examinations import keep_examination
 from sweeps.ledger.folders import MountedTrials, trials_of
 from sweeps.ledger.lease import Lease, Leases
 from sweeps.ledger.lock import sole_driver
@@ -225,6 +226,7 @@ def open_sweep(spec: SweepSpec, workspace: Workspace, *, tracking: Tracking, dis
     tags |= {**spec_tags(spec.model_dump_json()), **({GROUP: spec.group} if spec.group else {})}
     tags |= {VERSION + name: version(name) for name in VERSIONED}
     parent_run_id: str = tracking.open_sweep(spec.name, tags).info.run_id
+    keep_examination(tracking, parent_run_id, examination=foundation.examination)
     folder, trials = workspace.sweep(spec.name), site.trials(spec)
     return OpenSweep(
         SweepBasis(

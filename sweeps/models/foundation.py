@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from analysis import SHARED_COLUMNS
-from gan import GeneratorCard, ImportedCard, Metrics, Protocol, Scores, load_dataset
+from gan import Examination, GeneratorCard, ImportedCard, Metrics, Protocol, Scores, load_dataset
 from sweeps.ledger.tags import SHARED_PREFIX
 from sweeps.models.examining import faults_text
 from sweeps.models.extractors import find_or_make_extractor
@@ -21,7 +21,7 @@ class Foundation:
     protocol: Protocol
     extractor_version: str
     real: Scores  # of the held-out images
-    extractor_faults: str | None
+    examination: Examination  # of the extractor
     teacher_version: str
     teacher: GeneratorCard | ImportedCard
     teacher_metrics: Metrics
@@ -48,7 +48,7 @@ class Foundation:
             "real_inception_score": self.real.inception_score,
             "real_sharpness": self.real.sharpness,
             "absent": absences_text(absences(self.teacher_metrics, self.real)),
-            "extractor_faults": self.extractor_faults,
+            "extractor_faults": faults_text(self.examination),
         }
         assert shared.keys() == SHARED_COLUMNS.keys(), "the schema says which columns all rows have alike"
         return {SHARED_PREFIX + name: str(value) for name, value in shared.items() if value is not None}
@@ -85,7 +85,7 @@ def lay_foundation(spec: SweepSpec, workshop: Workshop) -> Foundation:
         protocol=extractor.protocol,
         extractor_version=extractor.version,
         real=extractor.real,
-        extractor_faults=faults_text(extractor.examination),
+        examination=extractor.examination,
         teacher_version=teacher.version,
         teacher=teacher.card,
         teacher_metrics=teacher.metrics,

@@ -1,7 +1,8 @@
-"""This module shows people an extractor's examination: a row for each disturbance, and the verdict in a sentence."""
+"""This module shows people an extractor's examination: a row or a curve for each disturbance, and the verdict."""
 
 from rich.table import Table
 
+from analysis import RulerCurve
 from gan import Examination, is_straight
 
 
@@ -32,3 +33,17 @@ def examination_dict(examination: Examination, version: str) -> dict[str, object
         "faults": list(examination.faults),
         **examination.model_dump(mode="json"),
     }
+
+
+def ruler_curves(examination: Examination) -> tuple[RulerCurve, ...]:
+    """Returns the examination as a report draws it: a curve for each disturbance."""
+    return tuple(
+        RulerCurve(
+            disturbance=name,
+            levels=tuple(level.level for level in levels),
+            fids=tuple(level.distance for level in levels),
+            spread=levels[0].error,
+            rises=is_straight(levels),
+        )
+        for name, levels in examination.disturbances.items()
+    )

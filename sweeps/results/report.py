@@ -14,10 +14,12 @@ from rich.console import Console
 
 import analysis
 from sweeps.errors import SweepError
+from sweeps.ledger.examinations import kept_examination
 from sweeps.ledger.sweeps import find_sweep, spec_of_sweep, stored_spec
 from sweeps.ledger.tags import VERSION
 from sweeps.ledger.tracking import Tracking
 from sweeps.ledger.workspace import Workspace
+from sweeps.results.examinations import ruler_curves
 from sweeps.results.frontier_view import frontier_table
 from sweeps.results.importance import importances
 from sweeps.results.pictures import interpolation_strips, sample_strips
@@ -154,6 +156,7 @@ def _write(
 def _chapter(parent: Run, spec: SweepSpec, *, tracking: Tracking, findings: analysis.Findings) -> analysis.Chapter:
     name = spec.name
     has_students = len(findings.frontier) > 0
+    examination = kept_examination(tracking, parent.info.run_id)
     runs = f"{tracking.store.ui_address}/#/experiments/{parent.info.experiment_id}/runs/{{run_id}}"
     versions = {tag.removeprefix(VERSION): text for tag, text in parent.data.tags.items() if tag.startswith(VERSION)}
     return analysis.Chapter(
@@ -162,6 +165,7 @@ def _chapter(parent: Run, spec: SweepSpec, *, tracking: Tracking, findings: anal
         samples=sample_strips(tracking, spec, findings=findings) if has_students else (),
         interpolations=interpolation_strips(tracking, spec, findings=findings) if has_students else (),
         importances=importances(spec, findings.table),
+        ruler=ruler_curves(examination) if examination else (),
         specification=yaml.safe_dump(spec.model_dump(mode="json", exclude_defaults=True), sort_keys=False, width=100),
         versions=dict(sorted(versions.items())),
         commands=(*_commands(spec, tracking), f"ganlimit report {name} --out report"),
@@ -196,6 +200,8 @@ def _figures(chapter: analysis.Chapter) -> dict[str, Figure]:
         figures["importance"] = analysis.importance_figure(findings, chapter.importances)
     if len(findings.progress):
         figures["progress"] = analysis.progress_figure(findings)
+    if chapter.ruler:
+        figures["examination"] = analysis.examination_figure(chapter.ruler)
     return figures
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from analysis import Mode, Phase, TrialState, trial_table
+from analysis import Mode, Phase, RulerCurve, TrialState, trial_table
 from analysis.examples import example_row
 
 
@@ -73,5 +73,27 @@ def sweep_rows() -> Any:
                 worse = student(width, weight, seed)
                 add(phase=Phase.BASELINE, mode=Mode.SCRATCH, **{**worse, "fid": worse["fid"] * 1.8, "gan_weight": None})
         return rows
+
+    return make
+
+
+DISTURBANCES = ("blur", "noise", "contrast", "swapped patches", "black boxes", "another set", "dropped modes")
+
+
+@pytest.fixture(scope="session")
+def ruler() -> Any:
+    """The curves of an extractor that sees all seven disturbances, but those that are named."""
+
+    def make(*failed: str) -> tuple[RulerCurve, ...]:
+        return tuple(
+            RulerCurve(
+                disturbance=name,
+                levels=(0.0, 0.25, 0.5, 1.0),
+                fids=(4.0, 4.1, 3.9, 4.2) if name in failed else (4.0, 16.0, 36.0, 1_600.0),
+                spread=0.5,
+                rises=name not in failed,
+            )
+            for name in DISTURBANCES
+        )
 
     return make

@@ -126,7 +126,7 @@ def generators(dataset: ImageDataset, plan: Plan, seed: int, folder: Path) -> It
     optimiser = OptimiserConfig(learning_rate=2e-3, beta1=0.0, beta2=0.99, final_fraction=0.2)
     critic = AdversarialConfig(loss="hinge", critic=CriticConfig(width=16), optimiser=optimiser, max_shift=1)
     recipe = GanTrainingConfig(kimg=plan.kimg, optimiser=optimiser, adversarial=critic, ema_halflife_kimg=2.0)
-    at = [plan.kimg * (number / SNAPSHOTS) ** 2 for number in range(1, SNAPSHOTS)]
+    at = [plan.kimg * number / SNAPSHOTS for number in range(1, SNAPSHOTS)]  # where a sweep looks at its teacher
     architecture = GeneratorConfig(width=plan.width, **shape)
     for progress in train_gan(architecture, recipe, dataset=dataset, seed=seed, report_at_kimg=at):
         yield f"teacher {progress.kimg:.1f} kimg", progress.generator

@@ -1,4 +1,6 @@
+import itertools
 import xml.etree.ElementTree as ElementTree
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +14,9 @@ from analysis import (
     LimitRule,
     Mode,
     Phase,
+    RulerCurve,
     TrialState,
+    examination_figure,
     findings_of,
     gain_figure,
     importance_figure,
@@ -222,3 +226,35 @@ def test_a_sweep_without_a_finished_trial_still_has_a_report(table: Any) -> None
     text = markdown_report(findings_of(table({"state": TrialState.DIVERGED, "final": False, "fid": None}), RULE), {})
     assert "no limit to state" in text
     assert "1 diverged" in text
+
+
+def test_an_examination_has_a_panel_for_each_disturbance_and_names_a_fault(ruler: Any, tmp_path: Path) -> None:
+    figure = examination_figure(ruler("contrast"))
+    assert len(figure.axes) == 7
+    titles = [axes.get_title(loc="left") for axes in figure.axes]
+    assert titles[2:4] == ["contrast", "swapped patches"]
+    (line, _) = figure.axes[0].lines
+    assert list(line.get_xdata()) == [0, 0.25, 0.5, 1]
+    assert list(line.get_ydata()) == pytest.approx([2 / 40, 4 / 40, 6 / 40, 1]), "the roots of FID"
+    assert [axes.get_xlabel().endswith("FAILS") for axes in figure.axes] == [title == "contrast" for title in titles]
+    assert figure.axes[2].lines[0].get_color() != line.get_color()
+    assert "it FAILS contrast" in " ".join(texts(figure).split())
+    one, two = (save_figure(examination_figure(ruler("contrast")), tmp_path / name) for name in ("one", "two"))
+    assert [path.read_bytes() for path in one] == [path.read_bytes() for path in two]
+
+
+def test_nothing_of_an_examination_lies_over_its_neighbour(ruler: Any) -> None:
+    tiny = [replace(curve, fids=tuple(fid * 4.444e-6 for fid in curve.fids)) for curve in ruler("blur", "noise")]
+    figure = examination_figure(tiny)  # 1.8e-05 is as long as such a number can be
+    figure.draw_without_rendering()
+    boxes = [text.get_window_extent() for text in figure.findobj(mpl.text.Text) if text.get_text()]
+    assert len(boxes) == 2 * 7 + 1, "titles, numbers and the caption"
+    assert not any(one.overlaps(other) for one, other in itertools.combinations(boxes, 2))
+    assert all(box.x0 >= 0 and box.x1 <= figure.bbox.x1 for box in boxes)
+
+
+def test_a_curve_without_a_fid_for_each_level_is_refused() -> None:
+    with pytest.raises(AnalysisError, match=r"1 FID of 2 levels"):
+        RulerCurve(disturbance="blur", levels=(0.0, 1.0), fids=(1.0,), spread=0.1, rises=True)
+    with pytest.raises(AnalysisError, match="needs a disturbance"):
+        examination_figure([])

@@ -2,8 +2,10 @@
 
 import itertools
 import os
+import re
 import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -53,9 +55,10 @@ def chapter_of(table: Any, name: str = "s", tolerance: float = 1.0) -> Chapter:
 
 
 @pytest.fixture(scope="module")
-def report(tmp_path_factory: pytest.TempPathFactory, sweep_rows: Any) -> Path:
+def report(tmp_path_factory: pytest.TempPathFactory, sweep_rows: Any, ruler: Any) -> Path:
     path: Path = tmp_path_factory.mktemp("page") / "report.html"
-    path.write_text(render_page([chapter_of(trial_table(sweep_rows()))]), encoding="utf-8")
+    chapter = replace(chapter_of(trial_table(sweep_rows())), ruler=ruler("swapped patches"))
+    path.write_text(render_page([chapter]), encoding="utf-8")
     return path
 
 
@@ -257,3 +260,35 @@ def test_chapters_have_names_of_their_own(sweep_rows: Any) -> None:
     for wrong in ([], [chapter, chapter]):
         with pytest.raises(AnalysisError, match="a chapter for each"):
             render_page(wrong)
+
+
+def test_each_disturbance_of_the_ruler_has_a_panel_and_a_fault_its_word(opened: Opened) -> None:
+    panels = opened.page.locator(".ruler > .panel")
+    assert panels.count() == 7
+    points = panels.locator("polyline").evaluate_all("all => all.map(l => [...l.points].map(p => [p.x, p.y]))")
+    assert all([x for x, _ in line] == sorted(x for x, _ in line) and len(line) == 4 for line in points)
+    assert [line[-1][1] < line[0][1] - 20 for line in points] == [True, True, True, False, True, True, True]
+    assert [title for title in panels.all_inner_texts() if "FAILS" in title] == ["swapped patches\n4 → 4.2\nFAILS"]
+    strokes = panels.locator("polyline").evaluate_all("all => all.map(l => getComputedStyle(l).stroke)")
+    blue, vermilion = strokes[0], strokes[3]
+    assert strokes == [blue, blue, blue, vermilion, blue, blue, blue]
+    assert blue != vermilion
+    assert "it FAILS swapped patches" in opened.page.locator("section:has(.ruler) > p").inner_text()
+    words = panels.locator("svg").first.get_attribute("aria-label")
+    assert words == "blur rises: FID 4 at 0, 16 at 0.25, 36 at 0.5, 1,600 at 1"
+
+
+def test_what_a_panel_draws_stays_in_it_and_a_weak_level_in_the_band_is_seen(table: Any, ruler: Any) -> None:
+    page = render_page([replace(chapter_of(table({})), ruler=ruler("blur"))])
+    heights = [[float(y) for y in re.findall(r",([\d.]+)", line)] for line in re.findall(r'points="([^"]+)"', page)]
+    assert all(0 <= y <= 66 for line in heights for y in line)
+    bands = re.findall(r'class="band" x="0" y="([\d.]+)" width="132" height="([\d.]+)"', page)
+    (top, height), (passing_top, _) = map(float, bands[0]), map(float, bands[1])
+    assert all(top <= y <= top + height for y in heights[0]), "the images that were not seen to be spoilt"
+    assert max(heights[1][1:]) < passing_top, "each level of what is seen"
+
+
+def test_without_an_examination_there_is_no_ruler_on_the_page(table: Any, ruler: Any) -> None:
+    chapter = chapter_of(table({}))
+    assert "ruler straight" not in render_page([chapter])
+    assert "rises with all 7 disturbances" in render_page([replace(chapter, ruler=ruler())])

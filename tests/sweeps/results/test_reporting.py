@@ -8,6 +8,8 @@ import pytest
 
 import analysis
 import sweeps
+from gan import Examination
+from sweeps.ledger.examinations import FILE, kept_examination
 from sweeps.ledger.store import TrackingStore
 from sweeps.ledger.tracking import Tracking
 from sweeps.ledger.workspace import Workspace
@@ -85,7 +87,7 @@ def test_the_report_has_page_figures_for_a_paper_and_table(confirmed: Any, tmp_p
     workspace, tracking = opened(confirmed[0])
     report = write_report("tiny-confirmed", workspace, tracking=tracking, out=tmp_path / "out")
     names = {str(path.relative_to(tmp_path / "out")) for path in report.files}
-    for stem in ("pareto", "samples", "interpolations", "gain-scratch", "sharpness", "progress"):
+    for stem in ("pareto", "samples", "interpolations", "gain-scratch", "sharpness", "progress", "examination"):
         assert {f"figures/{stem}.{form}" for form in ("png", "svg", "pdf")} <= names, stem
     assert {"report.html", "report.md", "trials.parquet"} <= names
     text = (tmp_path / "out" / "report.html").read_text()
@@ -94,6 +96,7 @@ def test_the_report_has_page_figures_for_a_paper_and_table(confirmed: Any, tmp_p
         "http://127.0.0.1:5000/#/experiments/",
         "Samples, down to where they break",
         "Between latents",
+        "its distance rises with all 7 disturbances",
         "version of torch",
         "num_samples: 256",  # of the specification
         "ganlimit sweep confirm tiny --seeds 2",
@@ -121,6 +124,33 @@ def test_the_page_is_on_the_sweeps_run(confirmed: Any) -> None:
     assert parent is not None
     names = {file.path for file in tracking.client.list_artifacts(parent.info.run_id, "report")}
     assert "report/report.html" in names
+
+
+def test_the_examination_is_on_the_sweeps_run_for_reports_elsewhere(finished: Any) -> None:
+    parent = finished.tracking.find_sweep("tiny")
+    (path,) = (finished.data_dir / "references").glob("*.examination.json")
+    assert kept_examination(finished.tracking, parent.info.run_id) == Examination.model_validate_json(path.read_text())
+
+
+def test_a_sweep_without_an_examination_has_no_ruler_in_its_report(finished: Any, tmp_path: Path) -> None:
+    workspace, tracking = opened(finished.data_dir)
+    parent = finished.tracking.find_sweep("tiny")
+    path = Path(parent.info.artifact_uri.removeprefix("file://")) / FILE
+    hidden = path.rename(path.with_suffix(".hidden"))
+    try:
+        report = write_report("tiny", workspace, tracking=tracking, out=tmp_path, formats=("svg",))
+    finally:
+        hidden.rename(path)
+    assert "examination" not in {file.stem for file in report.files}
+    assert "Is the ruler straight?" not in (tmp_path / "report.html").read_text()
+
+
+def test_a_damaged_examination_is_one_error_that_names_it(new_sweep: Any) -> None:
+    sweep = new_sweep()
+    assert kept_examination(sweep.tracking, sweep.parent_run_id) is None
+    sweep.tracking.client.log_text(sweep.parent_run_id, '{"version": 1', FILE)
+    with pytest.raises(sweeps.SweepError, match=FILE):
+        kept_examination(sweep.tracking, sweep.parent_run_id)
 
 
 def test_several_sweeps_have_one_page_over_all(confirmed: Any, tmp_path: Path) -> None:
