@@ -118,3 +118,28 @@ def test_a_file_that_is_in_none_of_the_formats_is_refused(tmp_path: Path) -> Non
         found_shape(tmp_path / "one.png")
     with pytest.raises(GanError, match=r"folder of images or a file.*nowhere"):
         found_shape(tmp_path / "nowhere")
+
+
+@pytest.mark.parametrize(
+    ("pixels", "suffix", "fault"),
+    [
+        (np.linspace(0, 1, 400, dtype=np.float32), "tiff", "real numbers, whose range nobody knows"),
+        (np.arange(400, dtype=np.int32) * 1000, "tiff", "whole numbers from 0 to 399000, and not of 16 bits"),
+    ],
+)
+def test_pixels_of_an_unknown_range_are_not_guessed(
+    pixels: np.ndarray, suffix: str, fault: str, folder: Path, root: DataRoot
+) -> None:
+    Image.fromarray(pixels.reshape(20, 20)).save(folder / f"strange.{suffix}")
+    with pytest.raises(GanError, match=rf"strange\.{suffix} \(.*{fault}"):
+        load_dataset(DatasetConfig(path=str(folder), image_size=20, image_channels=1), root)
+
+
+@pytest.mark.parametrize(
+    ("beginning", "said"),
+    [(b"PK\x03\x04", "damaged: a zip or an .npz without its end"), (b"\x1f\x8b\x08\x00", r"compressed.*Unpack it")],
+)
+def test_a_cut_zip_and_a_compressed_archive_are_called_that(beginning: bytes, said: str, tmp_path: Path) -> None:
+    (tmp_path / "images").write_bytes(beginning + bytes(1000))
+    with pytest.raises(GanError, match=said):
+        found_shape(tmp_path / "images")

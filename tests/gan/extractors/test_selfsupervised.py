@@ -1,3 +1,4 @@
+import dataclasses
 from pathlib import Path
 
 import numpy as np
@@ -111,3 +112,9 @@ def test_too_few_images_are_refused(digits: ImageDataset) -> None:
     )
     with pytest.raises(GanError, match=r"at least 1024 training images, got 1000\."):
         next(iter(train_selfsupervised(config, few)))
+
+
+def test_equal_images_teach_nothing(digits: ImageDataset) -> None:
+    equal = dataclasses.replace(digits, train_images=digits.train_images[:1].expand(200, -1, -1, -1))
+    with pytest.raises(GanError, match="images that differ, got 200 equal ones"):
+        next(train_selfsupervised(SelfSupervisedConfig(), equal))

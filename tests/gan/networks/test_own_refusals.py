@@ -104,6 +104,7 @@ def test_a_damaged_program_is_one_error(
         (Plain(noise=0.2), {"output_range": (0.0, 1.2)}, "one image of one latent.*noise_seed: 0"),
         (Plain(scale=3.0), {}, r"in \[0, 1\], \[-1, 1\] or \[0, 255\].*clamps its images"),
         (Plain(), {"output": "images"}, "output is the place or the name.*images for"),
+        (Plain(), {"latent_size": 6, "labels": {"classes": 3, "as": "index"}}, r"it takes none of these \(.*argument"),
         (Plain(), {"labels": {"classes": 3, "as": "index"}}, "latent_size is that of the generator.*Give latent_size"),
     ],
 )
