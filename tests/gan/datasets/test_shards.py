@@ -14,7 +14,7 @@ import pytest
 import webdataset
 
 from gan import DataRoot, GanError, found_shape
-from gan.datasets.own import parquet, pictures
+from gan.datasets.own import lightning, parquet, pictures
 from gan.datasets.own.opening import pictures_at
 from gan.datasets.own.shards import split_shards
 from tests.gan.datasets.kept import Kept, encoded, loaded
@@ -324,3 +324,20 @@ def test_a_cut_lmdb_is_refused_and_ends_no_process(kept: Kept, root: DataRoot, t
         (path / "data.mdb").write_bytes(content[:cut])
         with pytest.raises(GanError, match=r"lmdb \(damaged: "):
             loaded(path, root)
+
+
+@pytest.mark.parametrize(("line", "what"), [("if not key:", "its keys"), ("else:", r"the value of a/0000\.png")])
+def test_an_lmdb_that_ends_its_reader_by_a_signal_is_named(
+    line: str, what: str, kept: Kept, root: DataRoot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As a page that points beyond the file does by SIGBUS; here the reader is made to end itself."""
+    path = write_lmdb(tmp_path / "lmdb", dict(zip(map(str.encode, kept.names), kept.files, strict=True)))
+    program = lightning._READER.read_text()
+    assert program.count(f"        {line}\n") == 1
+    ending = tmp_path / "reader.py"
+    ending.write_text(
+        program.replace(f"        {line}\n", f"        {line}\n            import os; os.kill(os.getpid(), 15)\n")
+    )
+    monkeypatch.setattr(lightning, "_READER", ending)
+    with pytest.raises(GanError, match=rf"lmdb \(damaged: {what} ended its reader by SIGTERM\)"):
+        loaded(path, root, image_size=16, image_channels=3)
