@@ -40,7 +40,7 @@ class AbsentScoreError(GanError):
     ...     RealReference.of(Classifier(ClassifierConfig(features=2048), 1, num_classes=10).eval(), dataset)
     ... except AbsentScoreError as error:
     ...     print(error.reason)
-    FID needs at least 2 * 2048 samples for 2048 features, got 1438
+    FID needs at least 2 * 2048 real images for 2048 features, got 1438
     """
 
     @property

@@ -103,7 +103,8 @@ class ClassifierProgress:
 def train_classifier(config: ClassifierConfig, dataset: ImageDataset) -> Iterator[ClassifierProgress]:
     """Trains a classifier on the training images, with random shifts; yields after each epoch, in eval mode.
 
-    Raises GanError for a data set of one class, of which there is nothing to learn.
+    A batch holds no more than all of them. Raises GanError for a data set of one class, of which there is nothing to
+    learn.
 
     >>> [progress] = train_classifier(ClassifierConfig(epochs=1), dataset)
     >>> progress.held_out_accuracy > 0.2
@@ -116,13 +117,14 @@ def train_classifier(config: ClassifierConfig, dataset: ImageDataset) -> Iterato
     )
     random = generator_at(config.seed, "classifier", "batches")
     optimiser = torch.optim.AdamW(classifier.parameters(), lr=config.learning_rate, weight_decay=1e-3)
-    steps = config.epochs * (len(dataset.train_images) // config.batch_size)
+    batch_size = min(config.batch_size, len(dataset.train_images))
+    steps = config.epochs * (len(dataset.train_images) // batch_size)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, config.learning_rate, total_steps=steps)
     for epoch in range(1, config.epochs + 1):
         classifier.train()
         order = torch.randperm(len(dataset.train_images), generator=random)
-        for index_B in torch.split(order, config.batch_size):
-            if len(index_B) < config.batch_size:
+        for index_B in torch.split(order, batch_size):
+            if len(index_B) < batch_size:
                 continue
             images_BCHW = _shifted(to_unit_range(dataset.train_images[index_B]), config.max_shift, random=random)
             loss = F.cross_entropy(classifier(images_BCHW)[1], dataset.train_labels[index_B])

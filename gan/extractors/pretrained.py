@@ -6,7 +6,6 @@ use, so that numbers equal those of `torch_fidelity.calculate_metrics`.
 Shapes: B batch, F features, K classes, C H W image channels, height and width.
 """
 
-import pickle
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -114,9 +113,10 @@ def _tensors(kind: str, path: Path) -> dict[str, Tensor]:
     if _is_torchscript(path):
         raise _unfit(kind, path, reason="a TorchScript archive")
     try:
-        state = torch.load(path, weights_only=True, map_location="cpu", mmap=True)
-    except (OSError, RuntimeError, ValueError, EOFError, pickle.UnpicklingError) as error:
-        raise _unfit(kind, path, reason=str(error).strip().splitlines()[0]) from error
+        # The format before PyTorch 1.6, in which VGG16's weights are published, is no zip, and cannot be mapped.
+        state = torch.load(path, weights_only=True, map_location="cpu", mmap=zipfile.is_zipfile(path))
+    except Exception as error:  # an unpickler raises whatever it likes of foreign bytes
+        raise _unfit(kind, path, reason=(str(error).strip() or type(error).__name__).splitlines()[0]) from error
     if not isinstance(state, dict) or not all(isinstance(value, Tensor) for value in state.values()):
         raise _unfit(kind, path, reason="something else")
     return state

@@ -13,6 +13,7 @@ by which two views of an image are known at once, and saw no difference when hal
 Shapes: B batch, N images, P places, D pixels of a patch, W words of a vocabulary, F features, C H W image.
 """
 
+import warnings
 from collections.abc import Iterator
 from dataclasses import KW_ONLY, dataclass
 from pathlib import Path
@@ -181,21 +182,14 @@ def _layer_of(network: SelfSupervised, images_NCHW: Tensor) -> list[Tensor]:
 def train_selfsupervised(config: SelfSupervisedConfig, dataset: ImageDataset) -> Iterator[SelfSupervisedProgress]:
     """Learns a network from the training images; yields after each vocabulary, and after the features.
 
-    Raises GanError for fewer training images than twice the features, and where all are equal.
+    Raises GanError for fewer training images than twice the features, and where all of them are the same.
 
     >>> *_, progress = train_selfsupervised(SelfSupervisedConfig(features=16, words=32, images=500), dataset)
     >>> progress.done == progress.total, progress.network.num_features
     (True, 16)
     """
     count = len(dataset.train_images)
-    if count < 2 * config.features:
-        raise GanError(
-            f"{config.features} features are learnt from at least {2 * config.features} training images",
-            count,
-            "Use more images, or lower extractor.features.",
-        )
-    if bool((dataset.train_images == dataset.train_images[:1]).all()):
-        raise GanError("Features are learnt from images that differ", f"{count} equal ones", "Use other images.")
+    _require_enough(config, dataset.train_images)
     network = SelfSupervised(config, dataset.image_channels, image_size=dataset.image_size).eval()
     order = torch.randperm(count, generator=generator_at(config.seed, "selfsupervised", "images"))
     images_NCHW = dataset.train_images[order[: config.images]]
@@ -208,8 +202,22 @@ def train_selfsupervised(config: SelfSupervisedConfig, dataset: ImageDataset) ->
     yield SelfSupervisedProgress(total, total, network=network)
 
 
+def _require_enough(config: SelfSupervisedConfig, images_NCHW: Tensor) -> None:
+    of_words = -(-config.words // _PATCHES_OF_EACH)  # a word is one of the patches at least
+    count, least = len(images_NCHW), max(2 * config.features, of_words)
+    if count < least or config.images < of_words:
+        raise GanError(
+            f"{config.features} features and {config.words} words are learnt from at least {least} training images",
+            count if count < least else f"extractor.images {config.images}",
+            "Use more images, or lower extractor.features and extractor.words.",
+        )
+    if all(torch.equal(image, images_NCHW[0]) for image in images_NCHW):
+        raise GanError("Features are learnt from images that differ", f"{count:,} equal ones", "Use other images.")
+
+
 def _learn_words(vocabulary: _Vocabulary, images_NCHW: Tensor, *, seed: int) -> None:
     from sklearn.cluster import MiniBatchKMeans  # a second to import
+    from sklearn.exceptions import ConvergenceWarning
 
     random = generator_at(seed, "selfsupervised", "patches", vocabulary.size)
     drawn = []
@@ -224,7 +232,9 @@ def _learn_words(vocabulary: _Vocabulary, images_NCHW: Tensor, *, seed: int) -> 
     vocabulary.whitening_DD.copy_(vectors @ torch.diag((values + 0.1 * values.mean() + 1e-9).rsqrt()) @ vectors.T)
     state = seed_at(seed, "selfsupervised", "words", vocabulary.size) % 2**32
     means = MiniBatchKMeans(len(vocabulary.words_WD), batch_size=2048, n_init=1, max_iter=10, random_state=state)
-    means.fit(vocabulary.whitened(patches_ND).numpy())
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)  # of fewer different patches than words: some are equal
+        means.fit(vocabulary.whitened(patches_ND).numpy())
     vocabulary.words_WD.copy_(torch.from_numpy(means.cluster_centers_))
 
 

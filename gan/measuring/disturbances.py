@@ -168,23 +168,34 @@ def modes_of(images_NCHW: Images, labels_N: Places, *, num_classes: int) -> Plac
     along the first principal component of their mean thumbnails, so that the first half lie together: a generator that
     collapses loses a region of the images and not every second mode.
     """
-    from sklearn.cluster import KMeans  # a second to import
-    from sklearn.decomposition import PCA
+    from sklearn.decomposition import PCA  # a second to import
 
     side = (_THUMBNAIL, _THUMBNAIL)
     small = [cv2.resize(image.transpose(1, 2, 0), side, interpolation=cv2.INTER_AREA) for image in images_NCHW]
     pixels = np.stack(small).reshape(len(small), -1).astype(np.float64)
     modes_N = labels_N
     if num_classes < 2:
-        components = PCA(min(_COMPONENTS, *pixels.shape), svd_solver="full").fit_transform(pixels)
-        modes_N = KMeans(min(_CLUSTERS, len(pixels)), n_init=4, random_state=0).fit_predict(components)
+        modes_N = _clusters(pixels)
     names, number_N = np.unique(modes_N, return_inverse=True)
-    if len(names) == 1:
-        return np.zeros_like(number_N)
     means = np.stack([pixels[number_N == number].mean(axis=0) for number in range(len(names))])
+    if (means == means[0]).all():
+        return np.zeros_like(number_N)
     place_of_mode = PCA(1, svd_solver="full").fit_transform(means)[:, 0].argsort().argsort()
     numbered: Places = place_of_mode[number_N]
     return numbered
+
+
+def _clusters(pixels_NP: npt.NDArray[np.float64]) -> Places:
+    """Returns the cluster of each thumbnail, of as many as there are different ones at most."""
+    from sklearn.cluster import KMeans
+    from sklearn.decomposition import PCA
+
+    different = len(np.unique(pixels_NP, axis=0))
+    if different == 1:
+        return np.zeros(len(pixels_NP), np.int64)
+    components = PCA(min(_COMPONENTS, *pixels_NP.shape), svd_solver="full").fit_transform(pixels_NP)
+    found: Places = KMeans(min(_CLUSTERS, different), n_init=4, random_state=0).fit_predict(components)
+    return found
 
 
 def _to_uint8(images: npt.NDArray[np.float32]) -> Images:

@@ -50,6 +50,16 @@ class FeatureStatistics:
                 count,
                 "Raise evaluation.num_samples, or use more images.",
             )
+        return cls.of_few(features)
+
+    @classmethod
+    def of_few(cls, features_NF: npt.ArrayLike) -> "FeatureStatistics":
+        """Returns the statistics of any number of samples, against which sets of one size are put in order.
+
+        Raises GanError for features that are not finite.
+        """
+        features = np.asarray(features_NF, dtype=np.float64)
+        count, size = features.shape
         if not np.isfinite(features).all():
             raise GanError(
                 "FID needs finite features",

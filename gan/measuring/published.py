@@ -7,12 +7,13 @@ Shapes: F features.
 """
 
 import zipfile
-import zlib
 from pathlib import Path
 
 import numpy as np
 import scipy.linalg
 
+from gan.datasets.own.decoding import npy_array
+from gan.datasets.own.zip_archive import DAMAGES
 from gan.digests import array_digest
 from gan.errors import ArtifactError, GanError
 from gan.measuring.metrics import Array, FeatureStatistics
@@ -58,19 +59,26 @@ def statistics_digest(statistics: FeatureStatistics) -> str:
 def _read(path: Path) -> tuple[Array, Array]:
     try:
         with zipfile.ZipFile(path) as archive:
-            sizes = {entry.filename.removesuffix(".npy"): entry.file_size for entry in archive.infolist()}
-        if not {"mu", "sigma"} <= sizes.keys() or max(sizes["mu"], sizes["sigma"]) > _MAX_BYTES:
-            raise GanError(_RULE, f"{', '.join(list(sizes)[:10]) or 'nothing'} in {path}", _REMEDY)
-        with np.load(path, allow_pickle=False) as arrays:
-            mean, covariance = arrays["mu"], arrays["sigma"]
+            names = sorted(member.filename.removesuffix(".npy") for member in archive.infolist())
+            if names.count("mu") != 1 or names.count("sigma") != 1:  # `mu` beside `mu.npy` is one of two
+                raise GanError(_RULE, f"{', '.join(names[:10]) or 'nothing'} in {path}", _REMEDY)
+            mean, covariance = (_array(archive, name, path=path) for name in ("mu.npy", "sigma.npy"))
         if mean.dtype.kind != "f" or covariance.dtype.kind != "f":
             raise GanError(_RULE, f"{mean.dtype} and {covariance.dtype} in {path}", _REMEDY)
         return mean.astype(np.float64), covariance.astype(np.float64)
     except GanError:
         raise
-    except (OSError, ValueError, EOFError, MemoryError, zipfile.BadZipFile, zlib.error) as error:
+    except (*DAMAGES, MemoryError) as error:
         reason = getattr(error, "strerror", None) or error
         raise ArtifactError(_RULE, f"{path} ({reason})", "Check the path, or write them again.") from error
+
+
+def _array(archive: zipfile.ZipFile, name: str, *, path: Path) -> np.ndarray:
+    if name not in archive.namelist():
+        raise GanError(_RULE, f"{name.removesuffix('.npy')}, which is no .npy file, in {path}", _REMEDY)
+    if (size := archive.getinfo(name).file_size) > _MAX_BYTES:
+        raise GanError(_RULE, f"{name} of {size:,} bytes in {path}", _REMEDY)
+    return npy_array(archive.read(name))
 
 
 def _is_semidefinite(symmetric_FF: Array, rounding: float) -> bool:

@@ -44,11 +44,16 @@ class RealReference:
     classes: Mapping[int, FeatureStatistics] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, extractor: FeatureExtractor, dataset: ImageDataset, *, num_classes: int = 0) -> "RealReference":
-        """Returns the training images' reference; a fixed choice is kept. Raises GanError for fewer than 2F images.
+    def of(
+        cls, extractor: FeatureExtractor, dataset: ImageDataset, *, num_classes: int = 0, few: bool = False
+    ) -> "RealReference":
+        """Returns the training images' reference; a fixed choice is kept.
 
         It has the statistics of each class of 2F images or more where the data set has exactly `num_classes`.
+        few: fewer than 2F images are taken, for an examination. Raises GanError for them without it.
         """
+        if not few:
+            require_enough(dataset, extractor.num_features)
         features_NF, _ = extract(extractor, dataset.train_images)
         labels_N = dataset.train_labels.numpy()
         labels = range(num_classes) if num_classes == dataset.num_classes else ()
@@ -57,7 +62,7 @@ class RealReference:
         order = torch.randperm(len(features_NF), generator=generator_at(0, "reference")).numpy()
         kept = features_NF if len(features_NF) <= MOST_KEPT else features_NF[np.sort(order[:MOST_KEPT])]
         classes = {label: FeatureStatistics.of(own) for label, own in enough.items()}
-        return cls(FeatureStatistics.of(features_NF), kept, classes=classes)
+        return cls(FeatureStatistics.of_few(features_NF), kept, classes=classes)
 
     def of_class(self, label: int) -> FeatureStatistics:
         """Returns the statistics of a class's images. Raises AbsentScoreError where there are none of it."""
@@ -116,6 +121,16 @@ class RealReference:
                 f"{path} ({error})",
                 "Delete it and run the same command again.",
             ) from error
+
+
+def require_enough(dataset: ImageDataset, num_features: int) -> None:
+    """Raise AbsentScoreError for too few training images for FIDs against them."""
+    if (count := len(dataset.train_images)) < 2 * num_features:
+        raise AbsentScoreError(
+            f"FID needs at least 2 * {num_features} real images for {num_features} features",
+            count,
+            "Use more images, or an extractor with fewer features.",
+        )
 
 
 def _of_class(found: Mapping[str, Tensor], name: str) -> FeatureStatistics:

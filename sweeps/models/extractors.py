@@ -93,7 +93,7 @@ def find_or_make_extractor(spec: SweepSpec, dataset: ImageDataset, *, workshop: 
     num_classes = spec.teacher.space.num_classes if evaluation.fid_per_class else 0
     path = reference_of(published=published, num_classes=num_classes)
     # Whatever FIDs are against, the extractor is examined on what the data set's own images are to it.
-    own = reference_of(published=None) if published else path
+    own = reference_of(published=None, few=True) if published else path
     examination = find_or_make_examination(
         loaded.network, dataset, digest=loaded.digest, reference=own, workshop=workshop
     )

@@ -7,6 +7,7 @@ from gan import FeatureExtractor, ImageDataset, RealReference, load_statistics
 from gan.digests import value_digest
 from gan.measuring.metrics import FeatureStatistics
 from gan.measuring.published import statistics_digest
+from gan.measuring.reference import require_enough
 from sweeps.errors import SweepError
 from sweeps.models.workshop import Workshop
 from sweeps.spec.sweep import SweepSpec
@@ -47,11 +48,15 @@ def find_or_make_reference(
     published: Published | None,
     workshop: Workshop,
     num_classes: int = 0,
+    few: bool = False,
 ) -> Path:
     """Returns the file of the real images as the extractor with this digest sees them, or of what is published.
 
-    With `num_classes` it has them class by class as well.
+    With `num_classes` it has them class by class as well. few: fewer than 2F are taken, for an examination alone.
+    Raises GanError for them without it.
     """
+    if not (published or few):
+        require_enough(dataset, network.num_features)
     identity: dict[str, object] = {"dataset": dataset.digest, "extractor": digest}
     if num_classes:
         identity["classes"] = num_classes
@@ -62,6 +67,6 @@ def find_or_make_reference(
         RealReference(published.statistics).save(path)
     elif not path.exists():
         with workshop.display.step("real images", 1) as update:
-            RealReference.of(network, dataset, num_classes=num_classes).save(path)
+            RealReference.of(network, dataset, num_classes=num_classes, few=few).save(path)
             update(1, "")
     return path

@@ -1,7 +1,8 @@
 """This module makes one picture of any source into the square image of a data set.
 
-A picture is decoded in full by Pillow, and has at most 64 million pixels. It is turned as its EXIF orientation says,
-laid on white where it is transparent, made grey (ITU-R 601 luma) or RGB, cropped to its central square and resized.
+A picture is decoded in full by Pillow, and has 4x4 pixels or more and at most 64 million. It is turned as its EXIF
+orientation says, laid on white where it is transparent, made grey (ITU-R 601 luma) or RGB, cropped to its central
+square and resized.
 """
 
 import io
@@ -14,12 +15,13 @@ import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from gan.datasets.cache import FaultyImageError
-from gan.datasets.own.pictures import Content
+from gan.datasets.own.pictures import LEAST_SIDE, Content
 from gan.datasets.resizing import centre_square, resize
 
 MAX_PIXELS = 64_000_000
 _MOST_GREY = 2**16 - 1
 _GREY_MODES = ("1", "L", "LA", "La", "I", "F")  # and all kinds of I;16
+_LONGEST_HEADER = 10_000
 _NPY = b"\x93NUMPY"
 
 
@@ -46,6 +48,8 @@ def _picture(content: Content) -> Iterator[Image.Image]:
             with _opened(content) as file:
                 if file.width * file.height > MAX_PIXELS:
                     raise FaultyImageError(f"{file.width}x{file.height} pixels, more than {MAX_PIXELS:,}")
+                if min(file.size) < LEAST_SIDE:
+                    raise FaultyImageError(f"{file.width}x{file.height} pixels, less than {LEAST_SIDE}x{LEAST_SIDE}")
                 yield file
     except FaultyImageError:
         raise
@@ -62,7 +66,7 @@ def _opened(content: Content) -> Image.Image:
     if isinstance(content, np.ndarray):
         return _of_pixels(content)
     if content.startswith(_NPY):
-        return _of_pixels(_array(content))
+        return _of_pixels(npy_array(content))
     return Image.open(io.BytesIO(content))
 
 
@@ -77,12 +81,12 @@ def _of_pixels(pixels: np.ndarray) -> Image.Image:
     return Image.fromarray(np.ascontiguousarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels))
 
 
-def _array(content: bytes) -> np.ndarray:
-    """Returns the array of an .npy file, whose header may not promise more than there is."""
+def npy_array(content: bytes) -> np.ndarray:
+    """Returns the array of an .npy file. Raises ValueError for one whose header promises more or less than there is."""
     file = io.BytesIO(content)
     shape, fortran_order, dtype = npy_header(file)
     if file.tell() + dtype.itemsize * int(np.prod(shape, dtype=object)) != len(content):
-        raise FaultyImageError(f"damaged: {dtype}{shape} in {len(content)} bytes")
+        raise ValueError(f"{dtype}{shape} in {len(content):,} bytes")
     order: Literal["F", "C"] = "F" if fortran_order else "C"
     pixels: np.ndarray = np.frombuffer(content, dtype, offset=file.tell()).reshape(shape, order=order)
     return pixels
@@ -94,6 +98,10 @@ def npy_header(file: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype]:
     Raises ValueError.
     """
     version = np.lib.format.read_magic(file)
+    start, length = file.tell(), int.from_bytes(file.read(2 if version == (1, 0) else 4), "little")
+    if length > _LONGEST_HEADER:  # which NumPy would read before it refuses it
+        raise ValueError(f"a header of {length:,} bytes")
+    file.seek(start)
     read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
     return read(file)
 

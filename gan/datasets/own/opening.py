@@ -42,7 +42,7 @@ def _listed(path: Path) -> Pictures:
     if path.is_dir():
         shards = shards_in(path, (".tar",)) or shards_in(path, (".parquet",))
         return _of_shards(shards) if shards else folder_pictures(path)
-    if zipfile.is_zipfile(path):
+    if path.is_file() and zipfile.is_zipfile(path):
         return batch_pictures(path) if is_sample_batch(path) else zip_pictures(path)
     return _of_shards([("", path)])
 
@@ -75,6 +75,8 @@ def _trouble(path: Path) -> tuple[str, str] | None:
 
 
 def _kind(path: Path) -> str | None:
+    if path.exists() and not path.is_file():
+        return None  # a pipe, on which reading would wait for ever
     with path.open("rb") as file:
         start = file.read(_TAR_AT + 5)
     if start.startswith(b"PAR1"):

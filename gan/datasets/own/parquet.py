@@ -9,19 +9,32 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from gan.datasets.cache import FaultyImageError
-from gan.datasets.own.pictures import MAX_BYTES, Classes, Content, Pictures, Reading, counted, one_class
-from gan.datasets.own.shards import held_out_shards
+from gan.datasets.own.pictures import (
+    MAX_BYTES,
+    Classes,
+    Content,
+    Numbered,
+    Pictures,
+    Reading,
+    counted,
+    one_class,
+    require_few_enough,
+)
+from gan.datasets.own.shards import split_shards
 from gan.errors import GanError
 
 if TYPE_CHECKING:
     from pyarrow.parquet import ParquetFile
 
 _ROWS_AT_ONCE = 16
+_BYTES_AT_ONCE = 2**30
+_MOST_UNPACKED = 100  # times
 _IMAGE_NAMES = ("image", "img")
 _LABEL_NAMES = ("label", "labels", "class", "cls", "target")
 
@@ -38,21 +51,24 @@ def parquet_pictures(shards: Sequence[tuple[str, Path]]) -> Pictures:
 
     Raises GanError for files that are damaged, or without one column of images, the same in all.
     """
-    names: list[str] = []
+    parts: list[tuple[str, int]] = []
     labels: list[object] = []
     columns: set[_Columns] = set()
     held_out: list[int] = []
-    held_out_files = held_out_shards([name for name, _ in shards])
+    shards, held_out_files = split_shards(shards)
     for name, path in shards:
         with _opened(path) as file:
             columns.add(found := _columns(file.schema_arrow, path))
-            rows = range(file.metadata.num_rows)
-            held_out += range(len(names), len(names) + len(rows)) if name in held_out_files else ()
-            names += [f"row {row} of {name or path.name}" for row in rows]
+            _require_no_bomb(file, found.image, path=path)
+            before, rows = sum(count for _, count in parts), file.metadata.num_rows
+            require_few_enough(before + rows, path.name)
+            held_out += range(before, before + rows) if name in held_out_files else ()
+            parts.append((name or path.name, rows))
             labels += _labels(file, found.label) if found.label else ()
     if len(columns) > 1:
         found_here = ", ".join(sorted(str(found) for found in columns))
         raise GanError("All Parquet files of a data set have the same columns", found_here, "Write them alike.")
+    names = Numbered("row", parts)
     return Pictures(
         format="parquet",
         files=shards,
@@ -63,22 +79,49 @@ def parquet_pictures(shards: Sequence[tuple[str, Path]]) -> Pictures:
     )
 
 
+def _require_no_bomb(file: "ParquetFile", column: str, *, path: Path) -> None:
+    """Raise GanError where images would unpack to more than images do: they are packed already, as PNG or JPEG."""
+    for group, (packed, unpacked) in enumerate(_sizes(file, column)):
+        if unpacked > MAX_BYTES and unpacked > _MOST_UNPACKED * packed:
+            raise GanError(
+                f"Images of a row group unpack to {MAX_BYTES:,} bytes, or {_MOST_UNPACKED} times what they take",
+                f"{packed:,} bytes that unpack to {unpacked:,} in row group {group} of {path}",
+                "Write encoded images, as PNG or JPEG, or smaller row groups.",
+            )
+
+
+def _sizes(file: "ParquetFile", column: str) -> list[tuple[int, int]]:
+    """Returns how many bytes a column takes in each row group, packed and unpacked, by the footer."""
+    groups = [file.metadata.row_group(number) for number in range(file.metadata.num_row_groups)]
+    found = [
+        chunk
+        for group in groups
+        for chunk in map(group.column, range(group.num_columns))
+        if chunk.path_in_schema == column
+    ]
+    return [(chunk.total_compressed_size, chunk.total_uncompressed_size) for chunk in found]
+
+
 def _read(shards: Sequence[tuple[str, Path]], column: str) -> Reading:
     place = 0
     for _, path in shards:
         with _opened(path) as file:
-            for batch in file.iter_batches(batch_size=_ROWS_AT_ONCE, columns=[column], use_threads=False):
-                values = batch.column(0)
-                for value in values.field(0) if pa.types.is_struct(values.type) else values:
-                    yield place, _content(value)
-                    place += 1
+            for group, (_, unpacked) in enumerate(_sizes(file, column)):
+                # A value that is there once, in the dictionary, may stand in all rows: each may be as large as all.
+                rows = min(_ROWS_AT_ONCE, max(1, _BYTES_AT_ONCE // max(1, unpacked)))
+                for batch in file.iter_batches(rows, row_groups=[group], columns=[column], use_threads=False):
+                    values = batch.column(0)
+                    for content in _contents(values.field(0) if pa.types.is_struct(values.type) else values):
+                        yield place, content
+                        place += 1
 
 
-def _content(value: Any) -> Content | FaultyImageError:
-    if not value.is_valid:
-        return FaultyImageError("no image in it")
-    content: bytes = value.as_py()
-    return content if len(content) <= MAX_BYTES else FaultyImageError(f"more than {MAX_BYTES:,} bytes")
+def _contents(values: pa.Array) -> Iterator[Content | FaultyImageError]:
+    for value, length in zip(values, pc.binary_length(values).to_pylist(), strict=True):
+        if length is None:
+            yield FaultyImageError("no image in it")
+        else:  # a value that is too large is not copied
+            yield value.as_py() if length <= MAX_BYTES else FaultyImageError(f"more than {MAX_BYTES:,} bytes")
 
 
 @contextmanager

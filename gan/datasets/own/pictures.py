@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import overload
 
 import numpy as np
 
@@ -10,6 +11,8 @@ from gan.datasets.cache import FaultyImageError
 from gan.errors import GanError
 
 MAX_BYTES = 256 * 1024**2  # of one picture as it is stored; 64 million pixels of RGBA are less
+MAX_PICTURES = 20_000_000  # ImageNet has 14 million with all of its classes
+LEAST_SIDE = 4
 Content = bytes | np.ndarray  # an image file's bytes, or uint8 HW or HWC
 Reading = Iterator[tuple[int, Content | FaultyImageError]]
 
@@ -38,6 +41,43 @@ class Pictures:
     classes: Classes
     held_out: Sequence[int] | None = None
     read: Callable[[], Reading]
+
+
+@dataclass(frozen=True)
+class Numbered(Sequence[str]):
+    """Numbered has the names of pictures that have none but their number within a part; they are not kept in memory.
+
+    parts: for each of them, its name and how many pictures it has.
+    """
+
+    what: str
+    parts: Sequence[tuple[str, int]]
+
+    def __len__(self) -> int:
+        return sum(count for _, count in self.parts)
+
+    @overload
+    def __getitem__(self, place: int) -> str: ...
+
+    @overload
+    def __getitem__(self, place: slice) -> list[str]: ...
+
+    def __getitem__(self, place: int | slice) -> str | list[str]:
+        if isinstance(place, slice):
+            return [self[at] for at in range(*place.indices(len(self)))]
+        number = place
+        for part, count in self.parts:
+            if 0 <= number < count:
+                return f"{self.what} {number} of {part}"
+            number -= count
+        raise IndexError(place)
+
+
+def require_few_enough(number: int, where: str) -> None:
+    """Raise GanError for more pictures than anything has, which a file of a few kilobytes can promise."""
+    if number > MAX_PICTURES:
+        found = f"{number:,} in {where}"
+        raise GanError(f"A data set has at most {MAX_PICTURES:,} images", found, "Check the file, or use fewer images.")
 
 
 def first_level(names: Sequence[str]) -> Classes:

@@ -3,15 +3,24 @@
 The images are read one by one from the file, whether it is compressed or not.
 """
 
-import io
 import zipfile
 from pathlib import Path
 from typing import IO
 
 import numpy as np
 
-from gan.datasets.own.decoding import MAX_PIXELS, npy_header
-from gan.datasets.own.pictures import MAX_BYTES, Classes, Pictures, Reading, counted, one_class
+from gan.datasets.own.decoding import MAX_PIXELS, npy_array, npy_header
+from gan.datasets.own.pictures import (
+    LEAST_SIDE,
+    MAX_BYTES,
+    Classes,
+    Numbered,
+    Pictures,
+    Reading,
+    counted,
+    one_class,
+    require_few_enough,
+)
 from gan.datasets.own.zip_archive import opened_zip
 from gan.errors import GanError
 
@@ -40,7 +49,7 @@ def batch_pictures(path: Path) -> Pictures:
     return Pictures(
         format="npz",
         files=[("", path)],
-        names=[f"image {place} in {path.name}" for place in range(shape[0])],
+        names=Numbered("image", [(path.name, shape[0])]),
         classes=classes,
         read=read,
     )
@@ -57,9 +66,10 @@ def _shape(archive: zipfile.ZipFile, path: Path) -> tuple[int, ...]:
         shape, fortran_order, dtype = npy_header(file)
         read = file.tell()
     right = dtype == np.uint8 and len(shape) == 4 and shape[-1] in (1, 3) and not fortran_order
-    if not right or 0 in shape or shape[1] * shape[2] > MAX_PIXELS:
+    if not right or min(shape[1:3]) < LEAST_SIDE or shape[1] * shape[2] > MAX_PIXELS:
         order = " in Fortran's order" if fortran_order else ""
         raise GanError(_RULE, f"{dtype}{shape}{order} in {path.name}", "Save the images so.")
+    require_few_enough(shape[0], path.name)
     whole = read + int(np.prod(shape, dtype=object))
     if archive.getinfo(_IMAGES).file_size != whole:
         raise GanError(_RULE, f"{path.name}: {dtype}{shape}, of other size than the file", "Copy the file again.")
@@ -71,7 +81,7 @@ def _classes(archive: zipfile.ZipFile, num_images: int, *, path: Path) -> Classe
         return one_class(num_images)
     size = archive.getinfo(_LABELS).file_size
     if size <= MAX_BYTES:
-        labels_N = np.load(io.BytesIO(archive.read(_LABELS)), allow_pickle=False)
+        labels_N = npy_array(archive.read(_LABELS))
         if labels_N.dtype.kind in "iu" and labels_N.shape == (num_images,):
             return counted(labels_N.tolist(), f"arr_1 of {path.name}")
     raise GanError(_RULE, f"{path.name}: arr_1 of {size:,} bytes is no label for each image", "Leave arr_1 out.")

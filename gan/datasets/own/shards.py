@@ -1,8 +1,8 @@
-"""This module tells which part of a data set a shard is of, by its name as Hugging Face's loader does: train, test."""
+"""This module tells which part of a data set a shard is of, by its name: train, validation or test."""
 
 import re
 from collections.abc import Sequence
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from gan.datasets.own.members import is_aside
 from gan.errors import GanError
@@ -48,20 +48,25 @@ def braced(path: Path) -> list[tuple[str, Path]] | None:
     return [(name, path.with_name(name)) for name in names]
 
 
-def held_out_shards(names: Sequence[str]) -> set[str]:
-    """Returns which shards are held out: those of a part test or, where there is none, validation.
+def split_shards(shards: Sequence[tuple[str, Path]]) -> tuple[list[tuple[str, Path]], set[str]]:
+    """Returns the shards that are read, and the names of those that are held out.
 
-    None are where no shards would be left to train on.
+    Held out is the part test or, where there is none, validation. Beside a part test validation is left out: it is
+    neither to train on nor to measure on. Where none is of the part train, all are read and none is held out.
     """
-    parts = {name: _part(name) for name in names}
-    for part in ("test", "validation"):
-        held_out = {name for name in names if parts[name] == part}
-        if held_out:
-            return held_out if len(held_out) < len(names) else set()
-    return set()
+    parts = {name: _part(name or path.name) for name, path in shards}
+    if "train" not in parts.values():
+        return list(shards), set()
+    held_out = "test" if "test" in parts.values() else "validation"
+    read = [(name, path) for name, path in shards if parts[name] in ("train", held_out)]
+    return read, {name for name, part in parts.items() if part == held_out}
 
 
 def _part(name: str) -> str:
-    """Returns what the last of the name's words that says so says of it."""
-    words = re.split(r"[^a-z]+", name.lower())
-    return next((_PARTS[word] for word in reversed(words) if word in _PARTS), "train")
+    """Returns what is said by the file's first word, by the word before its number, or by the name of a folder.
+
+    A word in between says nothing: `shard-test-bench-001.tar` is of no test.
+    """
+    *folders, file = PurePosixPath(name.lower()).parts
+    words = re.findall(r"[a-z]+", re.sub(r"[-_]of[-_]\d+$", "", file.split(".")[0])) or [""]
+    return next((_PARTS[word] for word in (words[0], words[-1], *reversed(folders)) if word in _PARTS), "train")

@@ -17,7 +17,7 @@ from typing import IO
 from gan.datasets.cache import refuse
 from gan.datasets.own.members import is_aside, leads_out
 from gan.datasets.own.pictures import MAX_BYTES, Classes, Pictures, Reading, counted, first_level
-from gan.datasets.own.shards import held_out_shards
+from gan.datasets.own.shards import split_shards
 from gan.errors import GanError
 
 _IMAGES = {"png", "jpg", "jpeg", "webp", "bmp", "gif", "ppm", "pgm", "pbm", "pnm", "tif", "tiff"}
@@ -36,8 +36,8 @@ def tar_pictures(shards: Sequence[tuple[str, Path]]) -> Pictures:
     Raises GanError for tars that are damaged, and naming samples without an image, and members that lead out, are
     links, appear twice or are too large.
     """
+    shards, held_out_files = split_shards(shards)
     found = [(name or path.name, _samples(path)) for name, path in shards]
-    held_out_files = held_out_shards([name for name, _ in found])
     images = [(shard, sample.images[0], sample.label) for shard, samples in found for sample in samples]
     place_of = {(shard, image): place for place, (shard, image, _) in enumerate(images)}
 

@@ -1,5 +1,6 @@
 """Pictures in one file, a zip or an .npz: the same data set as in a folder, and the same refusals."""
 
+import io
 import json
 import stat
 import warnings
@@ -182,13 +183,40 @@ def test_samples_of_guided_diffusion_are_the_pictures(
         ({"arr_0": np.asfortranarray(np.zeros((12, 20, 20, 3), np.uint8))}, "Fortran"),
         ({"arr_0": np.zeros((12, 20, 20, 3), np.uint8), "arr_1": np.zeros(11, int)}, "no label for each image"),
         ({"arr_0": np.array([{}] * 12, object)}, r"got object\(12,\)"),
-        ({"arr_0": np.zeros((12, 20, 20, 3), np.uint8), "arr_1": np.array([{}] * 12, object)}, "allow_pickle"),
+        (
+            {"arr_0": np.zeros((12, 20, 20, 3), np.uint8), "arr_1": np.array([{}] * 12, object)},
+            r"object\(12,\) in",
+        ),
+        ({"arr_0": np.zeros((12, 20, 3, 3), np.uint8)}, r"got uint8\(12, 20, 3, 3\)"),
     ],
 )
 def test_other_arrays_are_refused(arrays: dict[str, Any], expected: str, root: DataRoot, tmp_path: Path) -> None:
     np.savez(tmp_path / "odd.npz", **arrays)
     with pytest.raises(GanError, match=expected):
         loaded(tmp_path / "odd.npz", root)
+    assert not root.root.exists()
+
+
+def npy_promising(shape: tuple[int, ...], dtype: str, size: int) -> bytes:
+    """An .npy file that holds `size` bytes, and says that it holds what it likes."""
+    file = io.BytesIO()
+    np.lib.format.write_array_header_1_0(file, {"descr": dtype, "fortran_order": False, "shape": shape})
+    return file.getvalue() + bytes(size)
+
+
+def test_an_npz_that_promises_more_than_it_holds_or_than_anything_has_is_refused(
+    root: DataRoot, tmp_path: Path
+) -> None:
+    images = npy_promising((12, 20, 20, 3), "|u1", 12 * 1200)
+    long_header = b"\x93NUMPY\x02\x00" + (2**31).to_bytes(4, "little")
+    for members, expected in (
+        ({"arr_0.npy": npy_promising((200_000_000, 4, 4, 1), "|u1", 0)}, "at most 20,000,000 images, got 200,000,000"),
+        ({"arr_0.npy": images, "arr_1.npy": npy_promising((10**13,), "<i8", 96)}, "int64.10000000000000,. in "),
+        ({"arr_0.npy": images, "arr_1.npy": long_header}, "a header of 2,147,483,648 bytes"),
+    ):
+        path = write_zip(tmp_path / "samples.npz", members)
+        with pytest.raises(GanError, match=expected):
+            loaded(path, root)
     assert not root.root.exists()
 
 

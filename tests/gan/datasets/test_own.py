@@ -1,5 +1,6 @@
 """A data set of the user's own: its name, and the shape that is found in its files."""
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -110,6 +111,23 @@ def test_pixels_as_an_array_are_the_picture(folder: Path, kept: Kept, root: Data
         (folder / name).unlink()
         np.save((folder / name).with_suffix(".npy"), pixels.transpose(2, 0, 1))  # CHW, as edm2 keeps them
     assert loaded(folder, root).digest == before
+
+
+def test_pipes_and_pictures_of_nothing_are_named_and_not_waited_for(folder: Path, root: DataRoot) -> None:
+    pipe = folder / "a" / "pipe.png"
+    os.mkfifo(pipe)
+    with pytest.raises(GanError, match=r"a/pipe\.png \(a pipe, a socket or a device\)"):
+        found_shape(folder)
+    shards = folder.parent / "shards"
+    shards.mkdir()
+    os.mkfifo(shards / "pets-0.tar")
+    for place in (pipe, shards, shards / "pets-{0..0}.tar"):
+        with pytest.raises(GanError, match=r"A file of images is .*(pipe\.png|pets-0\.tar)"):
+            found_shape(place)
+    pipe.unlink()
+    (folder / "a" / "dot.png").write_bytes(encoded(np.zeros((1, 9, 3), np.uint8)))
+    with pytest.raises(GanError, match=r"a/dot\.png \(9x1 pixels, less than 4x4\)"):
+        loaded(folder, root)
 
 
 def test_a_file_that_is_in_none_of_the_formats_is_refused(tmp_path: Path) -> None:

@@ -14,6 +14,9 @@ import pytest
 import webdataset
 
 from gan import DataRoot, GanError, found_shape
+from gan.datasets.own import lightning, parquet, pictures
+from gan.datasets.own.opening import pictures_at
+from gan.datasets.own.shards import split_shards
 from tests.gan.datasets.kept import Kept, encoded, loaded
 
 HUGGING_FACE = {  # as `datasets` writes it into the schema of push_to_hub and to_parquet
@@ -50,7 +53,9 @@ def test_parquet_of_hugging_face_is_the_folder(
     assert found_shape(tmp_path / "hub") == (3, 20)
 
 
-def test_a_test_split_is_held_out_and_validation_is_to_train_on(kept: Kept, root: DataRoot, tmp_path: Path) -> None:
+def test_a_test_split_is_held_out_and_validation_beside_it_is_left_out(
+    kept: Kept, root: DataRoot, tmp_path: Path
+) -> None:
     data = tmp_path / "hub" / "data"
     data.mkdir(parents=True)
     for part, rows in (("train", slice(14)), ("validation", slice(14, 20)), ("test", slice(20, 24))):
@@ -58,12 +63,53 @@ def test_a_test_split_is_held_out_and_validation_is_to_train_on(kept: Kept, root
     dataset = loaded(tmp_path / "hub", root)
     pixels = kept.pixels.transpose(0, 3, 1, 2)
     assert dataset.held_out_images.numpy().tolist() == pixels[20:].tolist()
-    assert dataset.train_images.numpy().tolist() == pixels[:20].tolist()
+    assert dataset.train_images.numpy().tolist() == pixels[:14].tolist()
     assert dataset.num_classes == 3
     (data / "test-00000-of-00001.parquet").unlink()
     assert loaded(tmp_path / "hub", root).held_out_images.numpy().tolist() == pixels[14:20].tolist()
     (data / "train-00000-of-00001.parquet").rename(data / "val-00001-of-00002.parquet")
     assert len(loaded(tmp_path / "hub", root).held_out_images) == 4, "a fixed fifth, where all is of one part"
+
+
+@pytest.mark.parametrize(
+    ("names", "read", "held_out"),
+    [
+        (("shard-test-bench-001", "shard-test-bench-002", "pets-003"), 3, ()),
+        (("train-00000-of-00001", "test-00000-of-00001", "validation-00000-of-00001"), 2, (1,)),
+        (("imagenet-train-000000", "imagenet-val-000000"), 2, (1,)),
+        (("train/0000", "test/0000", "valid/0000"), 2, (1,)),
+        (("a/train/test-bench-0", "a/test/bench-0"), 2, (0, 1)),
+        (("test-0", "val-0"), 2, ()),
+    ],
+)
+def test_a_shards_part_is_told_by_its_name(names: tuple[str, ...], read: int, held_out: tuple[int, ...]) -> None:
+    shards = [(f"{name}.tar", Path(f"/data/{name}.tar")) for name in names]
+    kept, parts = split_shards(shards)
+    assert kept == shards[:read]
+    assert parts == ({shards[place][0] for place in held_out} if len(held_out) < read else set())
+
+
+def test_parquet_that_unpacks_to_more_than_pictures_do_is_refused_by_its_footer(
+    root: DataRoot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(parquet, "MAX_BYTES", 2**20)
+    large = pa.table({"image": [bytes(2**21), *[b"x"] * 10]})
+    for compression, expected in (("zstd", "row group 0 of .*large"), ("none", r"row 0 of large\.parquet \(more than")):
+        pq.write_table(large, tmp_path / "large.parquet", compression=compression, use_dictionary=False)
+        with pytest.raises(GanError, match=expected):
+            loaded(tmp_path / "large.parquet", root, image_size=16, image_channels=3)
+    monkeypatch.setattr(pictures, "MAX_PICTURES", 1000)
+    pq.write_table(pa.table({"image": pa.nulls(1001, pa.binary())}), tmp_path / "empty.parquet")
+    with pytest.raises(GanError, match=r"at most 1,000 images, got 1,001 in empty\.parquet"):
+        loaded(tmp_path / "empty.parquet", root)
+
+
+def test_rows_without_pictures_cost_no_memory_and_are_counted_to_an_end(root: DataRoot, tmp_path: Path) -> None:
+    pq.write_table(pa.table({"image": pa.nulls(50_000, pa.binary())}), tmp_path / "empty.parquet")
+    names = pictures_at(tmp_path / "empty.parquet").names
+    assert (names[0], names[-1:]) == ("row 0 of empty.parquet", ["row 49999 of empty.parquet"])
+    with pytest.raises(GanError, match=r"10000 faulty: row 0 of empty\.parquet \(no image in it\)"):
+        loaded(tmp_path / "empty.parquet", root, image_size=16, image_channels=3)
 
 
 def test_binary_columns_and_columns_without_labels_are_read(
@@ -278,3 +324,20 @@ def test_a_cut_lmdb_is_refused_and_ends_no_process(kept: Kept, root: DataRoot, t
         (path / "data.mdb").write_bytes(content[:cut])
         with pytest.raises(GanError, match=r"lmdb \(damaged: "):
             loaded(path, root)
+
+
+@pytest.mark.parametrize(("line", "what"), [("if not key:", "its keys"), ("else:", r"the value of a/0000\.png")])
+def test_an_lmdb_that_ends_its_reader_by_a_signal_is_named(
+    line: str, what: str, kept: Kept, root: DataRoot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As a page that points beyond the file does by SIGBUS; here the reader is made to end itself."""
+    path = write_lmdb(tmp_path / "lmdb", dict(zip(map(str.encode, kept.names), kept.files, strict=True)))
+    program = lightning._READER.read_text()
+    assert program.count(f"        {line}\n") == 1
+    ending = tmp_path / "reader.py"
+    ending.write_text(
+        program.replace(f"        {line}\n", f"        {line}\n            import os; os.kill(os.getpid(), 15)\n")
+    )
+    monkeypatch.setattr(lightning, "_READER", ending)
+    with pytest.raises(GanError, match=rf"lmdb \(damaged: {what} ended its reader by SIGTERM\)"):
+        loaded(path, root, image_size=16, image_channels=3)

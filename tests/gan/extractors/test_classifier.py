@@ -39,6 +39,16 @@ def test_one_class_is_refused_before_anything_is_trained(digits: ImageDataset) -
         next(train_classifier(ClassifierConfig(), flat))
 
 
+def test_fewer_images_than_a_batch_are_one_batch(digits: ImageDataset) -> None:
+    few = replace(digits, train_images=digits.train_images[:40], train_labels=digits.train_labels[:40])
+    found = [
+        [progress.held_out_accuracy for progress in train_classifier(ClassifierConfig(epochs=2, batch_size=size), few)]
+        for size in (40, 64)
+    ]
+    assert found[0] == found[1]
+    assert len(found[0]) == 2
+
+
 def test_labels_that_say_nothing_of_the_images_are_refused_with_numbers(digits: ImageDataset) -> None:
     random = torch.Generator().manual_seed(0)
     shuffled = replace(

@@ -164,7 +164,7 @@ def test_vgg16_is_read_at_the_layer_of_torch_fidelitys_metrics(tmp_path: Path, i
     # One row, stored once and repeated: the true shapes, 200 times smaller.
     rows = random_state({name: given[:1] for name, given in reference.state_dict().items()})
     state = {name: rows[name].abs().expand(given.shape) for name, given in reference.state_dict().items()}
-    torch.save(state, path := tmp_path / "vgg16.pth")
+    torch.save(state, path := tmp_path / "vgg16.pth", _use_new_zipfile_serialization=False)  # as it is published
     image = images(1, 0, count=1).images.repeat_interleave(7, 2).repeat_interleave(7, 3)  # 224x224
     features, logits = Pretrained(find_weights("vgg16", path)).read(image[:, :1])
     reference.load_state_dict(state, assign=True)
@@ -205,6 +205,17 @@ def test_weights_where_torch_keeps_them_are_found(tmp_path: Path, monkeypatch: p
     path.write_bytes(b"weights")
     found = find_weights(DINO, download=False)
     assert (found.path, found.customary) == (path, False)
+
+
+def test_a_file_in_the_format_before_pytorch_1_6_is_the_same_network(dino_weights: Path, tmp_path: Path) -> None:
+    state = torch.load(dino_weights, weights_only=True)
+    torch.save(state, path := tmp_path / "legacy.pth", _use_new_zipfile_serialization=False)
+    pixels = torch.zeros(1, 3, 32, 32, dtype=torch.uint8)
+    features = [Pretrained(find_weights(DINO, file)).read(pixels)[0] for file in (dino_weights, path)]
+    assert torch.equal(*features)
+    path.write_bytes(path.read_bytes()[:4000])
+    with pytest.raises(GanError, match=r"legacy\.pth \(\S"):
+        Pretrained(find_weights(DINO, path))
 
 
 class Explosive:

@@ -1,4 +1,4 @@
-import dataclasses
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -111,10 +111,21 @@ def test_too_few_images_are_refused(digits: ImageDataset) -> None:
         digest="d",
     )
     with pytest.raises(GanError, match=r"at least 1024 training images, got 1000\."):
-        next(iter(train_selfsupervised(config, few)))
+        next(train_selfsupervised(config, few))
+    tiny = replace(few, train_images=digits.train_images[:30])
+    with pytest.raises(GanError, match=r"8 features and 1000 words .* at least 50 training images, got 30\."):
+        next(train_selfsupervised(SelfSupervisedConfig(features=8, words=1000), tiny))
+    with pytest.raises(GanError, match=r"at least 103 training images, got extractor\.images 64\."):
+        next(train_selfsupervised(SelfSupervisedConfig(features=8, words=2048, images=64), digits))
 
 
-def test_equal_images_teach_nothing(digits: ImageDataset) -> None:
-    equal = dataclasses.replace(digits, train_images=digits.train_images[:1].expand(200, -1, -1, -1))
-    with pytest.raises(GanError, match="images that differ, got 200 equal ones"):
-        next(train_selfsupervised(SelfSupervisedConfig(), equal))
+@pytest.mark.filterwarnings("error")
+def test_equal_images_are_refused_and_a_few_different_ones_are_learnt_in_silence(digits: ImageDataset) -> None:
+    config = SelfSupervisedConfig(features=8, words=64, images=64)
+    black = replace(digits, train_images=torch.zeros(64, 1, 16, 16, dtype=torch.uint8))
+    with pytest.raises(GanError, match=r"images that differ, got 64 equal ones"):
+        next(train_selfsupervised(config, black))
+    black.train_images[:2] = 255
+    black.train_images[0, :, 3:9, 3:12] = 90
+    *_, last = train_selfsupervised(config, black)
+    assert np.isfinite(extract(last.network, black.train_images)[0]).all()

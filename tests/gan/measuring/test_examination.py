@@ -18,6 +18,7 @@ from gan import (
     FeatureExtractor,
     GanError,
     ImageDataset,
+    RealReference,
     examine,
     load_dataset,
     train_classifier,
@@ -136,6 +137,34 @@ def test_a_ruler_of_brightness_is_refused_for_what_it_cannot_see(digits: ImageDa
 def test_a_ruler_that_says_the_same_of_everything_is_refused_for_all(digits: ImageDataset) -> None:
     examination = examined(Reader(lambda images: torch.ones(len(images), 8)), digits)
     assert [fault.partition(":")[0] for fault in examination.faults] == ALL
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize(("different", "classes"), [(1, 1), (3, 1), (1, 10)])
+def test_equal_images_are_a_named_fault_and_no_warning(different: int, classes: int, digits: ImageDataset) -> None:
+    images_NCHW = digits.held_out_images[torch.arange(60) % different]
+    labels_N = torch.arange(60) % classes
+    same = dataclasses.replace(
+        digits, held_out_images=images_NCHW, held_out_labels=labels_N, num_classes=classes, train_images=images_NCHW
+    )
+    examination = examined(Reader(lambda images: images.flatten(1)[:, 100:108]), same)
+    assert different == 3 or "dropped modes: 0 at level 0, 0 at 0.67" in str(examination.faults)
+    modes_N = modes_of(images_NCHW.numpy(), labels_N.numpy(), num_classes=classes)
+    assert len(np.unique(modes_N)) == different
+
+
+def test_fewer_training_images_than_twice_the_features_are_enough_for_an_examination_alone(
+    digits: ImageDataset,
+) -> None:
+    few = dataclasses.replace(digits, train_images=digits.train_images[:200], train_labels=digits.train_labels[:200])
+    pixels = Reader(lambda images: images.flatten(1))
+    with pytest.raises(
+        GanError, match=r"2 \* 256 real images .*, got 200\. Use more images, or an extractor with fewer"
+    ):
+        RealReference.of(pixels, few)
+    real = RealReference.of(pixels, few, few=True).statistics
+    *_, last = examine(pixels, few, real=real, extractor_digest="e")
+    assert not {"noise", "contrast", "another set"} & {fault.partition(":")[0] for fault in last.examination.faults}
 
 
 def test_a_classifier_of_a_single_class_does_not_know_the_modes(shapes: ImageDataset) -> None:

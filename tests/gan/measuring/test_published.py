@@ -1,5 +1,6 @@
 """Statistics of real images as pytorch-fid and clean-fid write them, and FIDs against them."""
 
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -140,7 +141,7 @@ EYE = np.eye(8)
         ({"mu": np.zeros(8), "sigma": EYE + np.inf}, "not finite"),
         ({"mu": np.zeros(8), "sigma": EYE + 0.01 * np.eye(8, k=1)}, "mirror image by 0.01"),
         ({"mu": np.zeros(8), "sigma": EYE - 0.5}, "a negative eigenvalue"),
-        ({"mu": np.array([None] * 8, object), "sigma": EYE}, "allow_pickle"),
+        ({"mu": np.array([None] * 8, object), "sigma": EYE}, r"object\(8,\) in"),
     ],
 )
 def test_what_is_no_mean_and_covariance_is_refused(arrays: dict[str, Any], expected: str, tmp_path: Path) -> None:
@@ -148,6 +149,26 @@ def test_what_is_no_mean_and_covariance_is_refused(arrays: dict[str, Any], expec
     with pytest.raises(GanError, match=expected) as refused:
         load_statistics(tmp_path / "odd.npz")
     assert str(tmp_path / "odd.npz") in str(refused.value)
+
+
+def test_archives_of_anything_else_are_refused(tmp_path: Path) -> None:
+    """What is no .npy, is there twice, is encrypted, or is packed in a way that nobody knows."""
+    np.savez(tmp_path / "stats.npz", mu=np.zeros(8), sigma=EYE)
+    whole = (tmp_path / "stats.npz").read_bytes()
+    at = whole.index(b"PK\x01\x02")
+    encrypted, packed = bytearray(whole), bytearray(whole)
+    encrypted[at + 8] |= 1
+    packed[at + 10] = 77
+    for content, expected in ((encrypted, "encrypted"), (packed, "compression")):
+        (tmp_path / "odd.npz").write_bytes(content)
+        with pytest.raises(ArtifactError, match=rf"odd\.npz \(.*{expected}"):
+            load_statistics(tmp_path / "odd.npz")
+    for names, expected in ((("mu", "sigma"), "mu, which is no .npy file"), (("mu", "mu.npy", "sigma.npy"), "mu, mu,")):
+        with zipfile.ZipFile(tmp_path / "odd.npz", "w") as archive:
+            for name in names:
+                archive.writestr(name, b"numbers")
+        with pytest.raises(GanError, match=rf"got {expected}"):
+            load_statistics(tmp_path / "odd.npz")
 
 
 def test_a_file_that_is_missing_cut_or_damaged_is_refused(published: Path, tmp_path: Path) -> None:

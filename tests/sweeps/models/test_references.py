@@ -1,5 +1,7 @@
 """A sweep whose FIDs are against published statistics of real images."""
 
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -7,7 +9,7 @@ import numpy as np
 import pytest
 
 import sweeps
-from gan import ArtifactError, FeatureExtractor, load_dataset
+from gan import ArtifactError, FeatureExtractor, GanError, RealReference, load_dataset
 from gan.datasets import default_data_root
 from gan.extractors.features import extract
 from gan.measuring.metrics import FeatureStatistics, fid
@@ -15,6 +17,7 @@ from sweeps.errors import SpecError, SweepError
 from sweeps.ledger.tracking import Tracking
 from sweeps.ledger.workspace import Workspace
 from sweeps.models.extractors import Extractor, find_or_make_extractor
+from sweeps.models.references import find_or_make_reference
 from sweeps.models.workshop import Workshop
 from tests.sweeps.conftest import Finished
 
@@ -58,6 +61,20 @@ def test_a_sweep_is_measured_against_what_is_published_and_says_whose_it_is(
     )
     assert other.files == found.files
     assert other.protocol.digest != found.protocol.digest
+
+
+def test_few_images_are_examined_against_published_statistics_and_never_the_reference_of_a_fid(
+    own: Extractor, workshop: Workshop
+) -> None:
+    network, digits = own.evaluator._extractor, load_dataset("digits")
+    count = 2 * network.num_features - 1
+    few = replace(
+        digits, train_images=digits.train_images[:count], train_labels=digits.train_labels[:count], digest="few"
+    )
+    reference_of = partial(find_or_make_reference, network, few, digest="e", published=None, workshop=workshop)
+    assert RealReference.load(reference_of(few=True)).statistics.count == count
+    with pytest.raises(GanError, match=rf"real images .*, got {count}\. Use more images, or an extractor"):
+        reference_of()
 
 
 def test_statistics_that_do_not_fit_are_refused_before_anything_is_trained(
