@@ -66,10 +66,6 @@ def opened_zip(path: Path) -> Iterator[zipfile.ZipFile]:
         ) from error
 
 
-def _is_part(name: str) -> bool:
-    return not (name.endswith("/") or is_aside(name))
-
-
 def _faults(members: list[zipfile.ZipInfo]) -> list[str]:
     times = Counter(member.filename for member in members)
     return [f"{member.filename} ({why})" for member in members if (why := _fault(member, times[member.filename]))]
