@@ -207,6 +207,15 @@ def test_weights_where_torch_keeps_them_are_found(tmp_path: Path, monkeypatch: p
     assert (found.path, found.customary) == (path, False)
 
 
+def test_one_folder_serves_every_kind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GANLIMIT_EXTRACTOR_WEIGHTS", str(tmp_path))
+    for kind, name in ((DINO, "dinov2_vits14_pretrain.pth"), ("dinov2-vit-b-14", "dinov2_vitb14_pretrain.pth")):
+        with pytest.raises(GanError, match=rf"{name} \(no file\)"):
+            find_weights(kind)
+        (tmp_path / name).write_bytes(b"weights")
+        assert find_weights(kind).path == find_weights(kind, tmp_path).path == tmp_path / name
+
+
 class Explosive:
     def __reduce__(self) -> tuple[object, tuple[str]]:
         return open, ("exploded",)
