@@ -11,6 +11,7 @@ from analysis import Chapter, LimitRule, findings_of, render_page
 from gan import Scores, default_data_root, load_dataset
 from sweeps.display import QuietDisplay
 from sweeps.errors import SweepError
+from sweeps.ledger.journal import Event
 from sweeps.ledger.tracking import Tracking
 from sweeps.ledger.workspace import Workspace
 from sweeps.models.foundation import Foundation, lay_foundation
@@ -109,3 +110,13 @@ def test_rows_without_it_are_read_and_reported_as_such(new_sweep: Any) -> None:
     assert f"No IS: {REASON}." in page
     assert "1.00" not in page.partition("</style>")[2]
     assert "nan" not in page.partition("</style>")[2]
+
+
+def test_the_fid_of_each_class_is_in_the_row(new_sweep: Any) -> None:
+    conditional = new_sweep()
+    folder = conditional.begin()
+    metrics = {"fid": 10.0, "best_fid": 10.0, "kimg": 4.0, "wall_s": 1.0, "fid_class_0": 12.5, "fid_class_3": 11.0}
+    conditional.tell(folder, Event(kind="reported", kimg=4.0, metrics=metrics))
+    conditional.end(folder)
+    (row,) = sweep_table(conditional.tracking, conditional.name).to_pylist()
+    assert json.loads(row["fid_per_class"]) == {"0": 12.5, "3": 11.0}
