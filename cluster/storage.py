@@ -33,8 +33,12 @@ def storage_address(storage: str) -> str:
     """Returns a storage as every node understands it. Raises ClusterError for neither an absolute path nor s3://."""
     if is_object_store(storage) and "?" not in storage and "@" not in storage and storage.rstrip("/") != "s3:":
         return storage.rstrip("/")
-    if "://" not in storage and Path(storage).expanduser().is_absolute():
-        return str(Path(storage).expanduser())
+    try:
+        path = Path(storage).expanduser()
+    except RuntimeError:  # of ~user without a home
+        path = Path(storage)
+    if "://" not in storage and "\0" not in storage and path.is_absolute():
+        return str(path)
     raise ClusterError(
         "Storage is a path from the root that every node has mounted, or s3://BUCKET/PREFIX",
         storage.rpartition("@")[2],  # a password stays where it is

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
-from gan.config import Config
+from gan.config import Config, PathText
 from gan.errors import GanError
 from gan.images import ImageSize
 
@@ -56,7 +56,7 @@ class DatasetConfig(Config):
     name: Annotated[str, Field(max_length=_LONGEST_NAME)]
     image_size: ImageSize | None = None
     image_channels: Literal[1, 3] | None = None
-    path: Annotated[str, Field(min_length=1)] | None = None
+    path: PathText | None = None
     num_images: int | None = Field(default=None, ge=10)
 
     @model_validator(mode="before")
@@ -126,7 +126,7 @@ def _require_own(name: str, path: str) -> None:
 
 def _fitting(path: str) -> str:
     """Returns a name that fits from a path's last part without its endings; `own` where nothing is left."""
-    stem = Path(path).expanduser().absolute().name.lower().split(".")[0]
+    stem = Path(path).absolute().name.lower().split(".")[0]
     name = re.sub(r"[^a-z0-9_-]+", "-", stem).strip("-_")[:_LONGEST_NAME] or "own"
     return f"own-{name}"[:_LONGEST_NAME] if name in _TRAITS else name
 

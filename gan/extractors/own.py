@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from pydantic import Field, model_validator
 from torch import Tensor, nn
 
-from gan.config import Config
+from gan.config import Config, PathText
 from gan.digests import file_digest, value_digest
 from gan.errors import ArtifactError, GanError
 from gan.networks.artifacts import CARD_FILE, read_card
@@ -36,7 +36,7 @@ class OwnExtractorConfig(Config):
     ('net.pt2', 'bilinear')
     """
 
-    file: str
+    file: PathText
     image_size: Annotated[int, Field(ge=4, le=1024)]
     image_channels: Literal[1, 3]
     range: tuple[float, float]

@@ -91,6 +91,7 @@ class ExtractorWeights:
 def find_weights(kind: str, path: Path | None = None, *, download: bool = True) -> ExtractorWeights:
     """Returns the weights at `path`, or where the environment says, or in torch's hub folder.
 
+    Either names the file, or a folder that holds it, and others, under its customary name.
     The environment's variable is GANLIMIT_INCEPTION_WEIGHTS for Inception, GANLIMIT_EXTRACTOR_WEIGHTS for the others.
     `kind` is one of PRETRAINED. Where there are none they are downloaded, if `download`. Raises GanError, which names
     the file, where it comes from and the beginning of its digest, where it is missing.
@@ -104,6 +105,7 @@ def find_weights(kind: str, path: Path | None = None, *, download: bool = True) 
     source, variable = _source(kind), _variable(kind)
     named = path or (Path(os.environ[variable]) if os.environ.get(variable) else None)
     if named is not None:
+        named = named / source.file if named.is_dir() else named
         if not named.is_file():
             raise _missing(kind, named, reason="no file")
         return ExtractorWeights(kind, named.resolve(), digest=file_digest(named))

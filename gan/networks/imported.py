@@ -18,7 +18,11 @@ from gan.networks.own_inputs import FIXED_BATCH
 from gan.networks.own_network import Caller, first_line, open_network
 
 _CHECKED = 32  # images that a generator is tried on
-COVERED = 0.25  # of the declared range that they must fill, or another range was meant
+_COVERED = 0.25  # of a range that they must fill, or another range was meant
+_SLACK = 1e-3  # of a range, beyond it
+Range = tuple[float, float]
+BYTES: Range = (0.0, 255.0)
+RANGES: tuple[Range, ...] = ((0.0, 1.0), (-1.0, 1.0), BYTES)  # the first that images fill is meant
 _SIZES = (1, 2, 4, 8, 16, 64)  # of a batch, tried where it takes not every one
 
 
@@ -121,16 +125,44 @@ class ImportedGenerator(nn.Module):
         return taken
 
     def _require_range(self, images_BCHW: Tensor) -> None:
-        low, high = self.imported.output_range
+        declared, path = self.imported.output_range, self.imported.path
         least, most = images_BCHW.min().item(), images_BCHW.max().item()
-        slack = 1e-3 * (high - low)
-        if least < low - slack or most > high + slack or most - least < COVERED * (high - low):
+        if not fill(images_BCHW, declared):
             raise _wrong(
-                f"An own generator's images lie in output_range {[low, high]} and fill at least a quarter of it",
-                self.imported.path,
+                f"An own generator's images lie in output_range {list(declared)} and fill at least a quarter of it",
+                path,
                 found=f"{least:.3g} to {most:.3g}",
                 remedy="Declare the range that it makes, or wrap it in a module that clamps its images to one.",
             )
+        meant = meant_range(images_BCHW)
+        # A range of somebody's own is taken at their word; whole numbers and the customary ranges are known better.
+        if meant != declared and (declared in RANGES or not images_BCHW.is_floating_point()):
+            raise _wrong(
+                "An own generator's output_range is the one that its images fill",
+                path,
+                found=f"images lie in {_interval(meant or BYTES)}, declared {_interval(declared)}",
+                remedy="Declare the former, or leave output_range out.",
+            )
+
+
+def meant_range(images_BCHW: Tensor) -> Range | None:
+    """Returns the first customary range that images fill, of whole numbers always that of bytes; None for no such."""
+    if not images_BCHW.is_floating_point():
+        return BYTES
+    return next((each for each in RANGES if fill(images_BCHW, each)), None)
+
+
+def fill(images_BCHW: Tensor, output_range: Range) -> bool:
+    """Returns whether images lie in a range, and reach over enough of it that no other can be meant."""
+    (low, high), least, most = output_range, images_BCHW.min().item(), images_BCHW.max().item()
+    width = high - low
+    is_within = least >= low - _SLACK * width and most <= high + _SLACK * width
+    return is_within and most - least >= _COVERED * width
+
+
+def _interval(output_range: Range) -> str:
+    low, high = output_range
+    return f"[{low:g}, {high:g}]"
 
 
 AnyGenerator = Generator | ImportedGenerator

@@ -11,14 +11,12 @@ from torch import Tensor
 
 from gan.errors import GanError
 from gan.images import to_uint8
-from gan.networks.imported import COVERED, ImportedGenerator
+from gan.networks.imported import ImportedGenerator, Range, meant_range
 from gan.networks.own_config import ImportedConfig, OwnGenerator
 from gan.networks.own_inputs import FoundInputs, found_inputs
 from gan.networks.own_network import Caller, entries, open_network, shapes
 
 _SAMPLES = 64
-_RANGES = ((0.0, 1.0), (-1.0, 1.0), (0.0, 255.0))  # the first that holds all images, and that they fill, is meant
-_SLACK = 1e-3
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -131,15 +129,11 @@ def _could_be_images(value: Any) -> bool:
     return isinstance(value, Tensor) and value.ndim == 4 and value.shape[1] in (1, 3)
 
 
-def _range(own: OwnGenerator, images_BCHW: Tensor) -> tuple[float, float]:
+def _range(own: OwnGenerator, images_BCHW: Tensor) -> Range:
     """Returns the range that a network's images have."""
-    if not images_BCHW.is_floating_point():
-        return 0.0, 255.0
+    if found := meant_range(images_BCHW):
+        return found
     least, most = images_BCHW.min().item(), images_BCHW.max().item()
-    for low, high in _RANGES:
-        is_within = least >= low - _SLACK and most <= high + _SLACK
-        if is_within and most - least >= COVERED * (high - low):
-            return low, high
     raise GanError(
         "An own generator's images lie in [0, 1], [-1, 1] or [0, 255], or in the output_range that is given",
         f"{own.path}: {least:.3g} to {most:.3g}",

@@ -8,7 +8,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import ConfigDict, Field, JsonValue, model_validator
 
-from gan.config import Config
+from gan.config import Config, PathText
 from gan.networks.latents import Distribution, LatentSize, LatentSpace, require_bounded
 
 
@@ -46,10 +46,10 @@ class OwnGenerator(Config):
     True
     """
 
-    file: str | None = None
+    file: PathText | None = None
     factory: Annotated[str, Field(pattern=r"^[A-Za-z_][\w.]*:[A-Za-z_]\w*$")] | None = None
     factory_args: dict[str, JsonValue] = Field(default={}, exclude_if=_is({}))
-    weights: str | None = None
+    weights: PathText | None = None
     entry: str | None = Field(default=None, exclude_if=_is(None))
     latent_size: LatentSize | None = None
     latents: Literal["BL", "BL11"] = "BL"

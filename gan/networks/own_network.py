@@ -61,7 +61,7 @@ def open_program(path: Path) -> Opened:
                 return Opened(network, kind, weights_dtype=_dtype(network))
             program = torch.export.load(str(path))
             network = program.module()
-    except (OSError, RuntimeError, ValueError, KeyError, AssertionError) as error:
+    except Exception as error:  # what PyTorch's readers raise of a damaged file is of many kinds
         raise GanError(
             "An own generator is a readable TorchScript or torch.export file",
             f"{path} (a damaged {kind} file: {first_line(error)})",
@@ -83,9 +83,16 @@ def _from_factory(own: OwnGenerator) -> Opened:
             f"{own.factory} ({error})",
             "Put its package on the path (PYTHONPATH), or correct the name or its factory_args.",
         ) from error
+    except Exception as error:  # it is somebody's code, which may raise anything
+        raise GanError(
+            "factory builds the network that it is asked for",
+            f"{own.factory} ({type(error).__name__}: {first_line(error)})",
+            "Mend the function, or correct factory_args.",
+        ) from error
     if not isinstance(network, nn.Module):
         raise GanError("factory returns an nn.Module", type(network).__name__, "Return the network.")
-    dtype = load_weights(network, own.path, entry=own.entry)
+    with quietly():
+        dtype = load_weights(network, own.path, entry=own.entry)
     return Opened(network.eval(), "factory", weights_dtype=dtype)
 
 

@@ -28,7 +28,15 @@ def load_weights(network: nn.Module, path: Path, *, entry: str | None) -> torch.
     """
     state = _chosen(network, path, entry=entry)
     missing = {name: value for name, value in network.state_dict().items() if name not in state}
-    network.load_state_dict({**missing, **state})
+    try:
+        network.load_state_dict({**missing, **state})
+    except RuntimeError as error:  # of a sparse or a quantised tensor, which has the right name and shape
+        raise _wrong(
+            "weights are tensors that the factory's network can take",
+            path,
+            found=str(error).strip().splitlines()[-1].strip(),
+            remedy="Make them dense, of floating point, before you save them.",
+        ) from error
     floating = [value.dtype for value in state.values() if value.is_floating_point()]
     return floating[0] if floating else torch.float32
 

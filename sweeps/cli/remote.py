@@ -107,7 +107,8 @@ def submit(
         storage=storage,
         no_download=no_download,
     )
-    loaded = sweeps.load_specs(spec, overrides(seed=seed, name=name, trials=trials, storage=storage))
+    changes = overrides(seed=seed, name=name, trials=trials, storage=storage)
+    loaded = sweeps.load_specs(spec, changes, for_nodes=True)
     file = None if spec in sweeps.preset_names() else Path(spec)
     words = ["run", SPEC_FILE if file else spec, *options]
     target = Target(address=address, token_file=token_file, tracking_uri=tracking_uri, data_dir=data_dir)

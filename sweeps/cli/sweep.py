@@ -1,7 +1,7 @@
 """This module is the part of `ganlimit sweep` that writes a specification, runs it, and continues it."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -30,9 +30,6 @@ from sweeps.cli.options import (
 from sweeps.cli.output import print_each, print_json, remark, say
 from sweeps.cli.remote import Target, given, hand_over, is_dashboard, require_use
 from sweeps.cli.running import run_specs, show_reports
-
-if TYPE_CHECKING:
-    pass
 
 
 def init(

@@ -187,13 +187,6 @@ def _teacher(spec: SweepSpec, workspace: Workspace) -> Check:
         _, card = load_any_generator(tracking.registry.fetch(version))
     except (GanError, SweepError) as error:
         return Check(subject=HERE, name=name, found=f"{error.rule}, got {error.value}", remedy=error.remedy)
-    except OSError as error:
-        return Check(
-            subject=HERE,
-            name=name,
-            found=f"{error.filename}: {error.strerror}",
-            remedy="Check the path in the spec's teacher.",
-        )
     digest = card.weights_digest[:8]
     return Check(
         subject=HERE,

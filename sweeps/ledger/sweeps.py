@@ -8,7 +8,7 @@ from mlflow.entities import Run
 from sweeps.errors import SweepError
 from sweeps.ledger.tags import SWEEP, spec_text
 from sweeps.ledger.tracking import Tracking
-from sweeps.spec.filling import with_absolute_paths
+from sweeps.spec.places import with_absolute_paths
 from sweeps.spec.sweep import SweepSpec
 
 

@@ -28,7 +28,7 @@ from gan import (
 from sweeps.errors import SweepError
 from sweeps.models.embedded import find_or_train
 from sweeps.models.examining import find_or_make_examination, require_straight
-from sweeps.models.references import find_or_make_reference, published_reference
+from sweeps.models.references import Published, find_or_make_reference, published_reference
 from sweeps.models.workshop import Workshop
 from sweeps.spec.models import ExtractorSpec, OwnExtractorSpec, PretrainedSpec
 from sweeps.spec.sweep import SweepSpec
@@ -75,22 +75,8 @@ def find_or_make_extractor(spec: SweepSpec, dataset: ImageDataset, *, workshop: 
     references, kind = workshop.workspace.references, spec.extractor.kind
     found = _find_or_make(spec.extractor, dataset, workshop=workshop)
     loaded = load_extractor(kind, found.path, device=spec.resources.compute.torch_device)
-    evaluation = spec.evaluation
-    protocol = Protocol(
-        dataset_digest=dataset.digest,
-        extractor=kind,
-        extractor_digest=loaded.digest,
-        num_samples=evaluation.num_samples,
-        latent_seed=evaluation.latent_seed,
-        inception_splits=evaluation.inception_splits,
-        fid_infinity=evaluation.fid_infinity,
-        reference_digest=published.digest if published else None,
-        reference_by=published.by if published else None,
-        class_shares=dataset.class_shares(spec.teacher.space.num_classes),
-        fid_per_class=evaluation.fid_per_class,
-    )
     reference_of = partial(find_or_make_reference, loaded.network, dataset, digest=loaded.digest, workshop=workshop)
-    num_classes = spec.teacher.space.num_classes if evaluation.fid_per_class else 0
+    num_classes = spec.teacher.space.num_classes if spec.evaluation.fid_per_class else 0
     path = reference_of(published=published, num_classes=num_classes)
     # Whatever FIDs are against, the extractor is examined on what the data set's own images are to it.
     own = reference_of(published=None, few=True) if published else path
@@ -98,6 +84,7 @@ def find_or_make_extractor(spec: SweepSpec, dataset: ImageDataset, *, workshop: 
         loaded.network, dataset, digest=loaded.digest, reference=own, workshop=workshop
     )
     require_straight(examination, spec)
+    protocol = _protocol(spec, dataset, extractor_digest=loaded.digest, published=published)
     evaluator = Evaluator(protocol, loaded.network, real=RealReference.load(path))
     version = found.version or f"{kind}/{loaded.digest[:8]}"
     return Extractor(
@@ -107,6 +94,25 @@ def find_or_make_extractor(spec: SweepSpec, dataset: ImageDataset, *, workshop: 
         evaluator=evaluator,
         real=_real_metrics(evaluator, dataset, folder=references),
         examination=examination,
+    )
+
+
+def _protocol(
+    spec: SweepSpec, dataset: ImageDataset, *, extractor_digest: str, published: Published | None
+) -> Protocol:
+    evaluation = spec.evaluation
+    return Protocol(
+        dataset_digest=dataset.digest,
+        extractor=spec.extractor.kind,
+        extractor_digest=extractor_digest,
+        num_samples=evaluation.num_samples,
+        latent_seed=evaluation.latent_seed,
+        inception_splits=evaluation.inception_splits,
+        fid_infinity=evaluation.fid_infinity,
+        reference_digest=published.digest if published else None,
+        reference_by=published.by if published else None,
+        class_shares=dataset.class_shares(spec.teacher.space.num_classes),
+        fid_per_class=evaluation.fid_per_class,
     )
 
 

@@ -3,13 +3,22 @@
 from dataclasses import dataclass
 
 from analysis import SHARED_COLUMNS
-from gan import Examination, GeneratorCard, ImportedCard, Metrics, Protocol, Scores, load_dataset
+from gan import (
+    Examination,
+    GeneratorCard,
+    ImageDataset,
+    ImportedCard,
+    Metrics,
+    Protocol,
+    Scores,
+    load_dataset,
+)
 from sweeps.ledger.tags import SHARED_PREFIX
 from sweeps.models.examining import faults_text
-from sweeps.models.extractors import find_or_make_extractor
+from sweeps.models.extractors import Extractor, find_or_make_extractor
 from sweeps.models.materials import MaterialFiles, MaterialSource
-from sweeps.models.scores import absences, absences_text, notes, require_judged, scores_in_words
-from sweeps.models.teachers import find_or_build_agreement_pool, find_or_build_pool, find_or_make_teacher
+from sweeps.models.scores import absences, absences_text, absent_of_few, notes, require_judged, scores_in_words
+from sweeps.models.teachers import Teacher, find_or_build_agreement_pool, find_or_build_pool, find_or_make_teacher
 from sweeps.models.workshop import Workshop
 from sweeps.spec.sweep import SweepSpec
 
@@ -67,15 +76,9 @@ def lay_foundation(spec: SweepSpec, workshop: Workshop) -> Foundation:
         f"{scores_in_words(real)}"
     )
     # Held-out images may be too few for a FID, which generators have. Without classes these have no IS either.
-    require_judged(spec, {name: reason for name, reason in real.absent.items() if name != "fid"})
-    teacher = find_or_make_teacher(spec, dataset, extractor=extractor, workshop=workshop)
-    display.say(
-        f"teacher {teacher.version}: {teacher.card.parameters:,} parameters, "
-        f"{scores_in_words(teacher.metrics)}{teacher.collapse_note}"
-    )
-    if note := notes(absences(teacher.metrics, real)):
-        display.say(note)
-    require_judged(spec, teacher.metrics.absent)
+    absent = {name: reason for name, reason in real.absent.items() if name != "fid"}
+    require_judged(spec, absent | absent_of_few(dataset))
+    teacher = _judged_teacher(spec, dataset, extractor=extractor, workshop=workshop)
     shares = extractor.protocol.class_shares
     if shares and dataset.num_classes != len(shares):
         display.say(f"{len(shares)} classes of the teacher, {dataset.num_classes} of the data set: drawn equally often")
@@ -99,3 +102,17 @@ def lay_foundation(spec: SweepSpec, workshop: Workshop) -> Foundation:
             agreement=agreement_path,
         ),
     )
+
+
+def _judged_teacher(spec: SweepSpec, dataset: ImageDataset, *, extractor: Extractor, workshop: Workshop) -> Teacher:
+    """Returns the teacher, of which people are told. Raises SweepError where it lacks what the sweep judges by."""
+    display = workshop.display
+    teacher = find_or_make_teacher(spec, dataset, extractor=extractor, workshop=workshop)
+    display.say(
+        f"teacher {teacher.version}: {teacher.card.parameters:,} parameters, "
+        f"{scores_in_words(teacher.metrics)}{teacher.collapse_note}"
+    )
+    if note := notes(absences(teacher.metrics, extractor.real)):
+        display.say(note)
+    require_judged(spec, teacher.metrics.absent)
+    return teacher

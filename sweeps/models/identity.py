@@ -1,17 +1,26 @@
 """This module computes by what a teacher and its pools are known: digests of all that they are made from."""
 
-import importlib.util
 from dataclasses import dataclass
-from pathlib import Path
 
 from mlflow.entities.model_registry import ModelVersion
 from torch import Tensor
 
-from gan import GeneratorCard, ImageDataset, ImportedCard, ImportedConfig
+from gan import (
+    AnyGenerator,
+    GeneratorCard,
+    ImageDataset,
+    ImportedCard,
+    ImportedConfig,
+    ImportedGenerator,
+    generate,
+    load_imported,
+)
 from gan.digests import array_digest, file_digest, value_digest
 from sweeps.ledger.tracking import Tracking
 from sweeps.spec.models import ImportedTeacherSpec
 from sweeps.spec.sweep import SweepSpec
+
+_PROBES = 64  # images by which a factory's network is known
 
 
 @dataclass(frozen=True)
@@ -25,10 +34,10 @@ class ModelIdentity:
 def registered_teacher(spec: SweepSpec, dataset: ImageDataset, *, tracking: Tracking) -> ModelVersion | None:
     """Returns the version of the spec's teacher; None where the registry has none.
 
-    Raises OSError where a generator of the user's own is missing.
+    Raises GanError where a generator of the user's own cannot be loaded.
     """
     if isinstance(spec.teacher, ImportedTeacherSpec):
-        identity = imported_identity(spec.teacher.imported, dataset)
+        identity = imported_identity(load_imported(spec.teacher.imported), dataset)
     else:
         identity = trained_identity(spec, dataset)
     return tracking.registry.find_version(identity.model, identity.digest)
@@ -47,13 +56,14 @@ def trained_identity(spec: SweepSpec, dataset: ImageDataset) -> ModelIdentity:
     return ModelIdentity(f"{dataset.name}-teacher", value_digest(content))
 
 
-def imported_identity(imported: ImportedConfig, dataset: ImageDataset) -> ModelIdentity:
+def imported_identity(generator: ImportedGenerator, dataset: ImageDataset) -> ModelIdentity:
     """Returns the identity of a generator of the user's own. Raises OSError where its file is missing."""
-    content = {"kind": "imported", **stated(imported), **_code(imported), "content": file_digest(imported.path)}
+    imported = generator.imported
+    content = {"kind": "imported", **stated(imported), **_made(generator), "content": file_digest(imported.path)}
     return ModelIdentity(f"{dataset.name}-imported-teacher", value_digest(content))
 
 
-def pool_digest(card: GeneratorCard | ImportedCard, latents_NL: Tensor) -> str:
+def pool_digest(generator: AnyGenerator, card: GeneratorCard | ImportedCard, *, latents_NL: Tensor) -> str:
     """Returns the digest of all that the images of a pool are made from: generator and latents.
 
     Our generators are their weights. One of the user's own is also how it is called, and what its images are taken for:
@@ -61,17 +71,20 @@ def pool_digest(card: GeneratorCard | ImportedCard, latents_NL: Tensor) -> str:
     """
     content: dict[str, object] = {"teacher": card.weights_digest, "latents": array_digest(latents_NL.numpy())}
     if isinstance(card, ImportedCard):
-        content |= {"imported": {**stated(card.imported), "kimg": None}, **_code(card.imported)}
+        assert isinstance(generator, ImportedGenerator), "the card is of this generator"
+        content |= {"imported": {**stated(card.imported), "kimg": None}, **_made(generator)}
     return value_digest(content)
 
 
-def _code(imported: ImportedConfig) -> dict[str, object]:
-    """Returns the digest of the file with the factory, where there is one: what it makes of the weights is in it."""
-    if imported.factory is None:
+def _made(generator: ImportedGenerator) -> dict[str, object]:
+    """Returns the digest of images that a factory's network makes; nothing of a file, which holds all that makes them.
+
+    What a factory makes of the weights is in its package, in those that this imports, and in what it finds around it.
+    """
+    if generator.imported.factory is None:
         return {}
-    found = importlib.util.find_spec(imported.factory.partition(":")[0])
-    origin = Path(found.origin) if found and found.origin else None
-    return {"code": file_digest(origin) if origin and origin.is_file() else None}
+    inputs_NI = generator.imported.space.inputs(_PROBES, "fingerprint", seed=0)
+    return {"images": array_digest(generate(generator, inputs_NI).numpy())}
 
 
 def stated(imported: ImportedConfig) -> dict[str, object]:

@@ -4,7 +4,8 @@ import json
 from collections.abc import Mapping
 
 from analysis import absence_notes
-from gan import Scores
+from gan import ImageDataset, Scores
+from gan.measuring.metrics import KID_SUBSETS
 from sweeps.errors import SweepError
 from sweeps.spec.sweep import SweepSpec
 
@@ -27,6 +28,13 @@ def absences_text(absent: dict[str, str]) -> str | None:
     return json.dumps(absent, sort_keys=True) if absent else None
 
 
+def absent_of_few(dataset: ImageDataset) -> dict[str, str]:
+    """Returns which scores no generator can have for the few images of a data set, known before there is one."""
+    found = len(dataset.train_images)
+    few = f"KID needs at least {KID_SUBSETS} images to compare with, and {dataset.name} has {found} for training"
+    return {"kid": few} if found < KID_SUBSETS else {}
+
+
 def require_judged(spec: SweepSpec, absent: Mapping[str, str]) -> None:
     """Raises SweepError where the search or the limit judges by a score that generators cannot have."""
     for key, name in (("search.objectives", spec.search.objectives[1]), ("limit.metric", spec.limit.metric)):
@@ -34,7 +42,7 @@ def require_judged(spec: SweepSpec, absent: Mapping[str, str]) -> None:
             raise SweepError(
                 f"{key} names a score that can be had",
                 f"{name}: {absent[name]}",
-                f"Set {key} to fid, or choose an extractor or evaluation.num_samples that gives it.",
+                f"Set {key} to fid, or choose images, an extractor or evaluation.num_samples that give it.",
             )
 
 

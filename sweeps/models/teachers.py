@@ -113,7 +113,7 @@ def _find_or_import(
 ) -> Teacher:
     generator = load_imported(imported)
     dataset.require_shape(generator.config.image_channels, generator.config.image_size)
-    identity = imported_identity(imported, dataset)
+    identity = imported_identity(generator, dataset)
     version = tracking.registry.find_version(identity.model, identity.digest)
     if version is None:
         metrics = extractor.evaluator.evaluate(generator, whole=True)
@@ -179,7 +179,8 @@ def find_or_build_agreement_pool(
 
 
 def _find_or_build(teacher: Teacher, latents_NL: Tensor, *, name: str, workshop: Workshop) -> tuple[Path, TeacherPool]:
-    path = workshop.workspace.pools / f"{pool_digest(teacher.card, latents_NL)[:32]}.arrow"
+    digest = pool_digest(teacher.generator, teacher.card, latents_NL=latents_NL)
+    path = workshop.workspace.pools / f"{digest[:32]}.arrow"
     if not path.exists():
         with workshop.display.step(name, len(latents_NL)) as update:
             for done in build_pool(teacher.generator, teacher.card.weights_digest, path=path, latents_NL=latents_NL):

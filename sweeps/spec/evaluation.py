@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from gan.config import Config
+from gan.config import Config, PathText
 from sweeps.spec.search import Seed
 
 NEED_SAMPLES = ("kid", "precision", "recall")  # of real images, which published statistics come without
@@ -14,7 +14,7 @@ NEED_SAMPLES = ("kid", "precision", "recall")  # of real images, which published
 class ReferenceSpec(Config):
     """A ReferenceSpec names published statistics of real images, mu and sigma, and says whose they are and of what."""
 
-    file: Annotated[str, Field(min_length=1)]
+    file: PathText
     by: Annotated[str, Field(pattern=r"^\S[^\n]{0,199}$")]
 
 

@@ -14,7 +14,8 @@ from pydantic_core import ErrorDetails
 
 from sweeps.errors import SpecError, SweepError
 from sweeps.spec.datasets import datasets_mistakes, members
-from sweeps.spec.filling import with_absolute_paths, with_what_files_say
+from sweeps.spec.filling import with_what_files_say
+from sweeps.spec.places import mistakes_for_nodes, with_absolute_paths
 from sweeps.spec.sweep import SweepSpec
 
 MAX_BYTES = 256 * 1024
@@ -65,21 +66,28 @@ def load_spec(source: str | Path, overrides: dict[str, Any] | None = None) -> Sw
     return specs[0]
 
 
-def load_specs(source: str | Path, overrides: dict[str, Any] | None = None) -> tuple[SweepSpec, ...]:
+def load_specs(
+    source: str | Path, overrides: dict[str, Any] | None = None, *, for_nodes: bool = False
+) -> tuple[SweepSpec, ...]:
     """Returns the sweeps in a file: one for each of its `datasets`, or just one.
 
-    Arguments and errors are those of `load_spec`.
+    Arguments and errors are those of `load_spec`. `for_nodes`: its paths are places on a cluster's nodes, so none is
+    made absolute or looked into here, and a relative one is refused.
     """
     name, text = _read(source)
     data, lines = _parse(name, text)
-    data = with_absolute_paths(data)
+    if for_nodes:
+        _require_portable(name, data, lines=lines)
+    else:
+        data = with_absolute_paths(data)
     for path, value in (overrides or {}).items():
         _replace(data, path, value=value)
     specs, mistakes = [], list(datasets_mistakes(data, lines))
     for label, member in () if mistakes else members(data):
+        whole = member if for_nodes else with_what_files_say(member)
         try:
             # Through JSON, so that lists become tuples while strictness about numbers stays.
-            specs.append(SweepSpec.model_validate_json(json.dumps(with_what_files_say(member))))
+            specs.append(SweepSpec.model_validate_json(json.dumps(whole)))
         except ValidationError as error:
             mistakes += [_describe(detail, _lines_of(label, lines)) for detail in error.errors()]
     if mistakes:
@@ -88,12 +96,26 @@ def load_specs(source: str | Path, overrides: dict[str, Any] | None = None) -> t
 
 
 def portable_text(source: str | Path) -> str:
-    """Returns a file's content for a driver in another folder, with absolute paths, as JSON, which is YAML.
+    """Returns a file's content for a driver on a cluster's node, where its paths are places, as JSON, which is YAML.
 
-    Raises as `load_spec` does where it cannot be read.
+    Raises as `load_spec` does where it cannot be read, and SpecError for a relative path.
     """
-    data, _ = _parse(*_read(source))
-    return json.dumps(with_absolute_paths(data), indent=1) + "\n"
+    name, text = _read(source)
+    data, lines = _parse(name, text)
+    _require_portable(name, data, lines=lines)
+    return json.dumps(data, indent=1) + "\n"
+
+
+def _require_portable(name: str, data: dict[str, Any], *, lines: dict[Location, int]) -> None:
+    mistakes = [f"line {lines.get(place, 1)}: {_dotted(place)}: {text}" for place, text in mistakes_for_nodes(data)]
+    if mistakes:
+        raise SpecError(name, mistakes)
+
+
+def quoted(text: str) -> str:
+    """Returns a word as a sweep's file has it: in quotes where it would be read as a number, or as true or null."""
+    node = yaml.compose(text, Loader=_Loader)
+    return text if node is not None and node.tag == "tag:yaml.org,2002:str" else json.dumps(text)
 
 
 def _lines_of(label: str | None, lines: dict[Location, int]) -> dict[Location, int]:

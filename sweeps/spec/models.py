@@ -17,7 +17,7 @@ from gan import (
     PretrainedName,
     SelfSupervisedConfig,
 )
-from gan.config import Config
+from gan.config import Config, PathText
 from gan.networks.dcgan import Depth, Width
 from gan.networks.latents import LatentSize
 
@@ -41,7 +41,7 @@ class PretrainedSpec(Config):
     """
 
     kind: PretrainedName
-    weights: str | None = Field(default=None, exclude_if=lambda path: path is None)
+    weights: PathText | None = Field(default=None, exclude_if=lambda path: path is None)
 
     @property
     def features(self) -> int:
@@ -49,7 +49,7 @@ class PretrainedSpec(Config):
 
     def weights_in(self, data_root: DataRoot) -> Path | None:
         """Returns the file that a command's option names, or else the specification."""
-        return data_root.weights_of(self.kind) or (Path(self.weights) if self.weights else None)
+        return data_root.weights_of(self.kind) or (Path(self.weights).expanduser() if self.weights else None)
 
 
 class OwnExtractorSpec(OwnExtractorConfig):

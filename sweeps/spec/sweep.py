@@ -19,6 +19,7 @@ from gan import (
     GeneratorConfig,
 )
 from gan.config import Config
+from gan.measuring.metrics import KID_SUBSETS
 from gan.networks.dcgan import DEFAULT_BLOCK, WIDEST, BlockName
 from gan.seeds import seed_at
 from sweeps.errors import SweepError
@@ -162,6 +163,11 @@ class SweepSpec(Config):
                 raise ValueError(
                     f"evaluation.reference holds no samples of real images, which {metric} needs, got {key} {metric}; "
                     "judge by fid, or leave the reference out"
+                )
+            if metric == "kid" and self.evaluation.num_samples < KID_SUBSETS:
+                raise ValueError(
+                    f"evaluation.num_samples is at least {KID_SUBSETS} where {key} is kid, "
+                    f"got {self.evaluation.num_samples}; raise it, or judge by fid"
                 )
         if self.evaluation.fid_per_class and not self.teacher.space.num_classes:
             raise ValueError(

@@ -9,7 +9,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from gan import DatasetConfig, GanError, GeneratorConfig, OwnGenerator, count_parameters, inspect_generator
 from sweeps.errors import SweepError
-from sweeps.spec.file import preset_names
+from sweeps.spec.file import preset_names, quoted
 from sweeps.spec.models import EXTRACTORS
 from sweeps.spec.sweep import SweepSpec
 
@@ -74,7 +74,7 @@ def _preset(name: str, *, given: Path | None) -> str:
 
 def _template(data: Path | None, teacher: Path | None) -> str:
     for path, option in ((data, "--data"), (teacher, "--teacher")):
-        if path is not None and not path.expanduser().exists():
+        if path is not None and not _is_there(path):
             raise SweepError(f"{option} is there", f"nothing at {path}", "Correct the path.")
     environment = Environment(
         loader=PackageLoader("sweeps", "templates"),
@@ -84,10 +84,17 @@ def _template(data: Path | None, teacher: Path | None) -> str:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    quoted = {name: path and json.dumps(str(path)) for name, path in (("data", data), ("teacher", teacher))}
+    paths = {name: path and json.dumps(str(path)) for name, path in (("data", data), ("teacher", teacher))}
     name = DatasetConfig.model_validate({"path": str(data)}).name if data else "my-sweep"
     widest = _widest(teacher) if teacher else WIDEST
-    return environment.get_template("sweep.yaml.j2").render(name=name, widest=widest, **quoted)
+    return environment.get_template("sweep.yaml.j2").render(name=quoted(name), widest=widest, **paths)
+
+
+def _is_there(path: Path) -> bool:
+    try:
+        return path.expanduser().exists()
+    except RuntimeError:  # of ~user without a home
+        return False
 
 
 def _widest(teacher: Path) -> int:

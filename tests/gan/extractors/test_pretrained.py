@@ -218,6 +218,15 @@ def test_a_file_in_the_format_before_pytorch_1_6_is_the_same_network(dino_weight
         Pretrained(find_weights(DINO, path))
 
 
+def test_one_folder_serves_every_kind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GANLIMIT_EXTRACTOR_WEIGHTS", str(tmp_path))
+    for kind, name in ((DINO, "dinov2_vits14_pretrain.pth"), ("dinov2-vit-b-14", "dinov2_vitb14_pretrain.pth")):
+        with pytest.raises(GanError, match=rf"{name} \(no file\)"):
+            find_weights(kind)
+        (tmp_path / name).write_bytes(b"weights")
+        assert find_weights(kind).path == find_weights(kind, tmp_path).path == tmp_path / name
+
+
 class Explosive:
     def __reduce__(self) -> tuple[object, tuple[str]]:
         return open, ("exploded",)

@@ -47,6 +47,9 @@ def noisy():
 
 def nothing():
     return 7
+
+def fails():
+    raise ValueError("512 is not supported")
 '''
 
 
@@ -64,6 +67,14 @@ class Plain(nn.Module):
     def forward(self, latents: Tensor) -> Tensor:
         images = torch.sigmoid(self.convolution(latents.flatten(1)[:, :, None, None]))
         return self.scale * images + self.noise * torch.rand_like(images)
+
+
+class Bytes(Plain):
+    """Latents BL to images in bytes."""
+
+    def forward(self, latents: Tensor) -> Tensor:
+        images = torch.sigmoid(self.convolution(latents.flatten(1)[:, :, None, None]))
+        return (255 * images).round().to(torch.uint8)
 
 
 class OnlyMaps(nn.Module):

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from gan import GanError, ImportedCard, load_any_generator, load_imported, save_imported
-from tests.gan.networks.own_generators import Plain, config, exported, scripted
+from tests.gan.networks.own_generators import Bytes, Plain, config, exported, scripted
 
 
 @pytest.mark.parametrize("store", [scripted, exported])
@@ -35,6 +35,8 @@ def test_a_factory_gets_the_weights_of_the_file(factory: Path) -> None:
         (Plain(), {"latent_size": 7}, "takes latents BL with L = 7"),
         (Plain(), {"output_range": (-1.0, 0.5)}, r"output_range \[-1.0, 0.5\]"),
         (Plain(), {"output_range": (0.0, 255.0)}, "fill at least a quarter"),
+        (Plain(), {"output_range": (-1.0, 1.0)}, r"images lie in \[0, 1\], declared \[-1, 1\]"),
+        (Bytes(), {"output_range": (0.0, 1000.0)}, r"images lie in \[0, 255\], declared \[0, 1000\]"),
         (Plain(channels=2), {}, "1 or 3 channels"),
         (Plain(size=(16, 32)), {}, "square images of 16, 20, .* pixels, got .*: 16x32"),
         (Plain(size=(30, 30)), {}, "square images of 16, 20, .* pixels, got .*: 30x30"),
@@ -51,13 +53,22 @@ def test_what_is_not_as_declared_is_refused(
     assert "theirs.pt" in str(caught.value)
 
 
+@pytest.mark.parametrize("output_range", [(0.0, 1.0), (-0.25, 1.0), (-1.5, 1.5)])
+def test_a_range_of_ones_own_stays_possible(output_range: tuple[float, float], tmp_path: Path) -> None:
+    path = scripted(tmp_path / "theirs.pt", Plain())
+    assert load_imported(config(file=str(path), output_range=output_range)).imported.output_range == output_range
+
+
 def test_files_and_factories_that_are_none_are_refused(factory: Path, tmp_path: Path) -> None:
     (tmp_path / "text.pt").write_text("hello")
+    (factory.parent / "theirs_broken.py").write_text("def build(:")
     wrong = [
         ({"file": str(tmp_path / "absent.pt")}, "readable TorchScript or torch.export"),
         ({"file": str(tmp_path / "text.pt")}, "readable TorchScript or torch.export"),
         ({"factory": "theirs_gan:absent", "weights": str(factory)}, "importable function"),
         ({"factory": "theirs_gan:nothing", "weights": str(factory)}, "returns an nn.Module, got int"),
+        ({"factory": "theirs_gan:fails", "weights": str(factory)}, "ValueError: 512 is not supported.*Mend"),
+        ({"factory": "theirs_broken:build", "weights": str(factory)}, "SyntaxError: .*Mend the function"),
         ({"factory": "theirs_gan:build", "weights": str(tmp_path / "text.pt")}, "safetensors file"),
     ]
     for values, rule in wrong:

@@ -82,15 +82,16 @@ def test_a_file_is_called_what_it_is(
     assert re.search(expected, message), message
 
 
+@pytest.mark.parametrize("model", [b"{", b"{}"])
 def test_a_damaged_program_is_one_error(
-    tmp_path: Path, capfd: pytest.CaptureFixture[str], recwarn: pytest.WarningsRecorder
+    model: bytes, tmp_path: Path, capfd: pytest.CaptureFixture[str], recwarn: pytest.WarningsRecorder
 ) -> None:
     for path in (exported(tmp_path / "theirs.pt2", Plain()), scripted(tmp_path / "theirs.pt", Plain())):
         with zipfile.ZipFile(path) as archive:
             content = {name: archive.read(name) for name in archive.namelist()}
         with zipfile.ZipFile(path, "w") as archive:
             for name, data in content.items():
-                archive.writestr(name, b"{" if name.endswith(("model.json", "data.pkl")) else data)
+                archive.writestr(name, model if name.endswith(("model.json", "data.pkl")) else data)
         recwarn.clear()
         capfd.readouterr()
         assert "a damaged" in refused(OwnGenerator(file=str(path)), capfd, recwarn)
@@ -154,6 +155,7 @@ def test_a_batch_of_a_fixed_size_is_called_so(
         ({"g": "part"}, None, "body.0.bias is missing"),
         ({"g": "wide"}, None, r"body.0.weight is \[768, 7\], \[768, 6\] in the network"),
         ({"g": "code"}, None, "would run code"),
+        ({"g": "sparse"}, None, "weights are tensors that the factory's network can take.*Make them dense"),
     ],
 )
 def test_weights_that_do_not_fit_are_refused(
@@ -171,9 +173,11 @@ def test_weights_that_do_not_fit_are_refused(
         "part": {"body.0.weight": torch.zeros(768, 6)},
         "wide": {**whole, "body.0.weight": torch.zeros(768, 7)},
         "code": Plain(),
+        "sparse": {**whole, "body.0.weight": torch.zeros(768, 6).to_sparse()},
     }
     torch.save({name: kinds[kind] for name, kind in content.items()}, tmp_path / "theirs.pth")
     values = {"factory": "theirs_gan:build", "weights": str(tmp_path / "theirs.pth"), "entry": entry}
     own = OwnGenerator.model_validate({name: value for name, value in values.items() if value})
+    recwarn.clear()
     message = refused(own, capfd, recwarn)
     assert re.search(expected, message), message

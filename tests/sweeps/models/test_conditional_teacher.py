@@ -1,6 +1,7 @@
-"""A sweep that distils a conditional generator of the user's own at 28x28: students and baseline are so too."""
+"""A person's way with images and a generator of their own: written, shortened, run, and the limit read."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -9,11 +10,22 @@ import mlflow
 import pytest
 import torch
 
-import sweeps
-from gan import load_any_generator
+from gan import DatasetConfig, load_any_generator, load_dataset
 from sweeps.ledger.tracking import Tracking
 from sweeps.ledger.workspace import Workspace
+from sweeps.results.reading import read_trials
 from tests.gan.networks.own_generators import ByIndex, scripted
+
+# Sizes, and what so few pictures ask for: nothing else of what `init` wrote is touched.
+SHORTER = (
+    ("pool_size: 32768", "pool_size: 128"),
+    ("kimg: 40", "kimg: 0.4"),
+    ("warmup_kimg: 2,", "warmup_kimg: 0,"),
+    ("trials: 60", "trials: 1"),
+    ("seeds: 5 ", "seeds: 2 "),
+    ("num_samples: 2048", "num_samples: 128\n  examination: mark"),  # 30 held-out pictures are few for it
+    ("rungs_kimg: [10, 20]", "rungs_kimg: []"),
+)
 
 
 @pytest.fixture(scope="module")
@@ -21,48 +33,61 @@ def own(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return scripted(tmp_path_factory.mktemp("own") / "own.pt", ByIndex(size=28))
 
 
-def test_students_and_baseline_are_conditional_too(
-    own: Path, tiny: dict[str, Any], spec_file: Any, ganlimit: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def pictures(folder: Path) -> Path:
+    """Writes 300 pictures of 28x28 without classes."""
+    images = load_dataset(DatasetConfig(name="digits", image_size=28)).train_images[:300]
+    folder.mkdir()
+    for number, image_CHW in enumerate(images):
+        cv2.imwrite(str(folder / f"{number:03}.png"), image_CHW[0].numpy())
+    return folder
+
+
+@pytest.mark.slow
+def test_images_and_a_generator_are_all_that_a_limit_takes(
+    own: Path, ganlimit: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    seen = json.loads(ganlimit("teacher", "inspect", own, "--json").stdout)
-    changes = {
-        "name": "classes",
-        "dataset": {"name": "digits", "image_size": 28},
-        "extractor": {"epochs": 6, "features": 16},
-        "teacher": {**seen["teacher"], "pool_size": 128},
-        "student": {"kimg": 0.5},
-        "search": {**tiny["search"], "trials": 1, "points": [{"width": 2, "depth": 1, "gan_weight": 0.05}]},
-        "baseline": {"kimg": 0.2, "of": "all"},
-        "evaluation": {"num_samples": 640, "inception_splits": 1, "fid_per_class": True},
-    }
-    data_dir = tmp_path / "data"
-    result = sweeps.run_sweep(sweeps.load_spec(spec_file({**tiny, **changes})), data_dir, workers=1)
-    student, baseline = result.table.to_pylist()
-    assert (student["state"], student["mode"], baseline["mode"]) == ("COMPLETED", "distilled", "scratch")
-    assert student["latent_mse"] > 0
-    for row in (student, baseline):
-        of_classes = json.loads(row["fid_per_class"])
-        assert list(of_classes) == [str(label) for label in range(10)]
-        assert min(of_classes.values()) > 0
-    # 6 latents and 10 classes to a first map of 7x7 with 4 channels, 4 to 2, and 2 to 1; BatchNorm on both.
-    assert student["parameters"] == baseline["parameters"] == 16 * 4 * 49 + 4 * 2 * 16 + 2 * 16 + 2 * (4 + 2)
+    file, data_dir = tmp_path / "mine.yaml", tmp_path / "data"
+    assert ganlimit("sweep", "init", file, "--data", pictures(tmp_path / "2024"), "--teacher", own).code == 0
+    text = file.read_text()
+    for before, after in SHORTER:
+        assert before in text
+        text = text.replace(before, after)
+    file.write_text(text)
+    answer = ganlimit("sweep", "run", file, "--data-dir", data_dir, "--workers", "1", "-q", "--json")
+    assert answer.code == 0, answer.stderr
+    sentence = json.loads(answer.stdout)["limit"]["sentence"]
+    assert re.search(r"On 2024 (the limit|no size).* the rule, FID at most .*2 fresh seeds", sentence), sentence
+    (page,) = data_dir.glob("**/report.html")
+    assert "the rule, FID at most" in page.read_text()
     workspace = Workspace.existing(data_dir)
-    folder = Tracking(workspace.store).registry.model_folder(student["run_id"])
+    tracking = Tracking(workspace.store)
+    rows = read_trials(tracking, workspace, name="2024").table.to_pylist()
+    assert {(row["phase"], row["mode"], row["state"]) for row in rows} == {
+        ("search", "distilled", "COMPLETED"),
+        ("confirm", "distilled", "COMPLETED"),
+        ("baseline", "scratch", "COMPLETED"),
+    }
+    # 6 latents and 10 classes to a first map of 7x7 with 4 channels, 4 to 2, and 2 to 1; BatchNorm on both.
+    assert {row["parameters"] for row in rows} == {16 * 4 * 49 + 4 * 2 * 16 + 2 * 16 + 2 * (4 + 2)}
+    _require_conditional(next(row for row in rows if row["trial"] == 1), workspace, monkeypatch=monkeypatch)
+    shown = json.loads(ganlimit("teacher", "show", "2024-imported-teacher", "--data-dir", data_dir).stdout)
+    assert shown["imported"]["labels"] == {"classes": 10, "as": "index"}
+    assert shown["shape"]["num_classes"] == 10
+    grid = tmp_path / "grid.png"
+    assert ganlimit("sample", "2024-imported-teacher", "--data-dir", data_dir, "--out", grid).code == 0
+    assert cv2.imread(str(grid)) is not None
+
+
+def _require_conditional(row: dict[str, Any], workspace: Workspace, *, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Asserts that a student takes classes, where it is kept and as a model of MLflow's."""
+    folder = Tracking(workspace.store).registry.model_folder(row["run_id"])
     assert folder is not None
     generator, _ = load_any_generator(folder)
     assert generator.config.num_classes == 10
     monkeypatch.setenv("MLFLOW_TRACKING_URI", workspace.store.uri)
-    model = mlflow.pytorch.load_model("models:/classes-students@trial-1")
+    model = mlflow.pytorch.load_model("models:/2024-students@trial-1")
     inputs = generator.config.inputs(3, seed=0)
     torch.testing.assert_close(model(inputs), generator(inputs))
-    measured = mlflow.MlflowClient().get_run(student["run_id"]).data.metrics
-    assert measured["fid_class_3"] == json.loads(student["fid_per_class"])["3"]
-    shown = json.loads(ganlimit("teacher", "show", "digits-imported-teacher", "--data-dir", data_dir).stdout)
-    assert shown["imported"]["labels"] == {"classes": 10, "as": "index"}
-    assert shown["shape"]["num_classes"] == 10
-    grid = tmp_path / "grid.png"
-    assert ganlimit("sample", "digits-imported-teacher", "--data-dir", data_dir, "--out", grid).code == 0
-    assert cv2.imread(str(grid)) is not None
 
 
 def test_what_is_seen_of_one_is_a_teacher_to_paste(own: Path, ganlimit: Any, tmp_path: Path) -> None:

@@ -1,5 +1,7 @@
 """What is kept is known by all that it is made from: no two pools, teachers or trials that differ share a digest."""
 
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -8,10 +10,12 @@ import torch
 
 import sweeps
 from gan import (
+    Generator,
     GeneratorCard,
     ImageDataset,
     ImportedCard,
     ImportedConfig,
+    ImportedGenerator,
     Metrics,
     Protocol,
     agreement_latents,
@@ -31,8 +35,15 @@ from sweeps.trial.request import TrialRequest
 
 FACTORY = """
 import torch
-def make():
-    return torch.nn.Sequential(torch.nn.Linear(8, 256), torch.nn.{activation}(), torch.nn.Unflatten(1, (1, 16, 16)))
+from own_layers import last
+def make(width=256):
+    return torch.nn.Sequential(torch.nn.Linear(8, width), last(), torch.nn.Unflatten(1, (1, 16, 16)))
+other = make
+"""
+LAYERS = """
+import torch
+def last():
+    return torch.nn.{activation}()
 """
 # What says nothing of the images that a generator makes: where it lies, and what else is known of it.
 SAYS_NOTHING = {"file", "weights", "kimg"}
@@ -46,7 +57,7 @@ def digits() -> ImageDataset:
 
 @pytest.fixture
 def own(tmp_path: Path) -> dict[str, Any]:
-    """A generator of one's own, whose images lie between 0 and 1 and so in a declared range of -1 to 1 as well."""
+    """A generator of one's own, whose images lie between 0 and 1 and so in a declared range of -1.5 to 1.5 as well."""
     network = torch.nn.Sequential(torch.nn.Linear(8, 256), torch.nn.Sigmoid(), torch.nn.Unflatten(1, (1, 16, 16)))
     torch.nn.init.normal_(network[0].weight, std=4, generator=torch.Generator().manual_seed(0))
     torch.jit.save(torch.jit.trace(network.eval(), torch.zeros(2, 8)), tmp_path / "own.pt")
@@ -69,15 +80,19 @@ def card_of(imported: ImportedConfig, dataset: ImageDataset) -> ImportedCard:
     )
 
 
-def digests(own: dict[str, Any], dataset: ImageDataset) -> dict[str, str]:
-    """Returns under what teacher, pool and agreement pool of this generator would be found."""
+def digests(
+    own: dict[str, Any], dataset: ImageDataset, *, generator: ImportedGenerator | None = None
+) -> dict[str, str]:
+    """Returns under what teacher, pool and agreement pool would be found: of this generator, or of a loaded one."""
     spec = spec_of(own)
-    imported, space = spec.imported, spec.space
-    card = card_of(imported, dataset)
+    if generator:
+        generator.imported = spec.imported
+    made = generator or load_imported(spec.imported)
+    card, space = card_of(spec.imported, dataset), spec.space
     return {
-        "teacher": imported_identity(imported, dataset).digest,
-        "pool": pool_digest(card, pool_latents(spec.pool_size, space, seed=0)),
-        "agreement": pool_digest(card, agreement_latents(space, 0)),
+        "teacher": imported_identity(made, dataset).digest,
+        "pool": pool_digest(made, card, latents_NL=pool_latents(spec.pool_size, space, seed=0)),
+        "agreement": pool_digest(made, card, latents_NL=agreement_latents(space, 0)),
     }
 
 
@@ -98,7 +113,7 @@ MATRIX: dict[str, tuple[Any, set[str]]] = {
     "call": ({"noise_mode": "const"}, IMAGES),
     "output": ("images", IMAGES),
     "noise_seed": (1, IMAGES),
-    "output_range": ((-1.0, 1.0), IMAGES),
+    "output_range": ((-1.5, 1.5), IMAGES),
     "kimg": (12.0, {"teacher"}),
     "pool_size": (65, {"pool"}),
 }
@@ -109,8 +124,9 @@ def test_a_changed_key_of_a_generator_of_ones_own_finds_nothing_of_the_old_one(
     key: str, own: dict[str, Any], digits: ImageDataset
 ) -> None:
     value, differing = MATRIX[key]
-    before = digests(own, digits)
-    after = digests(own | {key: value(own) if callable(value) else value}, digits)
+    generator = load_imported(spec_of(own).imported)  # of which not every change could be loaded
+    before = digests(own, digits, generator=generator)
+    after = digests(own | {key: value(own) if callable(value) else value}, digits, generator=generator)
     assert {name for name in before if before[name] != after[name]} == differing
 
 
@@ -119,33 +135,45 @@ def test_every_key_of_a_generator_of_ones_own_is_in_the_matrix() -> None:
     assert {*ImportedTeacherSpec.model_fields} == {*MATRIX} | by_factory
 
 
-def test_what_a_factory_makes_of_the_weights_is_part_of_its_identity(
-    tmp_path: Path, digits: ImageDataset, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def by_factory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """Returns the digests of a generator by a package of two files, with another last layer, or asked otherwise."""
     monkeypatch.syspath_prepend(tmp_path)
-    (tmp_path / "weights.safetensors").write_bytes(b"weights")
-    made = {"factory": "own_factory:make", "weights": str(tmp_path / "weights.safetensors")}
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)  # two contents of one length and one second are one to it
+    (tmp_path / "own_factory.py").write_text(FACTORY)
+    network = torch.nn.Linear(8, 256)
+    torch.nn.init.normal_(network.weight, std=4, generator=torch.Generator().manual_seed(0))
+    state = {f"0.{name}": value for name, value in network.state_dict().items()}
+    torch.save(
+        {"g": state, "g_ema": {"0.weight": state["0.weight"], "0.bias": state["0.bias"] + 1}}, tmp_path / "w.pth"
+    )
+    made = {"factory": "own_factory:make", "weights": str(tmp_path / "w.pth"), "entry": "g"}
     own = {**made, "latent_size": 8, "output_range": (0.0, 1.0), "pool_size": 64}
-    found = []
-    for activation in ("Sigmoid", "Hardsigmoid", "Sigmoid"):
-        (tmp_path / "own_factory.py").write_text(FACTORY.format(activation=activation))
-        found.append(digests(own, digits))
+
+    def of(dataset: ImageDataset, activation: str = "Sigmoid", **changes: Any) -> dict[str, str]:
+        (tmp_path / "own_layers.py").write_text(LAYERS.format(activation=activation))
+        for name in ("own_factory", "own_layers"):
+            sys.modules.pop(name, None)
+        return digests({**own, **changes}, dataset)
+
+    yield of
+    for name in ("own_factory", "own_layers"):
+        sys.modules.pop(name, None)
+
+
+def test_what_a_factory_makes_of_the_weights_is_part_of_its_identity(by_factory: Any, digits: ImageDataset) -> None:
+    found = [by_factory(digits, activation) for activation in ("Sigmoid", "Hardsigmoid", "Sigmoid")]
     assert all(found[0][name] != found[1][name] for name in IMAGES)
     assert found[0] == found[2]
 
 
 @pytest.mark.parametrize(
-    "changes", [{"factory_args": {"width": 2}}, {"entry": "g_ema"}, {"factory": "own_factory:other"}]
+    "changes", [{"factory_args": {"width": 256}}, {"entry": "g_ema"}, {"factory": "own_factory:other"}]
 )
 def test_how_a_factory_is_asked_is_part_of_its_identity(
-    changes: dict[str, Any], tmp_path: Path, digits: ImageDataset, monkeypatch: pytest.MonkeyPatch
+    changes: dict[str, Any], by_factory: Any, digits: ImageDataset
 ) -> None:
-    monkeypatch.syspath_prepend(tmp_path)
-    (tmp_path / "own_factory.py").write_text(FACTORY.format(activation="Sigmoid"))
-    (tmp_path / "weights.safetensors").write_bytes(b"weights")
-    made = {"factory": "own_factory:make", "weights": str(tmp_path / "weights.safetensors")}
-    own = {**made, "latent_size": 8, "output_range": (0.0, 1.0), "pool_size": 64}
-    before, after = digests(own, digits), digests({**own, **changes}, digits)
+    before, after = by_factory(digits), by_factory(digits, **changes)
     assert all(before[name] != after[name] for name in IMAGES)
 
 
@@ -158,7 +186,8 @@ def test_pools_of_trained_teachers_are_found_where_they_always_were(digits: Imag
         }
     )
     latents_NL = pool_latents(64, 8, seed=0)
-    assert pool_digest(card, latents_NL) == value_digest({"teacher": "w", "latents": array_digest(latents_NL.numpy())})
+    found = pool_digest(Generator(card.architecture), card, latents_NL=latents_NL)
+    assert found == value_digest({"teacher": "w", "latents": array_digest(latents_NL.numpy())})
 
 
 @pytest.mark.parametrize(
@@ -228,7 +257,7 @@ def test_a_corrected_output_range_has_a_pool_of_its_own_with_other_images(
     tracking = Tracking(store.store)
     workshop = Workshop(workspace=store, tracking=tracking, data_root=default_data_root())
     found = []
-    for output_range in ([-1.0, 1.0], [0.0, 1.0]):
+    for output_range in ([-1.5, 1.5], [0.0, 1.0]):
         tiny["teacher"] = own | {"output_range": output_range}
         spec = sweeps.load_spec(spec_file(tiny))
         assert isinstance(spec.teacher, ImportedTeacherSpec)

@@ -1,5 +1,6 @@
 """Scores that cannot be had: what is said of them, what is stored, and which sweeps they refuse."""
 
+import dataclasses
 import json
 from typing import Any
 
@@ -7,13 +8,14 @@ import pytest
 
 import sweeps
 from analysis import Chapter, LimitRule, findings_of, render_page
-from gan import Scores, default_data_root
+from gan import Scores, default_data_root, load_dataset
 from sweeps.display import QuietDisplay
 from sweeps.errors import SweepError
+from sweeps.ledger.journal import Event
 from sweeps.ledger.tracking import Tracking
 from sweeps.ledger.workspace import Workspace
 from sweeps.models.foundation import Foundation, lay_foundation
-from sweeps.models.scores import require_judged, scores_in_words
+from sweeps.models.scores import absent_of_few, require_judged, scores_in_words
 from sweeps.models.workshop import Workshop
 from sweeps.results.reading import read_trials
 from sweeps.results.table import shared_columns, sweep_table
@@ -80,6 +82,19 @@ def test_a_sweep_that_judges_by_it_is_refused(
         require_judged(sweeps.load_spec(spec_file(tiny)), BLIND.absent)
 
 
+def test_kid_of_few_images_is_refused_before_there_is_a_teacher(tiny: dict[str, Any], spec_file: Any) -> None:
+    tiny["limit"] = {"metric": "kid", "threshold": 0.1}
+    spec, digits = sweeps.load_spec(spec_file(tiny)), load_dataset("digits")
+    require_judged(spec, absent_of_few(digits))
+    few = dataclasses.replace(digits, train_images=digits.train_images[:99], train_labels=digits.train_labels[:99])
+    with pytest.raises(SweepError, match=r"kid: KID needs at least 100 images .* digits has 99 for training"):
+        require_judged(spec, absent_of_few(few))
+    tiny["evaluation"] |= {"num_samples": 99}
+    tiny["extractor"] |= {"features": 16}
+    with pytest.raises(sweeps.SpecError, match=r"evaluation\.num_samples is at least 100 where limit.metric is kid"):
+        sweeps.load_spec(spec_file(tiny))
+
+
 def test_rows_without_it_are_read_and_reported_as_such(new_sweep: Any) -> None:
     absent = json.dumps({"inception_score": REASON})
     blind = new_sweep(teacher_inception_score=None, real_inception_score=None, real_fid=None, absent=absent)
@@ -95,3 +110,13 @@ def test_rows_without_it_are_read_and_reported_as_such(new_sweep: Any) -> None:
     assert f"No IS: {REASON}." in page
     assert "1.00" not in page.partition("</style>")[2]
     assert "nan" not in page.partition("</style>")[2]
+
+
+def test_the_fid_of_each_class_is_in_the_row(new_sweep: Any) -> None:
+    conditional = new_sweep()
+    folder = conditional.begin()
+    metrics = {"fid": 10.0, "best_fid": 10.0, "kimg": 4.0, "wall_s": 1.0, "fid_class_0": 12.5, "fid_class_3": 11.0}
+    conditional.tell(folder, Event(kind="reported", kimg=4.0, metrics=metrics))
+    conditional.end(folder)
+    (row,) = sweep_table(conditional.tracking, conditional.name).to_pylist()
+    assert json.loads(row["fid_per_class"]) == {"0": 12.5, "3": 11.0}

@@ -79,7 +79,8 @@ def test_a_submission_names_its_tracking_server() -> None:
 
 
 @pytest.mark.parametrize(
-    "storage", ["relative/path", "gs://bucket/x", "s3://", "s3://key:secret@bucket/x", "s3://b/x?y"]
+    "storage",
+    ["relative/path", "~nobody-here/x", "/a\0b", "gs://bucket/x", "s3://", "s3://key:secret@bucket/x", "s3://b/x?y"],
 )
 def test_storage_that_not_every_node_would_understand_is_refused(
     storage: str, tiny: dict[str, Any], spec_file: Any

@@ -39,6 +39,12 @@ def test_images_alone_have_their_own_size(own: tuple[Path, Path], tmp_path: Path
     assert (spec.dataset.image_shape, spec.trained_teacher.width) == ((1, 64), 64)
 
 
+@pytest.mark.parametrize("name", ["2024", "1e5", "true", "null", "0x1f", "2024-cats"])
+def test_a_name_is_read_as_one(name: str, own: tuple[Path, Path], tmp_path: Path) -> None:
+    pictures = own[0].rename(tmp_path / f"{name}.npz")
+    assert sweeps.load_spec(write_template(tmp_path / "mine.yaml", data=pictures)[0]).name == name
+
+
 def test_what_is_given_stays(own: tuple[Path, Path], tmp_path: Path) -> None:
     spec_file, _ = write_template(tmp_path / "mine.yaml", data=own[0], teacher=own[1])
     text = spec_file.read_text().replace("# extractor: inception ", "extractor: inception ").replace("2048", "4096")
@@ -51,6 +57,8 @@ def test_what_is_given_stays(own: tuple[Path, Path], tmp_path: Path) -> None:
 def test_what_is_not_there_is_named(own: tuple[Path, Path], tmp_path: Path) -> None:
     with pytest.raises(SweepError, match=r"--data is there, got nothing at .*nowhere"):
         write_template(tmp_path / "mine.yaml", data=tmp_path / "nowhere")
+    with pytest.raises(SweepError, match="--teacher is there, got nothing at ~nobody-here"):
+        write_template(tmp_path / "mine.yaml", teacher=Path("~nobody-here/x.pt"))
     with pytest.raises(SweepError, match="A preset has data and a teacher of its own"):
         write_template(tmp_path / "mine.yaml", "digits", teacher=own[1])
     spec_file, _ = write_template(tmp_path / "mine.yaml", data=own[0], teacher=own[1])
