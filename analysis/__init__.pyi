@@ -1,4 +1,4 @@
-from .absence import absence_notes, absences_of, fault_notes, text_of
+from .absence import absence_notes, absences_of, fault_mark, fault_notes, text_of
 from .columns import COLUMNS, COSTS, QUALITIES, Column
 from .comparison.baselines import baseline_text, budget_note, with_baselines
 from .comparison.gain import GAIN_METRICS, Gain, paired_gain
@@ -119,6 +119,7 @@ __all__ = [
     "dominated_share",
     "examination_figure",
     "example_trials",
+    "fault_mark",
     "fault_notes",
     "final_students",
     "findings_of",

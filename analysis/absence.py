@@ -53,6 +53,17 @@ def fault_notes(row: Mapping[str, Any]) -> list[str]:
     return [f"The extractor FAILED its examination ({faults}): do not trust these scores."] if faults else []
 
 
+def fault_mark(faults: str | None) -> list[str]:
+    """Returns the words by which a figure and a table tell that the extractor failed; none where it passed.
+
+    >>> from analysis import fault_mark
+    >>> fault_mark("blur: 4 at level 0, 4 at 0.1")
+    ['EXTRACTOR FAILED ITS EXAMINATION: blur']
+    """
+    names = ", ".join(fault.partition(":")[0] for fault in (faults or "").split("; ") if fault)
+    return [f"EXTRACTOR FAILED ITS EXAMINATION: {names}"] if names else []
+
+
 def text_of(value: float | None, form: str) -> str:
     """Returns a score for people, and a dash where there is none.
 

@@ -1,11 +1,9 @@
 """This module says a sweep's answer in few words, the same on the page, in figures, in Markdown and on the terminal."""
 
-from collections.abc import Mapping
-from typing import Any
-
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from analysis.absence import fault_mark
 from analysis.findings import Findings
 from analysis.frontier.pareto import final_students
 from analysis.limit.result import CompressionLimit, LimitStatus
@@ -61,7 +59,7 @@ def caption(findings: Findings) -> str:
         f"{findings.metric.label} of {first['num_samples']:,} samples, {first['extractor']}",
         f"protocol {first['protocol_digest'][:8]}",
     ]
-    parts += _mark(first)
+    parts += fault_mark(first["extractor_faults"])
     if unfinished:
         parts.append(f"{unfinished} trial{'s' * (unfinished != 1)} without a final value not shown")
     return "; ".join(parts)
@@ -72,13 +70,14 @@ def short_caption(findings: Findings) -> str:
     rows = pc.sum(findings.table["final"]).as_py() or 0
     first = findings.first
     protocol = f"protocol {first['protocol_digest'][:8]}"
-    return "; ".join([f"{rows} finished trials", f"{first['num_samples']:,} samples each", protocol, *_mark(first)])
-
-
-def _mark(row: Mapping[str, Any]) -> list[str]:
-    """Returns the words by which a figure tells that its extractor failed, with the disturbances alone."""
-    names = [fault.partition(":")[0] for fault in (row["extractor_faults"] or "").split("; ") if fault]
-    return [f"EXTRACTOR FAILED ITS EXAMINATION: {', '.join(names)}"] if names else []
+    return "; ".join(
+        [
+            f"{rows} finished trials",
+            f"{first['num_samples']:,} samples each",
+            protocol,
+            *fault_mark(first["extractor_faults"]),
+        ]
+    )
 
 
 def number_range(column: pa.ChunkedArray) -> str:

@@ -43,7 +43,14 @@ from .extractors.stored import LoadedExtractor, load_extractor
 from .extractors.weights import PRETRAINED, ExtractorWeights, PretrainedName, find_weights
 from .measuring.agreement import Agreement, agreement, agreement_latents
 from .measuring.evaluation import Evaluator, Metrics, Protocol, Scores, evaluation_latents, generate
-from .measuring.examination import Examination, ExaminationProgress, ExaminedLevel, examine, is_straight
+from .measuring.examination import (
+    EXAMINATION_VERSION,
+    Examination,
+    ExaminationProgress,
+    ExaminedLevel,
+    examine,
+    is_straight,
+)
 from .measuring.published import load_statistics
 from .measuring.reference import RealReference
 from .networks.artifacts import (
@@ -71,6 +78,7 @@ from .training.teacher_pool import TeacherPool, build_pool, open_pool, pool_late
 
 __all__ = [
     "DATASETS",
+    "EXAMINATION_VERSION",
     "PRETRAINED",
     "AbsentScoreError",
     "AdversarialConfig",

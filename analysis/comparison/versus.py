@@ -4,6 +4,7 @@ import html as markup
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from analysis.absence import fault_notes
 from analysis.columns import COLUMNS
 from analysis.comparison.steps import Point, Segment
 from analysis.frontier.pareto import WORST
@@ -35,6 +36,7 @@ class Contender:
     teacher_fid: float
     protocol_digest: str
     extractor: str
+    extractor_faults: str | None
     num_samples: int
     students: int
     front: tuple[Point, ...]
@@ -102,7 +104,14 @@ class Comparison:
 
 def comparison_sentence(comparison: Comparison) -> str:
     """Returns what is compared how, which is better where, and the difference of the dominated shares."""
-    return f"{_preamble(comparison)}, {_basis(comparison)}: {_where(comparison)}. {share_sentence(comparison)}"
+    found = f"{_preamble(comparison)}, {_basis(comparison)}: {_where(comparison)}. {share_sentence(comparison)}"
+    return " ".join([found, *comparison_marks(comparison)])
+
+
+def comparison_marks(comparison: Comparison) -> list[str]:
+    """Returns a note for each side whose extractor failed its examination."""
+    sides = (comparison.a, comparison.b)
+    return [f"{side.name}: {note}" for side in sides for note in fault_notes(asdict(side))]
 
 
 def share_sentence(comparison: Comparison) -> str:

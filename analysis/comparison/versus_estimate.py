@@ -180,7 +180,7 @@ def _contender(
 
 _SHARED = (
     *("dataset", "teacher_version", "teacher_digest", "teacher_parameters", "teacher_fid"),
-    *("protocol_digest", "extractor", "num_samples"),
+    *("protocol_digest", "extractor", "extractor_faults", "num_samples"),
 )
 
 

@@ -1,6 +1,7 @@
 """This module chooses the teacher among trained sizes, as the paper does: by FID, and by IS where FID cannot tell."""
 
 import math
+import textwrap
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -10,8 +11,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, NullFormatter
 
+from analysis.absence import fault_mark
 from analysis.errors import AnalysisError
-from analysis.figures.style import BLUE, GREY, ORANGE, STYLE
+from analysis.figures.style import BLUE, GREY, ORANGE, STYLE, VERMILION
 
 TIE_STANDARD_ERRORS = 2.0
 
@@ -31,6 +33,7 @@ class Candidate:
     fid: float
     fid_error: float
     inception_score: float | None  # None where the extractor has no classes
+    extractor_faults: str | None = None  # what the extractor that they were measured with failed of its examination
 
     def as_dict(self) -> dict[str, Any]:
         return asdict(self)
@@ -85,6 +88,8 @@ def selection_figure(candidates: Sequence[Candidate]) -> Figure:
             axes.set_ylabel(label)
             axes.spines["top"].set_visible(False)
             axes.margins(x=0.12, y=0.15)
+        if mark := fault_mark(chosen.extractor_faults):
+            figure.supxlabel(textwrap.fill(mark[0], 100), fontsize=7, color=VERMILION)
         left.set_title(f"Chosen: width {chosen.width}", loc="left", fontsize=10, weight="bold")
     return figure
 

@@ -1,17 +1,20 @@
 """This module draws a comparison: both frontiers as steps, and above them which one is better where."""
 
+import textwrap
+
 import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
+from analysis.absence import fault_mark
 from analysis.columns import COLUMNS
 from analysis.comparison.versus import Comparison, Contender
 from analysis.figures.style import BLUE, GREY, ORANGE, STYLE, VERMILION
 
 COLOURS = {"a": BLUE, "b": ORANGE, "equal": GREY}
-TITLE_LETTERS = 60  # in one line
+TITLE_LETTERS, CAPTION_LETTERS = 60, 110  # in one line
 MARKERS = {"a": "o", "b": "s"}
 
 
@@ -100,13 +103,21 @@ def _scale_axes(axes: Axes, comparison: Comparison) -> None:
 def _caption(comparison: Comparison) -> str:
     if not comparison.relative:
         a = comparison.a
-        return f"{a.dataset}; {a.num_samples:,} samples, {a.extractor}; protocol {a.protocol_digest[:8]}"
+        line = f"{a.dataset}; {a.num_samples:,} samples, {a.extractor}; protocol {a.protocol_digest[:8]}"
+        return "\n".join([line, *_marks(comparison)])
     lines = [
         f"{side.name}: {side.dataset}, {side.num_samples:,} samples, {side.extractor}, "
         f"protocol {side.protocol_digest[:8]}"
         for side in (comparison.a, comparison.b)
     ]
+    lines += _marks(comparison)
     return "\n".join([*lines, "Two protocols: no value of one is comparable with one of the other"])
+
+
+def _marks(comparison: Comparison) -> list[str]:
+    sides = (comparison.a, comparison.b)
+    marks = [f"{side.name}: {mark}" for side in sides for mark in fault_mark(side.extractor_faults)]
+    return [textwrap.fill(mark, CAPTION_LETTERS) for mark in marks]
 
 
 def _end(comparison: Comparison) -> float:

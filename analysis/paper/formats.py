@@ -4,7 +4,7 @@ import csv
 import io
 from collections.abc import Sequence
 
-from analysis.absence import DASH, text_of
+from analysis.absence import DASH, fault_mark, text_of
 from analysis.paper.answers import Answer
 from analysis.paper.rows import PAPER_METRICS, PaperRow
 from analysis.schemes import Scheme
@@ -71,6 +71,8 @@ def paper_markdown(
 def paper_csv(rows: Sequence[PaperRow]) -> str:
     """Returns the table as CSV, one plain number a cell: median, low and high of each metric.
 
+    The last column has what the extractor failed of its examination.
+
     >>> from analysis import example_trials, paper_csv, paper_rows
     >>> paper_csv(paper_rows(example_trials({}))).splitlines()[-1][:40]
     '"distilled, MSE",10000,10.0,4,1,dcgan,0.'
@@ -79,21 +81,24 @@ def paper_csv(rows: Sequence[PaperRow]) -> str:
     spreads = [f"{name}{suffix}" for name in PAPER_METRICS for suffix in ("", "_low", "_high")]
     plain = ["parameters", "ratio", "width", "depth", "block", "gan_weight", "seeds", "kimg"]
     writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(["scheme", *plain, *spreads, "is_retained"])
+    writer.writerow(["scheme", *plain, *spreads, "is_retained", "extractor_faults"])
     for row in rows:
         values = [value for name in PAPER_METRICS for value in _triple(row, name)]
-        writer.writerow([row.scheme, *(getattr(row, name) for name in plain), *values, row.is_retained])
+        writer.writerow(
+            [row.scheme, *(getattr(row, name) for name in plain), *values, row.is_retained, row.extractor_faults]
+        )
     return out.getvalue()
 
 
 def paper_latex(rows: Sequence[PaperRow]) -> str:
-    """Returns the table for a paper that uses booktabs.
+    """Returns the table for a paper that uses booktabs, under a comment where its extractor failed its examination.
 
     >>> from analysis import example_trials, paper_latex, paper_rows
     >>> paper_latex(paper_rows(example_trials({}))).splitlines()[1]
     '\\\\toprule'
     """
-    lines = [
+    lines = [f"% {mark}" for mark in fault_mark(rows[0].extractor_faults if rows else None)]
+    lines += [
         r"\begin{tabular}{l" + "r" * (len(PAPER_HEADINGS) - 1) + "}",
         r"\toprule",
         " & ".join(PAPER_HEADINGS) + r" \\",

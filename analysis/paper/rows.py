@@ -63,6 +63,7 @@ class PaperRow:
     seeds: int
     metrics: dict[str, Spread]
     is_retained: float | None
+    extractor_faults: str | None  # what the extractor failed of its examination
 
     @property
     def label(self) -> str:
@@ -154,6 +155,7 @@ def _reference(scheme: Scheme, first: Row, *, prefix: str, parameters: int | Non
         seeds=1,
         metrics={name: Spread.of([first[prefix + name]]) for name in PAPER_METRICS if first[prefix + name] is not None},
         is_retained=_share_of(first[f"{prefix}inception_score"], first["teacher_inception_score"]),
+        extractor_faults=first["extractor_faults"],
     )
 
 
@@ -172,6 +174,7 @@ def _over_seeds(trials: Trials, rows: Ints, *, first: Row, numbers: Mapping[str,
         seeds=len(first_of_each(trials.seed[rows])),
         metrics=metrics,
         is_retained=_share_of(score.median if score else None, first["teacher_inception_score"]),
+        extractor_faults=first["extractor_faults"],
     )
 
 

@@ -205,8 +205,8 @@ def _require_declared(extractor: OwnExtractor) -> None:
             config.path,
             found=tuple(features_BF.shape),
         )
-    if logits_BK is not None and (logits_BK.ndim != 2 or len(logits_BK) != _CHECKED):
-        raise _wrong("An own extractor's logits are BK", config.path, found=tuple(logits_BK.shape))
+    if logits_BK is not None:
+        _require_classes(logits_BK, config.path)
     if not features_BF.isfinite().all():
         raise _wrong("An own extractor makes finite features", config.path, found="NaN or infinity")
     if torch.equal(features_BF, features_BF[:1].expand_as(features_BF)):
@@ -217,6 +217,13 @@ def _require_declared(extractor: OwnExtractor) -> None:
             "An own extractor makes one row of features of one image, in any batch", config.path,
             found="another each time", remedy="Put it into eval mode before you export it.",
         )  # fmt: skip
+
+
+def _require_classes(logits_BK: Tensor, path: Path) -> None:
+    if logits_BK.ndim != 2 or len(logits_BK) != _CHECKED or logits_BK.shape[1] < 2:
+        raise _wrong("An own extractor's logits are BK, with K of 2 or more", path, found=tuple(logits_BK.shape))
+    if not logits_BK.isfinite().all():
+        raise _wrong("An own extractor makes finite logits", path, found="NaN or infinity")
 
 
 def _wrong(rule: str, path: Path, *, found: object, remedy: str = "Declare what it is, or wrap it.") -> GanError:

@@ -6,9 +6,10 @@ feature learning"): what is where of each is one layer, which reads the image in
 components, whitened, are the features, so their covariance over the training images is the identity: every one counts
 alike, and none is constant.
 
-Contrastive learning, variance-invariance-covariance regularisation, prediction of rotations and discrimination of
-instances were tried with a network of the classifier's size and more time. On drawn shapes they learnt the backgrounds,
-by which two views of an image are known at once, and saw no difference when half of the shapes were missing.
+Networks of the classifier's size were tried with more time. On drawn shapes VICReg was blind to missing classes, plain
+contrastive learning (NT-Xent) found the class of 12% of images by their nearest neighbour, of 10 classes, and
+prediction of rotations showed almost nothing of dropped modes. Discrimination of instances was tried on digits alone.
+What is here was chosen on shapes, seed 0.
 
 Shapes: B batch, N images, P places, D pixels of a patch, W words of a vocabulary, F features, C H W image.
 """

@@ -24,6 +24,7 @@ from gan.seeds import seed_at
 Images = npt.NDArray[np.uint8]
 Places = npt.NDArray[np.int64]
 
+DISTURBANCES = ("blur", "noise", "contrast", "swapped patches", "black boxes", "another set", "dropped modes")
 MOST_IMAGES = 500  # at each level
 _MOST_CANDIDATES = 2000  # among which those of dropped modes are chosen
 _GRID = 4  # patches in a row

@@ -2,8 +2,9 @@
 
 Real held-out images are spoilt by rising amounts (`gan.measuring.disturbances`), after Heusel et al. (2017, appendix)
 and Stein et al. (2023). The Fréchet distance to the training images has to rise with each level, and the images as they
-are have to lie far below the weakest. Sets of one disturbance are equally large, so their distances have one bias, and
-a covariance of fewer than 2F samples does no harm: only the order of such sets is judged.
+are have to lie below the weakest and far below the strongest. Sets of one disturbance are equally large, so their
+distances have one bias, and a covariance of fewer than 2F samples does no harm. What the number of images alone makes,
+the floor, is the distance of as many training images.
 
 Shapes: N images, F features.
 """
@@ -20,29 +21,36 @@ from gan.datasets import ImageDataset
 from gan.digests import array_digest
 from gan.errors import GanError
 from gan.extractors.features import FeatureExtractor, extract
-from gan.measuring.disturbances import Disturbance, Images, disturbances_of
+from gan.measuring.disturbances import DISTURBANCES, Disturbance, Images, disturbances_of
 from gan.measuring.metrics import FeatureStatistics, fid_of_few
+from gan.seeds import seed_at
 
+EXAMINATION_VERSION = 2
 LEAST_IMAGES = 20
 _HALVES = 20
 # A rise is one that chance alone makes once in six; all four of a disturbance together, less than once in a thousand.
 _SURE = 1.0  # standard errors of a rise from one level to the next
-_FAR = 2.0  # spreads of the images as they are, by which the weakest level lies above them
+_APART = 2.0  # spreads of the images as they are, by which the weakest level lies above them
+# How many times as high above the floor as the images as they are, with their error, the strongest level lies. Images
+# that a mode's loss leaves are all real: half of the modes double the distance of good extractors, and no more.
+_FAR, _FAR_MODES = 5.0, 1.5
 
 
 class ExaminedLevel(Config):
     """An ExaminedLevel has the Fréchet distance of `images` images at one level of one disturbance.
 
     `rise` is the distance's from the level below; `error` its standard error. At level 0, the images as they are,
-    `rise` is 0 and `error` the distance's own.
+    `rise` is 0 and `error` the distance's own. `floor` is the distance of as many training images.
 
-    >>> ExaminedLevel(disturbance="blur", level=0.125, images=359, distance=465.0, rise=314.0, error=4.0).level
+    >>> spoilt = {"disturbance": "blur", "level": 0.125, "images": 359, "floor": 2.7}
+    >>> ExaminedLevel(**spoilt, distance=465.0, rise=314.0, error=4.0).level
     0.125
     """
 
     disturbance: str
     level: float
     images: int
+    floor: float
     distance: float
     rise: float
     error: float
@@ -51,7 +59,7 @@ class ExaminedLevel(Config):
 class Examination(Config):
     """An Examination holds what an extractor made of spoilt images: `levels` from weak to strong, one by one.
 
-    >>> weak = {"disturbance": "blur", "images": 359, "error": 1.0}
+    >>> weak = {"disturbance": "blur", "images": 359, "floor": 3.0, "error": 1.0}
     >>> real = ExaminedLevel(level=0.0, distance=4.0, rise=0.0, **weak)
     >>> blind = ExaminedLevel(level=0.1, distance=4.5, rise=0.5, **weak)
     >>> examination = Examination(dataset_digest="d", extractor_digest="e", levels=(real, blind))
@@ -59,7 +67,7 @@ class Examination(Config):
     (False, ('blur: 4 at level 0, 4.5 at 0.1',))
     """
 
-    version: int = 1  # of the disturbances and the rule
+    version: int = EXAMINATION_VERSION  # of the disturbances and the rule
     dataset_digest: str
     extractor_digest: str
     levels: tuple[ExaminedLevel, ...]
@@ -76,8 +84,14 @@ class Examination(Config):
         return tuple(_told(name, levels) for name, levels in self.disturbances.items() if not is_straight(levels))
 
     @property
+    def is_whole(self) -> bool:
+        """Returns whether every disturbance was tried."""
+        return self.disturbances.keys() == set(DISTURBANCES)
+
+    @property
     def passed(self) -> bool:
-        return not self.faults
+        """Returns whether every disturbance was tried and seen as it should be."""
+        return self.is_whole and not self.faults
 
 
 @dataclass(frozen=True)
@@ -86,7 +100,7 @@ class ExaminationProgress:
 
     >>> empty = Examination(dataset_digest="d", extractor_digest="e", levels=())
     >>> ExaminationProgress(0, 7, examination=empty).examination.passed
-    True
+    False
     """
 
     done: int
@@ -115,24 +129,35 @@ def examine(
             f"An extractor is examined on at least {LEAST_IMAGES} held-out images", held_out, "Use more images."
         )
     measured = _Measured(extractor, real)
+    train_NCHW = dataset.train_images.numpy()
+    order_N = np.random.default_rng(seed_at(0, "examination", "floor")).permutation(len(train_NCHW))
     found: list[ExaminedLevel] = []
     disturbances = list(disturbances_of(dataset))
     for done, disturbance in enumerate(disturbances, start=1):
-        found += _levels_of(disturbance, measured)
+        count = len(disturbance.at(0.0))
+        floor, _ = measured.of(train_NCHW[order_N[:count]])
+        found += _levels_of(disturbance, measured, floor=floor)
         examination = Examination(dataset_digest=dataset.digest, extractor_digest=extractor_digest, levels=tuple(found))
         yield ExaminationProgress(done, len(disturbances), examination=examination)
 
 
 def is_straight(levels: tuple[ExaminedLevel, ...]) -> bool:
-    """Tells whether the distance rises with every level, and the weakest lies far above the images as they are.
+    """Tells whether the distance rises with every level, and real images as they are lie far below.
 
-    >>> same = {"disturbance": "blur", "images": 100, "error": 1.0}
+    The weakest level lies above them by two of their errors; the strongest five times as high above the floor as they
+    with their error, or one and a half times where modes are dropped.
+
+    >>> same = {"disturbance": "blur", "images": 100, "floor": 0.0, "error": 1.0}
     >>> is_straight(tuple(ExaminedLevel(level=x, distance=x, rise=min(x, 3.0), **same) for x in (0.0, 3.0, 6.0)))
     True
     """
-    real, weakest = levels[0], levels[1]
-    rises = all(level.rise > _SURE * level.error for level in levels[1:])
-    return rises and weakest.distance - real.distance > _FAR * real.error
+    real, weakest, strongest = levels[0], levels[1], levels[-1]
+    if not all(level.rise > _SURE * level.error for level in levels[1:]):
+        return False
+    far = _FAR_MODES if real.disturbance == "dropped modes" else _FAR
+    above_floor = max(0.0, real.distance - real.floor) + real.error
+    is_far = strongest.distance - real.floor > far * above_floor
+    return is_far and weakest.distance - real.distance > _APART * real.error
 
 
 def _told(name: str, levels: tuple[ExaminedLevel, ...]) -> str:
@@ -163,7 +188,7 @@ class _Measured:
         return self._known[digest]
 
 
-def _levels_of(disturbance: Disturbance, measured: _Measured) -> Iterator[ExaminedLevel]:
+def _levels_of(disturbance: Disturbance, measured: _Measured, *, floor: float) -> Iterator[ExaminedLevel]:
     below, below_halves = None, np.zeros(_HALVES)
     for level in disturbance.levels:
         images_NCHW = disturbance.at(level)
@@ -172,6 +197,7 @@ def _levels_of(disturbance: Disturbance, measured: _Measured) -> Iterator[Examin
             disturbance=disturbance.name,
             level=level,
             images=len(images_NCHW),
+            floor=floor,
             distance=distance,
             rise=0.0 if below is None else distance - below,
             error=float(np.std(halves - below_halves, ddof=1)),

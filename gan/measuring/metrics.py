@@ -203,7 +203,7 @@ def inception_score(logits_NK: npt.ArrayLike | None, splits: int = 10) -> tuple[
     """Returns exp(E_x KL(p(y|x) || p(y))), its mean and deviation over `splits` (Salimans et al., 2016).
 
     The score lies between 1 and K. Raises AbsentScoreError without classes, for fewer than two, of which it would be
-    1 whatever was generated, and for fewer samples than splits.
+    1 whatever was generated, and for fewer samples than splits; GanError for logits that are not finite.
     """
     logits = np.empty((0, 0)) if logits_NK is None else np.asarray(logits_NK, dtype=np.float64)
     if logits.shape[1] < 2:
@@ -217,6 +217,12 @@ def inception_score(logits_NK: npt.ArrayLike | None, splits: int = 10) -> tuple[
             f"Inception Score over {splits} splits needs at least as many samples",
             len(logits),
             "Raise evaluation.num_samples or lower evaluation.inception_splits.",
+        )
+    if not np.isfinite(logits).all():
+        raise GanError(
+            "Inception Score needs finite logits",
+            f"{int((~np.isfinite(logits)).sum())} NaN or infinite values",
+            "The generator has diverged, or the extractor is damaged.",
         )
     log_p = logits - scipy.special.logsumexp(logits, axis=1, keepdims=True)
     scores = []

@@ -74,6 +74,7 @@ def teacher_select(
     as_json: Json = False,
 ) -> None:
     """Train the teacher at several widths and make the best the champion: lowest FID, ties by IS."""
+    from analysis import fault_mark
     from sweeps.display import display_for
     from sweeps.driver.teacher_selection import select_teacher, selection_table
 
@@ -94,6 +95,8 @@ def teacher_select(
         f"apart, the highest IS). For sweeps with it: teacher.width: {selection.chosen.width}",
         highlight=False,
     )
+    for mark in fault_mark(selection.chosen.extractor_faults):
+        console().print(mark, style="bold red", highlight=False)
 
 
 def teacher_list(data_dir: DataDir = None, tracking_uri: TrackingUri = None, *, as_json: Json = False) -> None:

@@ -22,6 +22,7 @@ from sweeps.ledger.data_dir import default_data_dir
 from sweeps.ledger.tags import CHOSEN, KIND
 from sweeps.ledger.tracking import Tracking
 from sweeps.ledger.workspace import Workspace
+from sweeps.models.examining import faults_text
 from sweeps.models.extractors import Extractor, find_or_make_extractor
 from sweeps.models.teachers import find_or_make_teacher
 from sweeps.models.workshop import Workshop
@@ -143,6 +144,7 @@ def _candidate(config: dict[str, Any], context: _Context) -> None:
         fid=teacher.metrics.fid,
         fid_error=_spread(extractor, teacher.generator),
         inception_score=teacher.metrics.inception_score,
+        extractor_faults=faults_text(extractor.examination),
     )
     tune.report({"candidate": candidate.as_dict()})
 

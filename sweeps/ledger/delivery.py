@@ -22,7 +22,7 @@ from sweeps.errors import SweepError
 from sweeps.ledger.folders import TrialStorage
 from sweeps.ledger.journal import Event, TrialFolder
 from sweeps.ledger.store import TrackingStore
-from sweeps.ledger.tags import ERROR, PHASE, REUSED, RUN_NAME, SETTLED, STATE, TRIAL
+from sweeps.ledger.tags import ABSENT, ERROR, PHASE, REUSED, RUN_NAME, SETTLED, STATE, TRIAL
 from sweeps.ledger.tracking import Tracking
 
 PAUSE_S = 5.0  # between two tries to reach a store that is away
@@ -122,7 +122,8 @@ class Delivery:
             elif event.kind == "kept" and (student := folder.student()):
                 self._keep(tracking, run_id, student=student)
             elif event.kind == "closed":
-                tracking.log(run_id, event.metrics, kimg=event.kimg, time_ms=event.time_ms)
+                why = {ABSENT: event.tags[ABSENT]} if ABSENT in event.tags else None
+                tracking.log(run_id, event.metrics, kimg=event.kimg, tags=why, time_ms=event.time_ms)
                 tracking.close(
                     run_id, TrialState(event.tags[STATE]), error=event.tags.get(ERROR), time_ms=event.time_ms
                 )

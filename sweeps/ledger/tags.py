@@ -10,6 +10,7 @@ KIND, SWEEP, SPEC = TAG + "kind", TAG + "sweep", TAG + "spec"
 TRIAL_KEY, STATE, ERROR = TAG + "trial_key", TAG + "state", TAG + "error"
 IDENTITY = TAG + "identity"
 POINT = TAG + "point"
+ABSENT = TAG + "absent"  # why scores of a trial cannot be had, as JSON
 TRIAL, PHASE = TAG + "trial", TAG + "phase"
 TEACHER_DIGEST, PROTOCOL = TAG + "teacher_digest", TAG + "protocol"
 WORKER = TAG + "worker"  # host:pid

@@ -3,10 +3,12 @@
 An examination is made once for every extractor and data set, and kept beside the real images' reference.
 """
 
+import json
 import os
+from collections.abc import Mapping
 from pathlib import Path
 
-from gan import ArtifactError, Examination, FeatureExtractor, ImageDataset, RealReference, examine
+from gan import EXAMINATION_VERSION, ArtifactError, Examination, FeatureExtractor, ImageDataset, RealReference, examine
 from sweeps.errors import SweepError
 from sweeps.models.workshop import Workshop
 from sweeps.spec.sweep import SweepSpec
@@ -17,16 +19,13 @@ def find_or_make_examination(
 ) -> Examination:
     """Returns the examination of the extractor with this digest, against the real images in the file `reference`.
 
-    Raises ArtifactError where the one that was kept is damaged, and GanError where the data set has too few images.
+    One that was kept is made again where it is of another version, data set or extractor, or not whole.
+    Raises ArtifactError where it is damaged, and GanError where the data set has too few images.
     """
     path = reference.with_suffix(".examination.json")
-    try:
-        return Examination.model_validate_json(path.read_text())
-    except FileNotFoundError:
-        pass
-    except ValueError as error:
-        remedy = "Delete it and run the same command again."
-        raise ArtifactError("An extractor's examination is a file that ganlimit wrote", path, remedy) from error
+    kept = _kept(path, {"dataset_digest": dataset.digest, "extractor_digest": digest, "version": EXAMINATION_VERSION})
+    if kept:
+        return kept
     real = RealReference.load(reference).statistics
     with workshop.display.step("examination", 7) as update:
         for progress in examine(network, dataset, real=real, extractor_digest=digest):
@@ -35,6 +34,22 @@ def find_or_make_examination(
     unfinished.write_text(progress.examination.model_dump_json())
     unfinished.replace(path)
     return progress.examination
+
+
+def _kept(path: Path, expected: Mapping[str, object]) -> Examination | None:
+    """Returns the examination in the file; None where there is none, or one of something else."""
+    try:
+        text = path.read_text()
+        values = json.loads(text)
+        if {name: values.get(name) for name in expected} != expected:
+            return None
+        found = Examination.model_validate_json(text)
+    except FileNotFoundError:
+        return None
+    except (ValueError, AttributeError) as error:
+        remedy = "Delete it and run the same command again."
+        raise ArtifactError("An extractor's examination is a file that ganlimit wrote", path, remedy) from error
+    return found if found.is_whole else None
 
 
 def require_straight(examination: Examination, spec: SweepSpec) -> None:

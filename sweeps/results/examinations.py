@@ -7,13 +7,14 @@ from gan import Examination, is_straight
 
 
 def examination_table(examination: Examination) -> Table:
-    """Returns the distances by disturbance, from real images to its strongest level, each with its verdict."""
+    """Returns the distances by disturbance: of as many training images (the floor), of real ones, and of its levels."""
     table = Table(box=None, header_style="bold")
-    for heading in ("disturbance", "images", "real", "weak", "middle", "strong", ""):
+    for heading in ("disturbance", "images", "floor", "real", "weak", "middle", "strong", ""):
         table.add_column(heading, justify="left" if heading in ("disturbance", "") else "right")
     for name, levels in examination.disturbances.items():
         verdict = "rises" if is_straight(levels) else "[bold red]FAILED[/]"
-        table.add_row(name, f"{levels[0].images:,}", *(f"{level.distance:,.4g}" for level in levels), verdict)
+        distances = [f"{value:,.4g}" for value in (levels[0].floor, *(level.distance for level in levels))]
+        table.add_row(name, f"{levels[0].images:,}", *distances, verdict)
     return table
 
 

@@ -3,6 +3,7 @@
 It knows nothing of training: whoever trains tells it what was measured and how it ended.
 """
 
+import json
 import math
 import os
 import socket
@@ -20,6 +21,7 @@ from sweeps.ledger.folders import TrialStorage
 from sweeps.ledger.journal import Event, Record
 from sweeps.ledger.store import TrackingStore
 from sweeps.ledger.tags import (
+    ABSENT,
     DATASET,
     ERROR,
     MODE,
@@ -31,6 +33,7 @@ from sweeps.ledger.tags import (
     SETTLED,
     STATE,
     SWEEP,
+    TAG_LENGTH,
     TEACHER_DIGEST,
     TEACHER_VERSION,
     TRIAL,
@@ -116,10 +119,18 @@ class TrialLog:
         self.folder.keep()
 
     def close(
-        self, state: TrialState, error: str | None, *, kimg: float, metrics: Mapping[str, float] | None = None
+        self,
+        state: TrialState,
+        error: str | None,
+        *,
+        kimg: float,
+        metrics: Mapping[str, float] | None = None,
+        absent: Mapping[str, str] | None = None,
     ) -> None:
-        """Record that the trial ended."""
-        self._tell(closing(state, error, kimg=kimg, metrics={**(metrics or {}), "wall_s": self.elapsed_s}))
+        """Record that the trial ended, and why scores of its last measurement cannot be had."""
+        event = closing(state, error, kimg=kimg, metrics={**(metrics or {}), "wall_s": self.elapsed_s})
+        why = {ABSENT: json.dumps(absent, sort_keys=True)[:TAG_LENGTH]} if absent else {}
+        self._tell(replace(event, tags={**event.tags, **why}))
 
     def _tell(self, event: Event) -> None:
         if event.kind != "opened":

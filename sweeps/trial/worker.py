@@ -284,7 +284,8 @@ class _Trial:
         metrics: Metrics | None = None,
         found: Mapping[str, float] | None = None,
     ) -> None:
-        self.log.close(state, error, kimg=self.request.kimg, metrics=found)
+        absent = metrics.absent if metrics else None
+        self.log.close(state, error, kimg=self.request.kimg, metrics=found, absent=absent)
         measured = metrics.as_dict() if metrics else {}
         self.outcome = outcome(state, {**self._costs, **measured, "kimg": self.request.kimg})
 

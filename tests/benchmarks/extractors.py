@@ -2,17 +2,21 @@
 
     python -m tests.benchmarks.extractors [--sets digits shapes faces flat] [--seeds 0 1] [--out extractors.json]
         [--figure extractors.png]
+    python -m tests.benchmarks.extractors --sets none --pretrained seconds.json
 
 The 20 generators of a data set are 10 snapshots of a small teacher's training at rising kimg, and 10 students of it:
 five widths, two budgets. The flat folder has drawn shapes of several kinds as PNG files, whose classes only this
 program knows. Seed 0 is the one that the extractor was chosen on; the other chose nothing. What two classifiers of
 different seeds agree on is the most that can be expected. Seconds are CPU time of one core, of few images, for 10,000.
+Those of pretrained networks are with random weights of the true shape: nothing is downloaded. The command ends with
+code 1 where an extractor failed its examination, or ranks generators otherwise than the classifier (below 0.9).
 """
 
 import argparse
 import copy
 import dataclasses
 import json
+import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -61,10 +65,12 @@ from gan.datasets.shapes import SHAPES
 from gan.digests import array_digest
 from gan.extractors.features import extract
 from gan.measuring.metrics import FeatureStatistics, fid_of_few
+from tests.benchmarks.pretrained import seconds_of_pretrained
 
 LATENT, SAMPLES, SNAPSHOTS, POOL = 16, 600, 10, 4096
 WIDTHS = (1, 2, 3, 4, 6)
 EXTRACTORS = ("classifier", "another classifier", "selfsupervised")
+LEAST_ALIKE = 0.9
 Floats = npt.NDArray[np.float64]
 
 
@@ -194,6 +200,23 @@ def spearman(rows: dict[str, dict[str, float]], kind: str) -> float:
     return float(spearmanr(ours, reference).statistic)
 
 
+def failures_of(found: dict[str, Any]) -> list[str]:
+    """What keeps an extractor from standing in for the classifier, in words."""
+    low = [
+        f"{name}, seed {seed}: Spearman's correlation {spearman(rows, 'selfsupervised'):.3f} is below {LEAST_ALIKE}"
+        for name, row in found.items()
+        for seed, rows in row["fid"].items()
+        if not spearman(rows, "selfsupervised") >= LEAST_ALIKE
+    ]
+    faults = [
+        f"{name}: {kind} failed with {fault}"
+        for name, row in found.items()
+        for kind, exam in row["examination"].items()
+        for fault in exam["faults"]
+    ]
+    return low + faults
+
+
 def table_of(found: dict[str, Any]) -> Table:
     table = Table(
         box=None, header_style="bold", title="Spearman's correlation with the classifier's FID, 20 generators"
@@ -235,23 +258,31 @@ def figure_of(found: dict[str, Any]) -> Figure:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--sets", nargs="+", default=list(PLANS), choices=PLANS)
+    parser.add_argument("--sets", nargs="+", default=list(PLANS), choices=[*PLANS, "none"])
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1])
     parser.add_argument("--out", type=Path, help="where the figures are kept as JSON; a set that is there is kept")
+    parser.add_argument("--pretrained", type=Path, help="where to write the pretrained networks' seconds as JSON")
     parser.add_argument("--figure", type=Path, help="where to write the picture")
     arguments, console = parser.parse_args(), Console()
     torch.set_num_threads(1)
+    if arguments.pretrained:
+        arguments.pretrained.write_text(json.dumps(seconds_of_pretrained(console), indent=1) + "\n")
     found: dict[str, Any] = {}
     if arguments.out and arguments.out.exists():
         found = json.loads(arguments.out.read_text())
     with tempfile.TemporaryDirectory() as folder:
-        for name in [name for name in arguments.sets if name not in found]:
+        for name in [name for name in arguments.sets if name not in (*found, "none")]:
             found[name] = compare(name, arguments.seeds, Path(folder), console)
             if arguments.out:
                 arguments.out.write_text(json.dumps(found, indent=1) + "\n")
+    if not found:
+        return
     console.print(table_of(found))
     if arguments.figure:
         figure_of(found).savefig(arguments.figure, dpi=150)
+    if failures := failures_of(found):
+        console.print("\n".join(failures), style="bold red", highlight=False)
+        sys.exit(1)
 
 
 if __name__ == "__main__":

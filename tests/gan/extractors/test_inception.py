@@ -7,37 +7,20 @@ from typing import Any
 import pytest
 import torch
 import torch_fidelity
-from torch import Tensor
-from torch_fidelity import feature_extractor_inceptionv3 as reference
 
 from gan import GanError, Pretrained, Protocol, RealReference, find_weights
 from gan.digests import file_digest
 from gan.extractors.features import extract
 from gan.measuring.evaluation import Evaluator
 from gan.measuring.metrics import FeatureStatistics
+from tests.gan.extractors.random_weights import write_inception
 
 IMAGES = 16
 
 
 @pytest.fixture(scope="module")
 def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    class Fresh(reference.FeatureExtractorInceptionV3):
-        """Keeps the weights it was born with."""
-
-        def load_state_dict(self, state: dict[str, Tensor]) -> None:
-            pass
-
-    path = tmp_path_factory.mktemp("inception") / "weights.pth"
-    with pytest.MonkeyPatch.context() as patch, torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
-        patch.setattr(reference, "load_state_dict_from_url", lambda *given, **named: {})
-        network = Fresh("random", ["2048"])
-        for module in network.modules():
-            if isinstance(module, torch.nn.Conv2d):
-                torch.nn.init.kaiming_normal_(module.weight)  # so that images still differ at the far end
-        network.fc.weight.mul_(100)
-        torch.save(network.state_dict(), path)
-    return path
+    return write_inception(tmp_path_factory.mktemp("inception") / "weights.pth")
 
 
 def test_metrics_equal_torch_fidelity_end_to_end(weights: Path, images: Any, few: dict[str, Any]) -> None:

@@ -36,6 +36,18 @@ class Net(nn.Module):
         return (features, features[:, :2]) if self.logits else features
 
 
+class Told(Net):
+    """Has as many classes as it is told, each with the logit that it is told."""
+
+    def __init__(self, classes: int, logit: float) -> None:
+        super().__init__()
+        self.classes, self.logit = classes, logit
+
+    def forward(self, images: Tensor) -> Any:
+        features = super().forward(images)
+        return features, 0 * features[:, : self.classes] + self.logit
+
+
 class Batched(Net):
     """Forgets which image is whose."""
 
@@ -103,6 +115,8 @@ def test_features_do_not_depend_on_the_batch(config: OwnExtractorConfig) -> None
         (Net(noise=0.1), {}, r"one row of features of one image, in any batch.*eval mode"),
         (Batched(), {}, r"one row of features of one image, in any batch"),
         (Net(dead=True), {}, r"tells images apart, got .*equal features"),
+        (Told(1, 0.0), {}, r"logits are BK, with K of 2 or more, got .*\(8, 1\)"),
+        (Told(2, float("nan")), {}, r"makes finite logits, got .*NaN or infinity"),
         (nn.Identity(), {}, r"features BF with F = 6, got .*\(8, 3, 8, 8\)"),
     ],
 )

@@ -10,7 +10,6 @@ import torch.nn.functional as F
 import torch_fidelity
 import torchvision
 from torch import Tensor, nn
-from torch_fidelity import feature_extractor_clip as clip
 from torch_fidelity.feature_extractor_vgg16 import FeatureExtractorVGG16
 from torchvision.transforms.functional import normalize
 
@@ -18,47 +17,10 @@ from gan import PRETRAINED, Evaluator, GanError, Pretrained, Protocol, RealRefer
 from gan.extractors.dinov2 import VisionTransformer
 from gan.extractors.features import extract
 from gan.measuring.metrics import FeatureStatistics
+from tests.gan.extractors.random_weights import Archived, clip_shapes, dino_shapes, random_state
 
 IMAGES = 4
 DINO, CLIP = "dinov2-vit-s-14", "clip-vit-b-32"
-
-
-def random_state(shapes: dict[str, Tensor]) -> dict[str, Tensor]:
-    """So large that images still differ at the far end."""
-    random = torch.Generator().manual_seed(0)
-    state = {}
-    for name, given in sorted(shapes.items()):
-        scale = 0.5 / given[0].numel() ** 0.5 if given.ndim > 1 else 1.0
-        shift = 1.0 if given.ndim == 1 and name.endswith("weight") else 0.0
-        state[name] = torch.randn(given.shape, generator=random) * scale + shift
-    return state
-
-
-class Archived(nn.Module):
-    """A module with a state of any names, to be stored as a TorchScript archive."""
-
-    def __init__(self, state: dict[str, Tensor]) -> None:
-        super().__init__()
-        for name, tensor in state.items():
-            *parents, last = name.split(".")
-            place: nn.Module = self
-            for parent in parents:
-                if not hasattr(place, parent):
-                    place.add_module(parent, nn.Module())
-                place = getattr(place, parent)
-            place.register_buffer(last, tensor)
-
-    def forward(self) -> int:
-        return 0
-
-
-def clip_shapes(width: int, layers: int, *, patch: int, features: int) -> dict[str, Tensor]:
-    visual = clip.CLIPVisual(features, 224, layers, width, patch)
-    return {**visual.state_dict(), "text_projection": torch.empty(8, features)}
-
-
-def dino_shapes(features: int, layers: int, *, heads: int, gated: bool = False) -> dict[str, Tensor]:
-    return VisionTransformer(features, layers, heads=heads, gated=gated).state_dict()
 
 
 @pytest.fixture(scope="module")

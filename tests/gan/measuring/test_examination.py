@@ -20,6 +20,7 @@ from gan import (
     ImageDataset,
     RealReference,
     examine,
+    is_straight,
     load_dataset,
     train_classifier,
 )
@@ -190,17 +191,42 @@ def test_too_few_images_and_features_that_are_not_finite_are_named(digits: Image
         )
 
 
-def test_a_fall_from_one_level_to_the_next_is_a_fault() -> None:
-    def level(at: float, distance: float, rise: float) -> ExaminedLevel:
-        return ExaminedLevel(disturbance="blur", level=at, images=100, distance=distance, rise=rise, error=1.0)
+def rising(*distances: float, floor: float, disturbance: str = "blur") -> tuple[ExaminedLevel, ...]:
+    pairs = zip(distances, (distances[0], *distances), strict=False)
+    levels = [{"level": float(n), "distance": there, "rise": there - below} for n, (there, below) in enumerate(pairs)]
+    return tuple(
+        ExaminedLevel(disturbance=disturbance, images=100, floor=floor, error=1.0, **level) for level in levels
+    )
 
-    straight = (level(0, 4, 0), level(1, 9, 5), level(2, 12, 3))
-    for levels, passed in (
-        (straight, True),
-        ((*straight, level(3, 11, -1)), False),
-        ((*straight[:1], level(1, 5.5, 1.5)), False),
-    ):
-        assert Examination(dataset_digest="d", extractor_digest="e", levels=levels).passed is passed
+
+def test_a_fall_from_one_level_to_the_next_is_a_fault() -> None:
+    assert is_straight(rising(1.0, 9.0, 12.0, 15.0, floor=0.0))
+    assert not is_straight(rising(1.0, 9.0, 12.0, 11.0, floor=0.0))
+    assert not is_straight(rising(1.0, 2.9, 12.0, 15.0, floor=0.0)), "not apart from the images as they are"
+
+
+@pytest.mark.parametrize(("disturbance", "far"), [("blur", 5.0), ("dropped modes", 1.5)])
+def test_far_is_some_times_what_the_images_as_they_are_lie_above_the_floor(disturbance: str, far: float) -> None:
+    little = (100.0, 102.1, 103.2, 104.3)
+    assert not is_straight(rising(*little, floor=0.0, disturbance=disturbance)), "a hundredth more"
+    of_number = 96.0  # of the 100: 4 and an error of 1 are the images as they are
+    for strongest, seen in ((of_number + 5 * far + 0.1, True), (of_number + 5 * far - 0.1, False)):
+        levels = (100.0, 102.1, strongest) if disturbance != "blur" else (100.0, 105.0, 110.0, strongest)
+        assert is_straight(rising(*levels, floor=of_number, disturbance=disturbance)) is seen
+
+
+def test_who_was_not_tried_with_all_has_not_passed(digits: ImageDataset) -> None:
+    *_, last = examine(
+        (reader := Reader(lambda images: torch.nn.functional.adaptive_avg_pool2d(images, 4).flatten(1))),
+        digits,
+        real=FeatureStatistics.of(extract(reader, digits.train_images)[0]),
+        extractor_digest="e",
+    )
+    whole = last.examination
+    assert whole.is_whole
+    seen = tuple(each for each in whole.levels if each.disturbance == "noise")
+    assert (part := whole.model_copy(update={"levels": seen})).faults == ()
+    assert not part.passed
 
 
 @pytest.mark.parametrize("count", [10, 40])

@@ -92,6 +92,13 @@ class TestInceptionScore:
         with pytest.raises(GanError, match="10 splits"):
             inception_score(np.zeros((9, 3)), splits=10)
 
+    @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+    def test_logits_that_are_not_finite_are_refused(self, value: float) -> None:
+        logits = np.zeros((40, 10))
+        logits[3, 1] = value
+        with pytest.raises(GanError, match="finite logits, got 1 NaN or infinite"):
+            inception_score(logits)
+
 
 class TestSharpness:
     def test_equals_scipys_laplacian(self) -> None:

@@ -1,17 +1,21 @@
 """An extractor is examined before anything is measured with it; one that failed is refused, or marked everywhere."""
 
+import csv
+import io
 import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from rich.console import Console
 from torch import Tensor, nn
 
 import analysis
 import sweeps
 from gan import DataRoot, load_dataset
 from sweeps.driver.checking import check_extractor
+from sweeps.results.versus import Versus
 
 SPEC = """
 name: ruler
@@ -97,3 +101,36 @@ def test_what_is_measured_with_the_mark_says_so_wherever_people_read() -> None:
     report = analysis.markdown_report(findings, figures={})
     assert said in report
     assert f"FAILED its examination ({faults})" in report
+
+
+def test_a_comparison_with_one_side_that_is_marked_says_so() -> None:
+    faults = "contrast: 4 at level 0, 4 at 0.25; blur: 4 at level 0, 4 at 0.1"
+    blind = analysis.example_trials({"sweep": "b", "extractor_faults": faults})
+    mark, note = (
+        "b: EXTRACTOR FAILED ITS EXAMINATION: contrast, blur",
+        f"b: The extractor FAILED its examination ({faults})",
+    )
+    for digest in ("p", "q"):
+        other = analysis.example_trials({"sweep": "a", "protocol_digest": digest * 64})
+        comparison = analysis.compare(other, blind)
+        assert analysis.versus_figure(comparison).get_supxlabel().count("EXAMINATION") == 1
+        assert mark in analysis.versus_figure(comparison).get_supxlabel()
+        console = Console(record=True, width=400)
+        Versus(comparison).print_to(console)
+        for text in (comparison.sentence(), analysis.comparison_markdown(comparison), console.export_text()):
+            assert text.count(note) == 1
+            assert text.count("FAILED") == 1
+        assert comparison.as_dict()["b"]["extractor_faults"] == faults
+
+
+def test_the_papers_table_and_a_selection_carry_the_mark() -> None:
+    faults = "contrast: 4 at level 0, 4 at 0.25"
+    for marked in (faults, None):
+        rows = analysis.paper_rows(analysis.example_trials({"extractor_faults": marked}))
+        read = list(csv.DictReader(io.StringIO(analysis.paper_csv(rows))))
+        assert {row["extractor_faults"] for row in read} == {marked or ""}
+        latex = analysis.paper_latex(rows)
+        assert latex.startswith("% EXTRACTOR FAILED ITS EXAMINATION: contrast\n" if marked else r"\begin{tabular}")
+        shape = {"version": "t/1", "width": 4, "parameters": 100, "fid": 5.0, "fid_error": 0.1, "inception_score": None}
+        figure = analysis.selection_figure([analysis.Candidate(**shape, extractor_faults=marked)])
+        assert figure.get_supxlabel() == ("EXTRACTOR FAILED ITS EXAMINATION: contrast" if marked else "")
