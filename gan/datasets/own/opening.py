@@ -65,6 +65,8 @@ def _of_shards(shards: list[tuple[str, Path]]) -> Pictures:
 
 def _trouble(path: Path) -> tuple[str, str] | None:
     """Returns what is wrong with a file that would be one of images, and what to do; None for any other."""
+    if not path.is_file():
+        return None
     with path.open("rb") as file:
         start = file.read(4)
     if start == b"PK\x03\x04":
