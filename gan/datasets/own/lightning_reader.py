@@ -1,4 +1,4 @@
-"""This program reads an LMDB for `lightning`, in a process of its own.
+"""This module reads an LMDB for `lightning`, in a process of its own.
 
 LMDB reads a file as it lies in memory and trusts what stands in it: a page that points beyond the end ends the process
 by SIGBUS, which no Python code can catch. It imports nothing of gan, so that it starts in a twentieth of a second.
@@ -28,10 +28,10 @@ def main(path: Path, most: int) -> None:
         if size < whole:
             raise lmdb.CorruptedError(f"{size:,} bytes of {whole:,}")
         with environment.begin(buffers=True) as transaction:
-            _answer(transaction, sys.stdin.buffer, sys.stdout.buffer, most=most)
+            _answer(transaction, sys.stdin.buffer, answers=sys.stdout.buffer, most=most)
 
 
-def _answer(transaction: lmdb.Transaction, asked: BinaryIO, answers: BinaryIO, *, most: int) -> None:
+def _answer(transaction: lmdb.Transaction, asked: BinaryIO, *, answers: BinaryIO, most: int) -> None:
     while length := asked.read(2):
         key = asked.read(int.from_bytes(length, "little"))
         if not key:
