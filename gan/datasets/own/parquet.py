@@ -153,6 +153,13 @@ def _columns(schema: pa.Schema, path: Path) -> _Columns:
     classes = {name: kind for name, kind in features.items() if isinstance(kind, int)}
     whole = [field.name for field in schema if pa.types.is_integer(field.type)]
     label = next((name for name in _LABEL_NAMES if name in whole), next(iter(classes), None))
+    others = [name for name in _LABEL_NAMES if name in schema.names and name not in whole]
+    if label is None and others:
+        raise GanError(
+            "A column of classes holds whole numbers, counted from 0",
+            f"{schema.field(others[0]).type} in {others[0]} of {path}",
+            "Number the classes, or call the column something else to leave it out.",
+        )
     leaf = f"{image}.bytes" if pa.types.is_struct(schema.field(image).type) else image
     return _Columns(image=leaf, label=label, num_classes=classes.get(label) if label else None)
 

@@ -141,6 +141,10 @@ def test_other_parquet_is_refused(kept: Kept, root: DataRoot, tmp_path: Path) ->
         pq.write_table(pa.table(columns), path)
         with pytest.raises(GanError, match=expected):
             loaded(path, root)
+    for labels in (["cat", "dog"] * 12, [0.5] * 24):
+        pq.write_table(table(kept).set_column(1, "label", pa.array(labels)).replace_schema_metadata(), path)
+        with pytest.raises(GanError, match=r"whole numbers, counted from 0, got (string|double) in label"):
+            loaded(path, root)
     pq.write_table(table(kept).set_column(1, "label", pa.array([3] * 24)), path)
     with pytest.raises(GanError, match=r"label has 3 classes, got class 3"):
         loaded(path, root)
