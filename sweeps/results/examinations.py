@@ -12,7 +12,7 @@ def examination_table(examination: Examination) -> Table:
     for heading in ("disturbance", "images", "floor", "real", "weak", "middle", "strong", ""):
         table.add_column(heading, justify="left" if heading in ("disturbance", "") else "right")
     for name, levels in examination.disturbances.items():
-        verdict = "rises" if is_straight(levels) else "[bold red]FAILED[/]"
+        verdict = "rises" if is_straight(levels) else "[bold red]FAILS[/]"
         distances = [f"{value:,.4g}" for value in (levels[0].floor, *(level.distance for level in levels))]
         table.add_row(name, f"{levels[0].images:,}", *distances, verdict)
     return table
@@ -23,7 +23,7 @@ def verdict(examination: Examination, version: str) -> str:
     if examination.passed:
         return f"{version} passed: its distance rises with every disturbance, and real images lie far below."
     names = ", ".join(fault.partition(":")[0] for fault in examination.faults)
-    return f"{version} FAILED: its distance does not rise as it should with {names}."
+    return f"{version} FAILS: its distance does not rise as it should with {names}."
 
 
 def examination_dict(examination: Examination, version: str) -> dict[str, object]:

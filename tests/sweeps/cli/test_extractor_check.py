@@ -74,7 +74,7 @@ def test_a_blind_extractor_is_refused_before_a_teacher_is_trained(ganlimit: Any,
     spec, data = spec_file(tmp_path, blind), tmp_path / "data"
     answer = ganlimit("extractor", "check", spec, "--data-dir", data)
     assert answer.code == 1
-    assert "FAILED: its distance does not rise as it should with" in answer.stdout
+    assert "FAILS: its distance does not rise as it should with" in answer.stdout
     answer = ganlimit("teacher", "train", spec, "--data-dir", data)
     assert answer.code == 2
     assert "own, which failed" in answer.stderr

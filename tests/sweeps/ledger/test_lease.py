@@ -115,7 +115,7 @@ def test_a_tag_that_is_refused_for_another_reason_is_the_stores_trouble(
 def test_of_two_that_begin_at_the_same_moment_one_goes_on(
     tracking: Tracking, run_id: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(leases, "CONFIRM_S", 2.0)  # longer than a slow machine needs to write
+    monkeypatch.setattr(leases, "CONFIRM_S", 4.0)  # longer than a slow machine needs to write
     outcomes: list[str] = []
 
     def begin() -> None:
