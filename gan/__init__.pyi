@@ -62,7 +62,8 @@ from .networks.artifacts import (
     save_imported,
 )
 from .networks.cost import activation_count, count_parameters, latency_ms, mac_g, training_bytes
-from .networks.dcgan import CriticConfig, Generator, GeneratorConfig, build_generator
+from .networks.critic import CriticConfig
+from .networks.dcgan import Generator, GeneratorConfig, build_generator
 from .networks.imported import AnyGenerator, ImportedGenerator, load_imported
 from .networks.inspection import GeneratorReport, filled_generator, inspect_generator
 from .networks.latents import LatentSpace

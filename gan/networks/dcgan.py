@@ -1,4 +1,4 @@
-"""This module is the DCGAN generator family of the paper and the critic trained against it.
+"""This module is the DCGAN generator family of the paper.
 
 Shapes: B batch, I columns of a generator's inputs (latents, then classes one-hot), K classes, C image channels, H and W
 image height and width. Generators map inputs BI to images BCHW in [-1, 1].
@@ -9,13 +9,11 @@ from dataclasses import KW_ONLY, dataclass
 from typing import Annotated, Literal, Protocol
 
 import torch
-from pydantic import Field, PositiveInt
+from pydantic import Field
 from torch import Tensor, nn
-from torch.nn.utils.parametrizations import spectral_norm
 
-from gan.config import Config
 from gan.images import ImageSize, doublings, first_map_size
-from gan.networks.convolutions import ImageToMap, LatentToMap, MapToImage, MapToScore
+from gan.networks.convolutions import LatentToMap, MapToImage
 from gan.networks.latents import LatentSize, LatentSpace
 from gan.seeds import build_seeded
 
@@ -24,7 +22,6 @@ Width = Annotated[int, Field(ge=1, le=WIDEST)]
 Depth = Annotated[int, Field(ge=1, le=GREATEST_DEPTH)]
 BlockName = Literal["dcgan", "separable"]
 DEFAULT_BLOCK: BlockName = "dcgan"
-CriticNorm = Literal["spectral", "none"]
 
 UNFOLD_RANK = 4
 
@@ -146,52 +143,6 @@ def images_through(layers: Callable[[Tensor], Tensor], inputs_BI: Tensor) -> Ten
     return torch.tanh(layers(inputs_BI[:, :, None, None]))
 
 
-class CriticConfig(Config):
-    """A CriticConfig describes a convolutional critic; `width` is its base channel count.
-
-    >>> CriticConfig(width=8)
-    CriticConfig(width=8)
-    """
-
-    width: PositiveInt = 32
-
-
-class Critic(nn.Module):
-    """A critic maps images BCHW in [-1, 1] to one unbounded score per image, B.
-
-    With the norm "spectral" each layer's largest singular value is held at 1 (Miyato et al., 2018). One with classes
-    has an output more for each and adds that of the image's class: the projection of Miyato & Koyama (2018), with the
-    last map as their features. It costs next to nothing, where classes as planes beside the image would make its first
-    layer, the largest, 1 + K / C times as large.
-    """
-
-    def __init__(
-        self, config: CriticConfig, image_size: int, *, image_channels: int, norm: CriticNorm, num_classes: int = 0
-    ) -> None:
-        super().__init__()
-        normalised = spectral_norm if norm == "spectral" else lambda layer: layer
-        layers: list[nn.Module] = []
-        incoming, channels, size = image_channels, config.width, image_size
-        while size > first_map_size(image_size):
-            layer = nn.Conv2d(incoming, channels, 4, 2, 1) if layers else ImageToMap(incoming, channels)
-            layers += [normalised(layer), nn.LeakyReLU(0.2)]
-            incoming, channels, size = channels, 2 * channels, size // 2
-        layers.append(normalised(MapToScore(incoming, 1 + num_classes, side=size)))
-        self.layers = nn.Sequential(*layers)
-        self.num_classes = num_classes
-
-    def forward(self, images_BCHW: Tensor, classes_BK: Tensor | None = None) -> Tensor:
-        return scores_for(self.layers(images_BCHW), classes_BK)
-
-
-def scores_for(outputs: Tensor, classes_BK: Tensor | None) -> Tensor:
-    """Returns the scores B of a critic's outputs B(1+K)11: the first one, and with classes that of the class."""
-    if classes_BK is None:
-        return outputs.flatten()
-    outputs_BO = outputs.flatten(1)
-    return outputs_BO[:, 0] + (outputs_BO[:, 1:] * classes_BK).sum(dim=1)
-
-
 def build_generator(config: GeneratorConfig, seed: int) -> Generator:
     """Returns a generator with freshly drawn weights that depend on `seed` alone.
 
@@ -199,18 +150,6 @@ def build_generator(config: GeneratorConfig, seed: int) -> Generator:
     True
     """
     return build_seeded(seed, lambda: Generator(config))
-
-
-def build_critic(
-    config: CriticConfig, images: GeneratorConfig, *, norm: CriticNorm, seed: int, num_classes: int = 0
-) -> Critic:
-    """Returns a critic for the images of `images`, with weights that depend on `seed` alone."""
-    return build_seeded(
-        seed,
-        lambda: Critic(
-            config, images.image_size, image_channels=images.image_channels, norm=norm, num_classes=num_classes
-        ),
-    )
 
 
 def _normalised_relu(channels: int) -> list[nn.Module]:

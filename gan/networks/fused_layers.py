@@ -14,6 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from gan.networks.convolutions import ImageToMap, LatentToMap, MapToImage, MapToScore, image_to_map, map_to_image
+from gan.networks.critic import MinibatchDeviation, with_deviation
 
 ELEMENTWISE = (nn.ReLU, nn.LeakyReLU)
 
@@ -42,6 +43,8 @@ def _run(layers: Sequence[nn.Module], inputs: Tensor) -> Tensor:
         return outputs
     if isinstance(first, nn.BatchNorm2d):
         return _normalise(layers, inputs)
+    if isinstance(first, MinibatchDeviation):
+        return with_deviation(inputs, networks=len(layers))
     weights = [_tensor(layer, "weight") for layer in layers]
     biases = [_tensor(layer, "bias") for layer in layers] if first.bias is not None else []
     if isinstance(first, LatentToMap | MapToScore):

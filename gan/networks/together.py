@@ -9,7 +9,8 @@ from functools import partial
 
 from torch import Tensor
 
-from gan.networks.dcgan import Critic, Generator, images_through, scores_for
+from gan.networks.critic import Critic, scores_for
+from gan.networks.dcgan import Generator, images_through
 from gan.networks.fused_layers import apart, run_fused, side_by_side
 
 # Several run as one network of K groups, and not under torch.func.vmap (seen with PyTorch 2.14), for four reasons.

@@ -7,12 +7,13 @@ from functools import partial
 from typing import Annotated
 
 import torch
-from pydantic import Field
+from pydantic import Field, model_validator
 from torch import Tensor
 
 from gan.compute import Compute
 from gan.config import Config
-from gan.networks.dcgan import Critic, CriticConfig, CriticNorm, GeneratorConfig, build_critic
+from gan.networks.critic import DEVIATION_GROUP, Critic, CriticConfig, CriticNorm, build_critic
+from gan.networks.dcgan import GeneratorConfig
 from gan.networks.together import Shown, run_critics
 from gan.seeds import generator_at, seed_at
 from gan.training.augmentation import draw_offsets, translated
@@ -38,6 +39,28 @@ class AdversarialConfig(Config):
     optimiser: OptimiserConfig = OptimiserConfig(learning_rate=4e-4)
     max_shift: Annotated[int, Field(ge=0, le=16)] = 1
 
+    @model_validator(mode="after")
+    def _has_a_gain_only_with_its_norm(self) -> "AdversarialConfig":
+        if self.norm == "none" and self.critic.gain != 1.0:
+            raise ValueError(
+                f"critic.gain is of spectral normalisation, which {self.loss} does without, got {self.critic.gain:g}; "
+                "leave it out or choose another loss"
+            )
+        return self
+
+    @property
+    def norm(self) -> CriticNorm:
+        """Returns what holds the critic's slope: spectral normalisation, or none where the loss has a penalty."""
+        return "none" if ADVERSARIAL[self.loss].gradient_penalty else "spectral"
+
+    def require_whole_groups(self, batch_size: int) -> None:
+        """Raises ValueError where a group of the critic's minibatch deviation would have real and generated images."""
+        if self.critic.minibatch_deviation and batch_size % DEVIATION_GROUP:
+            raise ValueError(
+                f"batch_size is a multiple of {DEVIATION_GROUP} where adversarial.critic.minibatch_deviation is true, "
+                f"got {batch_size}; change one of them"
+            )
+
 
 class Opponent:
     """An Opponent is a critic in training: it learns to tell real from fake, and gives the generator its loss."""
@@ -54,8 +77,9 @@ class Opponent:
         self.compute = compute
         self.loss = ADVERSARIAL[config.loss]
         self.steps = config.critic_steps or self.loss.critic_steps
-        norm: CriticNorm = "none" if self.loss.gradient_penalty else "spectral"
-        critic = build_critic(config.critic, images, norm=norm, seed=seed_at(seed, "critic"), num_classes=num_classes)
+        critic = build_critic(
+            config.critic, images, norm=config.norm, seed=seed_at(seed, "critic"), num_classes=num_classes
+        )
         self.critic = compute.place(critic)
         self.optimiser = ScheduledOptimiser(config.optimiser, self.critic)
         self._max_shift = config.max_shift

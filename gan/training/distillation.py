@@ -5,7 +5,7 @@ from dataclasses import KW_ONLY, dataclass
 from typing import Annotated
 
 import torch.nn.functional as F
-from pydantic import Field
+from pydantic import Field, model_validator
 from torch import Tensor
 
 from gan.compute import CPU, Compute
@@ -46,6 +46,12 @@ class DistillationConfig(Config):
     )
     adversarial: AdversarialConfig = AdversarialConfig()
     ema_halflife_kimg: Annotated[float, Field(ge=0)] = 2.0
+
+    @model_validator(mode="after")
+    def _has_whole_groups(self) -> "DistillationConfig":
+        if self.gan_weight:
+            self.adversarial.require_whole_groups(self.batch_size)
+        return self
 
 
 @dataclass(frozen=True)

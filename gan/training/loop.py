@@ -9,9 +9,10 @@ from dataclasses import KW_ONLY, dataclass
 import torch
 from torch import nn
 
+from gan.networks.critic import Critic
 from gan.networks.dcgan import Generator
 from gan.training.checkpoint import Checkpoint, Part, Weights, restore, state_of
-from gan.training.member import Recipe
+from gan.training.member import Member, Recipe
 from gan.training.optimisation import MovingAverage
 from gan.training.step import Step
 
@@ -20,8 +21,9 @@ from gan.training.step import Step
 class Progress:
     """A Progress says where a training stands.
 
-    `generator` is the averaged one in eval mode; the next step of the loop changes it, so copy what
-    must last. When `diverged`, a loss was NaN or infinite and the loop has ended.
+    `generator` is the averaged one in eval mode, `critic` its opponent as it learns; None where there is none. The next
+    step of the loop changes both, so copy what must last. When `diverged`, a loss was NaN or infinite and the loop has
+    ended.
 
     >>> [progress] = distill(student, DistillationConfig(kimg=0.064), lesson=lesson, seed=0)
     >>> progress.checkpoint().images_seen
@@ -33,6 +35,7 @@ class Progress:
     _: KW_ONLY
     losses: dict[str, float]
     diverged: bool
+    critic: Critic | None
     _parts: Mapping[str, Part]
 
     def checkpoint(self, notes: Mapping[str, float] | None = None) -> Checkpoint:
@@ -68,14 +71,30 @@ def run_loop(
             while pending and seen >= pending[0]:
                 pending.pop(0)
             reached = []
-            for number, (average, own) in enumerate(zip(averages, parts, strict=True)):
+            for number, (member, average, own) in enumerate(zip(members, averages, parts, strict=True)):
                 values = {name: loss.item() for name, loss in losses[number].items()}
                 diverged[number] |= not _all_finite(average.module, values)
-                generator: Generator = average.module  # type: ignore[assignment]  # PyTorch types it as any module
-                reached.append(Progress(seen / 1000, generator, losses=values, diverged=diverged[number], _parts=own))
+                kimg_seen = seen / 1000
+                reached.append(
+                    _progress(member, average, kimg=kimg_seen, losses=values, diverged=diverged[number], parts=own)
+                )
             yield tuple(reached)
             if all(diverged):
                 return
+
+
+def _progress(
+    member: Member,
+    average: MovingAverage,
+    *,
+    kimg: float,
+    losses: dict[str, float],
+    diverged: bool,
+    parts: Mapping[str, Part],
+) -> Progress:
+    generator: Generator = average.module  # type: ignore[assignment]  # PyTorch types it as any module
+    critic = member.opponent.critic if member.opponent else None
+    return Progress(kimg, generator, losses=losses, diverged=diverged, critic=critic, _parts=parts)
 
 
 def alone(progresses: Iterator[tuple[Progress, ...]]) -> Iterator[Progress]:

@@ -1,9 +1,9 @@
 """This module trains a GAN from scratch: the teacher, and the baseline of a student's size."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 from torch import Tensor
 
 from gan.compute import CPU, Compute
@@ -31,6 +31,11 @@ class GanTrainingConfig(Config):
     optimiser: OptimiserConfig = OptimiserConfig(learning_rate=2e-4)
     adversarial: AdversarialConfig = AdversarialConfig()
     ema_halflife_kimg: Annotated[float, Field(ge=0)] = 44.0  # 0.999 a step at batch size 64
+
+    @model_validator(mode="after")
+    def _has_whole_groups(self) -> Self:
+        self.adversarial.require_whole_groups(self.batch_size)
+        return self
 
 
 class ScratchMember(Member):

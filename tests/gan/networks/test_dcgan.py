@@ -6,7 +6,7 @@ from pydantic import ValidationError
 
 from gan import GeneratorConfig, build_generator, count_parameters, mac_g
 from gan.images import ImageSize
-from gan.networks.dcgan import CriticConfig, build_critic
+from gan.networks.critic import CriticConfig, build_critic
 
 
 @pytest.mark.parametrize(

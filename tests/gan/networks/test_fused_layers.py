@@ -7,7 +7,8 @@ import torch
 from torch import nn
 
 from gan import CriticConfig, GeneratorConfig, build_generator
-from gan.networks.dcgan import BLOCKS, CriticNorm, build_critic
+from gan.networks.critic import CriticNorm, build_critic
+from gan.networks.dcgan import BLOCKS
 from gan.networks.fused_layers import apart, run_fused, side_by_side
 
 STUDENT = GeneratorConfig(image_size=16, image_channels=1, width=2, latent_size=8)
@@ -26,6 +27,9 @@ def builders(student: GeneratorConfig) -> dict[str, partial[Any]]:
             for norm in get_args(CriticNorm)
             for classes in (0, 3)
         },
+        "critic of a gain, with deviation": partial(
+            build_critic, CriticConfig(width=4, gain=3.0, minibatch_deviation=True), student, norm="spectral"
+        ),
     }
 
 
@@ -33,7 +37,7 @@ def builders(student: GeneratorConfig) -> dict[str, partial[Any]]:
 @pytest.mark.parametrize("name", builders(STUDENT))
 def test_outputs_gradients_and_statistics_are_those_of_each_network_alone(name: str, size: int) -> None:
     build = builders(STUDENT.model_copy(update={"image_size": size}))[name]
-    shape = (5, 1, size, size) if "critic" in name else (5, 8, 1, 1)
+    shape = (8, 1, size, size) if "critic" in name else (8, 8, 1, 1)
     random = torch.Generator().manual_seed(0)
     inputs = [torch.randn(shape, dtype=torch.float64, generator=random).requires_grad_() for _ in range(3)]
     alone, together = ([build(seed=seed).layers.double().train() for seed in range(3)] for _ in range(2))

@@ -19,7 +19,7 @@ from gan import (
     train_gan,
 )
 from gan.images import to_unit_range
-from gan.networks.dcgan import Critic, build_critic
+from gan.networks.critic import Critic, build_critic
 from gan.seeds import generator_at, seed_at
 from gan.training.augmentation import draw_offsets, translated
 from gan.training.losses import ADVERSARIAL

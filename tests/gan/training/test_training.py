@@ -103,6 +103,26 @@ def test_a_pool_smaller_than_a_batch_is_refused(pool: TeacherPool, digits: Image
         distill(STUDENT, DistillationConfig(kimg=1.0, batch_size=512), lesson=Lesson(pool, digits), seed=0)
 
 
+def test_progress_has_the_critic_as_it_learns_where_there_is_one(pool: TeacherPool, digits: ImageDataset) -> None:
+    adversarial = AdversarialConfig(critic=CriticConfig(width=2))
+    first, second = (
+        (progress, {name: tensor.clone() for name, tensor in progress.critic.state_dict().items()})
+        for progress in train_gan(
+            STUDENT,
+            GanTrainingConfig(kimg=0.128, adversarial=adversarial),
+            dataset=digits,
+            seed=0,
+            report_at_kimg=[0.064],
+        )
+        if progress.critic
+    )
+    assert not torch.equal(first[1]["layers.0.bias"], second[1]["layers.0.bias"])
+    kept = second[0].checkpoint().state
+    assert all(torch.equal(kept[f"critic.{name}"], tensor) for name, tensor in second[1].items())
+    [alone] = distill(STUDENT, DistillationConfig(kimg=0.064), lesson=Lesson(pool, digits), seed=0)
+    assert alone.critic is None
+
+
 @pytest.mark.parametrize("loss", ["hinge", "nonsaturating", "wgan-gp"])
 def test_every_critic_takes_its_steps_beside_a_student_and_a_baseline(
     pool: TeacherPool, digits: ImageDataset, monkeypatch: pytest.MonkeyPatch, loss: str
