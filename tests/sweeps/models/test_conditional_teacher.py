@@ -10,6 +10,7 @@ import mlflow
 import pytest
 import torch
 
+import sweeps
 from gan import DatasetConfig, load_any_generator, load_dataset
 from sweeps.ledger.tracking import Tracking
 from sweeps.ledger.workspace import Workspace
@@ -70,6 +71,8 @@ def test_images_and_a_generator_are_all_that_a_limit_takes(
     }
     # 6 latents and 10 classes to a first map of 7x7 with 4 channels, 4 to 2, and 2 to 1; BatchNorm on both.
     assert {row["parameters"] for row in rows} == {16 * 4 * 49 + 4 * 2 * 16 + 2 * 16 + 2 * (4 + 2)}
+    assert {row["inception_score"] for row in rows} == {None}
+    assert all("classes" in json.loads(row["absent"])["inception_score"] for row in rows)
     _require_conditional(next(row for row in rows if row["trial"] == 1), workspace, monkeypatch=monkeypatch)
     shown = json.loads(ganlimit("teacher", "show", "2024-imported-teacher", "--data-dir", data_dir).stdout)
     assert shown["imported"]["labels"] == {"classes": 10, "as": "index"}
@@ -89,6 +92,29 @@ def _require_conditional(row: dict[str, Any], workspace: Workspace, *, monkeypat
     model = mlflow.pytorch.load_model("models:/2024-students@trial-1")
     inputs = generator.config.inputs(3, seed=0)
     torch.testing.assert_close(model(inputs), generator(inputs))
+
+
+@pytest.mark.slow
+def test_the_fid_of_each_class_goes_from_the_spec_into_the_rows(
+    tmp_path: Path, tiny: dict[str, Any], spec_file: Any
+) -> None:
+    file = scripted(tmp_path / "own.pt", ByIndex())
+    tiny["extractor"] |= {"features": 8}
+    labels = {"classes": 10, "as": "index"}
+    tiny["teacher"] = {"file": str(file), "latent_size": 6, "labels": labels, "output": 1, "pool_size": 64}
+    tiny["evaluation"] = {"num_samples": 512, "inception_splits": 2, "fid_per_class": True}
+    tiny["student"], tiny["baseline"] = {"kimg": 0.1}, {"kimg": 0.1}
+    tiny["search"] = {"trials": 1, "sampler": "grid", "space": {"width": 1}}
+    data_dir = tmp_path / "data"
+    sweeps.run_sweep(sweeps.load_spec(spec_file(tiny)), data_dir, workers=1)
+    workspace = Workspace.existing(data_dir)
+    rows = read_trials(Tracking(workspace.store), workspace, name="tiny").table.to_pylist()
+    assert {row["mode"] for row in rows} == {"distilled", "scratch"}
+    for row in rows:
+        of_classes = json.loads(row["fid_per_class"])
+        assert list(of_classes) == [str(label) for label in range(10)]
+        assert min(of_classes.values()) > 0
+        assert len(set(of_classes.values())) == 10
 
 
 def test_what_is_seen_of_one_is_a_teacher_to_paste(own: Path, ganlimit: Any, tmp_path: Path) -> None:
