@@ -5,83 +5,26 @@ image height and width. Generators map inputs BI to images BCHW in [-1, 1].
 """
 
 from collections.abc import Callable
-from dataclasses import KW_ONLY, dataclass
-from typing import Annotated, Literal, Protocol
+from typing import Annotated, Literal, Self
 
 import torch
-from pydantic import Field
+from pydantic import Field, model_validator
 from torch import Tensor, nn
 
 from gan.images import ImageSize, doublings, first_map_size
-from gan.networks.convolutions import LatentToMap, MapToImage
+from gan.networks.blocks import BLOCKS, DEFAULT_BLOCK, DEVIATION, BlockName, Factor
 from gan.networks.latents import LatentSize, LatentSpace
 from gan.seeds import build_seeded
 
 WIDEST, GREATEST_DEPTH = 1024, 8
 Width = Annotated[int, Field(ge=1, le=WIDEST)]
 Depth = Annotated[int, Field(ge=1, le=GREATEST_DEPTH)]
-BlockName = Literal["dcgan", "separable"]
-DEFAULT_BLOCK: BlockName = "dcgan"
-
-UNFOLD_RANK = 4
+STAGES = 6  # of the largest images
+StageWidth = Annotated[int, Field(ge=1, le=WIDEST * 2 ** (STAGES - 1))]
 
 
-class Unfold(Protocol):
-    """An unfolding makes a map of `side` x `side` pixels of a 1x1 map."""
-
-    def __call__(self, incoming: int, outgoing: int, *, side: int) -> list[nn.Module]: ...
-
-
-@dataclass(frozen=True)
-class Block:
-    """A Block makes the convolutions of a generator's stages, each without bias, as BatchNorm follows.
-
-    `unfold` makes the first map, `double` doubles the resolution, `refine` keeps it.
-    """
-
-    unfold: Unfold
-    double: Callable[[int, int], list[nn.Module]]
-    _: KW_ONLY
-    refine: Callable[[int], list[nn.Module]]
-
-
-def _unfold(incoming: int, outgoing: int, *, side: int) -> list[nn.Module]:
-    return [LatentToMap(incoming, outgoing, side=side)]
-
-
-def _separable_unfold(incoming: int, outgoing: int, *, side: int) -> list[nn.Module]:
-    # Each channel's map is a sum of UNFOLD_RANK patterns, weighted by projections of the latent.
-    rank = UNFOLD_RANK * outgoing
-    return [
-        nn.Conv2d(incoming, rank, 1, bias=False),
-        nn.ConvTranspose2d(rank, outgoing, side, groups=outgoing, bias=False),
-    ]
-
-
-def _separable_double(incoming: int, outgoing: int) -> list[nn.Module]:
-    # Channels are mixed at the low resolution, where that costs a quarter; then each is enlarged alone.
-    return [
-        nn.Conv2d(incoming, outgoing, 1, bias=False),
-        nn.ConvTranspose2d(outgoing, outgoing, 4, 2, 1, groups=outgoing, bias=False),
-    ]
-
-
-def _separable_refine(channels: int) -> list[nn.Module]:
-    # Depthwise, then pointwise (Howard et al., 2017, MobileNets).
-    return [
-        nn.Conv2d(channels, channels, 3, padding=1, groups=channels, bias=False),
-        nn.Conv2d(channels, channels, 1, bias=False),
-    ]
-
-
-BLOCKS: dict[BlockName, Block] = {
-    DEFAULT_BLOCK: Block(
-        unfold=_unfold,
-        double=lambda incoming, outgoing: [nn.ConvTranspose2d(incoming, outgoing, 4, 2, 1, bias=False)],
-        refine=lambda channels: [nn.Conv2d(channels, channels, 3, padding=1, bias=False)],
-    ),
-    "separable": Block(_separable_unfold, _separable_double, refine=_separable_refine),
-}
+def _is_none(value: object) -> bool:
+    return value is None
 
 
 class GeneratorConfig(LatentSpace):
@@ -91,10 +34,17 @@ class GeneratorConfig(LatentSpace):
     `width` w (the paper's depth scale factor d), so that one number sets the size. `depth` is the
     number of convolution layers per resolution stage; 1 is the paper's DCGAN, more adds 3x3
     convolutions after each stage's transposed convolution. `block` chooses the convolutions: those of
-    DCGAN, or separable ones, which cost a fraction of the parameters and of the multiply-accumulates.
+    DCGAN, separable ones, which cost a fraction of the parameters and of the multiply-accumulates, or 3x3
+    convolutions of enlarged maps, which leave no checkerboard.
+
+    `stage_widths` are the channels of each stage, from the first map upwards, in place of halved ones; `width`
+    is then the last of them. `first_layer_rank` r makes the first layer of two factors: inputs -> r -> first map.
 
     >>> GeneratorConfig(image_size=32, image_channels=3, width=8).stage_channels
     [32, 16, 8]
+    >>> low = GeneratorConfig(image_size=16, image_channels=1, width=4, stage_widths=(12, 4), first_layer_rank=16)
+    >>> low.stage_channels, low.greatest_rank
+    ([12, 4], 65)
     """
 
     image_size: ImageSize
@@ -103,11 +53,54 @@ class GeneratorConfig(LatentSpace):
     depth: Depth = 1
     block: BlockName = DEFAULT_BLOCK
     latent_size: LatentSize = 100
+    first_layer_rank: Annotated[int, Field(ge=1)] | None = Field(default=None, exclude_if=_is_none)
+    stage_widths: tuple[StageWidth, ...] | None = Field(default=None, exclude_if=_is_none)
+
+    @model_validator(mode="after")
+    def _saves_parameters(self) -> Self:
+        self._require_stages()
+        if self.first_layer_rank is not None and self.first_layer_rank > self.greatest_rank:
+            whole = self.input_size * self._mixtures
+            factored = self.first_layer_rank * (self.input_size + self._mixtures)
+            raise ValueError(
+                f"first_layer_rank is at most {self.greatest_rank} here, got {self.first_layer_rank}: its two factors "
+                f"have {factored:,} parameters, and one layer has {whole:,}; lower it or leave it out"
+            )
+        return self
+
+    def _require_stages(self) -> None:
+        if self.stage_widths is None:
+            return
+        halved = halved_widths(self.width, self.image_size)
+        if len(self.stage_widths) != len(halved):
+            raise ValueError(
+                f"stage_widths has one width for each of the {len(halved)} stages of {self.image_size} pixels, "
+                f"got {len(self.stage_widths)}; name those of each stage, from the first map upwards"
+            )
+        if self.stage_widths[-1] != self.width:
+            raise ValueError(f"width is the last of stage_widths, {self.stage_widths[-1]}, got {self.width}; mend one")
+        if self.stage_widths == halved:
+            raise ValueError(f"stage_widths {self.stage_widths} are those of width {self.width}; leave them out")
 
     @property
     def stage_channels(self) -> list[int]:
         """Returns the channels of the hidden stages, from the first map upwards."""
-        return [self.width * 2**i for i in reversed(range(doublings(self.image_size)))]
+        return list(self.stage_widths or halved_widths(self.width, self.image_size))
+
+    @property
+    def greatest_rank(self) -> int:
+        """Returns the greatest first_layer_rank r with fewer parameters: r I + r M < I M; 0 where there is none."""
+        return (self.input_size * self._mixtures - 1) // (self.input_size + self._mixtures)
+
+    @property
+    def _mixtures(self) -> int:
+        """Returns M, how many numbers the first layer makes of all I inputs."""
+        return BLOCKS[self.block].mixtures(self.stage_channels[0], first_map_size(self.image_size))
+
+
+def halved_widths(width: int, image_size: int) -> tuple[int, ...]:
+    """Returns the paper's channels of each stage, from the first map upwards: each half of the one before."""
+    return tuple(width * 2**i for i in reversed(range(doublings(image_size))))
 
 
 class Generator(nn.Module):
@@ -123,6 +116,9 @@ class Generator(nn.Module):
         block = BLOCKS[config.block]
         layers: list[nn.Module] = []
         incoming, side = config.input_size, first_map_size(config.image_size)
+        if config.first_layer_rank is not None:
+            layers.append(Factor(incoming, config.first_layer_rank))
+            incoming = config.first_layer_rank
         for stage, channels in enumerate(config.stage_channels):
             # The first stage unfolds 1x1 to the first map; each later one doubles the resolution.
             layers += block.unfold(incoming, channels, side=side) if stage == 0 else block.double(incoming, channels)
@@ -130,7 +126,7 @@ class Generator(nn.Module):
             for _ in range(config.depth - 1):
                 layers += [*block.refine(channels), *_normalised_relu(channels)]
             incoming = channels
-        layers.append(MapToImage(incoming, config.image_channels))
+        layers += block.paint(incoming, config.image_channels)
         self.layers = nn.Sequential(*layers)
         self.apply(_initialise)
 
@@ -161,7 +157,7 @@ def _initialise(module: nn.Module) -> None:
     if any(parameter.is_meta for parameter in module.parameters(recurse=False)):
         return  # which holds no numbers, and for whose distribution PyTorch imports its compiler, which takes a second
     if isinstance(module, nn.ConvTranspose2d | nn.Conv2d):
-        nn.init.normal_(module.weight, 0.0, 0.02)
+        nn.init.normal_(module.weight, 0.0, DEVIATION)
     elif isinstance(module, nn.BatchNorm2d):
         nn.init.normal_(module.weight, 1.0, 0.02)
         nn.init.zeros_(module.bias)

@@ -13,10 +13,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from gan.networks.blocks import Factor
 from gan.networks.convolutions import ImageToMap, LatentToMap, MapToImage, MapToScore, image_to_map, map_to_image
 from gan.networks.critic import MinibatchDeviation, with_deviation
 
-ELEMENTWISE = (nn.ReLU, nn.LeakyReLU)
+BY_CHANNEL = (nn.ReLU, nn.LeakyReLU, nn.Upsample)  # which do to each channel the same
 
 
 def run_fused(networks: Sequence[nn.Sequential], inputs: Tensor) -> Tensor:
@@ -38,7 +39,7 @@ def apart(fused: Tensor, count: int) -> tuple[Tensor, ...]:
 
 def _run(layers: Sequence[nn.Module], inputs: Tensor) -> Tensor:
     first = layers[0]
-    if isinstance(first, ELEMENTWISE):
+    if isinstance(first, BY_CHANNEL):
         outputs: Tensor = first(inputs)
         return outputs
     if isinstance(first, nn.BatchNorm2d):
@@ -48,7 +49,8 @@ def _run(layers: Sequence[nn.Module], inputs: Tensor) -> Tensor:
     weights = [_tensor(layer, "weight") for layer in layers]
     biases = [_tensor(layer, "bias") for layer in layers] if first.bias is not None else []
     if isinstance(first, LatentToMap | MapToScore):
-        return _multiply(inputs, weights, biases=biases, transposed=isinstance(first, LatentToMap))
+        product = _multiply(inputs, weights, biases=biases, transposed=isinstance(first, LatentToMap))
+        return product * first.gain if isinstance(first, Factor) else product
     weight, count = torch.cat(weights), len(layers)
     bias = torch.cat(biases) if biases else None
     if isinstance(first, MapToImage):

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from analysis import Phase
-from gan.networks.dcgan import DEFAULT_BLOCK
+from gan.networks.blocks import DEFAULT_BLOCK
 from sweeps.models.foundation import Foundation
 from sweeps.spec.space import Value
 from sweeps.spec.sweep import SweepSpec

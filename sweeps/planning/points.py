@@ -7,7 +7,7 @@ from typing import Any
 import optuna
 
 from gan import DistillationConfig, GeneratorConfig, training_bytes
-from gan.networks.dcgan import DEFAULT_BLOCK
+from gan.networks.blocks import DEFAULT_BLOCK
 from sweeps.spec.space import Value, distributions, every_point, extremes, point_of
 from sweeps.spec.sweep import SweepSpec
 

@@ -11,7 +11,8 @@ from pydantic import ValidationError
 
 from gan import DistillationConfig
 from gan.config import Config
-from gan.networks.dcgan import BLOCKS, GREATEST_DEPTH
+from gan.networks.blocks import BLOCKS
+from gan.networks.dcgan import GREATEST_DEPTH
 from sweeps.spec.search import Space
 from sweeps.spec.space import AnyDomain, FloatDomain, Value, extremes
 

@@ -6,8 +6,9 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, model_validator
 
 from gan.config import Config
+from gan.networks.blocks import DEFAULT_BLOCK, BlockName
 from gan.networks.cost import count_parameters, mac_g
-from gan.networks.dcgan import DEFAULT_BLOCK, BlockName, GeneratorConfig
+from gan.networks.dcgan import GeneratorConfig
 from sweeps.spec.space import AnyDomain, Domain, FixedDomain, FloatDomain, Value
 
 MOST_TRIALS_OF_GP = 500  # python -m tests.benchmarks.engine --asks --samplers gp

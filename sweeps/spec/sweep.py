@@ -20,7 +20,8 @@ from gan import (
 )
 from gan.config import Config
 from gan.measuring.metrics import KID_SUBSETS
-from gan.networks.dcgan import DEFAULT_BLOCK, WIDEST, BlockName
+from gan.networks.blocks import DEFAULT_BLOCK, BlockName
+from gan.networks.dcgan import WIDEST
 from gan.seeds import seed_at
 from sweeps.errors import SweepError
 from sweeps.spec.domains import require_domains

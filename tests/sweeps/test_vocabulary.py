@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from analysis import Phase, TrialState, schema
 from gan import GeneratorConfig
-from gan.networks import dcgan
+from gan.networks import blocks
 from sweeps.ledger import tags
 from sweeps.ledger.states import RunStatus, SweepState, run_status
 from sweeps.spec.template import json_schema
@@ -116,7 +116,7 @@ def test_a_phase_is_given_as_a_member_or_as_its_word(search_spec: Any) -> None:
 
 def test_a_block_that_nothing_says_is_one_word_everywhere() -> None:
     configured = GeneratorConfig(image_size=16, image_channels=1, width=1).block
-    assert configured == dcgan.DEFAULT_BLOCK == schema.DEFAULT_BLOCK == "dcgan", "digests and tables of before have it"
+    assert configured == blocks.DEFAULT_BLOCK == schema.DEFAULT_BLOCK == "dcgan", "digests and tables of before have it"
 
 
 @pytest.mark.parametrize("path", [*MODULES, *ANALYSIS], ids=lambda path: path.relative_to(ROOT).as_posix())

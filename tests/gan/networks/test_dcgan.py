@@ -36,7 +36,7 @@ def test_sizes_are_all_doublings_of_a_first_map_of_4_to_7_pixels() -> None:
 
 
 @pytest.mark.parametrize("image_size", SIZES)
-@pytest.mark.parametrize(("channels", "depth", "block"), [(1, 1, "separable"), (3, 2, "dcgan")])
+@pytest.mark.parametrize(("channels", "depth", "block"), [(1, 1, "separable"), (3, 2, "dcgan"), (1, 1, "resize")])
 def test_images_have_the_configured_shape_and_range(image_size: int, channels: int, depth: int, block: str) -> None:
     config = GeneratorConfig.model_validate(
         {

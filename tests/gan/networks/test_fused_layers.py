@@ -7,11 +7,12 @@ import torch
 from torch import nn
 
 from gan import CriticConfig, GeneratorConfig, build_generator
+from gan.networks.blocks import BLOCKS
 from gan.networks.critic import CriticNorm, build_critic
-from gan.networks.dcgan import BLOCKS
 from gan.networks.fused_layers import apart, run_fused, side_by_side
 
 STUDENT = GeneratorConfig(image_size=16, image_channels=1, width=2, latent_size=8)
+LOW_RANK = {"first_layer_rank": 3, "stage_widths": (5, 2)}
 
 
 def builders(student: GeneratorConfig) -> dict[str, partial[Any]]:
@@ -19,6 +20,10 @@ def builders(student: GeneratorConfig) -> dict[str, partial[Any]]:
     return {
         **{
             block: partial(build_generator, student.model_copy(update={"depth": 2, "block": block})) for block in BLOCKS
+        },
+        **{
+            f"{block} of low rank": partial(build_generator, student.model_copy(update={"block": block, **LOW_RANK}))
+            for block in BLOCKS
         },
         **{
             f"critic {norm} of {classes} classes": partial(
