@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 
+import torch
 from torch import Tensor
 
 from gan.networks.critic import Critic, scores_for
@@ -26,6 +27,12 @@ class Shown:
 
     images_BCHW: Tensor
     classes_BK: Tensor | None = None
+
+
+def joined(shown: Sequence[Shown]) -> Shown:
+    """Returns all images in their order, with their classes where they have any."""
+    classes = [one.classes_BK for one in shown if one.classes_BK is not None]
+    return Shown(torch.cat([one.images_BCHW for one in shown]), torch.cat(classes) if classes else None)
 
 
 def run_generators(generators: Sequence[Generator], inputs: Sequence[Tensor]) -> Sequence[Tensor]:

@@ -1,5 +1,7 @@
 """This module has a critic and its update, shared by adversarial training and joint distillation."""
 
+import copy
+import operator
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -14,7 +16,7 @@ from gan.compute import Compute
 from gan.config import Config
 from gan.networks.critic import DEVIATION_GROUP, Critic, CriticConfig, CriticNorm, build_critic
 from gan.networks.dcgan import GeneratorConfig
-from gan.networks.together import Shown, run_critics
+from gan.networks.together import Shown, joined, run_critics
 from gan.seeds import generator_at, seed_at
 from gan.training.augmentation import draw_offsets, translated
 from gan.training.checkpoint import Part, Stream, Weights
@@ -27,7 +29,8 @@ class AdversarialConfig(Config):
 
     `max_shift` translates real and generated images alike by up to so many pixels before the critic
     sees them (differentiable augmentation, Zhao et al., 2020), which keeps it from memorising a small
-    data set. `critic_steps` per generator step: 5 for wgan-gp and 1 for the others where not given.
+    data set. `critic_steps` per generator step: 5 for wgan-gp and 1 for the others where not given. A critic of one
+    may learn at every `critic_every`-th only, which is most of its cost, and judge at all.
 
     >>> AdversarialConfig(loss="wgan-gp", critic=CriticConfig(width=8)).max_shift
     1
@@ -35,6 +38,7 @@ class AdversarialConfig(Config):
 
     loss: AdversarialName = "hinge"
     critic_steps: Annotated[int, Field(ge=1, le=100)] | None = None
+    critic_every: Annotated[int, Field(ge=1, le=100)] = Field(default=1, exclude_if=partial(operator.eq, 1))
     critic: CriticConfig = CriticConfig()
     optimiser: OptimiserConfig = OptimiserConfig(learning_rate=4e-4)
     max_shift: Annotated[int, Field(ge=0, le=16)] = 1
@@ -47,6 +51,20 @@ class AdversarialConfig(Config):
                 "leave it out or choose another loss"
             )
         return self
+
+    @model_validator(mode="after")
+    def _learns_often_or_seldom(self) -> "AdversarialConfig":
+        if self.critic_every > 1 and self.steps > 1:
+            raise ValueError(
+                f"critic_every above 1 is of a critic with one step, got {self.critic_every} with {self.steps} steps; "
+                "leave one of critic_every and critic_steps out"
+            )
+        return self
+
+    @property
+    def steps(self) -> int:
+        """Returns the critic's steps for each of the generator's at which it learns."""
+        return self.critic_steps or ADVERSARIAL[self.loss].critic_steps
 
     @property
     def norm(self) -> CriticNorm:
@@ -63,7 +81,10 @@ class AdversarialConfig(Config):
 
 
 class Opponent:
-    """An Opponent is a critic in training: it learns to tell real from fake, and gives the generator its loss."""
+    """An Opponent is a critic in training: it learns to tell real from fake, and gives the generator its loss.
+
+    It is a new one by `config`, or a copy of `taught`, which goes on learning.
+    """
 
     def __init__(
         self,
@@ -73,12 +94,17 @@ class Opponent:
         seed: int,
         compute: Compute,
         num_classes: int = 0,
+        taught: Critic | None = None,
     ) -> None:
         self.compute = compute
         self.loss = ADVERSARIAL[config.loss]
-        self.steps = config.critic_steps or self.loss.critic_steps
-        critic = build_critic(
-            config.critic, images, norm=config.norm, seed=seed_at(seed, "critic"), num_classes=num_classes
+        self.steps = config.steps
+        critic = (
+            copy.deepcopy(taught).train().requires_grad_(requires_grad=True)
+            if taught
+            else build_critic(
+                config.critic, images, norm=config.norm, seed=seed_at(seed, "critic"), num_classes=num_classes
+            )
         )
         self.critic = compute.place(critic)
         self.optimiser = ScheduledOptimiser(config.optimiser, self.critic)
@@ -101,9 +127,7 @@ class Opponent:
 
     def batch(self, real: Shown, fake: Shown) -> Shown:
         """Returns what the critic learns from, real images before generated ones, augmented: (2B)CHW."""
-        classes = [shown.classes_BK for shown in (real, fake) if shown.classes_BK is not None]
-        images_BCHW = torch.cat([real.images_BCHW, fake.images_BCHW.detach()])
-        return self.shift(Shown(images_BCHW, torch.cat(classes) if classes else None))
+        return self.shift(joined([real, replace(fake, images_BCHW=fake.images_BCHW.detach())]))
 
     def critic_loss(self, batch: Shown, scores_2B: Tensor) -> Tensor:
         """Returns the critic's loss on a batch and its scores of it, differentiable by its weights."""

@@ -31,6 +31,8 @@ def fusing_kind(config: DistillationConfig) -> DistillationConfig:
         update={
             "gan_weight": 0.5 if config.gan_weight else 0.0,
             "feature_weight": 1.0 if config.feature_weight else 0.0,
+            "critic_features": 1.0 if config.matches_critic else 0.0,
+            "pixel_weight": 1.0,
             "optimiser": optimiser,
             "adversarial": adversarial if config.gan_weight else AdversarialConfig(),
         }

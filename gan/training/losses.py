@@ -8,7 +8,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from gan.images import doublings
+
 AdversarialName = Literal["hinge", "nonsaturating", "wgan-gp"]
+PixelsName = Literal["mse", "l1", "multiscale"]
 
 
 Features = Callable[[Tensor], Tensor]  # images BCHW in [-1, 1] to BF
@@ -78,6 +81,26 @@ ADVERSARIAL: dict[AdversarialName, AdversarialLoss] = {
 }
 
 
+def _multiscale(student_BCHW: Tensor, teacher_BCHW: Tensor) -> Tensor:
+    # mean_s mean |P^s(g_T(z)) - P^s(g(z))|^2 with P the average of 2x2 pixels, s = 0 for the images themselves to that
+    # of the first map's side: a pyramid of averages, as (Denton et al., 2015) of their differences. A mean, not a sum,
+    # so that weights mean the same at every image size.
+    difference = student_BCHW - teacher_BCHW
+    terms = [difference.square().mean()]
+    for _ in range(doublings(difference.shape[-1])):
+        difference = F.avg_pool2d(difference, 2)  # an average of differences is the difference of averages
+        terms.append(difference.square().mean())
+    return torch.stack(terms).mean()
+
+
+# How far a student's images are from the teacher's. The MSE is the paper's; L1 blurs less (Isola et al., 2017).
+PIXELS: dict[PixelsName, Callable[[Tensor, Tensor], Tensor]] = {
+    "mse": F.mse_loss,
+    "l1": F.l1_loss,
+    "multiscale": _multiscale,
+}
+
+
 def feature_matching(features: Features, student_BCHW: Tensor, *, teacher_BCHW: Tensor) -> Tensor:
     """Returns mean |phi(g_T(z)) - phi(g(z))|^2 over batch and features (Salimans et al., 2016, but pair by pair)."""
     with torch.no_grad():
@@ -85,10 +108,10 @@ def feature_matching(features: Features, student_BCHW: Tensor, *, teacher_BCHW: 
     return F.mse_loss(features(student_BCHW), target_BF)
 
 
-def joint_loss(gan_term: Tensor, mse_term: Tensor, *, gan_weight: float) -> Tensor:
-    """Returns a * GAN term + (1 - a) * MSE term, a = `gan_weight` in [0, 1). PAPER, joint scheme.
+def joint_loss(gan_term: Tensor, reproduction_term: Tensor, *, gan_weight: float) -> Tensor:
+    """Returns a * GAN term + (1 - a) * reproduction term, a = `gan_weight` in [0, 1). PAPER, joint scheme.
 
-    The MSE term is a mean over pixels, not the paper's sum, so that one gan_weight means the same at
-    every image size.
+    The reproduction term is the MSE in the paper. Here it is a mean over pixels, not the paper's sum, so that one
+    gan_weight means the same at every image size.
     """
-    return gan_weight * gan_term + (1 - gan_weight) * mse_term
+    return gan_weight * gan_term + (1 - gan_weight) * reproduction_term

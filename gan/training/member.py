@@ -12,6 +12,7 @@ from torch import Tensor
 from gan.compute import Compute
 from gan.datasets import ImageDataset
 from gan.images import to_unit_range
+from gan.networks.critic import Critic
 from gan.networks.dcgan import GeneratorConfig, build_generator
 from gan.networks.together import Shown
 from gan.seeds import generator_at, seed_at
@@ -45,14 +46,26 @@ class Batch:
 
 @dataclass(frozen=True)
 class CriticTerms:
-    """A critic gives two scalars a step: its own loss, detached, and the generator's, differentiable."""
+    """A critic gives two scalars a step, its own loss and the generator's, which is differentiable.
 
-    critic_loss: Tensor
-    generator_loss: Tensor
+    It gives the one where it learns and the other where it judges.
+    """
+
+    critic_loss: Tensor | None = None
+    generator_loss: Tensor | None = None
 
     def detached(self) -> dict[str, Tensor]:
-        """Returns both by name."""
-        return {"critic_loss": self.critic_loss, "generator_loss": self.generator_loss.detach()}
+        """Returns those that there are by name."""
+        terms = {"critic_loss": self.critic_loss, "generator_loss": self.generator_loss}
+        return {name: term.detach() for name, term in terms.items() if term is not None}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Turn:
+    """A Turn says what the critic does at a step: learn, and judge the generator's images."""
+
+    learns: bool = True
+    judges: bool = True
 
 
 class Member(ABC):
@@ -67,16 +80,25 @@ class Member(ABC):
         seed: int,
         compute: Compute,
         has_critic: bool,
+        taught: Critic | None = None,
     ) -> None:
-        self.batch_size, self.compute = recipe.batch_size, compute
+        self.batch_size, self.compute, self.turn = recipe.batch_size, compute, Turn()
+        self._steps_taken, self._critic_every = 0, recipe.adversarial.critic_every
         self.generator = compute.place(build_generator(architecture, seed_at(seed, "generator"))).train()
         self.optimiser = ScheduledOptimiser(recipe.optimiser, self.generator)
         self.opponent: Opponent | None = None
         # A critic can learn the classes of a data set that has as many.
         self._num_classes = architecture.num_classes if architecture.num_classes == dataset.num_classes else 0
+        if taught:
+            self._num_classes = taught.num_classes
         if has_critic:
             self.opponent = Opponent(
-                recipe.adversarial, architecture, seed=seed, compute=compute, num_classes=self._num_classes
+                recipe.adversarial,
+                architecture,
+                seed=seed,
+                compute=compute,
+                num_classes=self._num_classes,
+                taught=taught,
             )
         self._real_images, self._real_labels = dataset.train_images, dataset.train_labels
         self._real_batches = generator_at(seed, "batches")
@@ -86,15 +108,17 @@ class Member(ABC):
         """Returns the next batch of what it learns from."""
 
     @abstractmethod
-    def losses(
-        self, images_BCHW: Tensor, batch: Batch, *, terms: CriticTerms | None
-    ) -> tuple[Tensor, dict[str, Tensor]]:
+    def losses(self, images_BCHW: Tensor, batch: Batch, *, terms: CriticTerms) -> tuple[Tensor, dict[str, Tensor]]:
         """Returns the generator's loss on its images of `batch`, and all that it consists of, detached scalars."""
 
-    def draw_real(self) -> Shown:
-        """Returns real images, float32 in [-1, 1], drawn with replacement."""
+    def real(self, batch: Batch) -> Shown:
+        """Returns what the critic is to take for real beside the images of `batch`, as many."""
+        return self._draw_real(len(batch.inputs_BI))
+
+    def _draw_real(self, count: int) -> Shown:
+        """Returns images of the data set, float32 in [-1, 1], drawn with replacement."""
         device = self.compute.torch_device
-        index_B = torch.randint(len(self._real_images), (self.batch_size,), generator=self._real_batches)
+        index_B = torch.randint(len(self._real_images), (count,), generator=self._real_batches)
         images_BCHW = to_unit_range(self._real_images[index_B].to(device))
         if not self._num_classes:
             return Shown(images_BCHW)
@@ -105,10 +129,16 @@ class Member(ABC):
         return Shown(images_BCHW, batch.inputs_BI[:, -self._num_classes :] if self._num_classes else None)
 
     def set_progress(self, kimg: float, budget_kimg: float) -> None:
-        """Brings the learning rates to where the training stands."""
+        """Brings the learning rates, and whether the critic has its turn, to where the training stands."""
         self.optimiser.set_progress(kimg, budget_kimg)
         if self.opponent:
             self.opponent.set_progress(kimg, budget_kimg)
+        self._steps_taken = round(1000 * kimg / self.batch_size)
+        self.turn = Turn(learns=self.is_turn(self._critic_every))
+
+    def is_turn(self, every: int) -> bool:
+        """Returns whether this step is the last of `every`, so that a rung's step mostly is, whose losses are kept."""
+        return (self._steps_taken + 1) % every == 0
 
     def parts(self) -> Mapping[str, Part]:
         """Returns all that changes from step to step, the generator among it."""

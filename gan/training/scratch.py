@@ -64,10 +64,8 @@ class ScratchMember(Member):
         inputs_BI = self.generator.config.draw(self.batch_size, self._latents, labels=self._labels, shares=self._shares)
         return Batch(inputs_BI.to(self.compute.torch_device))
 
-    def losses(
-        self, images_BCHW: Tensor, batch: Batch, *, terms: CriticTerms | None
-    ) -> tuple[Tensor, dict[str, Tensor]]:
-        assert terms, "a training from scratch has a critic"
+    def losses(self, images_BCHW: Tensor, batch: Batch, *, terms: CriticTerms) -> tuple[Tensor, dict[str, Tensor]]:
+        assert terms.generator_loss is not None, "a training from scratch has a critic, which judges at every step"
         return terms.generator_loss, terms.detached()
 
 

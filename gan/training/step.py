@@ -7,7 +7,7 @@ from torch import Tensor
 
 from gan.networks.together import Shown, run_generators
 from gan.training.adversarial import generator_losses, learn_together
-from gan.training.member import Batch, CriticTerms, Member
+from gan.training.member import Batch, CriticTerms, Member, Turn
 from gan.training.optimisation import step_together
 
 
@@ -15,7 +15,8 @@ class Step:
     """A step updates the critics and then the generators of `members`, each on batches of its own.
 
     The last of a critic's steps is on the images of the one generator step that follows; those before it need no
-    gradient by the generator. Members differ in no more than weights, seeds and optimisers.
+    gradient by the generator. Members differ in no more than weights, seeds and optimisers; their critics have their
+    turns at the same steps.
     """
 
     def __init__(self, members: Sequence[Member]) -> None:
@@ -25,14 +26,15 @@ class Step:
 
     def __call__(self) -> list[dict[str, Tensor]]:
         """Takes the step. Returns each member's losses: scalars, detached."""
-        for _ in range(self._opponents[0].steps - 1 if self._opponents else 0):
+        turn = self.members[0].turn
+        for _ in range(self._opponents[0].steps - 1 if self._opponents and turn.learns else 0):
             batches = [member.draw() for member in self.members]
             with torch.no_grad():
                 images = self._generate(batches)
-            self._learn(self._shown(images, batches))
+            self._learn(self._shown(images, batches), batches)
         batches = [member.draw() for member in self.members]
         images = self._generate(batches)
-        terms_of_each = self._critic_terms(self._shown(images, batches))
+        terms_of_each = self._critic_terms(self._shown(images, batches), batches, turn=turn)
         found = [
             member.losses(images_BCHW, batch, terms=terms)
             for member, images_BCHW, batch, terms in zip(self.members, images, batches, terms_of_each, strict=True)
@@ -54,14 +56,12 @@ class Step:
             for member, images_BCHW, batch in zip(self.members, images, batches, strict=True)
         ]
 
-    def _learn(self, fake: Sequence[Shown]) -> list[Tensor]:
-        return learn_together(self._opponents, real=[member.draw_real() for member in self.members], fake=fake)
+    def _learn(self, fake: Sequence[Shown], batches: Sequence[Batch]) -> list[Tensor]:
+        real = [member.real(batch) for member, batch in zip(self.members, batches, strict=True)]
+        return learn_together(self._opponents, real=real, fake=fake)
 
-    def _critic_terms(self, fake: Sequence[Shown]) -> Sequence[CriticTerms | None]:
-        if not self._opponents:
-            return [None] * len(self.members)
-        critic_losses = self._learn(fake)
-        return [
-            CriticTerms(critic_loss, generator_loss)
-            for critic_loss, generator_loss in zip(critic_losses, generator_losses(self._opponents, fake), strict=True)
-        ]
+    def _critic_terms(self, fake: Sequence[Shown], batches: Sequence[Batch], *, turn: Turn) -> list[CriticTerms]:
+        none = [None] * len(self.members)
+        critics = self._learn(fake, batches) if self._opponents and turn.learns else none
+        generators = generator_losses(self._opponents, fake) if self._opponents and turn.judges else none
+        return [CriticTerms(*losses) for losses in zip(critics, generators, strict=True)]
