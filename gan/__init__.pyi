@@ -51,6 +51,7 @@ from .measuring.examination import (
     examine,
     is_straight,
 )
+from .measuring.judging import judge_critic
 from .measuring.published import load_statistics
 from .measuring.reference import RealReference
 from .networks.artifacts import (
@@ -62,7 +63,8 @@ from .networks.artifacts import (
     save_imported,
 )
 from .networks.cost import activation_count, count_parameters, latency_ms, mac_g, training_bytes
-from .networks.critic import CriticConfig
+from .networks.critic import Critic, CriticConfig, build_critic
+from .networks.critic_files import CriticCard, CriticJudgement, load_critic, save_critic
 from .networks.dcgan import Generator, GeneratorConfig, build_generator
 from .networks.imported import AnyGenerator, ImportedGenerator, load_imported
 from .networks.inspection import GeneratorReport, filled_generator, inspect_generator
@@ -70,6 +72,7 @@ from .networks.latents import LatentSpace
 from .networks.own_config import ImportedConfig, Labels, OwnGenerator
 from .training.adversarial import AdversarialConfig
 from .training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from .training.critic_training import CriticProgress, CriticTrainingConfig, train_critic
 from .training.distillation import DistillationConfig, Lesson, distill
 from .training.fused_distillation import Student, distill_fused, fusing_kind
 from .training.loop import Progress
@@ -92,7 +95,12 @@ __all__ = [
     "ClassifierConfig",
     "ClassifierProgress",
     "Compute",
+    "Critic",
+    "CriticCard",
     "CriticConfig",
+    "CriticJudgement",
+    "CriticProgress",
+    "CriticTrainingConfig",
     "DataRoot",
     "DatasetConfig",
     "DifferentiableExtractor",
@@ -138,6 +146,7 @@ __all__ = [
     "activation_count",
     "agreement",
     "agreement_latents",
+    "build_critic",
     "build_generator",
     "build_pool",
     "count_parameters",
@@ -155,10 +164,12 @@ __all__ = [
     "import_extractor",
     "inspect_generator",
     "is_straight",
+    "judge_critic",
     "latency_ms",
     "load_any_generator",
     "load_checkpoint",
     "load_classifier",
+    "load_critic",
     "load_dataset",
     "load_extractor",
     "load_generator",
@@ -172,11 +183,13 @@ __all__ = [
     "require_learnt",
     "save_checkpoint",
     "save_classifier",
+    "save_critic",
     "save_generator",
     "save_imported",
     "save_own_extractor",
     "save_selfsupervised",
     "train_classifier",
+    "train_critic",
     "train_gan",
     "train_selfsupervised",
     "training_bytes",

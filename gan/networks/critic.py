@@ -6,7 +6,7 @@ networks side by side.
 
 import copy
 import operator
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Protocol
 
 import torch
 from pydantic import Field, PositiveInt
@@ -17,13 +17,21 @@ from torch.nn.utils.parametrize import register_parametrization
 from gan.config import Config
 from gan.images import first_map_size
 from gan.networks.convolutions import ImageToMap, MapToScore
-from gan.networks.dcgan import GeneratorConfig
 from gan.seeds import build_seeded
 
 CriticNorm = Literal["spectral", "none"]
 
 # Images whose deviation is one number: 4 in the code of Karras et al., 2018 (networks.py, minibatch_stddev_layer).
 DEVIATION_GROUP = 4
+
+
+class Images(Protocol):
+    """Images have a number of channels and a side in pixels."""
+
+    @property
+    def image_channels(self) -> int: ...
+    @property
+    def image_size(self) -> int: ...
 
 
 class CriticConfig(Config):
@@ -50,6 +58,9 @@ class Critic(nn.Module):
     with classes has an output more for each and adds that of the image's class: the projection of Miyato & Koyama
     (2018), with the last map as their features. It costs next to nothing, where classes as planes beside the image
     would make its first layer, the largest, 1 + K / C times as large.
+
+    >>> [tuple(maps.shape) for maps in critic.maps(teacher(pool_latents(2, 8, seed=0)))]
+    [(2, 4, 8, 8), (2, 8, 4, 4)]
     """
 
     def __init__(
@@ -96,10 +107,12 @@ def scores_for(outputs: Tensor, classes_BK: Tensor | None) -> Tensor:
     return outputs_BO[:, 0] + (outputs_BO[:, 1:] * classes_BK).sum(dim=1)
 
 
-def build_critic(
-    config: CriticConfig, images: GeneratorConfig, *, norm: CriticNorm, seed: int, num_classes: int = 0
-) -> Critic:
-    """Returns a critic for the images of `images`, with weights that depend on `seed` alone."""
+def build_critic(config: CriticConfig, images: Images, *, norm: CriticNorm, seed: int, num_classes: int = 0) -> Critic:
+    """Returns a critic for the images of `images`, with weights that depend on `seed` alone.
+
+    >>> build_critic(CriticConfig(width=4), student, norm="spectral", seed=0).num_maps
+    2
+    """
     return build_seeded(
         seed,
         lambda: Critic(

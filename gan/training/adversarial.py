@@ -14,8 +14,7 @@ from torch import Tensor
 
 from gan.compute import Compute
 from gan.config import Config
-from gan.networks.critic import DEVIATION_GROUP, Critic, CriticConfig, CriticNorm, build_critic
-from gan.networks.dcgan import GeneratorConfig
+from gan.networks.critic import DEVIATION_GROUP, Critic, CriticConfig, CriticNorm, Images, build_critic
 from gan.networks.together import Shown, joined, run_critics
 from gan.seeds import generator_at, seed_at
 from gan.training.augmentation import draw_offsets, translated
@@ -89,7 +88,7 @@ class Opponent:
     def __init__(
         self,
         config: AdversarialConfig,
-        images: GeneratorConfig,
+        images: Images,
         *,
         seed: int,
         compute: Compute,

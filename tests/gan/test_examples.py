@@ -72,6 +72,18 @@ def names(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     names["imported_card"] = gan.ImportedCard.model_validate(
         {"imported": imported, "shape": shape, "parameters": 2304, **about}
     )
+    names["critic"] = gan.build_critic(gan.CriticConfig(width=4), teacher.config, norm="spectral", seed=0)
+    names["critic_card"] = gan.CriticCard(
+        architecture=gan.CriticConfig(width=4),
+        norm="spectral",
+        image_size=16,
+        image_channels=1,
+        dataset="digits",
+        dataset_digest="d",
+        training={},
+        kimg=0.0,
+        seed=0,
+    )
     names["classifier"] = gan.Classifier(gan.ClassifierConfig(), 1, num_classes=10).eval()
     names["classifier_card"] = gan.ClassifierCard(
         config=gan.ClassifierConfig(),
