@@ -67,6 +67,11 @@ class CriticCard(Config):
     weights_digest: str = ""
 
     @property
+    def judgement(self) -> CriticJudgement | None:
+        """Returns how it judges as it is stored; None where that was not measured."""
+        return next((judgement for judgement in self.judgements if judgement.kimg == self.kimg), None)
+
+    @property
     def digest(self) -> str:
         """Returns the digest of all that its scores depend on: the weights alone do not say how they are scaled."""
         parts = {"architecture", "norm", "image_size", "image_channels", "num_classes", "weights_digest"}

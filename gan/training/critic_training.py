@@ -1,7 +1,7 @@
 """This module trains a critic against a teacher that learns no more: for teachers of which no critic was kept."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from typing import Annotated, Self
 
 import torch
@@ -15,6 +15,7 @@ from gan.networks.critic import Critic
 from gan.networks.together import Shown
 from gan.seeds import generator_at
 from gan.training.adversarial import AdversarialConfig, Opponent, learn_together
+from gan.training.loop import all_finite
 from gan.training.teacher_pool import TeacherPool
 
 
@@ -39,13 +40,17 @@ class CriticTrainingConfig(Config):
 class CriticProgress:
     """A CriticProgress says where a critic's training stands; the next step changes its `critic`.
 
-    >>> CriticProgress(16.0, critic, loss=1.2).kimg
+    When `diverged`, its loss or its weights were NaN or infinite and the training has ended.
+
+    >>> CriticProgress(16.0, critic, loss=1.2, diverged=False).kimg
     16.0
     """
 
     kimg: float
     critic: Critic
+    _: KW_ONLY
     loss: float
+    diverged: bool
 
 
 @dataclass(frozen=True)
@@ -99,4 +104,7 @@ def _steps(
         seen += config.batch_size
         if seen >= pending[0]:
             pending = [point for point in pending if point > seen]
-            yield CriticProgress(seen / 1000, opponent.critic, loss=loss.item())
+            diverged = not all_finite(opponent.critic, {"loss": loss.item()})
+            yield CriticProgress(seen / 1000, opponent.critic, loss=loss.item(), diverged=diverged)
+            if diverged:
+                return

@@ -73,7 +73,7 @@ def run_loop(
             reached = []
             for number, (member, average, own) in enumerate(zip(members, averages, parts, strict=True)):
                 values = {name: loss.item() for name, loss in losses[number].items()}
-                diverged[number] |= not _all_finite(average.module, values)
+                diverged[number] |= not all_finite(average.module, values)
                 kimg_seen = seen / 1000
                 reached.append(
                     _progress(member, average, kimg=kimg_seen, losses=values, diverged=diverged[number], parts=own)
@@ -114,6 +114,7 @@ def _restored(parts: Sequence[Mapping[str, Part]], resume: Sequence[Checkpoint |
     return places.pop()
 
 
-def _all_finite(module: nn.Module, losses: dict[str, float]) -> bool:
+def all_finite(module: nn.Module, losses: Mapping[str, float]) -> bool:
+    """Returns whether the losses and the module's weights are numbers still."""
     values = torch.tensor(list(losses.values()))
     return bool(values.isfinite().all()) and all(bool(p.isfinite().all()) for p in module.parameters())

@@ -54,6 +54,10 @@ def teacher_train(
         f"{teacher.collapse_note}",
         highlight=False,
     )
+    if teacher.critic:
+        console().print(f"its critic: {teacher.critic.note}", highlight=False)
+        if teacher.critic.warning:
+            console().print(f"warning: {teacher.critic.warning}", style="yellow", highlight=False)
 
 
 def teacher_select(

@@ -22,7 +22,9 @@ class Requests:
     def student(self, point: Mapping[str, Value], phase: Phase = Phase.SEARCH) -> TrialRequest:
         """Returns the distillation of the point's student."""
         recipe, fused = self.spec.recipe(point), self.spec.fused(phase)
-        return self._request(point, phase=phase, distillation=recipe, fused=fused)
+        critic = self.foundation.critic if recipe.needs_critic else None
+        digest = critic.digest if critic else None
+        return self._request(point, phase=phase, distillation=recipe, fused=fused, critic_digest=digest)
 
     def baseline(self, twin: Mapping[str, Value]) -> TrialRequest:
         """Returns the training from scratch of the student `twin`."""

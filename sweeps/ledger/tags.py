@@ -27,6 +27,7 @@ SHARED_PREFIX = TAG + "shared."  # a column that all rows of a sweep have alike 
 # A job on a cluster has them as its metadata. The first holds a digest of the submission under the text of SPEC, whose
 # tags are another place: jobs of before are found by it.
 JOB_DIGEST, JOB_TRACKING_URI = TAG + "spec", TAG + "tracking_uri"
+CRITIC_ACCURACY = "critic_accuracy"  # of a version whose critic was judged; and the metric's name
 PARENT, RUN_NAME = "mlflow.parentRunId", "mlflow.runName"
 
 # A trial in one of these states would end the same way again; any other is run again. Whether memory suffices

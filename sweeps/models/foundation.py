@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from analysis import SHARED_COLUMNS
 from gan import (
+    CriticCard,
     Examination,
     GeneratorCard,
     ImageDataset,
@@ -14,6 +15,7 @@ from gan import (
     load_dataset,
 )
 from sweeps.ledger.tags import SHARED_PREFIX
+from sweeps.models.critic_making import find_or_make_critic
 from sweeps.models.examining import faults_text
 from sweeps.models.extractors import Extractor, find_or_make_extractor
 from sweeps.models.materials import MaterialFiles, MaterialSource
@@ -36,6 +38,7 @@ class Foundation:
     teacher_metrics: Metrics
     teacher_last_fid: float  # at the end of its training, where that is not its best
     pool_digest: str
+    critic: CriticCard | None  # of the teacher's critic, where students learn from it
     materials: MaterialSource
 
     def shared_tags(self, spec: SweepSpec) -> dict[str, str]:
@@ -84,6 +87,9 @@ def lay_foundation(spec: SweepSpec, workshop: Workshop) -> Foundation:
         display.say(f"{len(shares)} classes of the teacher, {dataset.num_classes} of the data set: drawn equally often")
     pool_path, pool = find_or_build_pool(spec, teacher, shares=shares, workshop=workshop)
     agreement_path, _ = find_or_build_agreement_pool(spec, teacher, shares=shares, workshop=workshop)
+    critic = find_or_make_critic(spec, dataset, teacher=teacher, pool=pool, extractor=extractor, workshop=workshop)
+    if critic:
+        display.say(f"critic {critic.version}: {critic.note}")
     return Foundation(
         protocol=extractor.protocol,
         extractor_version=extractor.version,
@@ -94,12 +100,14 @@ def lay_foundation(spec: SweepSpec, workshop: Workshop) -> Foundation:
         teacher_metrics=teacher.metrics,
         teacher_last_fid=teacher.last_fid,
         pool_digest=pool.digest,
+        critic=critic.card if critic else None,
         materials=MaterialFiles(
             dataset=spec.dataset,
             data_root=workshop.data_root,
             extractor=extractor.files,
             pool=pool_path,
             agreement=agreement_path,
+            critic=critic.folder if critic else None,
         ),
     )
 
@@ -112,6 +120,8 @@ def _judged_teacher(spec: SweepSpec, dataset: ImageDataset, *, extractor: Extrac
         f"teacher {teacher.version}: {teacher.card.parameters:,} parameters, "
         f"{scores_in_words(teacher.metrics)}{teacher.collapse_note}"
     )
+    if teacher.critic and teacher.critic.warning:
+        display.say(teacher.critic.warning)
     if note := notes(absences(teacher.metrics, extractor.real)):
         display.say(note)
     require_judged(spec, teacher.metrics.absent)

@@ -1,4 +1,4 @@
-"""This module provides what every trial reads and none writes: data set, extractor, real images' statistics, pools.
+"""This module provides what every trial reads and none writes: data set, extractor, statistics, pools, critic.
 
 On one machine they are files, which its processes map. On a cluster, whose nodes may share no disk, they go to Ray's
 object store once, and all trials of a node read one copy of them there.
@@ -6,7 +6,7 @@ object store once, and all trials of a node read one copy of them there.
 
 import tempfile
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +15,7 @@ import ray
 
 from gan import (
     Compute,
+    Critic,
     DataRoot,
     DatasetConfig,
     FeatureExtractor,
@@ -22,6 +23,7 @@ from gan import (
     Protocol,
     RealReference,
     TeacherPool,
+    load_critic,
     load_dataset,
     open_pool,
 )
@@ -40,6 +42,7 @@ class Materials:
     reference: RealReference
     pool: TeacherPool
     agreement: TeacherPool  # the teacher's images at latents that no student learns at
+    critic: Critic | None  # the teacher's, where students learn from it
 
 
 class MaterialSource(ABC):
@@ -63,6 +66,7 @@ class MaterialFiles(MaterialSource):
     extractor: ExtractorFiles
     pool: Path
     agreement: Path
+    critic: Path | None = None  # the folder of the teacher's, where students learn from it
 
     def load(self, protocol: Protocol, compute: Compute) -> Materials:
         return Materials(
@@ -71,6 +75,7 @@ class MaterialFiles(MaterialSource):
             reference=RealReference.load(self.extractor.reference),
             pool=open_pool(self.pool),
             agreement=open_pool(self.agreement),
+            critic=load_critic(self.critic)[0] if self.critic else None,
         )
 
     @contextmanager
@@ -87,18 +92,18 @@ class PackedMaterials:
     reference: RealReference
     pool: TeacherPool
     agreement: TeacherPool
+    critic: dict[str, bytes] | None = None  # its files by name
 
     @classmethod
     def of(cls, files: MaterialFiles) -> "PackedMaterials":
         """Returns the content of files of this machine."""
-        model = files.extractor.model
-        parts = [model] if model.is_file() else sorted(part for part in model.iterdir() if part.is_file())
         return cls(
             dataset=load_dataset(files.dataset, files.data_root),
-            extractor={part.name: part.read_bytes() for part in parts},
+            extractor=_contents(files.extractor.model),
             reference=RealReference.load(files.extractor.reference),
             pool=open_pool(files.pool),
             agreement=open_pool(files.agreement),
+            critic=_contents(files.critic) if files.critic else None,
         )
 
     def unpack(self, protocol: Protocol, compute: Compute) -> Materials:
@@ -106,17 +111,40 @@ class PackedMaterials:
         with self.extractor_path() as path:
             network = load_network(protocol, path, compute=compute)
         return Materials(
-            dataset=self.dataset, extractor=network, reference=self.reference, pool=self.pool, agreement=self.agreement
+            dataset=self.dataset,
+            extractor=network,
+            reference=self.reference,
+            pool=self.pool,
+            agreement=self.agreement,
+            critic=self._critic(),
         )
+
+    def _critic(self) -> Critic | None:
+        if self.critic is None:
+            return None
+        with _folder_of(self.critic, "critic") as folder:
+            return load_critic(folder)[0]
 
     @contextmanager
     def extractor_path(self) -> Iterator[Path]:
         """Yields the extractor's folder, or a pretrained one's file, written for the length of a `with` block."""
-        with tempfile.TemporaryDirectory(prefix="ganlimit-extractor-") as name:
-            folder = Path(name)
-            for part, content in self.extractor.items():
-                (folder / part).write_bytes(content)
+        with _folder_of(self.extractor, "extractor") as folder:
             yield folder / next(iter(self.extractor)) if len(self.extractor) == 1 else folder
+
+
+def _contents(model: Path) -> dict[str, bytes]:
+    """Returns the bytes of a file, or of each file in a folder, by name."""
+    parts = [model] if model.is_file() else sorted(part for part in model.iterdir() if part.is_file())
+    return {part.name: part.read_bytes() for part in parts}
+
+
+@contextmanager
+def _folder_of(contents: Mapping[str, bytes], what: str) -> Iterator[Path]:
+    with tempfile.TemporaryDirectory(prefix=f"ganlimit-{what}-") as name:
+        folder = Path(name)
+        for part, content in contents.items():
+            (folder / part).write_bytes(content)
+        yield folder
 
 
 @dataclass(frozen=True)

@@ -4,19 +4,15 @@ A teacher is found in the registry by its identity, a digest of everything it is
 version has that identity. Its version never changes afterwards.
 """
 
-import copy
 import tempfile
-import time
 from collections.abc import Sequence
-from dataclasses import KW_ONLY, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
-from mlflow.entities.model_registry import ModelVersion
 from torch import Tensor
 
 from gan import (
     AnyGenerator,
-    Generator,
     GeneratorCard,
     ImageDataset,
     ImportedCard,
@@ -25,33 +21,24 @@ from gan import (
     TeacherPool,
     agreement_latents,
     build_pool,
-    count_parameters,
-    generate,
     load_any_generator,
     load_generator,
     load_imported,
     open_pool,
     pool_latents,
-    save_generator,
     save_imported,
-    train_gan,
 )
-from gan.images import save_grid
 from gan.seeds import seed_at
-from sweeps.display import Update
-from sweeps.errors import SweepError
 from sweeps.ledger.tags import IDENTITY, KIND
 from sweeps.ledger.tracking import Tracking
+from sweeps.models.critics import TeacherCritic
 from sweeps.models.extractors import Extractor
-from sweeps.models.identity import ModelIdentity, imported_identity, pool_digest, stated, trained_identity
-from sweeps.models.mlflow_models import save_mlflow_model
+from sweeps.models.identity import imported_identity, pool_digest, stated, trained_identity
+from sweeps.models.teacher_training import train_teacher
+from sweeps.models.teacher_versions import LAST, register_teacher, save_samples
 from sweeps.models.workshop import Workshop
 from sweeps.spec.models import ImportedTeacherSpec
 from sweeps.spec.sweep import SweepSpec
-
-TEACHER_REPORTS = 10  # evaluations over a teacher's training
-BAR_UPDATES = 100
-LAST = "last"  # the folder of the generator at the end of the training, where that is not the best
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,7 +46,7 @@ class Teacher:
     """A Teacher is one immutable version, with its metrics under the extractor's protocol.
 
     Its generator is the one with the lowest FID during its training. `last_fid` is the FID at the end of the training,
-    where a GAN may have collapsed.
+    where a GAN may have collapsed. `critic` is the one it was trained against; None where none was kept.
     """
 
     generator: AnyGenerator
@@ -67,6 +54,7 @@ class Teacher:
     version: str
     metrics: Metrics
     last_fid: float
+    critic: TeacherCritic | None = None
 
     @property
     def collapse_note(self) -> str:
@@ -93,18 +81,20 @@ def find_or_make_teacher(
     identity, registry = trained_identity(spec, dataset), workshop.tracking.registry
     version = None if again else registry.find_version(identity.model, identity.digest)
     if version is None:
-        version = _train_teacher(spec, dataset, extractor=extractor, workshop=workshop, identity=identity)
+        version = train_teacher(spec, dataset, extractor=extractor, workshop=workshop, identity=identity)
     folder = registry.fetch(version)
     generator, card = load_generator(folder)
     generator.to(spec.resources.compute.torch_device)
     last, last_card = load_generator(folder / LAST) if (folder / LAST).is_dir() else (generator, card)
     metrics, last_metrics = _metrics(extractor, generator, card=card), _metrics(extractor, last, card=last_card)
+    name = f"{identity.model}/{version.version}"
     return Teacher(
         generator=generator,
         card=card,
-        version=f"{identity.model}/{version.version}",
+        version=name,
         metrics=metrics,
         last_fid=last_metrics.fid,
+        critic=TeacherCritic.among(folder, version=name),
     )
 
 
@@ -132,8 +122,8 @@ def _find_or_import(
             with tempfile.TemporaryDirectory() as name:
                 folder = Path(name)
                 stored = save_imported(folder, imported, card=card)
-                save_grid(_samples(generator, extractor), folder / "samples.png")
-                version = _register(tracking, identity, run_id=run_id, folder=folder, card=stored)
+                save_samples(generator, extractor, folder)
+                version = register_teacher(tracking, identity, run_id=run_id, folder=folder, card=stored)
     kept, kept_card = load_any_generator(tracking.registry.fetch(version))
     metrics = _metrics(extractor, kept, card=kept_card)
     return Teacher(
@@ -143,10 +133,6 @@ def _find_or_import(
         metrics=metrics,
         last_fid=metrics.fid,
     )
-
-
-def _samples(generator: AnyGenerator, extractor: Extractor) -> Tensor:
-    return generate(generator, extractor.evaluator.latents(generator.config)[:64])
 
 
 def _metrics(extractor: Extractor, generator: AnyGenerator, *, card: GeneratorCard | ImportedCard) -> Metrics:
@@ -188,111 +174,3 @@ def _find_or_build(teacher: Teacher, latents_NL: Tensor, *, name: str, workshop:
     pool = open_pool(path)
     pool.verify()
     return path, pool
-
-
-@dataclass(frozen=True)
-class _Snapshot:
-    """A _Snapshot is a generator in training, as it was at `kimg`."""
-
-    generator: Generator
-    kimg: float
-    _: KW_ONLY
-    metrics: Metrics
-
-
-def _train_teacher(
-    spec: SweepSpec, dataset: ImageDataset, *, extractor: Extractor, workshop: Workshop, identity: ModelIdentity
-) -> ModelVersion:
-    tracking = workshop.tracking
-    architecture, training = spec.teacher_architecture, spec.trained_teacher.training
-    with tracking.model_run(identity.model, {KIND: "teacher", IDENTITY: identity.digest}) as run_id:
-        tracking.log(run_id, params={**architecture.model_dump(), "kimg": training.kimg, "seed": spec.seed})
-        began = time.monotonic()
-        with workshop.display.step("teacher", training.kimg) as update:
-            best, last = _best_and_last(
-                spec, dataset, extractor=extractor, tracking=tracking, run_id=run_id, update=update
-            )
-        places = {"best_fid": best.metrics.fid, "best_kimg": best.kimg, "last_fid": last.metrics.fid}
-        tracking.log(run_id, {**places, "wall_s": time.monotonic() - began})
-
-        def card(snapshot: _Snapshot) -> GeneratorCard:
-            return GeneratorCard(
-                architecture=architecture,
-                parameters=count_parameters(architecture),
-                dataset=dataset.name,
-                dataset_digest=dataset.digest,
-                training=training.model_dump(mode="json"),
-                kimg=snapshot.kimg,
-                seed=spec.seed,
-                metrics=snapshot.metrics.as_dict(),
-                absent=snapshot.metrics.absent,
-                protocol_digest=extractor.protocol.digest,
-            )
-
-        with tempfile.TemporaryDirectory() as name:
-            folder = Path(name) / "model"
-            save_mlflow_model(best.generator, folder)
-            stored = save_generator(folder, best.generator, card=card(best))
-            if last.kimg > best.kimg:
-                save_generator(folder / LAST, last.generator, card=card(last))
-            save_grid(_samples(best.generator, extractor), folder / "samples.png")
-            return _register(tracking, identity, run_id=run_id, folder=folder, card=stored)
-
-
-def _best_and_last(
-    spec: SweepSpec,
-    dataset: ImageDataset,
-    *,
-    extractor: Extractor,
-    tracking: Tracking,
-    run_id: str,
-    update: Update,
-) -> tuple[_Snapshot, _Snapshot]:
-    """Train to the end. Returns the generator with the lowest FID on the way, and the last one."""
-    training = spec.trained_teacher.training
-    points = [training.kimg * i / BAR_UPDATES for i in range(1, BAR_UPDATES)]
-    compute = spec.resources.compute
-    steps = train_gan(
-        spec.teacher_architecture,
-        training,
-        dataset=dataset,
-        seed=seed_at(spec.seed, "teacher"),
-        report_at_kimg=points,
-        compute=compute,
-    )
-    note, best = "", None
-    for number, progress in enumerate(steps, start=1):
-        if progress.diverged:
-            raise SweepError(
-                "A teacher's losses stay finite",
-                f"NaN or infinity at {progress.kimg:.0f} kimg",
-                "Lower the learning rates in teacher.training, or change spec.seed.",
-            )
-        if number % (BAR_UPDATES // TEACHER_REPORTS) == 0 or progress.kimg >= training.kimg:
-            metrics = extractor.evaluator.evaluate(progress.generator, whole=True)
-            tracking.log(run_id, {**metrics.as_dict(), **progress.losses}, kimg=progress.kimg)
-            if best is None or metrics.fid <= best.metrics.fid:
-                best = _Snapshot(copy.deepcopy(progress.generator), progress.kimg, metrics=metrics)
-            note = f"FID {metrics.fid:.1f}"
-        update(progress.kimg, note)
-    assert best is not None, "the end is a report"
-    return best, _Snapshot(progress.generator, progress.kimg, metrics=metrics)
-
-
-def _register(
-    tracking: Tracking, identity: ModelIdentity, *, run_id: str, folder: Path, card: GeneratorCard | ImportedCard
-) -> ModelVersion:
-    tags = {
-        IDENTITY: identity.digest,
-        "weights_digest": card.weights_digest,
-        "protocol_digest": card.protocol_digest,
-        "fid": repr(card.metrics["fid"]),
-        "parameters": str(card.parameters),
-        "kimg": str(card.kimg),
-    }
-    version = tracking.registry.register(identity.model, run_id, folder=folder, tags=tags)
-    rivals = [
-        v for v in tracking.registry.versions(identity.model) if v.tags.get("protocol_digest") == card.protocol_digest
-    ]
-    tracking.registry.crown(min(rivals, key=lambda rival: float(rival.tags["fid"])))
-    return version

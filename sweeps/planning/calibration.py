@@ -17,6 +17,7 @@ from pathlib import Path
 
 from analysis import Mode
 from gan import (
+    CriticProgress,
     DataRoot,
     GanError,
     GanTrainingConfig,
@@ -24,15 +25,18 @@ from gan import (
     ImageDataset,
     Lesson,
     Progress,
+    TeacherPool,
     distill,
     mac_g,
     save_checkpoint,
+    train_critic,
     train_gan,
     training_bytes,
 )
 from sweeps.planning.measuring import EXTRACTED, Measuring, agreement_images, time_measuring
-from sweeps.planning.paces import Timing, set_threads, stored_bytes, time_training
-from sweeps.planning.random_images import random_images
+from sweeps.planning.paces import Timing, seconds_per_kimg, set_threads, stored_bytes, time_training
+from sweeps.planning.random_images import random_images, untrained_critic
+from sweeps.spec.critics import critic_opponent, critic_training, makes_critic
 from sweeps.spec.models import TeacherSpec
 from sweeps.spec.sweep import SweepSpec
 
@@ -66,6 +70,7 @@ class Calibration:
     memory_gib: float | None
     _: KW_ONLY
     checkpoint_bytes: int
+    critic_s: float | None = None  # to train a critic against the teacher, where the sweep does so
     unmeasured: tuple[str, ...] = ()
 
     def trial_s(self, kind: str, mac: float, *, kimg: float, rungs: int) -> float | None:
@@ -129,7 +134,8 @@ def _measure(
     largest = students[-1]
     dataset, pool = random_images(largest, max(EXTRACTED, spec.student.batch_size, spec.baseline.batch_size))
     measuring, unmeasured = _measuring(spec, data_root, dataset=dataset)
-    lesson, paces, timings = Lesson(pool, dataset), list[Pace](), list[tuple[str, Timing]]()
+    critic = untrained_critic(largest, critic_opponent(spec))
+    lesson, paces, timings = Lesson(pool, dataset, critic=critic), list[Pace](), list[tuple[str, Timing]]()
     for student in students:
         for kind, weight in _kinds(spec, gan_weight):
             if kind == Mode.SCRATCH:
@@ -153,6 +159,7 @@ def _measure(
         tuple(paces),
         (peak_bytes + _bytes_beyond(spec, largest, timed=timings[-1][1].batch_size)) / 2**30,
         checkpoint_bytes=checkpoint_bytes,
+        critic_s=_critic_s(spec, dataset, pool=pool, threads=threads) if makes_critic(spec) else None,
         unmeasured=unmeasured,
     )
 
@@ -203,6 +210,18 @@ def _gan_training(
         report_at_kimg=points,
         compute=spec.resources.compute,
     )
+
+
+def _critic_s(spec: SweepSpec, dataset: ImageDataset, *, pool: TeacherPool, threads: int) -> float:
+    """Returns the seconds in which a critic is trained against the teacher, without its judgements, which are few."""
+    recipe = critic_training(spec)
+
+    def training(*, batch: int, points: tuple[float, ...]) -> Iterator[CriticProgress]:
+        timed = recipe.model_copy(update={"kimg": points[-1], "batch_size": batch})
+        compute = spec.resources.compute
+        return train_critic(timed, pool=pool, dataset=dataset, seed=0, report_at_kimg=points, compute=compute)
+
+    return recipe.kimg * seconds_per_kimg(training, recipe.batch_size, threads=threads)
 
 
 def _pace(

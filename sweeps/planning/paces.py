@@ -7,7 +7,7 @@ for all samples of an evaluation as for some of them.
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import KW_ONLY, dataclass
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 import torch
 
@@ -18,10 +18,20 @@ PROBED_BATCH, STEPS = 4, (1, 2, 4, 8, 16)  # images of a first look; steps after
 MOST_GENERATED, GENERATION_S = 256, 0.15
 
 
-class Training(Protocol):
-    """A Training is a student's or a GAN's in batches of a size, with its reports after so many kimg."""
+class Stage(Protocol):
+    """A Stage is where a training stands after `kimg`."""
 
-    def __call__(self, *, batch: int, points: tuple[float, ...]) -> Iterator[Progress]: ...
+    @property
+    def kimg(self) -> float: ...
+
+
+StageT = TypeVar("StageT", bound=Stage, covariant=True)
+
+
+class Training(Protocol[StageT]):
+    """A Training is that of a student, a GAN or a critic in batches of a size, with its reports after so many kimg."""
+
+    def __call__(self, *, batch: int, points: tuple[float, ...]) -> Iterator[StageT]: ...
 
 
 @dataclass(frozen=True)
@@ -35,8 +45,19 @@ class Timing:
     batch_size: int
 
 
-def time_training(training: Training, batch_size: int, *, threads: int) -> Timing:
+def time_training(training: Training[Progress], batch_size: int, *, threads: int) -> Timing:
     """Returns what a training in batches of `batch_size` takes, in about BUDGET_S seconds of all threads."""
+    s_per_kimg, last, batch = _paced(training, batch_size, threads=threads)
+    return Timing(s_per_kimg, _generation_s(last.generator), last=last, batch_size=batch)
+
+
+def seconds_per_kimg(training: Training[Stage], batch_size: int, *, threads: int) -> float:
+    """Returns the seconds of a thousand images of a training that makes no generator, timed as `time_training` does."""
+    return _paced(training, batch_size, threads=threads)[0]
+
+
+def _paced(training: Training[StageT], batch_size: int, *, threads: int) -> tuple[float, StageT, int]:
+    """Returns the seconds of a thousand images, where the training then stands, and the size of its batches."""
     budget_s = BUDGET_S / threads
     look = _steps(training, min(PROBED_BATCH, batch_size), budget_s=budget_s / 8)
     affordable = budget_s / 3 / (look[0] / 1000)  # images of a step, of which three are taken at least
@@ -44,10 +65,10 @@ def time_training(training: Training, batch_size: int, *, threads: int) -> Timin
     while batch > max(affordable, PROBED_BATCH):
         batch //= 2
     s_per_kimg, last = _steps(training, batch, budget_s=budget_s) if batch > PROBED_BATCH else look
-    return Timing(s_per_kimg, _generation_s(last.generator), last=last, batch_size=batch)
+    return s_per_kimg, last, batch
 
 
-def _steps(training: Training, batch: int, *, budget_s: float) -> tuple[float, Progress]:
+def _steps(training: Training[StageT], batch: int, *, budget_s: float) -> tuple[float, StageT]:
     """Returns the seconds of a thousand images, and where the training stands after the last step that was timed."""
     points_kimg = tuple(step * batch / 1000 for step in STEPS)
     steps, last_kimg = training(batch=batch, points=points_kimg), points_kimg[-1]

@@ -10,13 +10,14 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from pydantic import ValidationError
+from pydantic import Field, ValidationError
 
-from gan import Compute, DistillationConfig, GeneratorConfig
+from gan import AdversarialConfig, Compute, DistillationConfig, GeneratorConfig
 from gan.config import Config
 from gan.digests import value_digest
 from sweeps.planning.packing_trial import Trace
 from sweeps.planning.points import largest_student
+from sweeps.spec.critics import critic_opponent
 from sweeps.spec.models import ExtractorSpec
 from sweeps.spec.resources import MOST_TRIALS_PER_GPU
 from sweeps.spec.sweep import SweepSpec
@@ -34,6 +35,8 @@ class Load(Config):
     most: int  # as many trials as there are cores for
     architecture: GeneratorConfig
     recipe: DistillationConfig
+    # Of the teacher's critic where the recipe needs it; left out elsewhere, as in measurements from before.
+    critic: AdversarialConfig | None = Field(default=None, exclude_if=lambda critic: critic is None)
     compute: Compute
     threads: int
     extractor: ExtractorSpec
@@ -48,6 +51,7 @@ class Load(Config):
             most=max(1, min(MOST_TRIALS_PER_GPU, int(cores / threads))),
             architecture=architecture,
             recipe=recipe,
+            critic=critic_opponent(spec) if recipe.needs_critic else None,
             compute=compute or spec.resources.compute,
             threads=threads,
             extractor=spec.extractor,

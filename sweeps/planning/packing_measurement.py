@@ -43,6 +43,7 @@ def measure_packing(
         trial = PackedTrial(
             architecture=load.architecture,
             recipe=load.recipe,
+            critic=load.critic,
             compute=load.compute,
             threads=load.threads,
             kind=load.extractor.kind,

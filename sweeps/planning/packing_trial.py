@@ -13,6 +13,7 @@ from typing import Any
 import torch
 
 from gan import (
+    AdversarialConfig,
     Compute,
     DifferentiableExtractor,
     DistillationConfig,
@@ -24,7 +25,7 @@ from gan import (
     load_extractor,
 )
 from gan.extractors.features import extract
-from sweeps.planning.random_images import random_images
+from sweeps.planning.random_images import random_images, untrained_critic
 
 STEPS = 8  # between two looks at the clock: each look waits for the device
 LOOKS = 1000  # so many make one training, after which another begins
@@ -42,6 +43,7 @@ class PackedTrial:
 
     architecture: GeneratorConfig
     recipe: DistillationConfig
+    critic: AdversarialConfig | None  # of the teacher's, where the recipe needs it
     compute: Compute
     threads: int
     kind: str
@@ -81,7 +83,8 @@ def _training(trial: PackedTrial) -> Iterator[int]:
     network = load_extractor(trial.kind, trial.extractor, device=trial.compute.torch_device).network
     features = network.features if isinstance(network, DifferentiableExtractor) else None
     dataset, pool = random_images(trial.architecture, max(IMAGES, 2 * trial.recipe.batch_size))
-    batch = trial.recipe.batch_size
+    critic = untrained_critic(trial.architecture, trial.critic) if trial.critic else None
+    lesson, batch = Lesson(pool, dataset, features=features, critic=critic), trial.recipe.batch_size
     points = [look * STEPS * batch / 1000 for look in range(1, LOOKS + 1)]
     recipe = trial.recipe.model_copy(update={"kimg": points[-1]})
     is_warm = False
@@ -89,7 +92,7 @@ def _training(trial: PackedTrial) -> Iterator[int]:
         for progress in distill(
             trial.architecture,
             recipe,
-            lesson=Lesson(pool, dataset, features=features),
+            lesson=lesson,
             seed=0,
             report_at_kimg=points,
             compute=trial.compute,

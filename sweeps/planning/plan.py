@@ -13,10 +13,13 @@ from sweeps.planning.outline import PhasePlan, Plan, Size, total_of
 from sweeps.planning.packing import KeptPackings, Load, Packing
 from sweeps.planning.points import architecture_at, corners, planned_trials, sampled_points
 from sweeps.planning.warnings import ASSUMED_FRONTIER, searches_nothing, warnings_of
+from sweeps.spec.critics import makes_critic
 from sweeps.spec.models import TeacherSpec
 from sweeps.spec.resources import ResourceSpec
 from sweeps.spec.space import Value, extremes
 from sweeps.spec.sweep import HOUR_S, SweepSpec
+
+CRITIC = "critic"  # is trained once for a teacher of the user's own that comes without one
 
 
 def plan_sweep(spec: SweepSpec, data_root: DataRoot, *, data_dir: Path, workers: int | None = None) -> Plan:
@@ -45,8 +48,8 @@ def plan_sweep(spec: SweepSpec, data_root: DataRoot, *, data_dir: Path, workers:
     )
     at_once = workers or _at_once(resources)
     cores = spec.resources.cpus_per_trial
-    before = total_of([phase.core_hours for phase in phases if phase.name == TEACHER])
-    during = total_of([phase.core_hours for phase in phases if phase.name != TEACHER])
+    before = total_of([phase.core_hours for phase in phases if phase.name in (TEACHER, CRITIC)])
+    during = total_of([phase.core_hours for phase in phases if phase.name not in (TEACHER, CRITIC)])
     known = before is not None and during is not None
     before, during = (before or 0.0) / cores, (during or 0.0) / cores
     return Plan(
@@ -95,7 +98,7 @@ def _phases(
     students: list[GeneratorConfig],
     slowdown: float,
 ) -> tuple[PhasePlan, ...]:
-    """Returns the teacher's training and the phases, each with the mean cost of a point of the space.
+    """Returns the training of the teacher, or of a critic for it, and the phases at the mean cost of the space's points.
 
     Trials that share a GPU with others take `slowdown` times as long as alone.
     """
@@ -123,6 +126,8 @@ def _phases(
         kimg = spec.teacher.training.kimg
         seconds = calibration.trial_s(TEACHER, mac_g(spec.teacher_architecture), kimg=kimg, rungs=10)
         found.append(planned(TEACHER, 0, seconds=seconds))
+    if makes_critic(spec):
+        found.append(planned(CRITIC, 0, seconds=calibration.critic_s))
     for phase in spec.phases:
         mean = mean_s(scratch=phase == Phase.BASELINE) if counts[phase] else 0.0
         found.append(planned(phase, counts[phase], seconds=mean))

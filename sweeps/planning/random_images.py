@@ -3,7 +3,7 @@
 import numpy as np
 import torch
 
-from gan import GeneratorConfig, ImageDataset, TeacherPool
+from gan import AdversarialConfig, Critic, GeneratorConfig, ImageDataset, TeacherPool, build_critic
 
 
 def random_images(generator: GeneratorConfig, count: int) -> tuple[ImageDataset, TeacherPool]:
@@ -23,3 +23,8 @@ def random_images(generator: GeneratorConfig, count: int) -> tuple[ImageDataset,
         digest="random",
     )
     return dataset, TeacherPool(inputs, images, teacher_digest="random", digest="random")
+
+
+def untrained_critic(generator: GeneratorConfig, opponent: AdversarialConfig) -> Critic:
+    """Returns a critic in place of the teacher's, of the images that `generator` makes."""
+    return build_critic(opponent.critic, generator, norm=opponent.norm, seed=0)

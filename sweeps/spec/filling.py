@@ -16,6 +16,7 @@ from gan.config import Config
 from gan.datasets.own.opening import pictures_at
 
 ConfigT = TypeVar("ConfigT", bound=Config)
+_BESIDE = ("pool_size", "critic", "critic_kimg")  # what a teacher has beside the generator
 
 
 def with_what_files_say(data: Mapping[str, Any]) -> dict[str, Any]:
@@ -41,13 +42,13 @@ def with_what_files_say(data: Mapping[str, Any]) -> dict[str, Any]:
 def _fill_teacher(data: dict[str, Any], *, is_shape_needed: bool) -> dict[str, int]:
     """Fills a generator of the user's own into `data`. Returns the shape of its images, where it was looked at."""
     stated = data.get("teacher")
-    pool = {name: stated[name] for name in ("pool_size",) if isinstance(stated, Mapping) and name in stated}
-    alone = {name: stated[name] for name in stated if name not in pool} if isinstance(stated, Mapping) else None
+    beside = {name: stated[name] for name in _BESIDE if isinstance(stated, Mapping) and name in stated}
+    alone = {name: stated[name] for name in stated if name not in beside} if isinstance(stated, Mapping) else None
     own = _parsed(OwnGenerator, alone, keys={"file", "factory", "weights"})
     if own is None or (own.is_whole and not (is_shape_needed and own.path.exists())):
         return {}
     report = inspect_generator(own)
-    data["teacher"] = {**report.imported.model_dump(mode="json", by_alias=True, exclude_none=True), **pool}
+    data["teacher"] = {**report.imported.model_dump(mode="json", by_alias=True, exclude_none=True), **beside}
     return {"image_channels": report.image_channels, "image_size": report.image_size}
 
 

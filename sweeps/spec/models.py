@@ -2,13 +2,14 @@
 
 import difflib
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BeforeValidator, Discriminator, Field, Tag
+from pydantic import BeforeValidator, Discriminator, Field, Tag, model_validator
 
 from gan import (
     PRETRAINED,
     ClassifierConfig,
+    CriticConfig,
     DataRoot,
     GanTrainingConfig,
     ImportedConfig,
@@ -18,6 +19,7 @@ from gan import (
     SelfSupervisedConfig,
 )
 from gan.config import Config, PathText
+from gan.networks.critic import CriticNorm
 from gan.networks.dcgan import Depth, Width
 from gan.networks.latents import LatentSize
 
@@ -111,6 +113,36 @@ ExtractorSpec = Annotated[
 ]
 
 
+PoolSize = Annotated[int, Field(ge=64, le=10_000_000)]
+CRITIC_KIMG = 32.0
+# The images that a critic is shown where the teacher has none, and students learn from it.
+CriticKimg = Annotated[float, Field(gt=0, le=1e6, exclude_if=lambda kimg: kimg == CRITIC_KIMG)]
+
+
+class OwnCriticSpec(Config):
+    """A critic of one's own is a network of ours: in a `folder` as it was stored, or its state in `weights`.
+
+    Of a state its `network` and its `norm` are stated; a folder says them itself.
+    """
+
+    folder: PathText | None = None
+    weights: PathText | None = None
+    network: CriticConfig | None = None
+    norm: CriticNorm = "spectral"
+
+    @model_validator(mode="after")
+    def _comes_from_one_place(self) -> Self:
+        if (self.folder is None) == (self.weights is None):
+            raise ValueError("a critic is given by folder, or by weights and network; give one of the two")
+        if (self.weights is None) != (self.network is None):
+            raise ValueError("network is that of a critic's weights; give both, or a folder alone")
+        return self
+
+
+def _stored(value: Any) -> Any:
+    return {"folder": value} if isinstance(value, str) else value
+
+
 class TeacherSpec(Config):
     """A teacher is a large generator: its size, its training, and how many of its images the students learn from."""
 
@@ -119,7 +151,8 @@ class TeacherSpec(Config):
     latent_size: LatentSize = 100
     candidates: tuple[Width, ...] = ()  # widths that `teacher select` compares
     training: GanTrainingConfig
-    pool_size: Annotated[int, Field(ge=64, le=10_000_000)] = 32768
+    pool_size: PoolSize = 32768
+    critic_kimg: CriticKimg = CRITIC_KIMG
 
     @property
     def space(self) -> LatentSpace:
@@ -128,9 +161,16 @@ class TeacherSpec(Config):
 
 
 class ImportedTeacherSpec(ImportedConfig):
-    """The teacher is a generator of the user's own; `pool_size` of its images are what the students learn from."""
+    """The teacher is a generator of the user's own; `pool_size` of its images are what the students learn from.
 
-    pool_size: Annotated[int, Field(ge=64, le=10_000_000)] = 32768
+    `critic` is the one it was trained against, where there is one of ours.
+    """
+
+    pool_size: PoolSize = 32768
+    critic_kimg: CriticKimg = CRITIC_KIMG
+    critic: Annotated[OwnCriticSpec, BeforeValidator(_stored)] | None = Field(
+        default=None, exclude_if=lambda critic: critic is None
+    )
 
     @property
     def imported(self) -> ImportedConfig:

@@ -27,6 +27,8 @@ class TrialRequest(Config):
     seed: int
     teacher_digest: str
     pool_digest: str
+    # Of the teacher's critic where the student learns from it; left out elsewhere, as in trials from before.
+    critic_digest: str | None = Field(default=None, exclude_if=lambda digest: digest is None)
     protocol_digest: str
     threads: int
     fused: Annotated[int, Field(ge=1)] = 1

@@ -175,7 +175,7 @@ class _Trial:
     def lesson(self) -> Lesson:
         """Returns what students learn from; a training from scratch needs its data set alone."""
         materials = self.shared.materials
-        return Lesson(materials.pool, materials.dataset, features=self.shared.features)
+        return Lesson(materials.pool, materials.dataset, features=self.shared.features, critic=materials.critic)
 
     @property
     def has_ended(self) -> bool:

@@ -1,0 +1,47 @@
+"""This module registers a teacher's files as a version of its model, and makes the best of them the champion."""
+
+from pathlib import Path
+
+from mlflow.entities.model_registry import ModelVersion
+
+from gan import AnyGenerator, CriticJudgement, GeneratorCard, ImportedCard, generate
+from gan.images import save_grid
+from sweeps.ledger.tags import CRITIC_ACCURACY, IDENTITY
+from sweeps.ledger.tracking import Tracking
+from sweeps.models.extractors import Extractor
+from sweeps.models.identity import ModelIdentity
+
+LAST = "last"  # the folder of the generator at the end of the training, where that is not the best
+
+
+def save_samples(generator: AnyGenerator, extractor: Extractor, folder: Path) -> None:
+    """Writes 64 of the generator's images to `folder`."""
+    save_grid(generate(generator, extractor.evaluator.latents(generator.config)[:64]), folder / "samples.png")
+
+
+def register_teacher(
+    tracking: Tracking,
+    identity: ModelIdentity,
+    *,
+    run_id: str,
+    folder: Path,
+    card: GeneratorCard | ImportedCard,
+    judgement: CriticJudgement | None = None,
+) -> ModelVersion:
+    """Registers a teacher. The champion is the one of the lowest FID of those that were measured as it was."""
+    tags = {
+        IDENTITY: identity.digest,
+        "weights_digest": card.weights_digest,
+        "protocol_digest": card.protocol_digest,
+        "fid": repr(card.metrics["fid"]),
+        "parameters": str(card.parameters),
+        "kimg": str(card.kimg),
+    }
+    if judgement:
+        tags[CRITIC_ACCURACY] = repr(judgement.accuracy)
+    version = tracking.registry.register(identity.model, run_id, folder=folder, tags=tags)
+    rivals = [
+        v for v in tracking.registry.versions(identity.model) if v.tags.get("protocol_digest") == card.protocol_digest
+    ]
+    tracking.registry.crown(min(rivals, key=lambda rival: float(rival.tags["fid"])))
+    return version
