@@ -98,7 +98,14 @@ def _opened(named: OwnCriticSpec, dataset: ImageDataset) -> tuple[Critic, Critic
     assert named.network is not None, "the network of a critic's weights is stated"
     path = Path(named.weights).expanduser()
     critic = build_critic(named.network, dataset, norm=named.norm, seed=0)
-    load_weights(critic, path, entry=None)
+    try:
+        load_weights(critic, path, entry=None)
+    except GanError as error:
+        raise GanError(
+            "teacher.critic.weights are those of its network, a critic of the data set's images",
+            error.value,
+            "Correct network and norm, or name the folder that it was stored in.",
+        ) from error
     card = card_of(critic, dataset, training={}, kimg=0.0, seed=0)
     return critic, card.model_copy(update={"weights_digest": file_digest(path)})
 

@@ -98,7 +98,7 @@ def _phases(
     students: list[GeneratorConfig],
     slowdown: float,
 ) -> tuple[PhasePlan, ...]:
-    """Returns the training of the teacher, or of a critic for it, and the phases at the mean cost of the space's points.
+    """Returns the training of a teacher, or of a critic for one, and the phases with the mean cost of a point.
 
     Trials that share a GPU with others take `slowdown` times as long as alone.
     """

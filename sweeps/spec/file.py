@@ -12,6 +12,7 @@ import yaml
 from pydantic import Tag, ValidationError
 from pydantic_core import ErrorDetails
 
+from gan.config import Config
 from sweeps.errors import SpecError, SweepError
 from sweeps.spec.datasets import datasets_mistakes, members
 from sweeps.spec.filling import with_what_files_say
@@ -258,8 +259,15 @@ def _known_keys(location: Location) -> set[str]:
     model: Any = SweepSpec
     for part in location:
         field = getattr(model, "model_fields", {}).get(part)
-        model = field.annotation if field else _branch(model, part)
+        model = _stated(field.annotation) if field else _branch(model, part)
     return set(getattr(model, "model_fields", ()))
+
+
+def _stated(kind: Any) -> Any:
+    """Returns the only configuration that may stand where there may be none; any other type as it is."""
+    parts = [part for option in get_args(kind) for part in (option, *get_args(option))]
+    inner = [part for part in parts if isinstance(part, type) and issubclass(part, Config)]
+    return inner[0] if len(inner) == 1 else kind
 
 
 def _branch(union: Any, tag: str | int) -> Any:

@@ -116,6 +116,9 @@ MATRIX: dict[str, tuple[Any, set[str]]] = {
     "output_range": ((-1.5, 1.5), IMAGES),
     "kimg": (12.0, {"teacher"}),
     "pool_size": (65, {"pool"}),
+    # Its critic has an identity of its own.
+    "critic": ({"folder": "critic"}, set()),
+    "critic_kimg": (1.0, set()),
 }
 
 
@@ -245,7 +248,9 @@ def test_everything_that_a_trial_is_asked_is_in_its_key_but_why() -> None:
         "training": training and training.model_copy(update={"kimg": 2.0}),
         **{"seed": 1, "teacher_digest": "u", "pool_digest": "u", "protocol_digest": "u", "threads": 2, "fused": 2},
         "compute": request.compute.model_copy(update={"channels_last": True}),
+        "critic_digest": "c",
     }
+    assert "critic_digest" not in request.model_dump(), "trials from before keep their identity"
     assert {*TrialRequest.model_fields} == {*changes, "phase"}
     keys = {request.model_copy(update={name: value}).key for name, value in changes.items()}
     assert len(keys | {request.key}) == len(changes) + 1
