@@ -93,7 +93,7 @@ def train_teacher(
                 judgements=trained.judgements,
             )
             save_critic(folder / CRITIC, best.critic, card=critic_card)
-            save_samples(best.generator, extractor, folder)
+            save_samples(best.generator, folder, extractor=extractor)
             return register_teacher(
                 tracking, identity, run_id=run_id, folder=folder, card=stored, judgement=critic_card.judgement
             )

@@ -14,7 +14,7 @@ from sweeps.models.identity import ModelIdentity
 LAST = "last"  # the folder of the generator at the end of the training, where that is not the best
 
 
-def save_samples(generator: AnyGenerator, extractor: Extractor, folder: Path) -> None:
+def save_samples(generator: AnyGenerator, folder: Path, *, extractor: Extractor) -> None:
     """Writes 64 of the generator's images to `folder`."""
     save_grid(generate(generator, extractor.evaluator.latents(generator.config)[:64]), folder / "samples.png")
 

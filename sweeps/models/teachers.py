@@ -122,7 +122,7 @@ def _find_or_import(
             with tempfile.TemporaryDirectory() as name:
                 folder = Path(name)
                 stored = save_imported(folder, imported, card=card)
-                save_samples(generator, extractor, folder)
+                save_samples(generator, folder, extractor=extractor)
                 version = register_teacher(tracking, identity, run_id=run_id, folder=folder, card=stored)
     kept, kept_card = load_any_generator(tracking.registry.fetch(version))
     metrics = _metrics(extractor, kept, card=kept_card)
