@@ -13,7 +13,7 @@ from gan.compute import CPU, Compute
 from gan.config import Config
 from gan.datasets import ImageDataset
 from gan.errors import GanError
-from gan.networks.critic import Critic
+from gan.networks.critic import DEVIATION_GROUP, Critic
 from gan.networks.dcgan import GeneratorConfig
 from gan.networks.together import Shown, joined
 from gan.seeds import generator_at
@@ -273,6 +273,12 @@ def _require_opponent(
             f"A critic goes on learning with the norm that it learned with, {critic.norm}",
             f"the loss {config.adversarial.loss}, whose norm is {config.adversarial.norm}",
             "Choose the loss of the teacher's training, or set opponent: fresh.",
+        )
+    if critic.config.minibatch_deviation and config.batch_size % DEVIATION_GROUP:
+        raise GanError(
+            f"A batch is a multiple of {DEVIATION_GROUP} for a critic with minibatch deviation, as the teacher's is",
+            config.batch_size,
+            "Change batch_size, or set opponent: fresh.",
         )
     known = {
         architecture.num_classes,

@@ -37,6 +37,7 @@ from sweeps.spec.models import (
 )
 from sweeps.spec.phases import PHASES, PhaseField
 from sweeps.spec.resources import ClusterSpec, ResourceSpec
+from sweeps.spec.schemes import require_schemes
 from sweeps.spec.search import SearchSpec, Seed
 from sweeps.spec.space import AnyDomain, ChoiceDomain, FixedDomain, Value, extremes
 
@@ -112,6 +113,8 @@ class SweepSpec(Config):
     def _is_consistent(self) -> "SweepSpec":
         widest = self.teacher.width if isinstance(self.teacher, TeacherSpec) else WIDEST
         require_domains(self.search.space, widest=widest, recipe=self.recipe)
+        taught = self.teacher.training.adversarial if isinstance(self.teacher, TeacherSpec) else None
+        require_schemes(self.search.space, recipe=self.recipe, image_size=self.dataset.image_shape[1], taught=taught)
         self._require_whole_batches()
         self._require_extractor()
         self._require_samples()
