@@ -80,8 +80,9 @@ def student_text(row: Mapping[str, Any]) -> str:
     """Returns a student's configuration in a few words."""
     weight = "" if row["gan_weight"] is None else f", GAN weight {row['gan_weight']:g}"
     block = "" if row["block"] == DEFAULT_BLOCK else f" {row['block']}"
+    scheme = f", {row['scheme']}" if row["scheme"] else ""
     rest = "".join(f", {name} {value}" for name, value in settings_of(row).items())
-    return f"width {row['width']}, depth {row['depth']}{block}{weight}{rest}"
+    return f"width {row['width']}, depth {row['depth']}{block}{weight}{scheme}{rest}"
 
 
 def confirmed_text(row: Mapping[str, Any], findings: Findings) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 
 import pyarrow as pa
 
-SCHEMA_VERSION = 5
+SCHEMA_VERSION = 6
 DEFAULT_BLOCK = "dcgan"  # of a table from before there were others, and not named beside a size
 VERSION_KEY = b"ganlimit.schema_version"
 
@@ -95,6 +95,13 @@ _COLUMNS: tuple[tuple[str, _Group, _Kind, str, str], ...] = (
     ("depth", TRIAL, WHOLE, "layers", "convolution layers per resolution stage"),
     ("block", TRIAL, TEXT, "", "kind of the convolutions: dcgan or separable"),
     ("gan_weight", TRIAL, MAYBE_NUMBER, "1", "weight of the GAN term in [0, 1); null from scratch"),
+    (
+        "scheme",
+        TRIAL,
+        MAYBE_TEXT,
+        "",
+        "what it was distilled by beside MSE and a plain GAN term; null where by no more",
+    ),
     ("settings", TRIAL, MAYBE_TEXT, "", "what else of the student was searched, as JSON; null where nothing"),
     ("seed", TRIAL, WHOLE, "", "seed of the trial"),
     ("parameters", TRIAL, WHOLE, "1", "trainable parameters of the generator"),
@@ -153,7 +160,15 @@ TRIAL_SCHEMA = pa.schema(
 SHARED_COLUMNS = _columns_of(SHARED)
 METRICS = tuple(_columns_of(METRIC))
 AGREEMENT = tuple(_columns_of(AGREE))
-STUDENT = ("dataset", "width", "depth", "block", "gan_weight", "settings")  # what makes two rows the same student
+STUDENT = (
+    "dataset",
+    "width",
+    "depth",
+    "block",
+    "gan_weight",
+    "scheme",
+    "settings",
+)  # what makes two rows the same student
 SIZE = ("parameters", "width", "depth", "block")  # what makes two trials' generators the same
 
 

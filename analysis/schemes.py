@@ -20,6 +20,7 @@ class Scheme(StrEnum):
     TEACHER = "teacher"
     MSE = "distilled, MSE"
     JOINT = "distilled, joint"
+    OTHER = "distilled, other"  # the table's column `scheme` says by what
     SCRATCH = "from scratch"
 
 
@@ -27,6 +28,8 @@ def scheme_of(row: Row) -> Scheme:
     """Returns the scheme of a trial's row."""
     if row["mode"] == Mode.SCRATCH:
         return Scheme.SCRATCH
+    if row["scheme"]:
+        return Scheme.OTHER
     return Scheme.JOINT if (row["gan_weight"] or 0) > 0 else Scheme.MSE
 
 

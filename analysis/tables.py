@@ -133,11 +133,17 @@ def _from_version_4(table: pa.Table) -> pa.Table:
     return table
 
 
+def _from_version_5(table: pa.Table) -> pa.Table:
+    # Students were distilled by the paper's two schemes.
+    return table.append_column("scheme", pa.nulls(len(table), pa.string()))
+
+
 _UPGRADES = {  # in order, each to the next
     b"1": _from_version_1,
     b"2": _from_version_2,
     b"3": _from_version_3,
     b"4": _from_version_4,
+    b"5": _from_version_5,
 }
 
 

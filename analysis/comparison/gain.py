@@ -253,7 +253,7 @@ def _positive(trials: Trials, rows: Ints, *, metric: str) -> Floats:
 
 
 def _name(side: Side) -> str:
-    names = {Mode.SCRATCH: "scratch", Scheme.MSE: "MSE alone", Scheme.JOINT: "joint"}
+    names = {Mode.SCRATCH: "scratch", Scheme.MSE: "MSE alone", Scheme.JOINT: "joint", Scheme.OTHER: "other schemes"}
     return names.get(side, str(side))
 
 

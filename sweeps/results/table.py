@@ -67,6 +67,7 @@ def _row(key: str, record: Record) -> dict[str, Any]:
         "depth": int(params["depth"]),
         "block": params.get("block", DEFAULT_BLOCK),
         "gan_weight": float(params["gan_weight"]) if "gan_weight" in params else None,
+        "scheme": params.get("scheme"),
         "settings": _settings(tags.get(POINT)),
         "seed": int(params["seed"]),
         "parameters": int(metrics["parameters"]),

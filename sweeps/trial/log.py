@@ -164,6 +164,8 @@ def opening(job: Job, context: TrialContext) -> Event:
     }
     if request.gan_weight is not None:
         params["gan_weight"] = request.gan_weight
+    if request.scheme is not None:
+        params["scheme"] = request.scheme
     params = {**job.point, **params}
     return Event(
         kind="opened",
