@@ -41,12 +41,12 @@ def architecture_at(spec: SweepSpec, point: Mapping[str, Value]) -> GeneratorCon
 def largest_student(spec: SweepSpec) -> tuple[GeneratorConfig, DistillationConfig]:
     """Returns the student whose training takes most memory among those that the search allows, and its heaviest recipe.
 
-    The recipe has the greatest batch, critic, GAN weight and feature weight of the space. Anything else that is
+    The recipe has the greatest batch, critic, GAN weight and weights of features of the space. Anything else that is
     searched has its first value.
     """
     domains = spec.domains()
     ends = {name: extremes(domain) for name, domain in domains.items() if name not in (*ARCHITECTURE, "seed")}
-    greatest = ("gan_weight", "batch_size", "feature_weight", "adversarial.critic.width")
+    greatest = ("gan_weight", "batch_size", "feature_weight", "critic_features", "adversarial.critic.width")
     recipe = spec.recipe({name: max(values) if name in greatest else values[0] for name, values in ends.items()})
     students = {*corners(spec), *(architecture_at(spec, point) for point in sampled_points(spec))}
     allowed = [student for student in students if spec.search.constraints.allow(student)] or list(students)

@@ -18,14 +18,18 @@ def test_every_path_is_made_absolute(tmp_path: Path, monkeypatch: pytest.MonkeyP
     monkeypatch.setenv("HOME", "/home/someone")
     data = {
         "dataset": {"path": "pictures"},
-        "teacher": {"file": "~/teacher.pt", "weights": "/elsewhere/weights.safetensors"},
+        "teacher": {"file": "~/teacher.pt", "weights": "/elsewhere/weights.safetensors", "critic": "critic"},
         "extractor": {"kind": "vgg16", "weights": "vgg.pth"},
         "evaluation": {"reference": {"file": "stats.npz", "by": "someone"}, "num_samples": 64},
         "datasets": {"cats": {"dataset": {"path": "cats"}}, "digits": None},
     }
     assert with_absolute_paths(data) == {
         "dataset": {"path": f"{tmp_path}/pictures"},
-        "teacher": {"file": "/home/someone/teacher.pt", "weights": "/elsewhere/weights.safetensors"},
+        "teacher": {
+            "file": "/home/someone/teacher.pt",
+            "weights": "/elsewhere/weights.safetensors",
+            "critic": f"{tmp_path}/critic",
+        },
         "extractor": {"kind": "vgg16", "weights": f"{tmp_path}/vgg.pth"},
         "evaluation": {"reference": {"file": f"{tmp_path}/stats.npz", "by": "someone"}, "num_samples": 64},
         "datasets": {"cats": {"dataset": {"path": f"{tmp_path}/cats"}}, "digits": None},
@@ -44,6 +48,14 @@ PLACES: list[dict[str, Any]] = [
     {"dataset": {"path": "PATH", "image_size": 16, "image_channels": 1}},
     {"teacher": {"file": "PATH", "latent_size": 8, "output_range": [0.0, 1.0]}},
     {"teacher": {"factory": "a:b", "weights": "PATH", "latent_size": 8, "output_range": [0.0, 1.0]}},
+    {"teacher": {"file": "/x.pt", "latent_size": 8, "output_range": [0.0, 1.0], "critic": "PATH"}},
+    {"teacher": {"file": "/x.pt", "latent_size": 8, "output_range": [0.0, 1.0], "critic": {"folder": "PATH"}}},
+    {
+        "teacher": {
+            **{"file": "/x.pt", "latent_size": 8, "output_range": [0.0, 1.0]},
+            "critic": {"weights": "PATH", "network": {"width": 4}},
+        }
+    },
     {"extractor": {"kind": "vgg16", "weights": "PATH"}, "evaluation": {"num_samples": 8192}},
     {"extractor": {"file": "PATH", "image_size": 16, "image_channels": 1, "range": [0.0, 1.0], "features": 8}},
     {"evaluation": {"num_samples": 640, "reference": {"file": "PATH", "by": "someone"}}},
@@ -59,7 +71,9 @@ def test_a_path_that_cannot_be_is_one_mistake_of_its_key(
     with pytest.raises(sweeps.SpecError) as caught:
         sweeps.load_spec(spec_file({**tiny, **changes}))
     (mistake,) = caught.value.mistakes
-    assert re.match(r"line \d+: (dataset|teacher|extractor|evaluation\.reference)\.(path|file|weights): ", mistake)
+    assert re.match(
+        r"line \d+: (dataset|teacher(\.critic)?|extractor|evaluation\.reference)\.(path|file|folder|weights): ", mistake
+    )
 
 
 @pytest.mark.parametrize("changes", PLACES)
