@@ -8,6 +8,7 @@ import numpy as np
 import pyarrow as pa
 
 from analysis.errors import AnalysisError
+from analysis.schema import width_text
 from analysis.schemes import Row, Scheme, scheme_of
 from analysis.tables import require_one_protocol, require_one_teacher
 from analysis.trials import Floats, Ints, Trials, codes_of, first_of_each
@@ -58,6 +59,8 @@ class PaperRow:
     width: int | None
     depth: int | None
     block: str | None
+    first_layer_rank: int | None
+    stage_widths: str | None
     gan_weight: float | None
     kimg: float | None
     seeds: int
@@ -75,6 +78,11 @@ class PaperRow:
         """Returns the scheme for a terminal, where there is little room: real, teacher, MSE, joint 0.02, scratch."""
         words = {Scheme.REAL: "real", Scheme.TEACHER: "teacher", Scheme.MSE: "MSE", Scheme.SCRATCH: "scratch"}
         return words.get(self.scheme) or f"joint {self.gan_weight:g}"
+
+    @property
+    def width_text(self) -> str:
+        """Returns what `analysis.width_text` does; nothing of real images and of the teacher."""
+        return "" if self.width is None else width_text(vars(self))
 
     def as_dict(self) -> dict[str, Any]:
         return asdict(self)
@@ -138,7 +146,8 @@ def paper_rows(table: pa.Table) -> list[PaperRow]:
 
 def _place(row: PaperRow) -> tuple[Any, ...]:
     sizes = (-(row.parameters or 0), -(row.width or 0), -(row.depth or 0))
-    return *sizes, row.block, list(Scheme).index(row.scheme), row.gan_weight or 0.0
+    factored = (row.stage_widths or "", row.first_layer_rank or 0)
+    return *sizes, row.block, *factored, list(Scheme).index(row.scheme), row.gan_weight or 0.0
 
 
 def _reference(scheme: Scheme, first: Row, *, prefix: str, parameters: int | None) -> PaperRow:
@@ -150,6 +159,8 @@ def _reference(scheme: Scheme, first: Row, *, prefix: str, parameters: int | Non
         width=None,
         depth=None,
         block=None,
+        first_layer_rank=None,
+        stage_widths=None,
         gan_weight=None,
         kimg=first["teacher_kimg"] if is_teacher else None,
         seeds=1,
@@ -169,6 +180,8 @@ def _over_seeds(trials: Trials, rows: Ints, *, first: Row, numbers: Mapping[str,
         width=first["width"],
         depth=first["depth"],
         block=first["block"],
+        first_layer_rank=first["first_layer_rank"],
+        stage_widths=first["stage_widths"],
         gan_weight=first["gan_weight"],
         kimg=first["kimg"],
         seeds=len(first_of_each(trials.seed[rows])),
