@@ -134,8 +134,11 @@ def _from_version_4(table: pa.Table) -> pa.Table:
 
 
 def _from_version_5(table: pa.Table) -> pa.Table:
-    # Students were distilled by the paper's two schemes.
-    return table.append_column("scheme", pa.nulls(len(table), pa.string()))
+    # Every first layer was one layer, every stage half as wide as the one before, and no scheme but the paper's two.
+    table = table.append_column("first_layer_rank", pa.nulls(len(table), pa.int64()))
+    for name in ("stage_widths", "scheme"):
+        table = table.append_column(name, pa.nulls(len(table), pa.string()))
+    return table
 
 
 _UPGRADES = {  # in order, each to the next

@@ -8,6 +8,7 @@ import numpy as np
 import pyarrow as pa
 
 from analysis.errors import AnalysisError
+from analysis.schema import width_text
 from analysis.schemes import Row, Scheme, scheme_of
 from analysis.tables import require_one_protocol, require_one_teacher
 from analysis.trials import Floats, Ints, Trials, codes_of, first_of_each
@@ -58,6 +59,8 @@ class PaperRow:
     width: int | None
     depth: int | None
     block: str | None
+    first_layer_rank: int | None
+    stage_widths: str | None
     gan_weight: float | None
     other_scheme: str | None  # by what it was distilled where not by one of the paper's two
     kimg: float | None
@@ -80,6 +83,11 @@ class PaperRow:
         if self.other_scheme:
             return self.other_scheme + (f" {self.gan_weight:g}" if self.gan_weight else "")
         return words.get(self.scheme) or f"joint {self.gan_weight:g}"
+
+    @property
+    def width_text(self) -> str:
+        """Returns what `analysis.width_text` does; nothing of real images and of the teacher."""
+        return "" if self.width is None else width_text(vars(self))
 
     def as_dict(self) -> dict[str, Any]:
         return asdict(self)
@@ -143,7 +151,9 @@ def paper_rows(table: pa.Table) -> list[PaperRow]:
 
 def _place(row: PaperRow) -> tuple[Any, ...]:
     sizes = (-(row.parameters or 0), -(row.width or 0), -(row.depth or 0))
-    return *sizes, row.block, list(Scheme).index(row.scheme), row.gan_weight or 0.0, row.other_scheme or ""
+    factored = (row.stage_widths or "", row.first_layer_rank or 0)
+    scheme = (list(Scheme).index(row.scheme), row.gan_weight or 0.0, row.other_scheme or "")
+    return *sizes, row.block, *factored, *scheme
 
 
 def _reference(scheme: Scheme, first: Row, *, prefix: str, parameters: int | None) -> PaperRow:
@@ -155,6 +165,8 @@ def _reference(scheme: Scheme, first: Row, *, prefix: str, parameters: int | Non
         width=None,
         depth=None,
         block=None,
+        first_layer_rank=None,
+        stage_widths=None,
         gan_weight=None,
         other_scheme=None,
         kimg=first["teacher_kimg"] if is_teacher else None,
@@ -175,6 +187,8 @@ def _over_seeds(trials: Trials, rows: Ints, *, first: Row, numbers: Mapping[str,
         width=first["width"],
         depth=first["depth"],
         block=first["block"],
+        first_layer_rank=first["first_layer_rank"],
+        stage_widths=first["stage_widths"],
         gan_weight=first["gan_weight"],
         other_scheme=first["scheme"],
         kimg=first["kimg"],

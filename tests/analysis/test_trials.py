@@ -13,6 +13,7 @@ from analysis import QUALITIES, Column, Mode, Phase, Scheme, TrialState, student
 from analysis.comparison.pairing import pair_rows
 from analysis.frontier.attainment import seed_sets
 from analysis.frontier.students import students_of
+from analysis.schema import STUDENT
 from analysis.trials import Trials, codes_of, first_of_each, last_of_each
 
 from .conftest import make_row
@@ -55,7 +56,7 @@ def measured(row: Row, column: Column) -> bool:
 
 
 def student(row: Row) -> tuple[Any, ...]:
-    return student_of({"settings": None, "scheme": None, **row})
+    return student_of(dict.fromkeys(STUDENT) | row)
 
 
 @pytest.mark.parametrize("metric", ["fid", "inception_score"])

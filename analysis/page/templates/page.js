@@ -193,7 +193,8 @@ function facts(chapter, trial) {
   const i = rowOf(chapter, trial), t = chapter.trials, found = [];
   const add = (name, value) => { if (value !== null && value !== undefined && value !== "") found.push([name, value]); };
   add("parameters", number(t.parameters[i]) + " (1/" + t.compression_ratio[i].toFixed(1) + ")");
-  add("width, depth", t.width[i] + ", " + t.depth[i] + (t.block[i] === "dcgan" ? "" : " " + t.block[i]));
+  add("width, depth", (t.stage_widths[i] ?? t.width[i]) + ", " + t.depth[i] + (t.block[i] === "dcgan" ? "" : " " + t.block[i]));
+  add("rank", t.first_layer_rank[i]);
   add("GAN weight", t.gan_weight[i] === null ? "" : number(t.gan_weight[i]));
   add("scheme", t.scheme[i]);
   for (const [name, value] of Object.entries(JSON.parse(t.settings[i] ?? "{}"))) add(name, typeof value === "number" ? number(value) : value);
@@ -276,7 +277,7 @@ function chooseView(article, chapter, chart) {
 
 // --- the table of all trials --------------------------------------------------------------------------
 const SHOWN = [
-  ["trial", "trial"], ["phase", "phase"], ["state", "state"], ["mode", "mode"], ["parameters", "parameters"], ["compression_ratio", "ratio"], ["width", "width"], ["depth", "depth"], ["block", "block"],
+  ["trial", "trial"], ["phase", "phase"], ["state", "state"], ["mode", "mode"], ["parameters", "parameters"], ["compression_ratio", "ratio"], ["width", "width"], ["depth", "depth"], ["block", "block"], ["first_layer_rank", "rank"], ["stage_widths", "stage widths"],
   ["gan_weight", "GAN weight"], ["scheme", "scheme"], ["settings", "settings"], ["seed", "seed"], ["kimg", "kimg"], ["fid", "FID"], ["inception_score", "IS"], ["sharpness", "sharpness"], ["kid", "KID"],
   ["precision", "precision"], ["recall", "recall"], ["latent_ssim", "SSIM"], ["latency_ms", "ms an image"], ["wall_s", "seconds"], ["error", "error"],
 ];
