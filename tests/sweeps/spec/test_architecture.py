@@ -50,7 +50,7 @@ def test_a_point_is_one_student_and_so_is_its_row(
     assert architecture_of(whole, SHAPE) == architecture
 
 
-def test_ten_stages_stand_in_their_order() -> None:
+def test_stages_stand_in_their_order_whatever_that_of_the_point() -> None:
     widths = {f"stage_widths.{number}": 20 - number for number in reversed(range(6))}
     assert architecture_of(widths, {**SHAPE, "image_size": 256}).stage_channels == [20, 19, 18, 17, 16, 15]
 
