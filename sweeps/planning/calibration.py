@@ -188,7 +188,13 @@ def _distillation(
     lesson: Lesson,
     gan_weight: float,
 ) -> Iterator[Progress]:
-    changes = {"gan_weight": gan_weight, "feature_weight": 0.0, "kimg": points[-1], "batch_size": batch}
+    changes = {
+        "gan_weight": gan_weight,
+        "feature_weight": 0.0,
+        "gan_from": 0.0,
+        "kimg": points[-1],
+        "batch_size": batch,
+    }
     recipe = spec.student.model_copy(update=changes)
     return distill(student, recipe, lesson=lesson, seed=0, report_at_kimg=points, compute=spec.resources.compute)
 

@@ -104,6 +104,7 @@ def test_a_frozen_copy_scores_and_sees_as_its_critic_in_eval_mode_and_leaves_it_
     before = {name: value.clone() for name, value in critic.state_dict().items()}
     frozen, classes = frozen_copy(critic), F.one_hot(torch.arange(8) % 3, 3).float()
     torch.testing.assert_close(critic.state_dict(), before, rtol=0, atol=0)
+    assert critic.training
     critic.eval()
     torch.testing.assert_close(frozen(images(8, 0), classes), critic(images(8, 0), classes))
     for ours, theirs in zip(frozen.maps(images(8, 0)), critic.maps(images(8, 0)), strict=True):
@@ -199,12 +200,18 @@ def test_what_the_critic_takes_for_real_is_a_choice(lesson: Lesson) -> None:
 def test_the_gan_term_comes_in_after_its_share_of_the_budget_and_its_critic_learns_shortly_before(
     lesson: Lesson,
 ) -> None:
-    config = recipe(gan_from=0.5, kimg=1.28)  # 40 steps, of which the critic learns from the 19th or 20th on
+    adversarial = ADVERSARIAL.model_copy(update={"critic_steps": 2})
+    config = recipe(
+        gan_from=0.5, kimg=1.28, adversarial=adversarial
+    )  # 40 steps, of which the critic learns from the 19th or 20th on
     points = [0.544, 0.576, 0.64, 0.672]
-    found = {
-        round(progress.kimg / 0.032): sorted(progress.losses)
-        for progress in distill(STUDENT, config, lesson=lesson, seed=0, report_at_kimg=points)
-    }
+    found, learned = {}, {}
+    for progress in distill(STUDENT, config, lesson=lesson, seed=0, report_at_kimg=points):
+        step, state = round(progress.kimg / 0.032), progress.checkpoint().state
+        found[step], learned[step] = sorted(progress.losses), state.get("critic_optimiser.0.step")
+    assert learned[18] is None
+    assert learned[40] is not None
+    assert learned[40].item() in (2 * 21, 2 * 22)
     assert found[17] == found[18] == ["mse"]
     assert found[20] == ["critic_loss", "mse"]
     assert found[21] == found[40] == ["critic_loss", "generator_loss", "mse"]
@@ -245,6 +252,13 @@ def test_a_student_of_every_scheme_at_once_goes_on_bit_for_bit(lesson: Lesson, w
     (_, first), (_, middle), (last, _) = trained(None)
     for checkpoint in (first, middle):
         assert torch.equal(trained(checkpoint)[-1][0], last)
+
+
+def test_a_critic_that_knows_no_classes_teaches_a_student_of_classes(lesson: Lesson) -> None:
+    architecture, own = conditional(lesson)
+    plain = replace(own, critic=critic_of())
+    *_, progress = distill(architecture, recipe(opponent="teacher", real="both"), lesson=plain, seed=0)
+    assert not progress.diverged
 
 
 @pytest.mark.parametrize("with_classes", [False, True])
