@@ -8,10 +8,10 @@ from pydantic import JsonValue
 
 from gan import AnyGenerator, Critic, CriticCard, CriticJudgement, ImageDataset, judge_critic, load_critic
 from gan.training.losses import AdversarialName
+from sweeps.ledger.registry import CRITIC
 from sweeps.ledger.tags import CRITIC_ACCURACY
 from sweeps.models.extractors import Extractor
 
-CRITIC = "critic"  # the folder of a critic among the files of a model's version
 LEAST_SEPARATED = 0.5  # of the reports of a training, those at which its critic separated something
 
 

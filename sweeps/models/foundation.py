@@ -15,7 +15,7 @@ from gan import (
     load_dataset,
 )
 from sweeps.ledger.tags import SHARED_PREFIX
-from sweeps.models.critic_making import find_or_make_critic
+from sweeps.models.critic_making import find_or_make_critic, require_named_critic
 from sweeps.models.examining import faults_text
 from sweeps.models.extractors import Extractor, find_or_make_extractor
 from sweeps.models.materials import MaterialFiles, MaterialSource
@@ -72,6 +72,7 @@ def lay_foundation(spec: SweepSpec, workshop: Workshop) -> Foundation:
     The materials are files of this machine.
     """
     dataset, display = load_dataset(spec.dataset, workshop.data_root), workshop.display
+    require_named_critic(spec, dataset)  # before anything is trained
     extractor = find_or_make_extractor(spec, dataset, workshop=workshop)
     real, count = extractor.real, len(dataset.held_out_images)
     display.say(

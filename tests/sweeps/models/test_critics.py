@@ -93,6 +93,9 @@ def test_the_commands_say_it(ganlimit: Any, finished: Any, tmp_path: Path, spec_
     assert "its critic: it ranks a held-out real image above a generated one in" in answer.stdout
     (row,) = json.loads(ganlimit("teacher", "list", "--data-dir", finished.data_dir, "--json").stdout)
     assert 0 <= row["critic_accuracy"] <= 1
+    shown = json.loads(ganlimit("teacher", "show", "digits-teacher", "--data-dir", finished.data_dir).stdout)
+    (now,) = [each for each in shown["critic"]["judgements"] if each["kimg"] == shown["kimg"]]
+    assert now["accuracy"] == row["critic_accuracy"]
     assert f"{row['critic_accuracy']:.0%}" in ganlimit("teacher", "list", "--data-dir", finished.data_dir).stdout
 
 
