@@ -51,7 +51,9 @@ from .schema import (
     Phase,
     TrialState,
     settings_of,
+    size_text,
     student_of,
+    width_text,
 )
 from .schemes import Scheme
 from .tables import (
@@ -157,6 +159,7 @@ __all__ = [
     "selection_figure",
     "settings_of",
     "sharpness_figure",
+    "size_text",
     "state_counts",
     "student_frontier",
     "student_of",
@@ -164,6 +167,7 @@ __all__ = [
     "trial_table",
     "validate",
     "versus_figure",
+    "width_text",
     "with_baselines",
     "with_confirmations",
     "write_csv",

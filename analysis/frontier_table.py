@@ -8,7 +8,7 @@ from analysis.absence import text_of
 from analysis.columns import Column
 from analysis.comparison.baselines import baseline_text
 from analysis.findings import Findings
-from analysis.schema import DEFAULT_BLOCK, settings_of
+from analysis.schema import DEFAULT_BLOCK, settings_of, size_text, width_text
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,8 +29,9 @@ class FrontierRow:
     ratio: str
     width: str
     depth: str
+    size: str  # width and depth in one word, with the rank of the first layer
     gan_weight: str
-    student: str  # width, depth, block, GAN weight and whatever else was searched, in a few words
+    student: str  # width, depth, block, rank, GAN weight and whatever else was searched, in a few words
     searched: str  # the rule's metric in the search
     confirmed: str  # and of fresh seeds, in full
     confirmed_short: str  # in fewer letters, without their number
@@ -60,8 +61,9 @@ def frontier_rows(findings: Findings) -> list[FrontierRow]:
                 run_id=row["run_id"],
                 parameters=f"{row['parameters']:,}",
                 ratio=f"{row['compression_ratio']:.1f}",
-                width=str(row["width"]),
+                width=width_text(row),
                 depth=str(row["depth"]),
+                size=size_text(row),
                 gan_weight="" if row["gan_weight"] is None else f"{row['gan_weight']:g}",
                 student=student_text(row),
                 searched=metric.text(row[metric.name]),
@@ -80,8 +82,9 @@ def student_text(row: Mapping[str, Any]) -> str:
     """Returns a student's configuration in a few words."""
     weight = "" if row["gan_weight"] is None else f", GAN weight {row['gan_weight']:g}"
     block = "" if row["block"] == DEFAULT_BLOCK else f" {row['block']}"
+    scheme = f", {row['scheme']}" if row["scheme"] else ""
     rest = "".join(f", {name} {value}" for name, value in settings_of(row).items())
-    return f"width {row['width']}, depth {row['depth']}{block}{weight}{rest}"
+    return f"width {width_text(row)}, depth {row['depth']}{block}{weight}{scheme}{rest}"
 
 
 def confirmed_text(row: Mapping[str, Any], findings: Findings) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 
 import pyarrow as pa
 
-SCHEMA_VERSION = 5
+SCHEMA_VERSION = 6
 DEFAULT_BLOCK = "dcgan"  # of a table from before there were others, and not named beside a size
 VERSION_KEY = b"ganlimit.schema_version"
 
@@ -78,7 +78,8 @@ class _Kind:
 TRIAL, METRIC, AGREE, SHARED = _Group.TRIAL, _Group.METRIC, _Group.AGREEMENT, _Group.SHARED
 TEXT, MAYBE_TEXT = _Kind(pa.string(), str), _Kind(pa.string(), str, required=False)
 NUMBER, MAYBE_NUMBER = _Kind(pa.float64(), float), _Kind(pa.float64(), float, required=False)
-WHOLE, TRUTH = _Kind(pa.int64(), int), _Kind(pa.bool_(), bool)
+WHOLE, MAYBE_WHOLE = _Kind(pa.int64(), int), _Kind(pa.int64(), int, required=False)
+TRUTH = _Kind(pa.bool_(), bool)
 
 # In the order of the written files: name, group, kind, unit, meaning.
 _COLUMNS: tuple[tuple[str, _Group, _Kind, str, str], ...] = (
@@ -93,8 +94,11 @@ _COLUMNS: tuple[tuple[str, _Group, _Kind, str, str], ...] = (
     ("final", TRIAL, TRUTH, "", "reached the full budget; only such rows enter a frontier"),
     ("width", TRIAL, WHOLE, "channels", "base channel count of the generator"),
     ("depth", TRIAL, WHOLE, "layers", "convolution layers per resolution stage"),
-    ("block", TRIAL, TEXT, "", "kind of the convolutions: dcgan or separable"),
+    ("block", TRIAL, TEXT, "", "kind of the convolutions: dcgan, separable or resize"),
+    ("first_layer_rank", TRIAL, MAYBE_WHOLE, "channels", "between latent and first map; null where one layer makes it"),
+    ("stage_widths", TRIAL, MAYBE_TEXT, "channels", "of each stage, as 12-4; null where each is half of the last"),
     ("gan_weight", TRIAL, MAYBE_NUMBER, "1", "weight of the GAN term in [0, 1); null from scratch"),
+    ("scheme", TRIAL, MAYBE_TEXT, "", "how it was distilled beside MSE and a plain GAN term; null where by these"),
     ("settings", TRIAL, MAYBE_TEXT, "", "what else of the student was searched, as JSON; null where nothing"),
     ("seed", TRIAL, WHOLE, "", "seed of the trial"),
     ("parameters", TRIAL, WHOLE, "1", "trainable parameters of the generator"),
@@ -153,8 +157,9 @@ TRIAL_SCHEMA = pa.schema(
 SHARED_COLUMNS = _columns_of(SHARED)
 METRICS = tuple(_columns_of(METRIC))
 AGREEMENT = tuple(_columns_of(AGREE))
-STUDENT = ("dataset", "width", "depth", "block", "gan_weight", "settings")  # what makes two rows the same student
-SIZE = ("parameters", "width", "depth", "block")  # what makes two trials' generators the same
+ARCHITECTURE = ("width", "depth", "block", "first_layer_rank", "stage_widths")
+STUDENT = ("dataset", *ARCHITECTURE, "gan_weight", "scheme", "settings")  # what makes two rows the same student
+SIZE = ("parameters", *ARCHITECTURE)  # what makes two trials' generators the same
 
 
 def settings_of(row: Mapping[str, Any]) -> dict[str, Any]:
@@ -166,6 +171,36 @@ def settings_of(row: Mapping[str, Any]) -> dict[str, Any]:
     {}
     """
     return dict(json.loads(row["settings"])) if row["settings"] else {}
+
+
+def width_text(row: Mapping[str, Any]) -> str:
+    """Returns a student's width, or its stages', and the rank of its first layer where it is factored.
+
+    >>> from analysis import example_trials, width_text
+    >>> table = example_trials({"width": 19}, {"first_layer_rank": 16}, {"stage_widths": "12-4"})
+    >>> [width_text(row) for row in table.to_pylist()]
+    ['19', '4 r16', '12-4']
+    """
+    return _widths(row) + _rank(row)
+
+
+def size_text(row: Mapping[str, Any]) -> str:
+    """Returns what `width_text` does with the depth in it.
+
+    >>> from analysis import example_trials, size_text
+    >>> table = example_trials({"width": 19, "depth": 2}, {"first_layer_rank": 16}, {"stage_widths": "12-4"})
+    >>> [size_text(row) for row in table.to_pylist()]
+    ['19x2', '4x1 r16', '12-4x1']
+    """
+    return f"{_widths(row)}x{row['depth']}{_rank(row)}"
+
+
+def _widths(row: Mapping[str, Any]) -> str:
+    return row["stage_widths"] or str(row["width"])
+
+
+def _rank(row: Mapping[str, Any]) -> str:
+    return "" if row["first_layer_rank"] is None else f" r{row['first_layer_rank']}"
 
 
 def student_of(row: Mapping[str, Any]) -> tuple[Any, ...]:

@@ -20,6 +20,7 @@ class Scheme(StrEnum):
     TEACHER = "teacher"
     MSE = "distilled, MSE"
     JOINT = "distilled, joint"
+    OTHER = "distilled, other"  # the table's column `scheme` says by what
     SCRATCH = "from scratch"
 
 
@@ -27,17 +28,19 @@ def scheme_of(row: Row) -> Scheme:
     """Returns the scheme of a trial's row."""
     if row["mode"] == Mode.SCRATCH:
         return Scheme.SCRATCH
+    if row["scheme"]:
+        return Scheme.OTHER
     return Scheme.JOINT if (row["gan_weight"] or 0) > 0 else Scheme.MSE
 
 
-def size_of(row: Row) -> tuple[int, int, int, str]:
-    """Returns what makes two trials' generators the same: parameters, width, depth and block, to be sorted by."""
-    parameters, width, depth, block = (row[name] for name in SIZE)
-    return parameters, width, depth, block
+def _order(row: Row) -> tuple[int, int, int, str, int, str]:
+    """Returns what makes two trials' generators the same, to be sorted by."""
+    parameters, width, depth, block, rank, widths = (row[name] for name in SIZE)
+    return parameters, width, depth, block, rank or 0, widths or ""
 
 
 def sizes_among(trials: Trials, rows: Ints) -> list[int]:
     """Returns the first row of each size that is among `rows`, smallest size first."""
     first = rows[first_of_each(codes_of([trials.size[rows]]))]
-    sizes = [size_of(row) for row in trials.table.select(SIZE).take(first).to_pylist()]
+    sizes = [_order(row) for row in trials.table.select(SIZE).take(first).to_pylist()]
     return [int(first[place]) for place in sorted(range(len(first)), key=sizes.__getitem__)]

@@ -133,11 +133,20 @@ def _from_version_4(table: pa.Table) -> pa.Table:
     return table
 
 
+def _from_version_5(table: pa.Table) -> pa.Table:
+    # Every first layer was one layer, every stage half as wide as the one before, and no scheme but the paper's two.
+    table = table.append_column("first_layer_rank", pa.nulls(len(table), pa.int64()))
+    for name in ("stage_widths", "scheme"):
+        table = table.append_column(name, pa.nulls(len(table), pa.string()))
+    return table
+
+
 _UPGRADES = {  # in order, each to the next
     b"1": _from_version_1,
     b"2": _from_version_2,
     b"3": _from_version_3,
     b"4": _from_version_4,
+    b"5": _from_version_5,
 }
 
 

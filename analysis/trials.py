@@ -83,9 +83,19 @@ class Trials:
         return self.is_distilled & (self.is_search | self.is_confirm) & (self.is_finished | failed)
 
     @cached_property
+    def is_other(self) -> Mask:
+        """Returns the mask of the rows that were distilled by another scheme than the paper's two."""
+        return ~self.is_scratch & mask_of(pc.is_valid(self.table["scheme"]))
+
+    @cached_property
     def is_joint(self) -> Mask:
-        """Returns the mask of the rows that were distilled with a GAN term."""
-        return ~self.is_scratch & (self.numbers("gan_weight") > 0)
+        """Returns the mask of the rows that were distilled by MSE with a GAN term, the paper's joint scheme."""
+        return ~self.is_scratch & ~self.is_other & (self.numbers("gan_weight") > 0)
+
+    @cached_property
+    def is_mse(self) -> Mask:
+        """Returns the mask of the rows that were distilled by MSE alone."""
+        return ~self.is_scratch & ~self.is_other & ~self.is_joint
 
     @cached_property
     def student(self) -> Ints:

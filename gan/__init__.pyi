@@ -73,8 +73,9 @@ from .networks.own_config import ImportedConfig, Labels, OwnGenerator
 from .training.adversarial import AdversarialConfig
 from .training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from .training.critic_training import CriticProgress, CriticTrainingConfig, train_critic
-from .training.distillation import DistillationConfig, Lesson, distill
+from .training.distillation import distill
 from .training.fused_distillation import Student, distill_fused, fusing_kind
+from .training.lesson import DistillationConfig, Lesson
 from .training.loop import Progress
 from .training.optimisation import OptimiserConfig
 from .training.scratch import GanTrainingConfig, train_gan

@@ -7,6 +7,7 @@ import numpy as np
 import pyarrow as pa
 
 from analysis.nouns import known_kimg
+from analysis.schema import ARCHITECTURE
 from analysis.tables import require_one_protocol
 from analysis.trials import Floats, Ints, Trials, by_code, codes_of, last_of_each
 
@@ -17,7 +18,7 @@ _BASELINE_COLUMNS = {
     "baseline_kimg": pa.float64(),
     "baseline_state": pa.string(),
 }
-_TWIN = ("dataset", "width", "depth", "block", "seed")
+_TWIN = ("dataset", *ARCHITECTURE, "seed")
 
 
 def with_baselines(students: pa.Table, table: pa.Table) -> pa.Table:

@@ -11,8 +11,8 @@ from scipy.stats import binomtest, t
 from analysis.columns import QUALITIES
 from analysis.comparison.pairing import Pairing, Side, pair_rows
 from analysis.errors import AnalysisError
-from analysis.schema import SIZE, Mode
-from analysis.schemes import Scheme, size_of, sizes_among
+from analysis.schema import SIZE, Mode, width_text
+from analysis.schemes import Scheme, sizes_among
 from analysis.trials import Floats, Ints, Trials, codes_of, first_of_each
 
 CONFIDENCE = 0.95
@@ -253,10 +253,10 @@ def _positive(trials: Trials, rows: Ints, *, metric: str) -> Floats:
 
 
 def _name(side: Side) -> str:
-    names = {Mode.SCRATCH: "scratch", Scheme.MSE: "MSE alone", Scheme.JOINT: "joint"}
+    names = {Mode.SCRATCH: "scratch", Scheme.MSE: "MSE alone", Scheme.JOINT: "joint", Scheme.OTHER: "other schemes"}
     return names.get(side, str(side))
 
 
 def _size_label(trials: Trials, row: int) -> str:
-    parameters, width, depth, block = size_of(trials.table.select(SIZE).slice(row, 1).to_pylist()[0])
-    return f"{parameters:,} parameters (width {width}, depth {depth}, {block})"
+    size = trials.table.select(SIZE).slice(row, 1).to_pylist()[0]
+    return f"{size['parameters']:,} parameters (width {width_text(size)}, depth {size['depth']}, {size['block']})"

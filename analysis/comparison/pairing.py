@@ -98,7 +98,9 @@ def _of_side(trials: Trials, side: Side) -> Mask:
         return trials.is_scratch
     if side == Mode.DISTILLED:
         return trials.is_distilled
-    return trials.is_joint if side == Scheme.JOINT else ~trials.is_scratch & ~trials.is_joint
+    if side == Scheme.OTHER:
+        return trials.is_other
+    return trials.is_joint if side == Scheme.JOINT else trials.is_mse
 
 
 def _largest_budget(trials: Trials, rows: Ints, *, key_N: Ints) -> Ints:

@@ -16,6 +16,7 @@ from analysis.figures.style import (
     COLUMN_INCHES,
     GREEN,
     ORANGE,
+    SKY,
     SMALL,
     STYLE,
     VERMILION,
@@ -28,9 +29,9 @@ from analysis.frontier.pareto import WORST
 from analysis.schemes import Scheme, scheme_of
 from analysis.wording import short_caption
 
-SCHEME_COLOURS = {Scheme.MSE: GREEN, Scheme.JOINT: BLUE, Scheme.SCRATCH: ORANGE}
+SCHEME_COLOURS = {Scheme.MSE: GREEN, Scheme.JOINT: BLUE, Scheme.OTHER: SKY, Scheme.SCRATCH: ORANGE}
 CELL_INCHES, LABEL_INCHES = 0.5, 1.1  # of a sample grid
-SCHEME_MARKERS = {Scheme.MSE: "s", Scheme.JOINT: "o", Scheme.SCRATCH: "x"}
+SCHEME_MARKERS = {Scheme.MSE: "s", Scheme.JOINT: "o", Scheme.OTHER: "D", Scheme.SCRATCH: "x"}
 
 
 def sample_grid_figure(rows: Sequence[tuple[str, npt.NDArray[np.uint8]]]) -> Figure:
@@ -117,7 +118,7 @@ def gain_figure(findings: Findings, gain: Gain) -> Figure:
 
 
 def sharpness_figure(findings: Findings) -> Figure:
-    """Returns the figure of sharpness relative to the teacher's, for MSE, joint and from scratch; 1 is best.
+    """Returns the figure of sharpness relative to the teacher's, by scheme; 1 is best.
 
     Sharpness is the Variance of Laplacian. Raises AnalysisError where no trial has finished with one.
 
@@ -127,7 +128,7 @@ def sharpness_figure(findings: Findings) -> Figure:
     >>> sharpness_figure(findings).axes[0].get_ylabel()
     "sharpness / the teacher's"
     """
-    shown = ["mode", "gan_weight", "final", "sharpness", "parameters"]
+    shown = ["mode", "gan_weight", "scheme", "final", "sharpness", "parameters"]
     rows = findings.table.select(shown).to_pylist()
     rows_of = {scheme: [row for row in rows if _is_of(row, scheme)] for scheme in SCHEME_COLOURS}
     if not any(rows_of.values()) or not findings.first["teacher_sharpness"] > 0:

@@ -129,7 +129,8 @@ def _with_remarks(limit: CompressionLimit, judgement: Judgement) -> CompressionL
 
 def _point(student: Student, values: Floats, *, fitted: float, column: Column) -> CurvePoint:
     value, row = turn_back(float(values.mean()), column), student.row
-    names = ("width", "depth", "block", "gan_weight")
+    rare = [name for name in ("first_layer_rank", "stage_widths") if row[name] is not None]
+    names = ("width", "depth", "block", *rare, "gan_weight")
     return CurvePoint(
         parameters=student.parameters,
         compression_ratio=row["compression_ratio"],

@@ -51,7 +51,7 @@ class CurvePoint:
     seeds: int
     failed_seeds: int
     fitted: float
-    student: dict[str, Any]  # width, depth, block, gan_weight, settings
+    student: dict[str, Any]  # width, depth, block, gan_weight, settings; rank and stage widths where it has them
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -21,8 +21,9 @@ from analysis.wording import limit_label
 
 MOST_TRIALS = 20_000  # in one chapter: a browser takes seconds to draw more points, and its table to search them
 TRIAL_COLUMNS = (
-    *("trial", "phase", "mode", "state", "final", "parameters", "compression_ratio", "width", "depth", "block"),
-    *("gan_weight", "settings", "seed", "kimg", "fid", "kid", "inception_score", "sharpness", "precision", "recall"),
+    *("trial", "phase", "mode", "state", "final", "parameters", "compression_ratio", "width", "depth"),
+    *("block", "first_layer_rank", "stage_widths", "gan_weight", "scheme", "settings", "seed", "kimg"),
+    *("fid", "kid", "inception_score", "sharpness", "precision", "recall"),
     *("latent_mse", "latent_ssim", "mac_g", "latency_ms", "wall_s", "run_id", "error"),
 )
 
@@ -163,5 +164,5 @@ def _sharpness(findings: Findings, shown: pa.Table) -> dict[str, Any]:
 
 
 def _finished(table: pa.Table) -> list[dict[str, Any]]:
-    needed = table.select(["trial", "mode", "gan_weight", "final", "parameters", "sharpness"])
+    needed = table.select(["trial", "mode", "gan_weight", "scheme", "final", "parameters", "sharpness"])
     return [row for row in needed.to_pylist() if row["final"] and is_positive(row["sharpness"])]

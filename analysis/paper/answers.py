@@ -93,8 +93,9 @@ def _reproduction(trials: Trials, rows: Ints) -> str:
         return _missing("no student was compared with its teacher image by image", "Run the sweep under a new --name.")
     parts = []
     for scheme, is_of_scheme in (
-        (Scheme.MSE, ~trials.is_joint & ~trials.is_scratch),
+        (Scheme.MSE, trials.is_mse),
         (Scheme.JOINT, trials.is_joint),
+        (Scheme.OTHER, trials.is_other),
     ):
         of_scheme = measured[is_of_scheme[measured]]
         ends = list(dict.fromkeys(_ends(trials, of_scheme)))
@@ -190,7 +191,8 @@ def _judged(students: Students, rule: LimitRule) -> Students:
 
 
 def _against_scratch(trials: Trials) -> str:
-    pairings = [pair_rows(trials, ours=scheme, theirs=Scheme.SCRATCH) for scheme in (Scheme.JOINT, Scheme.MSE)]
+    schemes = (Scheme.OTHER, Scheme.JOINT, Scheme.MSE)
+    pairings = [pair_rows(trials, ours=scheme, theirs=Scheme.SCRATCH) for scheme in schemes]
     paired = [(pairing, fid) for pairing in pairings if (fid := gain_of_pairs(pairing)).pairs]
     if not paired:
         return _missing(
@@ -203,7 +205,7 @@ def _against_scratch(trials: Trials) -> str:
     small = [size for size in fid.per_size if teacher >= SMALL * (size.parameters or math.inf)]
     among = f" ({count_of(small)} of a tenth of the teacher or less)" if small else ""
     higher = f"; higher IS in {score.count}" if score.pairs else ""
-    others = "".join(f"; MSE alone has the lower FID in {other.count}{other.remark}" for _, other in rest)
+    others = "".join(f"; {_named(own)} has the lower FID in {other.count}{other.remark}" for own, other in rest)
     return (
         f"{_named(pairing)} against scratch, pair by pair of one architecture and seed{_seeds_of(fid)}: FID "
         f"{fid.times}, lower in {fid.count} pairs{among}{fid.sign_test}{higher}; sharpness closer "
@@ -226,11 +228,14 @@ def _joint_against_mse(pairing: Pairing) -> str:
 
 def _named(pairing: Pairing) -> str:
     """Returns the scheme of ours, with the weights of the GAN term that the pairs have."""
-    if pairing.ours != Scheme.JOINT:
+    if pairing.ours == Scheme.MSE:
         return "MSE alone"
     weights = np.unique(pairing.trials.numbers("gan_weight")[pairing.ours_P])
     ends = f"{weights[0]:g}" if len(weights) == 1 else f"{weights[0]:g} to {weights[-1]:g}"
-    return f"Joint (a = {ends})"
+    if pairing.ours == Scheme.JOINT:
+        return f"Joint (a = {ends})"
+    schemes = pairing.trials.table["scheme"].take(pairing.ours_P).unique().to_pylist()
+    return f"{schemes[0] if len(schemes) == 1 else 'Other schemes'} (a = {ends})"
 
 
 def _seeds_of(gain: Gain) -> str:

@@ -27,7 +27,7 @@ def paper_cells(row: PaperRow) -> tuple[str, ...]:
         row.label,
         "" if row.parameters is None else f"{row.parameters:,}",
         "" if row.ratio is None else f"{row.ratio:.1f}",
-        "" if row.width is None else str(row.width),
+        row.width_text,
         "" if row.depth is None else str(row.depth),
         row.block or "",
         "" if row.width is None else str(row.seeds),
@@ -71,7 +71,7 @@ def paper_markdown(
 def paper_csv(rows: Sequence[PaperRow]) -> str:
     """Returns the table as CSV, one plain number a cell: median, low and high of each metric.
 
-    The last column has what the extractor failed of its examination.
+    The column `extractor_faults` has what the extractor failed of its examination.
 
     >>> from analysis import example_trials, paper_csv, paper_rows
     >>> paper_csv(paper_rows(example_trials({}))).splitlines()[-1][:40]
@@ -80,13 +80,13 @@ def paper_csv(rows: Sequence[PaperRow]) -> str:
     out = io.StringIO()
     spreads = [f"{name}{suffix}" for name in PAPER_METRICS for suffix in ("", "_low", "_high")]
     plain = ["parameters", "ratio", "width", "depth", "block", "gan_weight", "seeds", "kimg"]
+    rare = ["first_layer_rank", "stage_widths"]  # behind the others, which were there before them
     writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(["scheme", *plain, *spreads, "is_retained", "extractor_faults"])
+    writer.writerow(["scheme", *plain, *spreads, "is_retained", "extractor_faults", *rare])
     for row in rows:
         values = [value for name in PAPER_METRICS for value in _triple(row, name)]
-        writer.writerow(
-            [row.scheme, *(getattr(row, name) for name in plain), *values, row.is_retained, row.extractor_faults]
-        )
+        own, last = ([getattr(row, name) for name in names] for names in (plain, rare))
+        writer.writerow([row.scheme, *own, *values, row.is_retained, row.extractor_faults, *last])
     return out.getvalue()
 
 

@@ -8,6 +8,7 @@ import numpy as np
 import pyarrow as pa
 
 from analysis.errors import AnalysisError
+from analysis.schema import width_text
 from analysis.schemes import Row, Scheme, scheme_of
 from analysis.tables import require_one_protocol, require_one_teacher
 from analysis.trials import Floats, Ints, Trials, codes_of, first_of_each
@@ -58,7 +59,10 @@ class PaperRow:
     width: int | None
     depth: int | None
     block: str | None
+    first_layer_rank: int | None
+    stage_widths: str | None
     gan_weight: float | None
+    other_scheme: str | None  # by what it was distilled where not by one of the paper's two
     kimg: float | None
     seeds: int
     metrics: dict[str, Spread]
@@ -68,13 +72,22 @@ class PaperRow:
     @property
     def label(self) -> str:
         """Returns the scheme, with the weight of the GAN term where it has one."""
-        return f"{self.scheme} (a = {self.gan_weight:g})" if self.scheme == Scheme.JOINT else str(self.scheme)
+        name = f"distilled, {self.other_scheme}" if self.other_scheme else str(self.scheme)
+        weighted = self.scheme in (Scheme.JOINT, Scheme.OTHER) and self.gan_weight
+        return f"{name} (a = {self.gan_weight:g})" if weighted else name
 
     @property
     def short_label(self) -> str:
-        """Returns the scheme for a terminal, where there is little room: real, teacher, MSE, joint 0.02, scratch."""
+        """Returns the scheme for a terminal: real, teacher, MSE, joint 0.02, scratch, or what another one has."""
         words = {Scheme.REAL: "real", Scheme.TEACHER: "teacher", Scheme.MSE: "MSE", Scheme.SCRATCH: "scratch"}
+        if self.other_scheme:
+            return self.other_scheme + (f" {self.gan_weight:g}" if self.gan_weight else "")
         return words.get(self.scheme) or f"joint {self.gan_weight:g}"
+
+    @property
+    def width_text(self) -> str:
+        """Returns what `analysis.width_text` does; nothing of real images and of the teacher."""
+        return "" if self.width is None else width_text(vars(self))
 
     def as_dict(self) -> dict[str, Any]:
         return asdict(self)
@@ -122,8 +135,8 @@ def paper_rows(table: pa.Table) -> list[PaperRow]:
     trials = Trials(table)
     rows = comparable_rows(trials)
     first = trials.row(int(rows[0]))
-    weight = trials.table["gan_weight"].fill_null(0.0)
-    group = codes_of([trials.size, trials.is_scratch.astype(np.int64), weight])[rows]
+    scheme = (trials.table["gan_weight"].fill_null(0.0), trials.table["scheme"])
+    group = codes_of([trials.size, trials.is_scratch.astype(np.int64), *scheme])[rows]
     order = np.argsort(group, kind="stable")
     groups = [rows[of] for of in np.split(order, np.flatnonzero(np.diff(group[order])) + 1)]
     firsts = trials.table.take([int(of[0]) for of in groups]).to_pylist()
@@ -138,7 +151,9 @@ def paper_rows(table: pa.Table) -> list[PaperRow]:
 
 def _place(row: PaperRow) -> tuple[Any, ...]:
     sizes = (-(row.parameters or 0), -(row.width or 0), -(row.depth or 0))
-    return *sizes, row.block, list(Scheme).index(row.scheme), row.gan_weight or 0.0
+    factored = (row.stage_widths or "", row.first_layer_rank or 0)
+    scheme = (list(Scheme).index(row.scheme), row.gan_weight or 0.0, row.other_scheme or "")
+    return *sizes, row.block, *factored, *scheme
 
 
 def _reference(scheme: Scheme, first: Row, *, prefix: str, parameters: int | None) -> PaperRow:
@@ -150,7 +165,10 @@ def _reference(scheme: Scheme, first: Row, *, prefix: str, parameters: int | Non
         width=None,
         depth=None,
         block=None,
+        first_layer_rank=None,
+        stage_widths=None,
         gan_weight=None,
+        other_scheme=None,
         kimg=first["teacher_kimg"] if is_teacher else None,
         seeds=1,
         metrics={name: Spread.of([first[prefix + name]]) for name in PAPER_METRICS if first[prefix + name] is not None},
@@ -169,7 +187,10 @@ def _over_seeds(trials: Trials, rows: Ints, *, first: Row, numbers: Mapping[str,
         width=first["width"],
         depth=first["depth"],
         block=first["block"],
+        first_layer_rank=first["first_layer_rank"],
+        stage_widths=first["stage_widths"],
         gan_weight=first["gan_weight"],
+        other_scheme=first["scheme"],
         kimg=first["kimg"],
         seeds=len(first_of_each(trials.seed[rows])),
         metrics=metrics,

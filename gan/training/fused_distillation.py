@@ -12,7 +12,9 @@ from gan.errors import GanError
 from gan.networks.dcgan import GeneratorConfig
 from gan.training.adversarial import AdversarialConfig
 from gan.training.checkpoint import Checkpoint
-from gan.training.distillation import DistillationConfig, DistilledMember, Lesson, require_fitting
+from gan.training.distillation import DistilledMember
+from gan.training.fitting import require_fitting
+from gan.training.lesson import DistillationConfig, Lesson
 from gan.training.loop import Progress, run_loop
 from gan.training.optimisation import OptimiserConfig
 from gan.training.step import Step

@@ -12,11 +12,12 @@ from sweeps.driver.open_sweep import OpenSweep
 from sweeps.driver.requests import Requests
 from sweeps.ledger.records import is_settled, next_ordinal, ordinal, settled_in
 from sweeps.ledger.tags import PROTOCOL, TEACHER_DIGEST
-from sweeps.planning.points import planned_trials
+from sweeps.planning.points import frozen, is_allowed, planned_trials
 from sweeps.search.queues import JobQueue, ListQueue
 from sweeps.search.reuse import Reuse
 from sweeps.search.study import has_study, open_storage, open_study
 from sweeps.search.study_queue import SearchBasis, study_queue
+from sweeps.spec.architecture import architecture_of_row
 from sweeps.spec.space import Value
 from sweeps.spec.sweep import SweepSpec
 from sweeps.trial.request import Job, TrialRequest
@@ -97,8 +98,10 @@ class PhaseLayout:
             point = {name: values[name] for name, domain in domains.items() if domain.holds(values.get(name))}
             if len(point) < len(domains) or is_settled(ledger, key):
                 continue
+            if not is_allowed(self._spec, point):
+                continue
             request = self._requests.student(point)
-            if request.key == key and search.constraints.allow(request.architecture):
+            if request.key == key:
                 job = Job(request=request, trial=first + self.taken, point=point)
                 self._reuse.take(job, search.objectives)
                 self.taken += 1
@@ -130,10 +133,10 @@ def scratch_twins(table: pa.Table, spec: SweepSpec) -> list[dict[str, Value]]:
         rows = [row for row in rows if row["phase"] == Phase.CONFIRM]
     elif of != "all":
         rows = analysis.student_frontier(table, spec.limit.metric).to_pylist()
-    names = ("width", "depth", "block", "seed")
-    return list({tuple(row[name] for name in names): {name: row[name] for name in names} for row in rows}.values())
+    twins = [{**architecture_of_row(row), "seed": row["seed"]} for row in rows]
+    return list({frozen(twin): twin for twin in twins}.values())
 
 
 def _point(row: Mapping[str, Any]) -> dict[str, Value]:
     settings = analysis.settings_of(row)
-    return {**settings, **{name: row[name] for name in ("width", "depth", "block", "gan_weight")}}
+    return {**settings, **architecture_of_row(row), "gan_weight": row["gan_weight"]}

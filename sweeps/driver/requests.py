@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from analysis import Phase
-from gan.networks.blocks import DEFAULT_BLOCK
 from sweeps.models.foundation import Foundation
+from sweeps.planning.points import architecture_at
 from sweeps.spec.space import Value
 from sweeps.spec.sweep import SweepSpec
 from sweeps.trial.request import TrialRequest
@@ -32,9 +32,8 @@ class Requests:
 
     def _request(self, point: Mapping[str, Any], **what: Any) -> TrialRequest:
         foundation, spec = self.foundation, self.spec
-        width, depth = int(point["width"]), int(point["depth"])
         return TrialRequest(
-            architecture=spec.student_architecture(width, depth, block=point.get("block", DEFAULT_BLOCK)),
+            architecture=architecture_at(spec, point),
             seed=int(point.get("seed", spec.student_seeds[0])),
             teacher_digest=foundation.teacher.weights_digest,
             pool_digest=foundation.pool_digest,

@@ -13,6 +13,7 @@ from rich.text import Text
 from analysis import Mode, TrialState, dominated_share, front_of
 from sweeps.driver.budget import Spending
 from sweeps.ledger.records import Objectives, finite_objectives
+from sweeps.spec.architecture import width_text
 from sweeps.trial.request import Job
 
 FRONT_ROWS = 8
@@ -134,7 +135,7 @@ class SweepView:
             request = running.job.request
             table.add_row(
                 f"trial {running.job.trial}",
-                str(request.architecture.width),
+                width_text(request.architecture),
                 str(request.architecture.depth),
                 Mode.SCRATCH if request.gan_weight is None else f"{request.gan_weight:g}",
                 f"{_parameters(running.job):,}",

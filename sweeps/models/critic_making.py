@@ -29,7 +29,7 @@ from gan import (
 from gan.digests import file_digest, value_digest
 from gan.networks.own_weights import load_weights
 from gan.seeds import seed_at
-from gan.training.distillation import require_critic
+from gan.training.fitting import require_critic
 from sweeps.errors import SweepError
 from sweeps.ledger.registry import CRITIC
 from sweeps.ledger.tags import CRITIC_ACCURACY, IDENTITY, KIND

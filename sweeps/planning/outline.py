@@ -8,18 +8,22 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from analysis import text_of
+from analysis import text_of, width_text
+from analysis.absence import DASH
 
 
 @dataclass(frozen=True, kw_only=True)
 class Size:
     """A Size is that of a generator; `ratio` is the teacher's parameters divided by these.
 
-    Width, depth and `mac_g` are None of a generator of the user's own, its parameters where its file cannot be read.
+    `first_layer_rank` and `stage_widths` are those of the trial table. Width, depth and `mac_g` are None of a generator
+    of the user's own, its parameters where its file cannot be read.
     """
 
     width: int | None
     depth: int | None
+    first_layer_rank: int | None = None
+    stage_widths: str | None = None
     parameters: int | None
     mac_g: float | None
     ratio: float | None
@@ -69,7 +73,7 @@ class Plan:
         for name, size in (("teacher", self.teacher), ("largest student", self.largest), ("smallest", self.smallest)):
             sizes.add_row(
                 name,
-                text_of(size.width, "d"),
+                DASH if size.width is None else width_text(vars(size)),
                 text_of(size.depth, "d"),
                 text_of(size.parameters, ","),
                 text_of(size.ratio, ".1f"),

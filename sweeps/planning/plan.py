@@ -11,11 +11,13 @@ from gan import DataRoot, GanError, GeneratorConfig, count_parameters, load_impo
 from sweeps.planning.calibration import JOINT, TEACHER, Calibration, calibrate
 from sweeps.planning.outline import PhasePlan, Plan, Size, total_of
 from sweeps.planning.packing import KeptPackings, Load, Packing
-from sweeps.planning.points import architecture_at, corners, planned_trials, sampled_points
+from sweeps.planning.points import architecture_at, corners, is_allowed, planned_trials, sampled_points
 from sweeps.planning.warnings import ASSUMED_FRONTIER, searches_nothing, warnings_of
+from sweeps.spec.architecture import columns_of
 from sweeps.spec.critics import makes_critic
 from sweeps.spec.models import TeacherSpec
 from sweeps.spec.resources import ResourceSpec
+from sweeps.spec.search import RANK
 from sweeps.spec.space import Value, extremes
 from sweeps.spec.sweep import HOUR_S, SweepSpec
 
@@ -30,9 +32,9 @@ def plan_sweep(spec: SweepSpec, data_root: DataRoot, *, data_dir: Path, workers:
     """
     teacher, unread = _teacher(spec)
     points = sampled_points(spec)
-    students = [architecture_at(spec, point) for point in points]
-    feasible = [n for n, student in enumerate(students) if spec.search.constraints.allow(student)]
-    ends = _ends(spec, students=[students[n] for n in feasible])
+    feasible = [point for point in points if is_allowed(spec, point)]
+    students = [architecture_at(spec, point) for point in feasible]
+    ends = _ends(spec, students=students)
     weights = [float(value) for value in extremes(spec.search.space.gan_weight)]
     timed = sorted({ends[0], ends[len(ends) // 2], ends[-1]}, key=mac_g)
     calibration = _calibration(spec, data_root, students=timed, gan_weight=max(weights))
@@ -42,8 +44,8 @@ def plan_sweep(spec: SweepSpec, data_root: DataRoot, *, data_dir: Path, workers:
     phases = _phases(
         spec,
         calibration,
-        points=[points[n] for n in feasible],
-        students=[students[n] for n in feasible],
+        points=feasible,
+        students=students,
         slowdown=slowdown,
     )
     at_once = workers or _at_once(resources)
@@ -173,9 +175,9 @@ def _teacher(spec: SweepSpec) -> tuple[Size, tuple[str, ...]]:
 
 def _size(generator: GeneratorConfig, teacher: Size | None) -> Size:
     parameters, larger = count_parameters(generator), teacher.parameters if teacher else None
+    columns = columns_of(generator)
     return Size(
-        width=generator.width,
-        depth=generator.depth,
+        **{name: columns[name] for name in ("width", "depth", RANK, "stage_widths")},
         parameters=parameters,
         mac_g=mac_g(generator),
         ratio=None if larger is None else larger / parameters,

@@ -7,23 +7,28 @@ from typing import Any
 import optuna
 
 from gan import DistillationConfig, GeneratorConfig, training_bytes
-from gan.networks.blocks import DEFAULT_BLOCK
+from sweeps.spec.architecture import architecture_of, rank_excess, with_whole_layer
+from sweeps.spec.search import RANK, STAGE
 from sweeps.spec.space import Value, distributions, every_point, extremes, point_of
 from sweeps.spec.sweep import SweepSpec
 
 SAMPLED_POINTS = 300
 LISTED_POINTS = 2000  # a space with at most so many points is listed
-ARCHITECTURE = ("width", "depth", "block")
+ARCHITECTURE = ("width", "depth", "block", RANK)  # and the widths of the stages
 
 Params = dict[str, Any]  # a point as Optuna has it: what is searched, without what is fixed
 
 
 def corners(spec: SweepSpec) -> list[GeneratorConfig]:
-    """Returns the architectures at the ends of the space."""
-    domains = {name: domain for name, domain in spec.domains().items() if name in ARCHITECTURE}
+    """Returns the architectures at the ends of the space, where there are such students."""
+    domains = {name: domain for name, domain in spec.domains().items() if _is_of_architecture(name)}
     columns = [extremes(domain) for domain in domains.values()]
     points = [dict(zip(domains, row, strict=True)) for row in itertools.product(*columns)]
-    return [architecture_at(spec, point) for point in points]
+    return [architecture_at(spec, point) for point in points if rank_excess(point, spec.shape) <= 0]
+
+
+def _is_of_architecture(name: str) -> bool:
+    return name in ARCHITECTURE or name.startswith(STAGE)
 
 
 def sampled_points(spec: SweepSpec) -> list[dict[str, Value]]:
@@ -33,9 +38,24 @@ def sampled_points(spec: SweepSpec) -> list[dict[str, Value]]:
 
 
 def architecture_at(spec: SweepSpec, point: Mapping[str, Value]) -> GeneratorConfig:
-    """Returns the student at a point of the space."""
-    block: Any = point.get("block", DEFAULT_BLOCK)
-    return spec.student_architecture(int(point["width"]), int(point["depth"]), block=block)
+    """Returns the student at a point of the space that has one."""
+    return architecture_of(point, spec.shape)
+
+
+def excess_at(spec: SweepSpec, point: Mapping[str, Value]) -> dict[str, float]:
+    """Returns by which share the student at a point exceeds each limit on it; at most 0 where the limit is kept.
+
+    One with a rank that saves no parameters costs no less than with a whole first layer, whose costs are taken.
+    """
+    found = {RANK: rank_excess(point, spec.shape)} if spec.search.space.first_layer_rank else {}
+    beyond = found.get(RANK, 0.0) > 0
+    student = architecture_at(spec, with_whole_layer(point) if beyond else point)
+    return found | spec.search.constraints.excess(student)
+
+
+def is_allowed(spec: SweepSpec, point: Mapping[str, Value]) -> bool:
+    """Returns whether there is a student at a point, and it keeps every limit."""
+    return all(excess <= 0 for excess in excess_at(spec, point).values())
 
 
 def largest_student(spec: SweepSpec) -> tuple[GeneratorConfig, DistillationConfig]:
@@ -45,10 +65,12 @@ def largest_student(spec: SweepSpec) -> tuple[GeneratorConfig, DistillationConfi
     searched has its first value.
     """
     domains = spec.domains()
-    ends = {name: extremes(domain) for name, domain in domains.items() if name not in (*ARCHITECTURE, "seed")}
+    recipes = [name for name in domains if not _is_of_architecture(name) and name != "seed"]
+    ends = {name: extremes(domains[name]) for name in recipes}
     greatest = ("gan_weight", "batch_size", "feature_weight", "critic_features", "adversarial.critic.width")
     recipe = spec.recipe({name: max(values) if name in greatest else values[0] for name, values in ends.items()})
-    students = {*corners(spec), *(architecture_at(spec, point) for point in sampled_points(spec))}
+    drawn = [point for point in sampled_points(spec) if rank_excess(point, spec.shape) <= 0]
+    students = {*corners(spec), *(architecture_at(spec, point) for point in drawn)}
     allowed = [student for student in students if spec.search.constraints.allow(student)] or list(students)
     return max(allowed, key=lambda student: (training_bytes(student, recipe.batch_size), student.width)), recipe
 

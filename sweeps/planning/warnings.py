@@ -40,7 +40,8 @@ def warnings_of(
     if not feasible:
         yield "search.constraints leave no student of the space: nothing would be trained"
     elif feasible < 0.05:
-        yield f"search.constraints leave {feasible:.1%} of the space: narrow the space to what they allow"
+        kept = " and ranks that save parameters" if spec.search.space.first_layer_rank else ""
+        yield f"search.constraints{kept} leave {feasible:.1%} of the space: narrow the space to what they allow"
     if spec.evaluation.num_samples < SAMPLES_PER_FEATURE * features:
         yield (
             f"evaluation.num_samples {spec.evaluation.num_samples} for {features} features: FID of fewer than "

@@ -7,6 +7,7 @@ import optuna
 import pyarrow as pa
 
 from analysis import COLUMNS, Phase, final_students, settings_of
+from sweeps.spec.architecture import dimensions_of_row
 from sweeps.spec.space import distributions
 from sweeps.spec.sweep import SweepSpec
 
@@ -24,7 +25,7 @@ def importances(spec: SweepSpec, table: pa.Table) -> dict[str, float]:
     spaces = {name: space for name, space in distributions(spec.domains()).items() if not space.single()}
     study = optuna.create_study()
     for row in final_students(table).to_pylist():
-        values = {**settings_of(row), **row}
+        values = {**settings_of(row), **row, **dimensions_of_row(row, spec.shape)}
         quality = row[metric.name]
         if (
             row["phase"] != Phase.SEARCH

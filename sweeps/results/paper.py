@@ -93,7 +93,7 @@ def _terminal_table(rows: tuple[analysis.PaperRow, ...]) -> Table:
             row.short_label,
             "" if row.parameters is None else f"{row.parameters:,}",
             "" if row.ratio is None else f"{row.ratio:.1f}",
-            "" if row.width is None else f"{row.width}" + (f"x{row.depth}" if row.depth != 1 else ""),
+            "" if row.width is None else row.width_text + (f"x{row.depth}" if row.depth != 1 else ""),
             "" if row.width is None else str(row.seeds),
             analysis.text_of(medians.get("inception_score"), ".2f"),
             analysis.text_of(row.is_retained, ".0%"),

@@ -35,6 +35,8 @@ class Running:
     phase: str
     width: int
     depth: int
+    first_layer_rank: int | None
+    stage_widths: str | None  # as the trial table has them
     parameters: int
     kimg: float
     budget_kimg: float
@@ -111,7 +113,7 @@ class SweepStatus:
             table.add_row(
                 f"trial {running.trial}",
                 running.phase,
-                str(running.width),
+                analysis.width_text(vars(running)),
                 str(running.depth),
                 f"{running.parameters:,}",
                 f"{running.kimg:g} of {running.budget_kimg:g}",
@@ -187,6 +189,8 @@ def _running(record: Record) -> Running:
         phase=tags[PHASE],
         width=int(params["width"]),
         depth=int(params["depth"]),
+        first_layer_rank=int(params.get("first_layer_rank", 0)) or None,
+        stage_widths=params.get("stage_widths"),
         parameters=int(metrics["parameters"]),
         kimg=metrics.get("kimg", 0.0),
         budget_kimg=float(params["budget_kimg"]),

@@ -7,15 +7,16 @@ from typing import Any
 import pyarrow as pa
 
 from analysis import AGREEMENT, METRICS, SHARED_COLUMNS, TRIAL_SCHEMA, TrialState, trial_table
-from analysis.schema import DEFAULT_BLOCK
+from analysis.schema import ARCHITECTURE, DEFAULT_BLOCK
 from gan.measuring.names import CLASS_FID
 from sweeps.ledger.journal import Record
 from sweeps.ledger.records import stored_records
 from sweeps.ledger.sweeps import find_sweep
 from sweeps.ledger.tags import ERROR, MODE, PHASE, POINT, REUSED, SHARED_PREFIX, TRIAL
 from sweeps.ledger.tracking import Tracking
+from sweeps.spec.search import STAGE
 
-COLUMNS_OF_A_POINT = {"width", "depth", "block", "gan_weight", "seed"}
+COLUMNS_OF_A_POINT = {*ARCHITECTURE, "gan_weight", "seed"}
 COSTS_OF_A_STUDENT = {"parameters", "compression_ratio", "mac_g"}
 
 
@@ -66,7 +67,10 @@ def _row(key: str, record: Record) -> dict[str, Any]:
         "width": int(params["width"]),
         "depth": int(params["depth"]),
         "block": params.get("block", DEFAULT_BLOCK),
+        "first_layer_rank": int(params.get("first_layer_rank", 0)) or None,
+        "stage_widths": params.get("stage_widths"),
         "gan_weight": float(params["gan_weight"]) if "gan_weight" in params else None,
+        "scheme": params.get("scheme"),
         "settings": _settings(tags.get(POINT)),
         "seed": int(params["seed"]),
         "parameters": int(metrics["parameters"]),
@@ -87,8 +91,12 @@ def _of_classes(metrics: Mapping[str, float]) -> str | None:
     return json.dumps({str(label): found[label] for label in sorted(found)}) if found else None
 
 
+def _is_column(name: str) -> bool:
+    return name in COLUMNS_OF_A_POINT or name.startswith(STAGE)
+
+
 def _settings(point: str | None) -> str | None:
     """Returns as JSON what was searched beyond the columns of the table; None where nothing was."""
     values = json.loads(point) if point else {}
-    rest = {name: value for name, value in values.items() if name not in COLUMNS_OF_A_POINT}
+    rest = {name: value for name, value in values.items() if not _is_column(name)}
     return json.dumps(rest, sort_keys=True) if rest else None

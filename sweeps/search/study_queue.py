@@ -19,7 +19,7 @@ from analysis import Phase
 from analysis import TrialState as Ended
 from gan.seeds import seed_at
 from sweeps.ledger.records import Ledger, Objectives, finite_objectives, next_ordinal, settled_in
-from sweeps.planning.points import LISTED_POINTS, listed_points
+from sweeps.planning.points import LISTED_POINTS, excess_at, is_allowed, listed_points
 from sweeps.search.queues import JobQueue, NoJob
 from sweeps.search.reuse import Reuse
 from sweeps.spec.space import Value, distributions, point_of
@@ -114,10 +114,11 @@ class StudyQueue(JobQueue):
                 repeats += not in_line
                 trial = self._study.ask(self._distributions)
                 point = point_of(trial.params, self._domains)
-                request = self._to_request(point)
-                if self._breaks_a_constraint(trial, request):
+                if self._breaks_a_constraint(trial, point):
                     self._study.tell(trial, state=TrialState.PRUNED)
-                elif request.key in self._keys or request.key in self._told:
+                    continue
+                request = self._to_request(point)
+                if request.key in self._keys or request.key in self._told:
                     self._tell(trial, self._told.get(request.key))
                 elif asked := self._take(trial, request, point=point):
                     return asked
@@ -143,8 +144,8 @@ class StudyQueue(JobQueue):
         number, self._next_trial = self._next_trial, self._next_trial + 1
         return number
 
-    def _breaks_a_constraint(self, trial: optuna.Trial, request: TrialRequest) -> bool:
-        excess = self._search.constraints.excess(request.architecture)
+    def _breaks_a_constraint(self, trial: optuna.Trial, point: Point) -> bool:
+        excess = excess_at(self._spec, point)
         for name, value in excess.items():
             trial.set_constraint(name, value)
         return any(value > 0 for value in excess.values())
@@ -166,9 +167,8 @@ class StudyQueue(JobQueue):
         listed = listed_points(self._spec, LISTED_POINTS)
         if listed is None:
             return None
-        requests = [(self._to_request(point_of(params, self._domains)), params) for params in listed]
-        allow = self._search.constraints.allow
-        return {request.key: params for request, params in requests if allow(request.architecture)}
+        points = [(point_of(params, self._domains), params) for params in listed]
+        return {self._to_request(point).key: params for point, params in points if is_allowed(self._spec, point)}
 
     @contextmanager
     def _own_sampler(self) -> Iterator[None]:

@@ -1,10 +1,8 @@
 """This module tells which students of a sweep learn from their teacher's critic, and how one is made where none is."""
 
-import itertools
-
 from gan import AdversarialConfig, CriticTrainingConfig, DistillationConfig
 from sweeps.spec.models import TeacherSpec
-from sweeps.spec.space import extremes
+from sweeps.spec.schemes import recipes_at_ends
 from sweeps.spec.sweep import SweepSpec
 
 # What decides whether a student needs the critic, and whether it can use the one that there is.
@@ -13,13 +11,7 @@ _DECIDING = ("gan_weight", "opponent", "real", "critic_features", "adversarial.l
 
 def recipes_with_critic(spec: SweepSpec) -> list[DistillationConfig]:
     """Returns recipes of students that learn from the teacher's critic, one of each kind; none where none does."""
-    space = spec.search.space
-    domains = {
-        "gan_weight": space.gan_weight,
-        **{name: space.student[name] for name in _DECIDING if name in space.student},
-    }
-    columns = [extremes(domain) for domain in domains.values()]
-    recipes = [spec.recipe(dict(zip(domains, row, strict=True))) for row in itertools.product(*columns)]
+    recipes = recipes_at_ends(spec.search.space, _DECIDING, recipe=spec.recipe)
     return [recipe for recipe in recipes if recipe.needs_critic]
 
 

@@ -4,7 +4,7 @@ A value that a student's configuration would round, or take for another one, wou
 """
 
 import difflib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, get_args
 
 from pydantic import ValidationError
@@ -13,21 +13,20 @@ from gan import DistillationConfig
 from gan.config import Config
 from gan.networks.blocks import BLOCKS
 from gan.networks.dcgan import GREATEST_DEPTH
-from sweeps.spec.search import Space
+from sweeps.spec.architecture import Shape, greatest_rank
+from sweeps.spec.search import RANK, Space
 from sweeps.spec.space import AnyDomain, FloatDomain, Value, extremes
 
 
-def require_domains(space: Space, *, widest: int, recipe: Callable[[Mapping[str, Value]], object]) -> None:
+def require_domains(
+    space: Space, shape: Shape, *, widest: Sequence[int], recipe: Callable[[Mapping[str, Value]], object]
+) -> None:
     """Raises ValueError, which begins with the key, where a domain has a value that no student can be made with.
 
-    `widest` is the greatest width; `recipe` gives the student's recipe at a point, or raises ValidationError.
+    `widest` are the greatest widths of each stage; `recipe` gives the student's recipe at a point, or raises
+    ValidationError.
     """
-    low, high = _ends("width", space.width, whole=True)
-    if low < 1 or high > widest:
-        raise ValueError(
-            f"search.space.width lies between 1 and the teacher's width {widest}, "
-            f"got {low} to {high}; narrow the domain or widen the teacher"
-        )
+    _require_widths(space, widest)
     low, high = _ends("depth", space.depth, whole=True)
     if low < 1 or high > GREATEST_DEPTH:
         raise ValueError(
@@ -39,8 +38,34 @@ def require_domains(space: Space, *, widest: int, recipe: Callable[[Mapping[str,
     unknown = [value for value in (extremes(space.block) if space.block else ()) if value not in BLOCKS]
     if unknown:
         raise ValueError(f"search.space.block is of {', '.join(BLOCKS)}, got {', '.join(map(repr, unknown))}")
+    if space.first_layer_rank:
+        _require_ranks(space.first_layer_rank, greatest=greatest_rank(space, shape))
     for name, domain in space.student.items():
         _require_recipe(name, domain, recipe=recipe)
+
+
+def _require_widths(space: Space, widest: Sequence[int]) -> None:
+    if space.stage_widths is not None and len(space.stage_widths) != len(widest):
+        raise ValueError(
+            f"search.space.stage_widths has a domain for each of {len(widest)} stages, got {len(space.stage_widths)}; "
+            "give those of each stage, from the first map upwards"
+        )
+    for (name, domain), most in zip(space.widths().items(), widest if space.stage_widths else widest[-1:], strict=True):
+        low, high = _ends(name, domain, whole=True)
+        if low < 1 or high > most:
+            raise ValueError(
+                f"search.space.{name} lies between 1 and the teacher's width {most}, "
+                f"got {low} to {high}; narrow the domain or widen the teacher"
+            )
+
+
+def _require_ranks(domain: AnyDomain, *, greatest: int) -> None:
+    low, high = _ends(RANK, domain, whole=True)
+    if low < 0 or high > greatest:
+        raise ValueError(
+            f"search.space.{RANK} lies between 0, the whole layer, and {greatest}, beyond which two factors have no "
+            f"fewer parameters at any width, got {low} to {high}; narrow the domain"
+        )
 
 
 def _ends(name: str, domain: AnyDomain, *, whole: bool = False) -> tuple[float, float]:

@@ -1,5 +1,6 @@
 """This module states what is searched, and how: the part of a sweep's specification that the search reads."""
 
+import operator
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
@@ -13,6 +14,10 @@ from sweeps.spec.space import AnyDomain, Domain, FixedDomain, FloatDomain, Value
 
 MOST_TRIALS_OF_GP = 500  # python -m tests.benchmarks.engine --asks --samplers gp
 
+RANK = "first_layer_rank"
+STAGE = "stage_widths."  # and the number of the stage, from 0 for the first map
+UNSEARCHED: dict[str, Value] = {"block": DEFAULT_BLOCK, RANK: 0}  # what a student has of it then
+
 Seed = Annotated[int, Field(ge=0, lt=2**31)]
 
 Cost = Literal["parameters", "mac_g"]  # known before any training
@@ -25,37 +30,63 @@ OBJECTIVES: dict[str, Literal["minimize", "maximize"]] = {
 }
 
 
+def _is_none(value: object) -> bool:
+    return value is None
+
+
 class Space(Config):
     """A space has a domain, or one fixed value, for each dimension that is searched.
 
-    `student` holds anything else of the student's recipe by its dotted name, such as `optimiser.learning_rate`.
+    `stage_widths` has a domain for each stage's channels, from the first map upwards, in place of `width`. A
+    `first_layer_rank` of 0 is a first layer in one piece. `student` holds anything else of the student's recipe by its
+    dotted name, such as `optimiser.learning_rate`.
     """
 
-    width: Domain
+    width: Domain | None = Field(default=None, exclude_if=_is_none)
+    stage_widths: tuple[Domain, ...] | None = Field(default=None, exclude_if=_is_none)
     depth: Domain = FixedDomain(type="fixed", value=1)
     gan_weight: Domain = FixedDomain(type="fixed", value=0.0)
     block: Domain | None = None  # dcgan where it is not searched
+    first_layer_rank: Domain | None = Field(default=None, exclude_if=_is_none)
     student: dict[str, Domain] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _has_widths(self) -> "Space":
+        if (self.width is None) == (self.stage_widths is None):
+            found = "none" if self.width is None else "both"
+            raise ValueError(f"a space has a width, or stage_widths in its place, got {found}; give one of them")
+        return self
+
+    def widths(self) -> dict[str, AnyDomain]:
+        """Returns the domain of the width, or those of the stages' widths, by the names of their dimensions."""
+        if self.width is not None:
+            return {"width": self.width}
+        return {f"{STAGE}{number}": domain for number, domain in enumerate(self.stage_widths or ())}
 
     def domains(self) -> dict[str, AnyDomain]:
         """Returns the domains by the names of their dimensions."""
-        domains: dict[str, AnyDomain] = {"width": self.width, "depth": self.depth, "gan_weight": self.gan_weight}
-        return domains | ({"block": self.block} if self.block else {}) | self.student
+        domains: dict[str, AnyDomain] = {**self.widths(), "depth": self.depth, "gan_weight": self.gan_weight}
+        others = {"block": self.block, RANK: self.first_layer_rank}
+        return domains | {name: domain for name, domain in others.items() if domain} | self.student
 
 
 class Point(Config):
     """A point is one student of the space; `student` holds its values for what the space names under `student`."""
 
-    width: int
+    width: int | None = Field(default=None, exclude_if=_is_none)
+    stage_widths: tuple[int, ...] | None = Field(default=None, exclude_if=_is_none)
     depth: int = 1
     gan_weight: float = 0.0
     block: BlockName = DEFAULT_BLOCK
+    first_layer_rank: int = Field(default=0, exclude_if=operator.not_)
     student: dict[str, Value] = Field(default_factory=dict)
 
     @property
     def values(self) -> dict[str, Value]:
         """Returns the values by the names of their dimensions."""
-        own: dict[str, Value] = self.model_dump(exclude={"student"})
+        own: dict[str, Value] = {} if self.width is None else {"width": self.width}
+        own |= {f"{STAGE}{number}": width for number, width in enumerate(self.stage_widths or ())}
+        own |= {name: getattr(self, name) for name in ("depth", "gan_weight", *UNSEARCHED)}
         return own | self.student
 
 
@@ -125,7 +156,7 @@ class SearchSpec(Config):
     def _is_complete(self) -> "SearchSpec":
         domains = self.space.domains()
         for number, point in enumerate(self.points, start=1):
-            _require_inside(domains, point.values, number=number)
+            _require_inside(domains, point, number=number)
         twice = [seed for place, seed in enumerate(self.seeds or ()) if seed in (self.seeds or ())[:place]]
         if twice:
             raise ValueError(f"seeds has each seed once, got {twice[0]} again; remove one")
@@ -140,10 +171,11 @@ class SearchSpec(Config):
         return self
 
 
-def _require_inside(domains: Mapping[str, AnyDomain], values: Mapping[str, Value], *, number: int) -> None:
+def _require_inside(domains: Mapping[str, AnyDomain], point: Point, *, number: int) -> None:
+    values = point.values
     outside = [name for name, domain in domains.items() if name not in values or not domain.holds(values[name])]
-    if "block" not in domains and values["block"] != DEFAULT_BLOCK:
-        outside.append("block, which is not searched,")
-    outside += sorted(values.keys() - domains.keys() - {"block"})
+    given = {name for name, default in UNSEARCHED.items() if name not in domains and values[name] != default}
+    outside += [f"{name}, which is not searched," for name in sorted(given)]
+    outside += sorted(values.keys() - domains.keys() - UNSEARCHED.keys())
     if outside:
         raise ValueError(f"a point lies in the space; mend {', '.join(outside)} of point {number}")

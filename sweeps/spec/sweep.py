@@ -20,10 +20,10 @@ from gan import (
 )
 from gan.config import Config
 from gan.measuring.metrics import KID_SUBSETS
-from gan.networks.blocks import DEFAULT_BLOCK, BlockName
-from gan.networks.dcgan import WIDEST
+from gan.networks.dcgan import WIDEST, halved_widths
 from gan.seeds import seed_at
 from sweeps.errors import SweepError
+from sweeps.spec.architecture import architecture_of, require_ranks_of
 from sweeps.spec.domains import require_domains
 from sweeps.spec.evaluation import NEED_SAMPLES, EvaluationSpec
 from sweeps.spec.models import (
@@ -37,6 +37,7 @@ from sweeps.spec.models import (
 )
 from sweeps.spec.phases import PHASES, PhaseField
 from sweeps.spec.resources import ClusterSpec, ResourceSpec
+from sweeps.spec.schemes import require_schemes
 from sweeps.spec.search import SearchSpec, Seed
 from sweeps.spec.space import AnyDomain, ChoiceDomain, FixedDomain, Value, extremes
 
@@ -111,7 +112,11 @@ class SweepSpec(Config):
     @model_validator(mode="after")
     def _is_consistent(self) -> "SweepSpec":
         widest = self.teacher.width if isinstance(self.teacher, TeacherSpec) else WIDEST
-        require_domains(self.search.space, widest=widest, recipe=self.recipe)
+        widths = halved_widths(widest, self.dataset.image_shape[1])
+        require_domains(self.search.space, self.shape, widest=widths, recipe=self.recipe)
+        require_ranks_of(self.search.points, self.shape)
+        taught = self.teacher.training.adversarial if isinstance(self.teacher, TeacherSpec) else None
+        require_schemes(self.search.space, recipe=self.recipe, image_size=self.dataset.image_shape[1], taught=taught)
         self._require_whole_batches()
         self._require_extractor()
         self._require_samples()
@@ -261,19 +266,15 @@ class SweepSpec(Config):
         """Returns the trained teacher's generator."""
         return self.student_architecture(self.trained_teacher.width, self.trained_teacher.depth)
 
-    def student_architecture(self, width: int, depth: int, *, block: BlockName = DEFAULT_BLOCK) -> GeneratorConfig:
-        """Returns a generator that takes what the teacher takes, for the data set's images."""
+    @property
+    def shape(self) -> dict[str, Any]:
+        """Returns what every student takes, as the teacher does, and the shape of the data set's images."""
         image_channels, image_size = self.dataset.image_shape
-        return GeneratorConfig.model_validate(
-            {
-                "image_size": image_size,
-                "image_channels": image_channels,
-                **self.teacher.space.model_dump(),
-                "width": width,
-                "depth": depth,
-                "block": block,
-            }
-        )
+        return {"image_size": image_size, "image_channels": image_channels, **self.teacher.space.model_dump()}
+
+    def student_architecture(self, width: int, depth: int) -> GeneratorConfig:
+        """Returns a generator of the paper's kind that takes what the teacher takes, for the data set's images."""
+        return architecture_of({"width": width, "depth": depth}, self.shape)
 
     def domains(self) -> dict[str, AnyDomain]:
         """Returns the domains of all searched dimensions: those of the space and, with several seeds, the seed."""

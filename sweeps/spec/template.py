@@ -118,6 +118,8 @@ def _let_values_stand_for_domains(schema: dict[str, Any]) -> None:
     for name, found in space.items():
         if name == "student":
             found["additionalProperties"] = _domain(domains)
+        elif name == "stage_widths":
+            space[name] = {"type": "array", "items": _domain(domains), "description": "a domain for each stage's width"}
         else:
             space[name] = {**_domain(domains), "description": f"domain of {name}, or one value"}
 

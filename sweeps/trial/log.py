@@ -40,6 +40,7 @@ from sweeps.ledger.tags import (
     WORKER,
 )
 from sweeps.models.materials import MaterialSource
+from sweeps.spec.architecture import columns_of, width_text
 from sweeps.trial.request import Job
 
 
@@ -155,15 +156,15 @@ def opening(job: Job, context: TrialContext) -> Event:
     costs = costs_of(architecture)
     costs["compression_ratio"] = context.teacher_parameters / costs["parameters"]
     params: dict[str, object] = {
-        "width": architecture.width,
-        "depth": architecture.depth,
-        "block": architecture.block,
+        **{name: value for name, value in columns_of(architecture).items() if value is not None},
         "seed": request.seed,
         "mode": request.mode,
         "budget_kimg": request.kimg,
     }
     if request.gan_weight is not None:
         params["gan_weight"] = request.gan_weight
+    if request.scheme is not None:
+        params["scheme"] = request.scheme
     params = {**job.point, **params}
     return Event(
         kind="opened",
@@ -182,7 +183,7 @@ def costs_of(architecture: GeneratorConfig) -> dict[str, float]:
 def _tags(job: Job, context: TrialContext) -> dict[str, str]:
     # People filter runs by these tags.
     request = job.request
-    name = f"{job.trial:03d} {request.mode} w{request.architecture.width} d{request.architecture.depth}"
+    name = f"{job.trial:03d} {request.mode} w{width_text(request.architecture)} d{request.architecture.depth}"
     return {
         RUN_NAME: name,
         SWEEP: context.sweep,

@@ -51,6 +51,11 @@ class TrialRequest(Config):
         return self.distillation.gan_weight if self.distillation else None
 
     @property
+    def scheme(self) -> str | None:
+        """Returns in words what the student learns by beside MSE and a plain GAN term; None where by nothing else."""
+        return (self.distillation.scheme or None) if self.distillation else None
+
+    @property
     def key(self) -> str:
         """Returns the trial's identity: a digest of all that its row depends on, and of nothing else.
 

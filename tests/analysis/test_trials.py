@@ -13,6 +13,7 @@ from analysis import QUALITIES, Column, Mode, Phase, Scheme, TrialState, student
 from analysis.comparison.pairing import pair_rows
 from analysis.frontier.attainment import seed_sets
 from analysis.frontier.students import students_of
+from analysis.schema import STUDENT
 from analysis.trials import Trials, codes_of, first_of_each, last_of_each
 
 from .conftest import make_row
@@ -39,6 +40,7 @@ def rows(request: pytest.FixtureRequest) -> list[Row]:
             final=state == TrialState.COMPLETED or random.random() < 0.05, seed=int(random.integers(4)),
             kimg=pick(8.0, 16.0),
             gan_weight=None if mode == Mode.SCRATCH else pick(0.0, -0.0, 0.1, None), settings=pick(None, '{"lr": 1}'),
+            scheme=None if mode == Mode.SCRATCH else pick(None, None, "l1", "critic features 0.1"),
             phase=Phase.BASELINE if mode == Mode.SCRATCH else pick(Phase.SEARCH, Phase.CONFIRM), depth=pick(1, 2),
             fid=value if random.random() < 0.9 else pick(*ODD), inception_score=value / 4))  # fmt: skip
     return made
@@ -54,7 +56,7 @@ def measured(row: Row, column: Column) -> bool:
 
 
 def student(row: Row) -> tuple[Any, ...]:
-    return student_of({"settings": None, **row})
+    return student_of(dict.fromkeys(STUDENT) | row)
 
 
 @pytest.mark.parametrize("metric", ["fid", "inception_score"])
@@ -78,11 +80,14 @@ def test_students_are_those_of_a_dictionary_of_their_seeds(rows: list[Row], metr
         assert one.row["trial"] == nearest["trial"]
 
 
-@pytest.mark.parametrize("sides", [(Mode.DISTILLED, Mode.SCRATCH), (Scheme.JOINT, Scheme.MSE)])
+@pytest.mark.parametrize(
+    "sides", [(Mode.DISTILLED, Mode.SCRATCH), (Scheme.JOINT, Scheme.MSE), (Scheme.OTHER, Mode.SCRATCH)]
+)
 def test_pairs_are_those_of_a_dictionary_of_partners(rows: list[Row], sides: tuple[Any, Any]) -> None:
     def of(row: Row, side: Any) -> bool:
-        joint = Scheme.JOINT if (row["gan_weight"] or 0) > 0 else Scheme.MSE
-        return side in (row["mode"], Scheme.SCRATCH if row["mode"] == Mode.SCRATCH else joint)
+        papers = Scheme.JOINT if (row["gan_weight"] or 0) > 0 else Scheme.MSE
+        distilled = Scheme.OTHER if row["scheme"] else papers
+        return side in (row["mode"], Scheme.SCRATCH if row["mode"] == Mode.SCRATCH else distilled)
 
     def partner(row: Row) -> tuple[Any, ...]:
         architecture = row["parameters"], row["width"], row["depth"], row["block"], row["seed"]

@@ -8,20 +8,22 @@ from ray.tune.search import Searcher
 import sweeps
 from analysis import Phase
 from analysis import TrialState as Ended
-from gan import DistillationConfig, GeneratorConfig
+from gan import DistillationConfig
 from sweeps.driver.tune_searcher import QueueSearcher
 from sweeps.ledger.records import LedgerEntry
 from sweeps.planning.points import listed_points
 from sweeps.search.study import open_storage, open_study
 from sweeps.search.study_queue import SearchBasis, study_queue
+from sweeps.spec.architecture import architecture_of
 from sweeps.trial.request import Job, TrialRequest
+
+SHAPE = {"image_size": 16, "image_channels": 1, "latent_size": 16}  # the tiny sweep's
 
 
 def request_of(point: Any, **changes: Any) -> TrialRequest:
-    width, depth = int(point["width"]), int(point["depth"])
     values: dict[str, Any] = {
         "phase": Phase.SEARCH,
-        "architecture": GeneratorConfig(image_size=16, image_channels=1, width=width, depth=depth),
+        "architecture": architecture_of(point, SHAPE),
         "distillation": DistillationConfig(kimg=1.0, gan_weight=float(point["gan_weight"])),
         "seed": int(point.get("seed", 0)),
         "teacher_digest": "t",

@@ -158,7 +158,7 @@ function drawGain(element, chapter) {
   Plotly.react(element, traces, layout({ xaxis: logAxis("generator parameters", traces[0].x), yaxis: logAxis(gain.axis, ys), shapes, showlegend: false }), CONFIG);
 }
 function drawSharpness(element, chapter) {
-  const looks = { "distilled, MSE": ["green", "square"], "distilled, joint": ["blue", "circle"], "from scratch": ["orange", "x-thin"] };
+  const looks = { "distilled, MSE": ["green", "square"], "distilled, joint": ["blue", "circle"], "distilled, other": ["sky", "diamond"], "from scratch": ["orange", "x-thin"] };
   const traces = Object.entries(chapter.sharpness.schemes).map(([scheme, points]) => {
     const [name, symbol] = looks[scheme];
     return {
@@ -193,8 +193,10 @@ function facts(chapter, trial) {
   const i = rowOf(chapter, trial), t = chapter.trials, found = [];
   const add = (name, value) => { if (value !== null && value !== undefined && value !== "") found.push([name, value]); };
   add("parameters", number(t.parameters[i]) + " (1/" + t.compression_ratio[i].toFixed(1) + ")");
-  add("width, depth", t.width[i] + ", " + t.depth[i] + (t.block[i] === "dcgan" ? "" : " " + t.block[i]));
+  add("width, depth", (t.stage_widths[i] ?? t.width[i]) + ", " + t.depth[i] + (t.block[i] === "dcgan" ? "" : " " + t.block[i]));
+  add("rank", t.first_layer_rank[i]);
   add("GAN weight", t.gan_weight[i] === null ? "" : number(t.gan_weight[i]));
+  add("scheme", t.scheme[i]);
   for (const [name, value] of Object.entries(JSON.parse(t.settings[i] ?? "{}"))) add(name, typeof value === "number" ? number(value) : value);
   add("seed", String(t.seed[i])); add("kimg", number(t.kimg[i])); add("FID", number(t.fid[i])); add("IS", number(t.inception_score[i])); add("sharpness", number(t.sharpness[i]));
   const confirmed = chapter.views[chapter.view].confirmed.find((row) => row.trial === trial);
@@ -275,8 +277,8 @@ function chooseView(article, chapter, chart) {
 
 // --- the table of all trials --------------------------------------------------------------------------
 const SHOWN = [
-  ["trial", "trial"], ["phase", "phase"], ["state", "state"], ["mode", "mode"], ["parameters", "parameters"], ["compression_ratio", "ratio"], ["width", "width"], ["depth", "depth"], ["block", "block"],
-  ["gan_weight", "GAN weight"], ["settings", "settings"], ["seed", "seed"], ["kimg", "kimg"], ["fid", "FID"], ["inception_score", "IS"], ["sharpness", "sharpness"], ["kid", "KID"],
+  ["trial", "trial"], ["phase", "phase"], ["state", "state"], ["mode", "mode"], ["parameters", "parameters"], ["compression_ratio", "ratio"], ["width", "width"], ["depth", "depth"], ["block", "block"], ["first_layer_rank", "rank"], ["stage_widths", "stage widths"],
+  ["gan_weight", "GAN weight"], ["scheme", "scheme"], ["settings", "settings"], ["seed", "seed"], ["kimg", "kimg"], ["fid", "FID"], ["inception_score", "IS"], ["sharpness", "sharpness"], ["kid", "KID"],
   ["precision", "precision"], ["recall", "recall"], ["latent_ssim", "SSIM"], ["latency_ms", "ms an image"], ["wall_s", "seconds"], ["error", "error"],
 ];
 const PAGE = 25, PRINTED = 400; // rows

@@ -51,6 +51,28 @@ def test_a_row_is_a_size_and_a_scheme_over_its_seeds(table: Any) -> None:
     assert mse.is_retained == pytest.approx(8.0 / 9.0)
 
 
+def test_a_scheme_of_its_own_is_a_row_and_an_answer_of_its_own(table: Any) -> None:
+    features = {"scheme": "critic features 0.1 + teacher's critic"}
+    other = [student(4, 7.0 + seed, 0.05, **{**features, "seed": seed}) for seed in range(3)]
+    rows = paper_rows(table(*whole_experiment(), *other, student(4, 9.0, scheme="critic features 0.2")))
+    found = {row.label: (row.short_label, row.seeds) for row in rows if row.scheme == Scheme.OTHER}
+    assert found == {
+        "distilled, critic features 0.1 + teacher's critic (a = 0.05)": (
+            "critic features 0.1 + teacher's critic 0.05",
+            3,
+        ),
+        "distilled, critic features 0.2": ("critic features 0.2", 1),
+    }
+    of_size = [row.scheme for row in rows if row.width == 4]
+    assert of_size == [Scheme.MSE, Scheme.JOINT, Scheme.OTHER, Scheme.OTHER, Scheme.SCRATCH]
+    _, _, scratch, _, schemes = five_answers(table(*whole_experiment(), *other), RULE)
+    assert scratch.sentence.startswith("critic features 0.1 + teacher's critic (a = 0.05) against scratch")
+    assert "; Joint (a = 0.02) has the lower FID in" in scratch.sentence
+    assert "; MSE alone has the lower FID in" in scratch.sentence
+    _, _, _, _, alone = five_answers(table(*whole_experiment()), RULE)
+    assert schemes == alone, "the paper's two schemes are compared with each other alone"
+
+
 def test_trials_that_did_not_finish_are_no_part_of_it(table: Any) -> None:
     unfinished = student(4, 1.0, seed=9, state=TrialState.DIVERGED, final=False)
     rows = paper_rows(table(student(4, 12.0), unfinished))

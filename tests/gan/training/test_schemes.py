@@ -87,6 +87,18 @@ def test_nothing_new_is_left_in_the_dump_of_a_recipe_that_asks_for_nothing_new()
     assert DistillationConfig.model_validate_json(asked.model_dump_json()) == asked
 
 
+def test_a_scheme_is_told_in_words_and_the_papers_two_have_none() -> None:
+    assert [DistillationConfig(kimg=1.0).scheme, RECIPE.scheme] == ["", ""]
+    assert recipe(**EVERYTHING).scheme == (
+        "multiscale 0.5 + critic features 0.1/0.3 + teacher's critic + teacher's images as real too + "
+        "GAN term from 30% + GAN term every 2 + critic every 2"
+    )
+    assert recipe(**EVERYTHING | {"gan_weight": 0.0}).scheme == "multiscale 0.5 + critic features 0.1/0.3"
+    assert recipe(pixel_weight=0.0, critic_features=0.2, real="teacher").scheme == (
+        "no pixels + critic features 0.2 + teacher's images as real"
+    )
+
+
 def test_a_frozen_copy_scores_and_sees_as_its_critic_in_eval_mode_and_leaves_it_alone() -> None:
     critic = critic_of(classes=3).train().requires_grad_(requires_grad=True)
     before = {name: value.clone() for name, value in critic.state_dict().items()}

@@ -235,8 +235,6 @@ def test_one_that_does_not_fit_is_one_error(laid: Any, tmp_path: Path) -> None:
     with pytest.raises(ArtifactError, match=r"card\.json that describes it"):
         laid(critic=str(tmp_path))
     stored(tmp_path / "critic")
-    with pytest.raises(GanError, match="one for each of the critic's 2 layers, got 3 weights"):
-        laid({**LEARNS, "critic_features": [0.1, 0.1, 0.1]}, critic=str(tmp_path / "critic"))
     wasserstein = {"adversarial": {"loss": "wgan-gp"}}
     with pytest.raises(GanError, match="goes on learning with the norm that it learned with"):
         laid({**LEARNS, **wasserstein}, critic=str(tmp_path / "critic"))
@@ -276,3 +274,4 @@ def test_students_learn_from_a_trained_teachers_critic(
     assert {row["teacher_version"] for row in table} == {"digits-teacher/1"}, "it was not trained again"
     assert Tracking(Workspace.existing(data_dir).store).registry.versions("digits-critic") == [], "nor a critic"
     assert {row["phase"] for row in table} == {str(Phase.SEARCH)}
+    assert {row["gan_weight"]: row["scheme"] for row in table} == {0.0: None, 0.05: "teacher's critic"}

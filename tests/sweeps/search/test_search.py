@@ -110,6 +110,17 @@ def test_the_same_seed_asks_for_the_same_points(search_spec: Any, tmp_path: Path
     assert runs[0] == runs[1]
 
 
+RANKS = {"type": "choice", "values": [0, 2, 12]}
+
+
+def _told(search: Search, number: int) -> Any:
+    """Returns a request whose result the study was told."""
+    if request := search.ask(number):
+        parameters = count_parameters(request.architecture)
+        search.tell(number, 1e4 / parameters, parameters)
+    return request
+
+
 class TestConstraints:
     @pytest.mark.parametrize("sampler", ["tpe", "nsgaii", "gp", "random", "grid"])
     def test_points_beyond_are_never_trained(self, search_spec: Any, tmp_path: Path, sampler: str) -> None:
@@ -128,6 +139,19 @@ class TestConstraints:
         beyond = [trial for trial in search.study.trials if trial.state == TrialState.PRUNED]
         assert {trial.params["width"] for trial in beyond} <= {3, 4}
         assert all(trial.constraints["max_parameters"] > 0 for trial in beyond)
+
+    @pytest.mark.parametrize("sampler", ["tpe", "nsgaii", "gp", "random", "grid"])
+    def test_neither_is_a_rank_that_saves_nothing_at_its_width(
+        self, search_spec: Any, tmp_path: Path, sampler: str
+    ) -> None:
+        space = {"width": {"type": "choice", "values": [1, 8]}, "first_layer_rank": RANKS, "gan_weight": 0.0}
+        search = Search(search_spec(space=space, sampler=sampler, trials=9), tmp_path)
+        asked = [request.architecture for number in range(9) if (request := _told(search, number))]
+        found = sorted((student.width, student.first_layer_rank or 0) for student in asked)
+        assert found == [(1, 0), (1, 2), (8, 0), (8, 2), (8, 12)], "all that there are, and each once"
+        beyond = [trial for trial in search.study.trials if trial.state == TrialState.PRUNED]
+        assert {(trial.params["width"], trial.params["first_layer_rank"]) for trial in beyond} <= {(1, 12)}
+        assert all(trial.constraints["first_layer_rank"] > 0 for trial in beyond)
 
     @pytest.mark.parametrize(
         "widths", [{"type": "int", "low": 1, "high": 8, "log": True}, {"type": "choice", "values": [8, 4, 2, 1]}]

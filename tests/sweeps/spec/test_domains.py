@@ -35,7 +35,7 @@ ADVICE = [
     ),
     ("gan_weight", {"type": "choice", "values": [0, 0.0]}, "a choice has each value once, got 0.0 again; remove one."),
     ("gan_weight", "none", "search.space.gan_weight takes numbers, got 'none'; write numbers."),
-    ("block", 2, "search.space.block is of dcgan, separable, got 2."),
+    ("block", 2, "search.space.block is of dcgan, separable, resize, got 2."),
 ]
 STUDENT = [
     (

@@ -67,7 +67,7 @@ def test_overrides_replace_values_and_are_checked(spec_file: Any, tiny: dict[str
         ("search.space.width.low", 5, r"line \d+: search\.space\.width: low is at most high, got low 5 and"),
         ("search.space.gan_weight.values", [0.0, 0.05, 1.0], r"gan_weight lies in \[0, 1\), got 0\.0 to 1\.0"),
         ("search.space.depth.low", 0, r"depth is at least 1"),
-        ("search.space.block", {"type": "choice", "values": ["dcgan", "seperable"]}, r"of dcgan, separable, got"),
+        ("search.space.block", {"type": "choice", "values": ["dcgan", "seperable"]}, r"separable, resize, got"),
         ("search.space.width", {"type": "choice", "values": ["wide", 2, 3]}, r"takes numbers, got .wide."),
         ("search.points", [{"width": 2, "depth": 1, "gan_weight": 0.0, "block": "separable"}], r"block, which is not"),
         ("search.space.width.type", "integer", r"search\.space\.width: a domain's type is int, float.*got 'integer'"),
