@@ -37,6 +37,7 @@ class Foundation:
     teacher: GeneratorCard | ImportedCard
     teacher_metrics: Metrics
     teacher_last_fid: float  # at the end of its training, where that is not its best
+    teacher_critic: str | None  # how the critic that it was trained against judged
     pool_digest: str
     critic: CriticCard | None  # of the teacher's critic, where students learn from it
     materials: MaterialSource
@@ -54,6 +55,7 @@ class Foundation:
             "teacher_kimg": self.teacher.budget_kimg,
             "teacher_fid": self.teacher_metrics.fid,
             "teacher_last_fid": self.teacher_last_fid,
+            "teacher_critic": self.teacher_critic,
             "teacher_inception_score": self.teacher_metrics.inception_score,
             "teacher_sharpness": self.teacher_metrics.sharpness,
             "real_fid": self.real.fid,
@@ -100,6 +102,7 @@ def lay_foundation(spec: SweepSpec, workshop: Workshop) -> Foundation:
         teacher=teacher.card,
         teacher_metrics=teacher.metrics,
         teacher_last_fid=teacher.last_fid,
+        teacher_critic=teacher.critic.judged if teacher.critic else None,
         pool_digest=pool.digest,
         critic=critic.card if critic else None,
         materials=MaterialFiles(
