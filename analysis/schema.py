@@ -128,6 +128,13 @@ _COLUMNS: tuple[tuple[str, _Group, _Kind, str, str], ...] = (
     ("teacher_fid", SHARED, NUMBER, "squared feature distance", "the teacher's FID"),
     ("teacher_last_fid", SHARED, MAYBE_NUMBER, "squared feature distance", "FID at the end of its training"),
     ("teacher_inception_score", SHARED, MAYBE_NUMBER, "classes", "the teacher's IS"),
+    (
+        "teacher_critic",
+        SHARED,
+        MAYBE_TEXT,
+        "",
+        "how its critic told real images from generated ones; null where unknown",
+    ),
     ("teacher_sharpness", SHARED, NUMBER, "squared grey levels", "the teacher's sharpness"),
     ("real_fid", SHARED, MAYBE_NUMBER, "squared feature distance", "FID of held-out real images"),
     ("real_inception_score", SHARED, MAYBE_NUMBER, "classes", "IS of held-out real images"),

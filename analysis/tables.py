@@ -134,9 +134,10 @@ def _from_version_4(table: pa.Table) -> pa.Table:
 
 
 def _from_version_5(table: pa.Table) -> pa.Table:
-    # Every first layer was one layer, every stage half as wide as the one before, and no scheme but the paper's two.
+    # Every first layer was one layer, every stage half as wide as the last, no scheme but the paper's two, and how a
+    # critic judged was not measured.
     table = table.append_column("first_layer_rank", pa.nulls(len(table), pa.int64()))
-    for name in ("stage_widths", "scheme"):
+    for name in ("stage_widths", "scheme", "teacher_critic"):
         table = table.append_column(name, pa.nulls(len(table), pa.string()))
     return table
 

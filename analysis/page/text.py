@@ -109,6 +109,7 @@ def made_of(chapter: Chapter) -> list[tuple[str, str]]:
         ("teacher", f"{first['teacher_version']}, {_count(first['teacher_parameters'])} parameters, "
                     f"{first['teacher_kimg']:g} kimg, FID {first['teacher_fid']:.1f}"
                     + (f" ({last:.1f} at the end of its training)" if last is not None else "")),
+        *((("teacher's critic", first["teacher_critic"]),) if first["teacher_critic"] else ()),
         ("teacher's weights", first["teacher_digest"]),
         ("protocol", first["protocol_digest"]),
         ("extractor", f"{first['extractor']}, {first['num_samples']:,} samples an evaluation"),

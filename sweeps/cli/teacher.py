@@ -156,9 +156,8 @@ def teacher_show(
     *,
     tracking_uri: TrackingUri = None,
 ) -> None:
-    """Show a teacher's card: architecture, training, metrics, digests. Its weights are checked."""
-    from sweeps.results.sampling import load_artifact
+    """Show a teacher's card: architecture, training, metrics, digests, its critic's. Their weights are checked."""
+    from sweeps.results.sampling import shown_card
 
     workspace = existing(data_dir, tracking_uri)
-    _, card = load_artifact(version, workspace.root, tracking_uri=workspace.tracking_uri)
-    print_json(card.model_dump(mode="json"))
+    print_json(shown_card(version, workspace.root, tracking_uri=workspace.tracking_uri))

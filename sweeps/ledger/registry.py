@@ -16,6 +16,7 @@ from sweeps.ledger.run_query import PAGE
 from sweeps.ledger.tags import IDENTITY
 
 CHAMPION = "champion"
+CRITIC = "critic"  # the folder of a critic among the files of a version
 
 
 class Registry:

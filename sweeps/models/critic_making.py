@@ -31,8 +31,9 @@ from gan.networks.own_weights import load_weights
 from gan.seeds import seed_at
 from gan.training.fitting import require_critic
 from sweeps.errors import SweepError
+from sweeps.ledger.registry import CRITIC
 from sweeps.ledger.tags import CRITIC_ACCURACY, IDENTITY, KIND
-from sweeps.models.critics import CRITIC, TeacherCritic, card_of, judged, metrics_of
+from sweeps.models.critics import TeacherCritic, card_of, judged, metrics_of
 from sweeps.models.extractors import Extractor
 from sweeps.models.identity import ModelIdentity
 from sweeps.models.teachers import Teacher
@@ -42,6 +43,12 @@ from sweeps.spec.models import ImportedTeacherSpec, OwnCriticSpec
 from sweeps.spec.sweep import SweepSpec
 
 REPORTS = 10  # judgements over a critic's training
+
+
+def require_named_critic(spec: SweepSpec, dataset: ImageDataset) -> None:
+    """Raises GanError or ArtifactError where the spec names a critic that is not as declared."""
+    if isinstance(spec.teacher, ImportedTeacherSpec) and spec.teacher.critic:
+        _opened(spec.teacher.critic, dataset)
 
 
 def find_or_make_critic(

@@ -8,10 +8,10 @@ from pydantic import JsonValue
 
 from gan import AnyGenerator, Critic, CriticCard, CriticJudgement, ImageDataset, judge_critic, load_critic
 from gan.training.losses import AdversarialName
+from sweeps.ledger.registry import CRITIC
 from sweeps.ledger.tags import CRITIC_ACCURACY
 from sweeps.models.extractors import Extractor
 
-CRITIC = "critic"  # the folder of a critic among the files of a model's version
 LEAST_SEPARATED = 0.5  # of the reports of a training, those at which its critic separated something
 
 
@@ -40,7 +40,7 @@ class TeacherCritic:
         if now is None:
             return "how well it judges was not measured"
         return (
-            f"it ranks a held-out real image above a generated one in {now.accuracy:.0%} of pairs, "
+            f"ranks a held-out real image above a generated one in {now.accuracy:.0%} of pairs, "
             f"loss {now.loss:.2f} (guessing {now.guessing_loss:.2f})"
         )
 
@@ -55,6 +55,12 @@ class TeacherCritic:
             f"the teacher's critic separated real from generated images at {separated} of {len(judgements)} reports, "
             "so it taught little: raise adversarial.critic.gain or the rate of adversarial.optimiser"
         )
+
+    @property
+    def judged(self) -> str | None:
+        """Returns both, as the column `teacher_critic` of the trial table holds them; None where it was not judged."""
+        parts = [self.note, *([self.warning] if self.warning else [])]
+        return "; ".join(parts) if self.card.judgements else None
 
 
 def judged(

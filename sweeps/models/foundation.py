@@ -15,7 +15,7 @@ from gan import (
     load_dataset,
 )
 from sweeps.ledger.tags import SHARED_PREFIX
-from sweeps.models.critic_making import find_or_make_critic
+from sweeps.models.critic_making import find_or_make_critic, require_named_critic
 from sweeps.models.examining import faults_text
 from sweeps.models.extractors import Extractor, find_or_make_extractor
 from sweeps.models.materials import MaterialFiles, MaterialSource
@@ -37,6 +37,7 @@ class Foundation:
     teacher: GeneratorCard | ImportedCard
     teacher_metrics: Metrics
     teacher_last_fid: float  # at the end of its training, where that is not its best
+    teacher_critic: str | None  # how the critic that it was trained against judged
     pool_digest: str
     critic: CriticCard | None  # of the teacher's critic, where students learn from it
     materials: MaterialSource
@@ -54,6 +55,7 @@ class Foundation:
             "teacher_kimg": self.teacher.budget_kimg,
             "teacher_fid": self.teacher_metrics.fid,
             "teacher_last_fid": self.teacher_last_fid,
+            "teacher_critic": self.teacher_critic,
             "teacher_inception_score": self.teacher_metrics.inception_score,
             "teacher_sharpness": self.teacher_metrics.sharpness,
             "real_fid": self.real.fid,
@@ -72,6 +74,7 @@ def lay_foundation(spec: SweepSpec, workshop: Workshop) -> Foundation:
     The materials are files of this machine.
     """
     dataset, display = load_dataset(spec.dataset, workshop.data_root), workshop.display
+    require_named_critic(spec, dataset)  # before anything is trained
     extractor = find_or_make_extractor(spec, dataset, workshop=workshop)
     real, count = extractor.real, len(dataset.held_out_images)
     display.say(
@@ -99,6 +102,7 @@ def lay_foundation(spec: SweepSpec, workshop: Workshop) -> Foundation:
         teacher=teacher.card,
         teacher_metrics=teacher.metrics,
         teacher_last_fid=teacher.last_fid,
+        teacher_critic=teacher.critic.judged if teacher.critic else None,
         pool_digest=pool.digest,
         critic=critic.card if critic else None,
         materials=MaterialFiles(

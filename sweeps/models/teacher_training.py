@@ -25,8 +25,9 @@ from gan import (
 from gan.seeds import seed_at
 from sweeps.display import Update
 from sweeps.errors import SweepError
+from sweeps.ledger.registry import CRITIC
 from sweeps.ledger.tags import IDENTITY, KIND
-from sweeps.models.critics import CRITIC, card_of, judged, metrics_of
+from sweeps.models.critics import card_of, judged, metrics_of
 from sweeps.models.extractors import Extractor
 from sweeps.models.identity import ModelIdentity
 from sweeps.models.mlflow_models import save_mlflow_model

@@ -1,11 +1,15 @@
 """This module shows what a stored generator makes."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
-from gan import AnyGenerator, GeneratorCard, ImportedCard, generate, load_any_generator
+from gan import AnyGenerator, GeneratorCard, ImportedCard, generate, load_any_generator, load_critic
 from gan.images import save_grid
 from sweeps.errors import SweepError
 from sweeps.ledger.data_dir import default_data_dir
+from sweeps.ledger.registry import CRITIC
 from sweeps.ledger.tracking import Tracking
 from sweeps.ledger.workspace import Workspace
 
@@ -35,13 +39,33 @@ def load_artifact(
     artifact: str, data_dir: Path | None = None, *, tracking_uri: str | None = None
 ) -> tuple[AnyGenerator, GeneratorCard | ImportedCard]:
     """Returns a stored generator with its card, named as for `sample_to_file`. Its weights are checked."""
-    return load_any_generator(
-        Path(artifact) if Path(artifact).is_dir() else _stored(artifact, data_dir, tracking_uri=tracking_uri)
-    )
+    with _files(artifact, data_dir, tracking_uri=tracking_uri) as folder:
+        return load_any_generator(folder)
 
 
-def _stored(artifact: str, data_dir: Path | None, *, tracking_uri: str | None) -> Path:
-    tracking = Tracking(Workspace.open(data_dir or default_data_dir(), tracking_uri).store)
+def shown_card(artifact: str, data_dir: Path | None = None, *, tracking_uri: str | None = None) -> dict[str, Any]:
+    """Returns the card of a stored generator, with that of the critic beside it, where one was kept, as `critic`.
+
+    It is named as for `sample_to_file`, and the weights of both are checked.
+    """
+    with _files(artifact, data_dir, tracking_uri=tracking_uri) as folder:
+        shown: dict[str, Any] = load_any_generator(folder)[1].model_dump(mode="json")
+        if (folder / CRITIC).is_dir():
+            shown["critic"] = load_critic(folder / CRITIC)[1].model_dump(mode="json")
+    return shown
+
+
+@contextmanager
+def _files(artifact: str, data_dir: Path | None, *, tracking_uri: str | None) -> Iterator[Path]:
+    """Yields the folder of an artifact, which is there for the length of a `with` block."""
+    if Path(artifact).is_dir():
+        yield Path(artifact)
+        return
+    tracking = Tracking(Workspace.open(data_dir or default_data_dir(), tracking_uri).store)  # it keeps its downloads
+    yield _stored(artifact, tracking)
+
+
+def _stored(artifact: str, tracking: Tracking) -> Path:
     name, _, number = artifact.partition("/")
     if name in tracking.registry.models():
         version = tracking.registry.version(name, number) if number else tracking.registry.champion(name)

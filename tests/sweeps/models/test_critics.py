@@ -1,5 +1,6 @@
 """The teacher's critic: kept with it, made once where there is none, and given to the students that learn from it."""
 
+import html
 import json
 import shutil
 from collections.abc import Callable
@@ -85,14 +86,23 @@ def test_people_are_told_how_the_critic_judges_and_warned_where_it_taught_little
     assert "separated real from generated images at 1 of 3 reports" in str(told(good, blind, blind).warning)
     assert told().note == "how well it judges was not measured"
     assert told().warning is None
+    assert told(good, blind, blind).judged == f"{told(good).note}; {told(good, blind, blind).warning}"
+    assert told().judged is None
+    (column,) = {row["teacher_critic"] for row in finished.result.table.to_pylist()}
+    assert column == critic.judged
+    (page,) = [file for file in finished.result.report.files if file.suffix == ".html"]
+    assert html.escape(column) in page.read_text()
 
 
 def test_the_commands_say_it(ganlimit: Any, finished: Any, tmp_path: Path, spec_file: Any, tiny: Any) -> None:
     answer = ganlimit("teacher", "train", spec_file(tiny), "--data-dir", finished.data_dir, "-q")
     assert answer.code == 0
-    assert "its critic: it ranks a held-out real image above a generated one in" in answer.stdout
+    assert "its critic: ranks a held-out real image above a generated one in" in answer.stdout
     (row,) = json.loads(ganlimit("teacher", "list", "--data-dir", finished.data_dir, "--json").stdout)
     assert 0 <= row["critic_accuracy"] <= 1
+    shown = json.loads(ganlimit("teacher", "show", "digits-teacher", "--data-dir", finished.data_dir).stdout)
+    (now,) = [each for each in shown["critic"]["judgements"] if each["kimg"] == shown["kimg"]]
+    assert now["accuracy"] == row["critic_accuracy"]
     assert f"{row['critic_accuracy']:.0%}" in ganlimit("teacher", "list", "--data-dir", finished.data_dir).stdout
 
 
