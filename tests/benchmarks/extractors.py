@@ -89,7 +89,7 @@ class Plan:
 PLANS = {
     "digits": Plan(images=0, size=16, width=32, kimg=60, budgets=(2, 10), epochs=20),
     "shapes": Plan(images=10_000, size=32, width=16, kimg=120, budgets=(2, 20), epochs=8),
-    "faces": Plan(images=4000, size=64, width=8, kimg=16, budgets=(1, 4), epochs=8),
+    "faces": Plan(images=4000, size=64, width=8, kimg=100, budgets=(5, 20), epochs=8),
     "flat": Plan(images=4000, size=16, width=24, kimg=60, budgets=(2, 10), epochs=12),
 }
 
@@ -129,8 +129,10 @@ def generators(dataset: ImageDataset, plan: Plan, seed: int, folder: Path) -> It
         "image_channels": dataset.image_channels,
         "latent_size": LATENT,
     }
-    optimiser = OptimiserConfig(learning_rate=2e-3, beta1=0.0, beta2=0.99, final_fraction=0.2)
-    critic = AdversarialConfig(loss="hinge", critic=CriticConfig(width=16), optimiser=optimiser, max_shift=1)
+    optimiser = OptimiserConfig(learning_rate=1e-3, beta1=0.0, beta2=0.99, final_fraction=0.2)
+    faster = optimiser.model_copy(update={"learning_rate": 4e-3})
+    network = CriticConfig(width=16, gain=3.0, minibatch_deviation=True)
+    critic = AdversarialConfig(loss="hinge", critic=network, optimiser=faster, max_shift=1)
     recipe = GanTrainingConfig(kimg=plan.kimg, optimiser=optimiser, adversarial=critic, ema_halflife_kimg=2.0)
     at = [plan.kimg * number / SNAPSHOTS for number in range(1, SNAPSHOTS)]  # where a sweep looks at its teacher
     architecture = GeneratorConfig(width=plan.width, **shape)

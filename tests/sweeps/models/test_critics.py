@@ -27,6 +27,7 @@ from gan import (
     build_generator,
     default_data_root,
     load_critic,
+    load_dataset,
     save_critic,
 )
 from gan.networks.artifacts import load_generator
@@ -34,9 +35,12 @@ from sweeps.driver.requests import Requests
 from sweeps.driver.runner import train_teacher
 from sweeps.ledger.tracking import Tracking
 from sweeps.ledger.workspace import Workspace
+from sweeps.models.critic_making import find_or_make_critic
 from sweeps.models.critics import TeacherCritic
+from sweeps.models.extractors import find_or_make_extractor
 from sweeps.models.foundation import Foundation, lay_foundation
 from sweeps.models.materials import MaterialFiles, PackedMaterials, StoredMaterials
+from sweeps.models.teachers import find_or_build_pool
 from sweeps.models.workshop import Workshop
 from sweeps.spec.file import load_spec
 from sweeps.spec.sweep import SweepSpec
@@ -162,6 +166,28 @@ def test_a_critic_is_trained_once_against_it_and_shared(laid: Any, data_dir: Pat
     assert longer.critic is not None
     assert longer.critic.digest != first.critic.digest
     assert len(versions(data_dir)) == len(before) + 1
+
+
+def test_a_teacher_from_before_critics_were_kept_gets_one_by_its_own_recipe(
+    data_dir: Path, finished: Any, tiny: dict[str, Any], spec_file: Any
+) -> None:
+    tiny["teacher"] |= {"critic_kimg": 0.64}
+    spec, workspace = load_spec(spec_file({**tiny, "student": LEARNS})), Workspace.existing(data_dir)
+    workshop = Workshop(workspace=workspace, tracking=Tracking(workspace.store), data_root=default_data_root())
+    dataset, teacher = load_dataset("digits"), train_teacher(finished.spec, data_dir)
+    made = {
+        "pool": find_or_build_pool(spec, teacher, shares=(), workshop=workshop)[1],
+        "extractor": find_or_make_extractor(spec, dataset, workshop=workshop),
+        "workshop": workshop,
+    }
+    own = find_or_make_critic(spec, dataset, teacher=teacher, **made)
+    assert own is teacher.critic
+    new = find_or_make_critic(spec, dataset, teacher=replace(teacher, critic=None), **made)
+    assert new is not None
+    assert new.version.startswith("digits-critic/")
+    recipe = spec.trained_teacher.training.adversarial
+    assert new.card.training["adversarial"] == recipe.model_dump(mode="json")
+    assert new.card.architecture == recipe.critic
 
 
 def test_none_is_made_where_no_student_learns_from_it(laid: Any, data_dir: Path) -> None:
