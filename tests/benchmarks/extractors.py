@@ -247,7 +247,9 @@ def figure_of(found: dict[str, Any]) -> Figure:
             )
             scatter.plot(reference, ours, "o", ms=4, label=f"{name} ({spearman(rows, 'selfsupervised'):.2f})")
         scatter.plot([1, 20], [1, 20], color="#BBBBBB", lw=0.8, zorder=0)
+        ranks = [1, 5, 10, 15, 20]
         scatter.set(xlabel="rank by the classifier's FID", ylabel="rank by selfsupervised's FID")
+        scatter.set(xticks=ranks, yticks=ranks)
         scatter.legend(frameon=False, title="Spearman, seed 0")
         name, row = next(iter(found.items()))
         for disturbance, distances in row["examination"]["selfsupervised"]["distances"].items():
