@@ -10,6 +10,7 @@ from gan.digests import value_digest
 from gan.images import ImageSize
 from gan.networks.artifacts import read_card, restore_model, save_model
 from gan.networks.critic import Critic, CriticConfig, CriticNorm
+from gan.networks.latents import NumClasses
 
 LEAST_ACCURACY, LEAST_GAIN = 0.6, 0.05  # of a critic that separates anything
 
@@ -57,7 +58,7 @@ class CriticCard(Config):
     norm: CriticNorm
     image_size: ImageSize
     image_channels: Literal[1, 3]
-    num_classes: int = 0
+    num_classes: NumClasses = 0
     dataset: str
     dataset_digest: str
     training: dict[str, JsonValue]

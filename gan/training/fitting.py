@@ -1,5 +1,6 @@
 """This module refuses a student that cannot be distilled from its lesson, before any training."""
 
+from gan.datasets import ImageDataset
 from gan.errors import GanError
 from gan.networks.critic import DEVIATION_GROUP, Critic
 from gan.networks.dcgan import GeneratorConfig
@@ -27,12 +28,13 @@ def require_fitting(architecture: GeneratorConfig, config: DistillationConfig, *
     if config.feature_weight > 0 and lesson.features is None:
         raise GanError("Feature matching needs a feature extractor", "none", "Give features, or set feature_weight: 0.")
     if config.needs_critic:
-        require_critic(architecture, config, lesson=lesson)
+        require_critic(architecture, config, critic=lesson.critic, dataset=lesson.dataset)
 
 
-def require_critic(architecture: GeneratorConfig, config: DistillationConfig, *, lesson: Lesson) -> None:
-    """Raises GanError where the lesson has no critic, or one that the recipe cannot use."""
-    critic = lesson.critic
+def require_critic(
+    architecture: GeneratorConfig, config: DistillationConfig, *, critic: Critic | None, dataset: ImageDataset
+) -> None:
+    """Raises GanError where there is no critic, or one that the recipe cannot use."""
     if critic is None:
         raise GanError(
             "Critic features above 0 and the opponent teacher need the critic that the teacher learned against",
@@ -54,11 +56,11 @@ def require_critic(architecture: GeneratorConfig, config: DistillationConfig, *,
             "Write as many, or one for all.",
         )
     if config.gan_weight > 0 and config.opponent == "teacher":
-        _require_opponent(critic, architecture, config=config, lesson=lesson)
+        _require_opponent(critic, architecture, config=config, dataset=dataset)
 
 
 def _require_opponent(
-    critic: Critic, architecture: GeneratorConfig, *, config: DistillationConfig, lesson: Lesson
+    critic: Critic, architecture: GeneratorConfig, *, config: DistillationConfig, dataset: ImageDataset
 ) -> None:
     if critic.norm != config.adversarial.norm:
         raise GanError(
@@ -74,11 +76,11 @@ def _require_opponent(
         )
     known = {
         architecture.num_classes,
-        architecture.num_classes if config.real == "teacher" else lesson.dataset.num_classes,
+        architecture.num_classes if config.real == "teacher" else dataset.num_classes,
     }
     if critic.num_classes and known != {critic.num_classes}:
         raise GanError(
             f"A critic of {critic.num_classes} classes is shown as many, of the student's images and of real ones",
-            f"{architecture.num_classes} and {lesson.dataset.num_classes}",
+            f"{architecture.num_classes} and {dataset.num_classes}",
             "Give a critic without classes, or set opponent: fresh.",
         )

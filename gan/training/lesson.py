@@ -6,7 +6,7 @@ from dataclasses import KW_ONLY, dataclass
 from functools import partial
 from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Discriminator, Field, Tag, model_validator
 
 from gan.config import Config
 from gan.datasets import ImageDataset
@@ -18,6 +18,17 @@ from gan.training.teacher_pool import TeacherPool
 
 GanWeight = Annotated[float, Field(ge=0, lt=1)]
 Weight = Annotated[float, Field(ge=0, le=1000)]
+
+
+def _one_or_each(value: object) -> str:
+    return "each" if isinstance(value, list | tuple) else "one"
+
+
+# Told apart by a tag, so that a mistake is one of the weight or of the list, and not of both.
+LayerWeights = Annotated[
+    Annotated[Weight, Tag("one")] | Annotated[tuple[Weight, ...], Field(min_length=1), Tag("each")],
+    Discriminator(_one_or_each),
+]
 
 
 class DistillationConfig(Config):
@@ -45,9 +56,7 @@ class DistillationConfig(Config):
     feature_weight: Weight = 0.0
     pixels: PixelsName = Field(default="mse", exclude_if=partial(operator.eq, "mse"))
     pixel_weight: Weight = Field(default=1.0, exclude_if=partial(operator.eq, 1.0))
-    critic_features: Weight | Annotated[tuple[Weight, ...], Field(min_length=1)] = Field(
-        default=0.0, exclude_if=partial(operator.eq, 0.0)
-    )
+    critic_features: LayerWeights = Field(default=0.0, exclude_if=partial(operator.eq, 0.0))
     opponent: Literal["fresh", "teacher"] = Field(default="fresh", exclude_if=partial(operator.eq, "fresh"))
     real: Literal["data", "teacher", "both"] = Field(default="data", exclude_if=partial(operator.eq, "data"))
     gan_from: Annotated[float, Field(ge=0, lt=1)] = Field(default=0.0, exclude_if=partial(operator.eq, 0.0))

@@ -19,7 +19,6 @@ from gan import (
     CriticTrainingConfig,
     GanError,
     ImageDataset,
-    Lesson,
     TeacherPool,
     build_critic,
     load_critic,
@@ -46,9 +45,10 @@ REPORTS = 10  # judgements over a critic's training
 
 
 def require_named_critic(spec: SweepSpec, dataset: ImageDataset) -> None:
-    """Raises GanError or ArtifactError where the spec names a critic that is not as declared."""
+    """Raises GanError or ArtifactError where the spec names a critic that is damaged, or of no use to a student."""
     if isinstance(spec.teacher, ImportedTeacherSpec) and spec.teacher.critic:
-        _opened(spec.teacher.critic, dataset)
+        critic, _ = _opened(spec.teacher.critic, dataset)
+        _require_useful(critic, spec, dataset=dataset)
 
 
 def find_or_make_critic(
@@ -65,8 +65,7 @@ def find_or_make_critic(
     It is trained only if the teacher has none, the spec names none, and the registry has none of its identity. Raises
     GanError where it is not as declared or a student cannot learn from it, and ArtifactError where it is damaged.
     """
-    recipes = recipes_with_critic(spec)
-    if not recipes:
+    if not recipes_with_critic(spec):
         return None
     named = spec.teacher.critic if isinstance(spec.teacher, ImportedTeacherSpec) else None
     if named is not None:
@@ -78,10 +77,14 @@ def find_or_make_critic(
             spec=spec, dataset=dataset, teacher=teacher, pool=pool, extractor=extractor, workshop=workshop
         )
         found = _find_or_make(_identity(dataset, training.content), training.run, workshop=workshop)
-    student, lesson = spec.student_architecture(1, 1), Lesson(pool, dataset, critic=found.critic)
-    for recipe in recipes:
-        require_critic(student, recipe, lesson=lesson)
+    _require_useful(found.critic, spec, dataset=dataset)
     return found
+
+
+def _require_useful(critic: Critic, spec: SweepSpec, *, dataset: ImageDataset) -> None:
+    student = spec.student_architecture(1, 1)
+    for recipe in recipes_with_critic(spec):
+        require_critic(student, recipe, critic=critic, dataset=dataset)
 
 
 def _find_or_register(named: OwnCriticSpec, dataset: ImageDataset, *, workshop: Workshop) -> TeacherCritic:

@@ -14,6 +14,7 @@ from gan.config import Config
 from gan.networks.blocks import BLOCKS
 from gan.networks.dcgan import GREATEST_DEPTH
 from sweeps.spec.architecture import Shape, greatest_rank
+from sweeps.spec.schemes import rule_of
 from sweeps.spec.search import RANK, Space
 from sweeps.spec.space import AnyDomain, FloatDomain, Value, extremes
 
@@ -94,10 +95,10 @@ def _require_recipe(name: str, domain: AnyDomain, *, recipe: Callable[[Mapping[s
         try:
             recipe({name: value})
         except ValidationError as error:
-            rule = error.errors()[0]["msg"]
-            raise ValueError(
-                f"{key} feeds the student's recipe: {rule[0].lower()}{rule[1:]}, got {value!r}; narrow the domain"
-            ) from None
+            kind, rule = error.errors()[0]["type"], rule_of(error)
+            if kind != "value_error":  # which says by itself what it got
+                rule = f"{rule[0].lower()}{rule[1:]}, got {value!r}; narrow the domain"
+            raise ValueError(f"{key} feeds the student's recipe: {rule}") from None
 
 
 def _names(model: type[Config], above: str = "") -> Iterator[str]:

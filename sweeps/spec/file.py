@@ -22,7 +22,7 @@ from sweeps.spec.sweep import SweepSpec
 MAX_BYTES = 256 * 1024
 MAX_DEPTH = 20
 DOMAIN_TAGS, MODEL_TAGS = {"int", "float", "choice", "fixed", "scalar", "[key]"}, {"trained", "imported"}
-UNION_TAGS = {*DOMAIN_TAGS, *MODEL_TAGS, "classifier", "selfsupervised", "pretrained", "own"}
+UNION_TAGS = {*DOMAIN_TAGS, *MODEL_TAGS, "classifier", "selfsupervised", "pretrained", "own", "one", "each"}
 
 PLAIN_TAGS = {f"tag:yaml.org,2002:{kind}" for kind in ("str", "int", "float", "bool", "null", "seq", "map")}
 

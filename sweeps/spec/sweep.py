@@ -115,8 +115,8 @@ class SweepSpec(Config):
         widths = halved_widths(widest, self.dataset.image_shape[1])
         require_domains(self.search.space, self.shape, widest=widths, recipe=self.recipe)
         require_ranks_of(self.search.points, self.shape)
-        taught = self.teacher.training.adversarial if isinstance(self.teacher, TeacherSpec) else None
-        require_schemes(self.search.space, recipe=self.recipe, image_size=self.dataset.image_shape[1], taught=taught)
+        size = self.dataset.image_shape[1]
+        require_schemes(self.search.space, recipe=self.recipe, image_size=size, teacher=self.teacher)
         self._require_whole_batches()
         self._require_extractor()
         self._require_samples()

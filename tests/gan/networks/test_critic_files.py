@@ -72,9 +72,10 @@ def test_a_card_of_another_kind_or_of_another_network_is_refused(tmp_path: Path)
     path.write_text(card.model_copy(update={"architecture": CriticConfig(width=5)}).model_dump_json())
     with pytest.raises(ArtifactError, match=r"weights\.safetensors that fits its card"):
         load_critic(tmp_path)
-    path.write_text(path.read_text().replace('"critic"', '"generator"', 1))
-    with pytest.raises(ArtifactError, match=r"card\.json that describes it"):
-        load_critic(tmp_path)
+    for written, changed in (('"num_classes":0', '"num_classes":-1'), ('"critic"', '"generator"')):
+        path.write_text(card.model_dump_json().replace(written, changed, 1))
+        with pytest.raises(ArtifactError, match=r"card\.json that describes it"):
+            load_critic(tmp_path)
 
 
 def test_a_critic_is_known_by_all_that_its_scores_depend_on_and_by_nothing_else() -> None:

@@ -35,7 +35,7 @@ from sweeps.driver.requests import Requests
 from sweeps.driver.runner import train_teacher
 from sweeps.ledger.tracking import Tracking
 from sweeps.ledger.workspace import Workspace
-from sweeps.models.critic_making import find_or_make_critic
+from sweeps.models.critic_making import find_or_make_critic, require_named_critic
 from sweeps.models.critics import TeacherCritic
 from sweeps.models.extractors import find_or_make_extractor
 from sweeps.models.foundation import Foundation, lay_foundation
@@ -271,6 +271,21 @@ def test_one_that_does_not_fit_is_one_error(laid: Any, tmp_path: Path) -> None:
     wasserstein = {"adversarial": {"loss": "wgan-gp"}}
     with pytest.raises(GanError, match="goes on learning with the norm that it learned with"):
         laid({**LEARNS, **wasserstein}, critic=str(tmp_path / "critic"))
+
+
+def test_one_that_no_student_can_use_is_refused_before_anything_is_trained(
+    own: Path, tiny: dict[str, Any], spec_file: Any, tmp_path: Path
+) -> None:
+    stored(tmp_path)
+    teacher = {"file": str(own), "latent_size": 12, "output_range": [-1.0, 1.0], "pool_size": 512}
+    student = {**LEARNS, "adversarial": {"loss": "wgan-gp"}}
+    spec = load_spec(spec_file({**tiny, "teacher": {**teacher, "critic": str(tmp_path)}, "student": student}))
+    with pytest.raises(GanError, match="goes on learning with the norm that it learned with"):
+        require_named_critic(spec, load_dataset("digits"))
+    tiny["search"]["points"] = []
+    tiny["search"]["space"]["student"] = {"adversarial.loss": {"type": "choice", "values": ["hinge", "wgan-gp"]}}
+    with pytest.raises(sweeps.SpecError, match=r"opponent teacher goes on .* spectral with hinge, got .* wgan-gp"):
+        load_spec(spec_file({**tiny, "teacher": teacher, "student": LEARNS}))  # its critic is yet to be trained
 
 
 @pytest.mark.parametrize(

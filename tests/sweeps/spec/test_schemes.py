@@ -76,10 +76,67 @@ def test_every_scheme_is_a_dimension_of_the_search(tiny: dict[str, Any], spec_fi
             "student.opponent teacher has the critic of teacher.training: batch_size is a multiple of 4 where "
             "adversarial.critic.minibatch_deviation is true, got 50; change one of them.",
         ),
+        (
+            {"adversarial": {"critic": DEVIATION}},
+            {"batch_size": {"type": "int", "low": 32, "high": 64}},
+            {},
+            "search.space.student makes a student whose critic cannot learn: batch_size is a multiple of 4 "
+            "where adversarial.critic.minibatch_deviation is true, got 33; change one of them.",
+        ),
+        (
+            {},
+            {
+                "adversarial.loss": {"type": "choice", "values": ["hinge", "wgan-gp"]},
+                "adversarial.critic_every": {"type": "choice", "values": [1, 2]},
+            },
+            {},
+            "search.space.student makes a student whose critic cannot learn: critic_every above 1 is of a critic with "
+            "one step, got 2 with 5 steps; leave one of critic_every and critic_steps out.",
+        ),
+        (
+            {},
+            {
+                "adversarial.loss": {"type": "choice", "values": ["hinge", "wgan-gp"]},
+                "adversarial.critic.gain": {"type": "float", "low": 1.0, "high": 3.0},
+            },
+            {},
+            "search.space.student makes a student whose critic cannot learn: critic.gain is of spectral normalisation, "
+            "which wgan-gp does without, got 3; leave it out or choose another loss.",
+        ),
+        (
+            {"batch_size": 50, "adversarial": {"critic": DEVIATION}},
+            {},
+            {},
+            "student.adversarial makes a student whose critic cannot learn: batch_size is a multiple of 4 where "
+            "adversarial.critic.minibatch_deviation is true, got 50; change one of them.",
+        ),
+        (
+            {},
+            {"pixel_weight": {"type": "choice", "values": [0, 1]}},
+            {},
+            "search.space.student.pixel_weight feeds the student's recipe: pixel_weight above 0, critic_features or "
+            "feature_weight make a student learn from its teacher, got 0 for all; raise one of them.",
+        ),
+        (
+            {"critic_features": "0.1"},
+            {},
+            {},
+            "student.critic_features: input should be a valid number, got '0.1'. Choose a value that fits.",
+        ),
+        (
+            {"critic_features": []},
+            {},
+            {},
+            "student.critic_features: tuple should have at least 1 item after validation, not 0, got []. Choose a "
+            "value that fits.",
+        ),
     ],
-    ids=["layers", "nothing", "norm", "groups"],
+    ids=[
+        *("layers", "nothing", "norm", "groups of the teacher's", "groups inside a range", "steps", "gain", "groups"),
+        *("no pixels", "text", "no layers"),
+    ],
 )
-def test_a_scheme_that_no_critic_can_serve_is_refused_in_the_file(
+def test_a_scheme_that_cannot_be_is_refused_in_the_file(
     tiny: dict[str, Any],
     spec_file: Any,
     student: dict[str, Any],
