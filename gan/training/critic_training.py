@@ -15,6 +15,7 @@ from gan.networks.critic import Critic
 from gan.networks.together import Shown
 from gan.seeds import generator_at
 from gan.training.adversarial import AdversarialConfig, Opponent, learn_together
+from gan.training.fitting import require_batch
 from gan.training.loop import all_finite
 from gan.training.teacher_pool import TeacherPool
 
@@ -71,7 +72,8 @@ def train_critic(
     """Trains a critic to tell the training images of `dataset` from the teacher's images in `pool`.
 
     Yields CriticProgress at each of `report_at_kimg` (thousands of images) and at the end. The result depends on the
-    arguments alone, given one machine and one number of threads. Raises GanError where the images have two shapes.
+    arguments alone, given one machine and one number of threads. Raises GanError where the images have two shapes, or
+    the pool holds less than one batch.
 
     >>> [progress] = train_critic(CriticTrainingConfig(kimg=0.128), pool=lesson.pool, dataset=dataset, seed=0)
     >>> progress.kimg
@@ -79,6 +81,7 @@ def train_critic(
     """
     image_channels, image_size, _ = pool.image_shape
     dataset.require_shape(image_channels, image_size)
+    require_batch(pool, config.batch_size)
     return _steps(config, pool=pool, dataset=dataset, seed=seed, report_at_kimg=report_at_kimg, compute=compute)
 
 

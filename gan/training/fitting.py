@@ -5,6 +5,7 @@ from gan.errors import GanError
 from gan.networks.critic import DEVIATION_GROUP, Critic
 from gan.networks.dcgan import GeneratorConfig
 from gan.training.lesson import DistillationConfig, Lesson
+from gan.training.teacher_pool import TeacherPool
 
 
 def require_fitting(architecture: GeneratorConfig, config: DistillationConfig, *, lesson: Lesson) -> None:
@@ -19,16 +20,21 @@ def require_fitting(architecture: GeneratorConfig, config: DistillationConfig, *
             student_shape,
             "Set latent_size, num_classes, image_channels and image_size of the student to the teacher's.",
         )
-    if len(pool) < config.batch_size:
-        raise GanError(
-            f"A teacher pool holds at least one batch of {config.batch_size} images",
-            len(pool),
-            "Raise teacher.pool_size or lower student.batch_size.",
-        )
+    require_batch(pool, config.batch_size)
     if config.feature_weight > 0 and lesson.features is None:
         raise GanError("Feature matching needs a feature extractor", "none", "Give features, or set feature_weight: 0.")
     if config.needs_critic:
         require_critic(architecture, config, critic=lesson.critic, dataset=lesson.dataset)
+
+
+def require_batch(pool: TeacherPool, batch_size: int) -> None:
+    """Raises GanError where the pool holds less than one batch."""
+    if len(pool) < batch_size:
+        raise GanError(
+            f"A teacher pool holds at least one batch of {batch_size} images",
+            len(pool),
+            "Raise teacher.pool_size or lower student.batch_size.",
+        )
 
 
 def require_critic(

@@ -67,6 +67,12 @@ def test_images_of_another_shape_than_the_pools_are_refused(pool: TeacherPool) -
         train_critic(CONFIG, pool=pool, dataset=load_dataset("shapes"), seed=0)
 
 
+def test_a_pool_of_less_than_a_batch_is_refused(pool: TeacherPool, digits: ImageDataset) -> None:
+    config = CriticTrainingConfig(kimg=1.0, batch_size=len(pool) + 1)
+    with pytest.raises(GanError, match=rf"at least one batch of {len(pool) + 1} images, got {len(pool)}"):
+        train_critic(config, pool=pool, dataset=digits, seed=0)
+
+
 @pytest.mark.parametrize("loss", ["nonsaturating", "wgan-gp"])
 def test_every_loss_trains_it(pool: TeacherPool, digits: ImageDataset, loss: str) -> None:
     adversarial = AdversarialConfig(loss=loss, critic=CriticConfig(width=2))  # type: ignore[arg-type]
