@@ -61,11 +61,20 @@ def _paced(training: Training[StageT], batch_size: int, *, threads: int) -> tupl
     budget_s = BUDGET_S / threads
     look = _steps(training, min(PROBED_BATCH, batch_size), budget_s=budget_s / 8)
     affordable = budget_s / 3 / (look[0] / 1000)  # images of a step, of which three are taken at least
-    batch = batch_size
-    while batch > max(affordable, PROBED_BATCH):
-        batch //= 2
+    batch = affordable_batch(batch_size, affordable)
     s_per_kimg, last = _steps(training, batch, budget_s=budget_s) if batch > PROBED_BATCH else look
     return s_per_kimg, last, batch
+
+
+def affordable_batch(batch_size: int, affordable: float) -> int:
+    """Returns the batch, halved until it has no more than so many images, or than PROBED_BATCH.
+
+    A half is a multiple of PROBED_BATCH: a critic with minibatch deviation takes no others.
+    """
+    batch = batch_size
+    while batch > max(affordable, PROBED_BATCH):
+        batch = max(batch // 2 // PROBED_BATCH * PROBED_BATCH, PROBED_BATCH)
+    return batch
 
 
 def _steps(training: Training[StageT], batch: int, *, budget_s: float) -> tuple[float, StageT]:

@@ -50,7 +50,7 @@ class Load(Config):
             device=device,
             most=max(1, min(MOST_TRIALS_PER_GPU, int(cores / threads))),
             architecture=architecture,
-            recipe=recipe,
+            recipe=recipe.model_copy(update={"gan_from": 0.0}),  # a moment of the training that has all its terms
             critic=critic_opponent(spec) if recipe.needs_critic else None,
             compute=compute or spec.resources.compute,
             threads=threads,

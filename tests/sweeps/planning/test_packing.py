@@ -180,3 +180,10 @@ def test_what_a_load_is_made_of(tiny: dict[str, Any], spec_file: Any) -> None:
     assert (load.architecture.width, load.architecture.depth) == (4, 2)
     assert Load.of(spec, "NVIDIA H100", cores=1).most == 1
     assert Load.of(spec, "NVIDIA H100", cores=1000).most == 64
+
+
+def test_a_load_has_its_gan_term_from_the_first_step_on(tiny: dict[str, Any], spec_file: Any) -> None:
+    load = Load.of(sweeps.load_spec(spec_file(tiny)), "NVIDIA H100", cores=16)
+    later = Load.of(sweeps.load_spec(spec_file(tiny), {"student.gan_from": 0.5}), "NVIDIA H100", cores=16)
+    assert later.recipe.gan_weight > 0
+    assert later == load

@@ -15,8 +15,18 @@ import sweeps
 from gan import count_parameters, default_data_root
 from sweeps.cli import main
 from sweeps.planning.calibration import Calibration, Pace
+from sweeps.planning.paces import affordable_batch
 from sweeps.planning.plan import Plan, plan_sweep
 from sweeps.spec.critics import makes_critic
+
+
+@pytest.mark.parametrize(
+    ("batch_size", "affordable", "timed"), [(64, 64.0, 64), (64, 20.0, 16), (100, 60.0, 48), (100, 1.0, 4), (3, 1.0, 3)]
+)
+def test_a_batch_that_takes_too_long_is_timed_by_a_part_of_whole_groups(
+    batch_size: int, affordable: float, timed: int
+) -> None:
+    assert affordable_batch(batch_size, affordable) == timed
 
 
 @pytest.fixture
