@@ -51,9 +51,10 @@ class TeacherCritic:
         separated = sum(judgement.separates for judgement in judgements)
         if separated >= LEAST_SEPARATED * len(judgements):
             return None
+        gain = "adversarial.critic.gain or " if self.card.norm == "spectral" else ""
         return (
             f"the teacher's critic separated real from generated images at {separated} of {len(judgements)} reports, "
-            "so it taught little: raise adversarial.critic.gain or the rate of adversarial.optimiser"
+            f"so it taught little: raise {gain}the rate of adversarial.optimiser"
         )
 
     @property

@@ -136,6 +136,10 @@ class OwnCriticSpec(Config):
             raise ValueError("a critic is given by folder, or by weights and network; give one of the two")
         if (self.weights is None) != (self.network is None):
             raise ValueError("network is that of a critic's weights; give both, or a folder alone")
+        if self.folder is not None and "norm" in self.model_fields_set:
+            raise ValueError(f"a critic's folder says its norm, got {self.norm} beside it; leave it out")
+        if self.norm == "none" and self.network is not None and self.network.gain != 1.0:
+            raise ValueError(f"network.gain is of the norm spectral, got {self.network.gain:g} with none; leave it out")
         return self
 
 

@@ -14,6 +14,7 @@ from sweeps.spec.space import AnyDomain, IntDomain, Value, extremes
 RecipeAt = Callable[[Mapping[str, Value]], DistillationConfig]
 
 _TEACHING = ("pixel_weight", "critic_features", "feature_weight")  # a student without all of them learns nothing
+_NEEDING = ("gan_weight", "opponent", "critic_features")
 _OF_OPPONENT = (
     "gan_weight",
     "opponent",
@@ -64,6 +65,19 @@ def require_schemes(space: Space, *, recipe: RecipeAt, image_size: int, teacher:
     for own in recipes:
         if taught and own.gan_weight and own.opponent == "teacher":
             _require_opponent(taught, own)
+    if not isinstance(teacher, TeacherSpec) and not teacher.critic:
+        _require_trainable_critic(space, recipe=recipe)
+
+
+def _require_trainable_critic(space: Space, *, recipe: RecipeAt) -> None:
+    """Raises ValueError where a critic is to be trained as the students' own is, and cannot be."""
+    if not any(own.needs_critic for own in recipes_at_ends(space, _NEEDING, recipe=recipe)):
+        return
+    student = recipe({})
+    try:
+        student.adversarial.require_whole_groups(student.batch_size)
+    except ValueError as error:
+        raise ValueError(f"student.adversarial is how the teacher's critic is trained: {error}") from None
 
 
 def _critics_training(teacher: AnyTeacherSpec, student: DistillationConfig) -> AdversarialConfig | None:

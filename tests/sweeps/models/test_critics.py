@@ -88,6 +88,9 @@ def test_people_are_told_how_the_critic_judges_and_warned_where_it_taught_little
     assert told(good, blind).warning is None
     assert told(good, blind).note.endswith("in 90% of pairs, loss 1.00 (guessing 2.00)")
     assert "separated real from generated images at 1 of 3 reports" in str(told(good, blind, blind).warning)
+    assert str(told(blind).warning).endswith("raise adversarial.critic.gain or the rate of adversarial.optimiser")
+    unheld = replace(critic, card=critic.card.model_copy(update={"judgements": (blind,), "norm": "none"}))
+    assert str(unheld.warning).endswith("taught little: raise the rate of adversarial.optimiser"), "it has no gain"
     assert told().note == "how well it judges was not measured"
     assert told().warning is None
     assert told(good, blind, blind).judged == f"{told(good).note}; {told(good, blind, blind).warning}"
@@ -292,6 +295,8 @@ def test_one_that_no_student_can_use_is_refused_before_anything_is_trained(
     ("critic", "said"),
     [
         ({"folder": "a", "weights": "b", "network": {"width": 4}}, "a critic is given by folder, or by weights and"),
+        ({"folder": "a", "norm": "none"}, "a critic's folder says its norm, got none"),
+        ({"weights": "b", "network": {"width": 4, "gain": 3}, "norm": "none"}, "network.gain is of the norm spectral"),
         ({"weights": "b"}, "network is that of a critic's weights"),
         ({"folder": "a", "netwrok": {}}, "unknown key. Did you mean network?"),
         ({"weights": "b", "network": {"widht": 4}}, "Did you mean width?"),
@@ -304,6 +309,18 @@ def test_a_mistake_in_the_file_is_named_by_its_line(
     with pytest.raises(sweeps.SpecError, match=r"line \d+: ") as error:
         sweeps.load_spec(spec_file({**tiny, "teacher": teacher}))
     assert said in str(error.value)
+
+
+def test_a_critic_that_cannot_be_trained_is_refused_in_the_file(
+    own: Path, tiny: dict[str, Any], spec_file: Any
+) -> None:
+    tiny["teacher"] = {"file": str(own), "latent_size": 12, "output_range": [-1.0, 1.0]}
+    tiny["student"] |= {"batch_size": 30, "adversarial": {"critic": {"minibatch_deviation": True}}}
+    tiny["search"] |= {"space": {"width": 2}, "points": []}
+    assert sweeps.load_spec(spec_file(tiny)), "no student learns from a critic"
+    tiny["student"]["critic_features"] = 0.1
+    with pytest.raises(sweeps.SpecError, match=r"how the teacher's critic is trained: batch_size is a multiple of 4"):
+        sweeps.load_spec(spec_file(tiny))
 
 
 # --- a whole sweep -----------------------------------------------------------------------------
