@@ -75,15 +75,7 @@ def lay_foundation(spec: SweepSpec, workshop: Workshop) -> Foundation:
     """
     dataset, display = load_dataset(spec.dataset, workshop.data_root), workshop.display
     require_named_critic(spec, dataset)  # before anything is trained
-    extractor = find_or_make_extractor(spec, dataset, workshop=workshop)
-    real, count = extractor.real, len(dataset.held_out_images)
-    display.say(
-        f"extractor {extractor.version}: {extractor.about}; real held-out images (n = {count:,}): "
-        f"{scores_in_words(real)}"
-    )
-    # Held-out images may be too few for a FID, which generators have. Without classes these have no IS either.
-    absent = {name: reason for name, reason in real.absent.items() if name != "fid"}
-    require_judged(spec, absent | absent_of_few(dataset))
+    extractor = _judged_extractor(spec, dataset, workshop=workshop)
     teacher = _judged_teacher(spec, dataset, extractor=extractor, workshop=workshop)
     shares = extractor.protocol.class_shares
     if shares and dataset.num_classes != len(shares):
@@ -114,6 +106,20 @@ def lay_foundation(spec: SweepSpec, workshop: Workshop) -> Foundation:
             critic=critic.folder if critic else None,
         ),
     )
+
+
+def _judged_extractor(spec: SweepSpec, dataset: ImageDataset, *, workshop: Workshop) -> Extractor:
+    """Returns the extractor, of which people are told. Raises SweepError where it lacks what the sweep judges by."""
+    extractor = find_or_make_extractor(spec, dataset, workshop=workshop)
+    real, count = extractor.real, len(dataset.held_out_images)
+    workshop.display.say(
+        f"extractor {extractor.version}: {extractor.about}; real held-out images (n = {count:,}): "
+        f"{scores_in_words(real)}"
+    )
+    # Held-out images may be too few for a FID, which generators have. Without classes these have no IS either.
+    absent = {name: reason for name, reason in real.absent.items() if name != "fid"}
+    require_judged(spec, absent | absent_of_few(dataset))
+    return extractor
 
 
 def _judged_teacher(spec: SweepSpec, dataset: ImageDataset, *, extractor: Extractor, workshop: Workshop) -> Teacher:

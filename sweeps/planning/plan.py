@@ -122,18 +122,23 @@ def _phases(
     def planned(name: str, trials: int, *, seconds: float | None) -> PhasePlan:
         return PhasePlan(name, trials, core_hours=None if seconds is None else max(1, trials) * seconds * cores)
 
-    found = []
+    found = [planned(name, 0, seconds=seconds) for name, seconds in _seconds_before(spec, calibration).items()]
     counts = _trials_of_phases(spec, has_points=bool(points))
-    if isinstance(spec.teacher, TeacherSpec):
-        kimg = spec.teacher.training.kimg
-        seconds = calibration.trial_s(TEACHER, mac_g(spec.teacher_architecture), kimg=kimg, rungs=10)
-        found.append(planned(TEACHER, 0, seconds=seconds))
-    if makes_critic(spec):
-        found.append(planned(CRITIC, 0, seconds=calibration.critic_s))
     for phase in spec.phases:
         mean = mean_s(scratch=phase == Phase.BASELINE) if counts[phase] else 0.0
         found.append(planned(phase, counts[phase], seconds=mean))
     return tuple(found)
+
+
+def _seconds_before(spec: SweepSpec, calibration: Calibration) -> dict[str, float | None]:
+    """Returns what is trained before any trial, the teacher or a critic for one, and in how many seconds."""
+    seconds = {}
+    if isinstance(spec.teacher, TeacherSpec):
+        kimg = spec.teacher.training.kimg
+        seconds[TEACHER] = calibration.trial_s(TEACHER, mac_g(spec.teacher_architecture), kimg=kimg, rungs=10)
+    if makes_critic(spec):
+        seconds[CRITIC] = calibration.critic_s
+    return seconds
 
 
 def _ends(spec: SweepSpec, *, students: list[GeneratorConfig]) -> list[GeneratorConfig]:
