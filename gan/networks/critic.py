@@ -9,7 +9,7 @@ import operator
 from typing import Annotated, Literal, Protocol
 
 import torch
-from pydantic import Field, PositiveInt
+from pydantic import Field
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 from torch.nn.utils.parametrize import register_parametrization
@@ -46,7 +46,7 @@ class CriticConfig(Config):
     CriticConfig(width=8, gain=1.0, minibatch_deviation=False)
     """
 
-    width: PositiveInt = 32
+    width: Annotated[int, Field(ge=1, le=1024)] = 32
     gain: Annotated[float, Field(gt=0, le=100)] = Field(default=1.0, exclude_if=lambda gain: gain == 1.0)
     minibatch_deviation: bool = Field(default=False, exclude_if=operator.not_)
 

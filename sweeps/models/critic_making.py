@@ -48,6 +48,13 @@ def require_named_critic(spec: SweepSpec, dataset: ImageDataset) -> None:
     """Raises GanError or ArtifactError where the spec names a critic that is damaged, or of no use to a student."""
     if isinstance(spec.teacher, ImportedTeacherSpec) and spec.teacher.critic:
         critic, _ = _opened(spec.teacher.critic, dataset)
+        spoilt = [name for name, tensor in critic.state_dict().items() if not tensor.isfinite().all()]
+        if spoilt:
+            raise GanError(
+                "The weights of teacher.critic are finite numbers",
+                f"NaN or infinity in {spoilt[0]}" + (f" and {len(spoilt) - 1} more" if len(spoilt) > 1 else ""),
+                "Name another critic, or leave it out: then one is trained.",
+            )
         _require_useful(critic, spec, dataset=dataset)
 
 

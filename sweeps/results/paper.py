@@ -79,7 +79,8 @@ def paper_of(tracking: Tracking, workspace: Workspace, *, name: str) -> Paper:
 def _terminal_table(rows: tuple[analysis.PaperRow, ...]) -> Table:
     """Returns a table that is narrower than the files': it has medians, and the range of FID alone."""
     shown = Table(box=None, header_style="bold", padding=(0, 1, 0, 0), pad_edge=False)
-    for heading in ("", "params", "ratio", "width", "seeds", "IS", "kept", "FID", "", "VoL"):
+    shown.add_column()  # a scheme's name is wrapped rather than numbers cut off
+    for heading in ("params", "ratio", "width", "seeds", "IS", "kept", "FID", "", "VoL"):
         shown.add_column(heading, justify="right" if heading else "left", no_wrap=True)
     before = None
     for row in rows:

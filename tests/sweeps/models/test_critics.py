@@ -270,7 +270,11 @@ def test_one_that_does_not_fit_is_one_error(laid: Any, tmp_path: Path) -> None:
         laid(critic={"weights": str(tmp_path / "state.safetensors"), "network": critic.config.model_dump()})
     with pytest.raises(ArtifactError, match=r"card\.json that describes it"):
         laid(critic=str(tmp_path))
-    stored(tmp_path / "critic")
+    critic = stored(tmp_path / "critic")
+    spoilt = critic.state_dict() | {"layers.0.bias": torch.full_like(critic.layers[0].bias, torch.nan)}  # type: ignore[arg-type]
+    save_file(spoilt, tmp_path / "state.safetensors")
+    with pytest.raises(GanError, match=r"weights of teacher\.critic are finite numbers, got NaN .* in layers\.0\.bias"):
+        laid(critic={"weights": str(tmp_path / "state.safetensors"), "network": critic.config.model_dump()})
     wasserstein = {"adversarial": {"loss": "wgan-gp"}}
     with pytest.raises(GanError, match="goes on learning with the norm that it learned with"):
         laid({**LEARNS, **wasserstein}, critic=str(tmp_path / "critic"))
