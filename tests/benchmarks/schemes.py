@@ -1,7 +1,8 @@
 """What each scheme of distillation is worth, one by one and together: FID, IS, sharpness and CPU seconds of students.
 
     python -m tests.benchmarks.schemes --folder FOLDER [--preset shapes] [--widths 2 4 8] [--seeds 0 1 2] [--kimg 48]
-        [--schemes joint together ...] [--add NAME {"gan_weight":0.1,...}] [--set KEY=VALUE ...] [--out FILE] [--show]
+        [--schemes joint together ...] [--add NAME {"gan_weight":0.1,...}] [--set KEY=VALUE ...]
+        [--layers {"depth":2,"first_layer_rank":12}] [--out FILE] [--show]
 
 Data set, extractor, teacher and recipes are the preset's, which `--set` changes. What students stand on is made once
 into the folder. A row is written as soon as its student is measured, and one that is written is not measured again: the
@@ -99,8 +100,14 @@ def trained(spec: SweepSpec, student: GeneratorConfig, scheme: str, standing: St
     return progress
 
 
+def student_of(spec: SweepSpec, width: int, layers: Mapping[str, Any]) -> GeneratorConfig:
+    """The student of a width, of the teacher's depth, with layers of its own where some are asked for."""
+    plain = spec.student_architecture(width, spec.trained_teacher.depth)
+    return GeneratorConfig.model_validate({**plain.model_dump(), **layers})
+
+
 def measured(spec: SweepSpec, standing: Standing, place: Mapping[str, Any]) -> Row:
-    student = spec.student_architecture(place["width"], spec.trained_teacher.depth)
+    student = student_of(spec, place["width"], place.get("layers", {}))
     began = time.process_time()
     progress = trained(spec, student, place["scheme"], standing, place["seed"])
     cpu_s = time.process_time() - began
@@ -111,15 +118,17 @@ def measured(spec: SweepSpec, standing: Standing, place: Mapping[str, Any]) -> R
     return {**row, **{name: scores.get(name) for name in ("fid", "inception_score", "sharpness")}}
 
 
-def place_of(spec: SweepSpec, scheme: str, width: int, seed: int) -> Row:
+def place_of(spec: SweepSpec, scheme: str, width: int, *, seed: int, layers: Mapping[str, Any]) -> Row:
     """What tells a row from all others: the student, its recipe, and how long it learns."""
+    own = {"layers": layers} if layers else {}
     recipe: Any = spec.baseline.training if scheme == SCRATCH else spec.student
     changed = recipe.model_dump(mode="json", exclude_defaults=True)
-    return {"scheme": scheme, "width": width, "seed": seed, "kimg": recipe.kimg, "recipe": changed}
+    return {"scheme": scheme, "width": width, "seed": seed, "kimg": recipe.kimg, "recipe": changed, **own}
 
 
 def known(rows: list[Row], place: Row) -> bool:
-    return any(all(row[name] == value for name, value in place.items()) for row in rows)
+    named = {"layers": {}, **place}
+    return any(all(row.get(name, {}) == value for name, value in named.items()) for row in rows)
 
 
 def table_of(rows: list[Row], standing: Standing) -> Table:
@@ -144,14 +153,16 @@ def table_of(rows: list[Row], standing: Standing) -> Table:
     table.add_row("real held-out images", *[""] * 5, *cells)
     cells = [f"{teacher['fid']:.1f}", f"{teacher['inception_score']:.2f}", f"{teacher['sharpness']:.0f}"]
     table.add_row("teacher", "", f"{standing.teacher.parameters:,}", "1", f"{standing.teacher.kimg:g}", "1", *cells)
-    groups: dict[tuple[int, str, float, str], list[Row]] = defaultdict(list)
+    groups: dict[tuple[int, int, str, float, str], list[Row]] = defaultdict(list)
     for row in rows:
-        groups[row["width"], row["scheme"], row["kimg"], json.dumps(row["recipe"], sort_keys=True)].append(row)
-    for (width, scheme, kimg, _), own in sorted(groups.items(), key=lambda item: (item[0][0], median(item[1], "fid"))):
-        parameters = own[0]["parameters"]
+        recipe = json.dumps(row["recipe"], sort_keys=True)
+        groups[row["width"], row["parameters"], row["scheme"], row["kimg"], recipe].append(row)
+    ordered = sorted(groups.items(), key=lambda item: (*item[0][:2], median(item[1], "fid")))
+    for (width, parameters, scheme, kimg, _), own in ordered:
+        layers = own[0].get("layers", {})
         table.add_row(
             scheme,
-            str(width),
+            f"{width}x{layers['depth']}" if "depth" in layers else str(width),
             f"{parameters:,}",
             f"1/{standing.teacher.parameters / parameters:.0f}",
             f"{kimg:g}",
@@ -160,7 +171,7 @@ def table_of(rows: list[Row], standing: Standing) -> Table:
             f"{median(own, 'inception_score'):.2f}",
             f"{median(own, 'sharpness'):.0f}",
             f"{median(own, 'cpu_s'):.0f}",
-            wins(own, [row for row in rows if row["scheme"] == SCRATCH and row["width"] == width]),
+            wins(own, [row for row in rows if row["scheme"] == SCRATCH and row["parameters"] == parameters]),
         )
     return table
 
@@ -189,6 +200,7 @@ def parsed() -> argparse.Namespace:
     parser.add_argument("--schemes", nargs="*", choices=[*SCHEMES, SCRATCH], default=[*SCHEMES, SCRATCH])
     parser.add_argument("--add", nargs=2, action="append", default=[], metavar=("NAME", "JSON"))
     parser.add_argument("--set", type=lambda text: text.split("=", 1), action="append", default=[], metavar="KEY=VALUE")
+    parser.add_argument("--layers", type=json.loads, default={}, metavar="JSON", help="of the students beside width")
     parser.add_argument("--out", type=Path, help="of the rows as JSON (default schemes.json in the folder)")
     parser.add_argument("--show", action="store_true", help="print what is measured so far, and measure nothing")
     return parser.parse_args()
@@ -203,7 +215,7 @@ def main() -> None:
     out: Path = arguments.out or arguments.folder / "schemes.json"
     rows: list[Row] = json.loads(out.read_text()) if out.exists() else []
     asked = [
-        (spec, place_of(spec, scheme, width, seed))
+        (spec, place_of(spec, scheme, width, seed=seed, layers=arguments.layers))
         for seed, width, (scheme, spec) in itertools.product(arguments.seeds, arguments.widths, specs.items())
     ]
     missing = [] if arguments.show else [(spec, place) for spec, place in asked if not known(rows, place)]
