@@ -19,6 +19,7 @@ from gan import (
     SelfSupervisedConfig,
 )
 from gan.config import Config, PathText
+from gan.networks.blocks import DEFAULT_BLOCK, BlockName
 from gan.networks.critic import CriticNorm
 from gan.networks.dcgan import Depth, Width
 from gan.networks.latents import LatentSize
@@ -148,10 +149,14 @@ def _stored(value: Any) -> Any:
 
 
 class TeacherSpec(Config):
-    """A teacher is a large generator: its size, its training, and how many of its images the students learn from."""
+    """A teacher is a large generator: its size, its training, and how many of its images the students learn from.
+
+    `block` is its own: a student's is that of the search.
+    """
 
     width: Width
     depth: Depth = 1
+    block: BlockName = Field(default=DEFAULT_BLOCK, exclude_if=DEFAULT_BLOCK.__eq__)
     latent_size: LatentSize = 100
     candidates: tuple[Width, ...] = ()  # widths that `teacher select` compares
     training: GanTrainingConfig

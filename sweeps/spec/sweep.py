@@ -264,7 +264,8 @@ class SweepSpec(Config):
     @property
     def teacher_architecture(self) -> GeneratorConfig:
         """Returns the trained teacher's generator."""
-        return self.student_architecture(self.trained_teacher.width, self.trained_teacher.depth)
+        teacher = self.trained_teacher
+        return architecture_of({"width": teacher.width, "depth": teacher.depth, "block": teacher.block}, self.shape)
 
     @property
     def shape(self) -> dict[str, Any]:
