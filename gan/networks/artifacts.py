@@ -23,6 +23,7 @@ from gan.networks.imported import AnyGenerator, ImageShape, load_imported
 from gan.networks.own_config import ImportedConfig
 from gan.networks.own_files import is_safetensors
 from gan.networks.own_network import open_network
+from gan.networks.own_weights import misfit
 
 _REMEDY = "The file is damaged or was changed: restore it from a copy, or train the model again."
 WEIGHTS_FILE = "weights.safetensors"
@@ -195,12 +196,17 @@ def restore_model(folder: Path, module: ModuleT, *, weights_digest: str) -> Modu
     path = folder / WEIGHTS_FILE
     try:
         _require_digest(path, weights_digest)
-        module.load_state_dict(load_file(path))
-    except (OSError, SafetensorError, RuntimeError) as error:
-        raise ArtifactError(
-            f"A stored model has a {WEIGHTS_FILE} that fits its card", f"{path} ({error})", _REMEDY
-        ) from error
+        state = load_file(path)
+    except (OSError, SafetensorError) as error:
+        raise _unfitting(path, error) from error
+    if wrong := misfit(module, state):
+        raise _unfitting(path, wrong)
+    module.load_state_dict(state, strict=False)  # nothing is amiss but a counter that files from before it lack
     return module.eval().requires_grad_(requires_grad=False)
+
+
+def _unfitting(path: Path, found: object) -> ArtifactError:
+    return ArtifactError(f"A stored model has a {WEIGHTS_FILE} that fits its card", f"{path} ({found})", _REMEDY)
 
 
 def _require_digest(path: Path, digest: str) -> None:

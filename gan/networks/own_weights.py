@@ -50,7 +50,7 @@ def _chosen(network: nn.Module, path: Path, *, entry: str | None) -> State:
             known = ", ".join(name for name in parts if name) or "none"
             raise _wrong("entry is a part of the file of weights", path, found=f"{entry}; it has {known}")
         parts = {entry: own[0]}
-    fitting = {name: part for name, part in parts.items() if not _misfit(network, part)}
+    fitting = {name: part for name, part in parts.items() if not misfit(network, part)}
     if not fitting:
         raise _wrong("weights are those of the factory's network", path, found=_reason(network, parts))
     if len(fitting) > 1:
@@ -97,7 +97,7 @@ def _joined(name: str, key: str) -> str:
     return name if f"{key}." in _WRAPPERS else f"{name}.{key}".removeprefix(".")
 
 
-def _misfit(network: nn.Module, state: State) -> str:
+def misfit(network: nn.Module, state: State) -> str:
     """Returns what of a state is not the network's; nothing where it fits."""
     expected = network.state_dict()
     if absent := [name for name in expected if name not in state and not name.endswith(_COUNTER)]:
@@ -116,7 +116,7 @@ def _reason(network: nn.Module, parts: Mapping[str, State]) -> str:
         return "no tensors"
     expected = network.state_dict().keys()
     name = max(parts, key=lambda part: len(expected & parts[part].keys()))
-    return f"{name + ': ' if name else ''}{_misfit(network, parts[name])}"
+    return f"{name + ': ' if name else ''}{misfit(network, parts[name])}"
 
 
 def _wrong(

@@ -69,9 +69,17 @@ def test_a_card_of_another_kind_or_of_another_network_is_refused(tmp_path: Path)
     critic = build_critic(CONFIG, IMAGES, norm="spectral", seed=0)
     card = save_critic(tmp_path, critic, card=card_of(critic))
     path = tmp_path / "card.json"
-    path.write_text(card.model_copy(update={"architecture": CriticConfig(width=5)}).model_dump_json())
-    with pytest.raises(ArtifactError, match=r"weights\.safetensors that fits its card"):
-        load_critic(tmp_path)
+    another = (
+        (CriticConfig(width=5, gain=3.0, minibatch_deviation=True), r"is \[4\], \[5\] in the network"),
+        (CriticConfig(width=4, gain=3.0), r"layers\.4\.bias is missing"),
+    )
+    for architecture, said in another:
+        path.write_text(card.model_copy(update={"architecture": architecture}).model_dump_json())
+        with pytest.raises(
+            ArtifactError, match=rf"weights\.safetensors that fits its card, .*{said}.*restore"
+        ) as error:
+            load_critic(tmp_path)
+        assert "\n" not in str(error.value)
     for written, changed in (('"num_classes":0', '"num_classes":-1'), ('"critic"', '"generator"')):
         path.write_text(card.model_dump_json().replace(written, changed, 1))
         with pytest.raises(ArtifactError, match=r"card\.json that describes it"):
