@@ -102,7 +102,10 @@ def _find_or_register(named: OwnCriticSpec, dataset: ImageDataset, *, workshop: 
 
 def _opened(named: OwnCriticSpec, dataset: ImageDataset) -> tuple[Critic, CriticCard]:
     if named.folder is not None:
-        critic, card = load_critic(Path(named.folder).expanduser())
+        folder = Path(named.folder).expanduser()
+        if not folder.is_dir():
+            raise _absent(folder, "the folder that a critic was stored in")
+        critic, card = load_critic(folder)
         shape, wanted = (card.image_channels, card.image_size), (dataset.image_channels, dataset.image_size)
         if shape != wanted:
             raise GanError(
@@ -114,6 +117,8 @@ def _opened(named: OwnCriticSpec, dataset: ImageDataset) -> tuple[Critic, Critic
     assert named.weights is not None, "a critic comes from one place"
     assert named.network is not None, "the network of a critic's weights is stated"
     path = Path(named.weights).expanduser()
+    if not path.is_file():
+        raise _absent(path, "the file of a critic's weights")
     critic = build_critic(named.network, dataset, norm=named.norm, seed=0)
     try:
         load_weights(critic, path, entry=None)
@@ -125,6 +130,12 @@ def _opened(named: OwnCriticSpec, dataset: ImageDataset) -> tuple[Critic, Critic
         ) from error
     card = card_of(critic, dataset, training={}, kimg=0.0, seed=0)
     return critic, card.model_copy(update={"weights_digest": file_digest(path)})
+
+
+def _absent(path: Path, what: str) -> GanError:
+    found = "something else" if path.exists() else "which is not there"
+    remedy = "Correct the path, or leave it out: then one is trained."
+    return GanError(f"teacher.critic names {what}", f"{path}, {found}", remedy)
 
 
 @dataclass(frozen=True, kw_only=True)

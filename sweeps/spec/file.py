@@ -21,8 +21,17 @@ from sweeps.spec.sweep import SweepSpec
 
 MAX_BYTES = 256 * 1024
 MAX_DEPTH = 20
-DOMAIN_TAGS, MODEL_TAGS = {"int", "float", "choice", "fixed", "scalar", "[key]"}, {"trained", "imported"}
-UNION_TAGS = {*DOMAIN_TAGS, *MODEL_TAGS, "classifier", "selfsupervised", "pretrained", "own", "one", "each"}
+DOMAIN_TAGS = {"int", "float", "choice", "fixed", "scalar", "[key]"}
+# What a file may state in one place, by its tag.
+KINDS: dict[str | int, str] = {
+    "trained": "a teacher that is trained",
+    "imported": "a generator of your own",
+    "classifier": "a classifier",
+    "selfsupervised": "a selfsupervised extractor",
+    "pretrained": "a pretrained extractor",
+    "own": "an extractor of your own",
+}
+UNION_TAGS = {*DOMAIN_TAGS, *KINDS, "one", "each"}
 
 PLAIN_TAGS = {f"tag:yaml.org,2002:{kind}" for kind in ("str", "int", "float", "bool", "null", "seq", "map")}
 
@@ -248,6 +257,9 @@ def _in_file(location: Location, lines: dict[Location, int]) -> Location:
 
 
 def _suggestion(detail: ErrorDetails) -> str:
+    *above, key = detail["loc"]
+    if others := list(_kinds_with(key, tuple(above))):
+        return f" of {KINDS[above[-1]]}: it is one of {' or '.join(others)}. Leave it out."
     known = sorted(_known_keys(detail["loc"][:-1]))
     close = difflib.get_close_matches(str(detail["loc"][-1]), known, n=1)
     if close:
@@ -255,12 +267,24 @@ def _suggestion(detail: ErrorDetails) -> str:
     return f". Known here: {', '.join(known)}." if known else ". Remove it."
 
 
+def _kinds_with(key: str | int, above: Location) -> Iterator[str]:
+    """Yields in words the kinds that have the key where one of another kind is stated."""
+    union = _model_at(above[:-1])
+    for tag, words in KINDS.items() if above and above[-1] in KINDS else ():
+        if key in getattr(_branch(union, tag), "model_fields", ()):
+            yield words
+
+
 def _known_keys(location: Location) -> set[str]:
+    return set(getattr(_model_at(location), "model_fields", ()))
+
+
+def _model_at(location: Location) -> Any:
     model: Any = SweepSpec
     for part in location:
         field = getattr(model, "model_fields", {}).get(part)
         model = _stated(field.annotation) if field else _branch(model, part)
-    return set(getattr(model, "model_fields", ()))
+    return model
 
 
 def _stated(kind: Any) -> Any:

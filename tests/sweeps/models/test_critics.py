@@ -19,23 +19,18 @@ from cluster import ray_session
 from gan import (
     ArtifactError,
     Compute,
-    Critic,
     CriticJudgement,
     GanError,
-    GeneratorConfig,
-    build_critic,
-    build_generator,
     default_data_root,
     load_critic,
     load_dataset,
-    save_critic,
 )
 from gan.networks.artifacts import load_generator
 from sweeps.driver.requests import Requests
 from sweeps.driver.runner import train_teacher
 from sweeps.ledger.tracking import Tracking
 from sweeps.ledger.workspace import Workspace
-from sweeps.models.critic_making import find_or_make_critic, require_named_critic
+from sweeps.models.critic_making import find_or_make_critic
 from sweeps.models.critics import TeacherCritic
 from sweeps.models.extractors import find_or_make_extractor
 from sweeps.models.foundation import Foundation, lay_foundation
@@ -44,10 +39,7 @@ from sweeps.models.teachers import find_or_build_pool
 from sweeps.models.workshop import Workshop
 from sweeps.spec.file import load_spec
 from sweeps.spec.sweep import SweepSpec
-
-OWN = GeneratorConfig(image_size=16, image_channels=1, width=4, latent_size=12)
-LEARNS = {"kimg": 1, "critic_features": 0.1, "opponent": "teacher"}
-
+from tests.sweeps.models.critics import LEARNS, stored
 
 # --- of a teacher that was trained -------------------------------------------------------------
 
@@ -114,17 +106,6 @@ def test_the_commands_say_it(ganlimit: Any, finished: Any, tmp_path: Path, spec_
 
 
 # --- of one that comes without ------------------------------------------------------------------
-
-
-@pytest.fixture(scope="module")
-def own(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A generator of one's own."""
-    path = tmp_path_factory.mktemp("own") / "own.pt"
-    network = build_generator(OWN, seed=5).eval()
-    with torch.no_grad():
-        network.layers[-1].weight.mul_(800)  # so that its images fill the range
-        torch.jit.save(torch.jit.trace(network, torch.randn(4, 12)), path)
-    return path
 
 
 @pytest.fixture(scope="module")
@@ -236,15 +217,6 @@ def test_workers_get_it_from_files_and_from_the_object_store(laid: Any) -> None:
 # --- of the user's own --------------------------------------------------------------------------
 
 
-def stored(folder: Path, *, size: int = 16) -> Critic:
-    from tests.gan.networks.test_critic_files import CONFIG, card_of
-
-    images = GeneratorConfig(image_size=size, image_channels=1, width=2)  # type: ignore[arg-type]
-    critic = build_critic(CONFIG, images, norm="spectral", seed=9)
-    save_critic(folder, critic, card=card_of(critic).model_copy(update={"image_size": size}))
-    return critic
-
-
 def test_one_of_the_users_own_is_taken_as_it_was_stored_or_by_its_state(laid: Any, tmp_path: Path) -> None:
     critic = stored(tmp_path / "critic").eval()
     save_file(critic.state_dict(), tmp_path / "state.safetensors")
@@ -278,53 +250,6 @@ def test_one_that_does_not_fit_is_one_error(laid: Any, tmp_path: Path) -> None:
     wasserstein = {"adversarial": {"loss": "wgan-gp"}}
     with pytest.raises(GanError, match="goes on learning with the norm that it learned with"):
         laid({**LEARNS, **wasserstein}, critic=str(tmp_path / "critic"))
-
-
-def test_one_that_no_student_can_use_is_refused_before_anything_is_trained(
-    own: Path, tiny: dict[str, Any], spec_file: Any, tmp_path: Path
-) -> None:
-    stored(tmp_path)
-    teacher = {"file": str(own), "latent_size": 12, "output_range": [-1.0, 1.0], "pool_size": 512}
-    student = {**LEARNS, "adversarial": {"loss": "wgan-gp"}}
-    spec = load_spec(spec_file({**tiny, "teacher": {**teacher, "critic": str(tmp_path)}, "student": student}))
-    with pytest.raises(GanError, match="goes on learning with the norm that it learned with"):
-        require_named_critic(spec, load_dataset("digits"))
-    tiny["search"]["points"] = []
-    tiny["search"]["space"]["student"] = {"adversarial.loss": {"type": "choice", "values": ["hinge", "wgan-gp"]}}
-    with pytest.raises(sweeps.SpecError, match=r"opponent teacher goes on .* spectral with hinge, got .* wgan-gp"):
-        load_spec(spec_file({**tiny, "teacher": teacher, "student": LEARNS}))  # its critic is yet to be trained
-
-
-@pytest.mark.parametrize(
-    ("critic", "said"),
-    [
-        ({"folder": "a", "weights": "b", "network": {"width": 4}}, "a critic is given by folder, or by weights and"),
-        ({"folder": "a", "norm": "none"}, "a critic's folder says its norm, got none"),
-        ({"weights": "b", "network": {"width": 4, "gain": 3}, "norm": "none"}, "network.gain is of the norm spectral"),
-        ({"weights": "b"}, "network is that of a critic's weights"),
-        ({"folder": "a", "netwrok": {}}, "unknown key. Did you mean network?"),
-        ({"weights": "b", "network": {"widht": 4}}, "Did you mean width?"),
-    ],
-)
-def test_a_mistake_in_the_file_is_named_by_its_line(
-    critic: dict[str, Any], said: str, own: Path, tiny: dict[str, Any], spec_file: Any
-) -> None:
-    teacher = {"file": str(own), "latent_size": 12, "output_range": [-1.0, 1.0], "critic": critic}
-    with pytest.raises(sweeps.SpecError, match=r"line \d+: ") as error:
-        sweeps.load_spec(spec_file({**tiny, "teacher": teacher}))
-    assert said in str(error.value)
-
-
-def test_a_critic_that_cannot_be_trained_is_refused_in_the_file(
-    own: Path, tiny: dict[str, Any], spec_file: Any
-) -> None:
-    tiny["teacher"] = {"file": str(own), "latent_size": 12, "output_range": [-1.0, 1.0]}
-    tiny["student"] |= {"batch_size": 30, "adversarial": {"critic": {"minibatch_deviation": True}}}
-    tiny["search"] |= {"space": {"width": 2}, "points": []}
-    assert sweeps.load_spec(spec_file(tiny)), "no student learns from a critic"
-    tiny["student"]["critic_features"] = 0.1
-    with pytest.raises(sweeps.SpecError, match=r"how the teacher's critic is trained: batch_size is a multiple of 4"):
-        sweeps.load_spec(spec_file(tiny))
 
 
 # --- a whole sweep -----------------------------------------------------------------------------
