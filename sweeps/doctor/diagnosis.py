@@ -81,7 +81,9 @@ class Question:
     def files(self) -> tuple[Path, ...]:
         """Returns the files that the specification and the options name on the nodes."""
         named = [spec.dataset.path for spec in self.specs if spec.dataset.path]
-        own = [spec.teacher.path for spec in self.specs if isinstance(spec.teacher, ImportedTeacherSpec)]
+        teachers = [spec.teacher for spec in self.specs if isinstance(spec.teacher, ImportedTeacherSpec)]
+        own = [teacher.path for teacher in teachers]
+        own += [teacher.critic.path for teacher in teachers if teacher.critic]
         named += [spec.evaluation.reference.file for spec in self.specs if spec.evaluation.reference]
         own += [spec.extractor.path for spec in self.specs if isinstance(spec.extractor, OwnExtractorSpec)]
         weights = [path for path in (self.inception_weights, self.extractor_weights) if path]

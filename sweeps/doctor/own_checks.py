@@ -3,8 +3,9 @@
 import importlib.metadata
 import os
 import platform
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from packaging.requirements import Requirement
@@ -20,14 +21,24 @@ from cluster import (
     storage_problem,
     temporary_folder_check,
 )
-from gan import DataRoot, GanError, default_data_root, find_weights, load_any_generator, load_dataset
+from gan import (
+    DataRoot,
+    GanError,
+    ImageDataset,
+    default_data_root,
+    find_weights,
+    load_any_generator,
+    load_dataset,
+    load_imported,
+)
 from sweeps.doctor.tracking_checks import tracking_checks
 from sweeps.errors import SweepError
 from sweeps.ledger.data_dir import DATABASE, writable
 from sweeps.ledger.tracking import Tracking
 from sweeps.ledger.workspace import Workspace
+from sweeps.models.critic_making import require_named_critic
 from sweeps.models.identity import registered_teacher
-from sweeps.spec.models import PretrainedSpec
+from sweeps.spec.models import ImportedTeacherSpec, OwnCriticSpec, PretrainedSpec
 from sweeps.spec.sweep import SweepSpec, need_of
 
 HERE = "this machine"
@@ -57,8 +68,9 @@ def checks_of_this_machine(
         teachers = teacher_checks(specs, workspace) if all(check.is_fine for check in kept) else []
     else:
         checks.append(Check(subject=HERE, name="tracking store", found=f"none yet in {root}: the first sweep makes it"))
-        teachers = [_untrained(spec) for spec in specs]
-    return [*checks, *weights_checks(specs, data_root), *teachers, *map(_room, specs)]
+        teachers = [_checked(_teacher_of(spec), partial(_unregistered, spec)) for spec in specs]
+    files = [*weights_checks(specs, data_root), *critic_checks(specs)]
+    return [*checks, *files, *teachers, *map(_room, specs)]
 
 
 def packages_check() -> Check:
@@ -99,6 +111,12 @@ def _weights(kind: str, path: Path | None) -> Check:
 def teacher_checks(specs: Sequence[SweepSpec], workspace: Workspace) -> list[Check]:
     """Returns what the registry, which must be reachable, has of the specs' teachers."""
     return [_teacher(spec, workspace) for spec in specs]
+
+
+def critic_checks(specs: Sequence[SweepSpec]) -> list[Check]:
+    """Returns whether the critics that specs name beside generators of the user's own can be read, and learned from."""
+    own = [(spec, spec.teacher) for spec in specs if isinstance(spec.teacher, ImportedTeacherSpec)]
+    return [_critic(spec, teacher.critic) for spec, teacher in own if teacher.critic]
 
 
 def _required(requirements: Iterable[Requirement], extra: str = "") -> list[Requirement]:
@@ -171,7 +189,27 @@ def _room(spec: SweepSpec) -> Check:
 
 
 def _teacher(spec: SweepSpec, workspace: Workspace) -> Check:
-    name = _teacher_of(spec)
+    def registered(dataset: ImageDataset) -> str:
+        tracking = Tracking(workspace.store)
+        version = registered_teacher(spec, dataset, tracking=tracking)
+        if version is None:
+            return _unregistered(spec)
+        _, card = load_any_generator(tracking.registry.fetch(version))
+        return f"{version.name}/{version.version}, its weights with the digest {card.weights_digest[:8]} of its card"
+
+    return _of_dataset(spec, _teacher_of(spec), found=registered)
+
+
+def _critic(spec: SweepSpec, named: OwnCriticSpec) -> Check:
+    def opened(dataset: ImageDataset) -> str:
+        require_named_critic(spec, dataset)
+        return f"{named.path}, a critic of the data set's images"
+
+    return _of_dataset(spec, f"critic of {spec.name}", found=opened)
+
+
+def _of_dataset(spec: SweepSpec, name: str, *, found: Callable[[ImageDataset], str]) -> Check:
+    """Returns a check that needs the spec's data set, which is not fetched; `found` raises GanError or SweepError."""
     try:
         dataset = load_dataset(spec.dataset, replace(default_data_root(), download=False))
     except GanError as error:
@@ -179,24 +217,22 @@ def _teacher(spec: SweepSpec, workspace: Workspace) -> Check:
         return Check(
             subject=HERE, name=name, found=f"not known, as the data set is not here ({error.value})", remedy=remedy
         )
+    return _checked(name, partial(found, dataset))
+
+
+def _checked(name: str, found: Callable[[], str]) -> Check:
     try:
-        tracking = Tracking(workspace.store)
-        version = registered_teacher(spec, dataset, tracking=tracking)
-        if version is None:
-            return _untrained(spec)
-        _, card = load_any_generator(tracking.registry.fetch(version))
+        return Check(subject=HERE, name=name, found=found())
     except (GanError, SweepError) as error:
         return Check(subject=HERE, name=name, found=f"{error.rule}, got {error.value}", remedy=error.remedy)
-    digest = card.weights_digest[:8]
-    return Check(
-        subject=HERE,
-        name=name,
-        found=f"{version.name}/{version.version}, its weights with the digest {digest} of its card",
-    )
 
 
-def _untrained(spec: SweepSpec) -> Check:
-    return Check(subject=HERE, name=_teacher_of(spec), found="not trained yet: a sweep trains it")
+def _unregistered(spec: SweepSpec) -> str:
+    """Returns what there is of a teacher before any sweep on it. Raises GanError where one's own cannot be loaded."""
+    if isinstance(spec.teacher, ImportedTeacherSpec):
+        load_imported(spec.teacher.imported)
+        return f"{spec.teacher.path}, not registered yet: a sweep registers it"
+    return "not trained yet: a sweep trains it"
 
 
 def _teacher_of(spec: SweepSpec) -> str:

@@ -101,11 +101,11 @@ def _find_or_register(named: OwnCriticSpec, dataset: ImageDataset, *, workshop: 
 
 
 def _opened(named: OwnCriticSpec, dataset: ImageDataset) -> tuple[Critic, CriticCard]:
+    path = named.path
     if named.folder is not None:
-        folder = Path(named.folder).expanduser()
-        if not folder.is_dir():
-            raise _absent(folder, "the folder that a critic was stored in")
-        critic, card = load_critic(folder)
+        if not path.is_dir():
+            raise _absent(path, "the folder that a critic was stored in")
+        critic, card = load_critic(path)
         shape, wanted = (card.image_channels, card.image_size), (dataset.image_channels, dataset.image_size)
         if shape != wanted:
             raise GanError(
@@ -114,9 +114,7 @@ def _opened(named: OwnCriticSpec, dataset: ImageDataset) -> tuple[Critic, Critic
                 "Name the critic of this teacher, or leave it out: then one is trained.",
             )
         return critic, card
-    assert named.weights is not None, "a critic comes from one place"
     assert named.network is not None, "the network of a critic's weights is stated"
-    path = Path(named.weights).expanduser()
     if not path.is_file():
         raise _absent(path, "the file of a critic's weights")
     critic = build_critic(named.network, dataset, norm=named.norm, seed=0)

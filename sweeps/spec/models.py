@@ -143,6 +143,13 @@ class OwnCriticSpec(Config):
             raise ValueError(f"network.gain is of the norm spectral, got {self.network.gain:g} with none; leave it out")
         return self
 
+    @property
+    def path(self) -> Path:
+        """Returns the place that it comes from."""
+        place = self.folder or self.weights
+        assert place is not None, "a critic comes from one place"
+        return Path(place).expanduser()
+
 
 def _stored(value: Any) -> Any:
     return {"folder": value} if isinstance(value, str) else value
