@@ -1,41 +1,25 @@
 """This module reads a sweep's YAML: bounded, without surprises, and with every mistake named by its line."""
 
-import difflib
 import json
 import re
 from collections.abc import Iterator
 from importlib import resources
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import yaml
-from pydantic import Tag, ValidationError
-from pydantic_core import ErrorDetails
+from pydantic import ValidationError
 
-from gan.config import Config
 from sweeps.errors import SpecError, SweepError
 from sweeps.spec.datasets import datasets_mistakes, members
 from sweeps.spec.filling import with_what_files_say
+from sweeps.spec.mistakes import Location, described, dotted
 from sweeps.spec.places import mistakes_for_nodes, with_absolute_paths
 from sweeps.spec.sweep import SweepSpec
 
 MAX_BYTES = 256 * 1024
 MAX_DEPTH = 20
-DOMAIN_TAGS = {"int", "float", "choice", "fixed", "scalar", "[key]"}
-# What a file may state in one place, by its tag.
-KINDS: dict[str | int, str] = {
-    "trained": "a teacher that is trained",
-    "imported": "a generator of your own",
-    "classifier": "a classifier",
-    "selfsupervised": "a selfsupervised extractor",
-    "pretrained": "a pretrained extractor",
-    "own": "an extractor of your own",
-}
-UNION_TAGS = {*DOMAIN_TAGS, *KINDS, "one", "each"}
-
 PLAIN_TAGS = {f"tag:yaml.org,2002:{kind}" for kind in ("str", "int", "float", "bool", "null", "seq", "map")}
-
-Location = tuple[str | int, ...]
 
 
 class _Loader(yaml.SafeLoader):
@@ -99,7 +83,7 @@ def load_specs(
             # Through JSON, so that lists become tuples while strictness about numbers stays.
             specs.append(SweepSpec.model_validate_json(json.dumps(whole)))
         except ValidationError as error:
-            mistakes += [_describe(detail, _lines_of(label, lines)) for detail in error.errors()]
+            mistakes += [described(detail, _lines_of(label, lines)) for detail in error.errors()]
     if mistakes:
         raise SpecError(name, list(dict.fromkeys(mistakes)))  # a mistake of the whole file is found in each data set
     return tuple(specs)
@@ -117,7 +101,7 @@ def portable_text(source: str | Path) -> str:
 
 
 def _require_portable(name: str, data: dict[str, Any], *, lines: dict[Location, int]) -> None:
-    mistakes = [f"line {lines.get(place, 1)}: {_dotted(place)}: {text}" for place, text in mistakes_for_nodes(data)]
+    mistakes = [f"line {lines.get(place, 1)}: {dotted(place)}: {text}" for place, text in mistakes_for_nodes(data)]
     if mistakes:
         raise SpecError(name, mistakes)
 
@@ -197,7 +181,7 @@ def _walk(node: yaml.Node, location: Location, *, mistakes: list[str]) -> Iterat
                 mistakes.append(f"line {line}: a key is a word, got {getattr(key, 'value', key)!r}. Rename it.")
                 continue
             if key.value in seen:
-                path = _dotted((*location, key.value))
+                path = dotted((*location, key.value))
                 mistakes.append(
                     f"line {line}: {path} is given once, got it again after line {seen[key.value]}. Remove one."
                 )
@@ -212,96 +196,3 @@ def _replace(data: dict[str, Any], path: str, *, value: Any) -> None:
         if not isinstance(data, dict):
             return  # the file has a mistake there, which the validation names
     data[last] = value
-
-
-def _describe(detail: ErrorDetails, lines: dict[Location, int]) -> str:
-    """Returns one mistake as `line 7: path: rule, got value. Remedy.`"""
-    # A union puts its branch's tag into the location; the file has no such level.
-    location = _in_file(detail["loc"], lines)
-    line = next((lines[location[:n]] for n in range(len(location), -1, -1) if location[:n] in lines), 1)
-    where = f"line {line}: {_dotted(location) or 'the sweep'}"
-    kind, message = detail["type"], detail["msg"].removeprefix("Value error, ")
-    if kind == "extra_forbidden":
-        return f"{where}: unknown key{_suggestion(detail)}"
-    if kind == "missing":
-        return f"{where}: is required. Add it."
-    if kind == "domain":
-        given = detail["input"]
-        got = given.get("type", "none") if isinstance(given, dict) else given
-        return f"{where}: a domain's type is int, float, choice or fixed, got {got!r}. Or write one value."
-    if kind == "value_error" and not location:
-        return f"line {_line_named(message, lines)}: {message.removesuffix('.')}."
-    if kind == "value_error":
-        return f"{where}: {message.removesuffix('.')}."
-    rule = message[0].lower() + message[1:]
-    return f"{where}: {rule}, got {detail['input']!r}. Choose a value that fits."
-
-
-def _line_named(message: str, lines: dict[Location, int]) -> int:
-    """Returns the line of the key that a mistake of the whole sweep begins with, or of what holds it; else the first.
-
-    A key may itself have dots in it, as those under search.space.student do.
-    """
-    key = message.partition(" ")[0]
-    holding = [place for place in lines if key == _dotted(place) or key.startswith(f"{_dotted(place)}.")]
-    return lines[max(holding, key=lambda place: len(_dotted(place)), default=())]
-
-
-def _in_file(location: Location, lines: dict[Location, int]) -> Location:
-    kept: Location = ()
-    for depth, part in enumerate(location):
-        last = depth == len(location) - 1
-        if (*kept, part) in lines or (last and part not in UNION_TAGS):
-            kept = (*kept, part)
-    return kept
-
-
-def _suggestion(detail: ErrorDetails) -> str:
-    *above, key = detail["loc"]
-    if others := list(_kinds_with(key, tuple(above))):
-        return f" of {KINDS[above[-1]]}: it is one of {' or '.join(others)}. Leave it out."
-    known = sorted(_known_keys(detail["loc"][:-1]))
-    close = difflib.get_close_matches(str(detail["loc"][-1]), known, n=1)
-    if close:
-        return f". Did you mean {close[0]}?"
-    return f". Known here: {', '.join(known)}." if known else ". Remove it."
-
-
-def _kinds_with(key: str | int, above: Location) -> Iterator[str]:
-    """Yields in words the kinds that have the key where one of another kind is stated."""
-    union = _model_at(above[:-1])
-    for tag, words in KINDS.items() if above and above[-1] in KINDS else ():
-        if key in getattr(_branch(union, tag), "model_fields", ()):
-            yield words
-
-
-def _known_keys(location: Location) -> set[str]:
-    return set(getattr(_model_at(location), "model_fields", ()))
-
-
-def _model_at(location: Location) -> Any:
-    model: Any = SweepSpec
-    for part in location:
-        field = getattr(model, "model_fields", {}).get(part)
-        model = _stated(field.annotation) if field else _branch(model, part)
-    return model
-
-
-def _stated(kind: Any) -> Any:
-    """Returns the only configuration that may stand where there may be none; any other type as it is."""
-    parts = [part for option in get_args(kind) for part in (option, *get_args(option))]
-    inner = [part for part in parts if isinstance(part, type) and issubclass(part, Config)]
-    return inner[0] if len(inner) == 1 else kind
-
-
-def _branch(union: Any, tag: str | int) -> Any:
-    """Returns the type of a union that a discriminator calls `tag`; None where there is none."""
-    for branch in get_args(union):
-        kind, *metadata = get_args(branch) or (None,)
-        if any(isinstance(given, Tag) and given.tag == tag for given in metadata):
-            return kind
-    return None
-
-
-def _dotted(location: Location) -> str:
-    return ".".join(map(str, location)).replace(".[key]", "")
