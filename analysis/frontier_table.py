@@ -83,8 +83,13 @@ def student_text(row: Mapping[str, Any]) -> str:
     weight = "" if row["gan_weight"] is None else f", GAN weight {row['gan_weight']:g}"
     block = "" if row["block"] == DEFAULT_BLOCK else f" {row['block']}"
     scheme = f", {row['scheme']}" if row["scheme"] else ""
-    rest = "".join(f", {name} {value}" for name, value in settings_of(row).items())
+    rest = "".join(f", {name} {_word(value)}" for name, value in settings_of(row).items())
     return f"width {width_text(row)}, depth {row['depth']}{block}{weight}{scheme}{rest}"
+
+
+def _word(value: object) -> str:
+    """Returns a searched value as a sweep's file has it."""
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def confirmed_text(row: Mapping[str, Any], findings: Findings) -> str:

@@ -29,7 +29,7 @@ class LedgerEntry:
     state: TrialState
     objectives: Objectives | None  # at the end, or where the trial was stopped
     wall_s: float  # what this sweep spent on it
-    point: Mapping[str, float | int | str]
+    point: Mapping[str, bool | float | int | str]
     reused: bool = False  # whether another sweep trained it
 
     @property

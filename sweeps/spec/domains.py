@@ -16,7 +16,7 @@ from gan.networks.dcgan import GREATEST_DEPTH
 from sweeps.spec.architecture import Shape, greatest_rank
 from sweeps.spec.schemes import rule_of
 from sweeps.spec.search import RANK, Space
-from sweeps.spec.space import AnyDomain, FloatDomain, Value, extremes
+from sweeps.spec.space import AnyDomain, FloatDomain, Value, extremes, is_number
 
 
 def require_domains(
@@ -38,7 +38,9 @@ def require_domains(
         raise ValueError(f"search.space.gan_weight lies in [0, 1), got {low} to {high}; 0 is the MSE scheme alone")
     unknown = [value for value in (extremes(space.block) if space.block else ()) if value not in BLOCKS]
     if unknown:
-        raise ValueError(f"search.space.block is of {', '.join(BLOCKS)}, got {', '.join(map(repr, unknown))}")
+        raise ValueError(
+            f"search.space.block is of {', '.join(BLOCKS)}, got {', '.join(map(repr, unknown))}; choose of them"
+        )
     if space.first_layer_rank:
         _require_ranks(space.first_layer_rank, greatest=greatest_rank(space, shape))
     for name, domain in space.student.items():
@@ -72,10 +74,10 @@ def _require_ranks(domain: AnyDomain, *, greatest: int) -> None:
 def _ends(name: str, domain: AnyDomain, *, whole: bool = False) -> tuple[float, float]:
     """Returns the least and the greatest value of a domain of numbers, all of them whole where `whole`."""
     values = extremes(domain)
-    texts = [value for value in values if isinstance(value, str)]
-    if texts:
-        raise ValueError(f"search.space.{name} takes numbers, got {', '.join(map(repr, texts))}; write numbers")
-    numbers = [value for value in values if not isinstance(value, str)]
+    others = [value for value in values if not is_number(value)]
+    if others:
+        raise ValueError(f"search.space.{name} takes numbers, got {', '.join(map(repr, others))}; write numbers")
+    numbers = [value for value in values if is_number(value)]
     if whole and isinstance(domain, FloatDomain):
         raise ValueError(f"search.space.{name} takes whole numbers, got a domain of type float; write type: int")
     broken = [value for value in numbers if whole and not isinstance(value, int)]
@@ -85,7 +87,7 @@ def _ends(name: str, domain: AnyDomain, *, whole: bool = False) -> tuple[float, 
 
 
 def _require_recipe(name: str, domain: AnyDomain, *, recipe: Callable[[Mapping[str, Value]], object]) -> None:
-    key, known = f"search.space.student.{name}", sorted(_names(DistillationConfig))
+    key, known = f"search.space.student.{name}", sorted(dotted_names(DistillationConfig))
     if name == "gan_weight":
         raise ValueError(f"{key} has a domain of its own; write search.space.gan_weight")
     if name not in known:
@@ -101,12 +103,12 @@ def _require_recipe(name: str, domain: AnyDomain, *, recipe: Callable[[Mapping[s
             raise ValueError(f"{key} feeds the student's recipe: {rule}") from None
 
 
-def _names(model: type[Config], above: str = "") -> Iterator[str]:
+def dotted_names(model: type[Config], above: str = "") -> Iterator[str]:
     """Yields the dotted names of everything in a configuration that has one value."""
     for name, field in model.model_fields.items():
         inner = [kind for kind in (field.annotation, *get_args(field.annotation)) if _is_config(kind)]
         if inner:
-            yield from _names(inner[0], f"{above}{name}.")
+            yield from dotted_names(inner[0], f"{above}{name}.")
         else:
             yield above + name
 

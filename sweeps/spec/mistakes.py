@@ -64,6 +64,8 @@ def _line_named(message: str, lines: dict[Location, int]) -> int:
 
 
 def _in_file(location: Location, lines: dict[Location, int]) -> Location:
+    if location[-2:] == ("scalar", "value"):  # of a domain that is written as one value
+        location = location[:-2]
     kept: Location = ()
     for depth, part in enumerate(location):
         last = depth == len(location) - 1

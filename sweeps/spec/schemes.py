@@ -23,6 +23,7 @@ _OF_OPPONENT = (
     "adversarial.critic_steps",
     "adversarial.critic_every",
     "adversarial.critic.gain",
+    "adversarial.critic.minibatch_deviation",
 )
 
 

@@ -10,7 +10,7 @@ from gan.config import Config
 from gan.networks.blocks import DEFAULT_BLOCK, BlockName
 from gan.networks.cost import count_parameters, mac_g
 from gan.networks.dcgan import GeneratorConfig
-from sweeps.spec.space import AnyDomain, Domain, FixedDomain, FloatDomain, Value
+from sweeps.spec.space import AnyDomain, Domain, FixedDomain, FloatDomain, GivenValue, Value
 
 MOST_TRIALS_OF_GP = 500  # python -m tests.benchmarks.engine --asks --samplers gp
 
@@ -79,7 +79,7 @@ class Point(Config):
     gan_weight: float = 0.0
     block: BlockName = DEFAULT_BLOCK
     first_layer_rank: int = Field(default=0, exclude_if=operator.not_)
-    student: dict[str, Value] = Field(default_factory=dict)
+    student: dict[str, GivenValue] = Field(default_factory=dict)
 
     @property
     def values(self) -> dict[str, Value]:

@@ -3,7 +3,7 @@
 import itertools
 import math
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeGuard
 
 import optuna
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
@@ -14,7 +14,26 @@ from gan.config import Config
 optuna.logging.set_verbosity(optuna.logging.ERROR)  # its warnings do not help whoever runs a sweep
 
 Number = float | int
-Value = Number | str
+Value = bool | Number | str
+
+
+def _plain(value: object) -> object:
+    """Returns the value as it is, to be refused here once instead of by each type that it might have."""
+    if isinstance(value, bool | int | float | str):
+        return value
+    raise ValueError(f"a searched value is a number, a word, true or false, got {value!r}; write one of these")
+
+
+GivenValue = Annotated[Value, BeforeValidator(_plain)]
+
+
+def is_number(value: object) -> TypeGuard[Number]:
+    """Returns whether the value is a number: in Python, true and false are whole numbers as well."""
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _is_same(value: object, other: Value) -> bool:
+    return value == other and isinstance(value, bool) == isinstance(other, bool)
 
 
 class IntDomain(Config):
@@ -46,7 +65,9 @@ class IntDomain(Config):
         return IntDistribution(self.low, self.high, self.log, self.step)
 
     def holds(self, value: object) -> bool:
-        return isinstance(value, int) and self.low <= value <= self.high and (value - self.low) % self.step == 0
+        if not is_number(value) or not isinstance(value, int):
+            return False
+        return self.low <= value <= self.high and (value - self.low) % self.step == 0
 
 
 class FloatDomain(Config):
@@ -72,14 +93,14 @@ class FloatDomain(Config):
         return FloatDistribution(self.low, self.high, self.log)
 
     def holds(self, value: object) -> bool:
-        return isinstance(value, int | float) and self.low <= value <= self.high
+        return is_number(value) and self.low <= value <= self.high
 
 
 class ChoiceDomain(Config):
-    """The value is one of `values`, which are numbers or names."""
+    """The value is one of `values`, which are numbers, names, true or false."""
 
     type: Literal["choice"]
-    values: Annotated[tuple[Value, ...], Field(min_length=1)]
+    values: Annotated[tuple[GivenValue, ...], Field(min_length=1)]
 
     @model_validator(mode="after")
     def _has_each_once(self) -> "ChoiceDomain":
@@ -93,21 +114,21 @@ class ChoiceDomain(Config):
         return CategoricalDistribution(self.values)
 
     def holds(self, value: object) -> bool:
-        return value in self.values
+        return any(_is_same(value, own) for own in self.values)
 
 
 class FixedDomain(Config):
     """The value is always `value`; it is not searched."""
 
     type: Literal["fixed"]
-    value: Value
+    value: GivenValue
 
     @property
     def values(self) -> tuple[Value, ...]:
         return (self.value,)
 
     def holds(self, value: object) -> bool:
-        return value == self.value
+        return _is_same(value, self.value)
 
 
 AnyDomain = IntDomain | FloatDomain | ChoiceDomain | FixedDomain

@@ -77,7 +77,7 @@ class Job(Config):
 
     request: TrialRequest
     trial: int
-    point: dict[str, float | int | str]
+    point: dict[str, bool | float | int | str]
 
     @property
     def point_json(self) -> str:

@@ -13,7 +13,7 @@ from sweeps.driver.tune_searcher import QueueSearcher
 from sweeps.ledger.records import LedgerEntry
 from sweeps.planning.points import listed_points
 from sweeps.search.study import open_storage, open_study
-from sweeps.search.study_queue import SearchBasis, study_queue
+from sweeps.search.study_queue import SearchBasis, ToRequest, study_queue
 from sweeps.spec.architecture import architecture_of
 from sweeps.trial.request import Job, TrialRequest
 
@@ -41,7 +41,9 @@ def grid_size(spec: sweeps.SweepSpec) -> int:
 class Search:
     """A study as Ray Tune asks it."""
 
-    def __init__(self, spec: sweeps.SweepSpec, folder: Path, finished: Any = None) -> None:
+    def __init__(
+        self, spec: sweeps.SweepSpec, folder: Path, finished: Any = None, *, to_request: ToRequest = request_of
+    ) -> None:
         ledger = {
             key: LedgerEntry(
                 trial=number,
@@ -56,7 +58,7 @@ class Search:
         self.study = open_study(spec, open_storage(folder))
         total = grid_size(spec) if spec.search.sampler == "grid" else spec.search.trials
         self.queue = study_queue(
-            SearchBasis(spec=spec, to_request=request_of, study=self.study, ledger=ledger, total=total)
+            SearchBasis(spec=spec, to_request=to_request, study=self.study, ledger=ledger, total=total)
         )
         self.tune = QueueSearcher([self.queue])
 

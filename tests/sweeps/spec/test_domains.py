@@ -35,7 +35,16 @@ ADVICE = [
     ),
     ("gan_weight", {"type": "choice", "values": [0, 0.0]}, "a choice has each value once, got 0.0 again; remove one."),
     ("gan_weight", "none", "search.space.gan_weight takes numbers, got 'none'; write numbers."),
-    ("block", 2, "search.space.block is of dcgan, separable, resize, got 2."),
+    ("block", 2, "search.space.block is of dcgan, separable, resize, got 2; choose of them."),
+    ("block", True, "search.space.block is of dcgan, separable, resize, got True; choose of them."),
+    ("depth", True, "search.space.depth takes numbers, got True; write numbers."),
+    ("gan_weight", {"type": "choice", "values": [False, 0.1]}, "takes numbers, got False; write numbers."),
+    (
+        "first_layer_rank",
+        [4, 8],
+        "search.space.first_layer_rank: a searched value is a number, a word, true or false, got [4, 8]; "
+        "write one of these.",
+    ),
 ]
 STUDENT = [
     (
@@ -47,6 +56,16 @@ STUDENT = [
         "optimiser.beta1",
         {"type": "choice", "values": [0.5, 1.5]},
         "feeds the student's recipe: input should be less than 1, got 1.5; narrow the domain.",
+    ),
+    (
+        "adversarial.critic.minibatch_deviation",
+        {"type": "choice", "values": [True, 2]},
+        "feeds the student's recipe: input should be a valid boolean, got 2; narrow the domain.",
+    ),
+    (
+        "gan_every",
+        True,
+        "feeds the student's recipe: input should be a valid integer, got True; narrow the domain.",
     ),
     ("batch_sise", 32, "is of the student's recipe; did you mean batch_size."),
     ("kimg.fast", 2, "is of the student's recipe; "),
