@@ -83,7 +83,7 @@ def load_specs(
             # Through JSON, so that lists become tuples while strictness about numbers stays.
             specs.append(SweepSpec.model_validate_json(json.dumps(whole)))
         except ValidationError as error:
-            mistakes += [described(detail, _lines_of(label, lines)) for detail in error.errors()]
+            mistakes += described(error, _lines_of(label, lines))
     if mistakes:
         raise SpecError(name, list(dict.fromkeys(mistakes)))  # a mistake of the whole file is found in each data set
     return tuple(specs)

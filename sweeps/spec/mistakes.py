@@ -4,13 +4,14 @@ import difflib
 from collections.abc import Iterator
 from typing import Any, get_args
 
-from pydantic import Tag
+from pydantic import Tag, ValidationError
 from pydantic_core import ErrorDetails
 
 from gan.config import Config
+from sweeps.spec.domains import dotted_names
 from sweeps.spec.sweep import SweepSpec
 
-DOMAIN_TAGS = {"int", "float", "choice", "fixed", "scalar", "[key]"}
+DOMAINS = ("int", "float", "choice", "fixed")
 # What a file may state in one place, by its tag.
 KINDS: dict[str | int, str] = {
     "trained": "a teacher that is trained",
@@ -20,12 +21,22 @@ KINDS: dict[str | int, str] = {
     "pretrained": "a pretrained extractor",
     "own": "an extractor of your own",
 }
-UNION_TAGS = {*DOMAIN_TAGS, *KINDS, "one", "each"}
+UNION_TAGS = {*DOMAINS, "scalar", "[key]", *KINDS, "one", "each"}
 
 Location = tuple[str | int, ...]
 
 
-def described(detail: ErrorDetails, lines: dict[Location, int]) -> str:
+def described(error: ValidationError, lines: dict[Location, int]) -> list[str]:
+    """Returns each mistake of a file as one line; `lines` are those of its places."""
+    return [_described(detail, lines) for detail in error.errors() if not _follows(detail)]
+
+
+def _follows(detail: ErrorDetails) -> bool:
+    """Returns whether a list is too short only because its items are mistakes, which are named themselves."""
+    return detail["type"] == "too_short" and len(detail["input"]) >= detail["ctx"]["min_length"]
+
+
+def _described(detail: ErrorDetails, lines: dict[Location, int]) -> str:
     """Returns one mistake as `line 7: path: rule, got value. Remedy.`"""
     # A union puts its branch's tag into the location; the file has no such level.
     location = _in_file(detail["loc"], lines)
@@ -44,8 +55,11 @@ def described(detail: ErrorDetails, lines: dict[Location, int]) -> str:
         return f"line {_line_named(message, lines)}: {message.removesuffix('.')}."
     if kind == "value_error":
         return f"{where}: {message.removesuffix('.')}."
-    rule = message[0].lower() + message[1:]
-    return f"{where}: {rule}, got {detail['input']!r}. Choose a value that fits."
+    rule, given = message[0].lower() + message[1:], detail["input"]
+    if location[:1] == ("student",) and isinstance(given, dict) and given.get("type") in DOMAINS:
+        place = "search.space" if location[1:] == ("gan_weight",) else "search.space.student"
+        return f"{where}: {rule}, got a domain. Write it as {dotted(location[1:])} under {place}."
+    return f"{where}: {rule}, got {given!r}. Choose a value that fits."
 
 
 def dotted(location: Location) -> str:
@@ -78,8 +92,10 @@ def _suggestion(detail: ErrorDetails) -> str:
     *above, key = detail["loc"]
     if others := list(_kinds_with(key, tuple(above))):
         return f" of {KINDS[above[-1]]}: it is one of {' or '.join(others)}. Leave it out."
-    known = sorted(_known_keys(detail["loc"][:-1]))
-    close = difflib.get_close_matches(str(detail["loc"][-1]), known, n=1)
+    model = _model_at(detail["loc"][:-1])
+    known = sorted(getattr(model, "model_fields", ()))
+    deeper = [name for name in (dotted_names(model) if known else ()) if name.endswith(f".{key}")]
+    close = deeper if len(deeper) == 1 else difflib.get_close_matches(str(key), known, n=1)
     if close:
         return f". Did you mean {close[0]}?"
     return f". Known here: {', '.join(known)}." if known else ". Remove it."
@@ -91,10 +107,6 @@ def _kinds_with(key: str | int, above: Location) -> Iterator[str]:
     for tag, words in KINDS.items() if above and above[-1] in KINDS else ():
         if key in getattr(_branch(union, tag), "model_fields", ()):
             yield words
-
-
-def _known_keys(location: Location) -> set[str]:
-    return set(getattr(_model_at(location), "model_fields", ()))
 
 
 def _model_at(location: Location) -> Any:

@@ -7,6 +7,8 @@ import pytest
 import sweeps
 from sweeps.spec.file import MAX_BYTES
 
+CHOICE = {"type": "choice", "values": [0.1, 0.2]}
+
 
 def mistake_of(path: Path) -> str:
     with pytest.raises(sweeps.SweepError) as caught:
@@ -59,6 +61,10 @@ def test_overrides_replace_values_and_are_checked(spec_file: Any, tiny: dict[str
     ("path", "value", "expected"),
     [
         ("teacher.widht", 8, r"line \d+: teacher\.widht: unknown key\. Did you mean width\?"),
+        ("student.critic_every", 2, r"student\.critic_every: unknown key\. Did you mean adversarial\.critic_every\?"),
+        ("student.opponent", CHOICE, r"or 'teacher', got a domain\. Write it as opponent under search\.space\.s"),
+        ("student.gan_weight", CHOICE, r"number, got a domain\. Write it as gan_weight under search\.space\.$"),
+        ("student.critic_features", [[1]], r"sweep:\n  line \d+: student\.critic_features\.0: .*, got \[1\]\..*$"),
         ("sound", 1, r"sound: unknown key\. Known here: baseline, "),
         ("teacher.width", "8", r"line \d+: teacher\.width: input should be a valid integer, got '8'"),
         ("teacher.width", 0, r"teacher\.width: input should be greater than or equal to 1, got 0"),
