@@ -125,9 +125,11 @@ def _of_reproduction(config: DistillationConfig) -> Iterator[str]:
     elif config.pixels != "mse" or config.pixel_weight != 1:
         yield config.pixels + (f" {config.pixel_weight:g}" if config.pixel_weight != 1 else "")
     weights = config.critic_features
+    if not config.matches_critic:
+        return
     if isinstance(weights, tuple):
         yield f"critic features {'/'.join(f'{weight:g}' for weight in weights)}"
-    elif weights:
+    else:
         yield f"critic features {weights:g}"
 
 

@@ -6,7 +6,15 @@ from typing import Annotated
 from pydantic import Field
 
 from analysis import Mode
-from gan import Compute, DistillationConfig, GanTrainingConfig, GeneratorConfig, fusing_kind
+from gan import (
+    AdversarialConfig,
+    Compute,
+    CriticConfig,
+    DistillationConfig,
+    GanTrainingConfig,
+    GeneratorConfig,
+    fusing_kind,
+)
 from gan.config import Config
 from gan.digests import value_digest
 from sweeps.spec.phases import PhaseField
@@ -59,10 +67,12 @@ class TrialRequest(Config):
     def key(self) -> str:
         """Returns the trial's identity: a digest of all that its row depends on, and of nothing else.
 
-        The phase is left out (it says why a trial ran, not what it computed).
+        The phase is left out (it says why a trial ran, not what it computed), and of the recipe what has no effect.
         """
         alone = {"fused"} if self.fused == 1 else set()  # trials from before there were fused ones keep their identity
-        return value_digest(self.model_dump(mode="json", exclude={"phase"} | alone))
+        recipe = self.distillation and _with_effect(self.distillation)
+        request = self.model_copy(update={"distillation": recipe})
+        return value_digest(request.model_dump(mode="json", exclude={"phase"} | alone))
 
     @property
     def fusing_key(self) -> str:
@@ -70,6 +80,29 @@ class TrialRequest(Config):
         assert self.distillation, "only students are fused"
         kind = fusing_kind(self.distillation).model_dump(mode="json")
         return value_digest([self.model_dump(mode="json", exclude={"seed", "distillation"}), kind])
+
+
+_OF_GAN_TERM = {"opponent", "real", "gan_from", "gan_every"}
+
+
+def _with_effect(recipe: DistillationConfig) -> DistillationConfig:
+    """Returns a recipe whose settings without an effect on its student have their defaults.
+
+    Without a GAN term the critic's loss, width, steps and rate have none either, and stay: trials from before have them
+    in their identities.
+    """
+    idle = set() if recipe.matches_critic else {"critic_features"}
+    changes: dict[str, object] = {}
+    if not recipe.gan_weight:
+        idle |= _OF_GAN_TERM
+        critic = recipe.adversarial.critic.model_copy(update=_defaults(CriticConfig, {"gain", "minibatch_deviation"}))
+        often = _defaults(AdversarialConfig, {"critic_every"})
+        changes["adversarial"] = recipe.adversarial.model_copy(update={"critic": critic, **often})
+    return recipe.model_copy(update=changes | _defaults(DistillationConfig, idle))
+
+
+def _defaults(kind: type[Config], names: set[str]) -> dict[str, object]:
+    return {name: kind.model_fields[name].default for name in names}
 
 
 class Job(Config):

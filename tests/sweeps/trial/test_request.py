@@ -1,0 +1,43 @@
+"""A trial's identity has what its student depends on: settings without an effect make no second student of one."""
+
+from typing import Any
+
+import pytest
+
+from gan import DistillationConfig
+from sweeps.trial.request import TrialRequest
+from tests.sweeps.untrained_search import request_of
+
+IDLE: list[dict[str, Any]] = [
+    {"opponent": "teacher"},
+    {"real": "both"},
+    {"gan_from": 0.5},
+    {"gan_every": 4},
+    {"adversarial": {"critic_every": 2}},
+    {"adversarial": {"critic": {"gain": 3.0, "minibatch_deviation": True}}},
+]
+
+
+def request(**recipe: Any) -> TrialRequest:
+    config = DistillationConfig.model_validate({"kimg": 1.0} | recipe)
+    return request_of({"width": 2, "gan_weight": 0.0}, distillation=config)
+
+
+@pytest.mark.parametrize("setting", IDLE)
+def test_of_the_gan_term_it_has_nothing_where_there_is_none(setting: dict[str, Any]) -> None:
+    assert request(**setting).key == request().key
+    joint = request(gan_weight=0.1)
+    assert request(gan_weight=0.1, **setting).key != joint.key != request().key
+
+
+def test_weights_of_zero_in_each_layer_are_no_features() -> None:
+    without = request(critic_features=(0.0, 0.0))
+    assert without.key == request().key
+    assert without.scheme is None
+    assert request(critic_features=(0.0, 0.1)).key != request().key
+
+
+def test_what_identities_always_had_they_keep() -> None:
+    for setting in ({"loss": "nonsaturating"}, {"max_shift": 0}, {"critic": {"width": 4}}, {"critic_steps": 2}):
+        assert request(adversarial=setting).key != request().key
+    assert request(pixels="l1").key != request().key
