@@ -1,7 +1,7 @@
 """This module is `ganlimit teacher`: training, choosing and looking at teachers."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -21,6 +21,9 @@ from sweeps.cli.options import (
     Workers,
 )
 from sweeps.cli.output import console, print_json, show, stderr
+
+if TYPE_CHECKING:
+    from sweeps.driver.teacher_selection import Selection
 
 
 def teacher_train(
@@ -78,9 +81,8 @@ def teacher_select(
     as_json: Json = False,
 ) -> None:
     """Train the teacher at several widths and make the best the champion: lowest FID, ties by IS."""
-    from analysis import fault_mark
     from sweeps.display import display_for
-    from sweeps.driver.teacher_selection import select_teacher, selection_table
+    from sweeps.driver.teacher_selection import select_teacher
 
     loaded = sweeps.load_spec(spec, overrides(seed=seed) | ({"teacher.candidates": width} if width else {}))
     display = display_for(stderr(), quiet=quiet)
@@ -92,7 +94,14 @@ def teacher_select(
     )
     if as_json:
         print_json({"chosen": selection.chosen.version, "candidates": [c.as_dict() for c in selection.candidates]})
-        return
+    else:
+        _print_selection(selection)
+
+
+def _print_selection(selection: "Selection") -> None:
+    from analysis import fault_mark
+    from sweeps.driver.teacher_selection import selection_table
+
     console().print(selection_table(selection))
     console().print(
         f"{selection.chosen.version} is the champion (lowest FID; of {len(selection.tied)} that FID cannot tell "
