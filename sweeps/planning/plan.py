@@ -1,7 +1,8 @@
 """This module says of a sweep before it runs: how many trials, how large, how long, and what speaks against it."""
 
 import os
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -31,63 +32,80 @@ def plan_sweep(spec: SweepSpec, data_root: DataRoot, *, data_dir: Path, workers:
     matter; weights or a GPU that are missing are told in `unmeasured`.
     """
     teacher, unread = _teacher(spec)
-    points = sampled_points(spec)
-    feasible = [point for point in points if is_allowed(spec, point)]
-    students = [architecture_at(spec, point) for point in feasible]
-    ends = _ends(spec, students=students)
-    weights = [float(value) for value in extremes(spec.search.space.gan_weight)]
-    timed = sorted({ends[0], ends[len(ends) // 2], ends[-1]}, key=mac_g)
-    calibration = _calibration(spec, data_root, students=timed, gan_weight=max(weights))
+    students = _Students.of(spec)
+    calibration = _calibration(spec, data_root, students=students)
     packing = _kept_packing(spec, workers, data_dir=data_dir)
+    phases = _phases(spec, calibration, students=students, slowdown=packing.slowdown if packing else 1.0)
     resources = spec.resources.packed(packing.trials) if packing else spec.resources
-    slowdown = packing.slowdown if packing else 1.0
-    phases = _phases(
-        spec,
-        calibration,
-        points=feasible,
-        students=students,
-        slowdown=slowdown,
-    )
     at_once = workers or _at_once(resources)
-    cores = spec.resources.cpus_per_trial
-    before = total_of([phase.core_hours for phase in phases if phase.name in (TEACHER, CRITIC)])
-    during = total_of([phase.core_hours for phase in phases if phase.name not in (TEACHER, CRITIC)])
-    known = before is not None and during is not None
-    before, during = (before or 0.0) / cores, (during or 0.0) / cores
+    hours = _Hours.of(phases, cores=spec.resources.cpus_per_trial)
+    warnings = warnings_of(
+        spec,
+        hours.during * spec.resources.cpus_per_trial,
+        feasible=students.share,
+        memory_gib=calibration.memory_gib,
+        workers=at_once,
+        is_packed=packing is not None,
+    )
+    gpus = spec.resources.gpus_before_packing, resources.gpus_before_packing
     return Plan(
         name=spec.name,
         phases=phases,
         teacher=teacher,
-        smallest=_size(ends[0], teacher),
-        largest=_size(ends[-1], teacher),
+        smallest=_size(students.ends[0], teacher),
+        largest=_size(students.ends[-1], teacher),
         memory_gib=calibration.memory_gib,
-        disk_gib=_disk_bytes(spec, ends[-1], phases=phases, calibration=calibration, workers=at_once) / 2**30,
+        disk_gib=_disk_bytes(spec, students.ends[-1], phases=phases, calibration=calibration, workers=at_once) / 2**30,
         workers=at_once,
-        wall_hours=before + during / at_once if known else None,
-        gpu_hours=before * spec.resources.gpus_before_packing + during * resources.gpus_before_packing
-        if known
-        else None,
+        wall_hours=hours.before + hours.during / at_once if hours.are_known else None,
+        gpu_hours=hours.before * gpus[0] + hours.during * gpus[1] if hours.are_known else None,
         packing=packing.sentence() if packing else None,
-        warnings=tuple(
-            warnings_of(
-                spec,
-                during * cores,
-                feasible=len(feasible) / len(points),
-                memory_gib=calibration.memory_gib,
-                workers=at_once,
-                is_packed=packing is not None,
-            )
-        ),
+        warnings=tuple(warnings),
         unmeasured=(*unread, *calibration.unmeasured),
     )
 
 
-def _calibration(
-    spec: SweepSpec, data_root: DataRoot, *, students: list[GeneratorConfig], gan_weight: float
-) -> Calibration:
+@dataclass(frozen=True, kw_only=True)
+class _Students:
+    """These are students of the space drawn at random: those that may be, and the ends of the space by size."""
+
+    points: list[dict[str, Value]]
+    architectures: list[GeneratorConfig]
+    ends: list[GeneratorConfig]
+    share: float  # of the points that were drawn, those that may be
+
+    @classmethod
+    def of(cls, spec: SweepSpec) -> "_Students":
+        drawn = sampled_points(spec)
+        points = [point for point in drawn if is_allowed(spec, point)]
+        architectures = [architecture_at(spec, point) for point in points]
+        ends = _ends(spec, students=architectures)
+        return cls(points=points, architectures=architectures, ends=ends, share=len(points) / len(drawn))
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Hours:
+    """These are the hours of one trial's place, before the trials and during them; 0 where they are not known."""
+
+    before: float
+    during: float
+    are_known: bool
+
+    @classmethod
+    def of(cls, phases: Sequence[PhasePlan], *, cores: int) -> "_Hours":
+        before = total_of([phase.core_hours for phase in phases if phase.name in (TEACHER, CRITIC)])
+        during = total_of([phase.core_hours for phase in phases if phase.name not in (TEACHER, CRITIC)])
+        known = before is not None and during is not None
+        return cls(before=(before or 0.0) / cores, during=(during or 0.0) / cores, are_known=known)
+
+
+def _calibration(spec: SweepSpec, data_root: DataRoot, *, students: _Students) -> Calibration:
     """Returns the calibration; one without paces where a person must mend something before anything is timed."""
+    ends = students.ends
+    timed = sorted({ends[0], ends[len(ends) // 2], ends[-1]}, key=mac_g)
+    gan_weight = max(float(value) for value in extremes(spec.search.space.gan_weight))
     try:
-        return calibrate(spec, data_root, students=students, gan_weight=gan_weight)
+        return calibrate(spec, data_root, students=timed, gan_weight=gan_weight)
     except GanError as error:
         return Calibration((), None, checkpoint_bytes=0, unmeasured=(f"hours and memory: {error}",))
 
@@ -96,8 +114,7 @@ def _phases(
     spec: SweepSpec,
     calibration: Calibration,
     *,
-    points: list[dict[str, Value]],
-    students: list[GeneratorConfig],
+    students: _Students,
     slowdown: float,
 ) -> tuple[PhasePlan, ...]:
     """Returns the training of a teacher, or of a critic for one, and the phases with the mean cost of a point.
@@ -114,7 +131,7 @@ def _phases(
                 kimg=spec.baseline.kimg if scratch else spec.recipe(point).kimg,
                 rungs=len(spec.evaluation.rungs_kimg),
             )
-            for point, student in zip(points, students, strict=True)
+            for point, student in zip(students.points, students.architectures, strict=True)
         ]
         total = total_of(seconds)
         return None if total is None else slowdown * total / max(1, len(seconds))
@@ -123,7 +140,7 @@ def _phases(
         return PhasePlan(name, trials, core_hours=None if seconds is None else max(1, trials) * seconds * cores)
 
     found = [planned(name, 0, seconds=seconds) for name, seconds in _seconds_before(spec, calibration).items()]
-    counts = _trials_of_phases(spec, has_points=bool(points))
+    counts = _trials_of_phases(spec, has_points=bool(students.points))
     for phase in spec.phases:
         mean = mean_s(scratch=phase == Phase.BASELINE) if counts[phase] else 0.0
         found.append(planned(phase, counts[phase], seconds=mean))
