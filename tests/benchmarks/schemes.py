@@ -34,6 +34,7 @@ TAUGHT = {"gan_weight": WEIGHT, "opponent": "teacher"}
 TOGETHER = {**TAUGHT, "critic_features": FEATURES}
 SELDOM = {"gan_every": 4, "adversarial.critic_every": 4}
 SCRATCH = "scratch"
+HEADINGS = "scheme", "width", "parameters", "ratio", "kimg", "seeds", "FID", "IS", "sharpness", "CPU s", "wins"
 
 # Every scheme is stated as what it changes of the paper's MSE, by dotted name, whatever the preset's student has.
 MSE: dict[str, Any] = {
@@ -133,47 +134,48 @@ def known(rows: list[Row], place: Row) -> bool:
 
 def table_of(rows: list[Row], standing: Standing) -> Table:
     """Medians over seeds, schemes of a size in the order of their FID, and in how many pairs scratch is beaten."""
+    table = _table_above(standing)
+    groups: dict[tuple[int, int, str, float, str], list[Row]] = defaultdict(list)
+    for row in rows:
+        recipe = json.dumps(row["recipe"], sort_keys=True)
+        groups[row["width"], row["parameters"], row["scheme"], row["kimg"], recipe].append(row)
+    ordered = sorted(groups.items(), key=lambda item: (*item[0][:2], median(item[1], "fid")))
+    for (_, parameters, *_), own in ordered:
+        scratch = [row for row in rows if row["scheme"] == SCRATCH and row["parameters"] == parameters]
+        table.add_row(*_cells(own, scratch, teacher_parameters=standing.teacher.parameters))
+    return table
+
+
+def _table_above(standing: Standing) -> Table:
+    """The table with its first two rows: real images and the teacher."""
     table = Table(box=None, header_style="bold", title=f"students of {standing.dataset.name}, medians over seeds")
-    for heading in (
-        "scheme",
-        "width",
-        "parameters",
-        "ratio",
-        "kimg",
-        "seeds",
-        "FID",
-        "IS",
-        "sharpness",
-        "CPU s",
-        "wins",
-    ):
+    for heading in HEADINGS:
         table.add_column(heading, justify="left" if heading == "scheme" else "right", no_wrap=True)
     real, teacher = standing.real, standing.teacher.metrics
     cells = [f"{real.fid or 0:.1f}", f"{real.inception_score or 0:.2f}", f"{real.sharpness:.0f}"]
     table.add_row("real held-out images", *[""] * 5, *cells)
     cells = [f"{teacher['fid']:.1f}", f"{teacher['inception_score']:.2f}", f"{teacher['sharpness']:.0f}"]
     table.add_row("teacher", "", f"{standing.teacher.parameters:,}", "1", f"{standing.teacher.kimg:g}", "1", *cells)
-    groups: dict[tuple[int, int, str, float, str], list[Row]] = defaultdict(list)
-    for row in rows:
-        recipe = json.dumps(row["recipe"], sort_keys=True)
-        groups[row["width"], row["parameters"], row["scheme"], row["kimg"], recipe].append(row)
-    ordered = sorted(groups.items(), key=lambda item: (*item[0][:2], median(item[1], "fid")))
-    for (width, parameters, scheme, kimg, _), own in ordered:
-        layers = own[0].get("layers", {})
-        table.add_row(
-            scheme,
-            f"{width}x{layers['depth']}" if "depth" in layers else str(width),
-            f"{parameters:,}",
-            f"1/{standing.teacher.parameters / parameters:.0f}",
-            f"{kimg:g}",
-            str(len(own)),
-            f"{median(own, 'fid'):.1f}",
-            f"{median(own, 'inception_score'):.2f}",
-            f"{median(own, 'sharpness'):.0f}",
-            f"{median(own, 'cpu_s'):.0f}",
-            wins(own, [row for row in rows if row["scheme"] == SCRATCH and row["parameters"] == parameters]),
-        )
     return table
+
+
+def _cells(own: list[Row], scratch: list[Row], *, teacher_parameters: int) -> tuple[str, ...]:
+    """A group of students beside the scratch ones of its size."""
+    first = own[0]
+    layers = first.get("layers", {})
+    return (
+        first["scheme"],
+        f"{first['width']}x{layers['depth']}" if "depth" in layers else str(first["width"]),
+        f"{first['parameters']:,}",
+        f"1/{teacher_parameters / first['parameters']:.0f}",
+        f"{first['kimg']:g}",
+        str(len(own)),
+        f"{median(own, 'fid'):.1f}",
+        f"{median(own, 'inception_score'):.2f}",
+        f"{median(own, 'sharpness'):.0f}",
+        f"{median(own, 'cpu_s'):.0f}",
+        wins(own, scratch),
+    )
 
 
 def median(rows: list[Row], name: str) -> float:

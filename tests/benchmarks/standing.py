@@ -18,6 +18,7 @@ from gan import (
     GeneratorCard,
     ImageDataset,
     Lesson,
+    Metrics,
     Protocol,
     RealReference,
     Scores,
@@ -116,29 +117,27 @@ def _reference(classifier: Classifier, dataset: ImageDataset, folder: Path) -> R
     return RealReference.load(path)
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Best:
+    """The teacher at its best report."""
+
+    generator: Generator
+    critic: Critic
+    kimg: float
+    metrics: Metrics
+
+
 def _train_teacher(spec: SweepSpec, dataset: ImageDataset, *, evaluator: Evaluator, folder: Path, say: Say) -> None:
     training, architecture = spec.trained_teacher.training, spec.teacher_architecture
-    points = [training.kimg * (number + 1) / REPORTS for number in range(REPORTS)]
-    best: tuple[float, Generator, Critic, float, dict[str, float]] | None = None
     began = time.process_time()
-    for progress in train_gan(architecture, training, dataset=dataset, seed=spec.seed, report_at_kimg=points):
-        if progress.diverged:
-            break
-        metrics = evaluator.evaluate(progress.generator)
-        critic_loss = progress.losses["critic_loss"]
-        say(f"teacher at {progress.kimg:g} kimg: FID {metrics.fid:.1f}, critic's loss {critic_loss:.2f}")
-        if best is None or metrics.fid < best[0]:
-            assert progress.critic
-            kept = copy.deepcopy(progress.generator), copy.deepcopy(progress.critic)
-            best = (metrics.fid, *kept, progress.kimg, metrics.as_dict())
-    if best is None:
-        raise SystemExit("The teacher's training diverged: give it another recipe with --set.")
-    _, generator, critic, kimg, found = best
+    best = _best_of_training(spec, dataset, evaluator=evaluator, say=say)
+    cpu_s = time.process_time() - began
+    critic = best.critic
     about: dict[str, Any] = {
         "dataset": dataset.name,
         "dataset_digest": dataset.digest,
         "training": training.model_dump(mode="json"),
-        "kimg": kimg,
+        "kimg": best.kimg,
         "seed": spec.seed,
     }
     critic_card = CriticCard(
@@ -150,13 +149,35 @@ def _train_teacher(spec: SweepSpec, dataset: ImageDataset, *, evaluator: Evaluat
         **about,
     )
     save_critic(folder / "critic", critic, card=critic_card)
-    cpu_s = time.process_time() - began
     card = GeneratorCard(
         architecture=architecture,
         parameters=count_parameters(architecture),
-        metrics={**found, "cpu_s": cpu_s},
+        metrics={**best.metrics.as_dict(), "cpu_s": cpu_s},
         protocol_digest=evaluator.protocol.digest,
         **about,
     )
-    save_generator(folder / "teacher", generator, card=card)
-    say(f"teacher: FID {found['fid']:.1f} at {kimg:g} kimg, {cpu_s:.0f} CPU s with its reports")
+    save_generator(folder / "teacher", best.generator, card=card)
+    say(f"teacher: FID {best.metrics.fid:.1f} at {best.kimg:g} kimg, {cpu_s:.0f} CPU s with its reports")
+
+
+def _best_of_training(spec: SweepSpec, dataset: ImageDataset, *, evaluator: Evaluator, say: Say) -> _Best:
+    training, architecture = spec.trained_teacher.training, spec.teacher_architecture
+    points = [training.kimg * (number + 1) / REPORTS for number in range(REPORTS)]
+    best: _Best | None = None
+    for progress in train_gan(architecture, training, dataset=dataset, seed=spec.seed, report_at_kimg=points):
+        if progress.diverged:
+            break
+        metrics = evaluator.evaluate(progress.generator)
+        critic_loss = progress.losses["critic_loss"]
+        say(f"teacher at {progress.kimg:g} kimg: FID {metrics.fid:.1f}, critic's loss {critic_loss:.2f}")
+        if best is None or metrics.fid < best.metrics.fid:
+            assert progress.critic
+            best = _Best(
+                generator=copy.deepcopy(progress.generator),
+                critic=copy.deepcopy(progress.critic),
+                kimg=progress.kimg,
+                metrics=metrics,
+            )
+    if best is None:
+        raise SystemExit("The teacher's training diverged: give it another recipe with --set.")
+    return best
