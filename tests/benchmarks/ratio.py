@@ -1,6 +1,6 @@
 """How much further a preset's schemes and layers go than the paper's: the two confirmed limits, one over the other.
 
-    python -m tests.benchmarks.ratio [--preset digits] [--trials 30] [--seeds 5] [--data-dir DIR] [--set KEY VALUE ...]
+    python -m tests.benchmarks.ratio [--preset digits] [--trials 30] [--seeds 5] [--data-dir DIR] [--set KEY=VALUE ...]
         [--out ratio.json]
 
 Both sweeps have the preset's teacher, rule, budgets, widths, depths and number of trials. The paper's has its own joint
@@ -109,10 +109,10 @@ def main() -> None:
     parser.add_argument("--trials", type=int, default=30, help="of each search")
     parser.add_argument("--seeds", type=int, default=5, help="fresh ones of each candidate")
     parser.add_argument("--data-dir", type=Path, help="where both sweeps are kept (default: nowhere)")
-    parser.add_argument("--set", nargs=2, action="append", default=[], metavar=("KEY", "VALUE"), help="of both sweeps")
+    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="of both sweeps")
     parser.add_argument("--out", type=Path, help="where the figures are written as JSON")
     arguments, console = parser.parse_args(), Console()
-    changes = {key: json_or_text(value) for key, value in arguments.set}
+    changes = {key: json_or_text(value) for key, _, value in (item.partition("=") for item in arguments.set)}
     specs = specs_of(arguments.preset, changes, trials=arguments.trials, seeds=arguments.seeds)
     with tempfile.TemporaryDirectory() as folder:
         limits = {name: limit_of(spec, arguments.data_dir or Path(folder)) for name, spec in specs.items()}

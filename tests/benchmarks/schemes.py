@@ -93,10 +93,11 @@ def json_or_text(text: str) -> Any:
 
 
 def trained(spec: SweepSpec, student: GeneratorConfig, scheme: str, standing: Standing, seed: int) -> Progress:
+    compute = spec.resources.compute
     if scheme == SCRATCH:
-        training = train_gan(student, spec.baseline.training, dataset=standing.dataset, seed=seed)
+        training = train_gan(student, spec.baseline.training, dataset=standing.dataset, seed=seed, compute=compute)
     else:
-        training = distill(student, spec.student, lesson=standing.lesson, seed=seed)
+        training = distill(student, spec.student, lesson=standing.lesson, seed=seed, compute=compute)
     *_, progress = training
     return progress
 

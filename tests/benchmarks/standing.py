@@ -1,6 +1,7 @@
 """What a preset's students stand on: extractor, teacher, its critic and its pool, made once into a folder by gan alone.
 
-The teacher is that of the lowest FID among the reports of its training, with the critic of the same report.
+The teacher is that of the lowest FID among the reports of its training, with the critic of the same report. It is
+trained where the preset's `resources` say.
 """
 
 import copy
@@ -66,6 +67,7 @@ def standing_of(spec: SweepSpec, folder: Path, say: Say) -> Standing:
     if not (folder / "teacher" / "card.json").exists():
         _train_teacher(spec, dataset, evaluator=evaluator, folder=folder, say=say)
     teacher, card = load_generator(folder / "teacher")
+    teacher.to(spec.resources.compute.torch_device)
     pool = folder / "pool.arrow"
     if not pool.exists():
         latents = pool_latents(spec.teacher.pool_size, teacher.config, seed=spec.seed)
@@ -100,6 +102,7 @@ def _evaluator(spec: SweepSpec, dataset: ImageDataset, *, folder: Path, say: Say
         save_classifier(place, trained.classifier, card=card)
         say(f"extractor: accuracy {trained.held_out_accuracy:.1%}")
     classifier, kept = load_classifier(place)
+    classifier.to(spec.resources.compute.torch_device)
     protocol = Protocol(
         dataset_digest=dataset.digest,
         extractor="classifier",
@@ -164,7 +167,15 @@ def _best_of_training(spec: SweepSpec, dataset: ImageDataset, *, evaluator: Eval
     training, architecture = spec.trained_teacher.training, spec.teacher_architecture
     points = [training.kimg * (number + 1) / REPORTS for number in range(REPORTS)]
     best: _Best | None = None
-    for progress in train_gan(architecture, training, dataset=dataset, seed=spec.seed, report_at_kimg=points):
+    trained = train_gan(
+        architecture,
+        training,
+        dataset=dataset,
+        seed=spec.seed,
+        report_at_kimg=points,
+        compute=spec.resources.compute,
+    )
+    for progress in trained:
         if progress.diverged:
             break
         metrics = evaluator.evaluate(progress.generator)
