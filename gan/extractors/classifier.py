@@ -226,5 +226,8 @@ def load_classifier(folder: Path) -> tuple[Classifier, ClassifierCard]:
     0.9
     """
     card = read_card(folder, ClassifierCard)
-    classifier = Classifier(card.config, card.image_channels, num_classes=card.num_classes)
-    return restore_model(folder, classifier, weights_digest=card.weights_digest), card
+
+    def build() -> Classifier:
+        return Classifier(card.config, card.image_channels, num_classes=card.num_classes)
+
+    return restore_model(folder, build, weights_digest=card.weights_digest), card

@@ -296,5 +296,8 @@ def load_selfsupervised(folder: Path) -> tuple[SelfSupervised, SelfSupervisedCar
     'digits'
     """
     card = read_card(folder, SelfSupervisedCard)
-    network = SelfSupervised(card.config, card.image_channels, image_size=card.image_size)
-    return restore_model(folder, network, weights_digest=card.weights_digest), card
+
+    def build() -> SelfSupervised:
+        return SelfSupervised(card.config, card.image_channels, image_size=card.image_size)
+
+    return restore_model(folder, build, weights_digest=card.weights_digest), card

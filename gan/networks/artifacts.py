@@ -7,9 +7,11 @@ weights file and every load checks it.
 import json
 import operator
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
+import torch
 from pydantic import Field, JsonValue, ValidationError
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
@@ -165,7 +167,7 @@ def load_generator(folder: Path) -> tuple[Generator, GeneratorCard]:
     False
     """
     card = read_card(folder, GeneratorCard)
-    generator = restore_model(folder, Generator(card.architecture), weights_digest=card.weights_digest)
+    generator = restore_model(folder, lambda: Generator(card.architecture), weights_digest=card.weights_digest)
     return generator, card
 
 
@@ -191,16 +193,23 @@ def read_card(folder: Path, card_type: type[CardT]) -> CardT:
         ) from error
 
 
-def restore_model(folder: Path, module: ModuleT, *, weights_digest: str) -> ModuleT:
-    """Returns `module` with the weights in `folder`, frozen and in eval mode. Raises ArtifactError if damaged."""
+def restore_model(folder: Path, build: Callable[[], ModuleT], *, weights_digest: str) -> ModuleT:
+    """Returns what `build` makes with the weights in `folder`, frozen and in eval mode.
+
+    Raises ArtifactError where they are damaged or of another network. That is found out without memory for
+    it: a card may name a network that no machine could hold.
+    """
     path = folder / WEIGHTS_FILE
     try:
         _require_digest(path, weights_digest)
         state = load_file(path)
     except (OSError, SafetensorError) as error:
         raise _unfitting(path, error) from error
-    if wrong := misfit(module, state):
+    with torch.device("meta"):
+        imagined = build()
+    if wrong := misfit(imagined, state):
         raise _unfitting(path, wrong)
+    module = build()
     module.load_state_dict(state, strict=False)  # nothing is amiss but a counter that files from before it lack
     return module.eval().requires_grad_(requires_grad=False)
 

@@ -96,11 +96,14 @@ def load_critic(folder: Path) -> tuple[Critic, CriticCard]:
     False
     """
     card = read_card(folder, CriticCard)
-    critic = Critic(
-        card.architecture,
-        card.image_size,
-        image_channels=card.image_channels,
-        norm=card.norm,
-        num_classes=card.num_classes,
-    )
-    return restore_model(folder, critic, weights_digest=card.weights_digest), card
+
+    def build() -> Critic:
+        return Critic(
+            card.architecture,
+            card.image_size,
+            image_channels=card.image_channels,
+            norm=card.norm,
+            num_classes=card.num_classes,
+        )
+
+    return restore_model(folder, build, weights_digest=card.weights_digest), card

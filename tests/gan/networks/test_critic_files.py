@@ -71,6 +71,7 @@ def test_a_card_of_another_kind_or_of_another_network_is_refused(tmp_path: Path)
     path = tmp_path / "card.json"
     another = (
         (CriticConfig(width=5, gain=3.0, minibatch_deviation=True), r"is \[4\], \[5\] in the network"),
+        (CriticConfig(width=1024, gain=3.0, minibatch_deviation=True), r"is \[4\], \[1024\] in the network"),
         (CriticConfig(width=4, gain=3.0), r"layers\.4\.bias is missing"),
     )
     for architecture, said in another:
@@ -84,6 +85,15 @@ def test_a_card_of_another_kind_or_of_another_network_is_refused(tmp_path: Path)
         path.write_text(card.model_dump_json().replace(written, changed, 1))
         with pytest.raises(ArtifactError, match=r"card\.json that describes it"):
             load_critic(tmp_path)
+
+
+def test_a_card_of_a_network_that_no_machine_could_hold_is_refused_without_building_it(tmp_path: Path) -> None:
+    critic = build_critic(CONFIG, IMAGES, norm="spectral", seed=0)
+    card = save_critic(tmp_path, critic, card=card_of(critic))
+    huge = {"architecture": CriticConfig(width=1024), "image_size": 256}  # 34 GB of weights
+    (tmp_path / "card.json").write_text(card.model_copy(update=huge).model_dump_json())
+    with pytest.raises(ArtifactError, match=r"weights\.safetensors that fits its card, .* is missing"):
+        load_critic(tmp_path)
 
 
 def test_a_critic_is_known_by_all_that_its_scores_depend_on_and_by_nothing_else() -> None:
