@@ -70,6 +70,7 @@ from .networks.imported import AnyGenerator, ImportedGenerator, load_imported
 from .networks.inspection import GeneratorReport, filled_generator, inspect_generator
 from .networks.latents import LatentSpace
 from .networks.own_config import ImportedConfig, Labels, OwnGenerator
+from .networks.pruning import start_pruned
 from .training.adversarial import AdversarialConfig
 from .training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from .training.critic_training import CriticProgress, CriticTrainingConfig, train_critic
@@ -189,6 +190,7 @@ __all__ = [
     "save_imported",
     "save_own_extractor",
     "save_selfsupervised",
+    "start_pruned",
     "train_classifier",
     "train_critic",
     "train_gan",

@@ -6,6 +6,7 @@ from torch import Tensor
 
 from gan.compute import CPU, Compute
 from gan.networks.dcgan import GeneratorConfig
+from gan.networks.pruning import start_pruned
 from gan.networks.together import Shown, joined
 from gan.seeds import generator_at
 from gan.training.checkpoint import Checkpoint, Part
@@ -37,6 +38,9 @@ class DistilledMember(Member):
             taught=lesson.critic if config.opponent == "teacher" else None,
         )
         self._config = config
+        if config.start == "pruned":
+            assert lesson.teacher, "which require_fitting requires"
+            start_pruned(self.generator, lesson.teacher)
         self._features = lesson.features if config.feature_weight > 0 else None
         random = generator_at(seed, "pool batches")
         self._pool_batches = lesson.pool.batches(config.batch_size, random, device=compute.torch_device)

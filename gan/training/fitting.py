@@ -3,7 +3,8 @@
 from gan.datasets import ImageDataset
 from gan.errors import GanError
 from gan.networks.critic import DEVIATION_GROUP, Critic
-from gan.networks.dcgan import GeneratorConfig
+from gan.networks.dcgan import Generator, GeneratorConfig
+from gan.networks.pruning import require_prunable
 from gan.training.lesson import DistillationConfig, Lesson
 from gan.training.teacher_pool import TeacherPool
 
@@ -23,6 +24,8 @@ def require_fitting(architecture: GeneratorConfig, config: DistillationConfig, *
     require_batch(pool, config.batch_size)
     if config.feature_weight > 0 and lesson.features is None:
         raise GanError("Feature matching needs a feature extractor", "none", "Give features, or set feature_weight: 0.")
+    if config.start == "pruned":
+        require_teacher(architecture, teacher=lesson.teacher)
     if config.needs_critic:
         require_critic(architecture, config, critic=lesson.critic, dataset=lesson.dataset)
 
@@ -35,6 +38,17 @@ def require_batch(pool: TeacherPool, batch_size: int) -> None:
             len(pool),
             "Raise teacher.pool_size or lower student.batch_size.",
         )
+
+
+def require_teacher(architecture: GeneratorConfig, *, teacher: Generator | None) -> None:
+    """Raises GanError where there is no teacher, or one that the student is no part of."""
+    if teacher is None:
+        raise GanError(
+            "A student that starts pruned needs its teacher, which is a generator of ours",
+            "none",
+            "Give it, or set start: random.",
+        )
+    require_prunable(teacher.config, architecture)
 
 
 def require_critic(

@@ -35,6 +35,7 @@ def fusing_kind(config: DistillationConfig) -> DistillationConfig:
             "feature_weight": 1.0 if config.feature_weight else 0.0,
             "critic_features": 1.0 if config.matches_critic else 0.0,
             "pixel_weight": 1.0,
+            "start": "random",
             "optimiser": optimiser,
             "adversarial": adversarial if config.gan_weight else AdversarialConfig(),
         }

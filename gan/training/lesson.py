@@ -11,6 +11,7 @@ from pydantic import Discriminator, Field, Tag, model_validator
 from gan.config import Config
 from gan.datasets import ImageDataset
 from gan.networks.critic import Critic
+from gan.networks.dcgan import Generator
 from gan.training.adversarial import AdversarialConfig
 from gan.training.losses import Features, PixelsName
 from gan.training.optimisation import OptimiserConfig
@@ -43,7 +44,8 @@ class DistillationConfig(Config):
     alike or with a weight for each. Its `opponent` is a fresh critic or a copy of the teacher's, which goes on
     learning, and takes for `real` images of the data set, the teacher's, or half of both. The GAN term comes in after
     the share `gan_from` of the budget; shortly before, its critic begins to learn. It counts at every `gan_every`-th
-    step only, and as much more there, as lazy regularisation does (Karras et al., 2020).
+    step only, and as much more there, as lazy regularisation does (Karras et al., 2020). A student's first weights are
+    `random`, or of `start: pruned` those of its teacher's most used channels.
 
     >>> DistillationConfig(kimg=40.0, gan_weight=0.02).ema_halflife_kimg
     2.0
@@ -61,6 +63,7 @@ class DistillationConfig(Config):
     real: Literal["data", "teacher", "both"] = Field(default="data", exclude_if=partial(operator.eq, "data"))
     gan_from: Annotated[float, Field(ge=0, lt=1)] = Field(default=0.0, exclude_if=partial(operator.eq, 0.0))
     gan_every: Annotated[int, Field(ge=1, le=100)] = Field(default=1, exclude_if=partial(operator.eq, 1))
+    start: Literal["random", "pruned"] = Field(default="random", exclude_if=partial(operator.eq, "random"))
     batch_size: Annotated[int, Field(ge=2, le=8192)] = 64
     optimiser: OptimiserConfig = OptimiserConfig(
         learning_rate=1e-2, beta1=0.9, beta2=0.99, warmup_kimg=2.0, final_fraction=0.0
@@ -86,7 +89,8 @@ class DistillationConfig(Config):
     @property
     def scheme(self) -> str:
         """Returns in words what the recipe has beside MSE and a plain GAN term; nothing for the paper's two schemes."""
-        return " + ".join([*_of_reproduction(self), *(_of_gan_term(self) if self.gan_weight else ())])
+        start = ["pruned start"] if self.start == "pruned" else []
+        return " + ".join([*start, *_of_reproduction(self), *(_of_gan_term(self) if self.gan_weight else ())])
 
     @property
     def matches_critic(self) -> bool:
@@ -106,7 +110,7 @@ class Lesson:
 
     The real images of `dataset` are seen only by the joint scheme's critic. `features` maps images BCHW in [-1, 1] to
     BF, differentiably, on the device; a feature_weight above 0 needs it. `critic` is the one that the teacher learned
-    against; it is left as it is.
+    against, and `teacher` the generator, which a student that starts pruned needs; both are left as they are.
 
     >>> len(lesson.pool), lesson.features is None
     (256, True)
@@ -117,6 +121,7 @@ class Lesson:
     _: KW_ONLY
     features: Features | None = None
     critic: Critic | None = None
+    teacher: Generator | None = None
 
 
 def _of_reproduction(config: DistillationConfig) -> Iterator[str]:

@@ -22,6 +22,7 @@ from sweeps.models.materials import MaterialFiles, MaterialSource
 from sweeps.models.scores import absences, absences_text, absent_of_few, notes, require_judged, scores_in_words
 from sweeps.models.teachers import Teacher, find_or_build_agreement_pool, find_or_build_pool, find_or_make_teacher
 from sweeps.models.workshop import Workshop
+from sweeps.spec.starts import starts_pruned
 from sweeps.spec.sweep import SweepSpec
 
 
@@ -104,6 +105,7 @@ def lay_foundation(spec: SweepSpec, workshop: Workshop) -> Foundation:
             pool=pool_path,
             agreement=agreement_path,
             critic=critic.folder if critic else None,
+            teacher=teacher.folder if starts_pruned(spec.search.space, recipe=spec.recipe) else None,
         ),
     )
 

@@ -1,4 +1,4 @@
-"""This module provides what every trial reads and none writes: data set, extractor, statistics, pools, critic.
+"""This module provides what every trial reads and none writes: data set, extractor, statistics, pools, critic, teacher.
 
 On one machine they are files, which its processes map. On a cluster, whose nodes may share no disk, they go to Ray's
 object store once, and all trials of a node read one copy of them there.
@@ -19,12 +19,14 @@ from gan import (
     DataRoot,
     DatasetConfig,
     FeatureExtractor,
+    Generator,
     ImageDataset,
     Protocol,
     RealReference,
     TeacherPool,
     load_critic,
     load_dataset,
+    load_generator,
     open_pool,
 )
 from sweeps.models.extractors import ExtractorFiles, load_network
@@ -43,6 +45,7 @@ class Materials:
     pool: TeacherPool
     agreement: TeacherPool  # the teacher's images at latents that no student learns at
     critic: Critic | None  # the teacher's, where students learn from it
+    teacher: Generator | None  # where students begin as part of it
 
 
 class MaterialSource(ABC):
@@ -67,6 +70,7 @@ class MaterialFiles(MaterialSource):
     pool: Path
     agreement: Path
     critic: Path | None = None  # the folder of the teacher's, where students learn from it
+    teacher: Path | None = None  # its folder, where students begin as part of it
 
     def load(self, protocol: Protocol, compute: Compute) -> Materials:
         return Materials(
@@ -76,6 +80,7 @@ class MaterialFiles(MaterialSource):
             pool=open_pool(self.pool),
             agreement=open_pool(self.agreement),
             critic=load_critic(self.critic)[0] if self.critic else None,
+            teacher=load_generator(self.teacher)[0] if self.teacher else None,
         )
 
     @contextmanager
@@ -93,6 +98,7 @@ class PackedMaterials:
     pool: TeacherPool
     agreement: TeacherPool
     critic: dict[str, bytes] | None = None  # its files by name
+    teacher: dict[str, bytes] | None = None
 
     @classmethod
     def of(cls, files: MaterialFiles) -> "PackedMaterials":
@@ -104,6 +110,7 @@ class PackedMaterials:
             pool=open_pool(files.pool),
             agreement=open_pool(files.agreement),
             critic=_contents(files.critic) if files.critic else None,
+            teacher=_contents(files.teacher) if files.teacher else None,
         )
 
     def unpack(self, protocol: Protocol, compute: Compute) -> Materials:
@@ -117,6 +124,7 @@ class PackedMaterials:
             pool=self.pool,
             agreement=self.agreement,
             critic=self._critic(),
+            teacher=self._teacher(),
         )
 
     def _critic(self) -> Critic | None:
@@ -124,6 +132,12 @@ class PackedMaterials:
             return None
         with _folder_of(self.critic, "critic") as folder:
             return load_critic(folder)[0]
+
+    def _teacher(self) -> Generator | None:
+        if self.teacher is None:
+            return None
+        with _folder_of(self.teacher, "teacher") as folder:
+            return load_generator(folder)[0]
 
     @contextmanager
     def extractor_path(self) -> Iterator[Path]:

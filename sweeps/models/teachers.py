@@ -46,7 +46,8 @@ class Teacher:
     """A Teacher is one immutable version, with its metrics under the extractor's protocol.
 
     Its generator is the one with the lowest FID during its training. `last_fid` is the FID at the end of the training,
-    where a GAN may have collapsed. `critic` is the one it was trained against; None where none was kept.
+    where a GAN may have collapsed. `critic` is the one it was trained against; None where none was kept. `folder` has
+    the files of one that was trained here; None for one of the user's own.
     """
 
     generator: AnyGenerator
@@ -55,6 +56,7 @@ class Teacher:
     metrics: Metrics
     last_fid: float
     critic: TeacherCritic | None = None
+    folder: Path | None = None
 
     @property
     def collapse_note(self) -> str:
@@ -95,6 +97,7 @@ def find_or_make_teacher(
         metrics=metrics,
         last_fid=last_metrics.fid,
         critic=TeacherCritic.among(folder, version=name),
+        folder=folder,
     )
 
 

@@ -192,6 +192,7 @@ def _distillation(
         "gan_weight": gan_weight,
         "feature_weight": 0.0,
         "gan_from": 0.0,
+        "start": "random",
         "kimg": points[-1],
         "batch_size": batch,
     }

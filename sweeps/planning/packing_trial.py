@@ -86,7 +86,7 @@ def _training(trial: PackedTrial) -> Iterator[int]:
     critic = untrained_critic(trial.architecture, trial.critic) if trial.critic else None
     lesson, batch = Lesson(pool, dataset, features=features, critic=critic), trial.recipe.batch_size
     points = [look * STEPS * batch / 1000 for look in range(1, LOOKS + 1)]
-    recipe = trial.recipe.model_copy(update={"kimg": points[-1]})
+    recipe = trial.recipe.model_copy(update={"kimg": points[-1], "start": "random"})
     is_warm = False
     while True:
         for progress in distill(

@@ -40,6 +40,7 @@ from sweeps.spec.resources import ClusterSpec, ResourceSpec
 from sweeps.spec.schemes import require_schemes
 from sweeps.spec.search import SearchSpec, Seed
 from sweeps.spec.space import AnyDomain, ChoiceDomain, FixedDomain, Value, extremes
+from sweeps.spec.starts import require_starts
 
 HOUR_S = 3600.0
 NAME_PATTERN = r"^[a-z0-9][a-z0-9_-]{0,62}$"
@@ -117,6 +118,8 @@ class SweepSpec(Config):
         require_ranks_of(self.search.points, self.shape)
         size = self.dataset.image_shape[1]
         require_schemes(self.search.space, recipe=self.recipe, image_size=size, teacher=self.teacher)
+        trained = self.teacher_architecture if isinstance(self.teacher, TeacherSpec) else None
+        require_starts(self.search.space, recipe=self.recipe, teacher=trained, shape=self.shape)
         self._require_whole_batches()
         self._require_extractor()
         self._require_samples()

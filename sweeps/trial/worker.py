@@ -175,7 +175,13 @@ class _Trial:
     def lesson(self) -> Lesson:
         """Returns what students learn from; a training from scratch needs its data set alone."""
         materials = self.shared.materials
-        return Lesson(materials.pool, materials.dataset, features=self.shared.features, critic=materials.critic)
+        return Lesson(
+            materials.pool,
+            materials.dataset,
+            features=self.shared.features,
+            critic=materials.critic,
+            teacher=materials.teacher,
+        )
 
     @property
     def has_ended(self) -> bool:

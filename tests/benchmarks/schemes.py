@@ -48,12 +48,15 @@ MSE: dict[str, Any] = {
     "gan_from": 0.0,
     "gan_every": 1,
     "adversarial.critic_every": 1,
+    "start": "random",
 }
 SCHEMES: dict[str, Mapping[str, Any]] = {
     "mse": {},
     "l1": {"pixels": "l1"},
     "multiscale": {"pixels": "multiscale"},
     "joint": {"gan_weight": 0.02},
+    "mse-pruned": {"start": "pruned"},
+    "joint-pruned": {"gan_weight": 0.02, "start": "pruned"},
     "joint-seldom": {"gan_weight": 0.02, **SELDOM},
     "features": {"critic_features": FEATURES},
     "features-alone": {"critic_features": FEATURES, "pixel_weight": 0.0},
@@ -65,6 +68,7 @@ SCHEMES: dict[str, Mapping[str, Any]] = {
     "together-real-teacher": {**TOGETHER, "real": "teacher"},
     "together-real-both": {**TOGETHER, "real": "both"},
     "together-late": {**TOGETHER, "gan_from": 0.5},
+    "together-pruned": {**TOGETHER, "start": "pruned"},
     "together-seldom": {**TOGETHER, **SELDOM},
 }
 

@@ -63,7 +63,7 @@ def standing_of(spec: SweepSpec, folder: Path, say: Say) -> Standing:
     folder.mkdir(parents=True, exist_ok=True)
     _require_same(spec, folder)
     dataset = load_dataset(spec.dataset, default_data_root())
-    evaluator = _evaluator(spec, dataset, folder=folder, say=say)
+    evaluator = evaluator_of(spec, dataset, folder=folder, say=say)
     if not (folder / "teacher" / "card.json").exists():
         _train_teacher(spec, dataset, evaluator=evaluator, folder=folder, say=say)
     teacher, card = load_generator(folder / "teacher")
@@ -72,7 +72,7 @@ def standing_of(spec: SweepSpec, folder: Path, say: Say) -> Standing:
     if not pool.exists():
         latents = pool_latents(spec.teacher.pool_size, teacher.config, seed=spec.seed)
         list(build_pool(teacher, card.weights_digest, path=pool, latents_NL=latents))
-    lesson = Lesson(open_pool(pool), dataset, critic=load_critic(folder / "critic")[0])
+    lesson = Lesson(open_pool(pool), dataset, critic=load_critic(folder / "critic")[0], teacher=teacher)
     return Standing(dataset, evaluator, lesson, card, evaluator.evaluate_held_out(dataset))
 
 
@@ -85,7 +85,8 @@ def _require_same(spec: SweepSpec, folder: Path) -> None:
     path.write_text(made_by)
 
 
-def _evaluator(spec: SweepSpec, dataset: ImageDataset, *, folder: Path, say: Say) -> Evaluator:
+def evaluator_of(spec: SweepSpec, dataset: ImageDataset, *, folder: Path, say: Say) -> Evaluator:
+    """The measurement by the preset's classifier, which is trained where `folder` has none."""
     if not isinstance(spec.extractor, ClassifierSpec):
         raise SystemExit("The extractor is a classifier here: give a preset that has one.")
     place = folder / "extractor"
