@@ -18,11 +18,25 @@ from gan.errors import GanError
 from gan.networks.blocks import Factor
 from gan.networks.dcgan import Generator, GeneratorConfig
 
+Convolution = nn.Conv2d | nn.ConvTranspose2d
 PRUNABLE = ("dcgan", "resize")  # blocks whose convolutions mix all channels, one to a layer
 
 
 def require_prunable(teacher: GeneratorConfig, student: GeneratorConfig) -> None:
     """Raises GanError where a student cannot begin as part of its teacher."""
+    shapes = [(config.input_size, config.image_channels, config.image_size) for config in (teacher, student)]
+    if shapes[0] != shapes[1]:
+        raise GanError(
+            f"A student that starts pruned has its teacher's inputs, image channels and image size {shapes[0]}",
+            shapes[1],
+            "Set them to the teacher's.",
+        )
+    if teacher.first_layer_rank is not None:
+        raise GanError(
+            "A student starts pruned from a teacher whose first layer is whole",
+            f"one of rank {teacher.first_layer_rank}",
+            "Set start: random.",
+        )
     blocks = (teacher.block, student.block)
     if teacher.block not in PRUNABLE or teacher.block != student.block:
         raise GanError(
@@ -64,7 +78,7 @@ def start_pruned(student: Generator, teacher: Generator) -> None:
     for stage, (layers, wanted) in enumerate(zip(whole.stages, own.stages, strict=True)):
         for number, (convolution, norm) in enumerate(wanted):
             if number >= len(layers):
-                _be_identity(convolution, norm, after=wanted[number - 1][1])
+                _be_identity(convolution, norm, after=wanted[len(layers) - 1][1])
                 continue
             source, gains = layers[number]
             chosen = gains.weight.abs().topk(norm.num_features).indices.sort().values
@@ -78,9 +92,6 @@ def start_pruned(student: Generator, teacher: Generator) -> None:
             kept = chosen
     painted = torch.arange(teacher.config.image_channels, device=device)
     own.paint.weight.copy_(_among(whole.paint, kept, outgoing=painted))
-
-
-Convolution = nn.Conv2d | nn.ConvTranspose2d
 
 
 @dataclass(frozen=True)
@@ -124,7 +135,7 @@ def _be_identity(convolution: Convolution, norm: nn.BatchNorm2d, *, after: nn.Ba
     """Makes a layer pass on what it is given: BatchNorm's output, rectified.
 
     Of a normal variable, rectified, mean and variance are known: BatchNorm divides by them, and its gain and bias
-    multiply by them again.
+    multiply by them again. `after` is the BatchNorm of the teacher's last layer, whose output all that follow pass on.
     """
     nn.init.dirac_(convolution.weight)
     bias, gain = after.bias.double(), after.weight.double().abs().clamp(min=1e-6)

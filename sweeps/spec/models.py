@@ -1,6 +1,8 @@
 """This module states the models that a sweep makes before its trials: extractor and teacher."""
 
 import difflib
+import operator
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -163,7 +165,7 @@ class TeacherSpec(Config):
 
     width: Width
     depth: Depth = 1
-    block: BlockName = Field(default=DEFAULT_BLOCK, exclude_if=DEFAULT_BLOCK.__eq__)
+    block: BlockName = Field(default=DEFAULT_BLOCK, exclude_if=partial(operator.eq, DEFAULT_BLOCK))
     latent_size: LatentSize = 100
     candidates: tuple[Width, ...] = ()  # widths that `teacher select` compares
     training: GanTrainingConfig

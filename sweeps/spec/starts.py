@@ -1,14 +1,12 @@
 """This module tells whether students of a search begin as part of their teacher, and whether all of them can."""
 
-import itertools
-from typing import Any
-
 from gan import GanError, GeneratorConfig
+from gan.networks.blocks import DEFAULT_BLOCK
 from gan.networks.pruning import require_prunable
 from sweeps.spec.architecture import Shape, architecture_of
 from sweeps.spec.schemes import RecipeAt, recipes_at_ends
 from sweeps.spec.search import Space
-from sweeps.spec.space import extremes
+from sweeps.spec.space import Value, extremes
 
 
 def starts_pruned(space: Space, *, recipe: RecipeAt) -> bool:
@@ -25,11 +23,12 @@ def require_starts(space: Space, *, recipe: RecipeAt, teacher: GeneratorConfig |
             "student.start pruned takes the weights of a teacher that is trained here, got one of your own; "
             "set start: random"
         )
-    named: dict[str, Any] = {**space.widths(), "depth": space.depth}
-    named |= {"block": space.block} if space.block else {}
-    for values in itertools.product(*(extremes(domain) for domain in named.values())):
+    # Where the widest and shallowest student is part of the teacher, all are.
+    widest: dict[str, Value] = {name: max(extremes(domain)) for name, domain in space.widths().items()}
+    for block in extremes(space.block) if space.block else (DEFAULT_BLOCK,):
+        point = {**widest, "depth": min(extremes(space.depth)), "block": block}
         try:
-            require_prunable(teacher, architecture_of(dict(zip(named, values, strict=True)), shape))
+            require_prunable(teacher, architecture_of(point, shape))
         except GanError as error:
             raise ValueError(f"student.start: {error.rule}, got {error.value}; {_lowered(error.remedy)}") from None
 

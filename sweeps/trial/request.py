@@ -89,15 +89,18 @@ def _with_effect(recipe: DistillationConfig) -> DistillationConfig:
     """Returns a recipe whose settings without an effect on its student have their defaults.
 
     Without a GAN term the critic's loss, width, steps and rate have none either, and stay: trials from before have them
-    in their identities.
+    in their identities. Against the teacher's critic the student's own is none.
     """
     idle = set() if recipe.matches_critic else {"critic_features"}
+    idle |= set() if recipe.pixel_weight else {"pixels"}
     changes: dict[str, object] = {}
     if not recipe.gan_weight:
         idle |= _OF_GAN_TERM
         critic = recipe.adversarial.critic.model_copy(update=_defaults(CriticConfig, {"gain", "minibatch_deviation"}))
         often = _defaults(AdversarialConfig, {"critic_every"})
         changes["adversarial"] = recipe.adversarial.model_copy(update={"critic": critic, **often})
+    elif recipe.opponent == "teacher":
+        changes["adversarial"] = recipe.adversarial.model_copy(update={"critic": CriticConfig()})
     return recipe.model_copy(update=changes | _defaults(DistillationConfig, idle))
 
 

@@ -1,7 +1,7 @@
 """How much further a preset's schemes and layers go than the paper's: the two confirmed limits, one over the other.
 
-    python -m tests.benchmarks.ratio [--preset digits] [--trials 30] [--seeds 5] [--data-dir DIR] [--set KEY=VALUE ...]
-        [--out ratio.json]
+    python -m tests.benchmarks.ratio [--preset digits-further] [--trials 30] [--seeds 5] [--data-dir DIR]
+        [--set KEY=VALUE ...] [--out ratio.json]
 
 Both sweeps have the preset's teacher, rule, budgets, widths, depths and number of trials. The paper's has its own joint
 scheme and DCGAN blocks. Candidates of each limit are trained again with fresh seeds, which alone say where it lies. In
@@ -25,7 +25,7 @@ import sweeps
 from sweeps.display import QuietDisplay
 from tests.benchmarks.schemes import MSE, json_or_text
 
-JOINT = {"type": "choice", "values": [0.01, 0.02, 0.03]}  # the paper's own term, as the records search it
+JOINT = {"type": "choice", "values": [0.01, 0.02, 0.03]}  # about those that the records' searches chose
 UNUSED = ("block", "first_layer_rank", "student")  # dimensions that the paper has not
 
 
@@ -105,7 +105,7 @@ def table_of(limits: dict[str, Limit], title: str) -> Table:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--preset", default="digits", help="or a file of a sweep")
+    parser.add_argument("--preset", default="digits-further", help="or a file of a sweep")
     parser.add_argument("--trials", type=int, default=30, help="of each search")
     parser.add_argument("--seeds", type=int, default=5, help="fresh ones of each candidate")
     parser.add_argument("--data-dir", type=Path, help="where both sweeps are kept (default: nowhere)")

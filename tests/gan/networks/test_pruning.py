@@ -13,9 +13,11 @@ from gan import (
     GeneratorConfig,
     ImageDataset,
     Lesson,
+    Student,
     TeacherPool,
     build_generator,
     distill,
+    distill_fused,
     pool_latents,
     start_pruned,
 )
@@ -66,14 +68,14 @@ def test_channels_that_change_nothing_are_what_is_left_out(block: str, depth: in
 
 
 @pytest.mark.parametrize("block", ["dcgan", "resize"])
-def test_a_layer_that_the_teacher_has_not_passes_on_what_it_is_given(block: str) -> None:
+@pytest.mark.parametrize("depth", [2, 4])
+def test_a_layer_that_the_teacher_has_not_passes_on_what_it_is_given(block: str, depth: int) -> None:
     teacher = trained(config(block=block))
-    student = build_generator(config(block=block, depth=2), seed=9)
+    student = build_generator(config(block=block, depth=depth), seed=9)
     start_pruned(student, teacher)
     torch.testing.assert_close(images(student), images(teacher), atol=1e-4, rtol=0)
-    with (
-        torch.no_grad()
-    ):  # by the statistics of a batch, as in training, its maps are rectified normal ones only nearly
+    # By the statistics of a batch, as in training: its maps are nearly rectified normal ones.
+    with torch.no_grad():
         new, old = (generator.train()(pool_latents(4096, 8, seed=7)) for generator in (student, teacher))
     assert (new - old).square().mean() < 0.02 * old.var()
 
@@ -98,6 +100,9 @@ def test_a_first_layer_of_low_rank_is_the_nearest_one_of_its_rank() -> None:
         ({"block": "separable"}, {"block": "separable"}, "got separable and separable"),
         ({"depth": 2}, {}, "at least as deep as its teacher, 2, got 1"),
         ({}, {"width": 7}, r"at most its teacher's channels in each stage, \[24, 12, 6\], got \[28, 14, 7\]"),
+        ({"first_layer_rank": 5}, {}, "whose first layer is whole, got one of rank 5"),
+        ({"image_channels": 1}, {}, r"image channels and image size \(8, 1, 32\), got \(8, 3, 32\)"),
+        ({}, {"latent_size": 4}, r"its teacher's inputs, image channels and image size \(8, 3, 32\), got \(4, 3, 32\)"),
         ({}, {"width": 4, "stage_widths": (25, 8, 4)}, r"in each stage, \[24, 12, 6\], got \[25, 8, 4\]"),
     ],
 )
@@ -116,5 +121,10 @@ def test_a_student_that_starts_pruned_begins_there(teacher: Generator, pool: Tea
     start_pruned(start, teacher)
     for name, value in start.named_parameters():  # the first step of a warmup has the rate 0
         torch.testing.assert_close(first.generator.get_parameter(name), value, msg=name)
+    fused = [Student(recipe, seed=0), Student(recipe.model_copy(update={"start": "random"}), seed=0)]
+    *_, (beside, other) = distill_fused(given, fused, lesson=Lesson(pool, digits, teacher=teacher))
+    for name, value in start.named_parameters():
+        torch.testing.assert_close(beside.generator.get_parameter(name), value, msg=name)
+    assert not torch.equal(other.generator.get_parameter("layers.0.weight"), start.get_parameter("layers.0.weight"))
     with pytest.raises(GanError, match="needs its teacher, which is a generator of ours, got none"):
         next(distill(given, recipe, lesson=Lesson(pool, digits), seed=0))

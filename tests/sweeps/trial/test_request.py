@@ -30,6 +30,18 @@ def test_of_the_gan_term_it_has_nothing_where_there_is_none(setting: dict[str, A
     assert request(gan_weight=0.1, **setting).key != joint.key != request().key
 
 
+@pytest.mark.parametrize("critic", [{"width": 4}, {"gain": 2.0}, {"minibatch_deviation": True}])
+def test_against_the_teachers_critic_the_students_own_is_none(critic: dict[str, Any]) -> None:
+    taught: dict[str, Any] = {"gan_weight": 0.1, "opponent": "teacher"}
+    assert request(**taught, adversarial={"critic": critic}).key == request(**taught).key
+    assert request(gan_weight=0.1, adversarial={"critic": critic}).key != request(gan_weight=0.1).key
+
+
+def test_pixels_that_weigh_nothing_are_none() -> None:
+    features: dict[str, Any] = {"critic_features": 0.1, "pixel_weight": 0.0}
+    assert request(**features, pixels="l1").key == request(**features).key
+
+
 def test_weights_of_zero_in_each_layer_are_no_features() -> None:
     without = request(critic_features=(0.0, 0.0))
     assert without.key == request().key
