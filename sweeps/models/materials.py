@@ -21,6 +21,7 @@ from gan import (
     FeatureExtractor,
     Generator,
     ImageDataset,
+    Lesson,
     Protocol,
     RealReference,
     TeacherPool,
@@ -29,6 +30,7 @@ from gan import (
     load_generator,
     open_pool,
 )
+from gan.training.losses import Features
 from sweeps.models.extractors import ExtractorFiles, load_network
 
 
@@ -46,6 +48,10 @@ class Materials:
     agreement: TeacherPool  # the teacher's images at latents that no student learns at
     critic: Critic | None  # the teacher's, where students learn from it
     teacher: Generator | None  # where students begin as part of it
+
+    def lesson(self, features: Features | None) -> Lesson:
+        """Returns what students learn from; `features` are the extractor's, where they are matched."""
+        return Lesson(self.pool, self.dataset, features=features, critic=self.critic, teacher=self.teacher)
 
 
 class MaterialSource(ABC):

@@ -174,14 +174,7 @@ class _Trial:
     @property
     def lesson(self) -> Lesson:
         """Returns what students learn from; a training from scratch needs its data set alone."""
-        materials = self.shared.materials
-        return Lesson(
-            materials.pool,
-            materials.dataset,
-            features=self.shared.features,
-            critic=materials.critic,
-            teacher=materials.teacher,
-        )
+        return self.shared.materials.lesson(self.shared.features)
 
     @property
     def has_ended(self) -> bool:
