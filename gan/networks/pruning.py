@@ -37,11 +37,10 @@ def require_prunable(teacher: GeneratorConfig, student: GeneratorConfig) -> None
             f"one of rank {teacher.first_layer_rank}",
             "Set start: random.",
         )
-    blocks = (teacher.block, student.block)
     if teacher.block not in PRUNABLE or teacher.block != student.block:
         raise GanError(
             f"A student that starts pruned has its teacher's block, which is one of {', '.join(PRUNABLE)}",
-            f"{blocks[0]} and {blocks[1]}",
+            f"{teacher.block} and {student.block}",
             "Set block to the teacher's, or start: random.",
         )
     if student.depth < teacher.depth:
@@ -63,7 +62,8 @@ def start_pruned(student: Generator, teacher: Generator) -> None:
     """Gives the student the weights of its teacher's most used channels.
 
     A student of all channels, with a whole first layer, makes the teacher's images. Raises GanError where the student
-    is not part of its teacher: another block, a smaller depth, or more channels.
+    is not part of its teacher (other inputs or images, another block, a smaller depth, more channels), and where the
+    teacher's own first layer is of low rank.
 
     >>> student = build_generator(teacher.config, seed=1)
     >>> start_pruned(student, teacher)

@@ -6,10 +6,11 @@ object store once, and all trials of a node read one copy of them there.
 
 import tempfile
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import ray
 
@@ -32,6 +33,8 @@ from gan import (
 )
 from gan.training.losses import Features
 from sweeps.models.extractors import ExtractorFiles, load_network
+
+ModelT = TypeVar("ModelT", Critic, Generator)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,7 +107,7 @@ class PackedMaterials:
     pool: TeacherPool
     agreement: TeacherPool
     critic: dict[str, bytes] | None = None  # its files by name
-    teacher: dict[str, bytes] | None = None
+    teacher: dict[str, bytes] | None = None  # likewise
 
     @classmethod
     def of(cls, files: MaterialFiles) -> "PackedMaterials":
@@ -129,21 +132,9 @@ class PackedMaterials:
             reference=self.reference,
             pool=self.pool,
             agreement=self.agreement,
-            critic=self._critic(),
-            teacher=self._teacher(),
+            critic=_restored(self.critic, "critic", load=load_critic),
+            teacher=_restored(self.teacher, "teacher", load=load_generator),
         )
-
-    def _critic(self) -> Critic | None:
-        if self.critic is None:
-            return None
-        with _folder_of(self.critic, "critic") as folder:
-            return load_critic(folder)[0]
-
-    def _teacher(self) -> Generator | None:
-        if self.teacher is None:
-            return None
-        with _folder_of(self.teacher, "teacher") as folder:
-            return load_generator(folder)[0]
 
     @contextmanager
     def extractor_path(self) -> Iterator[Path]:
@@ -156,6 +147,16 @@ def _contents(model: Path) -> dict[str, bytes]:
     """Returns the bytes of a file, or of each file in a folder, by name."""
     parts = [model] if model.is_file() else sorted(part for part in model.iterdir() if part.is_file())
     return {part.name: part.read_bytes() for part in parts}
+
+
+def _restored(
+    contents: Mapping[str, bytes] | None, what: str, *, load: Callable[[Path], tuple[ModelT, object]]
+) -> ModelT | None:
+    """Returns the stored model of these files; None where there are none."""
+    if contents is None:
+        return None
+    with _folder_of(contents, what) as folder:
+        return load(folder)[0]
 
 
 @contextmanager
