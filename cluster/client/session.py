@@ -9,11 +9,12 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
+from typing import Any
 
 import ray
-from ray._private import ray_constants, services
+from ray._private import ray_constants, services, utils
 from ray._private.node import Node
 
 from cluster.addresses import LOOPBACK
@@ -88,7 +89,7 @@ def _embedded(num_cpus: int | None) -> Iterator[RaySession]:
         os.environ["RAY_AUTH_TOKEN"] = _session_token()
     try:
         with _loopback_only():
-            with while_ray_starts(), _without_helpers():
+            with while_ray_starts(), _in_a_group_of_its_own(), _without_helpers():
                 ray.init(
                     address="local",
                     num_cpus=num_cpus,
@@ -103,6 +104,21 @@ def _embedded(num_cpus: int | None) -> Iterator[RaySession]:
         with while_ray_stops():
             ray.shutdown()
             shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def _in_a_group_of_its_own() -> Iterator[None]:
+    # `timeout` and a scheduler tell a whole group of processes to end. Ray's would be gone before the block has closed
+    # its work, and Ray's core ends a process whose node is gone: at once, with code 1. Linux ends them with this
+    # process; elsewhere Ray needs them in its group, to find them.
+    starting: Any = services
+    before = starting.ConsolePopen
+    if utils.detect_fate_sharing_support():
+        starting.ConsolePopen = partial(before, process_group=0)
+    try:
+        yield
+    finally:
+        starting.ConsolePopen = before
 
 
 @contextmanager

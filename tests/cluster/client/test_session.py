@@ -121,18 +121,20 @@ def test_a_temporary_folder_too_long_for_sockets_is_a_clear_error(tmp_path: Path
     assert list(folder.iterdir()) == []
 
 
-def test_ctrl_c_ends_the_block_before_any_worker_and_a_second_one_waits_for_the_end(
-    tmp_path: Path, temporary: Path
+@pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_to_all_ends_the_block_before_any_worker_and_a_second_one_waits_for_the_end(
+    signum: signal.Signals, tmp_path: Path, temporary: Path
 ) -> None:
-    code = """
+    code = f"""
         import ray, psutil, signal, time
         from cluster import ray_session
 
         @ray.remote
         def work():
-            time.sleep(2)
+            time.sleep(1)
             return "worked on"
 
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
         try:
             with ray_session(num_cpus=1):
                 children = psutil.Process().children(recursive=True)
@@ -142,10 +144,11 @@ def test_ctrl_c_ends_the_block_before_any_worker_and_a_second_one_waits_for_the_
                     time.sleep(60)
                 except KeyboardInterrupt:
                     print(ray.get(task, timeout=20), flush=True)
-                    signal.setitimer(signal.ITIMER_REAL, 0.1)  # while Ray stops
-                    signal.signal(signal.SIGALRM, lambda *_: signal.raise_signal(signal.SIGINT))
+                    stop = ray.shutdown
+                    ray.shutdown = lambda: (signal.raise_signal({signum}), stop())
         except KeyboardInterrupt:
-            _, alive = psutil.wait_procs(children, timeout=1)
+            _, left = psutil.wait_procs(children, timeout=1)
+            alive = [one for one in left if one.is_running() and one.status() != psutil.STATUS_ZOMBIE]
             print("interrupted", alive, flush=True)
         """
     process = subprocess.Popen(
@@ -158,7 +161,7 @@ def test_ctrl_c_ends_the_block_before_any_worker_and_a_second_one_waits_for_the_
     with process:
         assert process.stdout is not None
         assert process.stdout.readline() == "ready\n"
-        os.killpg(process.pid, signal.SIGINT)  # as a terminal does, to all of the group
+        os.killpg(process.pid, signum)  # as a terminal, `timeout` and schedulers do, to all of the group
         assert process.stdout.read() == "worked on\ninterrupted []\n"
     assert process.returncode == 0
     assert list(temporary.iterdir()) == []
