@@ -6,7 +6,7 @@ import pyarrow.compute as pc
 from analysis.absence import fault_mark
 from analysis.findings import Findings
 from analysis.frontier.pareto import final_students
-from analysis.limit.result import CompressionLimit, LimitStatus
+from analysis.limit.result import SCOPE, CompressionLimit, LimitStatus
 
 # How a limit's ratio is qualified; its own sentence says why.
 _BEFORE = {LimitStatus.FOUND: "", LimitStatus.AT_LEAST: "at least ", LimitStatus.NOT_REACHED: "beyond "}
@@ -48,12 +48,13 @@ def limit_label(limit: CompressionLimit) -> str:
 
 
 def caption(findings: Findings) -> str:
-    """Returns what a figure of the sweep rests on: how many students, of which budget, and the protocol."""
+    """Returns what a figure of the sweep rests on: whose limit, how many students, which budget and protocol."""
     students = final_students(findings.table.select(["state", "mode", "final", "kimg"]))
     first = findings.first
     taught = f", teacher trained with {budget:g} kimg" if (budget := first["teacher_kimg"]) else ""  # 0 is unknown
     unfinished = pc.sum(pc.invert(findings.table["final"])).as_py() or 0
     parts = [
+        *([f"limit {SCOPE}"] if findings.limit.parameters else []),
         f"{len(findings.frontier)} students on the frontier of {len(students)} finished trials{_seeds(findings)}",
         f"distilled with {number_range(students['kimg'])} kimg{taught}",
         f"{findings.metric.label} of {first['num_samples']:,} samples, {first['extractor']}",

@@ -10,6 +10,8 @@ from analysis.limit.crossing import Interval
 from analysis.limit.rule import LimitRule
 from analysis.nouns import counted as _counted
 
+SCOPE = "of the students tried"  # a search may have missed a smaller student that holds: no interval knows of it
+
 
 class LimitStatus(StrEnum):
     """A LimitStatus says where the limit lies among the sizes that are judged. Stored: names are only ever added.
@@ -66,8 +68,8 @@ class CompressionLimit:
 
     >>> from analysis import LimitRule, compression_limit, example_trials
     >>> table = example_trials(*({"width": n, "parameters": 1_000 * n, "fid": 80 / n} for n in (4, 8)))
-    >>> compression_limit(table, LimitRule(metric="fid", tolerance=1.0)).answer.split(": 8")[0]
-    'On digits the compression limit is 1/12.5 of the teacher (no interval: one seed at each of 2 sizes)'
+    >>> compression_limit(table, LimitRule(metric="fid", tolerance=1.0)).answer.split(" (")[0]
+    'On digits the compression limit of the students tried is 1/12.5 of the teacher'
     """
 
     rule: LimitRule
@@ -166,20 +168,20 @@ class CompressionLimit:
         size = f"{self.parameters or 0:,} parameters"
         fresh = "with fresh seeds"
         if self.status == LimitStatus.NONE_WITHIN:
-            where = fresh if self.searched_above else "within the searched range"
+            where = f"{SCOPE} {fresh}" if self.searched_above else SCOPE
             return f"On {self.dataset} no size {where} holds the rule, {rule} ({basis})."
         if self.status == LimitStatus.NOT_REACHED:
-            smallest = f"size {fresh}" if self.searched_below else "size"
+            which = f"{SCOPE} {fresh}" if self.searched_below else SCOPE
             return (
-                f"On {self.dataset} the limit was not reached: the smallest {smallest} still holds the rule, {rule}, "
+                f"On {self.dataset} the limit was not reached: the smallest size {which} still holds the rule, {rule}, "
                 f"at {place}, {size} ({basis})."
             )
         if self.status == LimitStatus.AT_LEAST:
             return (
-                f"On {self.dataset} the compression limit is at least {place}, {size}, the smallest size {fresh} "
-                f"({basis}); smaller ones failed in the search. The rule is {rule}."
+                f"On {self.dataset} the compression limit {SCOPE} is at least {place}, {size}, the smallest size "
+                f"{fresh} ({basis}); smaller ones failed in the search. The rule is {rule}."
             )
-        return f"On {self.dataset} the compression limit is {place} ({basis}): {size}. The rule is {rule}."
+        return f"On {self.dataset} the compression limit {SCOPE} is {place} ({basis}): {size}. The rule is {rule}."
 
     def _basis(self) -> str:
         """Returns the interval, or why there is none, and how many seeds and sizes that rests on."""

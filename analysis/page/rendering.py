@@ -11,6 +11,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescap
 from markupsafe import Markup
 
 from analysis.errors import AnalysisError
+from analysis.limit.result import SCOPE
 from analysis.page.chapter import Chapter
 from analysis.page.charts import chart_data
 from analysis.page.text import chapter_text, overview
@@ -44,6 +45,7 @@ def render_page(chapters: Sequence[Chapter]) -> str:
     return environment.get_template("page.html.j2").render(
         title=f"{', '.join(names)}: how small can it get?",
         overview=overview(chapters),
+        scope=SCOPE,
         chapters=[chapter_text(chapter) for chapter in chapters],
         data=_script_json([chart_data(chapter) for chapter in chapters]),
         style=_asset("page.css"),

@@ -12,7 +12,7 @@ from analysis.absence import text_of
 from analysis.comparison.baselines import budget_note
 from analysis.findings import Findings
 from analysis.frontier_table import frontier_rows
-from analysis.limit.result import LimitStatus
+from analysis.limit.result import SCOPE, LimitStatus
 from analysis.page.chapter import Chapter, Strip
 from analysis.page.charts import MOST_TRIALS
 from analysis.page.ruler import ruler_panels
@@ -63,7 +63,7 @@ def chapter_text(chapter: Chapter) -> Cells:
         "budget_note": budget_note(findings.frontier),
         "samples": _strips(chapter.samples, findings),
         "interpolations": _strips(chapter.interpolations, findings),
-        "limit_words": "the limit" if findings.limit.status == LimitStatus.FOUND else "not confirmed below",
+        "limit_words": f"the limit {SCOPE}" if findings.limit.status == LimitStatus.FOUND else "not confirmed below",
         "gains": {key: [gain.sentence() for gain in gains] for key, gains in findings.gains.items()},
         "ruler": ruler_panels(chapter.ruler),
         "ruler_sentence": ruler_sentence(chapter.ruler),

@@ -139,7 +139,7 @@ def main() -> None:
     specs = specs_of(arguments.preset, both, of_paper, trials=arguments.trials, seeds=arguments.seeds)
     with tempfile.TemporaryDirectory() as folder:
         limits = {name: limit_of(spec, arguments.data_dir or Path(folder)) for name, spec in specs.items()}
-    console.print(table_of(limits, f"compression limits of {arguments.preset}"))
+    console.print(table_of(limits, f"compression limits of the students tried, {arguments.preset}"))
     ratio, (low, high) = quotient(limits["the preset's"], limits["the paper's"])
     times, least, most = (told(value, ".2f") for value in (ratio, low, high))
     at_least = "at least " if limits["the paper's"].below else ""

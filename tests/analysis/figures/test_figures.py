@@ -71,7 +71,7 @@ def test_axes_are_logarithmic_labelled_and_captioned(sweep: Any) -> None:
     for expected in (
         "digits: compression limit 1/5.7 (provisional)",
         "compression ratio",
-        "4 students on the frontier of 5 finished trials",
+        "limit of the students tried; 4 students on the frontier of 5 finished trials",
         "distilled with 64 kimg, teacher trained with 256 kimg",
         "FID of 2,048 samples",
         "protocol pppppppp",

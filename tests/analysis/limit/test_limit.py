@@ -55,9 +55,9 @@ def test_its_sentence(table: Any) -> None:
     limit = compression_limit(table(*power_law(2, 4, 6, 12, 16)), FID)
     low, high = limit.ratio_interval or (None, None)
     assert limit.sentence() == (
-        f"On digits the compression limit is 1/12.5 of the teacher (95% interval 1/{low:.1f} to 1/{high:.1f}; 3 fresh "
-        "seeds at each of 5 sizes): 8,000 parameters. The rule is FID at most 10.0 (2 times the teacher's). The "
-        "smallest student tried that holds it has 12,000 parameters: FID 6.7 (median of 3)."
+        f"On digits the compression limit of the students tried is 1/12.5 of the teacher (95% interval 1/{low:.1f} to "
+        f"1/{high:.1f}; 3 fresh seeds at each of 5 sizes): 8,000 parameters. The rule is FID at most 10.0 (2 times the "
+        "teacher's). The smallest student tried that holds it has 12,000 parameters: FID 6.7 (median of 3)."
     )
 
 
@@ -78,7 +78,7 @@ def test_a_smallest_size_that_holds_means_the_limit_was_not_reached(table: Any) 
     assert limit.status == LimitStatus.NOT_REACHED
     assert (limit.parameters, limit.ratio) == (12000, pytest.approx(100 / 12))
     assert limit.interval == Interval(None, pytest.approx(12_000))
-    assert "limit was not reached: the smallest size still holds the rule" in limit.sentence()
+    assert "limit was not reached: the smallest size of the students tried still holds the rule" in limit.sentence()
     assert "and beyond" in limit.sentence()
 
 
@@ -87,7 +87,7 @@ def test_no_size_that_holds_means_no_limit(table: Any) -> None:
     assert (limit.status, limit.ratio, limit.parameters, limit.trial) == (LimitStatus.NONE_WITHIN, None, None, None)
     assert limit.ratio_interval is not None
     assert limit.ratio_interval[0] is None
-    assert "no size within the searched range holds the rule" in limit.sentence()
+    assert "no size of the students tried holds the rule" in limit.sentence()
 
 
 def test_nothing_finished_is_no_limit_at_all(table: Any) -> None:
@@ -153,7 +153,8 @@ def test_a_smaller_student_that_failed_in_the_search_still_bounds_a_confirmed_li
     searched = [*seeds_of(20, 7.0, phase=Phase.SEARCH), *seeds_of(5, 50.0, phase=Phase.SEARCH)]
     limit = compression_limit(table(*searched, *seeds_of(20, 7.5, 7.6)), FID)
     assert (limit.status, limit.parameters) == (LimitStatus.AT_LEAST, 20_000)
-    assert "at least 1/5.0 of the teacher, 20,000 parameters, the smallest size with fresh seeds" in limit.sentence()
+    where = "the compression limit of the students tried is at least 1/5.0 of the teacher, 20,000 parameters"
+    assert f"{where}, the smallest size with fresh seeds" in limit.sentence()
 
 
 @pytest.mark.parametrize("failure", [{"state": TrialState.DIVERGED, "final": False, "fid": None}, {"fid": math.nan}])

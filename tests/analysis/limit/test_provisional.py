@@ -97,10 +97,10 @@ def test_smaller_sizes_of_the_search_are_told_from_the_smallest_with_fresh_seeds
     holding = searched(9, fid=9.0)
     limit = compression_limit(table(*searched(*SIZES), *holding, *fresh(11, 16)), FID)
     assert limit.status == LimitStatus.NOT_REACHED
-    assert "the smallest size with fresh seeds still holds the rule" in limit.sentence()
+    assert "the smallest size of the students tried with fresh seeds still holds the rule" in limit.sentence()
     assert limit.provisional
     whole = compression_limit(table(*searched(11, 16), *fresh(11, 16)), FID)
-    assert "the smallest size still holds the rule" in whole.sentence()
+    assert "the smallest size of the students tried still holds the rule" in whole.sentence()
     assert not whole.provisional
 
 
@@ -113,7 +113,7 @@ def test_a_smaller_trial_that_ended_with_an_error_is_no_size_that_failed(table: 
 def test_larger_sizes_that_hold_in_the_search_leave_it_open(table: Any) -> None:
     limit = compression_limit(table(*searched(*SIZES), *fresh(6, 11, fid=20.0)), FID)
     assert limit.status == LimitStatus.NONE_WITHIN
-    assert "no size with fresh seeds holds the rule" in limit.sentence()
+    assert "no size of the students tried with fresh seeds holds the rule" in limit.sentence()
     assert "larger sizes hold the rule in the search" in limit.reason
 
 

@@ -115,6 +115,7 @@ def test_it_begins_with_the_answer(opened: Opened, sweep_rows: Any) -> None:
     limit = findings_of(trial_table(sweep_rows()), LimitRule(tolerance=1.0)).limit
     assert f"1/{limit.ratio:.1f}" in opened.page.locator("h1").inner_text()
     assert limit.sentence() in opened.page.locator(".lead").first.inner_text()
+    assert opened.page.locator("h1 .label").first.text_content() == "compression limit of the students tried"
 
 
 def _at(opened: Opened, trial: int) -> tuple[float, float]:
