@@ -55,9 +55,9 @@ ASKS = 20
 
 
 def spec_of(trials: int, sampler: str = "tpe") -> sweeps.SweepSpec:
-    """The digits preset with a large space, and models that are hardly trained: nothing looks at them."""
+    """The preset digits-seeds with a large space, and models that are hardly trained: nothing looks at them."""
     return sweeps.load_spec(
-        "digits",
+        "digits-seeds",
         {
             "name": "benchmark",
             "teacher.training.kimg": 1,
@@ -65,8 +65,9 @@ def spec_of(trials: int, sampler: str = "tpe") -> sweeps.SweepSpec:
             "phases": ["search"],
             "search.trials": trials,
             "search.sampler": sampler,
-            "search.points": [],
+            "search.seeds": [0],
             "search.space.width": {"type": "int", "low": 1, "high": 64},
+            "search.space.depth": {"type": "int", "low": 1, "high": 2},
             "search.space.gan_weight": {"type": "float", "low": 0.0, "high": 0.5},
             "evaluation.rungs_kimg": [1],
         },

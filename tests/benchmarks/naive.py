@@ -45,9 +45,9 @@ WAYS = (OURS, *BY_HAND)
 
 
 def spec_of(teacher_width: int, kimg: float, widths: list[int], run: int) -> sweeps.SweepSpec:
-    """The digits preset with the students that both distil, none of them pruned."""
+    """The preset digits-seeds with the students that both distil, none of them pruned."""
     return sweeps.load_spec(
-        "digits",
+        "digits-seeds",
         {
             "name": f"ours-{run}",
             "search.seeds": [run],  # another run's trials are others

@@ -1,6 +1,6 @@
 """How much further a preset's schemes and layers go than the paper's: the two confirmed limits, one over the other.
 
-    python -m tests.benchmarks.ratio [--preset digits-further] [--trials 30] [--seeds 5] [--data-dir DIR]
+    python -m tests.benchmarks.ratio [--preset digits] [--trials 30] [--seeds 5] [--data-dir DIR]
         [--set KEY=VALUE ...] [--paper-set KEY=VALUE ...] [--out ratio.json]
 
 Both sweeps have the preset's teacher, rule, budgets, widths, depths and number of trials. The paper's has its own joint
@@ -124,7 +124,7 @@ def _place(limit: Limit) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--preset", default="digits-further", help="or a file of a sweep")
+    parser.add_argument("--preset", default="digits", help="or a file of a sweep (default digits)")
     parser.add_argument("--trials", type=int, default=30, help="of each search")
     parser.add_argument("--seeds", type=int, default=5, help="fresh ones of each candidate")
     parser.add_argument("--data-dir", type=Path, help="where both sweeps are kept (default: nowhere)")

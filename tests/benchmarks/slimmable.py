@@ -1,6 +1,6 @@
 """Whether one student with shared weights at all sizes says which sizes are good, and starts them well.
 
-    python -m tests.benchmarks.slimmable --folder FOLDER [--preset digits] [--widths 2 3 ...] [--free]
+    python -m tests.benchmarks.slimmable --folder FOLDER [--preset digits-seeds] [--widths 2 3 ...] [--free]
         [--depths 1 2] [--seeds 0 1 2] [--prices 40 120] [--kimg 40] [--gan-weights 0]
         [--ways separate slice started] [--out FILE] [--show]
 
@@ -250,7 +250,7 @@ def places_of(arguments: argparse.Namespace, spec: SweepSpec) -> Iterator[Row]:
 def parsed() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--folder", type=Path, required=True, help="of extractor, teacher, critic, pool and rows")
-    parser.add_argument("--preset", default="digits", help="or a file of a sweep (default digits)")
+    parser.add_argument("--preset", default="digits-seeds", help="or a file of a sweep (default digits-seeds)")
     parser.add_argument("--widths", type=int, nargs="+", default=[2, 3, 4, 6, 8, 11, 14, 19, 24])
     parser.add_argument("--free", action="store_true", help="each stage has any of the widths")
     parser.add_argument("--depths", type=int, nargs="+", default=[1, 2])

@@ -177,7 +177,8 @@ def unrounded(teacher: Generator, pool: TeacherPool) -> TeacherPool:
 
 
 def measure(arguments: argparse.Namespace, data_dir: Path) -> dict[str, Any]:
-    spec = sweeps.load_spec("digits", {"teacher.training.kimg": arguments.teacher_kimg, "teacher.pool_size": 16384})
+    changes = {"teacher.training.kimg": arguments.teacher_kimg, "teacher.pool_size": 16384}
+    spec = sweeps.load_spec("digits-seeds", changes)
     workspace = Workspace.open(data_dir)
     tracking = Tracking(workspace.store)
     foundation = lay_foundation(spec, Workshop(workspace=workspace, tracking=tracking, data_root=default_data_root()))

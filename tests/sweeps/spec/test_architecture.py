@@ -51,13 +51,13 @@ def test_a_point_is_one_student_and_so_is_its_row(
 
 
 def test_a_teacher_has_a_block_of_its_own_and_says_nothing_of_the_usual_one() -> None:
-    usual, resized = sweeps.load_spec("digits"), sweeps.load_spec("digits", {"teacher.block": "resize"})
+    usual, resized = sweeps.load_spec("digits-seeds"), sweeps.load_spec("digits-seeds", {"teacher.block": "resize"})
     assert resized.teacher_architecture == usual.teacher_architecture.model_copy(update={"block": "resize"})
     assert "block" not in usual.model_dump(mode="json")["teacher"]
     assert resized.model_dump(mode="json")["teacher"]["block"] == "resize"
     assert resized.student_architecture(4, 1).block == "dcgan"
     with pytest.raises(sweeps.SpecError, match=re.escape("teacher.block")):
-        sweeps.load_spec("digits", {"teacher.block": "resnet"})
+        sweeps.load_spec("digits-seeds", {"teacher.block": "resnet"})
 
 
 def test_stages_stand_in_their_order_whatever_that_of_the_point() -> None:

@@ -3,7 +3,8 @@
 import pytest
 
 import sweeps
-from gan import GeneratorConfig, count_parameters
+from gan import GeneratorConfig, count_parameters, load_dataset
+from sweeps.models.identity import trained_identity
 from sweeps.spec.file import preset_names
 
 # Data set, teacher's and student's width, their parameters with BatchNorm and without bias, and the published ratio.
@@ -17,6 +18,13 @@ PAPER = [
 @pytest.mark.parametrize("name", preset_names())
 def test_every_preset_is_a_valid_sweep_of_its_own_name(name: str) -> None:
     assert sweeps.load_spec(name).name == name
+
+
+def test_the_presets_with_the_papers_schemes_on_digits_share_their_teacher() -> None:
+    names = ("digits-seeds", "digits-paper", "digits-1500-steps", "digits-wide")
+    specs, dataset = [sweeps.load_spec(name) for name in names], load_dataset("digits")
+    assert len({trained_identity(spec, dataset) for spec in specs}) == 1
+    assert len({(spec.extractor, spec.teacher.pool_size) for spec in specs}) == 1
 
 
 @pytest.mark.parametrize(("name", "teacher", "student", "parameters", "ratio"), PAPER)

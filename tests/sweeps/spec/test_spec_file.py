@@ -172,13 +172,6 @@ def test_a_missing_file_names_the_presets(tmp_path: Path) -> None:
     assert "No such file" in message
 
 
-def test_the_digits_presets_share_their_teacher() -> None:
-    demo, seeds = sweeps.load_spec("digits"), sweeps.load_spec("digits-seeds")
-    for shared in ("teacher", "extractor", "evaluation", "student", "seed", "dataset"):
-        assert getattr(demo, shared) == getattr(seeds, shared), shared
-    assert demo.search.trials >= 30
-
-
 def test_an_override_below_a_wrong_value_is_a_mistake_of_the_file(spec_file: Any, tiny: dict[str, Any]) -> None:
     tiny["search"] = 5
     with pytest.raises(sweeps.SpecError, match="search: "):
