@@ -9,7 +9,8 @@ the surface model, whatever the policy was, and as a sweep's report reads a sear
 
 The truth is the smallest size whose best student holds the rule in the mean of the logarithms. An answer is within one
 step of it where it lies between the sizes of that student's architecture at the next smaller and the next larger width.
-`--asks` measures the CPU time of an ask after so many trainings of as many students, 64 of them pending.
+Kimg are those of trainings that have ended. `--asks` measures the CPU time of an ask after so many trainings of as many
+students, with 64 more pending.
 """
 
 import argparse
@@ -64,6 +65,11 @@ class Reading:
     low: float
     high: float
     frontier: float
+
+    @property
+    def width(self) -> float:
+        """The interval's larger end over its smaller one."""
+        return self.high / self.low if math.isfinite(self.low) else math.inf
 
 
 @dataclass(frozen=True)
@@ -181,7 +187,7 @@ def judged(repeats: list[Repeat]) -> dict[str, Any]:
         "kimg_to_90": first_to_stay(kimg, near),
         "kimg_to_90_by_frontier": first_to_stay(kimg, near_front),
         "covered": [mean(reading.low <= each.truth <= reading.high for each, reading in column) for column in columns],
-        "width": [median(reading.high / reading.low for _, reading in column) for column in columns],
+        "width": [median(reading.width for _, reading in column) for column in columns],
     }
 
 
