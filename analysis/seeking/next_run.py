@@ -1,0 +1,111 @@
+"""This module chooses the next training of a search for the limit: the one that narrows most where it lies, per kimg.
+
+The knowledge gradient (Frazier, Powell and Dayanik 2009) of a training is what its value is expected to improve, were
+it the last. Here that is the variance of the logarithm of the limit, a stepwise reduction of uncertainty as that of
+Bect et al. (2012) for excursion sets. Shapes: S samples of the surface, C candidates, K sizes.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+import numpy as np
+
+from analysis.limit.crossing import LEVEL
+from analysis.seeking.covariance import Scales
+from analysis.seeking.space import Candidate, Run, Space
+from analysis.seeking.surface import Surface, surface_of
+from analysis.seeking.whereabouts import Whereabouts, limits_of, whereabouts_of
+from analysis.trials import Floats, Mask
+
+SAMPLES = 2048  # of the surface
+BINS = 16  # of a training's possible values: 128 samples in each
+RESERVE = 0.15  # of the kimg is for students below the limit, where a surface that is no slope may hold again
+SETTLED = 1 - 1 / BINS  # of the samples at one size: what a training would change is no longer seen among them
+
+
+class Purpose(StrEnum):
+    """A Purpose says why a training was chosen. Stored: names are only ever added."""
+
+    NARROW = "NARROW"  # it narrows most where the limit lies
+    BELOW = "BELOW"  # it is the most probable to hold the rule below where the limit seems to lie
+
+
+@dataclass(frozen=True, kw_only=True)
+class NextRun:
+    """A NextRun is what to train next, which of its student's seeds that is, counted from 0, and what for."""
+
+    candidate: Candidate
+    seed: int
+    purpose: Purpose
+
+
+def next_run(
+    space: Space,
+    runs: Sequence[Run],
+    *,
+    scales: Scales,
+    random: np.random.Generator,
+    pending: Sequence[Candidate] = (),
+    reserve: float = RESERVE,
+) -> NextRun:
+    """Returns the next training, with `pending` as if they had ended: ask it as often as there are free workers.
+
+    A share `reserve` of all kimg goes to students smaller than the limit's 95% interval, where there are such; and all
+    of it to students smaller than the limit while its size is settled. The same input and state of `random` give the
+    same answer.
+    """
+    surface = surface_of(space, runs, scales=scales, pending=pending)
+    quality_SC = surface.draw(SAMPLES, random)
+    begun = _trainings(runs, pending)
+    below_C = _below(whereabouts_of(surface, quality_SC), begun, space=space, reserve=reserve)
+    if below_C.any():
+        chance_C = -surface.mean_C / np.sqrt(np.diag(surface.covariance_CC))
+        chosen, purpose = int(np.argmax(np.where(below_C, chance_C, -np.inf))), Purpose.BELOW
+    else:
+        cost_C = np.array([each.kimg for each in space.candidates])
+        chosen, purpose = int(np.argmax(narrowing(surface, quality_SC, random=random) / cost_C)), Purpose.NARROW
+    candidate = space.candidates[chosen]
+    seed = sum(each.student == candidate.student for each in begun)
+    return NextRun(candidate=candidate, seed=seed, purpose=purpose)
+
+
+def narrowing(surface: Surface, quality_SC: Floats, *, random: np.random.Generator) -> Floats:
+    """Returns by how much a fresh seed of each candidate is expected to lower the variance of the limit's logarithm.
+
+    That is the variance of the limit's mean given the value, over the values that the seed may have (the law of total
+    variance). The mean is estimated from the samples themselves, in BINS of equal numbers of them in the order of
+    their values (as Strong, Oakley and Brennan 2014 estimate what data are worth), and its own noise is subtracted. A
+    limit beyond all sizes counts as one mean step beyond.
+    """
+    sizes_K, place_S = limits_of(surface, quality_SC)
+    log_K = np.log(sizes_K)
+    limit_S = np.append(log_K, log_K[-1] + np.diff(log_K).mean())[place_S]
+    each = len(limit_S) // BINS
+    value_SC = quality_SC + surface.noise_C * random.standard_normal(quality_SC.shape)
+    binned = limit_S[np.argsort(value_SC[: each * BINS], axis=0)].reshape(BINS, each, -1)
+    chance_C = (1 - 1 / BINS) * binned.var(axis=1, ddof=1).mean(axis=0) / each
+    return np.asarray(np.maximum(binned.mean(axis=1).var(axis=0) - chance_C, 0.0))
+
+
+def _below(where: Whereabouts, begun: Sequence[Candidate], *, space: Space, reserve: float) -> Mask:
+    """Returns the candidates among which the next training is since they lie below the limit; none where it is not."""
+    size_C = np.array([each.parameters for each in space.candidates], dtype=np.float64)
+    if where.none_holds >= SETTLED:
+        return np.ones(len(size_C), dtype=bool)
+    settled = int(np.argmax(where.chance_K))
+    if where.chance_K[settled] >= SETTLED:
+        return size_C < float(where.sizes_K[max(settled, 1)])  # at the smallest size, that size again
+    low = where.quantile((1 - LEVEL) / 2) or math.inf
+    spent, spent_below = (sum(each.kimg for each in begun if each.parameters < bound) for bound in (math.inf, low))
+    is_due = spent_below + space.final_kimg <= reserve * spent
+    return (size_C < low) & is_due
+
+
+def _trainings(runs: Sequence[Run], pending: Sequence[Candidate]) -> list[Candidate]:
+    """Returns what has been begun, each training once with the largest of its budgets."""
+    furthest: dict[tuple[object, ...], Candidate] = {}
+    for run in sorted(runs, key=lambda run: run.candidate.kimg):
+        furthest[run.candidate.student, run.seed] = run.candidate
+    return [*furthest.values(), *pending]

@@ -1,0 +1,150 @@
+"""This module places the students of a search among one another: coordinates in which near students are alike.
+
+Shapes: N rows (runs or candidates), F coordinates, of which G groups have a length each.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from analysis.errors import AnalysisError
+from analysis.trials import Floats, Ints
+
+HALF_A_DECADE = math.log(10) / 2
+Value = float | str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Candidate:
+    """A Candidate is a student that a search may train, and the budget of its training.
+
+    `settings` has whatever else the search varies, by name: numbers and words.
+    """
+
+    parameters: int
+    depth: int
+    block: str
+    gan_weight: float
+    kimg: float
+    settings: tuple[tuple[str, Value], ...] = ()
+
+    @property
+    def student(self) -> tuple[object, ...]:
+        """Returns what tells it from other students, whatever their budgets."""
+        return self.parameters, self.depth, self.block, self.gan_weight, self.settings
+
+    @property
+    def recipe(self) -> dict[str, Value]:
+        """Returns all but size and budget."""
+        return {"depth": self.depth, "block": self.block, "gan_weight": self.gan_weight, **dict(self.settings)}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """A Run is a candidate trained with one seed: `value` is its quality when it had seen `candidate.kimg`.
+
+    Values are turned so that lower is better, less the rule's threshold: one of 0 or less holds the rule. The rungs of
+    one training are several runs with one seed.
+    """
+
+    candidate: Candidate
+    seed: int
+    value: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Points:
+    """Points are rows as coordinates; rows of one student, and of these rows of one seed, have equal codes."""
+
+    x_NF: Floats  # the first is the logarithm of the parameters, the second that of the budget
+    student_N: Ints
+    seed_N: Ints
+
+    def rows(self, which: slice) -> "Points":
+        """Returns some of them."""
+        return Points(x_NF=self.x_NF[which], student_N=self.student_N[which], seed_N=self.seed_N[which])
+
+
+@dataclass(frozen=True, kw_only=True)
+class Axis:
+    """An Axis is a setting as coordinates: a number's place in its range, or a coordinate for each of some words."""
+
+    name: str
+    words: tuple[str, ...] = ()
+    low: float = 0.0
+    span: float = 1.0
+    smallest: float | None = None  # of the GAN weights above 0
+
+    def columns(self, values: Sequence[Value]) -> Floats:
+        """Returns the coordinates of values, a column each; any two words are 1 apart."""
+        if self.words:
+            return np.array([[word == value for word in self.words] for value in values], np.float64) / math.sqrt(2)
+        return (_numbers(values, self.smallest)[:, None] - self.low) / self.span
+
+
+@dataclass(frozen=True, kw_only=True)
+class Space:
+    """A Space is all that a search may train, and the axes of what varies among it beside size and budget.
+
+    GAN weights act by their logarithm, and 0 lies half a decade below the smallest other.
+    """
+
+    candidates: tuple[Candidate, ...]
+    axes: tuple[Axis, ...]
+
+    @property
+    def size_range(self) -> tuple[float, float]:
+        """Returns the logarithms of the fewest and of the most parameters."""
+        sizes = [candidate.parameters for candidate in self.candidates]
+        return math.log(min(sizes)), math.log(max(sizes))
+
+    @property
+    def final_kimg(self) -> float:
+        """Returns the largest budget, of which the limit is stated."""
+        return max(candidate.kimg for candidate in self.candidates)
+
+    @property
+    def groups(self) -> Ints:
+        """Returns which of the G lengths each of the F coordinates has."""
+        widths = [1, 1, *(len(axis.words) or 1 for axis in self.axes)]
+        return np.repeat(np.arange(len(widths)), widths)
+
+    def points(self, candidates: Sequence[Candidate], *, seeds: Sequence[int | None]) -> Points:
+        """Returns rows as coordinates. A row whose seed is None is a training of its own."""
+        base = [[math.log(row.parameters), math.log(row.kimg)] for row in candidates]
+        recipes = [row.recipe for row in candidates]
+        columns = [axis.columns([recipe[axis.name] for recipe in recipes]) for axis in self.axes]
+        codes: dict[tuple[object, ...], int] = {}
+        student_N = [codes.setdefault(row.student, len(codes)) for row in candidates]
+        seed_N = [-1 - number if seed is None else seed for number, seed in enumerate(seeds)]
+        x_NF = np.concatenate([np.array(base, np.float64).reshape(-1, 2), *columns], axis=1)
+        return Points(x_NF=x_NF, student_N=np.array(student_N, np.int64), seed_N=np.array(seed_N, np.int64))
+
+
+def space_of(candidates: Sequence[Candidate]) -> Space:
+    """Returns the space of some candidates. Raises AnalysisError for none, and for sizes that are all the same."""
+    if len({candidate.parameters for candidate in candidates}) < 2:
+        sizes = f"{len(candidates)} candidates of one size" if candidates else "no candidate"
+        raise AnalysisError("A limit is sought among two sizes or more", sizes, "Widen the space, or its constraints.")
+    recipes = [candidate.recipe for candidate in candidates]
+    axes = [_axis(name, [recipe[name] for recipe in recipes]) for name in recipes[0]]
+    return Space(candidates=tuple(candidates), axes=tuple(axis for axis in axes if axis is not None))
+
+
+def _axis(name: str, values: Sequence[Value]) -> Axis | None:
+    if len(set(values)) < 2:
+        return None
+    if any(isinstance(value, str) for value in values):
+        return Axis(name=name, words=tuple(sorted({str(value) for value in values})))
+    smallest = min(float(value) for value in values if float(value) > 0) if name == "gan_weight" else None
+    numbers = _numbers(values, smallest)
+    return Axis(name=name, low=float(numbers.min()), span=float(np.ptp(numbers)), smallest=smallest)
+
+
+def _numbers(values: Sequence[Value], smallest: float | None) -> Floats:
+    numbers = np.array([float(value) for value in values], np.float64)
+    if smallest is None:
+        return numbers
+    return np.where(numbers > 0, np.log(np.maximum(numbers, smallest)), math.log(smallest) - HALF_A_DECADE)

@@ -1,0 +1,60 @@
+"""This module says where the limit of a space lies: its probability at each size, by a surface.
+
+The limit is the smallest size whose best student holds the rule. It is monotone by its definition: the best student of
+at most a size only gets better with size. Shapes: S samples of the surface, C candidates, K sizes.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from analysis.limit.crossing import LEVEL
+from analysis.seeking.surface import Surface
+from analysis.trials import Floats, Ints
+
+
+@dataclass(frozen=True, kw_only=True)
+class Whereabouts:
+    """Whereabouts are the probabilities that the limit is each of the sizes, and that no size holds the rule."""
+
+    sizes_K: Ints  # in parameters, rising
+    chance_K: Floats
+    none_holds: float
+
+    @property
+    def median(self) -> int | None:
+        """Returns the size below or at which the limit lies as probably as not; None where none may hold."""
+        return self.quantile(0.5)
+
+    def quantile(self, share: float) -> int | None:
+        """Returns the smallest size at or below which the limit lies with a probability of `share`; None beyond all."""
+        reached = np.flatnonzero(np.cumsum(self.chance_K) >= share - 1e-12)
+        return int(self.sizes_K[reached[0]]) if len(reached) else None
+
+    def interval(self, level: float = LEVEL) -> tuple[int | None, int | None]:
+        """Returns the sizes between which the limit lies, both of them included; None for an end beyond all sizes."""
+        return self.quantile((1 - level) / 2), self.quantile((1 + level) / 2)
+
+    def chance_between(self, low: float, high: float) -> float:
+        """Returns the probability that the limit lies between two sizes, or at one of them."""
+        return float(self.chance_K[(self.sizes_K >= low) & (self.sizes_K <= high)].sum())
+
+
+def whereabouts_of(surface: Surface, quality_SC: Floats) -> Whereabouts:
+    """Returns where the limit lies in samples of the surface."""
+    sizes_K, place_S = limits_of(surface, quality_SC)
+    count_K = np.bincount(place_S, minlength=len(sizes_K) + 1) / len(place_S)
+    return Whereabouts(sizes_K=sizes_K, chance_K=count_K[:-1], none_holds=float(count_K[-1]))
+
+
+def limits_of(surface: Surface, quality_SC: Floats) -> tuple[Ints, Ints]:
+    """Returns the sizes, rising, and the place of each sample's limit among them; their number where none holds.
+
+    Only candidates of the whole budget have a size that may be the limit.
+    """
+    kimg_C = np.array([each.kimg for each in surface.candidates])
+    whole_C = kimg_C == kimg_C.max()
+    parameters_C = np.array([each.parameters for each in surface.candidates], dtype=np.int64)
+    sizes_K = np.unique(parameters_C[whole_C])
+    place_SC = np.where(whole_C & (quality_SC <= 0), np.searchsorted(sizes_K, parameters_C), len(sizes_K))
+    return sizes_K, place_SC.min(axis=1)

@@ -1,0 +1,264 @@
+"""Policies that look for the compression limit, on spaces whose limit is known, by simulated time.
+
+    python -m tests.benchmarks.seek [--repeats 100] [--worlds recorded steep] [--asks 200 2000] [--out seek.json]
+
+`limit` trains what `analysis.seeking` names; random search, Optuna's TPE and the engine's NSGA-II search the same
+students through the engine's own queue (simulation.py), every trial to its end. All have the same fresh seeds
+(worlds.py). At every CHECK kimg the rows so far are read for the rules FID at most 1.5, 2 and 3 times the teacher's: by
+the surface model, whatever the policy was, and as a sweep's report reads a search, from its frontier.
+
+The truth is the smallest size whose best student holds the rule in the mean of the logarithms. An answer is within one
+step of it where it lies between the sizes of that student's architecture at the next smaller and the next larger width.
+Kimg are those of trainings that have ended. `--asks` measures the CPU time of an ask after so many trainings of as many
+students, with 64 more pending.
+"""
+
+import argparse
+import heapq
+import json
+import math
+import multiprocessing
+import os
+import time
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from statistics import mean, median
+from typing import Any
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+
+from analysis.frontier.pareto import nondominated
+from analysis.limit.crossing import crossing, falling_curve
+from analysis.seeking.covariance import Scales
+from analysis.seeking.next_run import SAMPLES, next_run
+from analysis.seeking.scales import fitted_scales, usual_scales
+from analysis.seeking.space import Run
+from analysis.seeking.surface import surface_of, tempered
+from analysis.seeking.whereabouts import whereabouts_of
+from tests.benchmarks.simulation import DATA, WORKERS, Curves, Simulation, Student, spec_of
+from tests.benchmarks.worlds import SYNTHETIC, World, recorded, synthetic
+
+RULES = (1.5, 2.0, 3.0)
+RIVALS = ("nsgaii", "tpe", "random")
+SEEK = "limit"
+CHECK = 32  # kimg between two readings
+GROWN = 1.25  # times the rows of before: then the hyperparameters are chosen anew
+ASKS, PENDING = 3, 64  # of which the mean is taken; trainings that have not ended meanwhile
+PACE = 0.2  # how far the workers' times for one training lie apart, in logarithms
+
+Rows = list[tuple[Student, int, float]]  # student, seed, log FID, in the order of their ends
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What the rows say of the limit when `kimg` were spent: the model's median and interval, and the frontier's."""
+
+    kimg: float
+    median: float
+    low: float
+    high: float
+    frontier: float
+
+    @property
+    def width(self) -> float:
+        """The interval's larger end over its smaller one."""
+        return self.high / self.low if math.isfinite(self.low) else math.inf
+
+
+@dataclass(frozen=True)
+class Repeat:
+    """The readings of a search, and what is true: the limit, and between which sizes an answer is within one step."""
+
+    truth: float
+    one_step: tuple[float, float]
+    readings: list[Reading]
+
+    def is_near(self, answer: float) -> bool:
+        low, high = self.one_step
+        return low <= answer <= high
+
+
+class Reader:
+    """Reads ever more rows of one search under one rule."""
+
+    def __init__(self, world: World, rule: float, repeat: int) -> None:
+        self._world, self._threshold = world, world.threshold(rule)
+        self._random = np.random.default_rng([1, repeat])
+        self.scales: Scales = usual_scales(world.space)
+        self._fitted = 0
+
+    def runs(self, rows: Rows) -> list[Run]:
+        """The rows as the model takes them, with hyperparameters that are not much older."""
+        runs = [
+            Run(candidate=self._world.candidates[student], seed=seed, value=tempered(fid - self._threshold))
+            for student, seed, fid in rows
+        ]
+        if len(runs) >= max(4, GROWN * self._fitted):
+            self.scales, self._fitted = fitted_scales(self._world.space, runs, start=self.scales), len(runs)
+        return runs
+
+    def read(self, rows: Rows, kimg: float) -> Reading:
+        surface = surface_of(self._world.space, self.runs(rows), scales=self.scales)
+        where = whereabouts_of(surface, surface.draw(SAMPLES, self._random))
+        median, low, high = (size or math.inf for size in (where.median, *where.interval()))
+        return Reading(kimg=kimg, median=median, low=low, high=high, frontier=self.from_the_frontier(rows))
+
+    def from_the_frontier(self, rows: Rows) -> float:
+        """Where the isotonic curve of the students on the frontier crosses the rule."""
+        sizes = np.array([math.log(self._world.curves.parameters[student]) for student, _, _ in rows])
+        values = np.array([fid for _, _, fid in rows])
+        front = nondominated(np.stack([sizes, values], axis=1))
+        order = front[np.argsort(sizes[front])]
+        curve = falling_curve(values[order], np.ones(len(order)))
+        found = crossing(sizes[order], curve, threshold=self._threshold)
+        return math.inf if found is None else math.exp(found)
+
+
+def seek(world: World, rule: float, *, repeat: int, workers: int, budget: float) -> list[Reading]:
+    """The readings of a search that asks for each training by the rule."""
+    random, reader = np.random.default_rng([2, repeat]), Reader(world, rule, repeat)
+    students = {candidate: student for student, candidate in world.candidates.items()}
+    rows: Rows = []
+    readings: list[Reading] = []
+    running: list[tuple[float, int, Student, int]] = []  # when it ends, its number, the student, the seed
+    begun, now = 0, 0.0
+    while len(rows) * world.curves.kimg < budget:
+        while len(running) < workers:
+            pending = [world.candidates[student] for _, _, student, _ in running]
+            asked = next_run(world.space, reader.runs(rows), scales=reader.scales, random=random, pending=pending)
+            seconds = world.curves.kimg * math.exp(PACE * random.standard_normal())
+            heapq.heappush(running, (now + seconds, begun, students[asked.candidate], asked.seed))
+            begun += 1
+        now, _, student, seed = heapq.heappop(running)
+        rows.append((student, seed, math.log(world.fresh(student, repeat=repeat, seed=seed)[-1][1])))
+        if (spent := len(rows) * world.curves.kimg) % CHECK == 0:
+            readings.append(reader.read(rows, spent))
+    return readings
+
+
+def rival(world: World, sampler: str, *, repeat: int, workers: int, budget: float) -> dict[float, list[Reading]]:
+    """The readings of a search that knows of no rule, under each of RULES."""
+    readers = {rule: Reader(world, rule, repeat) for rule in RULES}
+    readings: dict[float, list[Reading]] = {rule: [] for rule in RULES}
+    for spent, rows in _searched(world, sampler, repeat=repeat, workers=workers, budget=budget):
+        if spent % CHECK == 0:
+            for rule, reader in readers.items():
+                readings[rule].append(reader.read(rows, spent))
+    return readings
+
+
+def _searched(world: World, sampler: str, *, repeat: int, workers: int, budget: float) -> Iterator[tuple[float, Rows]]:
+    curves = world.one_seed_each(repeat)
+    simulation = Simulation(curves, spec_of(sampler, False, repeat), workers)
+    for spent in simulation.run(budget):
+        yield spent, [(student, 0, math.log(curves.runs[student][0][-1][1])) for student in sorted(simulation.found)]
+
+
+def once(job: tuple[str, str, int], *, data: Path, workers: int, budget: float) -> dict[float, Repeat]:
+    """One repeat of a policy on a world, under each rule."""
+    name, policy, repeat = job
+    curves = Curves.load(data)
+    world = recorded(curves) if name == "recorded" else synthetic(curves, name, repeat=repeat)
+    if policy != SEEK:
+        readings = rival(world, policy, repeat=repeat, workers=workers, budget=budget)
+    else:
+        readings = {rule: seek(world, rule, repeat=repeat, workers=workers, budget=budget) for rule in RULES}
+    truths = {rule: curves.parameters[world.truth(rule)] for rule in RULES}
+    return {rule: Repeat(truth=truths[rule], one_step=world.one_step(rule), readings=readings[rule]) for rule in RULES}
+
+
+def judged(repeats: list[Repeat]) -> dict[str, Any]:
+    """What the repeats of one policy say under one rule, at each kimg."""
+    kimg = [reading.kimg for reading in repeats[0].readings]
+    columns = [[(each, each.readings[place]) for each in repeats] for place in range(len(kimg))]
+    near = [mean(each.is_near(reading.median) for each, reading in column) for column in columns]
+    near_front = [mean(each.is_near(reading.frontier) for each, reading in column) for column in columns]
+    return {
+        "kimg": kimg,
+        "within": near,
+        "within_by_frontier": near_front,
+        "kimg_to_90": first_to_stay(kimg, near),
+        "kimg_to_90_by_frontier": first_to_stay(kimg, near_front),
+        "covered": [mean(reading.low <= each.truth <= reading.high for each, reading in column) for column in columns],
+        "width": [median(reading.width for _, reading in column) for column in columns],
+    }
+
+
+def first_to_stay(kimg: list[float], shares: list[float], at_least: float = 0.9) -> float | None:
+    """The kimg from which on the share is never again below `at_least`; None where it is at the end."""
+    short = [place for place, share in enumerate(shares) if share < at_least]
+    first = short[-1] + 1 if short else 0
+    return kimg[first] if first < len(kimg) else None
+
+
+def seconds_of_an_ask(world: World, rows: int) -> dict[str, float]:
+    """CPU seconds of the next training after so many, and of choosing hyperparameters anew, which few asks do."""
+    random, space = np.random.default_rng(0), world.space
+    runs = []
+    for number, place in enumerate(random.integers(len(world.students), size=rows)):
+        student = world.students[place]
+        value = tempered(float(world.draw(student, random)[-1]) - world.threshold(2.0))
+        candidate = world.candidates[student]  # of a size of its own: seeds of one student would be one row
+        runs.append(Run(candidate=replace(candidate, parameters=candidate.parameters + number), seed=0, value=value))
+    began = time.process_time()
+    scales = fitted_scales(space, runs)
+    fitted = time.process_time()
+    for _ in range(ASKS):
+        next_run(space, runs, scales=scales, random=random, pending=space.candidates[:PENDING])
+    return {"ask": (time.process_time() - fitted) / ASKS, "scales": fitted - began}
+
+
+def table_of(found: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> Table:
+    table = Table(box=None, header_style="bold")
+    for heading in ("world", "policy", "rule", "kimg to 90%", "by frontier", "within", "covered", "width"):
+        table.add_column(heading, justify="left" if heading in ("world", "policy") else "right")
+    for world, policies in found.items():
+        for policy, rules in policies.items():
+            for rule, row in rules.items():
+                to_90 = (row["kimg_to_90"], row["kimg_to_90_by_frontier"])
+                cells = [f"{kimg:.0f}" if kimg else "-" for kimg in to_90]
+                cells += [f"{row[name][-1]:.0%}" for name in ("within", "covered")] + [f"{row['width'][-1]:.2f}"]
+                table.add_row(world, policy, rule, *cells)
+    return table
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--repeats", type=int, default=100)
+    parser.add_argument("--worlds", nargs="+", default=["recorded", *SYNTHETIC], choices=["recorded", *SYNTHETIC])
+    parser.add_argument("--policies", nargs="+", default=[SEEK, *RIVALS], choices=[SEEK, *RIVALS])
+    parser.add_argument("--budget", type=float, default=640, help="kimg of each search")
+    parser.add_argument("--workers", type=int, default=WORKERS, help="trials at once")
+    parser.add_argument("--processes", type=int, default=os.cpu_count())
+    parser.add_argument("--data", type=Path, default=DATA)
+    parser.add_argument("--asks", nargs="*", type=int, default=[], metavar="ROWS", help="measure an ask after so many")
+    parser.add_argument("--out", type=Path, help="where the figures are written as JSON")
+    arguments, console = parser.parse_args(), Console()
+    asks = {rows: seconds_of_an_ask(recorded(Curves.load(arguments.data)), rows) for rows in arguments.asks}
+    for rows, seconds in asks.items():
+        console.print(
+            f"after {rows:,} trainings: {seconds['ask']:.2f} s of CPU an ask, {seconds['scales']:.2f} s the scales"
+        )
+    run = partial(once, data=arguments.data, workers=arguments.workers, budget=arguments.budget)
+    found: dict[str, dict[str, dict[str, Any]]] = {}
+    with ProcessPoolExecutor(arguments.processes, multiprocessing.get_context("spawn")) as pool:
+        for name in arguments.worlds:
+            for policy in arguments.policies:
+                repeats = list(pool.map(run, [(name, policy, repeat) for repeat in range(arguments.repeats)]))
+                rules = {f"{rule:g}": judged([each[rule] for each in repeats]) for rule in RULES}
+                found.setdefault(name, {})[policy] = rules
+            console.print(table_of({name: found[name]}))
+    if arguments.out:
+        shared = {name: getattr(arguments, name) for name in ("repeats", "budget", "workers")}
+        arguments.out.write_text(json.dumps({**shared, "asks": asks, "worlds": found}, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()
