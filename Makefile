@@ -23,7 +23,7 @@ $(INSTALLED): pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
 	touch $@
 
-demo: $(INSTALLED)  ## the main job on handwritten digits, about 4 minutes
+demo: $(INSTALLED)  ## the main job on handwritten digits, about 3 minutes
 	$(BIN)/ganlimit demo
 
 test: $(INSTALLED)  ## the whole test suite

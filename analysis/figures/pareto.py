@@ -23,6 +23,7 @@ from analysis.figures.style import (
     log_axis,
     plain_axis,
     ratio_axis,
+    title_above,
 )
 from analysis.findings import Findings
 from analysis.frontier.band import band_of
@@ -62,7 +63,7 @@ def pareto_figure(findings: Findings) -> Figure:
         text = textwrap.fill(caption(findings), 80, break_on_hyphens=False)
         below.text(0.5, -0.12, text, transform=below.transAxes, ha="center", va="top", fontsize=SMALL - 0.5,
                    color="#555555", linespacing=1.3)  # fmt: skip
-        axes.set_title(headline(findings), pad=22)
+        title_above(axes, headline(findings))
     return figure
 
 

@@ -10,6 +10,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.figure import Figure
+from matplotlib.font_manager import FontProperties
+from matplotlib.textpath import TextPath
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter, ScalarFormatter
 
 from analysis.errors import AnalysisError
@@ -22,6 +24,7 @@ COLUMN_INCHES = 3.5  # of a two-column page
 DPI = 350
 FORMATS = ("png", "svg", "pdf")
 SMALL = 6.5  # points, for legends and captions
+TITLE_POINTS = 72 * COLUMN_INCHES - 42  # from the left end of the axes, right of labels of up to 42 points
 
 STYLE: Any = {
     "font.family": "DejaVu Sans",
@@ -96,6 +99,20 @@ def shortened(value: float) -> str:
         if value >= size:
             return f"{value / size:g}{suffix}"
     return f"{value:g}"
+
+
+def title_above(axes: Axes, text: str) -> None:
+    """Writes a figure's title above the axis of compression ratios, smaller or in two lines where it is long."""
+    size = STYLE["axes.titlesize"] * min(1.0, TITLE_POINTS / _title_points(text))
+    if size < SMALL:
+        size, words = SMALL, text.split(": ", 1)
+        text = ":\n".join(words)
+    axes.set_title(text, pad=22, fontsize=size)
+
+
+def _title_points(text: str) -> float:
+    look = FontProperties(family=STYLE["font.family"], weight="bold", size=STYLE["axes.titlesize"])
+    return float(TextPath((0, 0), text, prop=look).get_extents().width)
 
 
 def caption_below(figure: Figure, text: str) -> None:

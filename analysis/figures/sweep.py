@@ -23,6 +23,7 @@ from analysis.figures.style import (
     caption_below,
     log_axis,
     ratio_axis,
+    title_above,
 )
 from analysis.findings import Findings
 from analysis.frontier.pareto import WORST
@@ -112,7 +113,7 @@ def gain_figure(findings: Findings, gain: Gain) -> Figure:
         axes.set_yscale("log")
         log_axis(axes.yaxis)
         axes.set_ylabel(f"{gain.metric_name}: times better")
-        axes.set_title(gain.label, pad=22)
+        title_above(axes, gain.label)
 
     return _over_parameters(findings, draw)
 

@@ -129,7 +129,7 @@ def demo(
     workers: Workers = None,
     quiet: Quiet = False,
 ) -> None:
-    """Do the whole main job on handwritten digits: `ganlimit sweep run digits`. About 4 minutes."""
+    """Do the whole main job on handwritten digits: `ganlimit sweep run digits`. About 3 minutes."""
     sweep_run(
         "digits",
         data_dir,

@@ -7,6 +7,7 @@ from typing import Any
 import cv2
 import matplotlib as mpl
 import numpy as np
+import pyarrow as pa
 import pytest
 
 from analysis import (
@@ -59,6 +60,21 @@ def texts(figure: Any) -> str:
 def line_of(figure: Any, label: str) -> Any:
     (line,) = [line for line in figure.axes[0].lines if line.get_label() == label]
     return line
+
+
+@pytest.mark.parametrize("dataset", ["digits", "pictures-of-a-name-that-is-long"])
+def test_a_title_lies_within_its_figure(dataset: str, sweep: Any) -> None:
+    column = pa.array([dataset] * len(sweep), type=sweep.schema.field("dataset").type)
+    table = sweep.set_column(sweep.schema.get_field_index("dataset"), sweep.schema.field("dataset"), column)
+    findings = findings_of(table, RULE)
+    figure = pareto_figure(replace(findings, limit=replace(findings.limit, ratio=1112.1)))
+    figure.canvas.draw()
+    (title,) = (
+        text
+        for text in figure.findobj(mpl.text.Text)
+        if "limit 1/1112.1" in text.get_text() and text.get_text().startswith(dataset)
+    )
+    assert title.get_window_extent().x1 < figure.bbox.x1
 
 
 def test_axes_are_logarithmic_labelled_and_captioned(sweep: Any) -> None:
