@@ -103,15 +103,22 @@ def shortened(value: float) -> str:
 
 def title_above(axes: Axes, text: str) -> None:
     """Writes a figure's title above the axis of compression ratios, smaller or in two lines where it is long."""
-    size = STYLE["axes.titlesize"] * min(1.0, TITLE_POINTS / _title_points(text))
+    largest = STYLE["axes.titlesize"]
+    size = largest * min(1.0, TITLE_POINTS / _title_points(text, largest))
     if size < SMALL:
-        size, words = SMALL, text.split(": ", 1)
-        text = ":\n".join(words)
+        size, text = SMALL, ":\n".join(_shortened(line, SMALL) for line in text.split(": ", 1))
     axes.set_title(text, pad=22, fontsize=size)
 
 
-def _title_points(text: str) -> float:
-    look = FontProperties(family=STYLE["font.family"], weight="bold", size=STYLE["axes.titlesize"])
+def _shortened(text: str, size: float) -> str:
+    kept = len(text)
+    while _title_points(text[:kept], size) > TITLE_POINTS:
+        kept -= 1
+    return text if kept == len(text) else f"{text[: kept - 1]}…"
+
+
+def _title_points(text: str, size: float) -> float:
+    look = FontProperties(family=STYLE["font.family"], weight="bold", size=size)
     return float(TextPath((0, 0), text, prop=look).get_extents().width)
 
 

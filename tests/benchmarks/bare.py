@@ -13,7 +13,8 @@ from sweeps.models.foundation import Foundation
 def bare_s(spec: sweeps.SweepSpec, foundation: Foundation, width: int, seed: int = 0) -> float:
     """Seconds of one student of `spec`, on one core, with a sweep's evaluations at the rungs and at the end."""
     torch.set_num_threads(1)
-    architecture, protocol = spec.student_architecture(width=width, depth=1), foundation.protocol
+    plain, protocol = spec.student_architecture(width=width, depth=spec.trained_teacher.depth), foundation.protocol
+    architecture = plain.model_copy(update={"block": spec.trained_teacher.block})
     materials = foundation.materials.load(protocol, spec.resources.compute)
     evaluator = Evaluator(protocol, materials.extractor, real=materials.reference)
     rungs_kimg = spec.evaluation.rungs_kimg

@@ -19,13 +19,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
-import pyarrow.compute as pc
 from rich.console import Console
 from rich.table import Table
 
 import sweeps
-from analysis import LimitStatus
+from analysis import CompressionLimit, LimitStatus
 from sweeps.display import QuietDisplay
 from tests.benchmarks.schemes import MSE, json_or_text
 
@@ -72,15 +70,16 @@ def limit_of(spec: sweeps.SweepSpec, data_dir: Path) -> Limit:
         threshold=found.threshold,
         confirmed=found.confirmed and not found.provisional,
         smallest=found.student_parameters,
-        below=_largest(result.table) if found.status == LimitStatus.NONE_WITHIN else None,
+        below=_largest_judged(found) if found.status == LimitStatus.NONE_WITHIN else None,
         sentence=found.sentence(),
         trials=result.table.num_rows,
         trial_hours=sum(second or 0.0 for second in seconds) / 3600,
     )
 
 
-def _largest(table: pa.Table) -> float:
-    return float(pc.min(table["compression_ratio"]).as_py())
+def _largest_judged(limit: CompressionLimit) -> float | None:
+    """None while it is provisional: a student that fresh seeds have not judged may be the luckiest of many."""
+    return None if limit.provisional or not limit.curve else min(point.compression_ratio for point in limit.curve)
 
 
 def quotient(ours: Limit, paper: Limit) -> tuple[float | None, tuple[float | None, float | None]]:

@@ -107,9 +107,10 @@ def trained(spec: SweepSpec, student: GeneratorConfig, scheme: str, standing: St
 
 
 def student_of(spec: SweepSpec, width: int, layers: Mapping[str, Any]) -> GeneratorConfig:
-    """The student of a width, of the teacher's depth, with layers of its own where some are asked for."""
-    plain = spec.student_architecture(width, spec.trained_teacher.depth)
-    return GeneratorConfig.model_validate({**plain.model_dump(), **layers})
+    """The student of a width, of the teacher's depth and block, with layers of its own where some are asked for."""
+    teacher = spec.trained_teacher
+    plain = spec.student_architecture(width, teacher.depth).model_dump()
+    return GeneratorConfig.model_validate({**plain, "block": teacher.block, **layers})
 
 
 def measured(spec: SweepSpec, standing: Standing, place: Mapping[str, Any]) -> Row:

@@ -26,13 +26,16 @@ from sweeps.ledger.workspace import Workspace
 from sweeps.models.foundation import lay_foundation
 from sweeps.models.workshop import Workshop
 from tests.benchmarks.bare import bare_s
+from tests.benchmarks.schemes import MSE
 
 
 def spec_of(preset: str, width: int, kimg: float, trials: int) -> sweeps.SweepSpec:
-    """`trials` seeds of one student, measured three times each, and a teacher that is hardly trained."""
+    """`trials` seeds of one MSE student, measured three times each, and a teacher that is hardly trained."""
+    teacher = sweeps.load_spec(preset).trained_teacher
     return sweeps.load_spec(
         preset,
         {
+            **{f"student.{key}": value for key, value in MSE.items()},
             "name": f"width-{width}",
             "phases": ["search"],
             "teacher.training.kimg": 2,
@@ -40,7 +43,8 @@ def spec_of(preset: str, width: int, kimg: float, trials: int) -> sweeps.SweepSp
             "student.kimg": kimg,
             "search.trials": trials + 2,
             "search.space.width": {"type": "choice", "values": [width]},
-            "search.space.depth": {"type": "choice", "values": [1]},
+            "search.space.depth": {"type": "choice", "values": [teacher.depth]},
+            "search.space.block": {"type": "choice", "values": [teacher.block]},
             "search.space.gan_weight": {"type": "choice", "values": [0.0]},
             "search.seeds": list(range(trials + 2)),
             "evaluation.rungs_kimg": [kimg / 4, kimg / 2],

@@ -10,7 +10,10 @@ import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
 import pytest
+
+from tests.cluster.lab import wait_until
 
 
 @pytest.fixture
@@ -19,6 +22,13 @@ def temporary() -> Iterator[Path]:
     folder = Path(tempfile.mkdtemp(prefix="t-", dir="/tmp"))
     yield folder
     shutil.rmtree(folder)
+
+
+def is_alive(pid: int) -> bool:
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
 
 
 def run_python(code: str, **environment: str) -> str:
@@ -134,6 +144,12 @@ def test_a_signal_to_all_ends_the_block_before_any_worker_and_a_second_one_waits
             time.sleep(1)
             return "worked on"
 
+        def runs(process):
+            try:
+                return process.status() != psutil.STATUS_ZOMBIE
+            except psutil.NoSuchProcess:
+                return False
+
         signal.signal(signal.SIGTERM, signal.default_int_handler)
         try:
             with ray_session(num_cpus=1):
@@ -147,9 +163,10 @@ def test_a_signal_to_all_ends_the_block_before_any_worker_and_a_second_one_waits
                     stop = ray.shutdown
                     ray.shutdown = lambda: (signal.raise_signal({signum}), stop())
         except KeyboardInterrupt:
-            _, left = psutil.wait_procs(children, timeout=1)
-            alive = [one for one in left if one.is_running() and one.status() != psutil.STATUS_ZOMBIE]
-            print("interrupted", alive, flush=True)
+            deadline = time.monotonic() + 5
+            while (left := [one for one in children if runs(one)]) and time.monotonic() < deadline:
+                time.sleep(0.1)
+            print("interrupted", left, flush=True)
         """
     process = subprocess.Popen(
         [sys.executable, "-c", textwrap.dedent(code)],
@@ -166,6 +183,32 @@ def test_a_signal_to_all_ends_the_block_before_any_worker_and_a_second_one_waits
     assert process.returncode == 0
     assert list(temporary.iterdir()) == []
     assert not (tmp_path / ".ray").exists(), "no token is kept in the home directory"
+
+
+def test_a_process_that_is_killed_leaves_no_worker_behind(temporary: Path) -> None:
+    """Ray's two agents of a node look for their store for a minute, and then end as well."""
+    code = """
+        import psutil, time
+        from cluster import ray_session
+
+        with ray_session(num_cpus=1):
+            children = psutil.Process().children(recursive=True)
+            print(*(child.pid for child in children if not child.name().endswith("Agent")), flush=True)
+            time.sleep(60)
+        """
+    process = subprocess.Popen(
+        [sys.executable, "-c", textwrap.dedent(code)],
+        stdout=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+        env={**os.environ, "TMPDIR": str(temporary)},
+    )
+    with process:
+        assert process.stdout is not None
+        children = [int(pid) for pid in process.stdout.readline().split()]
+        os.killpg(process.pid, signal.SIGKILL)
+    assert children
+    wait_until(lambda: not any(is_alive(pid) for pid in children), seconds=30)
 
 
 def test_a_ctrl_c_that_comes_while_ray_fails_to_start_is_not_lost(temporary: Path) -> None:

@@ -60,7 +60,7 @@ def test_a_driver_that_is_killed_again_and_again_loses_nothing_and_repeats_nothi
     undisturbed, killed = tmp_path / "undisturbed", tmp_path / "killed"
     undisturbed.mkdir()
     killed.mkdir()
-    trials = min(40, 4 * kills)
+    trials = min(40, 2 * kills + 2)
     grid = {"sampler": "grid", "space": GRID, "trials": trials}
     tiny["student"]["kimg"], tiny["evaluation"]["rungs_kimg"] = 5, [1, 2, 3, 4]
     chance = random.Random(0)
