@@ -5,16 +5,14 @@ it the last. Here that is the variance of the logarithm of the limit, a stepwise
 Bect et al. (2012) for excursion sets. Shapes: S samples of the surface, C candidates, K sizes.
 """
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
 import numpy as np
 
-from analysis.limit.crossing import LEVEL
 from analysis.seeking.covariance import Scales
-from analysis.seeking.space import Candidate, Run, Space
+from analysis.seeking.space import Candidate, Run, Space, Training
 from analysis.seeking.surface import Surface, surface_of
 from analysis.seeking.whereabouts import Whereabouts, limits_of, whereabouts_of
 from analysis.trials import Floats, Mask
@@ -33,11 +31,9 @@ class Purpose(StrEnum):
 
 
 @dataclass(frozen=True, kw_only=True)
-class NextRun:
-    """A NextRun is what to train next, which of its student's seeds that is, counted from 0, and what for."""
+class NextRun(Training):
+    """A NextRun is what to train next, with the smallest seed that its student has not had, and what for."""
 
-    candidate: Candidate
-    seed: int
     purpose: Purpose
 
 
@@ -47,18 +43,19 @@ def next_run(
     *,
     scales: Scales,
     random: np.random.Generator,
-    pending: Sequence[Candidate] = (),
+    pending: Sequence[Training] = (),
     reserve: float = RESERVE,
 ) -> NextRun:
     """Returns the next training, with `pending` as if they had ended: ask it as often as there are free workers.
 
+    A pending training is given with the budget at which it will end; its rungs so far are among `runs`.
     A share `reserve` of all kimg goes to students smaller than the limit's 95% interval, where there are such; and all
     of it to students smaller than the limit while its size is settled. The same input and state of `random` give the
     same answer.
     """
     surface = surface_of(space, runs, scales=scales, pending=pending)
     quality_SC = surface.draw(SAMPLES, random)
-    begun = _trainings(runs, pending)
+    begun = [*runs, *pending]
     below_C = _below(whereabouts_of(surface, quality_SC), begun, space=space, reserve=reserve)
     if below_C.any():
         chance_C = -surface.mean_C / np.sqrt(np.diag(surface.covariance_CC))
@@ -67,8 +64,8 @@ def next_run(
         cost_C = np.array([each.kimg for each in space.candidates])
         chosen, purpose = int(np.argmax(narrowing(surface, quality_SC, random=random) / cost_C)), Purpose.NARROW
     candidate = space.candidates[chosen]
-    seed = sum(each.student == candidate.student for each in begun)
-    return NextRun(candidate=candidate, seed=seed, purpose=purpose)
+    had = {each.seed for each in begun if each.candidate.student == candidate.student}
+    return NextRun(candidate=candidate, seed=min(set(range(len(had) + 1)) - had), purpose=purpose)
 
 
 def narrowing(surface: Surface, quality_SC: Floats, *, random: np.random.Generator) -> Floats:
@@ -76,8 +73,8 @@ def narrowing(surface: Surface, quality_SC: Floats, *, random: np.random.Generat
 
     That is the variance of the limit's mean given the value, over the values that the seed may have (the law of total
     variance). The mean is estimated from the samples themselves, in BINS of equal numbers of them in the order of
-    their values (as Strong, Oakley and Brennan 2014 estimate what data are worth), and its own noise is subtracted. A
-    limit beyond all sizes counts as one mean step beyond.
+    their values (as Strong and Oakley 2013, Medical Decision Making 33, estimate what one number is worth), and its own
+    noise is subtracted. A limit beyond all sizes counts as one mean step beyond.
     """
     sizes_K, place_S = limits_of(surface, quality_SC)
     log_K = np.log(sizes_K)
@@ -89,23 +86,23 @@ def narrowing(surface: Surface, quality_SC: Floats, *, random: np.random.Generat
     return np.asarray(np.maximum(binned.mean(axis=1).var(axis=0) - chance_C, 0.0))
 
 
-def _below(where: Whereabouts, begun: Sequence[Candidate], *, space: Space, reserve: float) -> Mask:
+def _below(where: Whereabouts, begun: Sequence[Training], *, space: Space, reserve: float) -> Mask:
     """Returns the candidates among which the next training is since they lie below the limit; none where it is not."""
     size_C = np.array([each.parameters for each in space.candidates], dtype=np.float64)
-    if where.none_holds >= SETTLED:
+    low, _ = where.interval()
+    if low is None or where.none_holds >= SETTLED:
         return np.ones(len(size_C), dtype=bool)
     settled = int(np.argmax(where.chance_K))
     if where.chance_K[settled] >= SETTLED:
         return size_C < float(where.sizes_K[max(settled, 1)])  # at the smallest size, that size again
-    low = where.quantile((1 - LEVEL) / 2) or math.inf
-    spent, spent_below = (sum(each.kimg for each in begun if each.parameters < bound) for bound in (math.inf, low))
+    whole = _furthest(begun)
+    spent = sum(each.kimg for each in whole)
+    spent_below = sum(each.kimg for each in whole if each.parameters < low)
     is_due = spent_below + space.final_kimg <= reserve * spent
     return (size_C < low) & is_due
 
 
-def _trainings(runs: Sequence[Run], pending: Sequence[Candidate]) -> list[Candidate]:
-    """Returns what has been begun, each training once with the largest of its budgets."""
-    furthest: dict[tuple[object, ...], Candidate] = {}
-    for run in sorted(runs, key=lambda run: run.candidate.kimg):
-        furthest[run.candidate.student, run.seed] = run.candidate
-    return [*furthest.values(), *pending]
+def _furthest(begun: Sequence[Training]) -> list[Candidate]:
+    """Returns the candidate of each training, once, with the largest of its budgets."""
+    by_kimg = sorted(begun, key=lambda each: each.candidate.kimg)
+    return list({each.key: each.candidate for each in by_kimg}.values())

@@ -21,7 +21,7 @@ from analysis.seeking.covariance import (
     smallness,
     squared_distances,
 )
-from analysis.seeking.space import Points, Run, Space
+from analysis.seeking.space import Points, Run, Space, require_distinct
 from analysis.trials import Floats
 
 # What is usual, as medians, and how far from it: standard deviations of logarithms, and of the growth itself.
@@ -49,8 +49,8 @@ def usual_scales(space: Space) -> Scales:
 def fitted_scales(space: Space, runs: Sequence[Run], *, start: Scales | None = None) -> Scales:
     """Returns the hyperparameters of the highest posterior density, searched from `start` or from the usual ones.
 
-    They need not be searched anew for every run: `start` with what the last search found is quick. Of many runs an even
-    choice over the sizes serves.
+    They need not be searched anew for every run: `start` with what the last search found is quick. Of many runs
+    MOST_RUNS serve.
     """
     usual = usual_scales(space)
     if not runs:
@@ -70,7 +70,11 @@ def fitted_scales(space: Space, runs: Sequence[Run], *, start: Scales | None = N
 
 
 def problem_of(space: Space, runs: Sequence[Run]) -> Problem:
-    """Returns the runs, or MOST_RUNS of them that are spread evenly over those of all sizes."""
+    """Returns the runs, or MOST_RUNS of them: of each size in proportion to how many it has.
+
+    Raises AnalysisError where a training is given twice at one budget.
+    """
+    require_distinct(runs)
     by_size = sorted(runs, key=lambda run: run.candidate.parameters)
     chosen = [by_size[place] for place in np.unique(np.linspace(0, len(runs) - 1, MOST_RUNS).astype(int))]
     points = space.points([run.candidate for run in chosen], seeds=[run.seed for run in chosen])

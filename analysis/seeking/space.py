@@ -4,12 +4,14 @@ Shapes: N rows (runs or candidates), F coordinates, of which G groups have a len
 """
 
 import math
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from analysis.errors import AnalysisError
+from analysis.nouns import counted
 from analysis.trials import Floats, Ints
 
 HALF_A_DECADE = math.log(10) / 2
@@ -42,16 +44,32 @@ class Candidate:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Run:
-    """A Run is a candidate trained with one seed: `value` is its quality when it had seen `candidate.kimg`.
-
-    Values are turned so that lower is better, less the rule's threshold: one of 0 or less holds the rule. The rungs of
-    one training are several runs with one seed.
-    """
+class Training:
+    """A Training is of a candidate with one seed; the same student and seed at another budget is a rung of it."""
 
     candidate: Candidate
     seed: int
+
+    @property
+    def key(self) -> tuple[object, ...]:
+        """Returns what its rungs share, and no other training has."""
+        return self.candidate.student, self.seed
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run(Training):
+    """A Run is a training that was measured: `value` is its quality when it had seen `candidate.kimg`.
+
+    Values are turned so that lower is better, less the rule's threshold: one of 0 or less holds the rule. One that is
+    not finite raises AnalysisError.
+    """
+
     value: float
+
+    def __post_init__(self) -> None:
+        if not math.isfinite(self.value):
+            got = f"{self.value} for a student of {self.candidate.parameters:,} parameters"
+            raise AnalysisError("A run's value is finite", got, "Give it the worst of the others', or leave it out.")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,7 +98,8 @@ class Axis:
     def columns(self, values: Sequence[Value]) -> Floats:
         """Returns the coordinates of values, a column each; any two words are 1 apart."""
         if self.words:
-            return np.array([[word == value for word in self.words] for value in values], np.float64) / math.sqrt(2)
+            chosen = [[word == str(value) for word in self.words] for value in values]
+            return np.array(chosen, np.float64) / math.sqrt(2)
         return (_numbers(values, self.smallest)[:, None] - self.low) / self.span
 
 
@@ -124,13 +143,25 @@ class Space:
 
 
 def space_of(candidates: Sequence[Candidate]) -> Space:
-    """Returns the space of some candidates. Raises AnalysisError for none, and for sizes that are all the same."""
-    if len({candidate.parameters for candidate in candidates}) < 2:
-        sizes = f"{len(candidates)} candidates of one size" if candidates else "no candidate"
+    """Returns the space of some candidates. Raises AnalysisError where those of the whole budget have no two sizes."""
+    final_kimg = max((candidate.kimg for candidate in candidates), default=0.0)
+    whole = [candidate.parameters for candidate in candidates if candidate.kimg == final_kimg]
+    if len(set(whole)) < 2:
+        sizes = f"{counted(len(whole), 'candidate')} of the whole budget, of one size" if whole else "no candidate"
         raise AnalysisError("A limit is sought among two sizes or more", sizes, "Widen the space, or its constraints.")
     recipes = [candidate.recipe for candidate in candidates]
     axes = [_axis(name, [recipe[name] for recipe in recipes]) for name in recipes[0]]
     return Space(candidates=tuple(candidates), axes=tuple(axis for axis in axes if axis is not None))
+
+
+def require_distinct(trainings: Sequence[Training]) -> None:
+    """Raises AnalysisError where a training is given twice at one budget."""
+    counts = Counter((*each.key, each.candidate.kimg) for each in trainings)
+    twice = next((each for each in trainings if counts[*each.key, each.candidate.kimg] > 1), None)
+    if twice is not None:
+        candidate = twice.candidate
+        got = f"seed {twice.seed} of a student of {candidate.parameters:,} parameters twice at {candidate.kimg:g} kimg"
+        raise AnalysisError("A training is given once at each budget", got, "Leave one out, or correct its seed.")
 
 
 def _axis(name: str, values: Sequence[Value]) -> Axis | None:

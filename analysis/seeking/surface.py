@@ -6,14 +6,14 @@ lower is better, less the rule's threshold. Shapes: N runs (and what is pending)
 
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from scipy.linalg import cholesky, solve_triangular
 
 from analysis.seeking.covariance import Scales, covariance, noise_at, noise_covariance, prior_mean
-from analysis.seeking.space import Candidate, Run, Space
+from analysis.seeking.space import Candidate, Run, Space, Training, require_distinct
 from analysis.trials import Floats
 
 
@@ -57,14 +57,18 @@ def tempered(value: float) -> float:
     return value if value <= 1 else 1 + math.log(value)
 
 
-def surface_of(space: Space, runs: Sequence[Run], *, scales: Scales, pending: Sequence[Candidate] = ()) -> Surface:
+def surface_of(space: Space, runs: Sequence[Run], *, scales: Scales, pending: Sequence[Training] = ()) -> Surface:
     """Returns the surface that `runs` leave, over the candidates of `space`.
 
     `pending` are trainings that have no value yet. They narrow what is known as if they had ended, and move nothing
-    (Desautels, Krause and Burdick 2014, batches of bandits), so that many workers do not all try the same.
+    (Desautels, Krause and Burdick 2014, batches of bandits), so that many workers do not all try the same. Raises
+    AnalysisError where a training is given twice at one budget.
     """
-    means = merged(runs)
-    rows = [*means, *merged([Run(candidate=each, seed=-1 - n, value=0.0) for n, each in enumerate(pending)])]
+    require_distinct([*runs, *pending])
+    rungs = Counter(each.key for each in [*runs, *pending])
+    means = merged(runs, rungs=rungs)
+    awaited = [Run(candidate=each.candidate, seed=each.seed, value=0.0) for each in pending]
+    rows = [*means, *merged(awaited, rungs=rungs)]
     seeds = [*(row.seed for row in rows), *[None] * len(space.candidates)]
     points = space.points([*(row.candidate for row in rows), *space.candidates], seeds=seeds)
     seen, asked = points.rows(slice(len(rows))), points.rows(slice(len(rows), None))
@@ -86,15 +90,14 @@ def surface_of(space: Space, runs: Sequence[Run], *, scales: Scales, pending: Se
     return Surface(candidates=space.candidates, mean_C=mean_C, covariance_CC=prior_CC, noise_C=noise_C)
 
 
-def merged(runs: Sequence[Run]) -> list[Mean]:
+def merged(runs: Sequence[Run], *, rungs: Mapping[tuple[object, ...], int]) -> list[Mean]:
     """Returns the mean over the seeds of each candidate, which says all that they do of the surface.
 
-    A training that was measured at several budgets stays as it is: its rungs share its luck.
+    A training that has several rungs, by `rungs` at its key, stays as it is: they share its luck.
     """
-    rungs = Counter((run.candidate.student, run.seed) for run in runs)
     groups: dict[tuple[Candidate, int | None], list[float]] = {}
     for run in runs:
-        alone = rungs[run.candidate.student, run.seed] == 1
+        alone = rungs[run.key] == 1
         groups.setdefault((run.candidate, None if alone else run.seed), []).append(run.value)
     return [
         Mean(candidate=candidate, seed=seed, value=sum(each) / len(each), count=len(each))

@@ -23,7 +23,7 @@ class Whereabouts:
 
     @property
     def median(self) -> int | None:
-        """Returns the size below or at which the limit lies as probably as not; None where none may hold."""
+        """Returns the size at or below which the limit lies as probably as not; None beyond all."""
         return self.quantile(0.5)
 
     def quantile(self, share: float) -> int | None:

@@ -39,7 +39,7 @@ from analysis.limit.crossing import crossing, falling_curve
 from analysis.seeking.covariance import Scales
 from analysis.seeking.next_run import SAMPLES, next_run
 from analysis.seeking.scales import fitted_scales, usual_scales
-from analysis.seeking.space import Run
+from analysis.seeking.space import Run, Training
 from analysis.seeking.surface import surface_of, tempered
 from analysis.seeking.whereabouts import whereabouts_of
 from tests.benchmarks.simulation import DATA, WORKERS, Curves, Simulation, Student, spec_of
@@ -131,7 +131,7 @@ def seek(world: World, rule: float, *, repeat: int, workers: int, budget: float)
     begun, now = 0, 0.0
     while len(rows) * world.curves.kimg < budget:
         while len(running) < workers:
-            pending = [world.candidates[student] for _, _, student, _ in running]
+            pending = [Training(candidate=world.candidates[student], seed=seed) for _, _, student, seed in running]
             asked = next_run(world.space, reader.runs(rows), scales=reader.scales, random=random, pending=pending)
             seconds = world.curves.kimg * math.exp(PACE * random.standard_normal())
             heapq.heappush(running, (now + seconds, begun, students[asked.candidate], asked.seed))
@@ -205,13 +205,15 @@ def seconds_of_an_ask(world: World, rows: int) -> dict[str, float]:
     for number, place in enumerate(random.integers(len(world.students), size=rows)):
         student = world.students[place]
         value = tempered(float(world.draw(student, random)[-1]) - world.threshold(2.0))
-        candidate = world.candidates[student]  # of a size of its own: seeds of one student would be one row
-        runs.append(Run(candidate=replace(candidate, parameters=candidate.parameters + number), seed=0, value=value))
+        candidate = world.candidates[student]
+        candidate = replace(candidate, parameters=candidate.parameters + number)  # seeds of one would be one row
+        runs.append(Run(candidate=candidate, seed=number, value=value))
+    pending = [Training(candidate=each, seed=rows) for each in space.candidates[:PENDING]]
     began = time.process_time()
     scales = fitted_scales(space, runs)
     fitted = time.process_time()
     for _ in range(ASKS):
-        next_run(space, runs, scales=scales, random=random, pending=space.candidates[:PENDING])
+        next_run(space, runs, scales=scales, random=random, pending=pending)
     return {"ask": (time.process_time() - fitted) / ASKS, "scales": fitted - began}
 
 

@@ -9,14 +9,14 @@ from scipy.stats import norm
 
 from analysis.seeking.next_run import NextRun, Purpose, narrowing, next_run
 from analysis.seeking.scales import usual_scales
-from analysis.seeking.space import Candidate, Run, Space
+from analysis.seeking.space import Run, Space, Training
 from analysis.seeking.surface import Surface, surface_of
 from analysis.seeking.whereabouts import limits_of
 from tests.analysis.seeking.conftest import MakeRuns, quality
 
 
 def ask(
-    space: Space, runs: Sequence[Run], *, pending: Sequence[Candidate] = (), reserve: float = 0.0, seed: int = 0
+    space: Space, runs: Sequence[Run], *, pending: Sequence[Training] = (), reserve: float = 0.0, seed: int = 0
 ) -> NextRun:
     random = np.random.default_rng(seed)
     scales = usual_scales(space)
@@ -88,9 +88,21 @@ def test_a_budget_that_tells_nearly_as_much_for_half_the_kimg_is_chosen(space: S
 def test_free_workers_are_not_all_given_the_same(space: Space, make_runs: MakeRuns) -> None:
     runs, pending = make_runs(space.candidates[::5]), []
     for seed in range(6):
-        pending.append(ask(space, runs, pending=pending, seed=seed).candidate)
-    assert len({each.student for each in pending}) >= 3
-    assert [ask(space, runs, seed=seed).candidate for seed in range(6)] != pending, "they know of one another"
+        pending.append(ask(space, runs, pending=pending, seed=seed))
+    assert len({each.candidate.student for each in pending}) >= 3
+    alone = [ask(space, runs, seed=seed).candidate for seed in range(6)]
+    assert alone != [each.candidate for each in pending], "they know of one another"
+
+
+def test_the_seed_is_the_smallest_that_the_student_has_not_had(space: Space) -> None:
+    def nowhere(seeds: Sequence[int], *, awaited: Sequence[int] = ()) -> int:
+        runs = [Run(candidate=each, seed=seed, value=2.0) for each in space.candidates for seed in seeds]
+        pending = [Training(candidate=each, seed=seed) for each in space.candidates for seed in awaited]
+        return ask(space, runs, pending=pending).seed
+
+    assert nowhere([1, 2, 7]) == 0
+    assert nowhere([1, 2, 7], awaited=[0]) == 3
+    assert nowhere([0, 1, 3], awaited=[4]) == 2
 
 
 def test_the_reserve_looks_below_the_limit(space: Space, make_runs: MakeRuns) -> None:
@@ -103,6 +115,15 @@ def test_the_reserve_looks_below_the_limit(space: Space, make_runs: MakeRuns) ->
     assert found.candidate.gan_weight > 0
     paid = [*runs, *make_runs([space.candidates[0]] * 30, seed=1)]
     assert ask(space, paid, reserve=0.15).purpose == Purpose.NARROW
+
+
+def test_a_training_that_goes_on_is_paid_for_once(space: Space, make_runs: MakeRuns) -> None:
+    """72 trainings of 16 kimg are 1,152 kimg, of which the reserve is less than one more; with their rungs 1,728."""
+    large = [replace(each, kimg=8.0) for each in space.candidates if each.parameters > 5_000]
+    runs = make_runs(large * 3)
+    pending = [Training(candidate=replace(run.candidate, kimg=16.0), seed=run.seed) for run in runs]
+    assert ask(space, runs, pending=pending, reserve=16 / 1_400).purpose == Purpose.NARROW
+    assert ask(space, runs, pending=pending, reserve=16 / 1_100).purpose == Purpose.BELOW
 
 
 def test_a_settled_limit_leaves_nothing_to_narrow(space: Space) -> None:

@@ -5,6 +5,7 @@ import pytest
 from scipy.optimize import approx_fprime
 from scipy.stats import multivariate_normal
 
+from analysis import AnalysisError
 from analysis.seeking.covariance import Scales, covariance, noise_covariance, prior_mean
 from analysis.seeking.scales import MOST_RUNS, Problem, fitted_scales, log_likelihood, problem_of, scales_at, theta_of
 from analysis.seeking.space import Run, Space
@@ -58,9 +59,16 @@ def test_noise_and_own_parts_are_found_again(space: Space) -> None:
     assert theta_of(again) == pytest.approx(theta_of(found), abs=0.02)
 
 
-def test_many_runs_are_thinned_evenly_over_the_sizes(space: Space, make_runs: MakeRuns) -> None:
-    runs = make_runs([each for each in space.candidates for _ in range(20)])
-    assert len(runs) > MOST_RUNS
+def test_many_runs_are_thinned_in_proportion_at_each_size(space: Space, make_runs: MakeRuns) -> None:
+    small = min(each.parameters for each in space.candidates)
+    runs = make_runs([each for each in space.candidates for _ in range(60 if each.parameters == small else 10)])
+    assert len(runs) == 2 * MOST_RUNS
     size_N = problem_of(space, runs).points.x_NF[:, 0]
     assert len(size_N) == MOST_RUNS
-    assert np.ptp(np.unique(size_N, return_counts=True)[1]) <= 2
+    assert np.unique(size_N, return_counts=True)[1] == pytest.approx([120, *[20] * 9], abs=2)
+
+
+def test_a_training_twice_at_one_budget_is_refused(space: Space, make_runs: MakeRuns) -> None:
+    runs = make_runs(space.candidates[:3])
+    with pytest.raises(AnalysisError, match=r"once at each budget, got seed 1 of a student of 1,000 .* at 16 kimg"):
+        fitted_scales(space, [*runs, runs[1]])

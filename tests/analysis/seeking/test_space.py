@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from analysis import AnalysisError
-from analysis.seeking.space import Candidate, Space, space_of
+from analysis.seeking.space import Candidate, Run, Space, space_of
 
 
 def candidate(parameters: int, **changes: object) -> Candidate:
@@ -47,6 +47,13 @@ def test_other_settings_are_placed_as_they_are_given() -> None:
     assert rows(space, candidate(1_000, settings=(("loss", "l1"), ("rank", 6))))[0, -1] == pytest.approx(0.5)
 
 
+def test_numbers_among_words_are_words() -> None:
+    space = space_of([candidate(1_000 * n, settings=(("rank", rank),)) for n, rank in enumerate(["none", 6, 8], 1)])
+    x_NF = rows(space, *space.candidates)[:, 2:]
+    for i, j in ((0, 1), (0, 2), (1, 2)):
+        assert np.linalg.norm(x_NF[i] - x_NF[j]) == pytest.approx(1)
+
+
 def test_seeds_and_budgets_of_one_student_are_told_from_another_one() -> None:
     space = space_of([candidate(1_000), candidate(2_000)])
     points = space.points([candidate(1_000), candidate(1_000, kimg=4.0), candidate(2_000)], seeds=[3, 3, None])
@@ -56,7 +63,15 @@ def test_seeds_and_budgets_of_one_student_are_told_from_another_one() -> None:
 
 
 def test_one_size_has_no_limit() -> None:
-    with pytest.raises(AnalysisError, match="two sizes or more, got 2 candidates of one size"):
+    with pytest.raises(AnalysisError, match="two sizes or more, got 2 candidates of the whole budget, of one size"):
         space_of([candidate(1_000), candidate(1_000, block="separable")])
+    with pytest.raises(AnalysisError, match="got 1 candidate of the whole budget"):
+        space_of([candidate(1_000), candidate(2_000, kimg=4.0)])
     with pytest.raises(AnalysisError, match="no candidate"):
         space_of([])
+
+
+@pytest.mark.parametrize("value", [math.inf, -math.inf, math.nan])
+def test_a_value_that_is_not_finite_is_refused(value: float) -> None:
+    with pytest.raises(AnalysisError, match=f"finite, got {value} for a student of 1,000 parameters"):
+        Run(candidate=candidate(1_000), seed=0, value=value)

@@ -8,6 +8,7 @@ import pytest
 from sklearn.gaussian_process import GaussianProcessRegressor
 from sklearn.gaussian_process.kernels import ConstantKernel, DotProduct, Kernel, Matern
 
+from analysis import AnalysisError
 from analysis.seeking.covariance import (
     LUCK,
     SLOPES_APART,
@@ -17,7 +18,7 @@ from analysis.seeking.covariance import (
     noise_covariance,
     prior_mean,
 )
-from analysis.seeking.space import Run, Space
+from analysis.seeking.space import Run, Space, Training
 from analysis.seeking.surface import surface_of, tempered
 from tests.analysis.seeking.conftest import MakeRuns, student
 
@@ -89,19 +90,36 @@ def test_many_seeds_tell_a_students_own_quality(space: Space) -> None:
 
 
 def test_pending_narrows_and_moves_nothing(space: Space, make_runs: MakeRuns) -> None:
-    runs, pending = make_runs(space.candidates[::3]), space.candidates[5:8]
+    runs, pending = make_runs(space.candidates[::3]), [Training(candidate=c, seed=99) for c in space.candidates[5:8]]
     before = surface_of(space, runs, scales=SCALES)
     during = surface_of(space, runs, scales=SCALES, pending=pending)
     assert during.mean_C == pytest.approx(before.mean_C, abs=1e-9)
     assert np.all(np.diag(during.covariance_CC) < np.diag(before.covariance_CC))
-    ended = [*runs, *(Run(candidate=each, seed=99, value=5.0) for each in pending)]
+    ended = [*runs, *(Run(candidate=each.candidate, seed=each.seed, value=5.0) for each in pending)]
     after = surface_of(space, ended, scales=SCALES)
     assert during.covariance_CC == pytest.approx(after.covariance_CC, abs=1e-9), "whatever the values then are"
 
 
 def test_pending_alone_leaves_what_was_expected(space: Space) -> None:
-    during = surface_of(space, [], scales=SCALES, pending=space.candidates[:3])
+    pending = [Training(candidate=each, seed=0) for each in space.candidates[:3]]
+    during = surface_of(space, [], scales=SCALES, pending=pending)
     assert during.mean_C == pytest.approx(surface_of(space, [], scales=SCALES).mean_C)
+
+
+def test_a_pending_training_shares_the_luck_of_its_rungs(space: Space) -> None:
+    rung = Run(candidate=student(3_375, kimg=4.0), seed=0, value=0.3)
+    before = surface_of(space, [rung], scales=SCALES)
+    during = surface_of(space, [rung], scales=SCALES, pending=[Training(candidate=student(3_375), seed=0)])
+    ended = surface_of(space, [rung, Run(candidate=student(3_375), seed=0, value=0.1)], scales=SCALES)
+    assert during.mean_C == pytest.approx(before.mean_C, abs=1e-9)
+    assert during.covariance_CC == pytest.approx(ended.covariance_CC, abs=1e-9)
+
+
+def test_a_training_twice_at_one_budget_is_refused(space: Space, make_runs: MakeRuns) -> None:
+    runs = make_runs(space.candidates[:3])
+    for again in ({"runs": [*runs, runs[1]]}, {"runs": runs, "pending": [runs[1]]}):
+        with pytest.raises(AnalysisError, match=r"once at each budget, got seed 1 of a student of 1,000 .* at 16 kimg"):
+            surface_of(space, scales=SCALES, **again)
 
 
 def test_noise_grows_towards_small_sizes(space: Space) -> None:
