@@ -130,6 +130,20 @@ class Space:
         widths = [1, 1, *(len(axis.words) or 1 for axis in self.axes)]
         return np.repeat(np.arange(len(widths)), widths)
 
+    def one_step(self, size: int) -> tuple[int, int]:
+        """Returns the sizes next to `size`, a size of the whole budget, among the students of its own recipe.
+
+        Of several recipes of that size those that lie nearest count, and where none has another size, all students. At
+        an end of the space it is `size` itself.
+        """
+        whole = [candidate for candidate in self.candidates if candidate.kimg == self.final_kimg]
+        own = {tuple(each.recipe.items()) for each in whole if each.parameters == size}
+        of_recipes = [{each.parameters for each in whole if tuple(each.recipe.items()) == recipe} for recipe in own]
+        alike = [sizes for sizes in of_recipes if len(sizes) > 1] or [{each.parameters for each in whole}]
+        low = max(max((each for each in sizes if each < size), default=size) for sizes in alike)
+        high = min(min((each for each in sizes if each > size), default=size) for sizes in alike)
+        return low, high
+
     def points(self, candidates: Sequence[Candidate], *, seeds: Sequence[int | None]) -> Points:
         """Returns rows as coordinates. A row whose seed is None is a training of its own."""
         base = [[math.log(row.parameters), math.log(row.kimg)] for row in candidates]

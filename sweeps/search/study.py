@@ -18,6 +18,7 @@ from gan.seeds import seed_at
 from sweeps.ledger.records import Ledger, settled_in
 from sweeps.planning.points import LISTED_POINTS, Params, each_once, first_points, frozen, listed_points
 from sweeps.search.distinct_nsgaii import DistinctNSGAII
+from sweeps.search.limit_sampler import LimitSampler
 from sweeps.spec.search import OBJECTIVES
 from sweeps.spec.space import AnyDomain, distributions
 from sweeps.spec.sweep import SweepSpec
@@ -34,11 +35,17 @@ def has_study(spec: SweepSpec, storage: optuna.storages.BaseStorage) -> bool:
     return spec.name in optuna.get_all_study_names(storage)
 
 
-def open_study(spec: SweepSpec, storage: optuna.storages.BaseStorage, *, ledger: Ledger | None = None) -> optuna.Study:
+def open_study(
+    spec: SweepSpec,
+    storage: optuna.storages.BaseStorage,
+    *,
+    ledger: Ledger | None = None,
+    threshold: float | None = None,
+) -> optuna.Study:
     """Returns the sweep's study, made ready for another run: whatever was asked and has no result is in line again.
 
     An adaptive study is told what the ledger knows and it does not. In a new study the spec's points, or the whole
-    grid, are put in line first. A reproducible study always begins anew and is answered from the ledger, so that it
+    grid, are put in line first. The sampler `limit` needs the `threshold` of the limit's rule. A reproducible study always begins anew and is answered from the ledger, so that it
     does not depend on where it was cut off.
     """
     if spec.search.reproducible and has_study(spec, storage):
@@ -46,7 +53,7 @@ def open_study(spec: SweepSpec, storage: optuna.storages.BaseStorage, *, ledger:
     study = optuna.create_study(
         study_name=spec.name,
         storage=storage,
-        sampler=build_sampler(spec),
+        sampler=build_sampler(spec, threshold=threshold),
         directions=[OBJECTIVES[name] for name in spec.search.objectives],
         load_if_exists=True,
     )
@@ -116,8 +123,11 @@ def _untold(study: optuna.Study, domains: Mapping[str, AnyDomain], *, ledger: Le
     return found
 
 
-def build_sampler(spec: SweepSpec) -> optuna.samplers.BaseSampler:
+def build_sampler(spec: SweepSpec, *, threshold: float | None = None) -> optuna.samplers.BaseSampler:
     """Returns the spec's sampler. A grid's points are put in line beforehand."""
+    if spec.search.sampler == "limit":
+        assert threshold is not None, "whoever opens the study knows the teacher"
+        return LimitSampler(spec, threshold=threshold)
     seed = seed_at(spec.seed, "sampler") % 2**32
     if spec.search.sampler == "tpe":
         # The constant liar keeps apart the points that run at the same time.

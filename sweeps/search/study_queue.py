@@ -20,6 +20,7 @@ from analysis import TrialState as Ended
 from gan.seeds import seed_at
 from sweeps.ledger.records import Ledger, Objectives, finite_objectives, next_ordinal, settled_in
 from sweeps.planning.points import LISTED_POINTS, excess_at, is_allowed, listed_points
+from sweeps.search.limit_sampler import FAILED, LimitSampler
 from sweeps.search.queues import JobQueue, NoJob
 from sweeps.search.reuse import Reuse
 from sweeps.spec.space import Value, distributions, point_of
@@ -104,7 +105,10 @@ class StudyQueue(JobQueue):
         return asked
 
     def _ask(self) -> _Asked | None:
-        """Returns a new point, None where none is left to ask for."""
+        """Returns a new point, None where none is left to ask for, or the search knows what it sought."""
+        if isinstance(self._sampler, LimitSampler) and (found := self._sampler.why_over(self._study)):
+            self.remark = f"{found}: it ended after {self.done} of {self.total} trials"
+            return None
         repeats, patience = 0, PATIENCE_WITHOUT_LIST if self._listed is None else PATIENCE
         with self._own_sampler():
             while self._has_room() and repeats < REPEATS_BEFORE_END:
@@ -118,8 +122,10 @@ class StudyQueue(JobQueue):
                     self._study.tell(trial, state=TrialState.PRUNED)
                     continue
                 request = self._to_request(point)
-                if request.key in self._keys or request.key in self._told:
-                    self._tell(trial, self._told.get(request.key))
+                if request.key in self._told:
+                    self._tell(trial, self._told[request.key])
+                elif request.key in self._keys:
+                    self._study.tell(trial, state=TrialState.FAIL)
                 elif asked := self._take(trial, request, point=point):
                     return asked
         if self._has_room():
@@ -179,6 +185,7 @@ class StudyQueue(JobQueue):
 
     def _tell(self, trial: optuna.Trial, objectives: Objectives | None) -> None:
         if objectives is None:
+            trial.set_user_attr(FAILED, True)
             self._study.tell(trial, state=TrialState.FAIL)
         else:
             self._study.tell(trial, objectives)

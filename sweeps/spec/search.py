@@ -2,6 +2,7 @@
 
 import operator
 from collections.abc import Mapping
+from functools import partial
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
@@ -10,15 +11,18 @@ from gan.config import Config
 from gan.networks.blocks import DEFAULT_BLOCK, BlockName
 from gan.networks.cost import count_parameters, mac_g
 from gan.networks.dcgan import GeneratorConfig
-from sweeps.spec.space import AnyDomain, Domain, FixedDomain, FloatDomain, GivenValue, Value
+from sweeps.spec.space import AnyDomain, Domain, FixedDomain, FloatDomain, GivenValue, Value, every_point
 
 MOST_TRIALS_OF_GP = 500  # python -m tests.benchmarks.engine --asks --samplers gp
+MOST_STUDENTS = 2000  # that `limit` compares: python -m tests.benchmarks.seek --asks 2000
+REPLICATES = 1000  # seeds of one student that `limit` may ask for
 
 RANK = "first_layer_rank"
 STAGE = "stage_widths."  # and the number of the stage, from 0 for the first map
 UNSEARCHED: dict[str, Value] = {"block": DEFAULT_BLOCK, RANK: 0}  # what a student has of it then
 
 Seed = Annotated[int, Field(ge=0, lt=2**31)]
+Confidence = Annotated[float, Field(ge=0.5, le=1)]
 
 Cost = Literal["parameters", "mac_g"]  # known before any training
 Quality = Literal["fid", "inception_score"]  # measured at every rung
@@ -133,11 +137,15 @@ class SearchSpec(Config):
 
     Adaptive samplers depend on the order in which trials end. With `reproducible` they are asked and told in batches of
     `batch_size`, so that spec and seed alone decide what is asked.
+
+    The sampler `limit` goes straight for the compression limit of the whole space, with the seeds that it needs of each
+    student, and ends when the limit lies within one step of the space with the probability `confidence`; at 1 it never
+    ends before its trials do.
     """
 
     trials: Annotated[int, Field(ge=0, le=100_000)]
     objectives: tuple[Cost, Quality] = ("parameters", "fid")
-    sampler: Literal["tpe", "nsgaii", "gp", "random", "grid"] = "nsgaii"  # chosen by tests/benchmarks/samplers.py
+    sampler: Literal["tpe", "nsgaii", "gp", "random", "grid", "limit"] = "nsgaii"  # chosen by tests/benchmarks/samplers.py
     space: Space
     points: tuple[Point, ...] = ()
     seeds: Annotated[tuple[Seed, ...], Field(min_length=1)] | None = None
@@ -146,6 +154,7 @@ class SearchSpec(Config):
     reproducible: bool = False
     batch_size: Annotated[int, Field(ge=1, le=1000)] = 8
     population_size: Annotated[int, Field(ge=2, le=1000)] = 20  # for nsgaii alone
+    confidence: Confidence = Field(default=0.9, exclude_if=partial(operator.eq, 0.9))  # for limit alone
 
     @property
     def is_adaptive(self) -> bool:
@@ -168,7 +177,23 @@ class SearchSpec(Config):
             raise ValueError(f"gp takes seconds a suggestion beyond {MOST_TRIALS_OF_GP} trials; use tpe or nsgaii")
         if self.reproducible and self.pruning:
             raise ValueError("pruning depends on timing, which a reproducible search must not; leave one of them out")
+        if self.sampler == "limit":
+            self._require_limit()
         return self
+
+    def _require_limit(self) -> None:
+        """Raises ValueError for what does not go with the sampler `limit`."""
+        if every_point(self.space.domains(), MOST_STUDENTS) is None:
+            raise ValueError(
+                f"the sampler limit compares at most {MOST_STUDENTS} students, of int and choice domains; narrow them, "
+                "or take another sampler"
+            )
+        if self.seeds is not None:
+            raise ValueError("the sampler limit takes as many seeds of a student as it needs; leave search.seeds out")
+        if self.pruning:
+            raise ValueError("the sampler limit stops no trial at a rung; leave search.pruning out")
+        if self.objectives[0] != "parameters":
+            raise ValueError(f"the sampler limit is of parameters, got the cost {self.objectives[0]}; write parameters")
 
 
 def _require_inside(domains: Mapping[str, AnyDomain], point: Point, *, number: int) -> None:

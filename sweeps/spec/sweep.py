@@ -38,8 +38,8 @@ from sweeps.spec.models import (
 from sweeps.spec.phases import PHASES, PhaseField
 from sweeps.spec.resources import ClusterSpec, ResourceSpec
 from sweeps.spec.schemes import require_schemes
-from sweeps.spec.search import SearchSpec, Seed
-from sweeps.spec.space import AnyDomain, ChoiceDomain, FixedDomain, Value, extremes
+from sweeps.spec.search import REPLICATES, SearchSpec, Seed
+from sweeps.spec.space import AnyDomain, ChoiceDomain, FixedDomain, IntDomain, Value, extremes
 from sweeps.spec.starts import require_starts
 
 HOUR_S = 3600.0
@@ -123,6 +123,7 @@ class SweepSpec(Config):
         self._require_whole_batches()
         self._require_extractor()
         self._require_samples()
+        self._require_one_rule()
         if self.phases[0] != Phase.SEARCH or list(self.phases) != sorted(set(self.phases), key=PHASES.index):
             raise ValueError(f"phases are search and then some of confirm, baseline, got {', '.join(self.phases)}")
         return self
@@ -162,6 +163,14 @@ class SweepSpec(Config):
             raise ValueError(
                 f"student.feature_weight above 0 matches features of {' or '.join(EMBEDDED)}, got extractor "
                 f"{extractor.kind}; set feature_weight: 0 or choose one of those"
+            )
+
+    def _require_one_rule(self) -> None:
+        """Raises ValueError where the search for the limit would be told another metric than the limit's."""
+        if self.search.sampler == "limit" and self.limit.metric != self.search.objectives[1]:
+            raise ValueError(
+                f"the sampler limit is told the limit's metric, got search.objectives {self.search.objectives[1]} and "
+                f"limit.metric {self.limit.metric}; write the same"
             )
 
     def _require_samples(self) -> None:
@@ -250,7 +259,9 @@ class SweepSpec(Config):
 
     @property
     def student_seeds(self) -> tuple[int, ...]:
-        """Returns the seeds of the students: those of the search, or else the sweep's."""
+        """Returns the seeds of the students: those of the search, or else the sweep's, from which `limit` counts on."""
+        if self.search.sampler == "limit":
+            return tuple(range(self.seed, min(self.seed + REPLICATES, 2**31)))
         return self.search.seeds or (self.seed,)
 
     @property
@@ -282,9 +293,11 @@ class SweepSpec(Config):
 
     def domains(self) -> dict[str, AnyDomain]:
         """Returns the domains of all searched dimensions: those of the space and, with several seeds, the seed."""
-        domains = self.search.space.domains()
-        if len(self.student_seeds) > 1:
-            domains["seed"] = ChoiceDomain(type="choice", values=self.student_seeds)
+        domains, seeds = self.search.space.domains(), self.student_seeds
+        if self.search.sampler == "limit":
+            domains["seed"] = IntDomain(type="int", low=seeds[0], high=seeds[-1])
+        elif len(seeds) > 1:
+            domains["seed"] = ChoiceDomain(type="choice", values=seeds)
         return domains
 
 

@@ -17,6 +17,8 @@ from sweeps.search.study_queue import SearchBasis, ToRequest, study_queue
 from sweeps.spec.architecture import architecture_of
 from sweeps.trial.request import Job, TrialRequest
 
+THRESHOLD = 10.0  # of FID, where the sampler asks by a rule
+
 SHAPE = {"image_size": 16, "image_channels": 1, "latent_size": 16}  # the tiny sweep's
 
 
@@ -55,7 +57,7 @@ class Search:
             )
             for number, (key, objectives) in enumerate((finished or {}).items(), start=1)
         }
-        self.study = open_study(spec, open_storage(folder))
+        self.study = open_study(spec, open_storage(folder), threshold=THRESHOLD)
         total = grid_size(spec) if spec.search.sampler == "grid" else spec.search.trials
         self.queue = study_queue(
             SearchBasis(spec=spec, to_request=to_request, study=self.study, ledger=ledger, total=total)

@@ -1,0 +1,157 @@
+"""The sampler `limit`, asked as Ray Tune asks it, on students whose limit is known."""
+
+import math
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from optuna.trial import TrialState
+
+from gan import count_parameters
+from sweeps.errors import SpecError
+from sweeps.search.limit_sampler import LimitSampler
+from sweeps.search.study import open_storage, open_study
+from tests.sweeps.untrained_search import THRESHOLD, Search
+
+WIDTHS = {"type": "int", "low": 1, "high": 8}
+SPACE = {"width": WIDTHS, "depth": {"type": "choice", "values": [1, 2]}, "gan_weight": 0.0}
+LIMIT = 4  # the width that just holds the rule
+
+
+def fid_of(request: Any, noise: float = 0.0) -> float:
+    """Returns a power law of the width that crosses the threshold a little below LIMIT, with a seed's own luck."""
+    luck = np.random.default_rng([request.seed, request.architecture.width]).standard_normal()
+    depth = 0.1 * (request.architecture.depth == 2)
+    return THRESHOLD * math.exp(-1.5 * math.log(request.architecture.width / (LIMIT - 0.5)) + depth + noise * luck)
+
+
+def run(search: Search, *, workers: int = 1, noise: float = 0.0, most: int = 200) -> list[Any]:
+    """Returns the requests of a search until it ends, with so many under way at once."""
+    asked: list[Any] = []
+    running: list[int] = []
+    while True:
+        while len(running) < workers and len(asked) < most and (request := search.ask(len(asked))):
+            running.append(len(asked))
+            asked.append(request)
+        if not running:
+            return asked
+        number = running.pop(0)
+        search.tell(number, fid_of(asked[number], noise), count_parameters(asked[number].architecture))
+
+
+@pytest.mark.parametrize("workers", [1, 4])
+def test_the_limit_is_found_with_few_trials_and_the_search_ends_by_itself(
+    search_spec: Any, tmp_path: Path, workers: int
+) -> None:
+    search = Search(search_spec(space=SPACE, sampler="limit", trials=60), tmp_path)
+    asked = run(search, workers=workers)
+    sampler = search.study.sampler
+    assert isinstance(sampler, LimitSampler)
+    reading = sampler.reading(search.study)
+    sizes = {request.architecture.width: count_parameters(request.architecture) for request in asked}
+    assert reading.size is not None
+    assert LIMIT - 1 <= min(sizes, key=lambda width: abs(sizes[width] - reading.size)) <= LIMIT + 1
+    assert reading.nearness >= 0.9
+    assert len(asked) < 16, "of 16 students with any number of seeds"
+    assert search.queue.remark
+    assert "within one step of" in search.queue.remark
+
+
+def test_replicates_are_of_other_seeds_and_no_training_is_asked_twice(search_spec: Any, tmp_path: Path) -> None:
+    search = Search(search_spec(space=SPACE, sampler="limit", trials=25, confidence=1.0), tmp_path)
+    asked = run(search, workers=3, noise=0.6)
+    assert len(asked) == len({request.key for request in asked}) == 25
+    seeds: dict[Any, list[int]] = {}
+    for request in asked:
+        seeds.setdefault(request.architecture, []).append(request.seed)
+    assert any(len(each) > 1 for each in seeds.values()), "noise asks for replicates"
+    assert all(sorted(each) == list(range(len(each))) for each in seeds.values())
+
+
+def test_a_failed_training_is_no_holding_one_and_is_not_asked_again(search_spec: Any, tmp_path: Path) -> None:
+    space = {"width": {"type": "int", "low": 1, "high": 4}, "depth": 1, "gan_weight": 0.0}
+    search = Search(search_spec(space=space, sampler="limit", trials=12, confidence=1.0), tmp_path)
+    asked = []
+    for number in range(12):
+        request = search.ask(number)
+        assert request is not None
+        asked.append(request.key)
+        failed = request.architecture.width < 3
+        search.tell(number, math.nan if failed else 5.0, count_parameters(request.architecture))
+    assert len(set(asked)) == 12
+    assert search.study.get_trials(states=(TrialState.FAIL,))
+    sampler = search.study.sampler
+    assert isinstance(sampler, LimitSampler)
+    sizes = sampler.reading(search.study).where.sizes_K
+    assert sampler.reading(search.study).where.chance_between(sizes[2], sizes[3]) > 0.9
+
+
+def test_a_study_that_is_opened_again_goes_on_where_it_was(search_spec: Any, tmp_path: Path) -> None:
+    spec = search_spec(space=SPACE, sampler="limit", trials=60, confidence=1.0)
+    first = Search(spec, tmp_path)
+    known = {}
+    for number in range(8):
+        request = first.ask(number)
+        assert request is not None
+        fid, parameters = fid_of(request), count_parameters(request.architecture)
+        first.tell(number, fid, parameters)
+        known[request.key] = (parameters, fid)
+    again = Search(spec, tmp_path, known)
+    request = again.ask(0)
+    assert request is not None
+    assert request.key not in known
+    assert len(again.study.get_trials(states=(TrialState.COMPLETE,))) == 8
+
+
+def test_reproducible_asks_the_same_whichever_trial_ends_first(search_spec: Any, tmp_path: Path) -> None:
+    spec = search_spec(space=SPACE, sampler="limit", trials=16, reproducible=True, batch_size=4, confidence=1.0)
+    found = []
+    for place, order in enumerate((1, -1)):
+        folder = tmp_path / str(place)
+        folder.mkdir()
+        search = Search(spec, folder)
+        keys = []
+        for batch in range(4):
+            numbers = range(4 * batch, 4 * batch + 4)
+            asked = {number: search.ask(number) for number in numbers}
+            for number in list(numbers)[::order]:
+                request = asked[number]
+                assert request is not None
+                search.tell(number, fid_of(request, 0.3), count_parameters(request.architecture))
+            keys += [request.key for request in asked.values() if request]
+        found.append(keys)
+    assert found[0] == found[1]
+    assert len(found[0]) == 16
+
+
+def test_constraints_are_of_the_space(search_spec: Any, tmp_path: Path) -> None:
+    spec = search_spec(space=SPACE, sampler="limit", trials=12, constraints={"max_parameters": 700}, confidence=1.0)
+    sizes = Counter(count_parameters(request.architecture) for request in run(Search(spec, tmp_path)))
+    assert sizes
+    assert max(sizes) <= 700
+
+
+def test_the_study_says_why_each_was_asked(search_spec: Any, tmp_path: Path) -> None:
+    search = Search(search_spec(space=SPACE, sampler="limit", trials=3, confidence=1.0), tmp_path)
+    run(search)
+    study = open_study(
+        search_spec(space=SPACE, sampler="limit", trials=3), open_storage(tmp_path), threshold=THRESHOLD
+    )
+    assert {trial.user_attrs["purpose"] for trial in study.trials} <= {"NARROW", "BELOW"}
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"seeds": [0, 1]}, "leave search.seeds out"),
+        ({"pruning": True}, "leave search.pruning out"),
+        ({"objectives": ["mac_g", "fid"]}, "write parameters"),
+        ({"space": {**SPACE, "gan_weight": {"type": "float", "low": 0.0, "high": 0.5}}}, "take another sampler"),
+        ({"objectives": ["parameters", "inception_score"]}, "write the same"),
+    ],
+)
+def test_what_does_not_go_with_it_is_refused(search_spec: Any, changes: dict[str, Any], says: str) -> None:
+    with pytest.raises(SpecError, match=says):
+        search_spec(**{"space": SPACE, "sampler": "limit", "trials": 9, **changes})
