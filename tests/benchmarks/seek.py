@@ -10,7 +10,8 @@ the surface model, whatever the policy was, and as a sweep's report reads a sear
 The truth is the smallest size whose best student holds the rule in the mean of the logarithms. An answer is within one
 step of it where it lies between the sizes of that student's architecture at the next smaller and the next larger width.
 Kimg are those of trainings that have ended. `--asks` measures the CPU time of an ask after so many trainings of as many
-students, with 64 more pending.
+students, with 64 more pending. `end` is the kimg at which a search that asks the model whether it is sure would end,
+and how often it is right then.
 """
 
 import argparse
@@ -36,12 +37,13 @@ from rich.table import Table
 
 from analysis.frontier.pareto import nondominated
 from analysis.limit.crossing import crossing, falling_curve
-from analysis.seeking.covariance import Scales
-from analysis.seeking.next_run import SAMPLES, next_run
-from analysis.seeking.scales import fitted_scales, usual_scales
+from analysis.limit.rule import LimitRule
+from analysis.seeking.limit_search import LimitSearch
+from analysis.seeking.next_run import next_run
+from analysis.seeking.scales import fitted_scales
 from analysis.seeking.space import Run, Training
-from analysis.seeking.surface import surface_of, tempered
-from analysis.seeking.whereabouts import whereabouts_of
+from analysis.seeking.surface import tempered
+from analysis.seeking.values import Measured
 from tests.benchmarks.simulation import DATA, WORKERS, Curves, Simulation, Student, spec_of
 from tests.benchmarks.worlds import SYNTHETIC, World, recorded, synthetic
 
@@ -49,7 +51,7 @@ RULES = (1.5, 2.0, 3.0)
 RIVALS = ("nsgaii", "tpe", "random")
 SEEK = "limit"
 CHECK = 32  # kimg between two readings
-GROWN = 1.25  # times the rows of before: then the hyperparameters are chosen anew
+SURE = 0.9  # the model's nearness at which a search by it would end
 ASKS, PENDING = 3, 64  # of which the mean is taken; trainings that have not ended meanwhile
 PACE = 0.2  # how far the workers' times for one training lie apart, in logarithms
 
@@ -64,6 +66,7 @@ class Reading:
     median: float
     low: float
     high: float
+    nearness: float  # by the model's own account
     frontier: float
 
     @property
@@ -90,25 +93,22 @@ class Reader:
 
     def __init__(self, world: World, rule: float, repeat: int) -> None:
         self._world, self._threshold = world, world.threshold(rule)
-        self._random = np.random.default_rng([1, repeat])
-        self.scales: Scales = usual_scales(world.space)
-        self._fitted = 0
+        threshold = math.exp(self._threshold)
+        judged = LimitRule(metric="fid", threshold=threshold)
+        self.search = LimitSearch(world.space, judged, threshold=threshold, seed=repeat)
 
-    def runs(self, rows: Rows) -> list[Run]:
-        """The rows as the model takes them, with hyperparameters that are not much older."""
-        runs = [
-            Run(candidate=self._world.candidates[student], seed=seed, value=tempered(fid - self._threshold))
+    def measured(self, rows: Rows) -> list[Measured]:
+        """The rows as the model takes them."""
+        return [
+            Measured(candidate=self._world.candidates[student], seed=seed, quality=math.exp(fid))
             for student, seed, fid in rows
         ]
-        if len(runs) >= max(4, GROWN * self._fitted):
-            self.scales, self._fitted = fitted_scales(self._world.space, runs, start=self.scales), len(runs)
-        return runs
 
     def read(self, rows: Rows, kimg: float) -> Reading:
-        surface = surface_of(self._world.space, self.runs(rows), scales=self.scales)
-        where = whereabouts_of(surface, surface.draw(SAMPLES, self._random))
-        median, low, high = (size or math.inf for size in (where.median, *where.interval()))
-        return Reading(kimg=kimg, median=median, low=low, high=high, frontier=self.from_the_frontier(rows))
+        found = self.search.read(self.measured(rows))
+        median, low, high = (size or math.inf for size in (found.size, *found.interval))
+        frontier = self.from_the_frontier(rows)
+        return Reading(kimg=kimg, median=median, low=low, high=high, nearness=found.nearness, frontier=frontier)
 
     def from_the_frontier(self, rows: Rows) -> float:
         """Where the isotonic curve of the students on the frontier crosses the rule."""
@@ -132,7 +132,7 @@ def seek(world: World, rule: float, *, repeat: int, workers: int, budget: float)
     while len(rows) * world.curves.kimg < budget:
         while len(running) < workers:
             pending = [Training(candidate=world.candidates[student], seed=seed) for _, _, student, seed in running]
-            asked = next_run(world.space, reader.runs(rows), scales=reader.scales, random=random, pending=pending)
+            asked = reader.search.next(reader.measured(rows), pending=pending)
             seconds = world.curves.kimg * math.exp(PACE * random.standard_normal())
             heapq.heappush(running, (now + seconds, begun, students[asked.candidate], asked.seed))
             begun += 1
@@ -188,6 +188,19 @@ def judged(repeats: list[Repeat]) -> dict[str, Any]:
         "kimg_to_90_by_frontier": first_to_stay(kimg, near_front),
         "covered": [mean(reading.low <= each.truth <= reading.high for each, reading in column) for column in columns],
         "width": [median(reading.width for _, reading in column) for column in columns],
+        "end": ended(repeats),
+    }
+
+
+def ended(repeats: list[Repeat]) -> dict[str, float]:
+    """What the searches would say that end as soon as the model is SURE, or with their budget."""
+    ends = [(each, next((r for r in each.readings if r.nearness >= SURE), each.readings[-1])) for each in repeats]
+    return {
+        "kimg": median(reading.kimg for _, reading in ends),
+        "most_kimg": max(reading.kimg for _, reading in ends),
+        "within": mean(each.is_near(reading.median) for each, reading in ends),
+        "covered": mean(reading.low <= each.truth <= reading.high for each, reading in ends),
+        "width": median(reading.width for _, reading in ends),
     }
 
 
@@ -219,7 +232,7 @@ def seconds_of_an_ask(world: World, rows: int) -> dict[str, float]:
 
 def table_of(found: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> Table:
     table = Table(box=None, header_style="bold")
-    for heading in ("world", "policy", "rule", "kimg to 90%", "by frontier", "within", "covered", "width"):
+    for heading in ("world", "policy", "rule", "kimg to 90%", "by frontier", "within", "covered", "width", "end", "within"):
         table.add_column(heading, justify="left" if heading in ("world", "policy") else "right")
     for world, policies in found.items():
         for policy, rules in policies.items():
@@ -227,6 +240,7 @@ def table_of(found: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> Table:
                 to_90 = (row["kimg_to_90"], row["kimg_to_90_by_frontier"])
                 cells = [f"{kimg:.0f}" if kimg else "-" for kimg in to_90]
                 cells += [f"{row[name][-1]:.0%}" for name in ("within", "covered")] + [f"{row['width'][-1]:.2f}"]
+                cells += [f"{row['end']['kimg']:.0f}", f"{row['end']['within']:.0%}"]
                 table.add_row(world, policy, rule, *cells)
     return table
 

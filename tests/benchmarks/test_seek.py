@@ -70,8 +70,9 @@ def test_the_frontier_is_read_as_a_report_reads_it(world: World) -> None:
 
 
 def test_a_search_ends_near_the_limit(world: World) -> None:
-    readings = seek(world, 3.0, repeat=0, workers=4, budget=192)
+    readings = seek(world, 3.0, repeat=0, workers=4, budget=288)
     found = judged([Repeat(truth=7_810, one_step=world.one_step(3.0), readings=readings)])
-    assert found["kimg"] == [32.0 * number for number in range(1, 7)]
+    assert found["kimg"] == [32.0 * number for number in range(1, 10)]
     assert (found["within"][-1], found["covered"][-1]) == (1, 1)
     assert found["width"][-1] < 2 < found["width"][0]
+    assert 96 < found["end"]["kimg"] < 288, "the model is sure by then, and not at once"
