@@ -19,6 +19,7 @@ from .exporting import join_tables, write_csv
 from .figures.examination import examination_figure
 from .figures.pareto import pareto_figure
 from .figures.selection import Candidate, choose_teacher, selection_figure
+from .figures.space import space_figure
 from .figures.style import FORMATS, save_figure
 from .figures.sweep import gain_figure, importance_figure, progress_figure, sample_grid_figure, sharpness_figure
 from .figures.versus import versus_figure
@@ -56,6 +57,7 @@ from .schema import (
     width_text,
 )
 from .schemes import Scheme
+from .seeking.limit_search import SpaceLimit
 from .tables import (
     read_table,
     require_one_protocol,
@@ -106,6 +108,7 @@ __all__ = [
     "Scheme",
     "Segment",
     "ShareDifference",
+    "SpaceLimit",
     "Spread",
     "Strip",
     "TrialState",
@@ -160,6 +163,7 @@ __all__ = [
     "settings_of",
     "sharpness_figure",
     "size_text",
+    "space_figure",
     "state_counts",
     "student_frontier",
     "student_of",

@@ -7,12 +7,14 @@ from analysis.absence import text_of
 from analysis.comparison.baselines import budget_note
 from analysis.findings import Findings
 from analysis.frontier_table import FrontierRow, frontier_rows, reference_text
+from analysis.seeking.limit_search import SpaceLimit
 from analysis.wording import caption
 
 REPORT_FIGURES = {
     "pareto": "Parameters against quality: the students, their Pareto frontier and the limit",
     "samples": "Samples of the teacher and of the frontier's students at the same latents",
     "interpolations": "Images along lines between latents, of the teacher and of students",
+    "space": "The best student of at most each size by a model of the whole space, and how probably each is the limit",
     "gain-scratch": "How many times better distilled students are than the same GANs from scratch",
     "gain-joint": "How many times better the joint scheme is than MSE alone",
     "sharpness": "Sharpness relative to the teacher's, by scheme",
@@ -22,8 +24,10 @@ REPORT_FIGURES = {
 }
 
 
-def markdown_report(findings: Findings, figures: Mapping[str, str]) -> str:
+def markdown_report(findings: Findings, figures: Mapping[str, str], *, space: SpaceLimit | None = None) -> str:
     """Returns the report of one sweep; `figures` are the paths beside it of those of REPORT_FIGURES that were drawn.
+
+    `space` is where the limit of the whole searched space lies.
 
     >>> from analysis import LimitRule, example_trials, findings_of, markdown_report
     >>> findings = findings_of(example_trials({"sweep": "mine"}), LimitRule(metric="fid", tolerance=1.0))
@@ -34,6 +38,8 @@ def markdown_report(findings: Findings, figures: Mapping[str, str]) -> str:
         return "No trial has begun.\n"
     first = findings.first
     parts = [f"# {first['sweep']}: how small can it get?", findings.limit.sentence()]
+    if space is not None:
+        parts.append(space.sentence(first["teacher_parameters"]))
     if findings.limit.break_point or findings.limit.break_note:
         parts.append(findings.break_sentence)
     if len(findings.frontier):

@@ -12,6 +12,7 @@ from PIL import Image
 from analysis.errors import AnalysisError
 from analysis.findings import Findings
 from analysis.ruler import RulerCurve
+from analysis.seeking.limit_search import SpaceLimit
 
 
 @dataclass(frozen=True)
@@ -51,10 +52,10 @@ class Strip:
 class Chapter:
     """A Chapter is one sweep on the page.
 
-    `samples` are the teacher and ever smaller students at the same latents, `interpolations` the same along
-    lines between latents. `importances` says how much of the metric's variation each searched parameter
-    explains, `ruler` what the extractor made of spoilt real images. `run_url` is the address of a trial's run with
-    `{run_id}` in it. Raises AnalysisError where that is no address.
+    `samples` are the teacher and ever smaller students at the same latents, `interpolations` the same along lines
+    between latents. `space` is where the limit of the whole searched space lies. `importances` says how much of the
+    metric's variation each searched parameter explains, `ruler` what the extractor made of spoilt real images.
+    `run_url` is the address of a trial's run with `{run_id}` in it. Raises AnalysisError where that is no address.
 
     >>> from analysis import Chapter, LimitRule, example_trials, findings_of
     >>> findings = findings_of(example_trials({}), LimitRule(metric="fid", tolerance=1.0))
@@ -69,6 +70,7 @@ class Chapter:
     interpolations: tuple[Strip, ...] = ()
     importances: Mapping[str, float] = field(default_factory=dict)
     ruler: tuple[RulerCurve, ...] = ()
+    space: SpaceLimit | None = None
     specification: str = ""
     versions: Mapping[str, str] = field(default_factory=dict)
     commands: tuple[str, ...] = ()

@@ -16,6 +16,7 @@ from analysis.frontier.band import Band, band_of
 from analysis.frontier.students import Students, confirmed_students, final_searched, frontier_of
 from analysis.page.chapter import Chapter
 from analysis.schemes import scheme_of
+from analysis.seeking.limit_search import SpaceLimit
 from analysis.trials import Floats, Ints, Trials
 from analysis.wording import limit_label
 
@@ -46,6 +47,7 @@ def chart_data(chapter: Chapter) -> dict[str, Any]:
         "gains": {key: _gain(gains[0]) for key, gains in findings.gains.items()},
         "sharpness": _sharpness(findings, shown),
         "progress": {n: [finite(v) for v in progress[n].to_pylist()] for n in ("kimg", "trials", "share")},
+        "space": chapter.space and _space(chapter.space, findings),
         "importances": sorted(chapter.importances.items(), key=lambda item: (item[1], item[0])),
         "teacher_parameters": findings.first.get("teacher_parameters"),
     }
@@ -136,6 +138,20 @@ def _limit(findings: Findings) -> dict[str, Any]:
     limit = findings.limit
     interval = [limit.interval.low, limit.interval.high] if limit.interval else None
     return {"parameters": limit.parameters, "interval": interval, "label": limit_label(limit)}
+
+
+def _space(space: SpaceLimit, findings: Findings) -> dict[str, Any]:
+    curve, metric = space.curve, findings.metric
+    return {
+        "sizes": curve.sizes_K.tolist(),
+        "worst": curve.worst_K.tolist(),
+        "middle": curve.middle_K.tolist(),
+        "best": curve.best_K.tolist(),
+        "chances": space.where.chance_K.tolist(),
+        "interval": [*space.interval],
+        "threshold": findings.limit.threshold,
+        "metric": metric.name,
+    }
 
 
 def _gain(gain: Gain) -> dict[str, Any]:

@@ -72,6 +72,7 @@ def chapter_text(chapter: Chapter) -> Cells:
         "specification": chapter.specification,
         "commands": chapter.commands,
         "has_runs": chapter.run_url is not None,
+        "space_sentence": chapter.space.sentence(findings.first["teacher_parameters"]) if chapter.space else "",
         "has_importances": bool(chapter.importances),
         "has_progress": len(findings.progress) > 0,
         "trials": len(findings.table),

@@ -2,39 +2,91 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from analysis.limit.crossing import LEVEL
 from analysis.limit.rule import LimitRule
+from analysis.nouns import counted
 from analysis.seeking.next_run import SAMPLES, NextRun, next_run
 from analysis.seeking.scales import fitted_scales, usual_scales
 from analysis.seeking.space import Run, Space, Training
 from analysis.seeking.surface import surface_of
-from analysis.seeking.values import Measured, runs_of
-from analysis.seeking.whereabouts import Whereabouts, whereabouts_of
+from analysis.seeking.values import Measured, qualities_of, runs_of
+from analysis.seeking.whereabouts import Whereabouts, best_of_sizes, whereabouts_of
+from analysis.trials import Floats, Ints
 
 FEWEST_RUNS = 4  # by which hyperparameters are chosen
 GROWN = 1.25  # times the runs of before: then they are chosen anew
 
 
 @dataclass(frozen=True, kw_only=True)
-class LimitReading:
-    """A LimitReading says where the limit of a whole space lies, by what was trained of it so far.
+class BestCurve:
+    """A BestCurve is the quality of the best student of at most each size, with a 95% band, worst first.
 
-    `size` is the size at or below which it lies as probably as not; None where it probably lies beyond all. `nearness`
-    is the probability that it lies there or one step of the space beside it.
+    Shapes: K sizes of the space, rising, in parameters. Qualities are in the rule's metric.
+    """
+
+    sizes_K: Ints
+    worst_K: Floats
+    middle_K: Floats
+    best_K: Floats
+
+
+@dataclass(frozen=True, kw_only=True)
+class SpaceLimit:
+    """A SpaceLimit says where the limit of a whole space lies, by a surface model of what was trained of it so far.
+
+    Students that were never tried count as well. `size` is the size at or below which the limit lies as probably as
+    not; None where it probably lies beyond all. `nearness` is the probability that it lies there or one step of the
+    space beside it.
+
+    >>> from analysis import LimitRule
+    >>> from analysis.seeking.space import Candidate
+    >>> rule, sizes = LimitRule(metric="fid", threshold=10.0), [1_000 * n for n in range(1, 9)]
+    >>> students = [Candidate(parameters=n, depth=1, block="dcgan", gan_weight=0.0, kimg=8.0) for n in sizes]
+    >>> search = LimitSearch(space_of(students), rule, threshold=10.0)
+    >>> rows = [Measured(candidate=student, seed=0, quality=4.4e4 / student.parameters) for student in students[1::2]]
+    >>> found = search.read(rows)
+    >>> found.size, found.trainings, found.students
+    (5000, 4, 8)
     """
 
     where: Whereabouts
     size: int | None
     nearness: float
     trainings: int
+    students: int  # of the space
+    curve: BestCurve
 
     @property
     def interval(self) -> tuple[int | None, int | None]:
         """Returns the 95% interval in parameters, None for an end beyond all sizes."""
         return self.where.interval(LEVEL)
+
+    def sentence(self, teacher_parameters: int) -> str:
+        """Returns in words where the limit of the space lies, for a teacher of so many parameters."""
+        basis = f"By a model of all {counted(self.students, 'student')} of the space after {self.trainings:,} trainings"
+        if self.size is None:
+            return f"{basis}, no size of it holds the rule, with a probability of {self.where.none_holds:.0%}."
+        low, high = self.interval
+        sizes = self.where.sizes_K
+        small = "its smallest size" if low == sizes[0] else f"1/{teacher_parameters / low:.1f}" if low else "beyond"
+        large = f"1/{teacher_parameters / high:.1f}" if high else "beyond all its sizes"
+        place = f"{self.size:,} parameters, 1/{teacher_parameters / self.size:.1f} of the teacher"
+        return (
+            f"{basis}, its limit lies near {place} (95% interval {large} to {small}; within one step with a "
+            f"probability of {self.nearness:.0%})."
+        )
+
+    def as_dict(self) -> dict[str, Any]:
+        """Returns the same for a script. Every value is JSON."""
+        names = ("size", "nearness", "trainings", "students")
+        low, high = self.interval
+        chances = dict(zip(map(str, self.where.sizes_K.tolist()), self.where.chance_K.tolist(), strict=True))
+        plain = {name: getattr(self, name) for name in names}
+        return {**plain, "interval": [low, high], "none_holds": self.where.none_holds, "chances": chances}
 
 
 class LimitSearch:
@@ -54,14 +106,27 @@ class LimitSearch:
         runs, random = self._runs(measured), self._random(len(measured), len(pending))
         return next_run(self.space, runs, scales=self._scales, random=random, pending=pending)
 
-    def read(self, measured: Sequence[Measured]) -> LimitReading:
+    def read(self, measured: Sequence[Measured]) -> SpaceLimit:
         """Returns where the limit lies."""
         runs = self._runs(measured)
         surface = surface_of(self.space, runs, scales=self._scales)
-        where = whereabouts_of(surface, surface.draw(SAMPLES, self._random(len(measured))))
+        quality_SC = surface.draw(SAMPLES, self._random(len(measured)))
+        where = whereabouts_of(surface, quality_SC)
         size = where.median
-        nearness = where.none_holds if size is None else where.chance_between(*self.space.one_step(size))
-        return LimitReading(where=where, size=size, nearness=nearness, trainings=len(runs))
+        return SpaceLimit(
+            where=where,
+            size=size,
+            nearness=where.none_holds if size is None else where.chance_between(*self.space.one_step(size)),
+            trainings=len(runs),
+            students=len({candidate.student for candidate in self.space.candidates}),
+            curve=self._curve(best_of_sizes(surface, quality_SC)),
+        )
+
+    def _curve(self, best: tuple[Ints, Floats]) -> BestCurve:
+        sizes_K, value_SK = best
+        ends_3K = np.quantile(value_SK, [(1 + LEVEL) / 2, 0.5, (1 - LEVEL) / 2], axis=0)
+        worst_K, middle_K, best_K = (qualities_of(end_K, self._rule, threshold=self._threshold) for end_K in ends_3K)
+        return BestCurve(sizes_K=sizes_K, worst_K=worst_K, middle_K=middle_K, best_K=best_K)
 
     def _runs(self, measured: Sequence[Measured]) -> list[Run]:
         runs = runs_of(measured, self._rule, threshold=self._threshold)

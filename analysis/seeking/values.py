@@ -7,11 +7,15 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+import numpy as np
+
 from analysis.limit.rule import LimitRule
 from analysis.seeking.space import Run, Training
 from analysis.seeking.surface import tempered
+from analysis.trials import Floats
 
 DOUBLE = math.log(2)  # a failed training is no better than twice the threshold, as in the limit's own curve
+MOST_LOG = 5.0  # beyond it a quality is more than e^54 times the threshold
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,3 +45,9 @@ def runs_of(measured: Iterable[Measured], rule: LimitRule, *, threshold: float) 
         Run(candidate=each.candidate, seed=each.seed, value=tempered(known.get(key, worst)))
         for key, each in first.items()
     ]
+
+
+def qualities_of(values: Floats, rule: LimitRule, *, threshold: float) -> Floats:
+    """Returns values of the surface as qualities again: what `runs_of` turned."""
+    logs = np.where(values <= 1, values, np.exp(np.minimum(values, MOST_LOG) - 1))
+    return np.asarray(threshold * np.exp(-logs if rule.column.higher_is_better else logs))

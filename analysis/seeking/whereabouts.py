@@ -10,7 +10,7 @@ import numpy as np
 
 from analysis.limit.crossing import LEVEL
 from analysis.seeking.surface import Surface
-from analysis.trials import Floats, Ints
+from analysis.trials import Floats, Ints, Mask
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,9 +52,23 @@ def limits_of(surface: Surface, quality_SC: Floats) -> tuple[Ints, Ints]:
 
     Only candidates of the whole budget have a size that may be the limit.
     """
+    whole_C, parameters_C, sizes_K = _sizes(surface)
+    place_SC = np.where(whole_C & (quality_SC <= 0), np.searchsorted(sizes_K, parameters_C), len(sizes_K))
+    return sizes_K, place_SC.min(axis=1)
+
+
+def best_of_sizes(surface: Surface, quality_SC: Floats) -> tuple[Ints, Floats]:
+    """Returns the sizes, rising, and in each sample the best value S x K of a student of at most each size."""
+    whole_C, parameters_C, sizes_K = _sizes(surface)
+    order = np.argsort(parameters_C[whole_C], kind="stable")
+    best_SC = np.minimum.accumulate(quality_SC[:, whole_C][:, order], axis=1)
+    last_K = np.searchsorted(parameters_C[whole_C][order], sizes_K, side="right") - 1
+    return sizes_K, best_SC[:, last_K]
+
+
+def _sizes(surface: Surface) -> tuple[Mask, Ints, Ints]:
+    """Returns which candidates are of the whole budget, the parameters of all, and the sizes of those."""
     kimg_C = np.array([each.kimg for each in surface.candidates])
     whole_C = kimg_C == kimg_C.max()
     parameters_C = np.array([each.parameters for each in surface.candidates], dtype=np.int64)
-    sizes_K = np.unique(parameters_C[whole_C])
-    place_SC = np.where(whole_C & (quality_SC <= 0), np.searchsorted(sizes_K, parameters_C), len(sizes_K))
-    return sizes_K, place_SC.min(axis=1)
+    return whole_C, parameters_C, np.unique(parameters_C[whole_C])

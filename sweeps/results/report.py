@@ -13,6 +13,7 @@ from mlflow.entities import Run
 from rich.console import Console
 
 import analysis
+from analysis.seeking.limit_search import SpaceLimit
 from sweeps.errors import SweepError
 from sweeps.ledger.examinations import kept_examination
 from sweeps.ledger.sweeps import find_sweep, spec_of_sweep, stored_spec
@@ -24,6 +25,7 @@ from sweeps.results.frontier_view import frontier_table
 from sweeps.results.importance import importances
 from sweeps.results.pictures import interpolation_strips, sample_strips
 from sweeps.results.reading import read_trials
+from sweeps.results.space_limit import space_limit
 from sweeps.spec.file import preset_names
 from sweeps.spec.sweep import SweepSpec
 
@@ -38,6 +40,7 @@ class Report:
     folder: Path
     _: KW_ONLY
     files: tuple[Path, ...]
+    space: SpaceLimit | None = None
 
     @property
     def name(self) -> str:
@@ -66,6 +69,9 @@ class Report:
                 console.print(note, style="dim", highlight=False)
         console.print()
         console.print(self.limit.sentence(), highlight=False, soft_wrap=not console.is_terminal)
+        if self.space:
+            words = self.space.sentence(self.findings.first["teacher_parameters"])
+            console.print(words, style="dim", highlight=False, soft_wrap=not console.is_terminal)
         console.print()
         for path in self.files:
             if path.suffix in {".html", ".md", ".parquet"}:
@@ -80,6 +86,7 @@ class Report:
             "sweep": self.name,
             "trials": analysis.state_counts(self.table),
             "limit": self.limit.as_dict(),
+            "space_limit": self.space and self.space.as_dict(),
             "frontier": self.frontier.to_pylist(),
             "gains": [gain.as_dict() for gains in self.findings.gains.values() for gain in gains],
             "files": [str(path) for path in self.files],
@@ -144,13 +151,13 @@ def _write(
     page, markdown, parquet = folder / PAGE, folder / "report.md", folder / "trials.parquet"
     _write_text(page, analysis.render_page([chapter]))
     shown = {stem: f"figures/{paths[0].name}" for stem, paths in figures.items()}
-    _write_text(markdown, analysis.markdown_report(findings, shown))
+    _write_text(markdown, analysis.markdown_report(findings, shown, space=chapter.space))
     analysis.write_table(findings.table, parquet)
     files = (page, markdown, parquet, *(path for paths in figures.values() for path in paths))
     for path in files:  # the folder may hold other files as well
         place = Path("report") / path.parent.relative_to(folder)
         tracking.client.log_artifact(parent.info.run_id, str(path), str(place))
-    return Report(findings, folder, files=files), chapter
+    return Report(findings, folder, files=files, space=chapter.space), chapter
 
 
 def _chapter(parent: Run, spec: SweepSpec, *, tracking: Tracking, findings: analysis.Findings) -> analysis.Chapter:
@@ -164,6 +171,7 @@ def _chapter(parent: Run, spec: SweepSpec, *, tracking: Tracking, findings: anal
         name=name,
         samples=sample_strips(tracking, spec, findings=findings) if has_students else (),
         interpolations=interpolation_strips(tracking, spec, findings=findings) if has_students else (),
+        space=space_limit(spec, findings.table) if has_students else None,
         importances=importances(spec, findings.table),
         ruler=ruler_curves(examination) if examination else (),
         specification=yaml.safe_dump(spec.model_dump(mode="json", exclude_defaults=True), sort_keys=False, width=100),
@@ -200,6 +208,8 @@ def _figures(chapter: analysis.Chapter) -> dict[str, Figure]:
         figures["importance"] = analysis.importance_figure(findings, chapter.importances)
     if len(findings.progress):
         figures["progress"] = analysis.progress_figure(findings)
+    if chapter.space:
+        figures["space"] = analysis.space_figure(findings, chapter.space)
     if chapter.ruler:
         figures["examination"] = analysis.examination_figure(chapter.ruler)
     return figures

@@ -3,7 +3,7 @@
 What it asks follows from analysis.seeking; here points become students, and trials of the study what was measured.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from optuna import Study
@@ -12,19 +12,17 @@ from optuna.samplers import BaseSampler, RandomSampler
 from optuna.trial import FrozenTrial, TrialState
 
 from analysis import LimitRule
-from analysis.seeking.limit_search import LimitReading, LimitSearch
-from analysis.seeking.space import Candidate, Training, space_of
+from analysis.seeking.limit_search import LimitSearch, SpaceLimit
+from analysis.seeking.space import Training, space_of
 from analysis.seeking.values import Measured
-from gan import count_parameters
 from gan.seeds import seed_at
-from sweeps.planning.points import Params, architecture_at, frozen, is_allowed
-from sweeps.spec.search import MOST_STUDENTS
-from sweeps.spec.space import Value, distributions, every_point, is_number
+from sweeps.planning.points import frozen
+from sweeps.planning.students import space_students
+from sweeps.spec.space import distributions
 from sweeps.spec.sweep import SweepSpec
 
 FAILED = "failed"  # an attribute of a trial that ended without a quality
 PURPOSE = "purpose"  # why it was asked for
-OF_SIZE = ("width", "depth", "block", "gan_weight", "seed")  # what a candidate has of its own, or acts by its size
 
 
 class LimitSampler(BaseSampler):
@@ -36,13 +34,13 @@ class LimitSampler(BaseSampler):
 
     def __init__(self, spec: SweepSpec, *, threshold: float) -> None:
         self._spaces, self._first_seed = distributions(spec.domains()), spec.student_seeds[0]
-        self._candidates = _candidates(spec)
+        self._candidates = space_students(spec)
         self._params = {candidate: dict(params) for params, candidate in self._candidates.items()}
         seed = seed_at(spec.seed, "sampler") % 2**32
         rule: LimitRule = spec.limit
         self._search = LimitSearch(space_of(list(self._params)), rule, threshold=threshold, seed=seed)
         self._confidence, self._random = spec.search.confidence, RandomSampler(seed=seed)
-        self._read: tuple[int, LimitReading] | None = None  # of so many trials
+        self._read: tuple[int, SpaceLimit] | None = None  # of so many trials
 
     def infer_relative_search_space(self, study: Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
         """Returns all that is searched."""
@@ -68,7 +66,7 @@ class LimitSampler(BaseSampler):
         """Returns a value by chance, for what a point in line leaves open."""
         return self._random.sample_independent(study, trial, param_name, param_distribution)
 
-    def reading(self, study: Study) -> LimitReading:
+    def reading(self, study: Study) -> SpaceLimit:
         """Returns where the limit of the whole space lies, by the trials that have ended."""
         measured = self._measured(study.get_trials(deepcopy=False))
         if self._read is None or self._read[0] != len(measured):
@@ -87,10 +85,10 @@ class LimitSampler(BaseSampler):
 
     def _measured(self, trials: Sequence[FrozenTrial]) -> list[Measured]:
         ended = [each for each in trials if each.state == TrialState.COMPLETE or FAILED in each.user_attrs]
-        found = [(training, trial) for trial in ended for training in self._trainings([trial])]
         return [
-            Measured(candidate=training.candidate, seed=training.seed, quality=trial.values[1] if trial.values else None)
-            for training, trial in found
+            Measured(candidate=each.candidate, seed=each.seed, quality=trial.values[1] if trial.values else None)
+            for trial in ended
+            for each in self._trainings([trial])
         ]
 
     def _trainings(self, trials: Iterable[FrozenTrial]) -> list[Training]:
@@ -102,33 +100,3 @@ class LimitSampler(BaseSampler):
                 training = Training(candidate=candidate, seed=trial.params["seed"] - self._first_seed)
                 found.setdefault(training.key, training)
         return list(found.values())
-
-
-def _candidates(spec: SweepSpec) -> dict[frozenset[tuple[str, Any]], Candidate]:
-    """Returns every student that the search may train, by what Optuna chooses of it beside the seed."""
-    searched = distributions(spec.search.space.domains())
-    points = every_point(spec.search.space.domains(), MOST_STUDENTS) or []
-    return {
-        frozen(_params_of(point, searched)): _candidate(spec, point) for point in points if is_allowed(spec, point)
-    }
-
-
-def _params_of(point: Mapping[str, Value], searched: Iterable[str]) -> Params:
-    return {name: point[name] for name in searched}
-
-
-def _candidate(spec: SweepSpec, point: Mapping[str, Value]) -> Candidate:
-    architecture = architecture_at(spec, point)
-    settings = [
-        (name, float(value) if is_number(value) else str(value))
-        for name, value in point.items()
-        if name not in OF_SIZE
-    ]
-    return Candidate(
-        parameters=count_parameters(architecture),
-        depth=architecture.depth,
-        block=architecture.block,
-        gan_weight=float(point["gan_weight"]),
-        kimg=spec.recipe(point).kimg,
-        settings=tuple(settings),
-    )

@@ -45,8 +45,8 @@ def open_study(
     """Returns the sweep's study, made ready for another run: whatever was asked and has no result is in line again.
 
     An adaptive study is told what the ledger knows and it does not. In a new study the spec's points, or the whole
-    grid, are put in line first. The sampler `limit` needs the `threshold` of the limit's rule. A reproducible study always begins anew and is answered from the ledger, so that it
-    does not depend on where it was cut off.
+    grid, are put in line first. The sampler `limit` needs the `threshold` of the limit's rule. A reproducible study
+    always begins anew and is answered from the ledger, so that it does not depend on where it was cut off.
     """
     if spec.search.reproducible and has_study(spec, storage):
         optuna.delete_study(study_name=spec.name, storage=storage)

@@ -185,7 +185,7 @@ class StudyQueue(JobQueue):
 
     def _tell(self, trial: optuna.Trial, objectives: Objectives | None) -> None:
         if objectives is None:
-            trial.set_user_attr(FAILED, True)
+            trial.set_user_attr(FAILED, value=True)
             self._study.tell(trial, state=TrialState.FAIL)
         else:
             self._study.tell(trial, objectives)

@@ -145,7 +145,8 @@ class SearchSpec(Config):
 
     trials: Annotated[int, Field(ge=0, le=100_000)]
     objectives: tuple[Cost, Quality] = ("parameters", "fid")
-    sampler: Literal["tpe", "nsgaii", "gp", "random", "grid", "limit"] = "nsgaii"  # chosen by tests/benchmarks/samplers.py
+    # The default was chosen by tests/benchmarks/samplers.py.
+    sampler: Literal["tpe", "nsgaii", "gp", "random", "grid", "limit"] = "nsgaii"
     space: Space
     points: tuple[Point, ...] = ()
     seeds: Annotated[tuple[Seed, ...], Field(min_length=1)] | None = None

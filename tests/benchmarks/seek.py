@@ -232,7 +232,8 @@ def seconds_of_an_ask(world: World, rows: int) -> dict[str, float]:
 
 def table_of(found: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> Table:
     table = Table(box=None, header_style="bold")
-    for heading in ("world", "policy", "rule", "kimg to 90%", "by frontier", "within", "covered", "width", "end", "within"):
+    judged_by = ("kimg to 90%", "by frontier", "within", "covered", "width", "end", "within")
+    for heading in ("world", "policy", "rule", *judged_by):
         table.add_column(heading, justify="left" if heading in ("world", "policy") else "right")
     for world, policies in found.items():
         for policy, rules in policies.items():

@@ -185,7 +185,29 @@ function drawImportance(element, chapter) {
   const trace = { type: "bar", orientation: "h", y: rows.map((row) => row[0]), x: rows.map((row) => row[1]), marker: { color: colour("blue") }, text: rows.map((row) => Math.round(100 * row[1]) + "%"), textposition: "auto", hoverinfo: "skip" };
   Plotly.react(element, [trace], layout({ showlegend: false, xaxis: axis("share of the variation", { tickformat: ".0%" }), yaxis: axis("") }), CONFIG);
 }
-const DRAW = { frontier: drawFrontier, gain: drawGain, sharpness: drawSharpness, progress: drawProgress, importance: drawImportance };
+function drawSpace(element, chapter) {
+  const space = chapter.space, trials = chapter.trials, columns = chapter.columns;
+  const rows = pick(chapter, (i) => trials.mode[i] === "distilled" && trials[space.metric][i] !== null);
+  const step = (y, extra) => ({ x: space.sizes, y, mode: "lines", type: "scatter", hoverinfo: "skip", line: { shape: "hv", width: 0, color: colour("sky") }, ...extra });
+  const tried = rows.map((i) => trials[space.metric][i]);
+  const traces = [
+    step(space.worst, { showlegend: false }),
+    step(space.best, { fill: "tonexty", fillcolor: colour("sky") + "38", name: "95% band" }),
+    step(space.middle, { name: "best student of at most this size", line: { shape: "hv", width: 2, color: colour("blue") } }),
+    { x: rows.map((i) => trials.parameters[i]), y: tried, text: rows.map((i) => trials.trial[i]), mode: "markers", type: "scatter", name: "student that was trained", marker: { size: 6, color: colour("grey") }, hovertemplate: "trial %{text}: %{y:.3~g}<extra></extra>" },
+    { x: space.sizes, y: space.chances, yaxis: "y2", type: "scatter", mode: "markers", name: "chance to be the limit", marker: { size: 5, color: colour("vermilion") }, hovertemplate: "%{x:,} parameters: %{y:.0%}<extra></extra>",
+      error_y: { type: "data", symmetric: false, array: space.sizes.map(() => 0), arrayminus: space.chances, width: 0, thickness: 2, color: colour("vermilion") } },
+  ];
+  const far = columns[space.metric].higher ? (y) => y > space.threshold / 8 : (y) => y < space.threshold * 8;
+  const xaxis = logAxis(columns.parameters.axis, space.sizes), yaxis = logAxis(columns[space.metric].axis, tried.concat(space.middle, [space.threshold]).filter(far));
+  const shapes = [line({ xref: "paper", x0: 0, x1: 1, y0: space.threshold, y1: space.threshold, line: { width: 1.2, dash: "dash", color: colour("soft") } })];
+  if (space.interval[0]) shapes.push({ type: "rect", yref: "paper", y0: 0, y1: 1, x0: space.interval[0], x1: space.interval[1] ?? 10 ** xaxis.range[1], fillcolor: colour("ink"), opacity: 0.08, line: { width: 0 }, layer: "below" });
+  const annotations = [{ text: "the rule", showarrow: false, xref: "paper", x: 1, xanchor: "right", y: Math.log10(space.threshold), yanchor: "bottom", font: { size: 11, color: colour("soft") } }];
+  const shown = layout({ xaxis: { ...xaxis, anchor: "y2" }, yaxis: { ...yaxis, domain: [0.27, 1] }, shapes, annotations });
+  shown.yaxis2 = axis("chance", { tickformat: ".0%", rangemode: "tozero", domain: [0, 0.2] });
+  Plotly.react(element, traces, shown, CONFIG);
+}
+const DRAW = { space: drawSpace, frontier: drawFrontier, gain: drawGain, sharpness: drawSharpness, progress: drawProgress, importance: drawImportance };
 
 // --- a student's card, by pointer or arrow keys -----------------------------------------------------
 const card = document.querySelector("[data-card]");

@@ -136,9 +136,7 @@ def test_constraints_are_of_the_space(search_spec: Any, tmp_path: Path) -> None:
 def test_the_study_says_why_each_was_asked(search_spec: Any, tmp_path: Path) -> None:
     search = Search(search_spec(space=SPACE, sampler="limit", trials=3, confidence=1.0), tmp_path)
     run(search)
-    study = open_study(
-        search_spec(space=SPACE, sampler="limit", trials=3), open_storage(tmp_path), threshold=THRESHOLD
-    )
+    study = open_study(search_spec(space=SPACE, sampler="limit", trials=3), open_storage(tmp_path), threshold=THRESHOLD)
     assert {trial.user_attrs["purpose"] for trial in study.trials} <= {"NARROW", "BELOW"}
 
 

@@ -1,0 +1,54 @@
+"""This module reads where the limit of a sweep's whole space lies, whichever sampler searched it."""
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from analysis import AnalysisError, Mode, Phase, TrialState
+from analysis.seeking.limit_search import LimitSearch, SpaceLimit
+from analysis.seeking.space import space_of
+from analysis.seeking.values import Measured
+from gan.seeds import seed_at
+from sweeps.planning.students import space_students, student_of_row
+from sweeps.spec.search import MOST_STUDENTS
+from sweeps.spec.sweep import SweepSpec
+
+FEWEST_TRAININGS = 8  # a surface of fewer says what was assumed of it
+EVIDENCE = (TrialState.COMPLETED, TrialState.PRUNED, TrialState.DIVERGED)
+COLUMNS = ("width", "depth", "block", "first_layer_rank", "stage_widths", "gan_weight", "settings", "kimg", "state")
+
+
+def space_limit(spec: SweepSpec, table: pa.Table) -> SpaceLimit | None:
+    """Returns where the limit of the whole space lies, by all students that were trained of it.
+
+    None where there is nothing to say: fewer than FEWEST_TRAININGS, a space that cannot be listed, trainings of more
+    than MOST_STUDENTS students, one size alone, or a metric that has no logarithm.
+    """
+    if not spec.limit.column.log or spec.limit.metric not in table.column_names:
+        return None
+    rows = _evidence(table, spec.limit.metric)
+    if not len(rows) >= FEWEST_TRAININGS:
+        return None
+    candidates = [(student_of_row(spec, row), row) for row in rows.to_pylist()]
+    measured = [
+        Measured(candidate=candidate, seed=row["seed"], quality=row[spec.limit.metric])
+        for candidate, row in candidates
+        if candidate is not None
+    ]
+    if len(measured) < FEWEST_TRAININGS or len({each.candidate for each in measured}) > MOST_STUDENTS:
+        return None
+    try:
+        space = space_of(list(space_students(spec).values()))
+        threshold = spec.limit.threshold_for(rows.slice(0, 1).to_pylist()[0])
+    except AnalysisError:
+        return None
+    seed = seed_at(spec.seed, "reading") % 2**32
+    return LimitSearch(space, spec.limit, threshold=threshold, seed=seed).read(measured)
+
+
+def _evidence(table: pa.Table, metric: str) -> pa.Table:
+    """Returns the rows of distilled students of search and confirmation that tell of their quality."""
+    states, phases = [str(state) for state in EVIDENCE], [str(Phase.SEARCH), str(Phase.CONFIRM)]
+    keep = pc.and_(pc.equal(table["mode"], str(Mode.DISTILLED)), pc.is_in(table["state"], pa.array(states)))
+    shared = [f"teacher_{metric}"] if f"teacher_{metric}" in table.column_names else []
+    rows = table.filter(pc.and_(keep, pc.is_in(table["phase"], pa.array(phases))))
+    return rows.select([*COLUMNS, "seed", metric, *shared])
