@@ -43,7 +43,7 @@ class SpaceLimit:
     space beside it.
 
     >>> from analysis import LimitRule
-    >>> from analysis.seeking.space import Candidate
+    >>> from analysis.seeking.space import Candidate, space_of
     >>> rule, sizes = LimitRule(metric="fid", threshold=10.0), [1_000 * n for n in range(1, 9)]
     >>> students = [Candidate(parameters=n, depth=1, block="dcgan", gan_weight=0.0, kimg=8.0) for n in sizes]
     >>> search = LimitSearch(space_of(students), rule, threshold=10.0)
