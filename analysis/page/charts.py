@@ -21,6 +21,7 @@ from analysis.trials import Floats, Ints, Trials
 from analysis.wording import limit_label
 
 MOST_TRIALS = 20_000  # in one chapter: a browser takes seconds to draw more points, and its table to search them
+LEAST_CHANCE = 0.002  # that a chart of sizes shows
 TRIAL_COLUMNS = (
     *("trial", "phase", "mode", "state", "final", "parameters", "compression_ratio", "width", "depth"),
     *("block", "first_layer_rank", "stage_widths", "gan_weight", "scheme", "settings", "seed", "kimg"),
@@ -147,7 +148,7 @@ def _space(space: SpaceLimit, findings: Findings) -> dict[str, Any]:
         "worst": curve.worst_K.tolist(),
         "middle": curve.middle_K.tolist(),
         "best": curve.best_K.tolist(),
-        "chances": space.where.chance_K.tolist(),
+        "chances": [chance if chance >= LEAST_CHANCE else None for chance in space.where.chance_K.tolist()],
         "interval": [*space.interval],
         "threshold": findings.limit.threshold,
         "metric": metric.name,

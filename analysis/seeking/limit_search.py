@@ -70,15 +70,24 @@ class SpaceLimit:
         basis = f"By a model of all {counted(self.students, 'student')} of the space after {self.trainings:,} trainings"
         if self.size is None:
             return f"{basis}, no size of it holds the rule, with a probability of {self.where.none_holds:.0%}."
-        low, high = self.interval
-        sizes = self.where.sizes_K
-        small = "its smallest size" if low == sizes[0] else f"1/{teacher_parameters / low:.1f}" if low else "beyond"
-        large = f"1/{teacher_parameters / high:.1f}" if high else "beyond all its sizes"
         place = f"{self.size:,} parameters, 1/{teacher_parameters / self.size:.1f} of the teacher"
         return (
-            f"{basis}, its limit lies near {place} (95% interval {large} to {small}; within one step with a "
-            f"probability of {self.nearness:.0%})."
+            f"{basis}, its limit lies near {place} (95% interval {self._range(teacher_parameters)}; within one step "
+            f"with a probability of {self.nearness:.0%})."
         )
+
+    def short(self, teacher_parameters: int) -> str:
+        """Returns the same in the length of a line that is written while a sweep runs."""
+        if self.size is None:
+            return f"limit of the space beyond all its sizes ({self.where.none_holds:.0%})"
+        place = f"1/{teacher_parameters / self.size:.1f}, 95% {self._range(teacher_parameters)}"
+        return f"limit of the space near {place}; {self.nearness:.0%} within one step"
+
+    def _range(self, teacher_parameters: int) -> str:
+        low, high = self.interval
+        small = "its smallest size" if low == self.where.sizes_K[0] else "beyond" if low is None else ""
+        large = f"1/{teacher_parameters / high:.1f}" if high else "beyond all its sizes"
+        return f"{large} to {small or f'1/{teacher_parameters / (low or 1):.1f}'}"
 
     def as_dict(self) -> dict[str, Any]:
         """Returns the same for a script. Every value is JSON."""

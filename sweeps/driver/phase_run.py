@@ -32,6 +32,8 @@ class PhaseRun:
             for sweep in sweeps
         ]
 
+        self._view.standings = lambda: {each.sweep: each.standing for each in self._queues if each.standing}
+
     def run(self) -> None:
         """Run what is missing, and say what a person should know of it."""
         # All of them are asked, so that each lays out what it has.

@@ -77,7 +77,7 @@ class PhaseLayout:
             known = self._sweep.read_again() if self.taken else known
         if spec.search.is_adaptive:
             total += sum(entry.reused for entry in settled_in(known.ledger, Phase.SEARCH))
-        study = open_study(spec, storage, ledger=known.ledger, threshold=self._threshold())
+        study = open_study(spec, storage, ledger=known.ledger, teacher=self._teacher())
         return study_queue(
             SearchBasis(
                 spec=spec,
@@ -89,14 +89,15 @@ class PhaseLayout:
             )
         )
 
-    def _threshold(self) -> float | None:
-        """Returns the worst value of the limit's metric that holds its rule, where the sampler asks by it."""
-        if self._spec.search.sampler != "limit":
-            return None
-        metrics = self._sweep.basis.foundation.teacher_metrics
-        return self._spec.limit.threshold_for(
-            {"teacher_fid": metrics.fid, "teacher_inception_score": metrics.inception_score}
-        )
+    def _teacher(self) -> dict[str, Any]:
+        """Returns what a rule reads of the teacher, by the names of the table's columns."""
+        foundation = self._sweep.basis.foundation
+        metrics = foundation.teacher_metrics
+        return {
+            "teacher_fid": metrics.fid,
+            "teacher_inception_score": metrics.inception_score,
+            "teacher_parameters": foundation.teacher.parameters,
+        }
 
     def _take_what_is_known(self, known: KnownTrials) -> None:
         ledger, domains, search = known.ledger, self._spec.domains(), self._spec.search

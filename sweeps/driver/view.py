@@ -1,7 +1,7 @@
 """This module shows a sweep as it runs: phases, running trials, the frontier so far, what is spent and what is left."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -48,6 +48,7 @@ class SweepView:
 
     def __init__(self, teacher: Mapping[str, Objectives], spending: Spending) -> None:
         self._teacher, self._spending = teacher, spending
+        self.standings: Callable[[], Mapping[str, str]] = dict  # what is known of each sweep's limit, in words
         self.phases: list[_Phase] = []
         self._running: dict[str, _Running] = {}
         self._points: dict[str, dict[str, Objectives]] = {sweep: {} for sweep in teacher}
@@ -107,6 +108,8 @@ class SweepView:
         if points:
             parts.append(f"lowest FID {min(fid for _, fid in points.values()):.1f}")
             parts.append(f"hypervolume {shares[phase.sweep]:.1%}")
+        if standing := self.standings().get(phase.sweep):
+            parts.append(standing)
         if left_s := phase.left_s():
             parts.append(f"about {_duration(left_s)} left")
         return ", ".join(parts)
@@ -164,6 +167,8 @@ class SweepView:
                     f"{fid / teacher_fid:.2f}",
                 )
             shown += [Text(), table, Text(f"{len(front)} on the frontier, hypervolume {share:.1%}", style="dim")]
+            if standing := self.standings().get(sweep):
+                shown.append(Text(standing))
         return shown
 
     def _footer(self) -> Text:

@@ -13,7 +13,7 @@ from mlflow.entities import Run
 from rich.console import Console
 
 import analysis
-from analysis.seeking.limit_search import SpaceLimit
+from analysis import SpaceLimit
 from sweeps.errors import SweepError
 from sweeps.ledger.examinations import kept_examination
 from sweeps.ledger.sweeps import find_sweep, spec_of_sweep, stored_spec

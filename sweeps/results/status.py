@@ -8,7 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 import analysis
-from analysis import Phase
+from analysis import Phase, SpaceLimit
 from sweeps.ledger.folders import MountedTrials
 from sweeps.ledger.journal import Record
 from sweeps.ledger.lease import driver_elsewhere
@@ -21,6 +21,7 @@ from sweeps.ledger.tracking import Tracking
 from sweeps.ledger.workspace import Workspace
 from sweeps.planning.points import planned_trials
 from sweeps.results.reading import read_trials, with_newer_rows
+from sweeps.results.space_limit import space_limit
 from sweeps.results.table import table_of
 from sweeps.spec.sweep import SweepSpec
 
@@ -57,6 +58,7 @@ class SweepStatus:
     teacher_parameters: int
     trial_hours: float
     planned_trials: int
+    space: SpaceLimit | None = None  # where the sampler seeks the limit
 
     @property
     def is_running(self) -> bool:
@@ -70,6 +72,7 @@ class SweepStatus:
         """Returns the whole in one line."""
         phases = [f"{phase} {self._count(phase)}" for phase in self.spec.phases]
         best = [f"lowest FID {self.best_fid:.1f}"] if self.best_fid is not None else []
+        best += [self.space.short(self.teacher_parameters)] if self.space else []
         return f"{self.name} ({self._state()}): " + ", ".join([*phases, *best])
 
     def render(self) -> RenderableType:
@@ -82,6 +85,8 @@ class SweepStatus:
             shown += [Text(), self._running_table()]
         if self.front:
             shown += [Text(), self._front_table()]
+        if self.space:
+            shown.append(Text(f"\n  {self.space.short(self.teacher_parameters)}"))
         hours = self.trial_hours * self.spec.resources.cpus_per_trial
         shown.append(Text(f"\n  spent {hours:.2f} core-hours", style="dim"))
         return Group(*shown)
@@ -97,6 +102,7 @@ class SweepStatus:
             "running": [vars(running) for running in self.running],
             "best_fid": self.best_fid,
             "frontier": [{"parameters": int(parameters), "fid": fid} for parameters, fid in self.front],
+            "space_limit": self.space and self.space.as_dict(),
             "core_hours": self.trial_hours * self.spec.resources.cpus_per_trial,
         }
 
@@ -159,6 +165,7 @@ def sweep_status(tracking: Tracking, workspace: Workspace, *, name: str) -> Swee
         teacher_parameters=int(parent.data.tags[SHARED_PREFIX + "teacher_parameters"]),
         trial_hours=sum(table["wall_s"].to_pylist()) / 3600,
         planned_trials=planned_trials(spec) + (taken if spec.search.is_adaptive else 0),
+        space=space_limit(spec, table) if spec.search.sampler == "limit" else None,
     )
 
 

@@ -3,7 +3,7 @@
 What it asks follows from analysis.seeking; here points become students, and trials of the study what was measured.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from optuna import Study
@@ -11,8 +11,8 @@ from optuna.distributions import BaseDistribution
 from optuna.samplers import BaseSampler, RandomSampler
 from optuna.trial import FrozenTrial, TrialState
 
-from analysis import LimitRule
-from analysis.seeking.limit_search import LimitSearch, SpaceLimit
+from analysis import SpaceLimit
+from analysis.seeking.limit_search import LimitSearch
 from analysis.seeking.space import Training, space_of
 from analysis.seeking.values import Measured
 from gan.seeds import seed_at
@@ -32,13 +32,14 @@ class LimitSampler(BaseSampler):
     the study's trials: a study that is opened again goes on as it would have.
     """
 
-    def __init__(self, spec: SweepSpec, *, threshold: float) -> None:
+    def __init__(self, spec: SweepSpec, *, teacher: Mapping[str, Any]) -> None:
         self._spaces, self._first_seed = distributions(spec.domains()), spec.student_seeds[0]
         self._candidates = space_students(spec)
         self._params = {candidate: dict(params) for params, candidate in self._candidates.items()}
         seed = seed_at(spec.seed, "sampler") % 2**32
-        rule: LimitRule = spec.limit
-        self._search = LimitSearch(space_of(list(self._params)), rule, threshold=threshold, seed=seed)
+        threshold = spec.limit.threshold_for(teacher)
+        self._search = LimitSearch(space_of(list(self._params)), spec.limit, threshold=threshold, seed=seed)
+        self._teacher_parameters = int(teacher["teacher_parameters"])
         self._confidence, self._random = spec.search.confidence, RandomSampler(seed=seed)
         self._read: tuple[int, SpaceLimit] | None = None  # of so many trials
 
@@ -73,12 +74,15 @@ class LimitSampler(BaseSampler):
             self._read = len(measured), self._search.read(measured)
         return self._read[1]
 
+    @property
+    def standing(self) -> str | None:
+        """Returns in words what was last read of a study; None before there was anything."""
+        return self._read[1].short(self._teacher_parameters) if self._read and self._read[1].trainings else None
+
     def why_over(self, study: Study) -> str | None:
         """Returns in words where the limit lies, once that is sure enough; None before, and where nothing is."""
-        if self._confidence == 1:
-            return None
         reading = self.reading(study)
-        if not reading.trainings or reading.nearness < self._confidence:
+        if not reading.trainings or reading.nearness < self._confidence or self._confidence == 1:
             return None
         place = "beyond all sizes" if reading.size is None else f"within one step of {reading.size:,} parameters"
         return f"search: the limit of the space lies {place} with a probability of {reading.nearness:.0%}"

@@ -31,13 +31,17 @@ class JobQueue(ABC):
     """A JobQueue hands out jobs, and is told how each of them ended.
 
     `total` is how many jobs it expects to have in all, `done` how many of them ended, in earlier runs as well. `remark`
-    is what a person should know when it has no more.
+    is what a person should know when it has no more, and `standing` what is known so far of what it seeks.
     """
 
     sweep: str
     total: int = 0
     done: int = 0
     remark: str | None = None
+
+    @property
+    def standing(self) -> str | None:
+        return None
 
     @abstractmethod
     def next(self) -> Job | NoJob:
@@ -83,6 +87,10 @@ class PhaseQueue(JobQueue):
         self.remarks: list[str] = []
         self._ahead: Job | NoJob | None = None
         self._gathered: dict[str, list[Job]] = {}  # jobs that wait for others to be fused with
+
+    @property
+    def standing(self) -> str | None:
+        return self._queue.standing if self._queue else None
 
     def has_jobs(self) -> bool:
         """Returns whether anything is missing at all."""

@@ -40,20 +40,20 @@ def open_study(
     storage: optuna.storages.BaseStorage,
     *,
     ledger: Ledger | None = None,
-    threshold: float | None = None,
+    teacher: Mapping[str, Any] | None = None,
 ) -> optuna.Study:
     """Returns the sweep's study, made ready for another run: whatever was asked and has no result is in line again.
 
     An adaptive study is told what the ledger knows and it does not. In a new study the spec's points, or the whole
-    grid, are put in line first. The sampler `limit` needs the `threshold` of the limit's rule. A reproducible study
-    always begins anew and is answered from the ledger, so that it does not depend on where it was cut off.
+    grid, are put in line first. The sampler `limit` needs `teacher`, what the limit's rule reads of it. A reproducible
+    study always begins anew and is answered from the ledger, so that it does not depend on where it was cut off.
     """
     if spec.search.reproducible and has_study(spec, storage):
         optuna.delete_study(study_name=spec.name, storage=storage)
     study = optuna.create_study(
         study_name=spec.name,
         storage=storage,
-        sampler=build_sampler(spec, threshold=threshold),
+        sampler=build_sampler(spec, teacher=teacher),
         directions=[OBJECTIVES[name] for name in spec.search.objectives],
         load_if_exists=True,
     )
@@ -123,11 +123,11 @@ def _untold(study: optuna.Study, domains: Mapping[str, AnyDomain], *, ledger: Le
     return found
 
 
-def build_sampler(spec: SweepSpec, *, threshold: float | None = None) -> optuna.samplers.BaseSampler:
+def build_sampler(spec: SweepSpec, *, teacher: Mapping[str, Any] | None = None) -> optuna.samplers.BaseSampler:
     """Returns the spec's sampler. A grid's points are put in line beforehand."""
     if spec.search.sampler == "limit":
-        assert threshold is not None, "whoever opens the study knows the teacher"
-        return LimitSampler(spec, threshold=threshold)
+        assert teacher is not None, "whoever opens the study knows the teacher"
+        return LimitSampler(spec, teacher=teacher)
     seed = seed_at(spec.seed, "sampler") % 2**32
     if spec.search.sampler == "tpe":
         # The constant liar keeps apart the points that run at the same time.

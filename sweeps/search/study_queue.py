@@ -86,6 +86,11 @@ class StudyQueue(JobQueue):
         if spec.search.sampler == "grid" and self._listed is not None:
             self.total = min(self.total, len(self._listed))
 
+    @property
+    def standing(self) -> str | None:
+        """Returns where the limit of the space lies so far, where the sampler seeks it."""
+        return self._sampler.standing if isinstance(self._sampler, LimitSampler) else None
+
     @abstractmethod
     def _has_room(self) -> bool:
         """Returns whether another point may be asked for."""

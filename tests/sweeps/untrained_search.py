@@ -17,7 +17,7 @@ from sweeps.search.study_queue import SearchBasis, ToRequest, study_queue
 from sweeps.spec.architecture import architecture_of
 from sweeps.trial.request import Job, TrialRequest
 
-THRESHOLD = 10.0  # of FID, where the sampler asks by a rule
+TEACHER = {"teacher_fid": 5.0, "teacher_inception_score": 8.0, "teacher_parameters": 10_000}
 
 SHAPE = {"image_size": 16, "image_channels": 1, "latent_size": 16}  # the tiny sweep's
 
@@ -57,7 +57,7 @@ class Search:
             )
             for number, (key, objectives) in enumerate((finished or {}).items(), start=1)
         }
-        self.study = open_study(spec, open_storage(folder), threshold=THRESHOLD)
+        self.study = open_study(spec, open_storage(folder), teacher=TEACHER)
         total = grid_size(spec) if spec.search.sampler == "grid" else spec.search.trials
         self.queue = study_queue(
             SearchBasis(spec=spec, to_request=to_request, study=self.study, ledger=ledger, total=total)

@@ -199,7 +199,7 @@ function drawSpace(element, chapter) {
       error_y: { type: "data", symmetric: false, array: space.sizes.map(() => 0), arrayminus: space.chances, width: 0, thickness: 2, color: colour("vermilion") } },
   ];
   const far = columns[space.metric].higher ? (y) => y > space.threshold / 8 : (y) => y < space.threshold * 8;
-  const xaxis = logAxis(columns.parameters.axis, space.sizes), yaxis = logAxis(columns[space.metric].axis, tried.concat(space.middle, [space.threshold]).filter(far));
+  const xaxis = logAxis("generator parameters", space.sizes), yaxis = logAxis(columns[space.metric].axis, tried.concat(space.middle, [space.threshold]).filter(far));
   const shapes = [line({ xref: "paper", x0: 0, x1: 1, y0: space.threshold, y1: space.threshold, line: { width: 1.2, dash: "dash", color: colour("soft") } })];
   if (space.interval[0]) shapes.push({ type: "rect", yref: "paper", y0: 0, y1: 1, x0: space.interval[0], x1: space.interval[1] ?? 10 ** xaxis.range[1], fillcolor: colour("ink"), opacity: 0.08, line: { width: 0 }, layer: "below" });
   const annotations = [{ text: "the rule", showarrow: false, xref: "paper", x: 1, xanchor: "right", y: Math.log10(space.threshold), yanchor: "bottom", font: { size: 11, color: colour("soft") } }];

@@ -13,10 +13,11 @@ from gan import count_parameters
 from sweeps.errors import SpecError
 from sweeps.search.limit_sampler import LimitSampler
 from sweeps.search.study import open_storage, open_study
-from tests.sweeps.untrained_search import THRESHOLD, Search
+from tests.sweeps.untrained_search import TEACHER, Search
 
 WIDTHS = {"type": "int", "low": 1, "high": 8}
 SPACE = {"width": WIDTHS, "depth": {"type": "choice", "values": [1, 2]}, "gan_weight": 0.0}
+THRESHOLD = 10.0  # twice the teacher's
 LIMIT = 4  # the width that just holds the rule
 
 
@@ -136,7 +137,7 @@ def test_constraints_are_of_the_space(search_spec: Any, tmp_path: Path) -> None:
 def test_the_study_says_why_each_was_asked(search_spec: Any, tmp_path: Path) -> None:
     search = Search(search_spec(space=SPACE, sampler="limit", trials=3, confidence=1.0), tmp_path)
     run(search)
-    study = open_study(search_spec(space=SPACE, sampler="limit", trials=3), open_storage(tmp_path), threshold=THRESHOLD)
+    study = open_study(search_spec(space=SPACE, sampler="limit", trials=3), open_storage(tmp_path), teacher=TEACHER)
     assert {trial.user_attrs["purpose"] for trial in study.trials} <= {"NARROW", "BELOW"}
 
 
