@@ -3,8 +3,9 @@
 import time
 from dataclasses import dataclass, field
 
+from sweeps.spec.phases import BudgetSpec
 from sweeps.spec.resources import ResourceSpec
-from sweeps.spec.sweep import HOUR_S, BudgetSpec
+from sweeps.spec.sweep import HOUR_S
 
 
 @dataclass(kw_only=True)

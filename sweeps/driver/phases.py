@@ -1,19 +1,22 @@
 """This module says what each phase of a sweep runs, given what is known already."""
 
-from collections.abc import Iterable, Mapping
+import itertools
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import pyarrow as pa
 
 import analysis
 from analysis import Phase
+from sweeps.driver import fresh_seeds
 from sweeps.driver.known import KnownTrials
 from sweeps.driver.open_sweep import OpenSweep
 from sweeps.driver.requests import Requests
 from sweeps.ledger.records import is_settled, next_ordinal, ordinal, settled_in
 from sweeps.ledger.tags import PROTOCOL, TEACHER_DIGEST
 from sweeps.planning.points import frozen, is_allowed, planned_trials
-from sweeps.search.queues import JobQueue, ListQueue
+from sweeps.search.queues import GrowingQueue, JobQueue, ListQueue
 from sweeps.search.reuse import Reuse
 from sweeps.search.study import has_study, open_storage, open_study
 from sweeps.search.study_queue import SearchBasis, study_queue
@@ -51,11 +54,40 @@ class PhaseLayout:
         self._is_first = False
         if phase == Phase.SEARCH:
             return self._search(known)
-        return self._listed(known, self._confirmations(known) if phase == Phase.CONFIRM else self._baselines(known))
+        if phase == Phase.BASELINE:
+            return self._listed(known, self._baselines(known))
+        if self._spec.confirm.precision is None:
+            return self._listed(known, self._confirmations(known))
+        return self._growing(known)
 
     def _listed(self, known: KnownTrials, asked: Iterable[Asked]) -> JobQueue:
-        """Returns a queue of jobs known before the phase begins; those that another sweep finished are taken over."""
-        asked, ledger, jobs = list(asked), known.ledger, []
+        """Returns a queue of jobs known before the phase begins."""
+        asked = list(asked)
+        jobs = self._missing(known, asked)
+        return ListQueue(self._spec.name, jobs, done=len(asked) - len(jobs))
+
+    def _growing(self, known: KnownTrials) -> JobQueue:
+        """Returns the queue of a confirmation whose deciding candidates get further seeds."""
+        asked, seeds = list(self._confirmations(known)), itertools.count(self._spec.confirm.seeds + 1)
+        jobs, done = self._missing(known, asked), len(asked)
+        more = partial(self._further, seeds)
+        return GrowingQueue(self._spec.name, jobs, done=done - len(jobs), more=more)
+
+    def _further(self, seeds: Iterator[int]) -> tuple[list[Job], str | None]:
+        """Returns the trials of the next seed that some deciding candidate lacks, or in words how it ended."""
+        spec = self._spec
+        while True:
+            known = self._sweep.read_again()
+            limit = analysis.compression_limit(known.table, spec.limit)
+            if fresh_seeds.reached(limit, spec) or (count := next(seeds)) > spec.confirm.most_seeds:
+                return [], fresh_seeds.remark(limit, spec)
+            rows = fresh_seeds.deciding(self._candidates(known), limit)
+            if jobs := self._missing(known, list(self._of_seeds(rows, spec.fresh_seeds(count)))):
+                return jobs, None
+
+    def _missing(self, known: KnownTrials, asked: Sequence[Asked]) -> list[Job]:
+        """Returns jobs of what is not done with; those that another sweep finished are taken over."""
+        ledger, jobs = known.ledger, []
         missing = [(point, request) for point, request in asked if not is_settled(ledger, request.key)]
         for number, (point, request) in enumerate(missing, start=next_ordinal(ledger)):
             job = Job(request=request, trial=ordinal(ledger, request.key, otherwise=number), point=point)
@@ -63,7 +95,7 @@ class PhaseLayout:
                 self._reuse.take(job, self._spec.search.objectives)
             else:
                 jobs.append(job)
-        return ListQueue(self._spec.name, jobs, done=len(asked) - len(jobs))
+        return jobs
 
     def _search(self, known: KnownTrials) -> JobQueue:
         """Returns the study's queue. An adaptive study begins with all that other sweeps know of its space.
@@ -117,13 +149,17 @@ class PhaseLayout:
                 self.taken += 1
 
     def _confirmations(self, known: KnownTrials) -> Iterable[Asked]:
-        """Yields the candidates with each of the fresh seeds."""
+        """Returns the candidates with each of the fresh seeds."""
+        return self._of_seeds(self._candidates(known), self._spec.confirm_seeds)
+
+    def _candidates(self, known: KnownTrials) -> pa.Table:
         spec = self._spec
         whole = spec.confirm.of == "frontier"
-        around = spec.confirm.around
-        candidates = analysis.limit_candidates(known.table, spec.limit, around=around, whole_frontier=whole)
-        for row in candidates.to_pylist():
-            for seed in spec.confirm_seeds:
+        return analysis.limit_candidates(known.table, spec.limit, around=spec.confirm.around, whole_frontier=whole)
+
+    def _of_seeds(self, rows: pa.Table, seeds: Sequence[int]) -> Iterable[Asked]:
+        for row in rows.to_pylist():
+            for seed in seeds:
                 point = {**_point(row), "seed": seed}
                 yield point, self._requests.student(point, Phase.CONFIRM)
 

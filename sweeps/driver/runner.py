@@ -42,7 +42,8 @@ from sweeps.spec.sweep import SweepSpec
 from sweeps.trial.log import close_running
 
 VERSIONED = ("ganlimit", "torch", "torchvision", "torch-fidelity", "ray", "optuna", "mlflow")  # told by the report
-MAY_GROW = ("search.trials", "confirm.seeds")  # nothing that is there is done again or lost
+# Nothing that is there is done again or lost by these.
+MAY_GROW = ("search.trials", "confirm.seeds", "confirm.most_seeds", "confirm.precision")
 GPU_SHARE = ("resources.gpus_per_trial", "resources.trials_per_gpu")  # how many share a GPU, which no row depends on
 
 

@@ -174,7 +174,8 @@ def _trials_of_phases(spec: SweepSpec, *, has_points: bool) -> dict[Phase, int]:
     around = 2 * spec.confirm.around
     frontier = ASSUMED_FRONTIER if spec.confirm.of == "frontier" else 0
     known = ASSUMED_FRONTIER + around if has_points and searches_nothing(spec) else searched
-    confirmed = min(known, around + frontier) * len(spec.confirm_seeds)
+    seeds = spec.confirm.most_seeds if spec.confirm.precision else spec.confirm.seeds
+    confirmed = min(known, around + frontier) * (seeds if Phase.CONFIRM in spec.phases else 0)
     twins = {"all": searched + confirmed, "none": 0, "frontier": min(known, ASSUMED_FRONTIER)}
     baseline = twins.get(spec.baseline.of, confirmed or twins["frontier"])
     return {Phase.SEARCH: searched, Phase.CONFIRM: confirmed, Phase.BASELINE: baseline}

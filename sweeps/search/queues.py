@@ -71,6 +71,34 @@ class ListQueue(JobQueue):
         self.done += 1
 
 
+class GrowingQueue(ListQueue):
+    """A GrowingQueue asks `more` for further jobs when all that it handed out have ended, until there are none.
+
+    `more` also says what a person should know when it has no more.
+    """
+
+    def __init__(
+        self, sweep: str, jobs: Iterable[Job], *, done: int, more: Callable[[], tuple[Sequence[Job], str | None]]
+    ) -> None:
+        super().__init__(sweep, jobs, done=done)
+        self._more, self._running = more, 0
+
+    def next(self) -> Job | NoJob:
+        if not self._jobs and self._running:
+            return NoJob.YET
+        if not self._jobs:
+            jobs, self.remark = self._more()
+            self._jobs.extend(jobs)
+            self.total += len(jobs)
+        job = super().next()
+        self._running += isinstance(job, Job)
+        return job
+
+    def ended(self, job: Job, result: Mapping[str, Any]) -> None:
+        self._running -= 1
+        super().ended(job, result)
+
+
 class PhaseQueue(JobQueue):
     """A PhaseQueue has the phases of one sweep in order: each is laid out when the one before it has ended.
 

@@ -3,7 +3,7 @@
 import itertools
 import json
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field, ValidationError, model_validator
 
@@ -15,7 +15,6 @@ from cluster import (
 from gan import (
     DatasetConfig,
     DistillationConfig,
-    GanTrainingConfig,
     GeneratorConfig,
 )
 from gan.config import Config
@@ -35,7 +34,7 @@ from sweeps.spec.models import (
     OwnExtractorSpec,
     TeacherSpec,
 )
-from sweeps.spec.phases import PHASES, PhaseField
+from sweeps.spec.phases import PHASES, BaselineSpec, BudgetSpec, ConfirmSpec, PhaseField
 from sweeps.spec.resources import ClusterSpec, ResourceSpec
 from sweeps.spec.schemes import require_schemes
 from sweeps.spec.search import REPLICATES, SearchSpec, Seed
@@ -49,45 +48,6 @@ Name = Annotated[str, Field(pattern=NAME_PATTERN)]
 
 def _by_name(value: object) -> object:
     return {"name": value} if isinstance(value, str) else value
-
-
-class ConfirmSpec(Config):
-    """A ConfirmSpec says which candidates of the search are tried again, with `seeds` seeds that it never used.
-
-    Students are compared by their parameters and the limit's metric. The candidates are the `around` students on each
-    side of the limit that are nearest to it, the two students of the frontier between which the limit lies and, with
-    `of: frontier`, the whole frontier.
-    """
-
-    seeds: Annotated[int, Field(ge=1, le=1000)] = 5
-    around: Annotated[int, Field(ge=1, le=100)] = 2
-    of: Literal["frontier", "limit"] = "frontier"
-
-
-class BudgetSpec(Config):
-    """A sweep spends at most this budget. When it is spent no further trial begins, and those under way end.
-
-    `wall_hours` counts each run of the command anew, the others all trials of the sweep.
-    """
-
-    wall_hours: Annotated[float, Field(gt=0)] | None = None
-    core_hours: Annotated[float, Field(gt=0)] | None = None
-    gpu_hours: Annotated[float, Field(gt=0)] | None = None
-
-
-class BaselineSpec(GanTrainingConfig):
-    """The baseline trains students' architectures from scratch: `of` says which students', the rest is the recipe.
-
-    `kimg` is the recipe's budget. With `of: confirmed` every confirmed student gets a twin; where the sweep confirms
-    none, every student of the frontier does.
-    """
-
-    of: Literal["confirmed", "frontier", "all", "none"] = "confirmed"
-
-    @property
-    def training(self) -> GanTrainingConfig:
-        """Returns the recipe alone, without `of`."""
-        return GanTrainingConfig.model_validate({name: getattr(self, name) for name in GanTrainingConfig.model_fields})
 
 
 class SweepSpec(Config):
@@ -253,9 +213,13 @@ class SweepSpec(Config):
     @property
     def confirm_seeds(self) -> tuple[int, ...]:
         """Returns the seeds of the confirmation, none of which the search uses."""
+        return self.fresh_seeds(self.confirm.seeds) if Phase.CONFIRM in self.phases else ()
+
+    def fresh_seeds(self, count: int) -> tuple[int, ...]:
+        """Returns so many seeds that the search does not use; fewer are the first of more."""
+        used = frozenset(self.student_seeds)
         numbers = (seed_at(self.seed, "confirm", number) % 2**31 for number in itertools.count())
-        fresh = (number for number in numbers if number not in self.student_seeds)
-        return tuple(itertools.islice(fresh, self.confirm.seeds if Phase.CONFIRM in self.phases else 0))
+        return tuple(itertools.islice((number for number in numbers if number not in used), count))
 
     @property
     def student_seeds(self) -> tuple[int, ...]:

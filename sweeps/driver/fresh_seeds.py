@@ -1,0 +1,45 @@
+"""This module says which candidates of the limit get further fresh seeds, until its interval is narrow enough."""
+
+import math
+
+import pyarrow as pa
+
+from analysis import CompressionLimit
+from sweeps.spec.sweep import SweepSpec
+
+
+def reached(limit: CompressionLimit, spec: SweepSpec) -> bool:
+    """Returns whether the ends of a confirmed limit's interval lie as near to each other as the sweep asks."""
+    asked = spec.confirm.precision
+    return asked is None or factor(limit) <= asked
+
+
+def factor(limit: CompressionLimit) -> float:
+    """Returns how many times as large the interval's upper end is as its lower one; infinity for an open end."""
+    interval = limit.interval if limit.confirmed else None
+    if interval is None or interval.low is None or interval.high is None:
+        return math.inf
+    return interval.high / interval.low
+
+
+def deciding(candidates: pa.Table, limit: CompressionLimit) -> pa.Table:
+    """Returns those of the candidates that decide where the limit lies: all where its interval has an open end.
+
+    Else those between its ends, and the next ones on both sides.
+    """
+    if math.isinf(factor(limit)) or limit.interval is None:
+        return candidates
+    sizes = sorted(set(candidates["parameters"].to_pylist()))
+    low = max((size for size in sizes if size <= (limit.interval.low or 0)), default=sizes[0])
+    high = min((size for size in sizes if size >= (limit.interval.high or math.inf)), default=sizes[-1])
+    inside = [low <= size <= high for size in candidates["parameters"].to_pylist()]
+    return candidates.filter(pa.array(inside))
+
+
+def remark(limit: CompressionLimit, spec: SweepSpec) -> str:
+    """Returns in words what further seeds came to."""
+    found, seeds = factor(limit), max((point.seeds for point in limit.curve), default=0)
+    span = "it has an open end" if math.isinf(found) else f"its ends are a factor of {found:.2f} apart"
+    if reached(limit, spec):
+        return f"confirm: the interval is as narrow as was asked with {seeds} fresh seeds: {span}"
+    return f"confirm: after {seeds} fresh seeds the interval is wider than {spec.confirm.precision:g}: {span}"

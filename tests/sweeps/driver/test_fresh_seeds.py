@@ -1,0 +1,81 @@
+"""Which candidates get further fresh seeds, and when there are enough."""
+
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from analysis import CompressionLimit, LimitRule, Phase, compression_limit, example_trials
+from sweeps.driver import fresh_seeds
+from sweeps.search.queues import GrowingQueue, NoJob
+from sweeps.trial.request import Job
+from tests.sweeps.untrained_search import request_of
+
+RULE = LimitRule(metric="fid", tolerance=1.0)  # at most 10
+SIZES = (1_000, 2_000, 4_000, 8_000, 16_000)
+
+
+def confirmed(seeds: int, *, noise: float = 0.05, fids: tuple[float, ...] = (40.0, 20.0, 10.5, 5.0, 4.0)) -> pa.Table:
+    """Returns students of five sizes with so many fresh seeds each."""
+    random = np.random.default_rng(0)
+    search = [{"parameters": size, "width": size // 500, "fid": fid} for size, fid in zip(SIZES, fids, strict=True)]
+    fresh = [
+        {**row, "phase": Phase.CONFIRM, "seed": 100 + seed, "fid": row["fid"] * float(np.exp(noise * luck))}
+        for row in search
+        for seed, luck in enumerate(random.standard_normal(seeds))
+    ]
+    return example_trials(*search, *fresh)
+
+
+def limit_of(table: pa.Table) -> CompressionLimit:
+    return compression_limit(table, RULE)
+
+
+def test_the_factor_is_of_the_intervals_ends_and_open_without_one() -> None:
+    limit = limit_of(confirmed(5))
+    assert limit.interval is not None
+    assert limit.interval.low is not None
+    assert limit.interval.high is not None
+    assert fresh_seeds.factor(limit) == limit.interval.high / limit.interval.low
+    assert fresh_seeds.factor(limit_of(confirmed(1))) == np.inf, "one seed has no interval"
+    assert fresh_seeds.factor(limit_of(confirmed(0))) == np.inf, "the search's interval is none of fresh seeds"
+
+
+def test_those_decide_that_lie_in_the_interval_and_next_to_it() -> None:
+    table = confirmed(5)
+    limit = limit_of(table)
+    assert limit.interval is not None
+    assert 2_000 < (limit.interval.low or 0) < 4_000 < (limit.interval.high or 0) < 8_000
+    candidates = example_trials(*({"parameters": size} for size in SIZES))
+    assert fresh_seeds.deciding(candidates, limit)["parameters"].to_pylist() == [2_000, 4_000, 8_000]
+    assert len(fresh_seeds.deciding(candidates, limit_of(confirmed(1)))) == len(SIZES)
+
+
+@pytest.mark.parametrize(("precision", "enough"), [(None, True), (100.0, True), (1.0001, False)])
+def test_enough_is_what_the_sweep_asks(search_spec: Any, tiny: Any, precision: float | None, enough: bool) -> None:
+    tiny["confirm"] = {"precision": precision} if precision else {}
+    spec = search_spec()
+    limit = limit_of(confirmed(5))
+    assert fresh_seeds.reached(limit, spec) == enough
+    if precision:
+        words = fresh_seeds.remark(limit, spec)
+        assert f"a factor of {fresh_seeds.factor(limit):.2f} apart" in words
+        assert "5 fresh seeds" in words
+        assert ("wider than" in words) == (not enough)
+
+
+def test_a_growing_queue_asks_for_more_when_all_have_ended() -> None:
+    point = {"width": 1, "depth": 1, "gan_weight": 0.0}
+    jobs = [Job(request=request_of({**point, "seed": seed}), trial=seed + 1, point=point) for seed in range(4)]
+    rounds: list[tuple[list[Job], str | None]] = [([jobs[2], jobs[3]], None), ([], "enough")]
+    queue = GrowingQueue("s", jobs[:2], done=1, more=lambda: rounds.pop(0))
+    assert [queue.next(), queue.next(), queue.next()] == [jobs[0], jobs[1], NoJob.YET]
+    queue.ended(jobs[0], {})
+    assert queue.next() is NoJob.YET, "one of the round still runs"
+    queue.ended(jobs[1], {})
+    assert [queue.next(), queue.next(), queue.next()] == [jobs[2], jobs[3], NoJob.YET]
+    assert (queue.total, queue.done) == (5, 3)
+    for job in jobs[2:]:
+        queue.ended(job, {})
+    assert (queue.next(), queue.remark, queue.done) == (NoJob.LEFT, "enough", 5)
