@@ -1,17 +1,19 @@
 """This module keeps what a search for the limit knows from one training to the next."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from analysis.frontier.pareto import nondominated
 from analysis.limit.crossing import LEVEL
 from analysis.limit.rule import LimitRule
 from analysis.nouns import counted
 from analysis.seeking.next_run import SAMPLES, NextRun, next_run
 from analysis.seeking.scales import fitted_scales, usual_scales
-from analysis.seeking.space import Run, Space, Training
+from analysis.seeking.space import Candidate, Run, Space, Training
 from analysis.seeking.surface import surface_of
 from analysis.seeking.values import Measured, qualities_of, runs_of
 from analysis.seeking.whereabouts import Whereabouts, best_of_sizes, whereabouts_of
@@ -130,6 +132,28 @@ class LimitSearch:
             students=len({candidate.student for candidate in self.space.candidates}),
             curve=self._curve(best_of_sizes(surface, quality_SC)),
         )
+
+    def deciding(self, measured: Sequence[Measured], *, most: int) -> list[Candidate]:
+        """Returns at most so many students, smallest first, whose fresh seeds tell where the limit lies.
+
+        They are those that the model expects to be better than all smaller ones, from one step below the limit's 95%
+        interval to one step above it; of more than `most` those at even distances, both ends among them. Whether they
+        were tried does not matter.
+        """
+        surface = surface_of(self.space, self._runs(measured), scales=self._scales)
+        low, high = self.read(measured).interval
+        whole = [place for place, each in enumerate(self.space.candidates) if each.kimg == self.space.final_kimg]
+        sizes = [self.space.candidates[place].parameters for place in whole]
+        points_C2 = np.stack([np.array(sizes, dtype=np.float64), surface.mean_C[whole]], axis=1)
+        front = [self.space.candidates[whole[place]] for place in nondominated(points_C2)]
+        smallest = self.space.one_step(low)[0] if low else max(sizes)
+        largest = self.space.one_step(high)[1] if high else max(sizes)
+        # The neighbours that clearly fail and clearly hold, where the frontier has none between the steps and the ends.
+        below = max((each.parameters for each in front if each.parameters < (low or 0)), default=0)
+        above = min((each.parameters for each in front if each.parameters > (high or math.inf)), default=math.inf)
+        inside = [each for each in front if min(smallest, below) <= each.parameters <= max(largest, above)]
+        places = np.unique(np.linspace(0, len(inside) - 1, min(most, len(inside))).round().astype(int))
+        return [inside[place] for place in places]
 
     def _curve(self, best: tuple[Ints, Floats]) -> BestCurve:
         sizes_K, value_SK = best

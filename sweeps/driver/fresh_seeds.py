@@ -1,8 +1,7 @@
 """This module says which candidates of the limit get further fresh seeds, until its interval is narrow enough."""
 
 import math
-
-import pyarrow as pa
+from collections.abc import Iterable
 
 from analysis import CompressionLimit
 from sweeps.spec.sweep import SweepSpec
@@ -22,18 +21,17 @@ def factor(limit: CompressionLimit) -> float:
     return interval.high / interval.low
 
 
-def deciding(candidates: pa.Table, limit: CompressionLimit) -> pa.Table:
-    """Returns those of the candidates that decide where the limit lies: all where its interval has an open end.
+def deciding_sizes(sizes: Iterable[int], limit: CompressionLimit) -> set[int]:
+    """Returns those of the candidates' sizes that decide where the limit lies: all where its interval has an open end.
 
     Else those between its ends, and the next ones on both sides.
     """
+    known = sorted(set(sizes))
     if math.isinf(factor(limit)) or limit.interval is None:
-        return candidates
-    sizes = sorted(set(candidates["parameters"].to_pylist()))
-    low = max((size for size in sizes if size <= (limit.interval.low or 0)), default=sizes[0])
-    high = min((size for size in sizes if size >= (limit.interval.high or math.inf)), default=sizes[-1])
-    inside = [low <= size <= high for size in candidates["parameters"].to_pylist()]
-    return candidates.filter(pa.array(inside))
+        return set(known)
+    low = max((size for size in known if size <= (limit.interval.low or 0)), default=0)
+    high = min((size for size in known if size >= (limit.interval.high or math.inf)), default=math.inf)
+    return {size for size in known if low <= size <= high}
 
 
 def remark(limit: CompressionLimit, spec: SweepSpec) -> str:

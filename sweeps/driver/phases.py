@@ -16,6 +16,7 @@ from sweeps.driver.requests import Requests
 from sweeps.ledger.records import is_settled, next_ordinal, ordinal, settled_in
 from sweeps.ledger.tags import PROTOCOL, TEACHER_DIGEST
 from sweeps.planning.points import frozen, is_allowed, planned_trials
+from sweeps.results.space_limit import deciding_points
 from sweeps.search.queues import GrowingQueue, JobQueue, ListQueue
 from sweeps.search.reuse import Reuse
 from sweeps.search.study import has_study, open_storage, open_study
@@ -26,6 +27,7 @@ from sweeps.spec.sweep import SweepSpec
 from sweeps.trial.request import Job, TrialRequest
 
 Asked = tuple[dict[str, Value], TrialRequest]  # a point, and the trial that it is
+Sized = tuple[int, dict[str, Value]]  # a student's parameters, and its point
 
 
 class PhaseLayout:
@@ -81,8 +83,10 @@ class PhaseLayout:
             limit = analysis.compression_limit(known.table, spec.limit)
             if fresh_seeds.reached(limit, spec) or (count := next(seeds)) > spec.confirm.most_seeds:
                 return [], fresh_seeds.remark(limit, spec)
-            rows = fresh_seeds.deciding(self._candidates(known), limit)
-            if jobs := self._missing(known, list(self._of_seeds(rows, spec.fresh_seeds(count)))):
+            candidates = self._candidates(known)
+            sizes = fresh_seeds.deciding_sizes((size for size, _ in candidates), limit)
+            deciding = [each for each in candidates if each[0] in sizes]
+            if jobs := self._missing(known, list(self._of_seeds(deciding, spec.fresh_seeds(count)))):
                 return jobs, None
 
     def _missing(self, known: KnownTrials, asked: Sequence[Asked]) -> list[Job]:
@@ -152,15 +156,21 @@ class PhaseLayout:
         """Returns the candidates with each of the fresh seeds."""
         return self._of_seeds(self._candidates(known), self._spec.confirm_seeds)
 
-    def _candidates(self, known: KnownTrials) -> pa.Table:
-        spec = self._spec
-        whole = spec.confirm.of == "frontier"
-        return analysis.limit_candidates(known.table, spec.limit, around=spec.confirm.around, whole_frontier=whole)
+    def _candidates(self, known: KnownTrials) -> list[Sized]:
+        """Returns the students that tell where the limit lies, by the rows of the search."""
+        spec, confirm = self._spec, self._spec.confirm
+        if spec.search.sampler == "limit":
+            deciding = deciding_points(spec, known.table, most=2 * (confirm.around + 1))
+            if deciding:
+                return deciding
+        whole = confirm.of == "frontier"
+        rows = analysis.limit_candidates(known.table, spec.limit, around=confirm.around, whole_frontier=whole)
+        return [(row["parameters"], _point(row)) for row in rows.to_pylist()]
 
-    def _of_seeds(self, rows: pa.Table, seeds: Sequence[int]) -> Iterable[Asked]:
-        for row in rows.to_pylist():
+    def _of_seeds(self, students: Iterable[Sized], seeds: Sequence[int]) -> Iterable[Asked]:
+        for _, student in students:
             for seed in seeds:
-                point = {**_point(row), "seed": seed}
+                point = {**student, "seed": seed}
                 yield point, self._requests.student(point, Phase.CONFIRM)
 
     def _baselines(self, known: KnownTrials) -> Iterable[Asked]:

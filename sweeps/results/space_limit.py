@@ -10,6 +10,7 @@ from analysis.seeking.values import Measured
 from gan.seeds import seed_at
 from sweeps.planning.students import space_students, student_of_row
 from sweeps.spec.search import MOST_STUDENTS
+from sweeps.spec.space import Value, point_of
 from sweeps.spec.sweep import SweepSpec
 
 FEWEST_TRAININGS = 8  # a surface of fewer says what was assumed of it
@@ -23,6 +24,26 @@ def space_limit(spec: SweepSpec, table: pa.Table) -> SpaceLimit | None:
     None where there is nothing to say: fewer than FEWEST_TRAININGS, a space that cannot be listed, trainings of more
     than MOST_STUDENTS students, one size alone, or a metric that has no logarithm.
     """
+    known = _model_of(spec, table)
+    return known and known[0].read(known[1])
+
+
+def deciding_points(spec: SweepSpec, table: pa.Table, *, most: int) -> list[tuple[int, dict[str, Value]]]:
+    """Returns parameters and point of at most so many students that tell where the limit lies, smallest first.
+
+    They follow from the rows of the search alone, so that they stay what they are while fresh seeds come in; nothing
+    where these do not say enough.
+    """
+    known = _model_of(spec, table.filter(pc.equal(table["phase"], str(Phase.SEARCH))))
+    if known is None:
+        return []
+    points = {student: dict(params) for params, student in space_students(spec).items()}
+    domains = spec.search.space.domains()
+    chosen = known[0].deciding(known[1], most=most)
+    return [(student.parameters, point_of(points[student], domains)) for student in chosen]
+
+
+def _model_of(spec: SweepSpec, table: pa.Table) -> tuple[LimitSearch, list[Measured]] | None:
     if not spec.limit.column.log or spec.limit.metric not in table.column_names:
         return None
     rows = _evidence(table, spec.limit.metric)
@@ -42,7 +63,7 @@ def space_limit(spec: SweepSpec, table: pa.Table) -> SpaceLimit | None:
     except AnalysisError:
         return None
     seed = seed_at(spec.seed, "reading") % 2**32
-    return LimitSearch(space, spec.limit, threshold=threshold, seed=seed).read(measured)
+    return LimitSearch(space, spec.limit, threshold=threshold, seed=seed), measured
 
 
 def _evidence(table: pa.Table, metric: str) -> pa.Table:

@@ -123,10 +123,29 @@ class Reader:
 
 def seek(world: World, rule: float, *, repeat: int, workers: int, budget: float) -> list[Reading]:
     """The readings of a search that asks for each training by the rule."""
-    random, reader = np.random.default_rng([2, repeat]), Reader(world, rule, repeat)
+    reader = Reader(world, rule, repeat)
+    return [
+        reader.read(rows, spent)
+        for spent, rows in _sought(world, reader, repeat=repeat, workers=workers, budget=budget)
+        if spent % CHECK == 0
+    ]
+
+
+def first_sure(
+    world: World, reader: Reader, *, repeat: int, workers: int, budget: float, sure: float
+) -> tuple[Rows, float]:
+    """The rows of a search that ends as soon as the model is sure, or with its budget, and the kimg of these."""
+    for spent, rows in _sought(world, reader, repeat=repeat, workers=workers, budget=budget):  # noqa: B007 (its last)
+        if reader.search.read(reader.measured(rows)).nearness >= sure:
+            break
+    return rows, spent
+
+
+def _sought(world: World, reader: Reader, *, repeat: int, workers: int, budget: float) -> Iterator[tuple[float, Rows]]:
+    """Yields the kimg spent and the rows at the end of each training of a search by the reader's rule."""
+    random = np.random.default_rng([2, repeat])
     students = {candidate: student for student, candidate in world.candidates.items()}
     rows: Rows = []
-    readings: list[Reading] = []
     running: list[tuple[float, int, Student, int]] = []  # when it ends, its number, the student, the seed
     begun, now = 0, 0.0
     while len(rows) * world.curves.kimg < budget:
@@ -138,9 +157,7 @@ def seek(world: World, rule: float, *, repeat: int, workers: int, budget: float)
             begun += 1
         now, _, student, seed = heapq.heappop(running)
         rows.append((student, seed, math.log(world.fresh(student, repeat=repeat, seed=seed)[-1][1])))
-        if (spent := len(rows) * world.curves.kimg) % CHECK == 0:
-            readings.append(reader.read(rows, spent))
-    return readings
+        yield len(rows) * world.curves.kimg, rows
 
 
 def rival(world: World, sampler: str, *, repeat: int, workers: int, budget: float) -> dict[float, list[Reading]]:
@@ -158,7 +175,12 @@ def _searched(world: World, sampler: str, *, repeat: int, workers: int, budget: 
     curves = world.one_seed_each(repeat)
     simulation = Simulation(curves, spec_of(sampler, False, repeat), workers)
     for spent in simulation.run(budget):
-        yield spent, [(student, 0, math.log(curves.runs[student][0][-1][1])) for student in sorted(simulation.found)]
+        yield spent, one_row_each(curves, simulation)
+
+
+def one_row_each(curves: Curves, simulation: Simulation) -> Rows:
+    """The rows of what a simulated search has trained to the end."""
+    return [(student, 0, math.log(curves.runs[student][0][-1][1])) for student in sorted(simulation.found)]
 
 
 def once(job: tuple[str, str, int], *, data: Path, workers: int, budget: float) -> dict[float, Repeat]:

@@ -47,9 +47,8 @@ def test_those_decide_that_lie_in_the_interval_and_next_to_it() -> None:
     limit = limit_of(table)
     assert limit.interval is not None
     assert 2_000 < (limit.interval.low or 0) < 4_000 < (limit.interval.high or 0) < 8_000
-    candidates = example_trials(*({"parameters": size} for size in SIZES))
-    assert fresh_seeds.deciding(candidates, limit)["parameters"].to_pylist() == [2_000, 4_000, 8_000]
-    assert len(fresh_seeds.deciding(candidates, limit_of(confirmed(1)))) == len(SIZES)
+    assert fresh_seeds.deciding_sizes(SIZES, limit) == {2_000, 4_000, 8_000}
+    assert fresh_seeds.deciding_sizes(SIZES, limit_of(confirmed(1))) == set(SIZES)
 
 
 @pytest.mark.parametrize(("precision", "enough"), [(None, True), (100.0, True), (1.0001, False)])
