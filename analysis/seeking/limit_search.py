@@ -67,6 +67,17 @@ class SpaceLimit:
         """Returns the 95% interval in parameters, None for an end beyond all sizes."""
         return self.where.interval(LEVEL)
 
+    @property
+    def factor(self) -> float:
+        """Returns how many times as large the interval's upper end is as its lower one.
+
+        Infinity for an open end, and 1 where the whole interval lies beyond all sizes.
+        """
+        low, high = self.interval
+        if low is None:
+            return 1.0
+        return math.inf if high is None else high / low
+
     def sentence(self, teacher_parameters: int) -> str:
         """Returns in words where the limit of the space lies, for a teacher of so many parameters."""
         basis = f"By a model of all {counted(self.students, 'student')} of the space after {self.trainings:,} trainings"

@@ -40,7 +40,8 @@ class LimitSampler(BaseSampler):
         threshold = spec.limit.threshold_for(teacher)
         self._search = LimitSearch(space_of(list(self._params)), spec.limit, threshold=threshold, seed=seed)
         self._teacher_parameters = int(teacher["teacher_parameters"])
-        self._confidence, self._random = spec.search.confidence, RandomSampler(seed=seed)
+        self._confidence, self._precision = spec.search.confidence, spec.search.precision
+        self._random = RandomSampler(seed=seed)
         self._read: tuple[int, SpaceLimit] | None = None  # of so many trials
 
     def infer_relative_search_space(self, study: Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
@@ -82,7 +83,8 @@ class LimitSampler(BaseSampler):
     def why_over(self, study: Study) -> str | None:
         """Returns in words where the limit lies, once that is sure enough; None before, and where nothing is."""
         reading = self.reading(study)
-        if not reading.trainings or reading.nearness < self._confidence or self._confidence == 1:
+        is_sure = reading.nearness >= self._confidence < 1 and reading.factor <= self._precision
+        if not reading.trainings or not is_sure:
             return None
         place = "beyond all sizes" if reading.size is None else f"within one step of {reading.size:,} parameters"
         return f"search: the limit of the space lies {place} with a probability of {reading.nearness:.0%}"

@@ -9,12 +9,11 @@ from pydantic import Field, WithJsonSchema, model_validator
 from analysis import Phase
 from gan import GanTrainingConfig
 from gan.config import Config
+from sweeps.spec.search import Precision
 
 PHASES = tuple(Phase)  # in the order in which they run
 _WORDS = WithJsonSchema({"enum": [str(phase) for phase in PHASES], "type": "string"})  # as an editor shows them
 PhaseField = Annotated[Phase, Field(strict=False), _WORDS]  # not strict, so that a word is its member
-
-Precision = Annotated[float, Field(gt=1, le=100)]
 
 
 class ConfirmSpec(Config):

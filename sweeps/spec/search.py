@@ -23,6 +23,7 @@ UNSEARCHED: dict[str, Value] = {"block": DEFAULT_BLOCK, RANK: 0}  # what a stude
 
 Seed = Annotated[int, Field(ge=0, lt=2**31)]
 Confidence = Annotated[float, Field(ge=0.5, le=1)]
+Precision = Annotated[float, Field(gt=1, le=100)]  # a factor between the ends of an interval
 
 Cost = Literal["parameters", "mac_g"]  # known before any training
 Quality = Literal["fid", "inception_score"]  # measured at every rung
@@ -139,8 +140,8 @@ class SearchSpec(Config):
     `batch_size`, so that spec and seed alone decide what is asked.
 
     The sampler `limit` goes straight for the compression limit of the whole space, with the seeds that it needs of each
-    student, and ends when the limit lies within one step of the space with the probability `confidence`; at 1 it never
-    ends before its trials do.
+    student. It ends when the limit lies within one step of the space with the probability `confidence` and the ends of
+    its 95% interval are at most a factor of `precision` apart; with a confidence of 1 it never ends before its trials.
     """
 
     trials: Annotated[int, Field(ge=0, le=100_000)]
@@ -155,7 +156,8 @@ class SearchSpec(Config):
     reproducible: bool = False
     batch_size: Annotated[int, Field(ge=1, le=1000)] = 8
     population_size: Annotated[int, Field(ge=2, le=1000)] = 20  # for nsgaii alone
-    confidence: Confidence = Field(default=0.9, exclude_if=partial(operator.eq, 0.9))  # for limit alone
+    confidence: Confidence = Field(default=0.9, exclude_if=partial(operator.eq, 0.9))  # for limit alone, as is the next
+    precision: Precision = Field(default=1.5, exclude_if=partial(operator.eq, 1.5))
 
     @property
     def is_adaptive(self) -> bool:

@@ -2,9 +2,9 @@
 
     python -m tests.benchmarks.flows [--repeats 100] [--worlds recorded steep] [--processes N] [--out flows.json]
 
-`limit` searches as `sampler: limit` does until it is as sure as the sampler asks, or 640 kimg are spent; the students
-that decide where the limit lies then get two fresh seeds each, and more until the interval's ends are a factor of 1.5
-apart, 12 at most. `before` is NSGA-II with pruning for 960 kimg, after which its whole frontier and what lies around
+`limit` searches as `sampler: limit` does until it is as sure and narrow as that asks, or 640 kimg are spent; the
+students that decide where the limit lies then get two fresh seeds each, and more until the interval's ends are a factor
+of 1.5 apart, 12 at most. `before` is NSGA-II with pruning for 960 kimg, after which its whole frontier and what lies around
 the limit get five fresh seeds. Candidates and intervals are the product's own.
 
 An answer is within one step as in seek.py. An interval covers the truth where it meets the sizes above the largest that
@@ -32,7 +32,7 @@ from rich.table import Table
 
 from analysis import CompressionLimit, LimitRule, Phase, compression_limit, example_trials, limit_candidates
 from sweeps.driver import fresh_seeds
-from tests.benchmarks.seek import RULES, SURE, Reader, Reading, Rows, first_sure, one_row_each
+from tests.benchmarks.seek import RULES, Reader, Reading, Rows, first_sure, one_row_each
 from tests.benchmarks.simulation import DATA, Curves, Simulation, Student, spec_of
 from tests.benchmarks.worlds import SYNTHETIC, World, recorded, synthetic
 
@@ -61,7 +61,7 @@ class Outcome:
 def limit_flow(world: World, rule: float, *, repeat: int, workers: int) -> Outcome:
     """Goes straight for the limit, then takes fresh seeds until the interval is narrow."""
     reader = Reader(world, rule, repeat)
-    rows, spent = first_sure(world, reader, repeat=repeat, workers=workers, budget=SEARCH_KIMG, sure=SURE)
+    rows, spent = first_sure(world, reader, repeat=repeat, workers=workers, budget=SEARCH_KIMG)
     students = {candidate: student for student, candidate in world.candidates.items()}
     deciding = reader.search.deciding(reader.measured(rows), most=MOST_CANDIDATES)
     flow = Confirmation(world, rule, repeat, rows, [students[each] for each in deciding])

@@ -51,6 +51,7 @@ RULES = (1.5, 2.0, 3.0)
 RIVALS = ("nsgaii", "tpe", "random")
 SEEK = "limit"
 CHECK = 32  # kimg between two readings
+NARROW = 1.5  # the factor between the ends of the model's interval at which a search for a narrow one would end
 SURE = 0.9  # the model's nearness at which a search by it would end
 ASKS, PENDING = 3, 64  # of which the mean is taken; trainings that have not ended meanwhile
 PACE = 0.2  # how far the workers' times for one training lie apart, in logarithms
@@ -131,12 +132,10 @@ def seek(world: World, rule: float, *, repeat: int, workers: int, budget: float)
     ]
 
 
-def first_sure(
-    world: World, reader: Reader, *, repeat: int, workers: int, budget: float, sure: float
-) -> tuple[Rows, float]:
-    """The rows of a search that ends as soon as the model is sure, or with its budget, and the kimg of these."""
-    for spent, rows in _sought(world, reader, repeat=repeat, workers=workers, budget=budget):  # noqa: B007 (its last)
-        if reader.search.read(reader.measured(rows)).nearness >= sure:
+def first_sure(world: World, reader: Reader, *, repeat: int, workers: int, budget: float) -> tuple[Rows, float]:
+    """The rows of a search that ends as the sampler does, or with its budget, and the kimg of these."""
+    for spent, rows in _sought(world, reader, repeat=repeat, workers=workers, budget=budget):
+        if is_end(reader.read(rows, spent), NARROW):
             break
     return rows, spent
 
@@ -211,12 +210,13 @@ def judged(repeats: list[Repeat]) -> dict[str, Any]:
         "covered": [mean(reading.low <= each.truth <= reading.high for each, reading in column) for column in columns],
         "width": [median(reading.width for _, reading in column) for column in columns],
         "end": ended(repeats),
+        "narrow": ended(repeats, factor=NARROW),
     }
 
 
-def ended(repeats: list[Repeat]) -> dict[str, float]:
-    """What the searches would say that end as soon as the model is SURE, or with their budget."""
-    ends = [(each, next((r for r in each.readings if r.nearness >= SURE), each.readings[-1])) for each in repeats]
+def ended(repeats: list[Repeat], *, factor: float = math.inf) -> dict[str, float]:
+    """What the searches would say that end when the model is SURE and so narrow, or with their budget."""
+    ends = [(each, next((r for r in each.readings if is_end(r, factor)), each.readings[-1])) for each in repeats]
     return {
         "kimg": median(reading.kimg for _, reading in ends),
         "most_kimg": max(reading.kimg for _, reading in ends),
@@ -224,6 +224,10 @@ def ended(repeats: list[Repeat]) -> dict[str, float]:
         "covered": mean(reading.low <= each.truth <= reading.high for each, reading in ends),
         "width": median(reading.width for _, reading in ends),
     }
+
+
+def is_end(reading: Reading, factor: float) -> bool:
+    return reading.nearness >= SURE and reading.width <= factor
 
 
 def first_to_stay(kimg: list[float], shares: list[float], at_least: float = 0.9) -> float | None:
@@ -254,7 +258,18 @@ def seconds_of_an_ask(world: World, rows: int) -> dict[str, float]:
 
 def table_of(found: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> Table:
     table = Table(box=None, header_style="bold")
-    judged_by = ("kimg to 90%", "by frontier", "within", "covered", "width", "end", "within")
+    judged_by = (
+        "kimg to 90%",
+        "by frontier",
+        "within",
+        "covered",
+        "width",
+        "sure at",
+        "within",
+        "narrow at",
+        "within",
+        "covered",
+    )
     for heading in ("world", "policy", "rule", *judged_by):
         table.add_column(heading, justify="left" if heading in ("world", "policy") else "right")
     for world, policies in found.items():
@@ -263,7 +278,9 @@ def table_of(found: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> Table:
                 to_90 = (row["kimg_to_90"], row["kimg_to_90_by_frontier"])
                 cells = [f"{kimg:.0f}" if kimg else "-" for kimg in to_90]
                 cells += [f"{row[name][-1]:.0%}" for name in ("within", "covered")] + [f"{row['width'][-1]:.2f}"]
-                cells += [f"{row['end']['kimg']:.0f}", f"{row['end']['within']:.0%}"]
+                for end in (row["end"], row["narrow"]):
+                    cells += [f"{end['kimg']:.0f}", f"{end['within']:.0%}"]
+                cells.append(f"{row['narrow']['covered']:.0%}")
                 table.add_row(world, policy, rule, *cells)
     return table
 
