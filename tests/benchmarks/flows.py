@@ -4,8 +4,8 @@
 
 `limit` searches as `sampler: limit` does until it is as sure and narrow as that asks, or 640 kimg are spent; the
 students that decide where the limit lies then get two fresh seeds each, and more until the interval's ends are a factor
-of 1.5 apart, 12 at most. `before` is NSGA-II with pruning for 960 kimg, after which its whole frontier and what lies around
-the limit get five fresh seeds. Candidates and intervals are the product's own.
+of 1.5 apart, 12 at most. `before` is NSGA-II with pruning for 960 kimg, after which its whole frontier and what lies
+around the limit get five fresh seeds. Candidates and intervals are the product's own.
 
 An answer is within one step as in seek.py. An interval covers the truth where it meets the sizes above the largest that
 fails for certain (the next size below the true one), up to the true one.
