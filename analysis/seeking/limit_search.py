@@ -84,6 +84,8 @@ class SpaceLimit:
         if self.size is None:
             return f"{basis}, no size of it holds the rule, with a probability of {self.where.none_holds:.0%}."
         place = f"{self.size:,} parameters, 1/{teacher_parameters / self.size:.1f} of the teacher"
+        if self._all_hold:
+            return f"{basis}, even its smallest size holds the rule, {place} ({self._surely_all:.0%} probable)."
         return (
             f"{basis}, its limit lies near {place} (95% interval {self._range(teacher_parameters)}; within one step "
             f"with a probability of {self.nearness:.0%})."
@@ -93,8 +95,18 @@ class SpaceLimit:
         """Returns the same in the length of a line that is written while a sweep runs."""
         if self.size is None:
             return f"limit of the space beyond all its sizes ({self.where.none_holds:.0%})"
+        if self._all_hold:
+            return f"limit of the space at its smallest size or beyond ({self._surely_all:.0%})"
         place = f"1/{teacher_parameters / self.size:.1f}, 95% {self._range(teacher_parameters)}"
         return f"limit of the space near {place}; {self.nearness:.0%} within one step"
+
+    @property
+    def _all_hold(self) -> bool:
+        return self.interval[1] == int(self.where.sizes_K[0])
+
+    @property
+    def _surely_all(self) -> float:
+        return float(self.where.chance_K[0])
 
     def _range(self, teacher_parameters: int) -> str:
         low, high = self.interval

@@ -57,7 +57,11 @@ class SweepView:
     # --- what happens -------------------------------------------------------------------------
 
     def phase(self, sweep: str, name: str, *, total: int, done: int) -> None:
-        """Show that a phase of a sweep begins, with `done` of its `total` trials finished already."""
+        """Show that a phase of a sweep begins, with `done` of its `total` trials finished already, or has grown."""
+        for phase in self.phases:
+            if (phase.sweep, phase.name) == (sweep, name):
+                phase.total = total
+                return
         self.phases.append(_Phase(sweep=sweep, name=name, total=total, done=done, done_before=done))
 
     def known(self, sweep: str, key: str, *, objectives: Objectives) -> None:

@@ -22,7 +22,7 @@ class NoJob(Enum):
 
 
 class OnPhase(Protocol):
-    """OnPhase hears that a phase of a sweep is laid out, with `done` of its `total` trials finished already."""
+    """OnPhase hears that a phase is laid out, with `done` of its `total` trials finished already, or has grown."""
 
     def __call__(self, sweep: str, name: str, *, total: int, done: int) -> None: ...
 
@@ -102,7 +102,7 @@ class GrowingQueue(ListQueue):
 class PhaseQueue(JobQueue):
     """A PhaseQueue has the phases of one sweep in order: each is laid out when the one before it has ended.
 
-    `on_phase` is then called with the phase's name, its total, and how much of it is done.
+    `on_phase` is then called with the phase's name, its total, and how much of it is done; again where it grows.
     """
 
     def __init__(
@@ -111,6 +111,8 @@ class PhaseQueue(JobQueue):
         self.sweep = sweep
         self._phases, self._lay_out, self._on_phase = deque(phases), lay_out, on_phase
         self._queue: JobQueue | None = None
+        self._phase: Phase | None = None
+        self._total = -1  # of it, as it was told
         self._running = 0
         self.remarks: list[str] = []
         self._ahead: Job | NoJob | None = None
@@ -133,11 +135,12 @@ class PhaseQueue(JobQueue):
         while self._queue or self._phases:
             if self._queue is None:
                 phase = self._phases.popleft()
-                self._queue = self._lay_out(phase)
-                self._on_phase(self.sweep, phase, total=self._queue.total, done=self._queue.done)
+                self._queue, self._phase, self._total = self._lay_out(phase), phase, -1
+                self._tell_total()
             job = self._queue.next()
             if isinstance(job, Job):
                 self._running += 1
+                self._tell_total()
                 return job
             if self._running:
                 return NoJob.YET
@@ -145,6 +148,14 @@ class PhaseQueue(JobQueue):
                 self.remarks.append(self._queue.remark)
             self._queue = None
         return NoJob.LEFT
+
+    def _tell_total(self) -> None:
+        """Say that a phase is laid out, or has become larger."""
+        assert self._queue is not None
+        assert self._phase is not None
+        if self._queue.total != self._total:
+            self._total = self._queue.total
+            self._on_phase(self.sweep, self._phase, total=self._total, done=self._queue.done)
 
     def next_fused(self) -> tuple[Job, ...] | NoJob:
         """Returns as many jobs as are fused; fewer where the phase has no more of their kind."""

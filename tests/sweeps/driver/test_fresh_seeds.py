@@ -38,6 +38,10 @@ def test_the_factor_is_of_the_intervals_ends_and_open_without_one() -> None:
     assert limit.interval.low is not None
     assert limit.interval.high is not None
     assert fresh_seeds.factor(limit) == limit.interval.high / limit.interval.low
+    beyond = limit_of(confirmed(3, fids=(4.0, 4.0, 3.0, 2.0, 1.0)))
+    assert beyond.interval is not None
+    assert None in (beyond.interval.low, beyond.interval.high)
+    assert fresh_seeds.factor(beyond) == 1, "all hold clearly, and no seed would narrow that"
     assert fresh_seeds.factor(limit_of(confirmed(1))) == np.inf, "one seed has no interval"
     assert fresh_seeds.factor(limit_of(confirmed(0))) == np.inf, "the search's interval is none of fresh seeds"
 
