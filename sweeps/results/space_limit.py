@@ -1,11 +1,13 @@
 """This module reads where the limit of a sweep's whole space lies, whichever sampler searched it."""
 
+from typing import Any
+
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from analysis import AnalysisError, Mode, Phase, TrialState
 from analysis.seeking.limit_search import LimitSearch, SpaceLimit
-from analysis.seeking.space import space_of
+from analysis.seeking.space import Candidate, space_of
 from analysis.seeking.values import Measured
 from gan.seeds import seed_at
 from sweeps.planning.students import space_students, student_of_row
@@ -44,26 +46,33 @@ def deciding_points(spec: SweepSpec, table: pa.Table, *, most: int) -> list[tupl
 
 
 def _model_of(spec: SweepSpec, table: pa.Table) -> tuple[LimitSearch, list[Measured]] | None:
-    if not spec.limit.column.log or spec.limit.metric not in table.column_names:
+    if not spec.limit.column.log:
         return None
-    rows = _evidence(table, spec.limit.metric)
-    if not len(rows) >= FEWEST_TRAININGS:
+    rows, students = _evidence(table, spec.limit.metric), list(space_students(spec).values())
+    if len(rows) < FEWEST_TRAININGS or not students:
         return None
-    candidates = [(student_of_row(spec, row), row) for row in rows.to_pylist()]
-    measured = [
-        Measured(candidate=candidate, seed=row["seed"], quality=row[spec.limit.metric])
-        for candidate, row in candidates
-        if candidate is not None
-    ]
+    measured = _measured(spec, rows)
     if len(measured) < FEWEST_TRAININGS or len({each.candidate for each in measured}) > MOST_STUDENTS:
         return None
     try:
-        space = space_of(list(space_students(spec).values()))
-        threshold = spec.limit.threshold_for(rows.slice(0, 1).to_pylist()[0])
+        space, threshold = space_of(students), spec.limit.threshold_for(rows.slice(0, 1).to_pylist()[0])
     except AnalysisError:
         return None
     seed = seed_at(spec.seed, "reading") % 2**32
     return LimitSearch(space, spec.limit, threshold=threshold, seed=seed), measured
+
+
+def _measured(spec: SweepSpec, rows: pa.Table) -> list[Measured]:
+    """Returns the trainings of students of the space. Rows of one student are many, and its configuration is slow."""
+    known: dict[tuple[Any, ...], Candidate | None] = {}
+    found = []
+    for row in rows.to_pylist():
+        key = tuple(row[name] for name in COLUMNS)
+        if key not in known:
+            known[key] = student_of_row(spec, row)
+        if candidate := known[key]:
+            found.append(Measured(candidate=candidate, seed=row["seed"], quality=row[spec.limit.metric]))
+    return found
 
 
 def _evidence(table: pa.Table, metric: str) -> pa.Table:
