@@ -36,9 +36,9 @@ class Reuse:
         return key in self._records
 
     def points(self) -> Iterator[tuple[str, dict[str, Value]]]:
-        """Yields (identity, point of its space) of each trial."""
+        """Yields (identity, point of its space, and its seed) of each trial."""
         for key, record in self._records.items():
-            yield key, json.loads(record.tags.get(POINT, "{}"))
+            yield key, {"seed": int(record.params["seed"]), **json.loads(record.tags.get(POINT, "{}"))}
 
     def take(self, job: Job, objectives: tuple[str, str]) -> Objectives | None:
         """Make the finished trial of `job` a row of this sweep. Returns its objectives."""

@@ -130,6 +130,28 @@ def test_what_is_taken_over_is_in_the_store_before_the_first_trial(data_dir: Pat
     assert sweep_table(Tracking(Workspace.existing(data_dir).store), "another").num_rows == phases.taken
 
 
+def test_a_search_for_the_limit_begins_with_what_others_know_and_goes_on_by_itself(
+    finished: Any, data_dir: Path, tiny: dict[str, Any], spec_file: Any
+) -> None:
+    tiny |= {"name": "limit", "phases": ["search", "confirm"]}
+    tiny["search"] |= {"sampler": "limit", "trials": 4, "points": [], "confidence": 1.0}
+    tiny["confirm"] = {"seeds": 1, "around": 1, "precision": 1.001, "most_seeds": 2}
+    spec = sweeps.load_spec(spec_file(tiny))
+    searched = {key for key, row in rows(finished.result.table).items() if row["phase"] == "search"}
+    result = sweeps.run_sweep(spec, data_dir, workers=2)
+    found = rows(result.table)
+    assert searched < found.keys(), "rows of a sweep that never searched its seed"
+    own = [row for row in found.values() if row["sweep"] == "limit" and row["trial_key"] not in searched]
+    assert sum(row["phase"] == "search" for row in own) == 4
+    fresh = {row["seed"] for row in own if row["phase"] == "confirm"}
+    assert len(fresh) == 2, "one seed has no interval, so a second is taken"
+    assert not fresh & set(spec.student_seeds)
+    assert result.report.space is not None
+    assert result.report.as_dict()["space_limit"]["trainings"] == len(searched) + len(own)
+    assert (result.report.folder / "figures" / "space.png").exists()
+    assert sweeps.run_sweep(spec, data_dir, workers=2).table.equals(result.table), "nothing is done twice"
+
+
 def test_a_sweep_with_another_budget_takes_nothing(data_dir: Path, tiny: dict[str, Any], spec_file: Any) -> None:
     tiny |= {"name": "longer", "phases": ["search"]}
     tiny["student"]["kimg"] = 6
