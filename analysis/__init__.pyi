@@ -19,7 +19,7 @@ from .exporting import join_tables, write_csv
 from .figures.examination import examination_figure
 from .figures.pareto import pareto_figure
 from .figures.selection import Candidate, choose_teacher, selection_figure
-from .figures.space import space_figure
+from .figures.space import course_figure, space_figure
 from .figures.style import FORMATS, save_figure
 from .figures.sweep import gain_figure, importance_figure, progress_figure, sample_grid_figure, sharpness_figure
 from .figures.versus import versus_figure
@@ -121,6 +121,7 @@ __all__ = [
     "compare",
     "comparison_markdown",
     "compression_limit",
+    "course_figure",
     "dominated_share",
     "examination_figure",
     "example_trials",

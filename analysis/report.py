@@ -15,6 +15,7 @@ REPORT_FIGURES = {
     "samples": "Samples of the teacher and of the frontier's students at the same latents",
     "interpolations": "Images along lines between latents, of the teacher and of students",
     "space": "The best student of at most each size by a model of the whole space, and how probably each is the limit",
+    "course": "Where the limit of the space lay, with its 95% interval, while the search went on",
     "gain-scratch": "How many times better distilled students are than the same GANs from scratch",
     "gain-joint": "How many times better the joint scheme is than MSE alone",
     "sharpness": "Sharpness relative to the teacher's, by scheme",

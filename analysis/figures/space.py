@@ -1,5 +1,7 @@
 """This module draws what a model of the whole searched space says of the limit, beside the students that were tried."""
 
+from collections.abc import Sequence
+
 import matplotlib as mpl
 import pyarrow.compute as pc
 from matplotlib.axes import Axes
@@ -68,6 +70,41 @@ def space_figure(findings: Findings, space: SpaceLimit) -> Figure:
         axes.legend(frameon=False, loc="best")
         ratio_axis(axes, first["teacher_parameters"])
         title_above(axes, f"{first['dataset']}: the limit of the whole space, by a model")
+        caption_below(figure, short_caption(findings))
+    return figure
+
+
+def course_figure(findings: Findings, course: Sequence[tuple[float, SpaceLimit]]) -> Figure:
+    """Returns the figure of where the limit of the space lay, with its 95% interval, while the search went on.
+
+    `course` has the kimg and what was known then. An end beyond all sizes is drawn at the largest.
+
+    >>> from analysis import LimitRule, course_figure, example_trials, findings_of
+    >>> from analysis.seeking.limit_search import LimitSearch
+    >>> from analysis.seeking.space import Candidate, space_of
+    >>> from analysis.seeking.values import Measured
+    >>> rule, sizes = LimitRule(metric="fid", threshold=10.0), (4_000, 8_000, 16_000)
+    >>> students = [Candidate(parameters=n, depth=1, block="dcgan", gan_weight=0.0, kimg=8.0) for n in sizes]
+    >>> rows = [Measured(candidate=student, seed=0, quality=8e4 / student.parameters) for student in students]
+    >>> search = LimitSearch(space_of(students), rule, threshold=10.0)
+    >>> course = [(8.0 * count, search.read(rows[:count])) for count in (1, 2, 3)]
+    >>> findings = findings_of(example_trials(*({"parameters": n, "fid": 8e4 / n} for n in sizes)), rule)
+    >>> course_figure(findings, course).axes[0].get_xlabel()
+    'images seen by the search [kimg]'
+    """
+    kimg = [spent for spent, _ in course]
+    largest = float(course[-1][1].where.sizes_K[-1])
+    low, high = ([reading.interval[end] or largest for _, reading in course] for end in (0, 1))
+    middle = [reading.size or largest for _, reading in course]
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=(COLUMN_INCHES, 2.4), layout="constrained")
+        axes = figure.subplots()
+        axes.fill_between(kimg, low, high, color=SKY, alpha=0.3, lw=0, label="95% interval")
+        axes.plot(kimg, middle, "o-", ms=3, color=BLUE, lw=1.1, label="limit of the space, by the model")
+        axes.set(yscale="log", xlabel="images seen by the search [kimg]", ylabel="generator parameters")
+        log_axis(axes.yaxis)
+        axes.grid()
+        axes.legend(frameon=False)
         caption_below(figure, short_caption(findings))
     return figure
 

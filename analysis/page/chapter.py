@@ -53,9 +53,10 @@ class Chapter:
     """A Chapter is one sweep on the page.
 
     `samples` are the teacher and ever smaller students at the same latents, `interpolations` the same along lines
-    between latents. `space` is where the limit of the whole searched space lies. `importances` says how much of the
-    metric's variation each searched parameter explains, `ruler` what the extractor made of spoilt real images.
-    `run_url` is the address of a trial's run with `{run_id}` in it. Raises AnalysisError where that is no address.
+    between latents. `space` is where the limit of the whole searched space lies, `course` where it lay after so many
+    kimg of a search that sought it. `importances` says how much of the metric's variation each searched parameter
+    explains, `ruler` what the extractor made of spoilt real images. `run_url` is the address of a trial's run with
+    `{run_id}` in it. Raises AnalysisError where that is no address.
 
     >>> from analysis import Chapter, LimitRule, example_trials, findings_of
     >>> findings = findings_of(example_trials({}), LimitRule(metric="fid", tolerance=1.0))
@@ -71,6 +72,7 @@ class Chapter:
     importances: Mapping[str, float] = field(default_factory=dict)
     ruler: tuple[RulerCurve, ...] = ()
     space: SpaceLimit | None = None
+    course: tuple[tuple[float, SpaceLimit], ...] = ()
     specification: str = ""
     versions: Mapping[str, str] = field(default_factory=dict)
     commands: tuple[str, ...] = ()

@@ -25,7 +25,7 @@ from sweeps.results.frontier_view import frontier_table
 from sweeps.results.importance import importances
 from sweeps.results.pictures import interpolation_strips, sample_strips
 from sweeps.results.reading import read_trials
-from sweeps.results.space_limit import space_limit
+from sweeps.results.space_limit import space_course, space_limit
 from sweeps.spec.file import preset_names
 from sweeps.spec.sweep import SweepSpec
 
@@ -172,6 +172,7 @@ def _chapter(parent: Run, spec: SweepSpec, *, tracking: Tracking, findings: anal
         samples=sample_strips(tracking, spec, findings=findings) if has_students else (),
         interpolations=interpolation_strips(tracking, spec, findings=findings) if has_students else (),
         space=space_limit(spec, findings.table) if has_students else None,
+        course=space_course(spec, findings.table) if has_students else (),
         importances=importances(spec, findings.table),
         ruler=ruler_curves(examination) if examination else (),
         specification=yaml.safe_dump(spec.model_dump(mode="json", exclude_defaults=True), sort_keys=False, width=100),
@@ -210,6 +211,8 @@ def _figures(chapter: analysis.Chapter) -> dict[str, Figure]:
         figures["progress"] = analysis.progress_figure(findings)
     if chapter.space:
         figures["space"] = analysis.space_figure(findings, chapter.space)
+    if chapter.course:
+        figures["course"] = analysis.course_figure(findings, chapter.course)
     if chapter.ruler:
         figures["examination"] = analysis.examination_figure(chapter.ruler)
     return figures

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -15,6 +16,7 @@ from sweeps.spec.search import MOST_STUDENTS
 from sweeps.spec.space import Value, point_of
 from sweeps.spec.sweep import SweepSpec
 
+MOST_READINGS = 12
 FEWEST_TRAININGS = 8  # a surface of fewer says what was assumed of it
 EVIDENCE = (TrialState.COMPLETED, TrialState.PRUNED, TrialState.DIVERGED)
 COLUMNS = ("width", "depth", "block", "first_layer_rank", "stage_widths", "gan_weight", "settings", "kimg", "state")
@@ -28,6 +30,23 @@ def space_limit(spec: SweepSpec, table: pa.Table) -> SpaceLimit | None:
     """
     known = _model_of(spec, table)
     return known and known[0].read(known[1])
+
+
+def space_course(spec: SweepSpec, table: pa.Table) -> tuple[tuple[float, SpaceLimit], ...]:
+    """Returns what a search for the limit knew after ever more kimg, at MOST_READINGS moments at most, in its order.
+
+    Nothing for the other samplers, which do not seek it.
+    """
+    if spec.search.sampler != "limit":
+        return ()
+    rows = table.filter(pc.equal(table["phase"], str(Phase.SEARCH))).sort_by("trial")
+    known = _model_of(spec, rows)
+    if known is None:
+        return ()
+    search, measured = known
+    spent = np.cumsum([each.candidate.kimg for each in measured])
+    ends = np.unique(np.linspace(FEWEST_TRAININGS, len(measured), MOST_READINGS).round().astype(int))
+    return tuple((float(spent[end - 1]), search.read(measured[:end])) for end in ends)
 
 
 def deciding_points(spec: SweepSpec, table: pa.Table, *, most: int) -> list[tuple[int, dict[str, Value]]]:
