@@ -17,7 +17,7 @@ MOST = 2  # arguments by position
 # restores, Optuna its sampler, Ray Tune its callbacks.
 GIVEN = {
     *("forward", "note", "_from_arrays"),
-    *("sample_relative", "after_trial"),
+    *("sample_relative", "sample_independent", "after_trial"),
     *("on_trial_start", "on_trial_result", "on_trial_complete", "on_trial_error"),
     "make_context",
 }

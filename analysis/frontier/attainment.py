@@ -137,7 +137,7 @@ def seed_sets(
 
 
 def _sets_of(trials: Trials, objectives: Sequence[str], *, phase: Phase) -> SeedSets | None:
-    rows = np.flatnonzero(trials.is_result & trials.where("phase", phase))
+    rows = _of_shared_seeds(trials, np.flatnonzero(trials.is_result & trials.where("phase", phase)))
     number = len(first_of_each(trials.seed[rows]))
     if number < 2:
         return None
@@ -155,6 +155,18 @@ def _sets_of(trials: Trials, objectives: Sequence[str], *, phase: Phase) -> Seed
     ends = np.searchsorted(seed_N[final[order]], seeds[1:])
     sets = dict(zip(seeds.tolist(), np.split(points_NK[order], ends), strict=True))
     return SeedSets(objectives=tuple(objectives), phase=str(phase), students=int(shared.sum()), sets=sets)
+
+
+def _of_shared_seeds(trials: Trials, rows: Ints) -> Ints:
+    """Returns the rows without the seeds that fewer than half as many students had as the most frequent one.
+
+    A search for the limit, and a confirmation with a precision, give further seeds to few students.
+    """
+    if not len(rows):
+        return rows
+    tried = rows[first_of_each(trials.student_seed[rows])]
+    students_of_seed = np.bincount(trials.seed[tried])
+    return np.asarray(rows[students_of_seed[trials.seed[rows]] * 2 >= students_of_seed.max()])
 
 
 def _where_finite(rows: Ints, points_NK: Floats) -> tuple[Ints, Floats]:

@@ -11,6 +11,7 @@ from analysis.frontier.pareto import nondominated
 from analysis.limit.crossing import LEVEL
 from analysis.limit.rule import LimitRule
 from analysis.nouns import counted
+from analysis.seeking.covariance import Scales
 from analysis.seeking.next_run import SAMPLES, NextRun, next_run
 from analysis.seeking.scales import fitted_scales, usual_scales
 from analysis.seeking.space import Candidate, Run, Space, Training
@@ -20,6 +21,7 @@ from analysis.seeking.whereabouts import Whereabouts, best_of_sizes, whereabouts
 from analysis.trials import Floats, Ints
 
 FEWEST_RUNS = 4  # by which hyperparameters are chosen
+FEWEST_TRAININGS = 8  # a surface of fewer says what was assumed of it
 GROWN = 1.25  # times the runs of before: then they are chosen anew
 
 
@@ -126,24 +128,26 @@ class SpaceLimit:
 class LimitSearch:
     """A LimitSearch names the next training, and says where the limit lies, as rows come in.
 
-    It keeps the surface's hyperparameters, which are chosen anew when there are GROWN times as many rows. Whatever is
-    asked, the same calls on the same rows give the same answers.
+    The surface's hyperparameters are chosen anew when there are GROWN times as many rows, by the first of them. So
+    every answer follows from the rows and their order alone, whatever was asked before.
     """
 
     def __init__(self, space: Space, rule: LimitRule, *, threshold: float, seed: int = 0) -> None:
         self.space = space
         self._rule, self._threshold, self._seed = rule, threshold, seed
-        self._scales, self._fitted = usual_scales(space), 0
+        self._fitted: tuple[Sequence[Run], Scales] | None = None  # by these rows
 
-    def next(self, measured: Sequence[Measured], *, pending: Sequence[Training] = ()) -> NextRun:
-        """Returns the next training, with `pending` as if they had ended. Its seed counts from 0."""
-        runs, random = self._runs(measured), self._random(len(measured), len(pending))
-        return next_run(self.space, runs, scales=self._scales, random=random, pending=pending)
+    def next(
+        self, measured: Sequence[Measured], *, pending: Sequence[Training] = (), lost: Sequence[Training] = ()
+    ) -> NextRun:
+        """Returns the next training, with `pending` as if they had ended. Its seed counts from 0 without the `lost`."""
+        runs, random = self._runs(measured), self._random(len(measured), len(pending), len(lost))
+        return next_run(self.space, runs, scales=self._scales(runs), random=random, pending=pending, lost=lost)
 
     def read(self, measured: Sequence[Measured]) -> SpaceLimit:
         """Returns where the limit lies."""
         runs = self._runs(measured)
-        surface = surface_of(self.space, runs, scales=self._scales)
+        surface = surface_of(self.space, runs, scales=self._scales(runs))
         quality_SC = surface.draw(SAMPLES, self._random(len(measured)))
         where = whereabouts_of(surface, quality_SC)
         size = where.median
@@ -163,16 +167,19 @@ class LimitSearch:
         interval to one step above it; of more than `most` those at even distances, both ends among them. Whether they
         were tried does not matter.
         """
-        surface = surface_of(self.space, self._runs(measured), scales=self._scales)
+        runs = self._runs(measured)
+        surface = surface_of(self.space, runs, scales=self._scales(runs))
         low, high = self.read(measured).interval
         whole = [place for place, each in enumerate(self.space.candidates) if each.kimg == self.space.final_kimg]
         sizes = [self.space.candidates[place].parameters for place in whole]
         points_C2 = np.stack([np.array(sizes, dtype=np.float64), surface.mean_C[whole]], axis=1)
         front = [self.space.candidates[whole[place]] for place in nondominated(points_C2)]
-        smallest = self.space.one_step(low)[0] if low else max(sizes)
         largest = self.space.one_step(high)[1] if high else max(sizes)
         # The neighbours that clearly fail and clearly hold, where the frontier has none between the steps and the ends.
-        below = max((each.parameters for each in front if each.parameters < (low or 0)), default=0)
+        if low is None:
+            return front[-most:]  # no size holds: the largest tell whether that is so
+        below = max((each.parameters for each in front if each.parameters < low), default=0)
+        smallest = self.space.one_step(low)[0]
         above = min((each.parameters for each in front if each.parameters > (high or math.inf)), default=math.inf)
         inside = [each for each in front if min(smallest, below) <= each.parameters <= max(largest, above)]
         places = np.unique(np.linspace(0, len(inside) - 1, min(most, len(inside))).round().astype(int))
@@ -185,10 +192,18 @@ class LimitSearch:
         return BestCurve(sizes_K=sizes_K, worst_K=worst_K, middle_K=middle_K, best_K=best_K)
 
     def _runs(self, measured: Sequence[Measured]) -> list[Run]:
-        runs = runs_of(measured, self._rule, threshold=self._threshold)
-        if len(runs) >= max(FEWEST_RUNS, GROWN * self._fitted):
-            self._scales, self._fitted = fitted_scales(self.space, runs, start=self._scales), len(runs)
-        return runs
+        return runs_of(measured, self._rule, threshold=self._threshold)
+
+    def _scales(self, runs: Sequence[Run]) -> Scales:
+        """Returns the hyperparameters by the first of the rows, as many as the last step of GROWN has reached."""
+        count = FEWEST_RUNS
+        if len(runs) < count:
+            return usual_scales(self.space)
+        while (following := math.ceil(GROWN * count)) <= len(runs):
+            count = following
+        if self._fitted is None or self._fitted[0] != runs[:count]:
+            self._fitted = runs[:count], fitted_scales(self.space, runs[:count])
+        return self._fitted[1]
 
     def _random(self, *place: int) -> np.random.Generator:
         return np.random.default_rng([self._seed, *place])

@@ -44,11 +44,13 @@ def next_run(
     scales: Scales,
     random: np.random.Generator,
     pending: Sequence[Training] = (),
+    lost: Sequence[Training] = (),
     reserve: float = RESERVE,
 ) -> NextRun:
     """Returns the next training, with `pending` as if they had ended: ask it as often as there are free workers.
 
-    A pending training is given with the budget at which it will end; its rungs so far are among `runs`.
+    A pending training is given with the budget at which it will end; its rungs so far are among `runs`. What was `lost`
+    without a result tells nothing, and its seed is not taken again.
     A share `reserve` of all kimg goes to students smaller than the limit's 95% interval, where there are such; and all
     of it to students smaller than the limit while its size is settled. The same input and state of `random` give the
     same answer.
@@ -64,7 +66,7 @@ def next_run(
         cost_C = np.array([each.kimg for each in space.candidates])
         chosen, purpose = int(np.argmax(narrowing(surface, quality_SC, random=random) / cost_C)), Purpose.NARROW
     candidate = space.candidates[chosen]
-    had = {each.seed for each in begun if each.candidate.student == candidate.student}
+    had = {each.seed for each in [*begun, *lost] if each.candidate.student == candidate.student}
     return NextRun(candidate=candidate, seed=min(set(range(len(had) + 1)) - had), purpose=purpose)
 
 

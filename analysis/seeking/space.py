@@ -14,6 +14,7 @@ from analysis.errors import AnalysisError
 from analysis.nouns import counted
 from analysis.trials import Floats, Ints
 
+STEP = 1.25  # from one size to the next, where no recipe has several
 HALF_A_DECADE = math.log(10) / 2
 Value = float | str
 
@@ -133,15 +134,18 @@ class Space:
     def one_step(self, size: int) -> tuple[int, int]:
         """Returns the sizes next to `size`, a size of the whole budget, among the students of its own recipe.
 
-        Of several recipes of that size those that lie nearest count, and where none has another size, all students. At
-        an end of the space it is `size` itself.
+        Of several recipes of that size those that lie nearest count. Where none has another size, as where the widths
+        of the stages are searched, it is the next size of any student that is a factor of STEP away. At an end of the
+        space it is `size` itself.
         """
         whole = [candidate for candidate in self.candidates if candidate.kimg == self.final_kimg]
         own = {tuple(each.recipe.items()) for each in whole if each.parameters == size}
         of_recipes = [{each.parameters for each in whole if tuple(each.recipe.items()) == recipe} for recipe in own]
-        alike = [sizes for sizes in of_recipes if len(sizes) > 1] or [{each.parameters for each in whole}]
-        low = max(max((each for each in sizes if each < size), default=size) for sizes in alike)
-        high = min(min((each for each in sizes if each > size), default=size) for sizes in alike)
+        alike, step = [sizes for sizes in of_recipes if len(sizes) > 1], 1.0
+        if not alike:
+            alike, step = [{each.parameters for each in whole}], STEP
+        low = max(max((each for each in sizes if each * step <= size != each), default=size) for sizes in alike)
+        high = min(min((each for each in sizes if each >= size * step != each), default=size) for sizes in alike)
         return low, high
 
     def points(self, candidates: Sequence[Candidate], *, seeds: Sequence[int | None]) -> Points:

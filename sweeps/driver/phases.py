@@ -48,6 +48,7 @@ class PhaseLayout:
             delivery=sweep.delivery,
         )
         self._is_first = True
+        self._confirmed: set[str] = set()  # trials of fresh seeds that were handed out: none is tried in each round
         self.taken = 0
 
     def queue(self, phase: Phase) -> JobQueue:
@@ -72,6 +73,7 @@ class PhaseLayout:
         """Returns the queue of a confirmation whose deciding candidates get further seeds."""
         asked, seeds = list(self._confirmations(known)), itertools.count(self._spec.confirm.seeds + 1)
         jobs, done = self._missing(known, asked), len(asked)
+        self._confirmed |= {request.key for _, request in asked}
         more = partial(self._further, seeds)
         return GrowingQueue(self._spec.name, jobs, done=done - len(jobs), more=more)
 
@@ -86,8 +88,16 @@ class PhaseLayout:
             candidates = self._candidates(known)
             sizes = fresh_seeds.deciding_sizes((size for size, _ in candidates), limit)
             deciding = [each for each in candidates if each[0] in sizes]
-            if jobs := self._missing(known, list(self._of_seeds(deciding, spec.fresh_seeds(count)))):
+            asked = [each for each in self._of_seeds(deciding, spec.fresh_seeds(count)) if not self._was_asked(each)]
+            if jobs := self._missing(known, asked):
                 return jobs, None
+
+    def _was_asked(self, asked: Asked) -> bool:
+        """Returns whether a trial was handed out in an earlier round, and notes that it is now."""
+        key = asked[1].key
+        before = key in self._confirmed
+        self._confirmed.add(key)
+        return before
 
     def _missing(self, known: KnownTrials, asked: Sequence[Asked]) -> list[Job]:
         """Returns jobs of what is not done with; those that another sweep finished are taken over."""

@@ -43,7 +43,10 @@ from sweeps.trial.log import close_running
 
 VERSIONED = ("ganlimit", "torch", "torchvision", "torch-fidelity", "ray", "optuna", "mlflow")  # told by the report
 # Nothing that is there is done again or lost by these.
-MAY_GROW = ("search.trials", "confirm.seeds", "confirm.most_seeds", "confirm.precision")
+MAY_GROW = (
+    *("search.trials", "search.confidence", "search.precision"),
+    *("confirm.seeds", "confirm.most_seeds", "confirm.precision"),
+)
 GPU_SHARE = ("resources.gpus_per_trial", "resources.trials_per_gpu")  # how many share a GPU, which no row depends on
 
 

@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from analysis import AnalysisError, Mode, Phase, TrialState
-from analysis.seeking.limit_search import LimitSearch, SpaceLimit
+from analysis.seeking.limit_search import FEWEST_TRAININGS, LimitSearch, SpaceLimit
 from analysis.seeking.space import Candidate, space_of
 from analysis.seeking.values import Measured
 from gan.seeds import seed_at
@@ -17,7 +17,6 @@ from sweeps.spec.space import Value, point_of
 from sweeps.spec.sweep import SweepSpec
 
 MOST_READINGS = 12
-FEWEST_TRAININGS = 8  # a surface of fewer says what was assumed of it
 EVIDENCE = (TrialState.COMPLETED, TrialState.PRUNED, TrialState.DIVERGED)
 COLUMNS = ("width", "depth", "block", "first_layer_rank", "stage_widths", "gan_weight", "settings", "kimg", "state")
 
@@ -89,8 +88,9 @@ def _measured(spec: SweepSpec, rows: pa.Table) -> list[Measured]:
         key = tuple(row[name] for name in COLUMNS)
         if key not in known:
             known[key] = student_of_row(spec, row)
-        if candidate := known[key]:
-            found.append(Measured(candidate=candidate, seed=row["seed"], quality=row[spec.limit.metric]))
+        quality = row[spec.limit.metric]
+        if (candidate := known[key]) and (quality is not None or row["state"] == TrialState.DIVERGED):
+            found.append(Measured(candidate=candidate, seed=row["seed"], quality=quality))
     return found
 
 

@@ -4,6 +4,7 @@ What it asks follows from analysis.seeking; here points become students, and tri
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from optuna import Study
@@ -12,7 +13,7 @@ from optuna.samplers import BaseSampler, RandomSampler
 from optuna.trial import FrozenTrial, TrialState
 
 from analysis import SpaceLimit
-from analysis.seeking.limit_search import LimitSearch
+from analysis.seeking.limit_search import FEWEST_TRAININGS, LimitSearch
 from analysis.seeking.space import Training, space_of
 from analysis.seeking.values import Measured
 from gan.seeds import seed_at
@@ -21,7 +22,8 @@ from sweeps.planning.students import space_students
 from sweeps.spec.space import distributions
 from sweeps.spec.sweep import SweepSpec
 
-FAILED = "failed"  # an attribute of a trial that ended without a quality
+FAILED = "failed"  # an attribute of a trial whose student has no quality: it diverged
+LOST = "lost"  # of one that ended without telling anything of its student
 PURPOSE = "purpose"  # why it was asked for
 
 
@@ -56,9 +58,12 @@ class LimitSampler(BaseSampler):
             return {}
         others = [each for each in study.get_trials(deepcopy=False) if each.number != trial.number]
         measured = self._measured(others)
-        had = {each.key for each in measured}
+        known = {each.key for each in measured}
         running = self._trainings(each for each in others if each.state == TrialState.RUNNING)
-        asked = self._search.next(measured, pending=[each for each in running if each.key not in had])
+        pending = [each for each in running if each.key not in known]
+        known |= {each.key for each in pending}
+        lost = self._trainings(each for each in others if LOST in each.user_attrs)
+        asked = self._search.next(measured, pending=pending, lost=[each for each in lost if each.key not in known])
         study._storage.set_trial_user_attr(trial._trial_id, PURPOSE, asked.purpose.value)
         return {**self._params[asked.candidate], "seed": self._first_seed + asked.seed}
 
@@ -84,18 +89,22 @@ class LimitSampler(BaseSampler):
         """Returns in words where the limit lies, once that is sure enough; None before, and where nothing is."""
         reading = self.reading(study)
         is_sure = reading.nearness >= self._confidence < 1 and reading.factor <= self._precision
-        if not reading.trainings or not is_sure:
+        if reading.trainings < FEWEST_TRAININGS or not is_sure:
             return None
         place = "beyond all sizes" if reading.size is None else f"within one step of {reading.size:,} parameters"
         return f"search: the limit of the space lies {place} with a probability of {reading.nearness:.0%}"
 
     def _measured(self, trials: Sequence[FrozenTrial]) -> list[Measured]:
+        """Returns what was measured, in the order of the ends; of a training that was done again, its result."""
         ended = [each for each in trials if each.state == TrialState.COMPLETE or FAILED in each.user_attrs]
-        return [
-            Measured(candidate=each.candidate, seed=each.seed, quality=trial.values[1] if trial.values else None)
-            for trial in ended
-            for each in self._trainings([trial])
-        ]
+        ended.sort(key=lambda each: (each.datetime_complete or datetime.max, each.number))
+        found: dict[tuple[object, ...], Measured] = {}
+        for trial in ended:
+            for each in self._trainings([trial]):
+                quality = trial.values[1] if trial.values else None
+                if each.key not in found or found[each.key].quality is None:
+                    found[each.key] = Measured(candidate=each.candidate, seed=each.seed, quality=quality)
+        return list(found.values())
 
     def _trainings(self, trials: Iterable[FrozenTrial]) -> list[Training]:
         """Returns what trials train, each once; those whose point is not of the space, or not yet whole, left out."""

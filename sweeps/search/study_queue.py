@@ -19,8 +19,9 @@ from analysis import Phase
 from analysis import TrialState as Ended
 from gan.seeds import seed_at
 from sweeps.ledger.records import Ledger, Objectives, finite_objectives, next_ordinal, settled_in
+from sweeps.ledger.tags import SETTLED
 from sweeps.planning.points import LISTED_POINTS, excess_at, is_allowed, listed_points
-from sweeps.search.limit_sampler import FAILED, LimitSampler
+from sweeps.search.limit_sampler import FAILED, LOST, LimitSampler
 from sweeps.search.queues import JobQueue, NoJob
 from sweeps.search.reuse import Reuse
 from sweeps.spec.space import Value, distributions, point_of
@@ -59,6 +60,7 @@ class _Asked:
     job: Job
     objectives: Objectives | None = None
     ended: bool = False
+    is_evidence: bool = True  # whether its end tells of the student, and not of a machine
 
 
 class StudyQueue(JobQueue):
@@ -107,17 +109,18 @@ class StudyQueue(JobQueue):
         self.done += 1
         asked = self._running.pop(job.request.key)
         asked.objectives, asked.ended = objectives_of(result, self._search.objectives), True
+        asked.is_evidence = result.get("state") in SETTLED
         return asked
 
     def _ask(self) -> _Asked | None:
         """Returns a new point, None where none is left to ask for, or the search knows what it sought."""
-        if isinstance(self._sampler, LimitSampler) and (found := self._sampler.why_over(self._study)):
-            self.remark = f"{found}: it ended after {self.done} of {self.total} trials"
+        self.remark = self._why_over()
+        if self.remark:
             return None
         repeats, patience = 0, PATIENCE_WITHOUT_LIST if self._listed is None else PATIENCE
         with self._own_sampler():
             while self._has_room() and repeats < REPEATS_BEFORE_END:
-                in_line = bool(self._study.get_trials(deepcopy=False, states=(TrialState.WAITING,)))
+                in_line = self._stands_in_line()
                 if repeats >= patience and not in_line and not self._lead_elsewhere():
                     break
                 repeats += not in_line
@@ -136,6 +139,16 @@ class StudyQueue(JobQueue):
         if self._has_room():
             self.remark = f"search: {len(self._told | self._running)} of {self.total} trials, its space has no more"
         return None
+
+    def _why_over(self) -> str | None:
+        """Returns in words that the search knows what it sought, and that nothing stands in line."""
+        if not isinstance(self._sampler, LimitSampler) or self._stands_in_line():
+            return None
+        found = self._sampler.why_over(self._study)
+        return found and f"{found}: it ended after {self.done} of {self.total} trials"
+
+    def _stands_in_line(self) -> bool:
+        return bool(self._study.get_trials(deepcopy=False, states=(TrialState.WAITING,)))
 
     def _take(self, trial: optuna.Trial, request: TrialRequest, *, point: Point) -> _Asked | None:
         """Make a job of a new point. Returns None where its result was known and another is asked."""
@@ -190,13 +203,14 @@ class StudyQueue(JobQueue):
 
     def _tell(self, trial: optuna.Trial, objectives: Objectives | None) -> None:
         if objectives is None:
-            trial.set_user_attr(FAILED, value=True)
             self._study.tell(trial, state=TrialState.FAIL)
         else:
             self._study.tell(trial, objectives)
 
     def _tell_outcome(self, asked: _Asked) -> None:
         self._told[asked.job.request.key] = asked.objectives
+        if asked.objectives is None:
+            asked.trial.set_user_attr(FAILED if asked.is_evidence else LOST, value=True)
         self._tell(asked.trial, asked.objectives)
 
 

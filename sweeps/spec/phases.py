@@ -21,8 +21,10 @@ class ConfirmSpec(Config):
 
     Students are compared by their parameters and the limit's metric. The candidates are the `around` students on each
     side of the limit that are nearest to it, the two students of the frontier between which the limit lies and, with
-    `of: frontier`, the whole frontier. With a `precision`, those that decide where the limit lies get further seeds,
-    one after the other, until the ends of its interval are at most that factor apart, or they have `most_seeds`.
+    `of: frontier`, the whole frontier. After a search of the sampler `limit` they are at most 2 (`around` + 1) students
+    that its model expects on the frontier around the limit, whether they were tried or not. With a `precision`, those
+    that decide where the limit lies get further seeds, one after the other, until the ends of its interval are at most
+    that factor apart, or they have `most_seeds`.
     """
 
     seeds: Annotated[int, Field(ge=1, le=1000)] = 5
@@ -30,6 +32,10 @@ class ConfirmSpec(Config):
     of: Literal["frontier", "limit"] = "frontier"
     precision: Precision | None = Field(default=None, exclude_if=partial(operator.is_, None))
     most_seeds: Annotated[int, Field(ge=1, le=1000)] = Field(default=20, exclude_if=partial(operator.eq, 20))
+
+    def with_seeds(self, seeds: int) -> "ConfirmSpec":
+        """Returns the same with another number of seeds, and at most as many as before or as these."""
+        return self.model_copy(update={"seeds": seeds, "most_seeds": max(seeds, self.most_seeds)})
 
     @model_validator(mode="after")
     def _can_grow(self) -> "ConfirmSpec":

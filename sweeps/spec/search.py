@@ -182,6 +182,9 @@ class SearchSpec(Config):
             raise ValueError("pruning depends on timing, which a reproducible search must not; leave one of them out")
         if self.sampler == "limit":
             self._require_limit()
+        elif given := {"confidence", "precision"} & self.model_fields_set:
+            names = " and ".join(f"search.{name}" for name in sorted(given))
+            raise ValueError(f"{names} is of the sampler limit alone, got the sampler {self.sampler}; leave it out")
         return self
 
     def _require_limit(self) -> None:

@@ -19,10 +19,11 @@ from gan import (
 )
 from gan.config import Config
 from gan.measuring.metrics import KID_SUBSETS
+from gan.networks.cost import count_parameters
 from gan.networks.dcgan import WIDEST, halved_widths
 from gan.seeds import seed_at
 from sweeps.errors import SweepError
-from sweeps.spec.architecture import architecture_of, require_ranks_of
+from sweeps.spec.architecture import architecture_of, rank_excess, require_ranks_of
 from sweeps.spec.domains import require_domains
 from sweeps.spec.evaluation import NEED_SAMPLES, EvaluationSpec
 from sweeps.spec.models import (
@@ -37,8 +38,8 @@ from sweeps.spec.models import (
 from sweeps.spec.phases import PHASES, BaselineSpec, BudgetSpec, ConfirmSpec, PhaseField
 from sweeps.spec.resources import ClusterSpec, ResourceSpec
 from sweeps.spec.schemes import require_schemes
-from sweeps.spec.search import REPLICATES, SearchSpec, Seed
-from sweeps.spec.space import AnyDomain, ChoiceDomain, FixedDomain, IntDomain, Value, extremes
+from sweeps.spec.search import MOST_STUDENTS, REPLICATES, SearchSpec, Seed
+from sweeps.spec.space import AnyDomain, ChoiceDomain, FixedDomain, IntDomain, Value, every_point, extremes
 from sweeps.spec.starts import require_starts
 
 HOUR_S = 3600.0
@@ -132,6 +133,17 @@ class SweepSpec(Config):
                 f"the sampler limit is told the limit's metric, got search.objectives {self.search.objectives[1]} and "
                 f"limit.metric {self.limit.metric}; write the same"
             )
+        if self.search.sampler == "limit" and not self._has_two_sizes():
+            raise ValueError(
+                "the sampler limit seeks among two sizes or more, got one; widen the space or its constraints"
+            )
+
+    def _has_two_sizes(self) -> bool:
+        points = (point for point in every_point(self.search.space.domains(), MOST_STUDENTS) or ())
+        students = (architecture_of(point, self.shape) for point in points if rank_excess(point, self.shape) <= 0)
+        sizes = (count_parameters(student) for student in students if self.search.constraints.allow(student))
+        first = next(sizes, None)
+        return any(size != first for size in sizes)
 
     def _require_samples(self) -> None:
         """Raises ValueError where what is measured needs samples of real images, or classes, and there are none."""
@@ -181,7 +193,7 @@ class SweepSpec(Config):
             "name": f"{self.name}-confirmed",
             "group": f"{self.group}-confirmed" if self.group else None,
             "phases": [name for name in PHASES if name in (*self.phases, Phase.CONFIRM)],
-            "confirm": {**self.confirm.model_dump(mode="json"), "seeds": seeds},
+            "confirm": self.confirm.with_seeds(seeds).model_dump(mode="json"),
         }
         if self.baseline.of == "frontier":
             changes["baseline"] = self.baseline.model_dump(mode="json") | {"of": "confirmed"}  # its students by seed
@@ -203,7 +215,7 @@ class SweepSpec(Config):
     def with_fresh_seeds(self, seeds: int) -> "SweepSpec":
         """Returns this sweep with at least `seeds` fresh seeds of each candidate."""
         most = max(seeds, self.confirm.seeds)
-        return self.model_copy(update={"confirm": self.confirm.model_copy(update={"seeds": most})})
+        return self.model_copy(update={"confirm": self.confirm.with_seeds(most)})
 
     def fused(self, phase: Phase) -> int:
         """Returns how many students of a phase are distilled in one process."""

@@ -126,3 +126,11 @@ def test_the_frontier_that_has_twins_from_scratch_is_of_the_rules_metric(finishe
 
     assert widths({"metric": "fid", "tolerance": 1.0}) == [1]
     assert widths({"metric": "inception_score", "tolerance": 0.5}) == [1, 2, 3, 4]
+
+
+def test_more_seeds_than_were_the_most_become_the_most(search_spec: Any, tiny: dict[str, Any]) -> None:
+    tiny["confirm"] = {"precision": 1.2, "most_seeds": 5}
+    spec = search_spec()
+    assert spec.confirmed(9).confirm.most_seeds == 9
+    assert spec.with_fresh_seeds(30).confirm.most_seeds == 30
+    assert spec.confirmed(3).confirm.most_seeds == 5

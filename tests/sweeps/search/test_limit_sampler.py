@@ -9,16 +9,27 @@ import numpy as np
 import pytest
 from optuna.trial import TrialState
 
+from analysis import Phase
+from analysis import TrialState as Ended
+from analysis.seeking.limit_search import FEWEST_TRAININGS
 from gan import count_parameters
 from sweeps.errors import SpecError
+from sweeps.ledger.records import LedgerEntry
 from sweeps.search.limit_sampler import LimitSampler
 from sweeps.search.study import open_storage, open_study
-from tests.sweeps.untrained_search import TEACHER, Search
+from sweeps.search.study_queue import SearchBasis, study_queue
+from sweeps.trial.request import Job
+from tests.sweeps.untrained_search import TEACHER, Search, request_of
 
 WIDTHS = {"type": "int", "low": 1, "high": 8}
 SPACE = {"width": WIDTHS, "depth": {"type": "choice", "values": [1, 2]}, "gan_weight": 0.0}
 THRESHOLD = 10.0  # twice the teacher's
 LIMIT = 4  # the width that just holds the rule
+
+
+def point_of(request: Any) -> dict[str, Any]:
+    architecture = request.architecture
+    return {"width": architecture.width, "depth": architecture.depth, "gan_weight": 0.0, "seed": request.seed}
 
 
 def fid_of(request: Any, noise: float = 0.0) -> float:
@@ -89,6 +100,67 @@ def test_a_failed_training_is_no_holding_one_and_is_not_asked_again(search_spec:
     assert sampler.reading(search.study).where.chance_between(sizes[2], sizes[3]) > 0.9
 
 
+def test_what_a_machine_lost_tells_nothing_of_a_student(search_spec: Any, tmp_path: Path) -> None:
+    spec = search_spec(space=SPACE, sampler="limit", trials=30)
+    search = Search(spec, tmp_path)
+    asked = []
+    for number in range(10):
+        request = search.ask(number)
+        assert request is not None, "the search goes on"
+        asked.append((request.architecture, request.seed))
+        search.tune.on_trial_complete(f"t{number}", error=True)
+    assert len(set(asked)) == 10, "another seed, or another student"
+    sampler = search.study.sampler
+    assert isinstance(sampler, LimitSampler)
+    assert sampler.reading(search.study).trainings == 0
+
+
+def test_a_lost_training_that_is_done_again_is_its_result(search_spec: Any, tmp_path: Path) -> None:
+    spec = search_spec(space=SPACE, sampler="limit", trials=30)
+    search = Search(spec, tmp_path)
+    first = search.ask(0)
+    assert first is not None
+    search.tune.on_trial_complete("t0", error=True)
+    entry = LedgerEntry(
+        trial=1, phase=Phase.SEARCH, state=Ended.LOST, objectives=None, wall_s=1.0, point=point_of(first)
+    )
+    study = open_study(spec, open_storage(tmp_path), ledger={first.key: entry}, teacher=TEACHER)
+    queue = study_queue(SearchBasis(spec=spec, to_request=request_of, study=study, ledger={}, total=30))
+    job = queue.next()
+    assert isinstance(job, Job)
+    assert job.request.key == first.key, "it stands in line again"
+    queue.ended(job, {"state": "COMPLETED", "parameters": 1000, "fid": 1.0})
+    sampler = study.sampler
+    assert isinstance(sampler, LimitSampler)
+    (measured,) = sampler._measured(study.get_trials())
+    assert measured.quality == 1.0
+
+
+def test_points_in_line_are_trained_however_sure_the_search_is(search_spec: Any, tmp_path: Path) -> None:
+    points = [{"width": width, "depth": 1, "gan_weight": 0.0} for width in range(8, 0, -1)]
+    last = {"width": 1, "depth": 2, "gan_weight": 0.0}
+    search = Search(search_spec(space=SPACE, sampler="limit", trials=30, points=[*points, last]), tmp_path)
+    asked = []
+    for number in range(30):
+        if (request := search.ask(number)) is None:
+            break
+        asked.append((request.architecture.width, request.architecture.depth))
+        search.tell(number, 2.0, count_parameters(request.architecture))
+    assert asked[:9] == [(point["width"], point["depth"]) for point in [*points, last]]
+    assert len(asked) < 30
+    assert search.queue.remark
+
+
+def test_a_search_does_not_end_on_what_was_assumed(search_spec: Any, tmp_path: Path) -> None:
+    space = {"width": {"type": "int", "low": 7, "high": 8}, "depth": 1, "gan_weight": 0.0}
+    search = Search(search_spec(space=space, sampler="limit", trials=30), tmp_path)
+    number = 0
+    while request := search.ask(number):
+        search.tell(number, 2.0, count_parameters(request.architecture))
+        number += 1
+    assert number == FEWEST_TRAININGS
+
+
 def test_a_study_that_is_opened_again_goes_on_where_it_was(search_spec: Any, tmp_path: Path) -> None:
     spec = search_spec(space=SPACE, sampler="limit", trials=60, confidence=1.0)
     first = Search(spec, tmp_path)
@@ -99,10 +171,12 @@ def test_a_study_that_is_opened_again_goes_on_where_it_was(search_spec: Any, tmp
         fid, parameters = fid_of(request), count_parameters(request.architecture)
         first.tell(number, fid, parameters)
         known[request.key] = (parameters, fid)
+    going_on = first.ask(8)
     again = Search(spec, tmp_path, known)
     request = again.ask(0)
     assert request is not None
-    assert request.key not in known
+    assert going_on is not None
+    assert request.key == going_on.key, "which was cut off, and is what would be asked"
     assert len(again.study.get_trials(states=(TrialState.COMPLETE,))) == 8
 
 
@@ -145,6 +219,8 @@ def test_the_study_says_why_each_was_asked(search_spec: Any, tmp_path: Path) -> 
     ("changes", "says"),
     [
         ({"seeds": [0, 1]}, "leave search.seeds out"),
+        ({"sampler": "tpe", "precision": 2.0}, "of the sampler limit alone"),
+        ({"constraints": {"max_parameters": 600}}, "two sizes or more"),
         ({"pruning": True}, "leave search.pruning out"),
         ({"objectives": ["mac_g", "fid"]}, "write parameters"),
         ({"space": {**SPACE, "gan_weight": {"type": "float", "low": 0.0, "high": 0.5}}}, "take another sampler"),
