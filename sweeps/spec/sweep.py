@@ -134,9 +134,7 @@ class SweepSpec(Config):
                 f"limit.metric {self.limit.metric}; write the same"
             )
         if self.search.sampler == "limit" and not self._has_two_sizes():
-            raise ValueError(
-                "the sampler limit seeks among two sizes or more, got one; widen the space or its constraints"
-            )
+            raise ValueError("the sampler limit seeks among two sizes or more, got one; widen search.space")
 
     def _has_two_sizes(self) -> bool:
         points = (point for point in every_point(self.search.space.domains(), MOST_STUDENTS) or ())
