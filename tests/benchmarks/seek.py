@@ -38,7 +38,7 @@ from rich.table import Table
 from analysis.frontier.pareto import nondominated
 from analysis.limit.crossing import crossing, falling_curve
 from analysis.limit.rule import LimitRule
-from analysis.seeking.limit_search import LimitSearch
+from analysis.seeking.limit_search import FEWEST_TRAININGS, LimitSearch
 from analysis.seeking.next_run import next_run
 from analysis.seeking.scales import fitted_scales
 from analysis.seeking.space import Run, Training
@@ -68,6 +68,7 @@ class Reading:
     low: float
     high: float
     nearness: float  # by the model's own account
+    trainings: int
     frontier: float
 
     @property
@@ -109,7 +110,15 @@ class Reader:
         found = self.search.read(self.measured(rows))
         median, low, high = (size or math.inf for size in (found.size, *found.interval))
         frontier = self.from_the_frontier(rows)
-        return Reading(kimg=kimg, median=median, low=low, high=high, nearness=found.nearness, frontier=frontier)
+        return Reading(
+            kimg=kimg,
+            median=median,
+            low=low,
+            high=high,
+            nearness=found.nearness,
+            trainings=found.trainings,
+            frontier=frontier,
+        )
 
     def from_the_frontier(self, rows: Rows) -> float:
         """Where the isotonic curve of the students on the frontier crosses the rule."""
@@ -227,7 +236,7 @@ def ended(repeats: list[Repeat], *, factor: float = math.inf) -> dict[str, float
 
 
 def is_end(reading: Reading, factor: float) -> bool:
-    return reading.nearness >= SURE and reading.width <= factor
+    return reading.trainings >= FEWEST_TRAININGS and reading.nearness >= SURE and reading.width <= factor
 
 
 def first_to_stay(kimg: list[float], shares: list[float], at_least: float = 0.9) -> float | None:
