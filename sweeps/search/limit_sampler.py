@@ -94,6 +94,12 @@ class LimitSampler(BaseSampler):
         place = "beyond all sizes" if reading.size is None else f"within one step of {reading.size:,} parameters"
         return f"search: the limit of the space lies {place} with a probability of {reading.nearness:.0%}"
 
+    def why_open(self, study: Study) -> str | None:
+        """Returns in words that the limit is not as certain as was asked; None where it is, or nothing was asked."""
+        if self._confidence == 1 or self.why_over(study) or not self.standing:
+            return None
+        return f"the limit is not as certain as was asked: {self.standing}"
+
     def _measured(self, trials: Sequence[FrozenTrial]) -> list[Measured]:
         """Returns what was measured, in the order of the ends; of a training that was done again, its result."""
         ended = [each for each in trials if each.state == TrialState.COMPLETE or FAILED in each.user_attrs]

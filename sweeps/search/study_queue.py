@@ -138,6 +138,8 @@ class StudyQueue(JobQueue):
                     return asked
         if self._has_room():
             self.remark = f"search: {len(self._told | self._running)} of {self.total} trials, its space has no more"
+        elif isinstance(self._sampler, LimitSampler) and (open_end := self._sampler.why_open(self._study)):
+            self.remark = f"search: all {self.total} trials are spent, and {open_end}"
         return None
 
     def _why_over(self) -> str | None:

@@ -201,6 +201,14 @@ def test_reproducible_asks_the_same_whichever_trial_ends_first(search_spec: Any,
     assert len(found[0]) == 16
 
 
+def test_trials_that_were_too_few_are_said_to_be_so(search_spec: Any, tmp_path: Path) -> None:
+    search = Search(search_spec(space=SPACE, sampler="limit", trials=9, precision=1.01), tmp_path)
+    assert len(run(search, noise=0.6)) == 9
+    assert search.queue.remark
+    assert "all 9 trials are spent, and the limit is not as certain as was asked" in search.queue.remark
+    assert "limit of the space near 1/" in search.queue.remark
+
+
 def test_constraints_are_of_the_space(search_spec: Any, tmp_path: Path) -> None:
     spec = search_spec(space=SPACE, sampler="limit", trials=12, constraints={"max_parameters": 700}, confidence=1.0)
     sizes = Counter(count_parameters(request.architecture) for request in run(Search(spec, tmp_path)))
