@@ -7,8 +7,8 @@ students that decide where the limit lies then get two fresh seeds each, and mor
 of 1.5 apart, 12 at most. `before` is NSGA-II with pruning for 960 kimg, after which its whole frontier and what lies
 around the limit get five fresh seeds. Candidates and intervals are the product's own.
 
-An answer is within one step as in seek.py. An interval covers the truth where it meets the sizes above the largest that
-fails for certain (the next size below the true one), up to the true one.
+An answer is within one step as in seek.py. The table has, of each answer, the share of repeats within one step, the
+share whose 95% interval covers the truth, and the median factor between the interval's ends.
 """
 
 import argparse
@@ -43,19 +43,33 @@ FRESH = 10_000  # seeds from here on are of the confirmation
 
 
 @dataclass(frozen=True)
-class Outcome:
-    """What a flow came to: kimg of the search and in all, its answer in parameters, and the interval's ends."""
+class Answer:
+    """A limit in parameters with its interval, and whether it is within one step of the truth and covers it."""
 
-    searched_kimg: float
-    kimg: float
     answer: float
     low: float
     high: float
     within: bool
     covered: bool
-    read_within: bool  # the same by the model of the whole space, of all rows
-    read_covered: bool
-    read_factor: float
+
+    @property
+    def factor(self) -> float:
+        return self.high / self.low if self.low and math.isfinite(self.high) else math.inf
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a flow came to: kimg of the search and in all, and three answers.
+
+    `ended` is the model's of the whole space at the end of the search, `confirmed` that of fresh seeds as a report
+    states it, `read` the model's of all rows.
+    """
+
+    searched_kimg: float
+    kimg: float
+    ended: Answer
+    confirmed: Answer
+    read: Answer
 
 
 def limit_flow(world: World, rule: float, *, repeat: int, workers: int) -> Outcome:
@@ -65,10 +79,7 @@ def limit_flow(world: World, rule: float, *, repeat: int, workers: int) -> Outco
     students = {candidate: student for student, candidate in world.candidates.items()}
     deciding = reader.search.deciding(reader.measured(rows), most=MOST_CANDIDATES)
     flow = Confirmation(world, rule, repeat, rows, [students[each] for each in deciding])
-    limit = flow.to_precision()
-    kimg = spent + flow.kimg
-    read = reader.read([*rows, *flow.rows], kimg)
-    return _judged(world, rule, limit, searched_kimg=spent, kimg=kimg, read=read)
+    return _outcome(reader, rows, flow, limit=flow.to_precision(), searched_kimg=spent)
 
 
 def flow_before(world: World, rule: float, *, repeat: int, workers: int) -> Outcome:
@@ -80,10 +91,7 @@ def flow_before(world: World, rule: float, *, repeat: int, workers: int) -> Outc
     judged, search = rule_of(world, rule), _table(world, rows, Phase.SEARCH)
     candidates = limit_candidates(search, judged, around=AROUND, whole_frontier=True)
     flow = Confirmation(world, rule, repeat, rows, [_student(row) for row in candidates.to_pylist()])
-    limit = flow.with_seeds(SEEDS_BEFORE)
-    kimg = spent + flow.kimg
-    read = Reader(world, rule, repeat).read([*rows, *flow.rows], kimg)
-    return _judged(world, rule, limit, searched_kimg=spent, kimg=kimg, read=read)
+    return _outcome(Reader(world, rule, repeat), rows, flow, limit=flow.with_seeds(SEEDS_BEFORE), searched_kimg=spent)
 
 
 class Confirmation:
@@ -127,31 +135,35 @@ def rule_of(world: World, rule: float) -> LimitRule:
     return LimitRule(metric="fid", threshold=math.exp(world.threshold(rule)))
 
 
-def _judged(
-    world: World, rule: float, limit: CompressionLimit, *, searched_kimg: float, kimg: float, read: Reading
+def _outcome(
+    reader: Reader, rows: Rows, flow: Confirmation, *, limit: CompressionLimit, searched_kimg: float
 ) -> Outcome:
+    world, rule, kimg = reader.world, reader.rule, searched_kimg + flow.kimg
     interval = limit.interval
     low, high = (interval.low or 0.0, interval.high or math.inf) if interval else (0.0, math.inf)
-    one_low, one_high = world.one_step(rule)
     truth = world.curves.parameters[world.truth(rule)]
+    # A crossing lies above the largest size that fails, the next below the truth.
+    below = max((size for size in world.curves.parameters.values() if size < truth), default=0)
+    answer = float(limit.parameters or math.inf)
+    confirmed = Answer(answer, low, high, _is_near(world, rule, answer), low <= truth and high > below)
     return Outcome(
         searched_kimg=searched_kimg,
         kimg=kimg,
-        answer=float(limit.parameters or math.inf),
-        low=low,
-        high=high,
-        within=one_low <= (limit.parameters or math.inf) <= one_high,
-        covered=_meets(world, truth, low=low, high=high),
-        read_within=one_low <= read.median <= one_high,
-        read_covered=read.low <= truth <= read.high,
-        read_factor=read.width,
+        ended=_of_reading(world, rule, reader.read(rows, searched_kimg)),
+        confirmed=confirmed,
+        read=_of_reading(world, rule, reader.read([*rows, *flow.rows], kimg)),
     )
 
 
-def _meets(world: World, truth: int, *, low: float, high: float) -> bool:
-    """Whether an interval of the crossing meets the sizes that may be it: above the next below the truth, up to it."""
-    below = max((size for size in world.curves.parameters.values() if size < truth), default=0)
-    return low <= truth and high > below
+def _of_reading(world: World, rule: float, read: Reading) -> Answer:
+    truth = world.curves.parameters[world.truth(rule)]
+    covered = read.low <= truth <= read.high
+    return Answer(read.median, read.low, read.high, _is_near(world, rule, read.median), covered)
+
+
+def _is_near(world: World, rule: float, answer: float) -> bool:
+    low, high = world.one_step(rule)
+    return low <= answer <= high
 
 
 def _table(world: World, rows: Rows, phase: Phase) -> pa.Table:
@@ -183,30 +195,32 @@ def once(job: tuple[str, str, int], *, data: Path, workers: int) -> dict[str, Ou
     return {f"{rule:g}": FLOWS[flow](world, rule, repeat=repeat, workers=workers) for rule in RULES}
 
 
-def judged_all(outcomes: list[Outcome]) -> dict[str, float]:
-    return {
-        "searched_kimg": median(each.searched_kimg for each in outcomes),
-        "kimg": median(each.kimg for each in outcomes),
-        "within": mean(each.within for each in outcomes),
-        "covered": mean(each.covered for each in outcomes),
-        "factor": median(each.high / each.low if each.low else math.inf for each in outcomes),
-        "read_within": mean(each.read_within for each in outcomes),
-        "read_covered": mean(each.read_covered for each in outcomes),
-        "read_factor": median(each.read_factor for each in outcomes),
+def judged_all(outcomes: list[Outcome]) -> dict[str, Any]:
+    """Medians of the kimg and of the intervals' factors, and the shares of repeats."""
+    found: dict[str, Any] = {
+        name: median(getattr(each, name) for each in outcomes) for name in ("searched_kimg", "kimg")
     }
+    for name in ("ended", "confirmed", "read"):
+        answers: list[Answer] = [getattr(each, name) for each in outcomes]
+        found[name] = {
+            "within": mean(each.within for each in answers),
+            "covered": mean(each.covered for each in answers),
+            "factor": median(each.factor for each in answers),
+        }
+    return found
 
 
-def table_of(found: dict[str, dict[str, dict[str, dict[str, float]]]]) -> Table:
+def table_of(found: dict[str, dict[str, dict[str, Any]]]) -> Table:
+    """Shares within one step / covered (median factor of the interval), for each of the three answers."""
     table = Table(box=None, header_style="bold")
-    judged = ("within", "covered", "factor")
-    for heading in ("world", "flow", "rule", "search", "kimg", *judged, *(f"by model {name}" for name in judged)):
+    for heading in ("world", "flow", "rule", "search", "kimg", "end of search", "confirmed", "all rows read"):
         table.add_column(heading, justify="left" if heading in ("world", "flow") else "right")
     for world, flows in found.items():
         for flow, rules in flows.items():
             for rule, row in rules.items():
                 cells = [f"{row['searched_kimg']:.0f}", f"{row['kimg']:.0f}"]
-                cells += [f"{row['within']:.0%}", f"{row['covered']:.0%}", f"{row['factor']:.2f}"]
-                cells += [f"{row['read_within']:.0%}", f"{row['read_covered']:.0%}", f"{row['read_factor']:.2f}"]
+                for answer in (row["ended"], row["confirmed"], row["read"]):
+                    cells.append(f"{answer['within']:.0%} / {answer['covered']:.0%} ({answer['factor']:.2f})")
                 table.add_row(world, flow, rule, *cells)
     return table
 
@@ -220,9 +234,9 @@ def main() -> None:
     parser.add_argument("--processes", type=int, default=os.cpu_count())
     parser.add_argument("--data", type=Path, default=DATA)
     parser.add_argument("--out", type=Path, help="where the figures are written as JSON")
-    arguments, console = parser.parse_args(), Console(file=sys.stdout)
+    arguments, console = parser.parse_args(), Console(file=sys.stdout, width=120)
     run = partial(once, data=arguments.data, workers=arguments.workers)
-    found: dict[str, dict[str, dict[str, dict[str, float]]]] = {}
+    found: dict[str, dict[str, dict[str, Any]]] = {}
     raw: dict[str, dict[str, list[dict[str, Any]]]] = {}
     with ProcessPoolExecutor(arguments.processes, multiprocessing.get_context("spawn")) as pool:
         for name in arguments.worlds:

@@ -94,7 +94,7 @@ class Reader:
     """Reads ever more rows of one search under one rule."""
 
     def __init__(self, world: World, rule: float, repeat: int) -> None:
-        self._world, self._threshold = world, world.threshold(rule)
+        self.world, self.rule, self._threshold = world, rule, world.threshold(rule)
         threshold = math.exp(self._threshold)
         judged = LimitRule(metric="fid", threshold=threshold)
         self.search = LimitSearch(world.space, judged, threshold=threshold, seed=repeat)
@@ -102,7 +102,7 @@ class Reader:
     def measured(self, rows: Rows) -> list[Measured]:
         """The rows as the model takes them."""
         return [
-            Measured(candidate=self._world.candidates[student], seed=seed, quality=math.exp(fid))
+            Measured(candidate=self.world.candidates[student], seed=seed, quality=math.exp(fid))
             for student, seed, fid in rows
         ]
 
@@ -122,7 +122,7 @@ class Reader:
 
     def from_the_frontier(self, rows: Rows) -> float:
         """Where the isotonic curve of the students on the frontier crosses the rule."""
-        sizes = np.array([math.log(self._world.curves.parameters[student]) for student, _, _ in rows])
+        sizes = np.array([math.log(self.world.curves.parameters[student]) for student, _, _ in rows])
         values = np.array([fid for _, _, fid in rows])
         front = nondominated(np.stack([sizes, values], axis=1))
         order = front[np.argsort(sizes[front])]
