@@ -73,12 +73,20 @@ def spec_of(tiny: dict[str, Any], name: str, storage: object, folder: Path, tria
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("token", [None, "another-token"])
-def test_without_the_token_nothing_is_had(lab: Lab, tiny: dict[str, Any], token: str | None) -> None:
-    spec = spec_of(tiny, "refused", f"{lab.s3.uri}/trials", lab.folder)
+@pytest.mark.parametrize(
+    ("token", "commands"),
+    [
+        (None, (["submit", "SPEC", "--tracking-uri", "URI"], ["stop", "x"])),
+        ("another-token", (["logs", "x"], ["status", "x"])),
+    ],
+)
+def test_without_the_token_nothing_is_had(
+    lab: Lab, tiny: dict[str, Any], token: str | None, commands: tuple[list[str], ...]
+) -> None:
+    given = {"SPEC": spec_of(tiny, "refused", f"{lab.s3.uri}/trials", lab.folder), "URI": lab.tracking_uri}
     options = ["--token-file", lab._secret("wrong-token", token)] if token else []
     where = ["--address", lab.address, *options]
-    for words in (["submit", spec, "--tracking-uri", lab.tracking_uri], ["logs", "x"], ["stop", "x"], ["status", "x"]):
+    for words in ([given.get(word, word) for word in command] for command in commands):
         said = lab.ganlimit("sweep", *words, *where, expect=2)
         assert "401" in said or "403" in said, said
         assert "Traceback" not in said
