@@ -18,7 +18,7 @@ import multiprocessing
 import os
 import sys
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from statistics import mean, median
@@ -237,20 +237,16 @@ def main() -> None:
     arguments, console = parser.parse_args(), Console(file=sys.stdout, width=120)
     run = partial(once, data=arguments.data, workers=arguments.workers)
     found: dict[str, dict[str, dict[str, Any]]] = {}
-    raw: dict[str, dict[str, list[dict[str, Any]]]] = {}
     with ProcessPoolExecutor(arguments.processes, multiprocessing.get_context("spawn")) as pool:
         for name in arguments.worlds:
             for flow in arguments.flows:
                 repeats = list(pool.map(run, [(name, flow, repeat) for repeat in range(arguments.repeats)]))
                 rules = {rule: judged_all([each[rule] for each in repeats]) for rule in repeats[0]}
                 found.setdefault(name, {})[flow] = rules
-                raw.setdefault(name, {})[flow] = [
-                    {rule: asdict(outcome) for rule, outcome in each.items()} for each in repeats
-                ]
             console.print(table_of({name: found[name]}))
     if arguments.out:
         shared = {name: getattr(arguments, name) for name in ("repeats", "workers")}
-        arguments.out.write_text(json.dumps({**shared, "worlds": found, "outcomes": raw}, indent=1) + "\n")
+        arguments.out.write_text(json.dumps({**shared, "worlds": found}, indent=1) + "\n")
 
 
 if __name__ == "__main__":
