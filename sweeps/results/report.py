@@ -41,6 +41,7 @@ class Report:
     _: KW_ONLY
     files: tuple[Path, ...]
     space: SpaceLimit | None = None
+    sought: bool = False  # whether the search went for the limit of the space
 
     @property
     def name(self) -> str:
@@ -68,10 +69,8 @@ class Report:
             if note:
                 console.print(note, style="dim", highlight=False)
         console.print()
-        console.print(self.limit.sentence(), highlight=False, soft_wrap=not console.is_terminal)
-        if self.space:
-            words = self.space.sentence(self.findings.first["teacher_parameters"])
-            console.print(words, style="dim", highlight=False, soft_wrap=not console.is_terminal)
+        for sentence in self._sentences():
+            console.print(sentence, highlight=False, soft_wrap=not console.is_terminal)
         console.print()
         for path in self.files:
             if path.suffix in {".html", ".md", ".parquet"}:
@@ -79,6 +78,12 @@ class Report:
         figures = sorted({path.parent for path in self.files if path.suffix == ".png"})
         for folder in figures:
             console.print(f"  {folder}/ (PNG, SVG, PDF)", highlight=False, soft_wrap=True)
+
+    def _sentences(self) -> list[str]:
+        """Returns the limit of the students tried and that of the whole space, what the search sought first."""
+        of_space = [self.space.sentence(self.findings.first["teacher_parameters"])] if self.space else []
+        of_students = [self.limit.sentence()]
+        return [*of_space, *of_students] if self.sought else [*of_students, *of_space]
 
     def as_dict(self) -> dict[str, Any]:
         """Returns the same for a script. Every value is JSON."""
@@ -157,7 +162,7 @@ def _write(
     for path in files:  # the folder may hold other files as well
         place = Path("report") / path.parent.relative_to(folder)
         tracking.client.log_artifact(parent.info.run_id, str(path), str(place))
-    return Report(findings, folder, files=files, space=chapter.space), chapter
+    return Report(findings, folder, files=files, space=chapter.space, sought=bool(chapter.course)), chapter
 
 
 def _chapter(parent: Run, spec: SweepSpec, *, tracking: Tracking, findings: analysis.Findings) -> analysis.Chapter:
