@@ -7,6 +7,7 @@ from sweeps.planning.points import listed_points
 from sweeps.spec.sweep import SweepSpec
 
 ASSUMED_FRONTIER = 8  # students; how many there are is what the sweep finds out
+ENDS_AFTER = 9, 40  # docs/records/seek/flows.json, whose searches had 40 at most
 SAMPLES_PER_FEATURE = 10
 
 
@@ -57,6 +58,12 @@ def warnings_of(
         yield (
             "search.trials 0 has what other sweeps finished, and this plan does not know what that is: "
             f"{ASSUMED_FRONTIER} students on the frontier are assumed"
+        )
+    if spec.search.sampler == "limit" and spec.search.confidence < 1:
+        fewest, most = ENDS_AFTER
+        yield (
+            f"search.trials {spec.search.trials} are the most: the sampler limit ends by itself, in simulations after "
+            f"{fewest} to {most} trainings (medians of spaces and rules)"
         )
     listed = listed_points(spec, spec.search.trials) if spec.search.sampler == "grid" else None
     if listed and len(listed) > spec.search.trials:

@@ -190,3 +190,13 @@ def test_a_critic_that_is_trained_for_a_teacher_of_ones_own_has_its_cost(
     searched = {"critic_features": {"type": "choice", "values": [0.0, 0.1]}}
     changes = {"student.critic_features": 0.0, "search.space.student": searched, "search.points": []}
     assert makes_critic(sweeps.load_spec(path, changes))
+
+
+def test_a_search_for_the_limit_is_planned_at_its_most(planned: Callable[..., Plan]) -> None:
+    confirm = {"seeds": 1, "around": 1, "precision": 1.3, "most_seeds": 3}
+    phases = ["search", "confirm"]
+    plan = planned(search__sampler="limit", search__trials=80, search__points=[], phases=phases, confirm=confirm)
+    trials = {phase.name: phase.trials for phase in plan.phases}
+    assert trials == {"teacher": 0, "search": 80, "confirm": 2 * (1 + 1) * 3}
+    assert any("search.trials 80 are the most" in warning for warning in plan.warnings)
+    assert not any("are the most" in warning for warning in planned().warnings)
