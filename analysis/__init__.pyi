@@ -39,7 +39,7 @@ from .limit.table import limits_table
 from .page import Chapter, Strip, render_page
 from .paper.answers import QUESTIONS, Answer, five_answers
 from .paper.formats import PAPER_HEADINGS, paper_cells, paper_csv, paper_latex, paper_markdown
-from .paper.rows import PaperRow, Spread, paper_rows
+from .paper.rows import PaperRow, Spread, paper_rows, shared_parts
 from .report import REPORT_FIGURES, markdown_report
 from .ruler import RulerCurve, ruler_sentence
 from .schema import (
@@ -162,6 +162,7 @@ __all__ = [
     "segment_rows",
     "selection_figure",
     "settings_of",
+    "shared_parts",
     "sharpness_figure",
     "size_text",
     "space_figure",

@@ -1,6 +1,6 @@
 """This module makes the paper's table: the students of each size, by scheme and from scratch, over seeds."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import KW_ONLY, asdict, dataclass
 from typing import Any
 
@@ -13,6 +13,7 @@ from analysis.schemes import Row, Scheme, scheme_of
 from analysis.tables import require_one_protocol, require_one_teacher
 from analysis.trials import Floats, Ints, Trials, codes_of, first_of_each
 
+PLUS = " + "  # between the parts of a scheme's name
 PAPER_METRICS = ("inception_score", "fid", "sharpness")
 
 
@@ -79,9 +80,14 @@ class PaperRow:
     @property
     def short_label(self) -> str:
         """Returns the scheme for a terminal: real, teacher, MSE, joint 0.02, scratch, or what another one has."""
+        return self.label_beside(())
+
+    def label_beside(self, shared: Sequence[str]) -> str:
+        """Returns the same without the parts that all students share, as `shared_parts` has them."""
         words = {Scheme.REAL: "real", Scheme.TEACHER: "teacher", Scheme.MSE: "MSE", Scheme.SCRATCH: "scratch"}
         if self.other_scheme:
-            return self.other_scheme + (f" {self.gan_weight:g}" if self.gan_weight else "")
+            own = [part for part in self.other_scheme.split(PLUS) if part not in shared] or ["these alone"]
+            return PLUS.join(own) + (f" {self.gan_weight:g}" if self.gan_weight else "")
         return words.get(self.scheme) or f"joint {self.gan_weight:g}"
 
     @property
@@ -91,6 +97,23 @@ class PaperRow:
 
     def as_dict(self) -> dict[str, Any]:
         return asdict(self)
+
+
+def shared_parts(rows: Sequence[PaperRow]) -> tuple[str, ...]:
+    """Returns what the schemes of all distilled students have in common, where they differ in something else.
+
+    >>> from analysis import example_trials, paper_rows, shared_parts
+    >>> schemes = ("pruned start + l1", "pruned start + l1 + real teacher")
+    >>> rows = paper_rows(example_trials(*({"scheme": scheme} for scheme in schemes)))
+    >>> shared_parts(rows), [row.label_beside(shared_parts(rows)) for row in rows[2:]]
+    (('pruned start', 'l1'), ['these alone', 'real teacher'])
+    """
+    distilled = [row for row in rows if row.scheme in (Scheme.MSE, Scheme.JOINT, Scheme.OTHER)]
+    schemes = {(row.other_scheme, row.gan_weight or 0.0): (row.other_scheme or "").split(PLUS) for row in distilled}
+    if len(schemes) < 2:
+        return ()
+    first, *others = schemes.values()
+    return tuple(part for part in first if part and all(part in other for other in others))
 
 
 def comparable_rows(trials: Trials) -> Ints:

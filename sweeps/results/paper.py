@@ -29,6 +29,8 @@ class Paper:
         """Print the table, then each question with its answer."""
         console.print()
         console.print(_terminal_table(self.rows))
+        if shared := analysis.shared_parts(self.rows):
+            console.print(f"All students: {', '.join(shared)}.", style="dim", highlight=False)
         console.print("Medians over seeds; beside FID its least and greatest value.", style="dim", highlight=False)
         for note in self.notes:
             console.print(note, style="dim", highlight=False)
@@ -82,7 +84,7 @@ def _terminal_table(rows: tuple[analysis.PaperRow, ...]) -> Table:
     shown.add_column()  # a scheme's name is wrapped rather than numbers cut off
     for heading in ("params", "ratio", "width", "seeds", "IS", "kept", "FID", "", "VoL"):
         shown.add_column(heading, justify="right" if heading else "left", no_wrap=True)
-    before = None
+    before, shared = None, analysis.shared_parts(rows)
     for row in rows:
         if before is not None and row.parameters != before:
             shown.add_section()
@@ -91,7 +93,7 @@ def _terminal_table(rows: tuple[analysis.PaperRow, ...]) -> Table:
         medians = {name: spread.median for name, spread in row.metrics.items()}
         fid = row.metrics.get("fid")
         shown.add_row(
-            row.short_label,
+            row.label_beside(shared),
             "" if row.parameters is None else f"{row.parameters:,}",
             "" if row.ratio is None else f"{row.ratio:.1f}",
             "" if row.width is None else row.width_text + (f"x{row.depth}" if row.depth != 1 else ""),
