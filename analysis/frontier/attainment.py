@@ -32,6 +32,8 @@ Point = tuple[float, ...]
 class SeedSets:
     """SeedSets has for each seed its finished students, of those that every seed has a result of (`Trials.is_result`).
 
+    Seeds that fewer than half as many students had as the most frequent one are left out.
+
     `sets` has by seed float64 NK in the objectives' own units. A student that failed with a seed is absent from its
     set, which may be empty.
     """

@@ -2,6 +2,7 @@
 
 import math
 import statistics
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
@@ -133,8 +134,11 @@ def test_seeds_share_the_students_that_each_of_them_tried(rows: list[Row]) -> No
     evidence = [row for row in rows if row["phase"] == Phase.SEARCH and (finished(row) or row["state"] in FAILED)]
     for row in evidence:
         tried.setdefault(student(row), set()).add(row["seed"])
-    seeds = {row["seed"] for row in evidence}
-    shared = {one for one, of in tried.items() if of == seeds}
+    students_of_seed = Counter(seed for of in tried.values() for seed in of)
+    most = max(students_of_seed.values(), default=0)
+    seeds = {seed for seed, students in students_of_seed.items() if 2 * students >= most}  # others are of few students
+    evidence = [row for row in evidence if row["seed"] in seeds]
+    shared = {one for one, of in tried.items() if seeds <= of}
     found = seed_sets(Trials(trial_table(rows)), phases=(Phase.SEARCH,))
     if len(seeds) < 2 or not shared:
         assert found is None

@@ -187,3 +187,14 @@ class TestBand:
 
     def test_without_an_attainment_there_is_none(self, table: Any) -> None:
         assert band_of(attainment(table({}))) is None
+
+
+def test_further_seeds_of_few_students_leave_none_of_the_others_out(table: Any) -> None:
+    rows = [
+        student(width, seed, 80.0 / width + seed, phase=Phase.CONFIRM)
+        for width in range(1, 9)
+        for seed in range(12 if width < 3 else 5)
+    ]
+    found = attainment(table(*rows))
+    assert found is not None
+    assert (found.students, found.seeds) == (8, 5)
