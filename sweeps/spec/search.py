@@ -189,15 +189,24 @@ class SearchSpec(Config):
 
     def _require_limit(self) -> None:
         """Raises ValueError for what does not go with the sampler `limit`."""
-        if every_point(self.space.domains(), MOST_STUDENTS) is None:
+        domains = self.space.domains()
+        if every_point(domains, MOST_STUDENTS) is None:
+            floats = [name for name, domain in domains.items() if isinstance(domain, FloatDomain)]
+            got = f"type: float for {', '.join(floats)}" if floats else "more"
             raise ValueError(
-                f"the sampler limit compares at most {MOST_STUDENTS} students, of int and choice domains; narrow them, "
-                "or take another sampler"
+                f"the sampler limit compares at most {MOST_STUDENTS} students, of int and choice domains, got {got}; "
+                "narrow them, or take another sampler"
             )
         if self.seeds is not None:
-            raise ValueError("the sampler limit takes as many seeds of a student as it needs; leave search.seeds out")
+            raise ValueError(
+                "the sampler limit takes as many seeds of a student as it needs, got search.seeds "
+                f"{', '.join(map(str, self.seeds))}; leave search.seeds out"
+            )
         if self.pruning:
-            raise ValueError("the sampler limit stops no trial at a rung; leave search.pruning out")
+            raise ValueError(
+                f"the sampler limit stops no trial at a rung, got search.pruning with eta {self.pruning.eta:g}; "
+                "leave search.pruning out"
+            )
         if self.objectives[0] != "parameters":
             raise ValueError(f"the sampler limit is of parameters, got the cost {self.objectives[0]}; write parameters")
 
