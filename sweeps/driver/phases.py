@@ -15,7 +15,7 @@ from sweeps.driver.open_sweep import OpenSweep
 from sweeps.driver.requests import Requests
 from sweeps.ledger.records import is_settled, next_ordinal, ordinal, settled_in
 from sweeps.ledger.tags import PROTOCOL, TEACHER_DIGEST
-from sweeps.planning.points import frozen, is_allowed, planned_trials
+from sweeps.planning.points import frozen, is_allowed, places_of, planned_trials
 from sweeps.results.space_limit import deciding_points
 from sweeps.search.queues import GrowingQueue, JobQueue, ListQueue
 from sweeps.search.reuse import Reuse
@@ -146,18 +146,16 @@ class PhaseLayout:
         }
 
     def _take_what_is_known(self, known: KnownTrials) -> None:
-        ledger, domains, search = known.ledger, self._spec.domains(), self._spec.search
+        ledger, search = known.ledger, self._spec.search
         if any(entry.phase == Phase.SEARCH and not entry.reused for entry in ledger.values()):
             return  # it has begun, and lost its study
         first = next_ordinal(ledger)
         for key, values in list(self._reuse.points()):
-            point = {name: values[name] for name, domain in domains.items() if domain.holds(values.get(name))}
-            if len(point) < len(domains) or is_settled(ledger, key):
-                continue
-            if not is_allowed(self._spec, point):
-                continue
-            request = self._requests.student(point)
-            if request.key == key:
+            places = [] if is_settled(ledger, key) else places_of(self._spec, values)
+            requests = ((point, self._requests.student(point)) for point in places if is_allowed(self._spec, point))
+            found = next(((point, request) for point, request in requests if request.key == key), None)
+            if found is not None:
+                point, request = found
                 job = Job(request=request, trial=first + self.taken, point=point)
                 self._reuse.take(job, search.objectives)
                 self.taken += 1

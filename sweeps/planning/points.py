@@ -7,13 +7,15 @@ from typing import Any
 import optuna
 
 from gan import DistillationConfig, GeneratorConfig, training_bytes
+from gan.networks.dcgan import halved_widths
 from sweeps.spec.architecture import architecture_of, rank_excess, with_whole_layer
-from sweeps.spec.search import RANK, STAGE
+from sweeps.spec.search import RANK, STAGE, UNSEARCHED
 from sweeps.spec.space import Value, distributions, every_point, extremes, point_of
 from sweeps.spec.sweep import SweepSpec
 
 SAMPLED_POINTS = 300
 LISTED_POINTS = 2000  # a space with at most so many points is listed
+MOST_PLACES = 100  # of this space that a trial of another may have
 ARCHITECTURE = ("width", "depth", "block", RANK)  # and the widths of the stages
 
 Params = dict[str, Any]  # a point as Optuna has it: what is searched, without what is fixed
@@ -83,6 +85,22 @@ def largest_of(specs: Sequence[SweepSpec]) -> SweepSpec:
         return training_bytes(student, recipe.batch_size)
 
     return max(specs, key=size)
+
+
+def places_of(spec: SweepSpec, values: Mapping[str, Value]) -> list[dict[str, Value]]:
+    """Returns the points of the space that may be a trial of another sweep, whose own space gave it `values`.
+
+    An architecture has what is usual where the other space did not name it. A recipe may have any value there: the
+    trial's identity tells which, if any.
+    """
+    domains = spec.domains()
+    stages = halved_widths(int(values["width"]), spec.shape["image_size"]) if "width" in values else ()
+    known = {**UNSEARCHED, **{f"{STAGE}{number}": width for number, width in enumerate(stages)}, **values}
+    if not all(domain.holds(known[name]) for name, domain in domains.items() if name in known):
+        return []
+    unnamed = {name: domain for name, domain in domains.items() if name not in known}
+    own = {name: known[name] for name in domains if name in known}
+    return [own | rest for rest in every_point(unnamed, MOST_PLACES) or []]
 
 
 def each_once(points: list[Params]) -> list[Params]:

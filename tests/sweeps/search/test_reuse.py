@@ -152,6 +152,25 @@ def test_a_search_for_the_limit_begins_with_what_others_know_and_goes_on_by_itse
     assert sweeps.run_sweep(spec, data_dir, workers=2).table.equals(result.table), "nothing is done twice"
 
 
+def test_a_space_of_more_dimensions_knows_what_a_smaller_one_found(
+    finished: Any, data_dir: Path, tiny: dict[str, Any], spec_file: Any
+) -> None:
+    searched = [row for row in finished.result.table.to_pylist() if row["phase"] == "search"]
+    tiny |= {"name": "wider", "phases": ["search"]}
+    tiny["search"]["points"] = []
+    learning_rate = finished.spec.student.optimiser.learning_rate
+    rates = {"type": "choice", "values": [9.0 * learning_rate, learning_rate]}
+    tiny["search"]["space"] |= {
+        "first_layer_rank": {"type": "choice", "values": [0, 1]},
+        "student": {"optimiser.learning_rate": rates},
+    }
+    taken = asked_first(sweeps.load_spec(spec_file(tiny)), data_dir).taken
+    assert taken == len({row["trial_key"] for row in searched})
+    rates["values"] = [9.0 * learning_rate]
+    tiny["name"] = "elsewhere"
+    assert asked_first(sweeps.load_spec(spec_file(tiny)), data_dir).taken == 0, "none had that learning rate"
+
+
 def test_a_sweep_with_another_budget_takes_nothing(data_dir: Path, tiny: dict[str, Any], spec_file: Any) -> None:
     tiny |= {"name": "longer", "phases": ["search"]}
     tiny["student"]["kimg"] = 6
