@@ -22,7 +22,7 @@ from sweeps.errors import SweepError
 from sweeps.ledger.folders import TrialStorage
 from sweeps.ledger.journal import Event, TrialFolder
 from sweeps.ledger.store import TrackingStore
-from sweeps.ledger.tags import ABSENT, ERROR, PHASE, REUSED, RUN_NAME, SETTLED, STATE, TRIAL
+from sweeps.ledger.tags import ABSENT, ERROR, PHASE, POINT, REUSED, RUN_NAME, SETTLED, STATE, TRIAL
 from sweeps.ledger.tracking import Tracking
 
 PAUSE_S = 5.0  # between two tries to reach a store that is away
@@ -114,8 +114,9 @@ class Delivery:
             if event.kind == "opened":
                 run_id = self._open(tracking, folder, event=event)
             elif event.kind == "reused":
-                run_id = event.tags[REUSED]
-                tracking.share(run_id, self.parent_run_id, trial=event.tags[TRIAL], phase=event.tags[PHASE])
+                tags, run_id = event.tags, event.tags[REUSED]
+                place = {"trial": tags[TRIAL], "phase": tags[PHASE]}
+                tracking.share(run_id, self.parent_run_id, **place, point=tags.get(POINT))
             assert run_id is not None, "a journal begins with its opening"
             if event.kind == "reported" and not (number == count + 1 and event.kimg <= latest):
                 tracking.log(run_id, event.metrics, kimg=event.kimg, time_ms=event.time_ms)

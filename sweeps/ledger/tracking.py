@@ -26,6 +26,7 @@ from sweeps.ledger.tags import (
     KIND,
     PARENT,
     PHASE,
+    POINT,
     REOPENED,
     REUSED,
     SETTLED,
@@ -122,10 +123,13 @@ class Tracking:
         where = where and f"{where} and tags.`{PARENT}` != '{beyond}'"
         return list(search(self.client, self._experiments[SWEEPS_EXPERIMENT], where=where))
 
-    def share(self, run_id: str, parent_run_id: str, *, trial: str, phase: str) -> None:
-        """Let another sweep have a finished trial of this one as well, under its own ordinal and phase."""
-        place = json.dumps({TRIAL: trial, PHASE: phase, REUSED: run_id})
-        self.log(run_id, tags={f"{REUSED}.{parent_run_id}": place})
+    def share(self, run_id: str, parent_run_id: str, *, trial: str, phase: str, point: str | None = None) -> None:
+        """Let another sweep have a finished trial of this one as well, under its own ordinal and phase.
+
+        `point` is its place in the other's space, as JSON; None where it is what it was in its own.
+        """
+        place = {TRIAL: trial, PHASE: phase, REUSED: run_id} | ({} if point is None else {POINT: point})
+        self.log(run_id, tags={f"{REUSED}.{parent_run_id}": json.dumps(place)})
 
     def shared(self, parent_run_id: str) -> list[tuple[Run, dict[str, str]]]:
         """Returns the finished trials that a sweep has from others, each with the tags it has here."""

@@ -166,6 +166,10 @@ def test_a_space_of_more_dimensions_knows_what_a_smaller_one_found(
     }
     taken = asked_first(sweeps.load_spec(spec_file(tiny)), data_dir).taken
     assert taken == len({row["trial_key"] for row in searched})
+    study = open_storage(data_dir / "sweeps" / "wider").get_all_trials(0)
+    told = [trial.params for trial in study if trial.values]
+    assert [params["first_layer_rank"] for params in told] == [0] * taken, "the study learned of them"
+    assert {params["optimiser.learning_rate"] for params in told} == {learning_rate}
     rates["values"] = [9.0 * learning_rate]
     tiny["name"] = "elsewhere"
     assert asked_first(sweeps.load_spec(spec_file(tiny)), data_dir).taken == 0, "none had that learning rate"
