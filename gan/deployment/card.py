@@ -65,32 +65,41 @@ class DeployedOutput(Config):
 
 
 class Origin(Config):
-    """An Origin says where a generator came from: its weights, and the sweep, the trial and the teacher where known.
+    """An Origin says where a generator came from: its weights, and its place in a registry or a sweep where known.
 
-    >>> Origin(weights_digest="d", dataset="digits", sweep="digits", trial=12).role
-    'student'
+    `metrics` are its own before it was exported, measured under `protocol_digest`. `teacher` is the version that it
+    learnt from, `model` its own name in the registry.
+
+    >>> Origin(weights_digest="its SHA-256", dataset="digits", sweep="digits", trial=12).model is None
+    True
     """
 
     weights_digest: str  # SHA-256
     dataset: str
     protocol_digest: str | None = None
-    role: Literal["student", "teacher"] = "student"
+    metrics: dict[str, float] = Field(default_factory=dict)
+    model: str | None = None
     sweep: str | None = None
     trial: int | None = None
-    run_id: str | None = None
-    teacher: str | None = None  # its version
+    teacher: str | None = None
 
     @classmethod
     def of(cls, card: GeneratorCard | ImportedCard) -> Self:
         """Returns what the card of a stored generator says of it."""
-        return cls(weights_digest=card.weights_digest, dataset=card.dataset, protocol_digest=card.protocol_digest)
+        return cls(
+            weights_digest=card.weights_digest,
+            dataset=card.dataset,
+            protocol_digest=card.protocol_digest,
+            metrics=card.metrics,
+        )
 
 
 class DeploymentCard(Config):
     """A DeploymentCard says what an export is: enough to run it, to check it and to know how it came about.
 
     largest_difference, rms_difference: of its images from the original's at `checked_latents` latents, in [-1, 1].
-    compressed_bytes: of the file as zlib has it, which is what a download takes.
+    compressed_bytes: of the file as zlib has it, which is what a download takes. metrics: of the export's own images
+    under the protocol, where they were measured; `absent` says why one that was asked for cannot be had.
 
     >>> origin = Origin(weights_digest="its SHA-256", dataset="digits")
     >>> stated = deploy_generator(folder / "carded", teacher, origin=origin)
@@ -116,3 +125,6 @@ class DeploymentCard(Config):
     checked_batches: tuple[int, ...]
     largest_difference: float
     rms_difference: float
+    protocol_digest: str | None = None
+    metrics: dict[str, float] = Field(default_factory=dict)
+    absent: dict[str, str] = Field(default_factory=dict, exclude_if=operator.not_)

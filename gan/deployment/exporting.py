@@ -9,17 +9,20 @@ import shutil
 import zlib
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 
-from gan.deployment import run
+from gan.deployment import run as program
 from gan.deployment.card import DeployedInput, DeployedOutput, DeploymentCard, Format, Origin
 from gan.deployment.folder import replaced_folder
 from gan.deployment.formats import FORMS, Form
 from gan.deployment.runtimes import Runner
 from gan.digests import file_digest
 from gan.errors import ArtifactError, GanError
+from gan.images import to_uint8
+from gan.measuring.evaluation import Evaluator
 from gan.networks.artifacts import CARD_FILE, read_card
 from gan.networks.imported import AnyGenerator
 
@@ -45,12 +48,19 @@ class Deployed:
         return self._run(inputs_NI)
 
 
-def deploy_generator(folder: Path, generator: AnyGenerator, *, origin: Origin, form: Format = "onnx") -> DeploymentCard:
+def deploy_generator(
+    folder: Path,
+    generator: AnyGenerator,
+    *,
+    origin: Origin,
+    form: Format = "onnx",
+    evaluator: Evaluator | None = None,
+) -> DeploymentCard:
     """Writes an export of a generator to `folder`, whole or not at all, and returns its card.
 
     An earlier export there is replaced. Raises GanError where its images differ from the generator's by more than the
     format allows, where the format cannot express it, where the extra `deploy` is missing, and where `folder` cannot
-    be written or holds anything else.
+    be written or holds anything else. An `evaluator` measures the images of the export under its protocol.
 
     >>> origin = Origin(weights_digest="its SHA-256", dataset="digits")
     >>> card = deploy_generator(folder / "exported", teacher, origin=origin)
@@ -61,15 +71,12 @@ def deploy_generator(folder: Path, generator: AnyGenerator, *, origin: Origin, f
     with replaced_folder(folder) as unfinished:
         path = unfinished / way.file
         way.write(generator, path)
-        largest, rms = _differences(generator, way.open(path))
+        run = way.open(path)
+        largest, rms = _differences(generator, run)
         _require_alike(way, form, largest=largest, rms=rms)
-        content = path.read_bytes()
         card = DeploymentCard(
             format=form,
-            file=way.file,
-            file_digest=file_digest(path),
-            file_bytes=len(content),
-            compressed_bytes=len(zlib.compress(content, _DEEPEST)),
+            **_about_file(path),
             opset=way.opset,
             architecture=generator.config,
             parameters=sum(parameter.numel() for parameter in generator.parameters()),
@@ -81,10 +88,33 @@ def deploy_generator(folder: Path, generator: AnyGenerator, *, origin: Origin, f
             checked_batches=BATCHES,
             largest_difference=largest,
             rms_difference=rms,
+            **(_measured(evaluator, generator, run=run) if evaluator else {}),
         )
         (unfinished / CARD_FILE).write_text(card.model_dump_json(indent=2) + "\n")
-        shutil.copyfile(run.__file__, unfinished / PROGRAM)
+        shutil.copyfile(program.__file__, unfinished / PROGRAM)
     return card
+
+
+def _about_file(path: Path) -> dict[str, Any]:
+    content = path.read_bytes()
+    return {
+        "file": path.name,
+        "file_digest": file_digest(path),
+        "file_bytes": len(content),
+        "compressed_bytes": len(zlib.compress(content, _DEEPEST)),
+    }
+
+
+def _measured(evaluator: Evaluator, generator: AnyGenerator, *, run: Runner) -> dict[str, Any]:
+    """Returns what an export scores under the protocol, by the names of a card."""
+    inputs_NI = evaluator.latents(generator.config)
+    images = [to_uint8(torch.from_numpy(run(part.numpy()))) for part in inputs_NI.split(max(BATCHES))]
+    metrics = evaluator.measure(torch.cat(images), evaluator.protocol.inception_splits)
+    return {
+        "protocol_digest": evaluator.protocol.digest,
+        "metrics": metrics.as_dict(),
+        "absent": metrics.absent,
+    }
 
 
 def load_deployed(folder: Path) -> Deployed:

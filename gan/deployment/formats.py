@@ -25,7 +25,8 @@ class Form:
     """A Form is how an export of one format is written and run.
 
     largest, rms: how far its images may be from the original's at one pixel, and over all (root mean square), where
-    they lie in [-1, 1]. packages: those that write it.
+    they lie in [-1, 1]. packages: those that write it. rounds: whether
+    weights lose digits.
     """
 
     file: str
@@ -35,6 +36,7 @@ class Form:
     opset: int | None = None
     largest: float
     rms: float
+    rounds: bool = False
 
 
 def _write_onnx(generator: AnyGenerator, path: Path, *, storage: Storage) -> None:
@@ -92,6 +94,7 @@ FORMS: dict[Format, Form] = {
         opset=OPSET,
         largest=0.1,
         rms=0.01,
+        rounds=True,
     ),
     "onnx-int8": Form(
         file="model.onnx",
@@ -101,6 +104,7 @@ FORMS: dict[Format, Form] = {
         opset=OPSET,
         largest=2.0,  # an edge may lie a pixel further
         rms=0.05,
+        rounds=True,
     ),
     "torch-export": Form(
         file="model.pt2",
