@@ -9,6 +9,9 @@ from .datasets import (
     found_shape,
     load_dataset,
 )
+from .deployment.card import DeployedInput, DeployedOutput, DeploymentCard, Origin
+from .deployment.exporting import Deployed, deploy_generator, load_deployed
+from .deployment.folding import FoldedGenerator, fold
 from .errors import AbsentScoreError, ArtifactError, GanError
 from .extractors.classifier import (
     Classifier,
@@ -105,6 +108,10 @@ __all__ = [
     "CriticTrainingConfig",
     "DataRoot",
     "DatasetConfig",
+    "Deployed",
+    "DeployedInput",
+    "DeployedOutput",
+    "DeploymentCard",
     "DifferentiableExtractor",
     "DistillationConfig",
     "Evaluator",
@@ -113,6 +120,7 @@ __all__ = [
     "ExaminedLevel",
     "ExtractorWeights",
     "FeatureExtractor",
+    "FoldedGenerator",
     "GanError",
     "GanTrainingConfig",
     "Generator",
@@ -129,6 +137,7 @@ __all__ = [
     "LoadedExtractor",
     "Metrics",
     "OptimiserConfig",
+    "Origin",
     "OwnExtractor",
     "OwnExtractorCard",
     "OwnExtractorConfig",
@@ -153,6 +162,7 @@ __all__ = [
     "build_pool",
     "count_parameters",
     "default_data_root",
+    "deploy_generator",
     "distill",
     "distill_fused",
     "evaluation_latents",
@@ -160,6 +170,7 @@ __all__ = [
     "filled",
     "filled_generator",
     "find_weights",
+    "fold",
     "found_shape",
     "fusing_kind",
     "generate",
@@ -173,6 +184,7 @@ __all__ = [
     "load_classifier",
     "load_critic",
     "load_dataset",
+    "load_deployed",
     "load_extractor",
     "load_generator",
     "load_imported",

@@ -1,3 +1,4 @@
+from .deployment.deploying import DeployedExport, Deployment, deploy
 from .driver.runner import SweepResult, run_sweep, run_sweeps, train_teacher
 from .errors import NothingFinishedError, SpecError, SweepError, UndeliveredError
 from .ledger.workspace import Workspace
@@ -10,6 +11,8 @@ from .spec.file import load_spec, load_specs, preset_names
 from .spec.sweep import SweepSpec
 
 __all__ = [
+    "DeployedExport",
+    "Deployment",
     "Export",
     "NothingFinishedError",
     "Report",
@@ -20,6 +23,7 @@ __all__ = [
     "SweepSpec",
     "UndeliveredError",
     "Workspace",
+    "deploy",
     "export_sweeps",
     "load_spec",
     "load_specs",

@@ -14,9 +14,10 @@ BOUNDED = re.compile(r"(?P<name>[\w.-]+)(\[[\w,]+\])?>=(?P<bound>\d[\w.]*)(,<[\w
 
 
 def lower_bounds() -> Iterator[str]:
-    """Yields NAME==VERSION for what ganlimit and its extra `team` need."""
+    """Yields NAME==VERSION for what ganlimit and its extras `team` and `deploy` need."""
     project = tomllib.loads(PYPROJECT.read_text(encoding="utf-8"))["project"]
-    for text in [*project["dependencies"], *project["optional-dependencies"]["team"]]:
+    extras = project["optional-dependencies"]
+    for text in [*project["dependencies"], *extras["team"], *extras["deploy"]]:
         match = BOUNDED.fullmatch(text)
         if match is None:
             sys.exit(f"A dependency has a lower bound, and at most one upper bound: NAME>=1.2,<3, got {text}.")

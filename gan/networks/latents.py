@@ -52,6 +52,14 @@ class LatentSpace(Config):
         """Returns the columns of a generator's inputs, I."""
         return self.latent_size + self.num_classes
 
+    @property
+    def bound(self) -> float:
+        """Returns the bound of latents, as stated or by default; infinity for normal ones, which have none."""
+        if self.latent_bound is not None:
+            return self.latent_bound
+        sphere = math.sqrt(self.latent_size)
+        return {"normal": math.inf, "uniform": 1.0, "truncated-normal": 2.0, "sphere": sphere}[self.latent_distribution]
+
     def latents(self, count: int, random: torch.Generator) -> Tensor:
         """Returns latents NL of the distribution."""
         if self.latent_distribution == "normal":
@@ -60,9 +68,9 @@ class LatentSpace(Config):
             return self._on_sphere(torch.randn(count, self.latent_size, generator=random))
         sides_NL = 2 * torch.rand(count, self.latent_size, generator=random, dtype=torch.float64) - 1
         if self.latent_distribution == "uniform":
-            return (self._bound(1.0) * sides_NL).float()
+            return (self.bound * sides_NL).float()
         # The normal's quantiles at uniform places between those of -bound and bound.
-        bound = self._bound(2.0)
+        bound = self.bound
         return (math.sqrt(2) * torch.erfinv(math.erf(bound / math.sqrt(2)) * sides_NL)).float().clamp(-bound, bound)
 
     def classes(self, count: int, random: torch.Generator, *, shares: Sequence[float] = ()) -> Tensor:
@@ -94,10 +102,7 @@ class LatentSpace(Config):
         return self._on_sphere(line_NSL) if self.latent_distribution == "sphere" else line_NSL
 
     def _on_sphere(self, latents: Tensor) -> Tensor:
-        return F.normalize(latents, dim=-1) * self._bound(math.sqrt(self.latent_size))
-
-    def _bound(self, default: float) -> float:
-        return default if self.latent_bound is None else self.latent_bound
+        return F.normalize(latents, dim=-1) * self.bound
 
 
 def require_bounded(distribution: Distribution, bound: float | None) -> None:

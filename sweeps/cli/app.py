@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import typer
 
 from sweeps.cli.cluster import cluster_down, cluster_join, cluster_status, cluster_up
+from sweeps.cli.deploying import deploy
 from sweeps.cli.doctor import doctor
 from sweeps.cli.ending import EndedCommands, Ending, stopped
 from sweeps.cli.extractor import extractor_check
@@ -43,6 +44,7 @@ COMMANDS: Mapping[str, Command] = {
     "compare": compare,
     "export": export,
     "sample": sample,
+    "deploy": deploy,
     "ui": ui,
 }
 GROUPS: Mapping[str, Group] = {

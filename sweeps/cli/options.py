@@ -16,6 +16,15 @@ class PaperForm(StrEnum):
     LATEX = "latex"
 
 
+class DeployedForm(StrEnum):
+    """A DeployedForm is what `ganlimit deploy` writes."""
+
+    ONNX = "onnx"
+    ONNX_FP16 = "onnx-fp16"
+    ONNX_INT8 = "onnx-int8"
+    TORCH_EXPORT = "torch-export"
+
+
 def _storage(value: str | None) -> str | None:
     # Before it is put into the spec, whose line would be named otherwise.
     from cluster import storage_address

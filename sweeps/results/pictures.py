@@ -54,7 +54,7 @@ def _strips(
     first, metric = findings.first, findings.metric
     if not first:
         return ()
-    teacher, _ = load_any_generator(_teacher_folder(tracking, first["teacher_version"]))
+    teacher, _ = load_any_generator(teacher_folder(tracking, first["teacher_version"]))
     quality = first.get(f"teacher_{metric.name}")
     about = f"{metric.label} {metric.text(quality)}" if quality else ""
     images_NCHW, parameters = _images(teacher, inputs_NI), first["teacher_parameters"]
@@ -76,7 +76,8 @@ def _images(generator: AnyGenerator, inputs_NI: Tensor) -> np.ndarray:
     return images_NCHW
 
 
-def _teacher_folder(tracking: Tracking, teacher_version: str) -> Path:
+def teacher_folder(tracking: Tracking, teacher_version: str) -> Path:
+    """Returns the folder of a sweep's teacher. Raises SweepError where the registry has lost it."""
     model, _, number = teacher_version.partition("/")
     version = tracking.registry.version(model, number)
     if version is None:

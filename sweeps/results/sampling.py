@@ -62,10 +62,11 @@ def _files(artifact: str, data_dir: Path | None, *, tracking_uri: str | None) ->
         yield Path(artifact)
         return
     tracking = Tracking(Workspace.open(data_dir or default_data_dir(), tracking_uri).store)  # it keeps its downloads
-    yield _stored(artifact, tracking)
+    yield stored_folder(artifact, tracking)
 
 
-def _stored(artifact: str, tracking: Tracking) -> Path:
+def stored_folder(artifact: str, tracking: Tracking) -> Path:
+    """Returns the folder of a registered generator, or of a trial's. Raises SweepError where there is none."""
     name, _, number = artifact.partition("/")
     if name in tracking.registry.models():
         version = tracking.registry.version(name, number) if number else tracking.registry.champion(name)

@@ -1,0 +1,159 @@
+"""This module exports a generator to a folder: the model's file, its card, and a script that draws its images.
+
+What was written is run before it counts: an export whose images are not the original's leaves nothing behind.
+
+Shapes: N latents, I columns of a generator's inputs, C H W image channels, height and width.
+"""
+
+import shutil
+import zlib
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from gan.deployment import run as program
+from gan.deployment.card import DeployedInput, DeployedOutput, DeploymentCard, Format, Origin
+from gan.deployment.folder import replaced_folder
+from gan.deployment.formats import FORMS, Form
+from gan.deployment.runtimes import Runner
+from gan.digests import file_digest
+from gan.errors import ArtifactError, GanError
+from gan.images import to_uint8
+from gan.measuring.evaluation import Evaluator
+from gan.networks.artifacts import CARD_FILE, read_card
+from gan.networks.imported import AnyGenerator
+
+CHECKED = 256  # latents
+BATCHES = (1, 3, 64)  # that they are given in
+PROGRAM = "run.py"
+_DEEPEST = 9  # of zlib
+
+
+class Deployed:
+    """A Deployed generator maps inputs NI to images NCHW in [-1, 1] in NumPy, by the runtime that it is for.
+
+    >>> origin = Origin(weights_digest="d", dataset="digits")
+    >>> card = deploy_generator(folder / "deployed", teacher, origin=origin)
+    >>> load_deployed(folder / "deployed")(pool_latents(3, 8, seed=0).numpy()).shape
+    (3, 1, 16, 16)
+    """
+
+    def __init__(self, run: Runner, card: DeploymentCard) -> None:
+        self._run, self.card = run, card
+
+    def __call__(self, inputs_NI: np.ndarray) -> np.ndarray:
+        return self._run(inputs_NI)
+
+
+def deploy_generator(
+    folder: Path,
+    generator: AnyGenerator,
+    *,
+    origin: Origin,
+    form: Format = "onnx",
+    evaluator: Evaluator | None = None,
+) -> DeploymentCard:
+    """Writes an export of a generator to `folder`, whole or not at all, and returns its card.
+
+    An earlier export there is replaced. Raises GanError where its images differ from the generator's by more than the
+    format allows, where the format cannot express it, where the extra `deploy` is missing, and where `folder` cannot
+    be written or holds anything else. An `evaluator` measures the images of the export under its protocol.
+
+    >>> origin = Origin(weights_digest="its SHA-256", dataset="digits")
+    >>> card = deploy_generator(folder / "exported", teacher, origin=origin)
+    >>> sorted(path.name for path in (folder / "exported").iterdir())
+    ['card.json', 'model.onnx', 'run.py']
+    """
+    way = FORMS[form]
+    with replaced_folder(folder) as unfinished:
+        path = unfinished / way.file
+        way.write(generator, path)
+        run = way.open(path)
+        largest, rms = _differences(generator, run)
+        _require_alike(way, form, largest=largest, rms=rms)
+        card = DeploymentCard(
+            format=form,
+            **_about_file(path),
+            opset=way.opset,
+            architecture=generator.config,
+            parameters=sum(parameter.numel() for parameter in generator.parameters()),
+            input=DeployedInput.of(generator.config),
+            output=DeployedOutput.of(generator.config),
+            origin=origin,
+            producers={name: version(name) for name in ("ganlimit", *way.packages)},
+            checked_latents=CHECKED,
+            checked_batches=BATCHES,
+            largest_difference=largest,
+            rms_difference=rms,
+            **(_measured(evaluator, generator, run=run) if evaluator else {}),
+        )
+        (unfinished / CARD_FILE).write_text(card.model_dump_json(indent=2) + "\n")
+        shutil.copyfile(program.__file__, unfinished / PROGRAM)
+    return card
+
+
+def _about_file(path: Path) -> dict[str, Any]:
+    content = path.read_bytes()
+    return {
+        "file": path.name,
+        "file_digest": file_digest(path),
+        "file_bytes": len(content),
+        "compressed_bytes": len(zlib.compress(content, _DEEPEST)),
+    }
+
+
+def _measured(evaluator: Evaluator, generator: AnyGenerator, *, run: Runner) -> dict[str, Any]:
+    """Returns what an export scores under the protocol, by the names of a card."""
+    inputs_NI = evaluator.latents(generator.config)
+    images = [to_uint8(torch.from_numpy(run(part.numpy()))) for part in inputs_NI.split(max(BATCHES))]
+    metrics = evaluator.measure(torch.cat(images), evaluator.protocol.inception_splits)
+    return {
+        "protocol_digest": evaluator.protocol.digest,
+        "metrics": metrics.as_dict(),
+        "absent": metrics.absent,
+    }
+
+
+def load_deployed(folder: Path) -> Deployed:
+    """Returns the export in `folder`. Raises ArtifactError where it is damaged, GanError where its runtime is missing.
+
+    >>> card = deploy_generator(folder / "opened", teacher, origin=Origin(weights_digest="d", dataset="digits"))
+    >>> load_deployed(folder / "opened").card == card
+    True
+    """
+    card = read_card(folder, DeploymentCard)
+    path = folder / card.file
+    if not path.is_file() or (found := file_digest(path)) != card.file_digest:
+        raise ArtifactError(
+            f"An export's {card.file} has the SHA-256 digest {card.file_digest}",
+            f"{path} ({found if path.is_file() else 'no such file'})",
+            "Export it again.",
+        )
+    return Deployed(FORMS[card.format].open(path), card)
+
+
+def _differences(generator: AnyGenerator, run: Runner) -> tuple[float, float]:
+    """Returns how far images are from the generator's, at most and as root mean square, whatever batch they are in."""
+    inputs_NI = generator.config.inputs(CHECKED, "deployment", seed=0)
+    device = next(generator.parameters()).device
+    with torch.inference_mode():
+        images_NCHW = torch.cat([generator(part.to(device)).cpu() for part in inputs_NI.split(max(BATCHES))]).numpy()
+    differences = [
+        np.concatenate([run(part.numpy()) for part in inputs_NI.split(size)]) - images_NCHW for size in BATCHES
+    ]
+    squares = [float(np.square(each, dtype=np.float64).mean()) for each in differences]
+    return max(float(np.abs(each).max()) for each in differences), max(squares) ** 0.5
+
+
+def _require_alike(way: Form, form: Format, *, largest: float, rms: float) -> None:
+    if largest <= way.largest and rms <= way.rms:  # which NaN is not
+        return
+    raise GanError(
+        f"Images of an export as {form} differ from the original's by at most {way.largest:g} at a pixel and "
+        f"{way.rms:g} as root mean square, in [-1, 1]",
+        f"{largest:.3g} and {rms:.3g}",
+        "Export it as onnx, which keeps all digits." if form != "onnx" else "Report it: this is a fault of ganlimit.",
+    )

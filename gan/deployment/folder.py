@@ -1,0 +1,47 @@
+"""This module writes an export's folder whole or not at all."""
+
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from gan.errors import GanError
+from gan.networks.artifacts import CARD_FILE
+
+
+@contextmanager
+def replaced_folder(folder: Path) -> Iterator[Path]:
+    """Yields a folder beside `folder`, which takes its place when the block has ended well, and else is removed.
+
+    Raises GanError where it cannot be written, or holds anything but an earlier export.
+    """
+    folder = folder.expanduser().resolve()
+    unfinished, former = (folder.with_name(f".{folder.name}.{os.getpid()}.{kind}") for kind in ("new", "former"))
+    try:
+        _require_free(folder)
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        unfinished.mkdir()
+        yield unfinished
+        if folder.exists():
+            folder.rename(former)
+        unfinished.rename(folder)
+    except OSError as error:
+        raise GanError(
+            "An export's folder can be written", f"{folder} ({error.strerror})", "Choose another."
+        ) from error
+    finally:
+        for left in (unfinished, former):
+            shutil.rmtree(left, ignore_errors=True)
+
+
+def _require_free(folder: Path) -> None:
+    if not folder.exists() or not any(folder.iterdir()):
+        return
+    try:
+        if json.loads((folder / CARD_FILE).read_text())["kind"] == "deployment":
+            return
+    except (OSError, ValueError, KeyError, TypeError):
+        pass
+    raise GanError("An export's folder is new, empty or an earlier export", folder, "Choose another.")

@@ -1,0 +1,117 @@
+"""This module has the formats of an export: how each is written and run, and how far its images may differ."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Literal
+
+import torch
+
+from gan.deployment.card import OPSET, Format
+from gan.deployment.folding import FoldedGenerator, fold
+from gan.deployment.runtimes import Runner, deploy_extra, open_exported_program, open_onnx
+from gan.errors import GanError
+from gan.networks.dcgan import Generator
+from gan.networks.imported import AnyGenerator
+from gan.networks.own_network import first_line, quietly
+
+Storage = Literal["float", "half", "int8"]
+EXAMPLE_BATCH = 2  # torch.export takes a batch of 1 for a constant
+
+
+@dataclass(frozen=True, kw_only=True)
+class Form:
+    """A Form is how an export of one format is written and run.
+
+    largest, rms: how far its images may be from the original's at one pixel, and over all (root mean square), where
+    they lie in [-1, 1]. packages: those that write it. rounds: whether
+    weights lose digits.
+    """
+
+    file: str
+    write: Callable[[AnyGenerator, Path], None]
+    open: Callable[[Path], Runner]
+    packages: tuple[str, ...]
+    opset: int | None = None
+    largest: float
+    rms: float
+    rounds: bool = False
+
+
+def _write_onnx(generator: AnyGenerator, path: Path, *, storage: Storage) -> None:
+    folded = _folded(generator)
+    with deploy_extra():
+        from gan.deployment import graph
+    stores = {"float": graph.store_float, "half": graph.store_half, "int8": graph.store_int8}
+    path.write_bytes(graph.onnx_model(folded, stores[storage]).SerializeToString(deterministic=True))
+
+
+def _folded(generator: AnyGenerator) -> FoldedGenerator:
+    if not isinstance(generator, Generator):
+        raise GanError(
+            "The ONNX formats are for generators of ganlimit's own architectures",
+            f"a network of your own ({generator.imported.path})",
+            "Export it as torch-export, or with the tools of the framework that it came from.",
+        )
+    return fold(generator).float().cpu()
+
+
+def _write_exported_program(generator: AnyGenerator, path: Path) -> None:
+    network = fold(generator).float().cpu() if isinstance(generator, Generator) else generator
+    example_NI = generator.config.inputs(EXAMPLE_BATCH, "deployment", seed=0)
+    batch = torch.export.Dim("N", min=1)
+    try:
+        with quietly():
+            program = torch.export.export(network, (example_NI,), dynamic_shapes=({0: batch},))
+            torch.export.save(program, path)
+    except OSError:
+        raise
+    except Exception as error:  # a network of any kind raises errors of any kind
+        raise GanError(
+            "torch-export is for networks that torch.export can follow",
+            f"{type(network).__name__} ({first_line(error)})",
+            "Give the teacher as a torch.export file (.pt2), or by its factory.",
+        ) from error
+
+
+_ONNX_PACKAGES = ("onnx", "onnxruntime", "torch")
+FORMS: dict[Format, Form] = {
+    "onnx": Form(
+        file="model.onnx",
+        write=partial(_write_onnx, storage="float"),
+        open=open_onnx,
+        packages=_ONNX_PACKAGES,
+        opset=OPSET,
+        largest=1e-3,
+        rms=1e-4,
+    ),
+    "onnx-fp16": Form(
+        file="model.onnx",
+        write=partial(_write_onnx, storage="half"),
+        open=open_onnx,
+        packages=_ONNX_PACKAGES,
+        opset=OPSET,
+        largest=0.1,
+        rms=0.01,
+        rounds=True,
+    ),
+    "onnx-int8": Form(
+        file="model.onnx",
+        write=partial(_write_onnx, storage="int8"),
+        open=open_onnx,
+        packages=_ONNX_PACKAGES,
+        opset=OPSET,
+        largest=2.0,  # an edge may lie a pixel further
+        rms=0.05,
+        rounds=True,
+    ),
+    "torch-export": Form(
+        file="model.pt2",
+        write=_write_exported_program,
+        open=open_exported_program,
+        packages=("torch",),
+        largest=1e-3,
+        rms=1e-4,
+    ),
+}

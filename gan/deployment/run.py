@@ -1,0 +1,73 @@
+"""This script draws images with the generator beside it: python run.py [--count 64] [--seed 0] [--out images.png]."""
+
+import argparse
+import json
+import struct
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+HERE = Path(__file__).resolve().parent
+Generator = Callable[[np.ndarray], np.ndarray]
+
+
+def loaded(card: dict[str, Any]) -> Generator:
+    """Returns the function that makes images [N, C, H, W] in [-1, 1] of latents [N, L]."""
+    path = str(HERE / card["file"])
+    if path.endswith(".onnx"):
+        import onnxruntime
+
+        session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+        return lambda latents: session.run(["images"], {"latent": latents})[0]
+    import torch
+
+    network = torch.export.load(path).module()
+    return lambda latents: network(torch.from_numpy(latents)).detach().numpy()
+
+
+def drawn(card: dict[str, Any], count: int, *, seed: int) -> np.ndarray:
+    """Returns latents as the generator was trained with, and classes one-hot behind them where it knows classes."""
+    given, random = card["input"], np.random.default_rng(seed)
+    size, bound, kind = given["latent_size"], given["bound"], given["distribution"]
+    latents = random.standard_normal((count, size))
+    if kind == "uniform":
+        latents = random.uniform(-bound, bound, (count, size))
+    while kind == "truncated-normal" and (outside := np.abs(latents) > bound).any():
+        latents[outside] = random.standard_normal(outside.sum())
+    if kind == "sphere":
+        latents *= bound / np.linalg.norm(latents, axis=1, keepdims=True)
+    classes = np.eye(given["classes"])[np.arange(count) % given["classes"]] if given["classes"] else latents[:, :0]
+    return np.concatenate([latents, classes], axis=1).astype(np.float32)
+
+
+def png(images: np.ndarray, columns: int = 8) -> bytes:
+    """Returns a grid of images [N, C, H, W] in [-1, 1] as a PNG."""
+    images = np.concatenate([images, np.ones((-len(images) % columns, *images.shape[1:]))])
+    channels, height, width = images.shape[1:]
+    tiles = images.reshape(-1, columns, channels, height, width).transpose(0, 3, 1, 4, 2)
+    grid = tiles.reshape(-1, columns * width, channels)
+    rows = np.rint((grid + 1) * 127.5).clip(0, 255).astype(np.uint8).reshape(len(grid), -1)
+    header = struct.pack(">IIBBBBB", columns * width, len(grid), 8, 2 if channels == 3 else 0, 0, 0, 0)
+    data = zlib.compress(np.pad(rows, ((0, 0), (1, 0))).tobytes())  # each row begins with its filter, none
+    chunks = ((b"IHDR", header), (b"IDAT", data), (b"IEND", b""))
+    return b"\x89PNG\r\n\x1a\n" + b"".join(
+        struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body)) for name, body in chunks
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Draw images with the generator in this folder.")
+    parser.add_argument("--count", type=int, default=64)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--out", type=Path, default=Path("images.png"), help="a .png, or a .npy of floats in [-1, 1]")
+    given = parser.parse_args()
+    card = json.loads((HERE / "card.json").read_text())
+    images = loaded(card)(drawn(card, given.count, seed=given.seed))
+    np.save(given.out, images) if given.out.suffix == ".npy" else given.out.write_bytes(png(images))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,71 @@
+"""This module opens what was exported in the runtime that it is for, and says what is missing where that is absent.
+
+Shapes: N batch, I columns of a generator's inputs, C H W image channels, height and width.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from gan.errors import ArtifactError, GanError
+from gan.networks.own_network import first_line, quietly
+
+Runner = Callable[[np.ndarray], np.ndarray]  # inputs NI, float32, to images NCHW
+_EXTRA = {"onnx", "onnxruntime"}
+
+
+@contextmanager
+def deploy_extra() -> Iterator[None]:
+    """Turns the absence of a package of the extra `deploy` within the block into a GanError that names the extra."""
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        if error.name not in _EXTRA:
+            raise
+        raise GanError(
+            "ONNX files are written and run with the packages of the extra deploy",
+            f"none called {error.name}",
+            "Install them: pip install 'ganlimit[deploy]'.",
+        ) from error
+
+
+def open_onnx(path: Path, threads: int = 1) -> Runner:
+    """Returns the function of an ONNX file, run by ONNX Runtime on the CPU."""
+    with deploy_extra():
+        import onnxruntime
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = threads
+    try:
+        session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # of many kinds, by what is wrong with the file
+        raise _unreadable("An ONNX file is one that ONNX Runtime reads", path, error=error) from error
+    (given,), (made,) = session.get_inputs(), session.get_outputs()
+
+    def run(inputs_NI: np.ndarray) -> np.ndarray:
+        images_NCHW: np.ndarray = session.run([made.name], {given.name: inputs_NI})[0]
+        return images_NCHW
+
+    return run
+
+
+def open_exported_program(path: Path, threads: int = 1) -> Runner:
+    """Returns the function of a torch.export file, run by PyTorch with as many threads as that is set to."""
+    try:
+        with quietly():
+            network = torch.export.load(str(path)).module()
+    except Exception as error:  # of many kinds, by what is wrong with the file
+        raise _unreadable("A torch.export file is one that PyTorch reads", path, error=error) from error
+
+    @torch.no_grad()
+    def run(inputs_NI: np.ndarray) -> np.ndarray:
+        images_NCHW: np.ndarray = network(torch.from_numpy(inputs_NI)).numpy()
+        return images_NCHW
+
+    return run
+
+
+def _unreadable(rule: str, path: Path, *, error: Exception) -> ArtifactError:
+    return ArtifactError(rule, f"{path} ({first_line(error)})", "Export it again.")

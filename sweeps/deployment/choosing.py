@@ -1,0 +1,126 @@
+"""This module chooses what is deployed: a stored generator, or a sweep's student at the limit, frontier and teacher."""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from analysis import Findings, findings_of
+from gan import AnyGenerator, GeneratorCard, ImportedCard, Origin, load_any_generator
+from sweeps.errors import SweepError
+from sweeps.ledger.sweeps import find_sweep, stored_spec
+from sweeps.ledger.tags import SWEEP, TEACHER_VERSION, TRIAL
+from sweeps.ledger.tracking import Tracking
+from sweeps.ledger.workspace import Workspace
+from sweeps.results.pictures import teacher_folder
+from sweeps.results.reading import read_trials
+from sweeps.results.sampling import stored_folder
+from sweeps.spec.sweep import SweepSpec
+
+LOGGED_IN = "deployment"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Candidate:
+    """A Candidate is a generator that is deployed, and where it came from.
+
+    folder: below the one that is written to; `.` for a generator alone. run_id, place: the MLflow run that its export
+    is logged to, and where in its artifacts; None for a generator that is of no sweep.
+    """
+
+    folder: str
+    generator: AnyGenerator
+    origin: Origin
+    run_id: str | None = None
+    place: str = LOGGED_IN
+
+
+@dataclass(frozen=True, kw_only=True)
+class Chosen:
+    """A Chosen is all that one command deploys. `spec` is the sweep's; None for a stored generator alone."""
+
+    name: str
+    candidates: tuple[Candidate, ...]
+    spec: SweepSpec | None = None
+
+
+def chosen_folder(folder: Path) -> Chosen:
+    """Returns the generator in a folder with weights and card."""
+    generator, card = load_any_generator(folder)
+    return _alone(folder.resolve().name, generator, origin=Origin.of(card))
+
+
+def chosen_artifact(artifact: str, tracking: Tracking) -> Chosen:
+    """Returns a registered generator, or that of a trial's run. Raises SweepError where there is none."""
+    try:
+        folder = stored_folder(artifact, tracking)
+    except SweepError as error:
+        known = ", ".join(sorted(run.data.tags[SWEEP] for run in tracking.sweeps())) or "none yet"
+        raise SweepError(error.rule, error.value, f"{error.remedy} Or name a sweep: {known}.") from error
+    generator, card = load_any_generator(folder)
+    return _alone(re.sub(r"\W+", "-", artifact), generator, origin=_origin(artifact, card, tracking=tracking))
+
+
+def chosen_of_sweep(
+    name: str, workspace: Workspace, *, tracking: Tracking, whole: bool = False, teacher: bool = False
+) -> Chosen:
+    """Returns the student at a sweep's limit, or with `whole` all of its frontier, and with `teacher` its teacher.
+
+    The student at the limit is the smallest whose quality holds the rule. Raises SweepError where there is none.
+    """
+    parent = find_sweep(tracking, name)
+    spec = stored_spec(parent.data.tags)
+    findings = findings_of(read_trials(tracking, workspace, name=name).table, spec.limit)
+    students = [_student(row, name, tracking=tracking) for row in _rows(findings, name, whole=whole)]
+    if teacher:
+        students.append(_teacher(findings.first["teacher_version"], name, run_id=parent.info.run_id, tracking=tracking))
+    return Chosen(name=name, candidates=tuple(students), spec=spec)
+
+
+def _alone(name: str, generator: AnyGenerator, *, origin: Origin) -> Chosen:
+    return Chosen(name=name, candidates=(Candidate(folder=".", generator=generator, origin=origin),))
+
+
+def _origin(artifact: str, card: GeneratorCard | ImportedCard, *, tracking: Tracking) -> Origin:
+    origin = Origin.of(card)
+    if artifact.partition("/")[0] in tracking.registry.models():
+        return origin.model_copy(update={"model": artifact})
+    tags = tracking.client.get_run(artifact).data.tags
+    known = {"sweep": tags.get(SWEEP), "trial": int(tags[TRIAL]) if TRIAL in tags else None}
+    return origin.model_copy(update={**known, "teacher": tags.get(TEACHER_VERSION)})
+
+
+def _rows(findings: Findings, name: str, *, whole: bool) -> list[dict[str, Any]]:
+    """Returns the trials that are deployed, the smallest first. Raises SweepError where there is none."""
+    if whole and len(findings.frontier):
+        frontier: list[dict[str, Any]] = findings.frontier.sort_by("parameters").to_pylist()
+        return frontier
+    at_limit = [row for row in findings.table.to_pylist() if row["trial"] == findings.limit.trial]
+    if whole or not at_limit:
+        raise SweepError(
+            f"A sweep's {'frontier has students' if whole else 'limit has a student that holds the rule'}",
+            f"none in {name}",
+            "Run more trials." if whole else "Give --all for its whole frontier, or a trial's run id.",
+        )
+    return at_limit
+
+
+def _student(row: dict[str, Any], sweep: str, *, tracking: Tracking) -> Candidate:
+    folder = tracking.registry.model_folder(row["run_id"])
+    if folder is None:
+        raise SweepError(
+            "A student that is deployed is in the artifact store",
+            f"none for trial {row['trial']} of {sweep}",
+            "Restore it, or name another trial's run id.",
+        )
+    generator, card = load_any_generator(folder)
+    known = {"sweep": sweep, "trial": row["trial"], "teacher": row["teacher_version"]}
+    origin = Origin.of(card).model_copy(update=known)
+    return Candidate(folder=f"trial-{row['trial']}", generator=generator, origin=origin, run_id=row["run_id"])
+
+
+def _teacher(version: str, sweep: str, *, run_id: str, tracking: Tracking) -> Candidate:
+    generator, card = load_any_generator(teacher_folder(tracking, version))
+    origin = Origin.of(card).model_copy(update={"sweep": sweep, "model": version})
+    place = f"{LOGGED_IN}/teacher"
+    return Candidate(folder="teacher", generator=generator, origin=origin, run_id=run_id, place=place)

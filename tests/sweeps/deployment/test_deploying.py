@@ -1,0 +1,105 @@
+"""A sweep's students, its teacher and any stored generator become folders that a device runs, and are logged."""
+
+import json
+import shutil
+import sys
+from pathlib import Path
+from typing import Any, get_args
+
+import numpy as np
+import pytest
+
+import sweeps
+from gan import load_any_generator, load_deployed
+from gan.deployment.card import Format
+from sweeps.cli.options import DeployedForm
+from sweeps.ledger.registry import Registry
+
+
+def test_the_command_line_offers_every_format() -> None:
+    assert [form.value for form in DeployedForm] == list(get_args(Format))
+
+
+def test_a_frontier_and_its_teacher_are_exported_and_logged(ganlimit: Any, finished: Any, tmp_path: Path) -> None:
+    out, rows = tmp_path / "out", finished.result.report.frontier.sort_by("parameters").to_pylist()
+    forms = ("--format", "onnx", "--format", "onnx-int8")
+    place = ("--out", out, "--data-dir", finished.data_dir, "--quiet", "--json")
+    answer = ganlimit("deploy", "tiny", "--all", "--teacher", *forms, *place)
+    assert answer.code == 0, answer.stderr
+    exports = json.loads(answer.stdout)["exports"]
+    folders = [*(f"trial-{row['trial']}" for row in rows), "teacher"]
+    expected = [str(out / folder / form) for folder in folders for form in ("onnx", "onnx-int8")]
+    assert [export["folder"] for export in exports] == expected
+    registry: Registry = finished.tracking.registry
+    for row in rows:
+        whole, rounded = (load_deployed(out / f"trial-{row['trial']}" / form) for form in ("onnx", "onnx-int8"))
+        assert whole.card.origin.trial == rounded.card.origin.trial == row["trial"]
+        assert whole.card.origin.teacher == row["teacher_version"]
+        assert whole.card.origin.metrics["fid"] == pytest.approx(row["fid"])
+        assert whole.card.metrics == {}  # which are those of before
+        assert rounded.card.protocol_digest == row["protocol_digest"]
+        assert rounded.card.metrics["fid"] == pytest.approx(row["fid"], rel=0.1)
+        assert rounded.card.metrics["fid"] != row["fid"]
+        kept = registry.model_folder(row["run_id"])
+        assert kept is not None
+        logged = kept.parent / "deployment" / "onnx-int8"
+        assert load_deployed(logged).card == rounded.card
+        generator, _ = load_any_generator(kept)
+        inputs_NI = generator.config.inputs(3, "place", seed=0)
+        assert np.abs(whole(inputs_NI.numpy()) - generator(inputs_NI).numpy()).max() < 1e-4
+    teacher = load_deployed(out / "teacher" / "onnx").card
+    assert teacher.origin.model == rows[0]["teacher_version"]
+    assert teacher.parameters == rows[0]["teacher_parameters"]
+
+
+def test_a_sweeps_student_at_the_limit_is_exported(finished: Any, tmp_path: Path) -> None:
+    limit = finished.result.report.limit
+    assert limit.trial is not None
+    found = sweeps.deploy("tiny", out=tmp_path / "out", data_dir=finished.data_dir)
+    assert [export.card.origin.trial for export in found.exports] == [limit.trial]
+    assert found.exports[0].card.parameters == limit.student_parameters
+
+
+@pytest.mark.parametrize("artifact", ["digits-teacher", "digits-teacher/1", "run id", "folder"])
+def test_a_stored_generator_is_exported(ganlimit: Any, finished: Any, artifact: str, tmp_path: Path) -> None:
+    row = finished.result.report.frontier.to_pylist()[0]
+    folder = finished.tracking.registry.model_folder(row["run_id"])
+    named = {"run id": row["run_id"], "folder": folder}.get(artifact, artifact)
+    answer = ganlimit("deploy", named, "--out", tmp_path / "out", "--data-dir", finished.data_dir)
+    assert answer.code == 0, answer.stderr
+    assert str(tmp_path / "out" / "onnx") in answer.stdout
+    card = load_deployed(tmp_path / "out" / "onnx").card
+    if artifact == "run id":
+        assert (card.origin.sweep, card.origin.trial) == ("tiny", row["trial"])
+    else:
+        assert card.origin.model == (None if artifact == "folder" else named)
+
+
+def test_mistakes_are_one_message_and_leave_nothing(
+    ganlimit: Any, finished: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    row = finished.result.report.frontier.to_pylist()[0]
+    damaged = tmp_path / "damaged"
+    shutil.copytree(finished.tracking.registry.model_folder(row["run_id"]), damaged)
+    content = bytearray((damaged / "weights.safetensors").read_bytes())
+    content[-1] ^= 1
+    (damaged / "weights.safetensors").write_bytes(content)
+    (tmp_path / "file").write_text("no folder")
+    out, place = tmp_path / "out", ("--data-dir", finished.data_dir)
+    mistakes = {
+        "Or name a sweep: tiny": ("deploy", "nothing", "--out", out, *place),
+        "--all and --teacher are of a sweep": ("deploy", "digits-teacher", "--all", "--out", out, *place),
+        "have the SHA-256 digest": ("deploy", damaged, "--out", out),
+        "folder can be written": ("deploy", "tiny", "--out", tmp_path / "file", *place),
+        "Invalid value for '--format'": ("deploy", "tiny", "--format", "tflite", "--out", out, *place),
+        "pip install 'ganlimit[deploy]'": ("deploy", "tiny", "--out", out, *place),
+    }
+    for said, arguments in mistakes.items():
+        if "pip" in said:
+            monkeypatch.setitem(sys.modules, "onnxruntime", None)  # as where it is not installed
+        answer = ganlimit(*arguments)
+        assert answer.code == 2
+        assert said in " ".join(answer.stderr.split())
+        assert "Traceback" not in answer.stderr
+    assert not list(tmp_path.glob("out/**/*.onnx"))
+    assert sorted(path.name for path in tmp_path.iterdir() if path != out) == ["damaged", "file"]
