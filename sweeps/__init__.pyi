@@ -1,5 +1,5 @@
 from .driver.runner import SweepResult, run_sweep, run_sweeps, train_teacher
-from .errors import NothingFinishedError, SpecError, SweepError, UndeliveredError
+from .errors import NothingFeasibleError, NothingFinishedError, SpecError, SweepError, UndeliveredError
 from .ledger.workspace import Workspace
 from .results.export import Export, export_sweeps
 from .results.reading import StoredTrials, read_trials
@@ -11,6 +11,7 @@ from .spec.sweep import SweepSpec
 
 __all__ = [
     "Export",
+    "NothingFeasibleError",
     "NothingFinishedError",
     "Report",
     "SpecError",
