@@ -1,6 +1,6 @@
 from .deployment.deploying import DeployedExport, Deployment, deploy
 from .driver.runner import SweepResult, run_sweep, run_sweeps, train_teacher
-from .errors import NothingFinishedError, SpecError, SweepError, UndeliveredError
+from .errors import NothingFeasibleError, NothingFinishedError, SpecError, SweepError, UndeliveredError
 from .ledger.workspace import Workspace
 from .results.export import Export, export_sweeps
 from .results.reading import StoredTrials, read_trials
@@ -14,6 +14,7 @@ __all__ = [
     "DeployedExport",
     "Deployment",
     "Export",
+    "NothingFeasibleError",
     "NothingFinishedError",
     "Report",
     "SpecError",

@@ -3,7 +3,8 @@
 ValueError
 └── SweepError         rule, value, remedy
     ├── SpecError      a sweep specification breaks one or several rules, all named at once
-    ├── NothingFinishedError  every trial of the sweep failed
+    ├── NothingFeasibleError  no student of the space keeps the constraints
+    ├── NothingFinishedError  no trial of the sweep reached the end of its budget
     └── UndeliveredError  the sweep ran to its end, and the tracking store was away
 
 Those of the other three packages have the same shape and no class in common with these: `Explained` is the shape.
@@ -56,8 +57,12 @@ class SpecError(SweepError):
         ValueError.__init__(self, f"{source} is not a valid sweep:\n  " + "\n  ".join(mistakes))
 
 
+class NothingFeasibleError(SweepError):
+    """No student of a sweep's space keeps its constraints, so nothing can be trained."""
+
+
 class NothingFinishedError(SweepError):
-    """Every trial of a sweep failed; the error says what the first one failed of."""
+    """No trial of a sweep reached the end of its budget; the error says what the first one failed of."""
 
 
 class UndeliveredError(SweepError):

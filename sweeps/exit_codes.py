@@ -14,6 +14,7 @@ class ExitCode(IntEnum):
     MISTAKE = 2  # a person must mend it: in a command, a spec or a file, or a full disk
     UNDELIVERED = 3  # the sweep ran to its end while the tracking store was away
     CLUSTER_LOST = 4  # the cluster went away while it ran the sweep
-    NOTHING_FINISHED = 5  # every trial of the sweep failed, diverged, found no memory or was lost
+    NOTHING_FINISHED = 5  # no trial of the sweep reached the end of its budget
+    NOTHING_FEASIBLE = 6  # no student of the space keeps the constraints
     INTERRUPTED = 130  # Ctrl-C, or `ganlimit sweep stop`
     TERMINATED = 143  # SIGTERM, from a scheduler

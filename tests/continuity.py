@@ -27,7 +27,7 @@ from sweeps.ledger.folders import MountedTrials
 from sweeps.ledger.tracking import Tracking
 from sweeps.ledger.workspace import Workspace
 from sweeps.results.table import sweep_table
-from sweeps.search.study import open_storage
+from sweeps.search.study_file import open_storage
 from tests.revisions import REPOSITORY, checked_out, environment_of
 
 NAME = "continued"

@@ -28,6 +28,7 @@ EXAMPLES: tuple[ValueError, ...] = (
     sweeps.SpecError("sweep.yaml", ["line 3: widht: unknown key.", "line 5: seed: missing."]),
     sweeps.UndeliveredError("tiny", 2),
     sweeps.NothingFinishedError(*RULE),
+    sweeps.NothingFeasibleError(*RULE),
 )
 each_example = pytest.mark.parametrize("error", EXAMPLES, ids=lambda error: type(error).__name__)
 

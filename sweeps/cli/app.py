@@ -22,7 +22,7 @@ from sweeps.cli.standing import list_sweeps, status, stop, sync
 from sweeps.cli.sweep import confirm, demo, init, plan, resume, schema, sweep_run
 from sweeps.cli.teacher import teacher_inspect, teacher_list, teacher_select, teacher_show, teacher_train
 from sweeps.cli.tracking import tracking_serve
-from sweeps.errors import Explained, NothingFinishedError, UndeliveredError
+from sweeps.errors import Explained, NothingFeasibleError, NothingFinishedError, UndeliveredError
 from sweeps.exit_codes import ExitCode
 
 Command = Callable[..., None]
@@ -107,7 +107,11 @@ def _typer_app() -> typer.Typer:
 app = _typer_app()
 
 
-_EXIT_CODES = {UndeliveredError: ExitCode.UNDELIVERED, NothingFinishedError: ExitCode.NOTHING_FINISHED}
+_EXIT_CODES = {
+    UndeliveredError: ExitCode.UNDELIVERED,
+    NothingFinishedError: ExitCode.NOTHING_FINISHED,
+    NothingFeasibleError: ExitCode.NOTHING_FEASIBLE,
+}
 
 
 def main() -> None:

@@ -45,11 +45,11 @@ def run_specs(
     return [result.report for result in results]
 
 
-def show_reports(reports: "Sequence[sweeps.Report]", *, as_json: bool) -> None:
-    """Prints the reports. Raises NothingFinishedError where every trial of a sweep failed."""
+def show_reports(reports: "Sequence[sweeps.Report]", specs: "Sequence[sweeps.SweepSpec]", *, as_json: bool) -> None:
+    """Prints the reports. Raises SweepError where nothing of a sweep was trained to its end."""
     from sweeps.results.failure import failure_of
 
     show(reports, as_json=as_json)
-    for report in reports:
-        if failure := failure_of(report.name, report.table):
+    for spec, report in zip(specs, reports, strict=True):
+        if failure := failure_of(spec, report.table):
             raise failure

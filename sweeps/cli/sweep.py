@@ -116,7 +116,7 @@ def sweep_run(
         token_file=token_file,
         quiet=quiet,
     )
-    show_reports(reports, as_json=as_json)
+    show_reports(reports, loaded, as_json=as_json)
 
 
 def demo(
@@ -195,7 +195,7 @@ def resume(
         token_file=token_file,
         quiet=quiet,
     )
-    show_reports(reports, as_json=as_json)
+    show_reports(reports, loaded, as_json=as_json)
 
 
 def confirm(
@@ -275,4 +275,4 @@ def confirm(
     for report in reports:
         if is_complete(report.table) and before.get(report.name) == fresh_results(report.table):
             remark(f"{report.name}: everything is confirmed already")
-    show_reports(reports, as_json=as_json)
+    show_reports(reports, specs, as_json=as_json)

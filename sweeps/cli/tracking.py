@@ -75,13 +75,13 @@ def tracking_serve(
     _hide_passwords({STORE: (STORE_ENV, store_uri), ARTIFACTS: (ARTIFACTS_ENV, artifacts)})  # before all else
 
     from cluster import ClusterError, TeamServer, basic_auth, serve_team
-    from sweeps.ledger.data_dir import local_store, writable
+    from sweeps.ledger.data_dir import opened_store, writable
     from sweeps.ledger.store import MODELS_EXPERIMENT, SWEEPS_EXPERIMENT
 
     if admin_password_file and not with_accounts:
         raise ClusterError("An admin's password is for --basic-auth", "none", "Add --basic-auth.")
     root = writable(folder_of(data_dir))
-    own = local_store(root)
+    own = opened_store(root)
     password_file = admin_password_file.expanduser() if admin_password_file else None
     server = TeamServer(
         store_uri=store_uri or own.uri,

@@ -19,7 +19,8 @@ from sweeps.planning.points import frozen, is_allowed, places_of, planned_trials
 from sweeps.results.space_limit import deciding_points
 from sweeps.search.queues import GrowingQueue, JobQueue, ListQueue
 from sweeps.search.reuse import Reuse
-from sweeps.search.study import has_study, open_storage, open_study
+from sweeps.search.study import has_study, open_study
+from sweeps.search.study_file import open_storage
 from sweeps.search.study_queue import SearchBasis, study_queue
 from sweeps.spec.architecture import architecture_of_row
 from sweeps.spec.space import Value

@@ -36,6 +36,7 @@ from sweeps.models.extractors import find_or_make_extractor
 from sweeps.models.mlflow_models import register_students
 from sweeps.models.teachers import Teacher, find_or_make_teacher
 from sweeps.models.workshop import Workshop
+from sweeps.planning.feasibility import require_feasible
 from sweeps.results.report import Report, write_report
 from sweeps.site.site import Site, require_mounted, site_of
 from sweeps.spec.sweep import SweepSpec
@@ -124,6 +125,8 @@ def run_sweeps(
     The sweep with the fewest trials running gets the next free place. They have one budget and equal resources, those
     of the first.
     """
+    for spec in specs:
+        require_feasible(spec)
     if address is not None:
         require_mounted(specs[0])
         if token_file is not None:

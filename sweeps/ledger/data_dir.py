@@ -5,9 +5,10 @@ import tempfile
 from pathlib import Path
 
 from sweeps.errors import SweepError
+from sweeps.ledger.moved import follow_move
 from sweeps.ledger.store import TrackingStore
 
-DATABASE = "mlflow.db"
+DATABASE, ARTIFACTS = "mlflow.db", "artifacts"
 DEFAULT_DATA_DIR = Path("ganlimit-data")
 
 
@@ -39,4 +40,11 @@ def writable(data_dir: Path) -> Path:
 
 def local_store(root: Path) -> TrackingStore:
     """Returns the store that a data directory holds: its SQLite file and its folder of artifacts."""
-    return TrackingStore.local(root / DATABASE, root / "artifacts")
+    return TrackingStore.local(root / DATABASE, root / ARTIFACTS)
+
+
+def opened_store(root: Path) -> TrackingStore:
+    """Returns the same, with its artifacts found where the data directory is now."""
+    if (root / DATABASE).is_file():
+        follow_move(root, root / DATABASE, artifacts=root / ARTIFACTS)
+    return local_store(root)

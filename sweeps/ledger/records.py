@@ -5,6 +5,7 @@
 
 import json
 import math
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -87,8 +88,14 @@ def settled_in(ledger: Ledger, phase: Phase) -> Iterable[LedgerEntry]:
 
 
 def record_of(run: Run) -> Record:
-    """Returns the record of a run of the tracking store."""
-    return Record(run_id=run.info.run_id, tags=run.data.tags, params=run.data.params, metrics=run.data.metrics)
+    """Returns the record of a run of the tracking store, with its metrics as they were logged."""
+    metrics = {name: _logged(value) for name, value in run.data.metrics.items()}
+    return Record(run_id=run.info.run_id, tags=run.data.tags, params=run.data.params, metrics=metrics)
+
+
+def _logged(value: float) -> float:
+    # MLflow 3.17 stores an infinity as the greatest number there is, which passes for a measurement.
+    return math.copysign(math.inf, value) if abs(value) >= sys.float_info.max else value
 
 
 def finite_objectives(metrics: Mapping[str, Any], names: Sequence[str]) -> Objectives | None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from sweeps.errors import SweepError
-from sweeps.ledger.data_dir import DATABASE, default_tracking_uri, local_store, writable
+from sweeps.ledger.data_dir import DATABASE, default_tracking_uri, local_store, opened_store, writable
 from sweeps.ledger.lock import current_driver
 from sweeps.ledger.store import TrackingStore
 from sweeps.spec.sweep import NAME_PATTERN
@@ -36,8 +36,14 @@ class Workspace:
 
     @classmethod
     def open(cls, data_dir: Path, tracking_uri: str | None = None) -> "Workspace":
-        """Returns the workspace in `data_dir`, made if missing. Raises SweepError when it cannot be written."""
-        return cls.at(writable(data_dir), tracking_uri)
+        """Returns the workspace in `data_dir`, made if missing. Raises SweepError when it cannot be written.
+
+        The artifacts of a directory that was moved are found where it is now.
+        """
+        workspace = cls.at(writable(data_dir), tracking_uri)
+        if not workspace.tracking_uri:
+            opened_store(workspace.root)
+        return workspace
 
     @classmethod
     def existing(cls, data_dir: Path, tracking_uri: str | None = None) -> "Workspace":

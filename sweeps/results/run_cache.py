@@ -15,7 +15,7 @@ from pyarrow import csv
 from analysis import AGREEMENT, METRICS, SCHEMA_VERSION, TRIAL_SCHEMA, AnalysisError, validate, written_whole
 
 CACHE_FILE = "runs.parquet"
-CACHE_VERSION = 1  # raise it when rows change for the same runs
+CACHE_VERSION = 2  # raise it when rows change for the same runs
 START_MS = "start_ms"  # when a run began, milliseconds since 1970: a column beside those of the trial table
 _KEY, _DIGEST = b"ganlimit.cache", b"ganlimit.cache_sha256"
 

@@ -1,4 +1,4 @@
-"""This module stores a sweep's Optuna study in a journal file beside the trials, and prepares it for another run.
+"""This module prepares a sweep's Optuna study for another run.
 
 To resume, the study is told whatever the ledger of trials knows and it does not; whatever was cut off or deleted is put
 in line again.
@@ -6,11 +6,9 @@ in line again.
 
 import warnings
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import optuna
-from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
 from optuna.trial import TrialState, create_trial
 
 from analysis import Phase
@@ -22,12 +20,6 @@ from sweeps.search.limit_sampler import LimitSampler
 from sweeps.spec.search import OBJECTIVES
 from sweeps.spec.space import AnyDomain, distributions
 from sweeps.spec.sweep import SweepSpec
-
-
-def open_storage(folder: Path) -> optuna.storages.BaseStorage:
-    """Returns the journal of a sweep's study in `folder`, safe for several processes."""
-    path = str(folder / "study.journal")
-    return optuna.storages.JournalStorage(JournalFileBackend(path, JournalFileOpenLock(path)))
 
 
 def has_study(spec: SweepSpec, storage: optuna.storages.BaseStorage) -> bool:
@@ -60,7 +52,8 @@ def open_study(
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
         study.set_metric_names(list(spec.search.objectives))
-    is_new = not study.get_trials(deepcopy=False)
+    # A process that was killed may have put a part of the first points in line.
+    is_new = all(trial.state == TrialState.WAITING for trial in study.get_trials(deepcopy=False))
     if not spec.search.reproducible:
         again = _to_ask_again(study, spec.domains(), ledger=ledger)
         # What has begun is finished before anything new begins: points that are already in line stand behind it.
@@ -74,8 +67,9 @@ def open_study(
     if ledger and spec.search.is_adaptive:
         study.add_trials(_untold(study, spec.domains(), ledger=ledger))
     if is_new:
+        some_are_there = bool(study.get_trials(deepcopy=False, states=(TrialState.WAITING,)))
         for params in first_points(spec):
-            study.enqueue_trial(params)
+            study.enqueue_trial(params, skip_if_exists=some_are_there)
     return study
 
 

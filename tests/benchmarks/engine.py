@@ -42,7 +42,8 @@ from sweeps.driver.view import SweepView
 from sweeps.ledger.tracking import Tracking
 from sweeps.ledger.workspace import Workspace
 from sweeps.search.queues import PhaseQueue
-from sweeps.search.study import GENERATION, open_storage, open_study
+from sweeps.search.study import GENERATION, open_study
+from sweeps.search.study_file import open_storage
 from sweeps.search.study_queue import SearchBasis, study_queue
 from sweeps.site.site import ThisMachine
 from sweeps.spec.space import distributions

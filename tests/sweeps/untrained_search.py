@@ -12,7 +12,8 @@ from gan import DistillationConfig
 from sweeps.driver.tune_searcher import QueueSearcher
 from sweeps.ledger.records import LedgerEntry
 from sweeps.planning.points import listed_points
-from sweeps.search.study import open_storage, open_study
+from sweeps.search.study import open_study
+from sweeps.search.study_file import open_storage
 from sweeps.search.study_queue import SearchBasis, ToRequest, study_queue
 from sweeps.spec.architecture import architecture_of
 from sweeps.trial.request import Job, TrialRequest

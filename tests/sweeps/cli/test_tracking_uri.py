@@ -13,7 +13,9 @@ import pytest
 from cluster import tracking_server
 from sweeps.ledger.store import TrackingStore
 from sweeps.ledger.tracking import Tracking
+from sweeps.ledger.workspace import Workspace
 from tests.cluster.servers import free_port
+from tests.sweeps.ledger.test_infinity import check_infinities
 
 AWAY = "http://127.0.0.1:9"
 
@@ -53,6 +55,11 @@ def test_the_environment_is_the_default(
     monkeypatch.setenv("MLFLOW_TRACKING_URI", served)
     listed = ganlimit("teacher", "list", "--json", "--data-dir", tmp_path)
     assert [row["teacher"] for row in json.loads(listed.stdout)] == ["digits-teacher/1"]
+
+
+def test_a_server_gives_infinities_as_they_were_logged(served: str, tmp_path: Path) -> None:
+    workspace = Workspace(tmp_path, tracking_uri=served)
+    check_infinities(workspace, Tracking(workspace.store), name="at-a-server")
 
 
 def test_files_go_to_the_server_of_the_store_and_to_no_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

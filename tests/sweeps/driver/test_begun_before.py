@@ -11,7 +11,8 @@ from sweeps.ledger.sweeps import spec_of_sweep
 from sweeps.ledger.tracking import Tracking
 from sweeps.ledger.workspace import Workspace
 from sweeps.results.table import sweep_table
-from sweeps.search.study import open_storage, open_study
+from sweeps.search.study import open_study
+from sweeps.search.study_file import open_storage
 from tests.begun import unpack
 from tests.continuity import NAME
 

@@ -22,7 +22,7 @@ from gan import Checkpoint, save_checkpoint
 from sweeps.ledger.folders import MountedTrials
 from sweeps.ledger.journal import Record, TrialFolder
 from sweeps.ledger.tags import ERROR, STATE, TRIAL_KEY
-from sweeps.search.study import open_storage
+from sweeps.search.study_file import open_storage
 from tests.sweeps.sweep_process import GRID, Sweep, running, wait_for_checkpoints, wait_until, worker_of
 
 POINT = {"width": 2, "depth": 1, "gan_weight": 0.0}

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+import sweeps
 import sweeps.display
 from analysis import TrialState
 from analysis.examples import example_trials
@@ -13,26 +14,73 @@ from sweeps.cli import main
 from sweeps.display import QuietDisplay
 from sweeps.exit_codes import ExitCode
 from sweeps.ledger.workspace import Workspace
+from sweeps.planning.feasibility import require_feasible
 from sweeps.results.failure import failure_of
 
-BAD_ENDS = (TrialState.FAILED, TrialState.DIVERGED, TrialState.OUT_OF_MEMORY, TrialState.LOST)
+BAD_ENDS = (TrialState.FAILED, TrialState.DIVERGED, TrialState.OUT_OF_MEMORY, TrialState.LOST, TrialState.PRUNED)
+UNENDED = {"state": TrialState.LOST, "final": False}
+
+
+@pytest.fixture
+def spec(tiny: dict[str, Any], spec_file: Any) -> Any:
+    """The tiny sweep's spec with other parts."""
+
+    def build(**changes: Any) -> sweeps.SweepSpec:
+        for name, change in changes.items():
+            tiny[name] = {**tiny.get(name, {}), **change}
+        return sweeps.load_spec(spec_file(tiny))
+
+    return build
 
 
 @pytest.mark.parametrize("state", BAD_ENDS)
-def test_the_first_cause_is_said_with_what_to_do(state: TrialState) -> None:
-    other = {"state": TrialState.LOST, "final": False}
-    failure = failure_of("mine", example_trials({"state": state, "final": False, "error": "no such luck"}, other))
-    assert failure is not None
-    assert failure.rule == "A trial of mine reaches the end of its budget"
-    assert failure.value.endswith("; trial 1 first: no such luck")
+def test_the_first_cause_is_said_with_what_to_do(spec: Any, state: TrialState) -> None:
+    failure = failure_of(spec(), example_trials({"state": state, "final": False, "error": "no such luck"}, UNENDED))
+    assert isinstance(failure, sweeps.NothingFinishedError)
+    assert failure.rule == "A trial of tiny reaches the end of its budget"
+    first = "trial 2 first" if state == TrialState.PRUNED else "trial 1 first: no such luck"  # that did fail
+    assert failure.value.endswith(f"; {first}")
     assert failure.remedy
 
 
 @pytest.mark.parametrize("state", sorted({*TrialState} - {*BAD_ENDS}))
-def test_a_trial_that_ended_otherwise_is_no_failure_of_the_sweep(state: TrialState) -> None:
+def test_a_trial_that_ended_otherwise_is_no_failure_of_the_sweep(spec: Any, state: TrialState) -> None:
     failed = {"state": TrialState.FAILED, "final": False}
-    assert failure_of("mine", example_trials(failed, {"state": state})) is None
-    assert failure_of("mine", example_trials()) is None
+    assert failure_of(spec(), example_trials(failed, {"state": state})) is None
+
+
+def test_a_sweep_that_began_nothing_says_why(spec: Any) -> None:
+    nothing = example_trials()
+    assert failure_of(spec(), nothing) is None, "one that takes over what others finished, and there is none"
+    spent = failure_of(spec(budget={"core_hours": 0.5}), nothing)
+    assert isinstance(spent, sweeps.NothingFinishedError)
+    assert spent.value == "budget.core_hours 0.5"
+    infeasible = failure_of(spec(search={"constraints": {"max_parameters": 10}}), nothing)
+    assert isinstance(infeasible, sweeps.NothingFeasibleError), "whatever the budget is"
+    assert infeasible.value == "none with max_parameters 10"
+
+
+@pytest.mark.parametrize("sampler", ["grid", "tpe"])
+def test_a_space_without_a_student_is_refused_before_anything_is_made(
+    ganlimit: Any, tiny: dict[str, Any], spec_file: Any, tmp_path: Path, sampler: str
+) -> None:
+    widths = {"type": "choice", "values": [1, 2]}
+    tiny["search"]["space"] |= {"width": widths, "depth": {"type": "choice", "values": [1]}}
+    tiny["search"] |= {"sampler": sampler, "points": [], "constraints": {"max_mac_g": 1e-9}}
+    answer = ganlimit("sweep", "run", spec_file(tiny), "--data-dir", tmp_path / "data")
+    assert answer.code == ExitCode.NOTHING_FEASIBLE
+    assert answer.stderr == (
+        "error: The space of tiny has a student that keeps search.constraints, got none with max_mac_g 1e-09. Loosen "
+        "search.constraints, or widen search.space.\n"
+    )
+    assert not (tmp_path / "data").exists()
+
+
+def test_students_that_may_be_allowed_are_tried(spec: Any) -> None:
+    require_feasible(spec(search={"constraints": {"max_parameters": 10**6}}))
+    weights = {"type": "float", "low": 0.0, "high": 0.5}
+    unlisted = {"width": {"type": "int", "low": 1, "high": 8}, "depth": 1, "gan_weight": weights}
+    require_feasible(spec(search={"constraints": {"max_parameters": 10}, "space": unlisted, "points": []}))
 
 
 class Damaging(QuietDisplay):

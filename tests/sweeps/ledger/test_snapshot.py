@@ -118,7 +118,7 @@ class TestWhatNoJournalTellsOf:
             "removed for good": remove_for_good,
             "run on another machine": lose_the_journal,
             "removed for good, and another run on another machine": remove_and_begin_elsewhere,
-            "an infinity, which the store has as another number": infinity,
+            "an infinity": infinity,
         }
 
     @pytest.mark.parametrize(
@@ -126,7 +126,7 @@ class TestWhatNoJournalTellsOf:
         [
             *("deleted", "removed for good", "run on another machine"),
             "removed for good, and another run on another machine",
-            "an infinity, which the store has as another number",
+            "an infinity",
         ],
     )
     def test_is_as_the_store_has_it(self, sweep: Any, happenings: Any, happening: str) -> None:

@@ -10,7 +10,8 @@ from analysis.frontier_table import student_text
 from sweeps.ledger.journal import Record
 from sweeps.ledger.tags import MODE, PHASE, POINT, SHARED_PREFIX, STATE, TRIAL
 from sweeps.results.table import table_of
-from sweeps.search.study import open_storage, open_study
+from sweeps.search.study import open_study
+from sweeps.search.study_file import open_storage
 from sweeps.spec.space import ChoiceDomain, FixedDomain, FloatDomain, IntDomain
 from sweeps.trial.request import Job
 from tests.sweeps.conftest import SHARED

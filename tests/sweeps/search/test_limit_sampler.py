@@ -16,7 +16,8 @@ from gan import count_parameters
 from sweeps.errors import SpecError
 from sweeps.ledger.records import LedgerEntry
 from sweeps.search.limit_sampler import LimitSampler
-from sweeps.search.study import open_storage, open_study
+from sweeps.search.study import open_study
+from sweeps.search.study_file import open_storage
 from sweeps.search.study_queue import SearchBasis, study_queue
 from sweeps.trial.request import Job
 from tests.sweeps.untrained_search import TEACHER, Search, request_of

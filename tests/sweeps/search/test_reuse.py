@@ -16,7 +16,7 @@ from sweeps.ledger.tags import PARENT
 from sweeps.ledger.tracking import Tracking
 from sweeps.ledger.workspace import Workspace
 from sweeps.results.table import sweep_table
-from sweeps.search.study import open_storage
+from sweeps.search.study_file import open_storage
 from sweeps.site.site import ThisMachine
 
 ALLOWED = 2000  # parameters: the two given points have fewer

@@ -9,7 +9,8 @@ from optuna.trial import TrialState
 import sweeps
 from analysis import TrialState as Ended
 from sweeps.ledger.records import LedgerEntry
-from sweeps.search.study import open_storage, open_study
+from sweeps.search.study import open_study
+from sweeps.search.study_file import open_storage
 from sweeps.search.study_queue import SearchBasis, study_queue
 from sweeps.trial.request import Job, TrialRequest
 from tests.sweeps.untrained_search import SMALL_SPACE, Search, request_of
