@@ -25,7 +25,7 @@ def follow_move(root: Path, database: Path, *, artifacts: Path) -> None:
     While a driver runs there nothing is changed: it may know the directory by another path, as in a container.
     """
     with suppress(sqlite3.DatabaseError), closing(sqlite3.connect(f"{database.as_uri()}?mode=rw", uri=True)) as store:
-        moved = [old for old in _roots(store) if _has_moved(old, artifacts)]
+        moved = [old for old in _roots(store) if _has_moved(old, artifacts, database=database.name)]
         if moved and not any(map(current_driver, (root / "sweeps").glob("*/"))):
             with store:
                 for old in moved:
@@ -38,9 +38,13 @@ def _roots(store: sqlite3.Connection) -> set[str]:
     return {match[1] for (location,) in locations if (match := _OWN.fullmatch(str(location)))}
 
 
-def _has_moved(old: str, artifacts: Path) -> bool:
-    is_there = Path(url2pathname(urlparse(old).path)).is_dir()
-    return old != artifacts.as_uri() and (artifacts.is_dir() or not is_there)
+def _has_moved(old: str, artifacts: Path, *, database: str) -> bool:
+    """Returns whether `old` was in this data directory, which is gone from there, or is a copy of what is there."""
+    folder = Path(url2pathname(urlparse(old).path))
+    if old == artifacts.as_uri():
+        return False
+    # A server may keep its artifacts on another disk: there is no database beside them.
+    return artifacts.is_dir() and (folder.parent / database).is_file() if folder.is_dir() else True
 
 
 def _replace(store: sqlite3.Connection, old: str, *, new: str) -> None:

@@ -10,6 +10,7 @@ import yaml
 
 from gan import load_generator
 from sweeps.ledger.lock import sole_driver
+from sweeps.ledger.moved import follow_move
 from sweeps.ledger.tracking import Tracking
 from sweeps.ledger.workspace import Workspace
 from tests.sweeps.conftest import TINY
@@ -73,3 +74,13 @@ def test_a_database_without_its_artifacts_is_left_alone(finished: Any, tmp_path:
     shutil.copy(finished.data_dir / "mlflow.db", tmp_path)
     Workspace.existing(tmp_path)
     assert places_in(tmp_path) == [finished.data_dir]
+
+
+def test_artifacts_on_another_disk_stay_there(renamed: Path, tmp_path: Path) -> None:
+    Workspace.existing(renamed)
+    disk = tmp_path / "disk"
+    shutil.copytree(renamed / "artifacts", disk / "artifacts")
+    follow_move(renamed, renamed / "mlflow.db", artifacts=disk / "artifacts")
+    before = places_in(renamed)
+    Workspace.existing(renamed)
+    assert places_in(renamed) == before == [disk]
