@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from scipy.stats import norm
 
 from analysis.frontier.pareto import nondominated
 from analysis.limit.crossing import LEVEL
@@ -22,6 +23,7 @@ from analysis.trials import Floats, Ints
 
 FEWEST_RUNS = 4  # by which hyperparameters are chosen
 FEWEST_TRAININGS = 8  # a surface of fewer says what was assumed of it
+ALMOST = 0.9999  # as good as sure
 GROWN = 1.25  # times the runs of before: then they are chosen anew
 
 
@@ -80,6 +82,20 @@ class SpaceLimit:
             return 1.0
         return math.inf if high is None else high / low
 
+    def expected_trainings(self, *, confidence: float, precision: float) -> int | None:
+        """Returns how many more trainings are expected until it is as certain as that; None where nothing can be said.
+
+        That is as long as an end of the interval is open, or `confidence` is 1. A rule of thumb: the interval narrows
+        in proportion to the trainings, in logarithms, and the distance of the limit from the edge of one step, in
+        standard deviations, grows with their root. `python -m tests.benchmarks.expected` says how true it is.
+        """
+        if confidence == 1 or not math.isfinite(self.factor) or not self.trainings:
+            return None
+        apart = [float(norm.ppf((1 + min(share, ALMOST)) / 2)) for share in (confidence, self.nearness)]
+        times = (apart[0] / apart[1]) ** 2 if apart[1] > 0 else math.inf
+        times = max(times, math.log(self.factor) / math.log(precision), 1.0)
+        return math.ceil(self.trainings * (times - 1) - 1e-9) if math.isfinite(times) else None
+
     def sentence(self, teacher_parameters: int) -> str:
         """Returns in words where the limit of the space lies, for a teacher of so many parameters."""
         basis = f"By a model of all {counted(self.students, 'student')} of the space after {self.trainings:,} trainings"
@@ -101,6 +117,12 @@ class SpaceLimit:
             return f"limit of the space at its smallest size or beyond ({self._surely_all:.0%})"
         place = f"1/{teacher_parameters / self.size:.1f}, 95% {self._range(teacher_parameters)}"
         return f"limit of the space near {place}; {self.nearness:.0%} within one step"
+
+    def standing(self, teacher_parameters: int, *, confidence: float, precision: float) -> str:
+        """Returns the same with how many more trainings a search for it is expected to need."""
+        further = self.expected_trainings(confidence=confidence, precision=precision)
+        more = f"; about {counted(further, 'more training')} to be sure" if further else ""
+        return self.short(teacher_parameters) + more
 
     @property
     def _all_hold(self) -> bool:

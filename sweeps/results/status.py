@@ -72,7 +72,7 @@ class SweepStatus:
         """Returns the whole in one line."""
         phases = [f"{phase} {self._count(phase)}" for phase in self.spec.phases]
         best = [f"lowest FID {self.best_fid:.1f}"] if self.best_fid is not None else []
-        best += [self.space.short(self.teacher_parameters)] if self.space else []
+        best += [self._standing(self.space)] if self.space else []
         return f"{self.name} ({self._state()}): " + ", ".join([*phases, *best])
 
     def render(self) -> RenderableType:
@@ -86,7 +86,7 @@ class SweepStatus:
         if self.front:
             shown += [Text(), self._front_table()]
         if self.space:
-            shown.append(Text(f"\n  {self.space.short(self.teacher_parameters)}"))
+            shown.append(Text(f"\n  {self._standing(self.space)}"))
         hours = self.trial_hours * self.spec.resources.cpus_per_trial
         shown.append(Text(f"\n  spent {hours:.2f} core-hours", style="dim"))
         return Group(*shown)
@@ -102,9 +102,17 @@ class SweepStatus:
             "running": [vars(running) for running in self.running],
             "best_fid": self.best_fid,
             "frontier": [{"parameters": int(parameters), "fid": fid} for parameters, fid in self.front],
-            "space_limit": self.space and self.space.as_dict(),
+            "space_limit": self.space and {**self.space.as_dict(), "expected_trainings": self._further(self.space)},
             "core_hours": self.trial_hours * self.spec.resources.cpus_per_trial,
         }
+
+    def _further(self, space: SpaceLimit) -> int | None:
+        search = self.spec.search
+        return space.expected_trainings(confidence=search.confidence, precision=search.precision)
+
+    def _standing(self, space: SpaceLimit) -> str:
+        search = self.spec.search
+        return space.standing(self.teacher_parameters, confidence=search.confidence, precision=search.precision)
 
     def _state(self) -> str:
         return f"running, {self.driver}" if self.driver else self.status.lower()

@@ -83,7 +83,10 @@ class LimitSampler(BaseSampler):
     @property
     def standing(self) -> str | None:
         """Returns in words what was last read of a study; None before there was anything."""
-        return self._read[1].short(self._teacher_parameters) if self._read and self._read[1].trainings else None
+        if self._read is None or not self._read[1].trainings:
+            return None
+        asked = {"confidence": self._confidence, "precision": self._precision}
+        return self._read[1].standing(self._teacher_parameters, **asked)
 
     def why_over(self, study: Study) -> str | None:
         """Returns in words where the limit lies, once that is sure enough; None before, and where nothing is."""
@@ -98,7 +101,7 @@ class LimitSampler(BaseSampler):
         """Returns in words that the limit is not as certain as was asked; None where it is, or nothing was asked."""
         if self._confidence == 1 or self.why_over(study) or not self.standing:
             return None
-        return f"the limit is not as certain as was asked: {self.standing}"
+        return f"the limit is not as certain as was asked: {self.reading(study).short(self._teacher_parameters)}"
 
     def _measured(self, trials: Sequence[FrozenTrial]) -> list[Measured]:
         """Returns what was measured, in the order of the ends; of a training that was done again, its result."""

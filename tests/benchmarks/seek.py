@@ -136,20 +136,20 @@ def seek(world: World, rule: float, *, repeat: int, workers: int, budget: float)
     reader = Reader(world, rule, repeat)
     return [
         reader.read(rows, spent)
-        for spent, rows in _sought(world, reader, repeat=repeat, workers=workers, budget=budget)
+        for spent, rows in sought(world, reader, repeat=repeat, workers=workers, budget=budget)
         if spent % CHECK == 0
     ]
 
 
 def first_sure(world: World, reader: Reader, *, repeat: int, workers: int, budget: float) -> tuple[Rows, float]:
     """The rows of a search that ends as the sampler does, or with its budget, and the kimg of these."""
-    for spent, rows in _sought(world, reader, repeat=repeat, workers=workers, budget=budget):
+    for spent, rows in sought(world, reader, repeat=repeat, workers=workers, budget=budget):
         if is_end(reader.read(rows, spent), NARROW):
             break
     return rows, spent
 
 
-def _sought(world: World, reader: Reader, *, repeat: int, workers: int, budget: float) -> Iterator[tuple[float, Rows]]:
+def sought(world: World, reader: Reader, *, repeat: int, workers: int, budget: float) -> Iterator[tuple[float, Rows]]:
     """Yields the kimg spent and the rows at the end of each training of a search by the reader's rule."""
     random = np.random.default_rng([2, repeat])
     students = {candidate: student for student, candidate in world.candidates.items()}

@@ -2,17 +2,18 @@
 
 import json
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from scipy.stats import norm
 
 from analysis import LimitRule
-from analysis.seeking.limit_search import LimitSearch
+from analysis.seeking.limit_search import LimitSearch, SpaceLimit
 from analysis.seeking.space import Space, space_of
 from analysis.seeking.surface import Surface
 from analysis.seeking.values import DOUBLE, Measured, qualities_of, runs_of
-from analysis.seeking.whereabouts import best_of_sizes
+from analysis.seeking.whereabouts import Whereabouts, best_of_sizes
 from tests.analysis.seeking.conftest import quality, student
 
 RULE = LimitRule(metric="fid", threshold=10.0)
@@ -96,6 +97,41 @@ def test_it_names_trainings_until_it_is_sure_and_says_so(space: Space) -> None:
     assert f"all 40 students of the space after {len(rows)} trainings, its limit lies near" in sentence
     assert f"{found.size:,} parameters, 1/{100_000 / found.size:.1f} of the teacher" in sentence
     assert json.loads(json.dumps(found.as_dict()))["size"] == found.size
+
+
+def test_what_a_search_is_expected_to_need_falls_as_it_learns_and_ends_at_none(space: Space) -> None:
+    search, rows, further = LimitSearch(space, RULE, threshold=10.0), [], []
+    assert search.read(rows).expected_trainings(confidence=0.9, precision=1.5) is None, "nothing is known"
+    while len(rows) < 24:
+        each = search.next(rows).candidate
+        seed = sum(row.candidate == each for row in rows)
+        rows.append(Measured(candidate=each, seed=seed, quality=10.0 * math.exp(quality(each))))
+        found = search.read(rows)
+        needed = found.expected_trainings(confidence=0.9, precision=1.5)
+        is_sure = found.nearness >= 0.9 and found.factor <= 1.5
+        assert (needed == 0) == is_sure
+        further.append(needed)
+        assert found.expected_trainings(confidence=1, precision=1.5) is None, "a search that never ends"
+    assert further[-1] == 0
+    assert "more training" not in found.standing(100_000, confidence=0.9, precision=1.5)
+    known = [each for each in further if each]
+    assert known, "it says something before"
+    assert max(known) < 100
+
+
+def test_twice_the_logarithm_of_the_factor_takes_twice_the_trainings(space: Space) -> None:
+    sizes_K = np.array(sorted({each.parameters for each in space.candidates}))
+    chance_K = np.zeros(len(sizes_K))
+    chance_K[[3, 7]] = 0.5
+    where = Whereabouts(sizes_K=sizes_K, chance_K=chance_K, none_holds=0.0)
+    curve = LimitSearch(space, RULE, threshold=10.0).read([]).curve
+    found = SpaceLimit(where=where, size=int(sizes_K[3]), nearness=0.99, trainings=10, students=40, curve=curve)
+    half = math.sqrt(found.factor)
+    assert found.expected_trainings(confidence=0.9, precision=half) == 10
+    assert "about 10 more trainings to be sure" in found.standing(100_000, confidence=0.9, precision=half)
+    unsure = replace(found, nearness=0.5)
+    times = (norm.ppf(0.95) / norm.ppf(0.75)) ** 2
+    assert unsure.expected_trainings(confidence=0.9, precision=100.0) == math.ceil(10 * (times - 1))
 
 
 def test_the_curve_is_monotone_and_lies_in_its_band(space: Space) -> None:
