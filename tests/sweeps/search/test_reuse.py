@@ -15,6 +15,7 @@ from sweeps.driver.runner import open_sweep
 from sweeps.ledger.tags import PARENT
 from sweeps.ledger.tracking import Tracking
 from sweeps.ledger.workspace import Workspace
+from sweeps.results.status import sweep_status
 from sweeps.results.table import sweep_table
 from sweeps.search.study_file import open_storage
 from sweeps.site.site import ThisMachine
@@ -149,6 +150,10 @@ def test_a_search_for_the_limit_begins_with_what_others_know_and_goes_on_by_itse
     assert result.report.space is not None
     assert result.report.as_dict()["space_limit"]["trainings"] == len(searched) + len(own)
     assert (result.report.folder / "figures" / "space.png").exists()
+    workspace = Workspace.existing(data_dir)
+    status = sweep_status(Tracking(workspace.store), workspace, name="limit")
+    assert "limit of the space" in status.line()
+    assert status.as_dict()["space_limit"]["expected_trainings"] is None, "its confidence of 1 never ends it"
     assert sweeps.run_sweep(spec, data_dir, workers=2).table.equals(result.table), "nothing is done twice"
 
 
