@@ -94,7 +94,7 @@ def read_table(path: Path) -> pa.Table:
     """
     try:
         table = pq.read_table(path, page_checksum_verification=True)
-    except (OSError, pa.ArrowInvalid) as error:
+    except (OSError, pa.ArrowException, ValueError) as error:
         raise AnalysisError(
             "A table is a readable, undamaged Parquet file", f"{path} ({error})", "Export it again."
         ) from error

@@ -7,6 +7,7 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import Literal, TypeVar
 
 import torch
+from threadpoolctl import threadpool_limits
 from torch import nn
 
 from gan.config import Config
@@ -53,3 +54,12 @@ class Compute(Config):
 
 
 CPU = Compute()
+
+
+def set_threads(threads: int) -> None:
+    """Lets PyTorch, NumPy and SciPy compute with so many threads from now on, whatever the environment says.
+
+    How a sum is split over threads decides its last bits. PyTorch's own setting holds for the calling thread alone.
+    """
+    torch.set_num_threads(threads)
+    threadpool_limits(threads)  # the pools of BLAS, which PyTorch does not know

@@ -2,10 +2,13 @@
 
 import hashlib
 import json
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+
+_SEAL = "card_digest"
 
 
 def value_digest(value: object) -> str:
@@ -15,6 +18,17 @@ def value_digest(value: object) -> str:
     """
     text = json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def sealed(card: Mapping[str, object]) -> dict[str, object]:
+    """Returns a file's card with a digest of itself, by which `is_whole` knows it again."""
+    return {**card, _SEAL: value_digest(card)}
+
+
+def is_whole(card: Mapping[str, object]) -> bool:
+    """Returns whether a card is as it was sealed. One of before there were seals is taken as it is."""
+    rest = {name: value for name, value in card.items() if name != _SEAL}
+    return _SEAL not in card or card[_SEAL] == value_digest(rest)
 
 
 def array_digest(*arrays: npt.NDArray[np.generic]) -> str:

@@ -6,6 +6,9 @@ ValueError
     └── AbsentScoreError  a score cannot be had of these images and this extractor
 """
 
+# What reading a damaged file may raise, beside errors of the library that reads it.
+DAMAGED = (ValueError, KeyError, IndexError, TypeError, AttributeError)
+
 
 class GanError(ValueError):
     """A GanError says what was wrong with what was asked for: the rule, the value that breaks it, and what to do.

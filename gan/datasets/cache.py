@@ -19,8 +19,8 @@ from filelock import FileLock
 
 from gan.datasets.config import DataRoot
 from gan.datasets.images import ImageDataset, content_digest, dataset_of, tensor_over
-from gan.digests import value_digest
-from gan.errors import ArtifactError, GanError
+from gan.digests import is_whole, sealed, value_digest
+from gan.errors import DAMAGED, ArtifactError, GanError
 
 _METADATA_KEY = b"ganlimit.dataset"
 _NAMED_FAULTS = 10
@@ -129,7 +129,7 @@ def refuse(name: str, faults: list[str]) -> None:
 def _write(path: Path, images_NCHW: np.ndarray, *, labels_N: np.ndarray, card: dict[str, object]) -> None:
     images = pa.FixedShapeTensorArray.from_numpy_ndarray(images_NCHW)
     batch = pa.record_batch([images, pa.array(labels_N)], names=["image", "label"])
-    batch = batch.replace_schema_metadata({_METADATA_KEY: json.dumps(card)})
+    batch = batch.replace_schema_metadata({_METADATA_KEY: json.dumps(sealed(card))})
     with pa.OSFile(str(path), "wb") as file, pa.ipc.new_file(file, batch.schema) as writer:
         writer.write_batch(batch)
     with path.open("rb+") as written:
@@ -141,18 +141,20 @@ def _open(path: Path) -> ImageDataset:
         batch = pa.ipc.open_file(pa.memory_map(str(path))).get_batch(0)
         card = json.loads(batch.schema.metadata[_METADATA_KEY])
         images_NCHW, labels_N = batch["image"].to_numpy_ndarray(), batch["label"].to_numpy()
-    except (OSError, KeyError, ValueError, pa.ArrowInvalid) as error:
+        if not is_whole(card):
+            raise ValueError("its card is damaged")
+        images, labels = tensor_over(images_NCHW), tensor_over(labels_N)
+        return dataset_of(
+            card["name"],
+            images,
+            labels_N=labels,
+            held_out=card["held_out"],
+            num_classes=card["num_classes"],
+            digest=card["digest"],
+        )
+    except (OSError, *DAMAGED, pa.ArrowException) as error:
         raise ArtifactError(
             "Decoded images are an Arrow IPC file made by ganlimit",
             f"{path} ({error})",
             "Delete it and run the same command again.",
         ) from error
-    images, labels = tensor_over(images_NCHW), tensor_over(labels_N)
-    return dataset_of(
-        card["name"],
-        images,
-        labels_N=labels,
-        held_out=card["held_out"],
-        num_classes=card["num_classes"],
-        digest=card["digest"],
-    )

@@ -23,7 +23,11 @@ from gan.errors import GanError
 _MNIST_PARTS = ("train-images-idx3", "train-labels-idx1", "t10k-images-idx3", "t10k-labels-idx1")
 _MNIST_FILES = [f"MNIST/raw/{part}-ubyte" for part in _MNIST_PARTS]
 _CIFAR_FILES = [f"cifar-10-batches-py/{name}" for name in (*(f"data_batch_{n}" for n in range(1, 6)), "test_batch")]
+_CIFAR_NAMES = "cifar-10-batches-py/batches.meta"  # which torchvision asks for, and no image depends on
 _CELEBA_FILES = [f"celeba/{name}.txt" for name in ("list_attr_celeba", "list_eval_partition")]
+_CELEBA_OTHERS = [  # as above
+    f"celeba/{name}.txt" for name in ("identity_CelebA", "list_bbox_celeba", "list_landmarks_align_celeba")
+]
 _CELEBA_IMAGES = "celeba/img_align_celeba"
 _ATTRIBUTES = ("Male", "Smiling")
 
@@ -39,7 +43,7 @@ def load_cifar10(config: DatasetConfig, data_root: DataRoot) -> ImageDataset:
     """Returns CIFAR-10, as torchvision checks it. Raises GanError where its batches are missing or damaged."""
     from torchvision.datasets import CIFAR10
 
-    return _labelled(config, data_root, kind=CIFAR10, files=_CIFAR_FILES, as_array=np.asarray)
+    return _labelled(config, data_root, kind=CIFAR10, files=_CIFAR_FILES, as_array=np.asarray, others=(_CIFAR_NAMES,))
 
 
 def load_celeba(config: DatasetConfig, data_root: DataRoot) -> ImageDataset:
@@ -48,7 +52,7 @@ def load_celeba(config: DatasetConfig, data_root: DataRoot) -> ImageDataset:
 
     def opened(split: str) -> Any:
         root = str(data_root.root)
-        expected = [*_CELEBA_FILES, f"{_CELEBA_IMAGES}/*.jpg"]
+        expected = [*_CELEBA_FILES, *_CELEBA_OTHERS, f"{_CELEBA_IMAGES}/*.jpg"]
         return _opened(
             config.name,
             data_root,
@@ -89,14 +93,26 @@ def _celeba_source(config: DatasetConfig, splits: list[Any]) -> Source:
 
 
 def _labelled(
-    config: DatasetConfig, data_root: DataRoot, *, kind: Any, files: list[str], as_array: Callable[[Any], np.ndarray]
+    config: DatasetConfig,
+    data_root: DataRoot,
+    *,
+    kind: Any,
+    files: list[str],
+    as_array: Callable[[Any], np.ndarray],
+    others: tuple[str, ...] = (),
 ) -> ImageDataset:
-    """Returns a data set whose class holds all images of a part as `data`, and their classes as `targets`."""
+    """Returns a data set whose class holds all images of a part as `data`, and their classes as `targets`.
+
+    Its images and classes are in `files`; `others` are there as well.
+    """
 
     def part(*, train: bool) -> Any:
         root = str(data_root.root)
         return _opened(
-            config.name, data_root, files=files, construct=lambda download: kind(root, train=train, download=download)
+            config.name,
+            data_root,
+            files=[*files, *others],
+            construct=lambda download: kind(root, train=train, download=download),
         )
 
     def build() -> Source:
@@ -127,6 +143,8 @@ def _opened(name: str, data_root: DataRoot, *, files: list[str], construct: Call
         return construct(data_root.download)
     except (RuntimeError, OSError, ValueError, EOFError) as error:
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        missing = [file for file in files if next(data_root.root.glob(file), None) is None]
+        reason += f" Not there: {', '.join(missing)}" if missing else ""
         remedy = "Put the files there" + (", or check the network." if data_root.download else ", or allow downloads.")
         raise GanError(f"The files of {name} are {', '.join(files)} in {data_root.root}", reason, remedy) from error
 

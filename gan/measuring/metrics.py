@@ -152,8 +152,8 @@ def kid(
 
     subset = min(1000, fewer // 2)
     found = kid_features_to_metric(
-        torch.from_numpy(fake_NF),
-        torch.from_numpy(real_MF),
+        torch.from_numpy(fake_NF).double(),  # float32 products differ in the seventh digit with how they are split
+        torch.from_numpy(real_MF).double(),
         kid_subsets=subsets,
         kid_subset_size=subset,
         verbose=False,

@@ -12,17 +12,19 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
 from torch import Tensor
 
 from gan.datasets import ImageDataset
-from gan.errors import AbsentScoreError, ArtifactError
+from gan.digests import array_digest, value_digest
+from gan.errors import DAMAGED, AbsentScoreError, ArtifactError
 from gan.extractors.features import FeatureExtractor, extract
 from gan.measuring.metrics import LARGEST_MANIFOLD, FeatureStatistics
 from gan.seeds import generator_at
 
 MOST_KEPT = LARGEST_MANIFOLD
+_DIGEST = "digest"
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,7 +101,8 @@ class RealReference:
             arrays |= {f"mean/{label}": own.mean, f"covariance/{label}": own.covariance}
             arrays[f"count/{label}"] = np.array(own.count)
         try:
-            save_file({name: torch.from_numpy(array) for name, array in arrays.items()}, unfinished)
+            tensors = {name: torch.from_numpy(array) for name, array in arrays.items()}
+            save_file(tensors, unfinished, metadata={_DIGEST: _digest(tensors)})
             unfinished.replace(path)
         finally:
             unfinished.unlink(missing_ok=True)
@@ -108,19 +111,27 @@ class RealReference:
     def load(cls, path: Path) -> "RealReference":
         """Returns the reference at `path`. Raises ArtifactError."""
         try:
-            found = load_file(path)
+            with safe_open(path, framework="pt") as file:
+                metadata = file.metadata() or {}
+                found = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
+            if metadata.get(_DIGEST, _digest(found)) != _digest(found):  # there were none before
+                raise ValueError("its content has another digest")
             count, features = found.get("count"), found.get("features")
             statistics = FeatureStatistics(
                 found["mean"].numpy(), found["covariance"].numpy(), count=None if count is None else int(count)
             )
             classes = {int(name.partition("/")[2]): _of_class(found, name) for name in found if "mean/" in name}
             return cls(statistics, None if features is None else features.numpy(), classes=classes)
-        except (OSError, KeyError, SafetensorError) as error:
+        except (OSError, *DAMAGED, SafetensorError) as error:
             raise ArtifactError(
                 "The real images' features are a file that ganlimit wrote",
                 f"{path} ({error})",
                 "Delete it and run the same command again.",
             ) from error
+
+
+def _digest(tensors: Mapping[str, Tensor]) -> str:
+    return value_digest({name: array_digest(tensor.numpy()) for name, tensor in tensors.items()})
 
 
 def require_enough(dataset: ImageDataset, num_features: int) -> None:

@@ -17,7 +17,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from gan.digests import array_digest, value_digest
-from gan.errors import ArtifactError
+from gan.errors import DAMAGED, ArtifactError
 
 State = dict[str, Tensor]
 
@@ -143,7 +143,7 @@ def load_checkpoint(path: Path, identity: str) -> Checkpoint | None:
             state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
         card = json.loads(metadata["card"])
         intact = _digest(metadata["card"], state) == metadata["digest"] and card["identity"] == identity
-    except (OSError, SafetensorError, KeyError, ValueError) as error:
+    except (OSError, SafetensorError, *DAMAGED) as error:
         raise ArtifactError("A checkpoint is a complete file of ganlimit's", f"{path} ({error})", _REMEDY) from error
     if not intact:
         raise ArtifactError(f"A checkpoint has its digest and belongs to the training {identity}", path, _REMEDY)

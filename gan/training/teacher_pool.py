@@ -15,8 +15,8 @@ import pyarrow as pa
 import torch
 from torch import Tensor
 
-from gan.digests import array_digest
-from gan.errors import ArtifactError
+from gan.digests import array_digest, is_whole, sealed
+from gan.errors import DAMAGED, ArtifactError
 from gan.images import to_uint8, to_unit_range
 from gan.networks.imported import AnyGenerator
 from gan.networks.latents import LatentSpace, space_of
@@ -149,20 +149,23 @@ def open_pool(path: Path) -> TeacherPool:
         table = pa.ipc.open_file(pa.memory_map(str(path))).read_all()
         card = json.loads(table.schema.metadata[_METADATA_KEY])
         latents_NL, images_NCHW = (_as_array(table[name]) for name in ("latent", "image"))
-    except (OSError, KeyError, ValueError, pa.ArrowInvalid) as error:
+        teacher_digest, digest = card["teacher_digest"], card["digest"]
+        if not is_whole(card):
+            raise ValueError("its card is damaged")
+    except (OSError, *DAMAGED, pa.ArrowException) as error:
         raise ArtifactError(
             "A teacher pool is an Arrow IPC file made by ganlimit",
             f"{path} ({error})",
             "Delete it and run the same command again.",
         ) from error
-    return TeacherPool(latents_NL, images_NCHW, teacher_digest=card["teacher_digest"], digest=card["digest"])
+    return TeacherPool(latents_NL, images_NCHW, teacher_digest=teacher_digest, digest=digest)
 
 
 def _write(path: Path, latents_NL: np.ndarray, *, images_NCHW: np.ndarray, teacher_digest: str) -> None:
     card = {"teacher_digest": teacher_digest, "digest": array_digest(latents_NL, images_NCHW)}
     columns = [pa.FixedShapeTensorArray.from_numpy_ndarray(array) for array in (latents_NL, images_NCHW)]
     table = pa.table(columns, names=["latent", "image"])
-    table = table.replace_schema_metadata({_METADATA_KEY: json.dumps(card)})
+    table = table.replace_schema_metadata({_METADATA_KEY: json.dumps(sealed(card))})
     path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = path.with_name(f".{path.name}.{os.getpid()}")
     try:

@@ -6,7 +6,6 @@ from dataclasses import KW_ONLY, dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
 from ray import tune
 from ray.tune import RunConfig, TuneConfig
 from rich.table import Table
@@ -14,6 +13,7 @@ from rich.table import Table
 import analysis
 from cluster import ray_session
 from gan import AnyGenerator, DataRoot, default_data_root, load_dataset
+from gan.compute import set_threads
 from gan.seeds import seed_at
 from sweeps.display import Display, QuietDisplay
 from sweeps.driver.tune_environment import tune_environment
@@ -132,7 +132,7 @@ def _candidate(config: dict[str, Any], context: _Context) -> None:
     """Train or find the teacher of one width, and report its evaluation; Ray Tune calls this."""
     spec = SweepSpec.model_validate_json(context.spec)
     spec = spec.model_copy(update={"teacher": spec.trained_teacher.model_copy(update={"width": config["width"]})})
-    torch.set_num_threads(spec.resources.cpus_per_trial)
+    set_threads(spec.resources.cpus_per_trial)
     tracking, dataset = Tracking(context.workspace.store), load_dataset(spec.dataset, context.data_root)
     workshop = Workshop(workspace=context.workspace, tracking=tracking, data_root=context.data_root)
     extractor = find_or_make_extractor(spec, dataset, workshop=workshop)

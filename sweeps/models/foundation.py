@@ -75,6 +75,7 @@ def lay_foundation(spec: SweepSpec, workshop: Workshop) -> Foundation:
     The materials are files of this machine.
     """
     dataset, display = load_dataset(spec.dataset, workshop.data_root), workshop.display
+    dataset.verify()  # here once, for all trials
     require_named_critic(spec, dataset)  # before anything is trained
     extractor = _judged_extractor(spec, dataset, workshop=workshop)
     teacher = _judged_teacher(spec, dataset, extractor=extractor, workshop=workshop)

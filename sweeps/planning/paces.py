@@ -12,6 +12,7 @@ from typing import Protocol, TypeVar
 import torch
 
 from gan import AnyGenerator, GeneratorConfig, Progress, generate
+from gan.compute import set_threads as set_compute_threads
 
 BUDGET_S = 0.35  # for the steps of one training, the first ones, which warm up, not counted
 PROBED_BATCH, STEPS = 4, (1, 2, 4, 8, 16)  # images of a first look; steps after which the clock is read
@@ -124,7 +125,7 @@ def stored_bytes(config: GeneratorConfig, count: int) -> int:
 
 
 def set_threads(wanted: int, cores: int) -> int:
-    """Sets how many threads PyTorch uses, and returns it."""
+    """Sets how many threads this process computes with, and returns it."""
     threads = min(wanted, cores)
-    torch.set_num_threads(threads)
+    set_compute_threads(threads)
     return threads

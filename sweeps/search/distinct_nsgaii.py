@@ -1,4 +1,7 @@
-"""This module is an NSGA-II that rarely draws a point twice. Its cost grows far less with the study than Optuna's."""
+"""This module is NSGA-II for points that stand in line, and one that rarely draws a point twice.
+
+The cost of the latter grows far less with the study than Optuna's.
+"""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -12,8 +15,26 @@ from optuna.trial import FrozenTrial, TrialState
 DRAWS = 20  # how often a known child is drawn again before it is accepted
 
 
-class DistinctNSGAII(NSGAIISampler):
-    """This is Optuna's NSGA-II, for a study that only one process asks.
+class InclusiveNSGAII(NSGAIISampler):
+    """This is Optuna's NSGA-II, with points that stood in line among the parents."""
+
+    def before_trial(self, study: Study, trial: FrozenTrial) -> None:
+        """Give the trial its generation. A point in line never asks for a child, and would have none without it."""
+        super().before_trial(study, trial)
+        self.get_trial_generation(study, trial)
+
+    # Under Optuna's names, so that either goes on with a study of the other.
+    @classmethod
+    def _get_generation_key(cls) -> str:
+        return NSGAIISampler._get_generation_key()
+
+    @classmethod
+    def _get_parent_cache_key_prefix(cls) -> str:
+        return NSGAIISampler._get_parent_cache_key_prefix()
+
+
+class DistinctNSGAII(InclusiveNSGAII):
+    """This is the same, for a study that only one process asks.
 
     A child that is already known, as most are when a population has converged, is drawn again, so that no generation
     fills with copies. Optuna reads all trials of the study for each child. Here generations are counted, and parents
@@ -39,11 +60,6 @@ class DistinctNSGAII(NSGAIISampler):
                 break
         self._known.add(frozenset(child.items()))
         return child
-
-    def before_trial(self, study: Study, trial: FrozenTrial) -> None:
-        """Give the trial its generation. A point in line never asks for a child, and would have none without it."""
-        super().before_trial(study, trial)
-        self.get_trial_generation(study, trial)
 
     def after_trial(self, study: Study, trial: FrozenTrial, state: TrialState, values: Sequence[float] | None) -> None:
         """Learn of a trial that has ended."""
@@ -73,15 +89,6 @@ class DistinctNSGAII(NSGAIISampler):
         if generation != self._parents[0]:
             self._parents = generation, super().get_parent_population(study, generation)
         return self._parents[1]
-
-    # Under Optuna's names, so that either goes on with a study of the other.
-    @classmethod
-    def _get_generation_key(cls) -> str:
-        return NSGAIISampler._get_generation_key()
-
-    @classmethod
-    def _get_parent_cache_key_prefix(cls) -> str:
-        return NSGAIISampler._get_parent_cache_key_prefix()
 
     def _generations(self, trials: Iterable[FrozenTrial]) -> list[int]:
         key = self._get_generation_key()

@@ -15,7 +15,7 @@ from analysis import Phase
 from gan.seeds import seed_at
 from sweeps.ledger.records import Ledger, settled_in
 from sweeps.planning.points import LISTED_POINTS, Params, each_once, first_points, frozen, listed_points
-from sweeps.search.distinct_nsgaii import DistinctNSGAII
+from sweeps.search.distinct_nsgaii import DistinctNSGAII, InclusiveNSGAII
 from sweeps.search.limit_sampler import LimitSampler
 from sweeps.spec.search import OBJECTIVES
 from sweeps.spec.space import AnyDomain, distributions
@@ -128,7 +128,7 @@ def build_sampler(spec: SweepSpec, *, teacher: Mapping[str, Any] | None = None) 
         return optuna.samplers.TPESampler(seed=seed, constant_liar=True)
     if spec.search.sampler == "nsgaii":
         # Where all points can be listed, a search that repeats itself is led to one of those that are left.
-        kind = DistinctNSGAII if listed_points(spec, LISTED_POINTS) is None else optuna.samplers.NSGAIISampler
+        kind = DistinctNSGAII if listed_points(spec, LISTED_POINTS) is None else InclusiveNSGAII
         return kind(seed=seed, population_size=spec.search.population_size)
     if spec.search.sampler == "gp":
         return optuna.samplers.GPSampler(seed=seed, deterministic_objective=False)

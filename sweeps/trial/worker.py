@@ -12,7 +12,6 @@ from dataclasses import KW_ONLY, dataclass
 from functools import lru_cache
 from typing import Any
 
-import torch
 from ray.tune import report
 
 from analysis import TrialState
@@ -32,6 +31,7 @@ from gan import (
     save_generator,
     train_gan,
 )
+from gan.compute import set_threads
 from gan.images import save_grid
 from gan.training.losses import Features
 from sweeps.models.materials import Materials
@@ -61,8 +61,7 @@ def _shared(context: TrialContext) -> _Shared:
 
 def run_trial(jobs: Sequence[Job], context: TrialContext) -> None:
     """Do the jobs inside a Ray Tune trial, fused if there are several, from their last checkpoints on."""
-    # How a sum is split over threads decides its last bits. The setting holds for this thread alone.
-    torch.set_num_threads(jobs[0].request.threads)
+    set_threads(jobs[0].request.threads)
     context.trials.require_here()
     missing_materials = _load(context)
     trials = [

@@ -1,7 +1,9 @@
 """Precision, layout and device change rounding, and nothing that a person would see."""
 
+import numpy as np
 import pytest
 import torch
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from gan import (
     AdversarialConfig,
@@ -18,6 +20,8 @@ from gan import (
     distill,
     train_gan,
 )
+from gan.compute import set_threads
+from gan.measuring.metrics import FeatureStatistics, fid, kid
 
 STUDENT = GeneratorConfig(image_size=16, image_channels=1, width=4, latent_size=8)
 ADVERSARIAL = AdversarialConfig(critic=CriticConfig(width=4))
@@ -63,3 +67,20 @@ def test_every_critic_trains_in_low_precision(loss: str, digits: ImageDataset) -
 def test_a_missing_gpu_is_one_clear_error() -> None:
     with pytest.raises(GanError, match="cuda is a GPU that PyTorch sees, got none"):
         _ = Compute(device="cuda").torch_device
+
+
+def test_threads_of_the_environment_change_no_score() -> None:
+    random = np.random.default_rng(0)
+    real, fake = (random.standard_normal((800, 300)).astype(np.float32) for _ in range(2))
+
+    def scores(pools: int) -> tuple[float, ...]:
+        with threadpool_limits(pools):  # as OMP_NUM_THREADS sets it when a process begins
+            set_threads(1)
+            assert {pool["num_threads"] for pool in threadpool_info()} == {torch.get_num_threads()} == {1}
+            return fid(FeatureStatistics.of(real), FeatureStatistics.of(fake)), *kid(real, fake, subsets=2)
+
+    threads = torch.get_num_threads()
+    try:
+        assert scores(1) == scores(2)
+    finally:
+        torch.set_num_threads(threads)

@@ -2,6 +2,7 @@
 
 import gzip
 import pickle
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import cv2
 import numpy as np
 import pytest
 import torch
+import torchvision
 from PIL import Image
 
 from gan import DataRoot, DatasetConfig, GanError, load_dataset
@@ -171,6 +173,39 @@ def test_celeba_is_cropped_resized_and_split_by_its_partition(root: DataRoot, mo
 def test_missing_files_are_named_with_their_place(name: str, file: str, root: DataRoot) -> None:
     with pytest.raises(GanError, match=rf"{file}.* in {root.root}.*allow downloads"):
         load_dataset(name, root)
+
+
+def asked_of(kind: Any) -> set[str]:
+    """What torchvision's class looks for, by its own lists."""
+    if kind is torchvision.datasets.MNIST:
+        return {f"MNIST/raw/{name.removesuffix('.gz')}" for name, _ in kind.resources}
+    if kind is torchvision.datasets.CIFAR10:
+        names = [name for name, _ in (*kind.train_list, *kind.test_list)]
+        return {f"{kind.base_folder}/{name}" for name in (*names, kind.meta["filename"])}
+    texts = {f"{kind.base_folder}/{name}" for *_, name in kind.file_list if name.endswith(".txt")}
+    return texts | {f"{kind.base_folder}/img_align_celeba/*.jpg"}
+
+
+@pytest.mark.parametrize(("name", "kind"), [("mnist", "MNIST"), ("cifar10", "CIFAR10"), ("celeba", "CelebA")])
+def test_all_that_torchvision_asks_for_is_named(name: str, kind: str, root: DataRoot) -> None:
+    asked = asked_of(getattr(torchvision.datasets, kind))
+    with pytest.raises(GanError) as error:
+        load_dataset(name, root)
+    assert set(error.value.rule.partition(" are ")[2].rpartition(" in ")[0].split(", ")) == asked
+    assert set(error.value.value.partition("Not there: ")[2].split(", ")) == asked
+
+    there = sorted(asked)[0]
+    (root.root / there).parent.mkdir(parents=True)
+    (root.root / there).touch()
+    with pytest.raises(GanError) as error:
+        load_dataset(name, root)
+    assert set(error.value.value.partition("Not there: ")[2].split(", ")) == asked - {there}
+
+
+def test_the_package_that_fetches_celeba_is_named(root: DataRoot, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "gdown", None)
+    with pytest.raises(GanError, match=r"pip install gdown.*Put the files there, or check the network"):
+        load_dataset("celeba", DataRoot(root=root.root, download=True))
 
 
 def picture(path: Path, mode: str = "RGB", size: tuple[int, int] = (40, 30), **how: Any) -> None:

@@ -132,6 +132,11 @@ class TestKernelDistance:
         distances, errors = zip(*found, strict=True)
         assert 0.6 < np.mean(errors) / np.std(distances) < 1.6
 
+    def test_its_products_have_the_digits_that_float64_has(self) -> None:
+        real, fake = samples(200, seed=1, size=64), samples(200, shift=200.0, seed=2, size=64)
+        exact = kid(real.astype(np.float64), fake.astype(np.float64))
+        assert kid(real, fake) == exact, "however float32 would round them"
+
     def test_fewer_samples_than_its_subsets_give_none(self) -> None:
         with pytest.raises(AbsentScoreError, match="at least 100 samples of each side, got 99"):
             kid(samples(99), samples(200))

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import optuna
+import pytest
 from optuna.trial import TrialState
 
 import sweeps
@@ -128,6 +129,32 @@ class TestResume:
         job = study_queue(SearchBasis(spec=spec, to_request=request_of, study=study, ledger=known, total=9)).next()
         assert isinstance(job, Job)
         assert study.trials[-1].system_attrs["NSGAIISampler:generation"] == 1, "a child of theirs"
+
+    @pytest.mark.parametrize("is_listed", [True, False])
+    def test_points_in_line_become_parents_in_any_space(
+        self, search_spec: Any, tmp_path: Path, is_listed: bool
+    ) -> None:
+        weights = {"type": "choice", "values": [0.0, 0.1]} if is_listed else {"type": "float", "low": 0.0, "high": 0.1}
+        points = [{"width": width, "depth": 1, "gan_weight": 0.0} for width in (2, 5)]
+        spec = search_spec(
+            space={**TestReproducible.SPACE, "gan_weight": weights},
+            points=points,
+            sampler="nsgaii",
+            population_size=4,
+            trials=12,
+        )
+        for number in range(2):  # cut off, and put in line again
+            search = Search(spec, tmp_path)
+            assert search.ask(number) is not None
+        search = Search(spec, tmp_path)
+        for number in range(6):
+            request = search.ask(number)
+            assert request is not None
+            is_given = any(request.architecture.width == p["width"] and not request.gan_weight for p in points)
+            search.tell(number, *((1.0, 1.0) if is_given else (90.0, 900.0)))
+        parents = search.study.sampler.get_parent_population(search.study, 1)
+        found = {(trial.params["width"], trial.params["gan_weight"]) for trial in parents}
+        assert {(2, 0.0), (5, 0.0)} <= found, "the best of the first generation"
 
     def test_a_reproducible_search_that_repeats_itself_goes_on_as_it_would_have(
         self, search_spec: Any, tmp_path: Path
