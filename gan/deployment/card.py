@@ -15,8 +15,12 @@ from gan.networks.latents import Distribution, LatentSpace
 
 INPUT, OUTPUT = "latent", "images"  # of every export
 OPSET = 17  # of 2022: every runtime of today reads it
-Format = Literal["onnx", "onnx-fp16", "onnx-int8", "torch-export"]
+Format = Literal["onnx", "onnx-fp16", "onnx-int8", "onnx-int8-static", "torch-export"]
 Axis = int | Literal["N"]  # N is a batch of any size
+
+
+def _is_none(value: object) -> bool:
+    return value is None
 
 
 class DeployedInput(Config):
@@ -97,9 +101,10 @@ class Origin(Config):
 class DeploymentCard(Config):
     """A DeploymentCard says what an export is: enough to run it, to check it and to know how it came about.
 
-    largest_difference, rms_difference: of its images from the original's at `checked_latents` latents, in [-1, 1].
-    compressed_bytes: of the file as zlib has it, which is what a download takes. metrics: of the export's own images
-    under the protocol, where they were measured; `absent` says why one that was asked for cannot be had.
+    operators: what ONNX Runtime computes on this CPU after its optimisations, by kind; int8_operators: those of them
+    that compute in 8 bits. largest_difference, rms_difference: of its images from the original's at `checked_latents`
+    latents, in [-1, 1]. compressed_bytes: of the file as zlib has it, which is what a download takes. metrics: of the
+    export's own images under the protocol, where they were measured; `absent` says why one cannot be had.
 
     >>> origin = Origin(weights_digest="its SHA-256", dataset="digits")
     >>> stated = deploy_generator(folder / "carded", teacher, origin=origin)
@@ -114,7 +119,9 @@ class DeploymentCard(Config):
     file_digest: str  # SHA-256
     file_bytes: int
     compressed_bytes: int
-    opset: int | None = Field(default=None, exclude_if=operator.not_)
+    opset: int | None = Field(default=None, exclude_if=_is_none)
+    operators: dict[str, int] | None = Field(default=None, exclude_if=_is_none)
+    int8_operators: dict[str, int] | None = Field(default=None, exclude_if=_is_none)
     architecture: GeneratorConfig | ImageShape
     parameters: int
     input: DeployedInput

@@ -18,7 +18,7 @@ from gan.deployment import run as program
 from gan.deployment.card import DeployedInput, DeployedOutput, DeploymentCard, Format, Origin
 from gan.deployment.folder import replaced_folder
 from gan.deployment.formats import FORMS, Form
-from gan.deployment.runtimes import Runner
+from gan.deployment.runtimes import INT8_OPERATORS, Runner, onnx_operators
 from gan.digests import file_digest
 from gan.errors import ArtifactError, GanError
 from gan.images import to_uint8
@@ -70,7 +70,7 @@ def deploy_generator(
     way = FORMS[form]
     with replaced_folder(folder) as unfinished:
         path = unfinished / way.file
-        way.write(generator, path)
+        way.write(generator, path, seed=evaluator.protocol.latent_seed if evaluator else 0)
         run = way.open(path)
         largest, rms = _differences(generator, run)
         _require_alike(way, form, largest=largest, rms=rms)
@@ -78,6 +78,7 @@ def deploy_generator(
             format=form,
             **_about_file(path),
             opset=way.opset,
+            **(_operators(path) if way.opset else {}),
             architecture=generator.config,
             parameters=sum(parameter.numel() for parameter in generator.parameters()),
             input=DeployedInput.of(generator.config),
@@ -102,6 +103,15 @@ def _about_file(path: Path) -> dict[str, Any]:
         "file_digest": file_digest(path),
         "file_bytes": len(content),
         "compressed_bytes": len(zlib.compress(content, _DEEPEST)),
+    }
+
+
+def _operators(path: Path) -> dict[str, Any]:
+    """Returns what the runtime computes of an ONNX file, by the names of a card."""
+    operators = onnx_operators(path)
+    return {
+        "operators": operators,
+        "int8_operators": {kind: count for kind, count in operators.items() if kind in INT8_OPERATORS},
     }
 
 

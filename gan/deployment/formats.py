@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Protocol
 
 import torch
 
@@ -20,6 +20,12 @@ Storage = Literal["float", "half", "int8"]
 EXAMPLE_BATCH = 2  # torch.export takes a batch of 1 for a constant
 
 
+class Write(Protocol):
+    """A Write makes the file at `path`; `seed` is of what it draws to calibrate."""
+
+    def __call__(self, generator: AnyGenerator, path: Path, *, seed: int) -> None: ...
+
+
 @dataclass(frozen=True, kw_only=True)
 class Form:
     """A Form is how an export of one format is written and run.
@@ -30,7 +36,7 @@ class Form:
     """
 
     file: str
-    write: Callable[[AnyGenerator, Path], None]
+    write: Write
     open: Callable[[Path], Runner]
     packages: tuple[str, ...]
     opset: int | None = None
@@ -39,12 +45,19 @@ class Form:
     rounds: bool = False
 
 
-def _write_onnx(generator: AnyGenerator, path: Path, *, storage: Storage) -> None:
+def _write_onnx(generator: AnyGenerator, path: Path, *, seed: int, storage: Storage) -> None:
     folded = _folded(generator)
     with deploy_extra():
         from gan.deployment import graph
     stores = {"float": graph.store_float, "half": graph.store_half, "int8": graph.store_int8}
     path.write_bytes(graph.onnx_model(folded, stores[storage]).SerializeToString(deterministic=True))
+
+
+def _write_static_int8(generator: AnyGenerator, path: Path, *, seed: int) -> None:
+    folded = _folded(generator)
+    with deploy_extra():
+        from gan.deployment.static_int8 import static_int8_model
+    path.write_bytes(static_int8_model(folded, seed=seed).SerializeToString(deterministic=True))
 
 
 def _folded(generator: AnyGenerator) -> FoldedGenerator:
@@ -57,7 +70,7 @@ def _folded(generator: AnyGenerator) -> FoldedGenerator:
     return fold(generator).float().cpu()
 
 
-def _write_exported_program(generator: AnyGenerator, path: Path) -> None:
+def _write_exported_program(generator: AnyGenerator, path: Path, *, seed: int) -> None:
     network = fold(generator).float().cpu() if isinstance(generator, Generator) else generator
     example_NI = generator.config.inputs(EXAMPLE_BATCH, "deployment", seed=0)
     batch = torch.export.Dim("N", min=1)
@@ -104,6 +117,16 @@ FORMS: dict[Format, Form] = {
         opset=OPSET,
         largest=2.0,  # an edge may lie a pixel further
         rms=0.05,
+        rounds=True,
+    ),
+    "onnx-int8-static": Form(
+        file="model.onnx",
+        write=_write_static_int8,
+        open=open_onnx,
+        packages=_ONNX_PACKAGES,
+        opset=OPSET,
+        largest=2.0,
+        rms=0.1,
         rounds=True,
     ),
     "torch-export": Form(

@@ -63,16 +63,16 @@ def store_int8(graph: Graph, layer: Convolution) -> str:
     return graph.node("Mul", graph.node("Cast", graph.constant(whole), to=TensorProto.FLOAT), graph.constant(scale))
 
 
-def in_int8(layer: Convolution) -> tuple[np.ndarray, np.ndarray]:
-    """Returns a weight in whole numbers from -127 to 127, and the scales, shaped to multiply it, that give it back.
+def in_int8(layer: Convolution, greatest: int = GREATEST_INT8) -> tuple[np.ndarray, np.ndarray]:
+    """Returns a weight in whole numbers up to `greatest`, and the scales, shaped to multiply it, that give it back.
 
     There is one scale for each outgoing channel. In groups, which see few channels, there is one for each incoming.
     """
     weight: np.ndarray = layer.weight.numpy()
     axis = 1 if layer.transposed and layer.groups == 1 else 0
     others = tuple(each for each in range(weight.ndim) if each != axis)
-    greatest = np.abs(weight).max(axis=others, keepdims=True)
-    scale = np.where(greatest > 0, greatest / GREATEST_INT8, 1).astype(np.float32)
+    reach = np.abs(weight).max(axis=others, keepdims=True)
+    scale = np.where(reach > 0, reach / greatest, 1).astype(np.float32)
     return np.rint(weight / scale).astype(np.int8), scale
 
 

@@ -3,6 +3,8 @@
 Shapes: N batch, I columns of a generator's inputs, C H W image channels, height and width.
 """
 
+import tempfile
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,6 +16,8 @@ from gan.errors import ArtifactError, GanError
 from gan.networks.own_network import first_line, quietly
 
 Runner = Callable[[np.ndarray], np.ndarray]  # inputs NI, float32, to images NCHW
+# Those of ONNX Runtime's operators that compute in whole numbers.
+INT8_OPERATORS = frozenset({"ConvInteger", "MatMulInteger", "QGemm", "QLinearConv", "QLinearMatMul"})
 _EXTRA = {"onnx", "onnxruntime"}
 
 
@@ -49,6 +53,20 @@ def open_onnx(path: Path, threads: int = 1) -> Runner:
         return images_NCHW
 
     return run
+
+
+def onnx_operators(path: Path) -> dict[str, int]:
+    """Returns how many nodes of each kind ONNX Runtime has after its optimisations for this CPU, by kind."""
+    with deploy_extra():
+        import onnx
+        import onnxruntime
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3  # else it warns that such a graph is of this CPU, which is what is asked
+    with tempfile.TemporaryDirectory() as folder:
+        options.optimized_model_filepath = str(Path(folder) / "optimised.onnx")
+        onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+        optimised = onnx.load(options.optimized_model_filepath)
+    return dict(sorted(Counter(node.op_type for node in optimised.graph.node).items()))
 
 
 def open_exported_program(path: Path, threads: int = 1) -> Runner:

@@ -22,6 +22,7 @@ class DeployedForm(StrEnum):
     ONNX = "onnx"
     ONNX_FP16 = "onnx-fp16"
     ONNX_INT8 = "onnx-int8"
+    ONNX_INT8_STATIC = "onnx-int8-static"
     TORCH_EXPORT = "torch-export"
 
 

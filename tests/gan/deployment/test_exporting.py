@@ -4,7 +4,6 @@ import json
 import subprocess
 import sys
 from pathlib import Path
-from typing import get_args
 
 import cv2
 import numpy as np
@@ -31,8 +30,7 @@ from gan.deployment.formats import FORMS
 from gan.digests import file_digest
 from tests.gan.deployment.conftest import ORIGIN, SMALL, trained
 
-ONNX: tuple[Format, ...] = ("onnx", "onnx-fp16", "onnx-int8")
-FORMATS: tuple[Format, ...] = get_args(Format)
+ONNX: tuple[Format, ...] = ("onnx", "onnx-fp16", "onnx-int8", "onnx-int8-static")
 
 
 def files_of(folder: Path) -> set[str]:
@@ -92,13 +90,14 @@ def test_the_card_says_what_the_file_is(small: Generator, tmp_path: Path) -> Non
 
 def test_weights_take_the_bytes_of_their_type(tmp_path: Path) -> None:
     generator = trained(GeneratorConfig(**SMALL | {"width": 16}))
-    whole, half, eighth = (
+    whole, half, eighth, static = (
         deploy_generator(tmp_path / form, generator, origin=ORIGIN, form=form).file_bytes for form in ONNX
     )
     assert count_parameters(generator.config) > 10_000
     assert whole < 4 * count_parameters(generator.config) + 2000
     assert half < 0.55 * whole
     assert eighth < 0.30 * whole
+    assert static < 0.32 * whole
 
 
 def test_an_exported_program_takes_any_batch(small: Generator, tmp_path: Path) -> None:
