@@ -12,6 +12,7 @@ from .datasets import (
 from .deployment.card import DeployedInput, DeployedOutput, DeploymentCard, Origin
 from .deployment.exporting import Deployed, deploy_generator, load_deployed
 from .deployment.folding import FoldedGenerator, fold
+from .deployment.latency import Latency, MeasurementProtocol, eager, latencies
 from .errors import AbsentScoreError, ArtifactError, GanError
 from .extractors.classifier import (
     Classifier,
@@ -132,9 +133,11 @@ __all__ = [
     "ImportedConfig",
     "ImportedGenerator",
     "Labels",
+    "Latency",
     "LatentSpace",
     "Lesson",
     "LoadedExtractor",
+    "MeasurementProtocol",
     "Metrics",
     "OptimiserConfig",
     "Origin",
@@ -165,6 +168,7 @@ __all__ = [
     "deploy_generator",
     "distill",
     "distill_fused",
+    "eager",
     "evaluation_latents",
     "examine",
     "filled",
@@ -178,6 +182,7 @@ __all__ = [
     "inspect_generator",
     "is_straight",
     "judge_critic",
+    "latencies",
     "latency_ms",
     "load_any_generator",
     "load_checkpoint",

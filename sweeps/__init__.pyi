@@ -1,4 +1,4 @@
-from .deployment.deploying import DeployedExport, Deployment, deploy
+from .deployment.deploying import DeployedExport, Deployment, Timing, deploy
 from .driver.runner import SweepResult, run_sweep, run_sweeps, train_teacher
 from .errors import NothingFeasibleError, NothingFinishedError, SpecError, SweepError, UndeliveredError
 from .ledger.workspace import Workspace
@@ -22,6 +22,7 @@ __all__ = [
     "SweepError",
     "SweepResult",
     "SweepSpec",
+    "Timing",
     "UndeliveredError",
     "Workspace",
     "deploy",

@@ -85,6 +85,7 @@ class Origin(Config):
     model: str | None = None
     sweep: str | None = None
     trial: int | None = None
+    trial_key: str | None = None  # the trial's identity
     teacher: str | None = None
 
     @classmethod

@@ -17,7 +17,7 @@ import torch
 from gan.deployment import run as program
 from gan.deployment.card import DeployedInput, DeployedOutput, DeploymentCard, Format, Origin
 from gan.deployment.folder import replaced_folder
-from gan.deployment.formats import FORMS, Form
+from gan.deployment.formats import FORMS
 from gan.deployment.runtimes import INT8_OPERATORS, Runner, onnx_operators
 from gan.digests import file_digest
 from gan.errors import ArtifactError, GanError
@@ -71,64 +71,21 @@ def deploy_generator(
     with replaced_folder(folder) as unfinished:
         path = unfinished / way.file
         way.write(generator, path, seed=evaluator.protocol.latent_seed if evaluator else 0)
-        run = way.open(path)
-        largest, rms = _differences(generator, run)
-        _require_alike(way, form, largest=largest, rms=rms)
-        card = DeploymentCard(
-            format=form,
-            **_about_file(path),
-            opset=way.opset,
-            **(_operators(path) if way.opset else {}),
-            architecture=generator.config,
-            parameters=sum(parameter.numel() for parameter in generator.parameters()),
-            input=DeployedInput.of(generator.config),
-            output=DeployedOutput.of(generator.config),
-            origin=origin,
-            producers={name: version(name) for name in ("ganlimit", *way.packages)},
-            checked_latents=CHECKED,
-            checked_batches=BATCHES,
-            largest_difference=largest,
-            rms_difference=rms,
-            **(_measured(evaluator, generator, run=run) if evaluator else {}),
-        )
+        run = way.open(path, 1)
+        about = _differences(generator, run, form=form)
+        about |= {"format": form, "opset": way.opset, "origin": origin, **_about_file(path), **_about(generator)}
+        about |= _operators(path) if way.opset else {}
+        about |= _scores(evaluator, generator, run=run) if evaluator else {}
+        card = DeploymentCard(producers={name: version(name) for name in ("ganlimit", *way.packages)}, **about)
         (unfinished / CARD_FILE).write_text(card.model_dump_json(indent=2) + "\n")
         shutil.copyfile(program.__file__, unfinished / PROGRAM)
     return card
 
 
-def _about_file(path: Path) -> dict[str, Any]:
-    content = path.read_bytes()
-    return {
-        "file": path.name,
-        "file_digest": file_digest(path),
-        "file_bytes": len(content),
-        "compressed_bytes": len(zlib.compress(content, _DEEPEST)),
-    }
+def load_deployed(folder: Path, threads: int = 1) -> Deployed:
+    """Returns the export in `folder`, to be run with so many threads; PyTorch has those that it is set to.
 
-
-def _operators(path: Path) -> dict[str, Any]:
-    """Returns what the runtime computes of an ONNX file, by the names of a card."""
-    operators = onnx_operators(path)
-    return {
-        "operators": operators,
-        "int8_operators": {kind: count for kind, count in operators.items() if kind in INT8_OPERATORS},
-    }
-
-
-def _measured(evaluator: Evaluator, generator: AnyGenerator, *, run: Runner) -> dict[str, Any]:
-    """Returns what an export scores under the protocol, by the names of a card."""
-    inputs_NI = evaluator.latents(generator.config)
-    images = [to_uint8(torch.from_numpy(run(part.numpy()))) for part in inputs_NI.split(max(BATCHES))]
-    metrics = evaluator.measure(torch.cat(images), evaluator.protocol.inception_splits)
-    return {
-        "protocol_digest": evaluator.protocol.digest,
-        "metrics": metrics.as_dict(),
-        "absent": metrics.absent,
-    }
-
-
-def load_deployed(folder: Path) -> Deployed:
-    """Returns the export in `folder`. Raises ArtifactError where it is damaged, GanError where its runtime is missing.
+    Raises ArtifactError where it is damaged, and GanError where its runtime is missing.
 
     >>> card = deploy_generator(folder / "opened", teacher, origin=Origin(weights_digest="d", dataset="digits"))
     >>> load_deployed(folder / "opened").card == card
@@ -142,11 +99,54 @@ def load_deployed(folder: Path) -> Deployed:
             f"{path} ({found if path.is_file() else 'no such file'})",
             "Export it again.",
         )
-    return Deployed(FORMS[card.format].open(path), card)
+    return Deployed(FORMS[card.format].open(path, threads), card)
 
 
-def _differences(generator: AnyGenerator, run: Runner) -> tuple[float, float]:
-    """Returns how far images are from the generator's, at most and as root mean square, whatever batch they are in."""
+# --- parts of a card, by the names of its fields ---------------------------------------------------
+
+
+def _about(generator: AnyGenerator) -> dict[str, Any]:
+    return {
+        "architecture": generator.config,
+        "parameters": sum(parameter.numel() for parameter in generator.parameters()),
+        "input": DeployedInput.of(generator.config),
+        "output": DeployedOutput.of(generator.config),
+    }
+
+
+def _about_file(path: Path) -> dict[str, Any]:
+    content = path.read_bytes()
+    return {
+        "file": path.name,
+        "file_digest": file_digest(path),
+        "file_bytes": len(content),
+        "compressed_bytes": len(zlib.compress(content, _DEEPEST)),
+    }
+
+
+def _operators(path: Path) -> dict[str, Any]:
+    """Returns what the runtime computes of an ONNX file."""
+    operators = onnx_operators(path)
+    return {
+        "operators": operators,
+        "int8_operators": {kind: count for kind, count in operators.items() if kind in INT8_OPERATORS},
+    }
+
+
+def _scores(evaluator: Evaluator, generator: AnyGenerator, *, run: Runner) -> dict[str, Any]:
+    """Returns what an export scores under the protocol."""
+    inputs_NI = evaluator.latents(generator.config)
+    images = [to_uint8(torch.from_numpy(run(part.numpy()))) for part in inputs_NI.split(max(BATCHES))]
+    metrics = evaluator.measure(torch.cat(images), evaluator.protocol.inception_splits)
+    return {
+        "protocol_digest": evaluator.protocol.digest,
+        "metrics": metrics.as_dict(),
+        "absent": metrics.absent,
+    }
+
+
+def _differences(generator: AnyGenerator, run: Runner, *, form: Format) -> dict[str, Any]:
+    """Returns how far images are from the generator's in batches of any size. Raises GanError where that is too far."""
     inputs_NI = generator.config.inputs(CHECKED, "deployment", seed=0)
     device = next(generator.parameters()).device
     with torch.inference_mode():
@@ -154,16 +154,20 @@ def _differences(generator: AnyGenerator, run: Runner) -> tuple[float, float]:
     differences = [
         np.concatenate([run(part.numpy()) for part in inputs_NI.split(size)]) - images_NCHW for size in BATCHES
     ]
-    squares = [float(np.square(each, dtype=np.float64).mean()) for each in differences]
-    return max(float(np.abs(each).max()) for each in differences), max(squares) ** 0.5
+    largest = max(float(np.abs(each).max()) for each in differences)
+    rms = max(float(np.square(each, dtype=np.float64).mean()) for each in differences) ** 0.5
+    _require_alike(form, largest=largest, rms=rms)
+    checked = {"checked_latents": CHECKED, "checked_batches": BATCHES}
+    return {**checked, "largest_difference": largest, "rms_difference": rms}
 
 
-def _require_alike(way: Form, form: Format, *, largest: float, rms: float) -> None:
-    if largest <= way.largest and rms <= way.rms:  # which NaN is not
+def _require_alike(form: Format, *, largest: float, rms: float) -> None:
+    allowed = FORMS[form]
+    if largest <= allowed.largest and rms <= allowed.rms:  # which NaN is not
         return
     raise GanError(
-        f"Images of an export as {form} differ from the original's by at most {way.largest:g} at a pixel and "
-        f"{way.rms:g} as root mean square, in [-1, 1]",
+        f"Images of an export as {form} differ from the original's by at most {allowed.largest:g} at a pixel and "
+        f"{allowed.rms:g} as root mean square, in [-1, 1]",
         f"{largest:.3g} and {rms:.3g}",
-        "Export it as onnx, which keeps all digits." if form != "onnx" else "Report it: this is a fault of ganlimit.",
+        "Export it as onnx, which keeps all digits." if allowed.rounds else "Report it: this is a fault of ganlimit.",
     )

@@ -6,6 +6,7 @@ Shapes: B batch, I columns of a generator's inputs, O outgoing channels, C H W i
 """
 
 import copy
+from itertools import pairwise
 from typing import TypeVar
 
 import torch
@@ -55,6 +56,9 @@ def fold(generator: Generator) -> FoldedGenerator:
             layers.append(_plain(layer, nn.Conv2d))
         else:
             layers.append(copy.deepcopy(layer))
+    for layer, following in pairwise(layers):
+        if isinstance(layer, Convolution) and isinstance(following, nn.ConvTranspose2d) and following.groups > 1:
+            _even_out(layer, following)
     return FoldedGenerator(generator.config, nn.Sequential(*layers)).eval().requires_grad_(requires_grad=False)
 
 
@@ -66,6 +70,19 @@ def _plain(layer: ConvolutionT, kind: type[ConvolutionT]) -> ConvolutionT:
     gain = layer.gain if isinstance(layer, Factor) else 1.0
     plain.weight = nn.Parameter(layer.weight * gain)
     return plain
+
+
+def _even_out(layer: nn.Conv2d | nn.ConvTranspose2d, following: nn.ConvTranspose2d) -> None:
+    """Gives all outgoing channels of a layer weights up to 1, where the next one takes each channel alone.
+
+    No number but their product counts, and weights of one reach need one scale in 8 bits.
+    """
+    assert isinstance(layer, nn.Conv2d)
+    assert layer.bias is None, "BatchNorm does not stand between the two"
+    reach_O = layer.weight.double().abs().amax(dim=(1, 2, 3)).clamp(min=torch.finfo(torch.float32).tiny)
+    layer.weight = nn.Parameter((layer.weight.double() / reach_O.view(-1, 1, 1, 1)).to(layer.weight.dtype))
+    wider = following.weight.double() * reach_O.view(-1, 1, 1, 1)
+    following.weight = nn.Parameter(wider.to(following.weight.dtype))
 
 
 def _take_in(convolution: Convolution, norm: nn.BatchNorm2d) -> None:

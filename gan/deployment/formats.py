@@ -37,7 +37,7 @@ class Form:
 
     file: str
     write: Write
-    open: Callable[[Path], Runner]
+    open: Callable[[Path, int], Runner]  # with so many threads
     packages: tuple[str, ...]
     opset: int | None = None
     largest: float

@@ -18,6 +18,9 @@ from gan.deployment.folding import Convolution, FoldedGenerator
 
 IR_VERSION = 8  # that goes with the opset
 GREATEST_INT8 = 127
+SAVED_BYTES = 3  # of a weight in 8 bits
+NODES_BYTES = 100  # about, of what makes floats of it
+_BY_DEFAULT = ((1, 1), (0, 0, 0, 0), 1)  # a stride, pads and groups that a node need not state
 BATCH = "N"
 
 
@@ -55,11 +58,13 @@ def store_half(graph: Graph, layer: Convolution) -> str:
 
 
 def store_int8(graph: Graph, layer: Convolution) -> str:
-    """Adds a weight in 8 bits with a scale for each channel. Returns its name.
+    """Adds a weight in 8 bits with a scale for each channel, or as it is where that is smaller. Returns its name.
 
     It is cast and multiplied, and not a DequantizeLinear: runtimes compute that on each run, and the former once.
     """
     whole, scale = in_int8(layer)
+    if SAVED_BYTES * whole.size < scale.nbytes + NODES_BYTES:
+        return store_float(graph, layer)
     return graph.node("Mul", graph.node("Cast", graph.constant(whole), to=TensorProto.FLOAT), graph.constant(scale))
 
 
@@ -73,6 +78,8 @@ def in_int8(layer: Convolution, greatest: int = GREATEST_INT8) -> tuple[np.ndarr
     others = tuple(each for each in range(weight.ndim) if each != axis)
     reach = np.abs(weight).max(axis=others, keepdims=True)
     scale = np.where(reach > 0, reach / greatest, 1).astype(np.float32)
+    if np.ptp(scale) == 0:
+        scale = scale.max(keepdims=True)
     return np.rint(weight / scale).astype(np.int8), scale
 
 
@@ -102,12 +109,14 @@ def add_convolution(graph: Graph, layer: Convolution, *, current: str, weight: s
     """Adds a convolution with a weight that the graph holds. Returns the name of what it puts out."""
     bias = () if layer.bias is None else (graph.constant(layer.bias.numpy()),)
     rows, columns = (int(each) for each in layer.padding)
-    pads = (rows, columns) * 2  # before, then behind
-    kind = "ConvTranspose" if layer.transposed else "Conv"
-    return graph.node(
-        kind, current, weight, *bias,
-        kernel_shape=layer.kernel_size, strides=layer.stride, pads=pads, group=layer.groups,
-    )  # fmt: skip
+    stated: dict[str, Any] = {
+        "kernel_shape": [*layer.kernel_size],
+        "strides": layer.stride,
+        "pads": (rows, columns) * 2,  # before, then behind
+        "group": layer.groups,
+    }
+    told = {name: value for name, value in stated.items() if value not in _BY_DEFAULT}
+    return graph.node("ConvTranspose" if layer.transposed else "Conv", current, weight, *bias, **told)
 
 
 def model_of(graph: Graph, folded: FoldedGenerator) -> onnx.ModelProto:

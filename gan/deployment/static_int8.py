@@ -6,6 +6,8 @@ runtimes of phones and accelerators turn into whole-number kernels. What ONNX Ru
 Shapes: N latents, I columns of a generator's inputs.
 """
 
+from typing import Any
+
 import numpy as np
 import onnx
 from torch import Tensor, nn
@@ -51,7 +53,8 @@ def _store(graph: Graph, layer: Convolution) -> str:
     A Conv's has 7: on CPUs without VNNI its kernel saturates with 8, and images would depend on the CPU.
     """
     whole, scale = in_int8(layer, GREATEST_INT8 if layer.transposed else SEVEN_BITS)
-    axis = int(np.argmax(scale.shape))
-    zeros = np.zeros(scale.size, dtype=np.int8)
-    constants = graph.constant(whole), graph.constant(scale.reshape(-1)), graph.constant(zeros)
-    return graph.node("DequantizeLinear", *constants, axis=axis)
+    along: dict[str, Any] = {"axis": int(np.argmax(scale.shape))} if scale.size > 1 else {}
+    scale = scale.reshape(-1) if scale.size > 1 else scale.reshape(())
+    zeros = np.zeros(scale.shape, dtype=np.int8)
+    constants = graph.constant(whole), graph.constant(scale), graph.constant(zeros)
+    return graph.node("DequantizeLinear", *constants, **along)

@@ -30,6 +30,13 @@ def deploy(
         Path | None,
         typer.Option("--out", help="Folder of the exports. Default: deployed/NAME", show_default=False),
     ] = None,
+    measure: Annotated[
+        bool, typer.Option("--measure", help="Measure latency here, PyTorch beside each format asked for.")
+    ] = False,
+    threads: Annotated[int, typer.Option("--threads", min=1, help="Of what is measured.")] = 1,
+    compiled: Annotated[
+        bool, typer.Option("--compile", help="Measure torch.compile too: half a minute for each generator.")
+    ] = False,
     data_dir: DataDir = None,
     tracking_uri: TrackingUri = None,
     data_root: Data = None,
@@ -38,6 +45,7 @@ def deploy(
     as_json: Json = False,
 ) -> None:
     """Export a sweep's student at the limit, or any stored generator, for a device: a file, its card and a script."""
+    from sweeps.deployment.deploying import Timing
     from sweeps.deployment.deploying import deploy as deployed
     from sweeps.display import display_for
 
@@ -47,6 +55,7 @@ def deploy(
         formats=[form.value for form in formats or [DeployedForm.ONNX]],
         whole=whole,
         teacher=teacher,
+        timing=Timing(threads=threads, compile_too=compiled) if measure or compiled else None,
         data_dir=folder_of(data_dir),
         tracking_uri=tracking_uri,
         data_root=outside_files(data_root, no_download=no_download),

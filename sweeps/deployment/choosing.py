@@ -9,7 +9,7 @@ from analysis import Findings, findings_of
 from gan import AnyGenerator, GeneratorCard, ImportedCard, Origin, load_any_generator
 from sweeps.errors import SweepError
 from sweeps.ledger.sweeps import find_sweep, stored_spec
-from sweeps.ledger.tags import SWEEP, TEACHER_VERSION, TRIAL
+from sweeps.ledger.tags import SWEEP, TEACHER_VERSION, TRIAL, TRIAL_KEY
 from sweeps.ledger.tracking import Tracking
 from sweeps.ledger.workspace import Workspace
 from sweeps.results.pictures import teacher_folder
@@ -37,11 +37,12 @@ class Candidate:
 
 @dataclass(frozen=True, kw_only=True)
 class Chosen:
-    """A Chosen is all that one command deploys. `spec` is the sweep's; None for a stored generator alone."""
+    """A Chosen is all that one command deploys. `spec` and `run_id` are the sweep's; None for a generator alone."""
 
     name: str
     candidates: tuple[Candidate, ...]
     spec: SweepSpec | None = None
+    run_id: str | None = None
 
 
 def chosen_folder(folder: Path) -> Chosen:
@@ -74,7 +75,7 @@ def chosen_of_sweep(
     students = [_student(row, name, tracking=tracking) for row in _rows(findings, name, whole=whole)]
     if teacher:
         students.append(_teacher(findings.first["teacher_version"], name, run_id=parent.info.run_id, tracking=tracking))
-    return Chosen(name=name, candidates=tuple(students), spec=spec)
+    return Chosen(name=name, candidates=tuple(students), spec=spec, run_id=parent.info.run_id)
 
 
 def _alone(name: str, generator: AnyGenerator, *, origin: Origin) -> Chosen:
@@ -86,8 +87,8 @@ def _origin(artifact: str, card: GeneratorCard | ImportedCard, *, tracking: Trac
     if artifact.partition("/")[0] in tracking.registry.models():
         return origin.model_copy(update={"model": artifact})
     tags = tracking.client.get_run(artifact).data.tags
-    known = {"sweep": tags.get(SWEEP), "trial": int(tags[TRIAL]) if TRIAL in tags else None}
-    return origin.model_copy(update={**known, "teacher": tags.get(TEACHER_VERSION)})
+    trial = {"trial": int(tags[TRIAL]) if TRIAL in tags else None, "trial_key": tags.get(TRIAL_KEY)}
+    return origin.model_copy(update={**trial, "sweep": tags.get(SWEEP), "teacher": tags.get(TEACHER_VERSION)})
 
 
 def _rows(findings: Findings, name: str, *, whole: bool) -> list[dict[str, Any]]:
@@ -114,7 +115,7 @@ def _student(row: dict[str, Any], sweep: str, *, tracking: Tracking) -> Candidat
             "Restore it, or name another trial's run id.",
         )
     generator, card = load_any_generator(folder)
-    known = {"sweep": sweep, "trial": row["trial"], "teacher": row["teacher_version"]}
+    known = {name: row[name] for name in ("trial", "trial_key")} | {"sweep": sweep, "teacher": row["teacher_version"]}
     origin = Origin.of(card).model_copy(update=known)
     return Candidate(folder=f"trial-{row['trial']}", generator=generator, origin=origin, run_id=row["run_id"])
 

@@ -1,7 +1,9 @@
 """This module exports what was chosen, logs it to MLflow, and shows what was written."""
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +13,9 @@ from rich.table import Table
 from gan import DataRoot, DeploymentCard, Evaluator, default_data_root, deploy_generator, load_dataset
 from gan.deployment.card import Format
 from gan.deployment.formats import FORMS
-from sweeps.deployment.choosing import Candidate, Chosen, chosen_artifact, chosen_folder, chosen_of_sweep
+from gan.networks.artifacts import CARD_FILE
+from sweeps.deployment.choosing import LOGGED_IN, Candidate, Chosen, chosen_artifact, chosen_folder, chosen_of_sweep
+from sweeps.deployment.measuring import JSON, TABLE, Measured, Measurements, measure, require_compiler
 from sweeps.display import Display, QuietDisplay
 from sweeps.errors import SweepError
 from sweeps.ledger.data_dir import default_data_dir
@@ -19,6 +23,20 @@ from sweeps.ledger.tracking import Tracking
 from sweeps.ledger.workspace import Workspace
 from sweeps.models.extractors import find_or_make_extractor
 from sweeps.models.workshop import Workshop
+
+
+@dataclass(frozen=True, kw_only=True)
+class Timing:
+    """A Timing says how a deployment is measured: with how many threads, and whether torch.compile has a turn too."""
+
+    threads: int = 1
+    compile_too: bool = False
+
+    def require_possible(self) -> None:
+        """Raises SweepError where this machine cannot measure so."""
+        if self.compile_too:
+            require_compiler()
+
 
 DEFAULT_OUT = Path("deployed")
 
@@ -36,13 +54,15 @@ class DeployedExport:
 
 @dataclass(frozen=True)
 class Deployment:
-    """A Deployment is what one command has exported."""
+    """A Deployment is what one command has exported, and what that costs here, where it was measured."""
 
     exports: tuple[DeployedExport, ...]
+    measurements: Measurements | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """Returns the same for a script. Every value is JSON."""
-        return {"exports": [export.as_dict() for export in self.exports]}
+        measured = {"measurements": self.measurements.as_dict()} if self.measurements else {}
+        return {"exports": [export.as_dict() for export in self.exports], **measured}
 
     def print_to(self, console: Console) -> None:
         """Print a line for each export, and where it is."""
@@ -56,6 +76,9 @@ class Deployment:
         console.print(table)
         for export in self.exports:
             console.print(f"  {export.folder}", highlight=False, markup=False, soft_wrap=True)
+        if self.measurements:
+            console.print()
+            self.measurements.print_to(console)
 
 
 def deploy(
@@ -65,6 +88,7 @@ def deploy(
     formats: Sequence[Format] = ("onnx",),
     whole: bool = False,
     teacher: bool = False,
+    timing: Timing | None = None,
     data_dir: Path | None = None,
     tracking_uri: str | None = None,
     data_root: DataRoot | None = None,
@@ -75,44 +99,71 @@ def deploy(
     `what` is a sweep, or an artifact as for `sample_to_file`. Of a sweep, `whole` exports all of the frontier, and
     `teacher` its teacher as well; each is logged to MLflow, and where a format rounds weights its scores are measured
     under the sweep's protocol. A folder of `out`, by default deployed/WHAT, is written for each generator and format.
+    With `timing` all of them are measured on this machine, beside PyTorch, and a table is written there too.
     Raises SweepError where there is nothing of that name, and GanError where one cannot be exported.
     """
     display = display or QuietDisplay()
-    if Path(what).is_dir():
-        _require_sweep(what, whole=whole, teacher=teacher)
-        return _exported(chosen_folder(Path(what)), out, formats=formats, display=display)
-    workspace = Workspace.existing(data_dir or default_data_dir(), tracking_uri)
-    tracking = Tracking(workspace.store)
-    if tracking.find_sweep(what) is None:
-        _require_sweep(what, whole=whole, teacher=teacher)
-        return _exported(chosen_artifact(what, tracking), out, formats=formats, display=display)
-    chosen = chosen_of_sweep(what, workspace, tracking=tracking, whole=whole, teacher=teacher)
-    root = data_root or default_data_root()
-    workshop = Workshop(workspace=workspace, tracking=tracking, data_root=root, display=display)
-    return _exported(chosen, out, formats=formats, display=display, workshop=workshop)
+    if timing:
+        timing.require_possible()
+    workshop = None
+    if not _is_folder(what):
+        workspace = Workspace.existing(data_dir or default_data_dir(), tracking_uri)
+        root = data_root or default_data_root()
+        tracking = Tracking(workspace.store)
+        workshop = Workshop(workspace=workspace, tracking=tracking, data_root=root, display=display)
+    chosen = _chosen(what, workshop, whole=whole, teacher=teacher)
+    folder, forms = out or DEFAULT_OUT / chosen.name, list(dict.fromkeys(formats))
+    exports = _exported(chosen, folder, formats=forms, display=display, workshop=workshop)
+    measurements = _measured(chosen, exports, folder=folder, timing=timing, display=display) if timing else None
+    if measurements and workshop and chosen.run_id:
+        for path in (folder / TABLE, folder / JSON):
+            workshop.tracking.client.log_artifact(chosen.run_id, str(path), LOGGED_IN)
+    return Deployment(tuple(exports), measurements)
+
+
+def _is_folder(what: str) -> bool:
+    """Returns whether a folder is meant: a path, or the name of a folder that has a card. A sweep's name is neither."""
+    return Path(what).is_dir() and (os.sep in what or (Path(what) / CARD_FILE).is_file())
+
+
+def _chosen(what: str, workshop: Workshop | None, *, whole: bool, teacher: bool) -> Chosen:
+    if workshop and workshop.tracking.find_sweep(what):
+        tracking = workshop.tracking
+        return chosen_of_sweep(what, workshop.workspace, tracking=tracking, whole=whole, teacher=teacher)
+    if whole or teacher:
+        raise SweepError("--all and --teacher are of a sweep", f"{what}, which is none", "Leave them out.")
+    return chosen_artifact(what, workshop.tracking) if workshop else chosen_folder(Path(what))
 
 
 def _exported(
-    chosen: Chosen,
-    out: Path | None,
-    *,
-    formats: Sequence[Format],
-    display: Display,
-    workshop: Workshop | None = None,
-) -> Deployment:
-    root = out or DEFAULT_OUT / chosen.name
-    forms = list(dict.fromkeys(formats))
-    evaluator = _evaluator(chosen, forms, workshop=workshop)
+    chosen: Chosen, root: Path, *, formats: Sequence[Format], display: Display, workshop: Workshop | None
+) -> list[DeployedExport]:
+    evaluator = _evaluator(chosen, formats, workshop=workshop)
     exports: list[DeployedExport] = []
-    with display.step("exports", len(chosen.candidates) * len(forms)) as update:
-        for candidate in chosen.candidates:
-            for form in forms:
-                exports.append(_export(candidate, root, form=form, evaluator=evaluator))
-                if workshop and candidate.run_id:
-                    place = f"{candidate.place}/{form}"
-                    workshop.tracking.client.log_artifacts(candidate.run_id, str(exports[-1].folder), place)
-                update(len(exports), f"{candidate.folder} {form}")
-    return Deployment(tuple(exports))
+    with display.step("exports", len(chosen.candidates) * len(formats)) as update:
+        for candidate, form in product(chosen.candidates, formats):
+            exports.append(_export(candidate, root, form=form, evaluator=evaluator))
+            if workshop and candidate.run_id:
+                place = f"{candidate.place}/{form}"
+                workshop.tracking.client.log_artifacts(candidate.run_id, str(exports[-1].folder), place)
+            update(len(exports), f"{candidate.folder} {form}")
+    return exports
+
+
+def _measured(
+    chosen: Chosen, exports: Sequence[DeployedExport], *, folder: Path, timing: Timing, display: Display
+) -> Measurements:
+    contenders: list[Measured] = []
+    each = len(exports) // len(chosen.candidates)
+    for place, candidate in enumerate(chosen.candidates):
+        own = exports[place * each : (place + 1) * each]
+        contenders += Measured.in_pytorch(candidate.generator, own[0].card, compile_too=timing.compile_too)
+        contenders += [Measured.of_export(export.folder, timing.threads) for export in own]
+    with display.step("measurement", 1) as update:
+        measurements = measure(contenders, timing.threads)
+        measurements.write(folder)
+        update(1, "")
+    return measurements
 
 
 def _export(candidate: Candidate, root: Path, *, form: Format, evaluator: Evaluator | None) -> DeployedExport:
@@ -128,11 +179,6 @@ def _evaluator(chosen: Chosen, formats: Sequence[Format], *, workshop: Workshop 
         return None
     dataset = load_dataset(chosen.spec.dataset, workshop.data_root)
     return find_or_make_extractor(chosen.spec, dataset, workshop=workshop).evaluator
-
-
-def _require_sweep(what: str, *, whole: bool, teacher: bool) -> None:
-    if whole or teacher:
-        raise SweepError("--all and --teacher are of a sweep", f"{what}, which is none", "Leave them out.")
 
 
 def _cells(card: DeploymentCard) -> list[str]:

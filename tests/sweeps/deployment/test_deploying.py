@@ -7,12 +7,14 @@ from pathlib import Path
 from typing import Any, get_args
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 
 import sweeps
 from gan import load_any_generator, load_deployed
 from gan.deployment.card import Format
 from sweeps.cli.options import DeployedForm
+from sweeps.deployment.measuring import SCHEMA
 from sweeps.ledger.registry import Registry
 
 
@@ -60,6 +62,15 @@ def test_a_sweeps_student_at_the_limit_is_exported(finished: Any, tmp_path: Path
     assert found.exports[0].card.parameters == limit.student_parameters
 
 
+def test_a_folder_of_a_sweeps_name_is_not_taken_for_a_generator(
+    finished: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "tiny").mkdir()
+    monkeypatch.chdir(tmp_path)
+    found = sweeps.deploy("tiny", data_dir=finished.data_dir)
+    assert [export.folder.parts[:2] for export in found.exports] == [("deployed", "tiny")]
+
+
 @pytest.mark.parametrize("artifact", ["digits-teacher", "digits-teacher/1", "run id", "folder"])
 def test_a_stored_generator_is_exported(ganlimit: Any, finished: Any, artifact: str, tmp_path: Path) -> None:
     row = finished.result.report.frontier.to_pylist()[0]
@@ -73,6 +84,35 @@ def test_a_stored_generator_is_exported(ganlimit: Any, finished: Any, artifact: 
         assert (card.origin.sweep, card.origin.trial) == ("tiny", row["trial"])
     else:
         assert card.origin.model == (None if artifact == "folder" else named)
+
+
+def test_a_deployment_is_measured_beside_pytorch(finished: Any, ganlimit: Any, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    place = ("--out", out, "--data-dir", finished.data_dir, "--quiet")
+    answer = ganlimit("deploy", "tiny", "--teacher", "--measure", "--threads", 1, *place)
+    assert answer.code == 0, answer.stderr
+    student, teacher = finished.result.report.limit.student_parameters, finished.result.report.limit.teacher_parameters
+    assert f"{teacher / student:.1f}" in answer.stdout
+    table = pq.read_table(out / "measurements.parquet")
+    assert table.schema.names == SCHEMA.names
+    rows = table.to_pylist()
+    assert [(row["parameters"], row["form"], row["batch"]) for row in rows] == [
+        (parameters, form, batch)
+        for batch in (1, 64)
+        for parameters in (student, teacher)
+        for form in ("pytorch", "onnx")
+    ]
+    for row in rows:
+        assert 0 < row["low_ms"] <= row["median_ms"] <= row["high_ms"]
+        assert row["images_per_s"] == pytest.approx(1000 * row["batch"] / row["median_ms"])
+        assert (row["file_bytes"] is None) == (row["form"] == "pytorch")
+    keys = set(finished.result.table["trial_key"].to_pylist())
+    assert {row["trial_key"] for row in rows} - {None} <= keys
+    found = json.loads((out / "measurements.json").read_text())
+    assert {row["measurement_digest"] for row in rows} == {found["protocol_digest"]}
+    assert [each["form"] for each in found["against_teacher"]] == ["pytorch", "onnx"]
+    artifacts = finished.tracking.client.list_artifacts(finished.tracking.find_sweep("tiny").info.run_id, "deployment")
+    assert {Path(each.path).name for each in artifacts} >= {"measurements.parquet", "measurements.json", "teacher"}
 
 
 def test_mistakes_are_one_message_and_leave_nothing(
@@ -91,10 +131,13 @@ def test_mistakes_are_one_message_and_leave_nothing(
         "--all and --teacher are of a sweep": ("deploy", "digits-teacher", "--all", "--out", out, *place),
         "have the SHA-256 digest": ("deploy", damaged, "--out", out),
         "folder can be written": ("deploy", "tiny", "--out", tmp_path / "file", *place),
+        "--compile needs a C++ compiler": ("deploy", "tiny", "--compile", "--out", out, *place),
         "Invalid value for '--format'": ("deploy", "tiny", "--format", "tflite", "--out", out, *place),
         "pip install 'ganlimit[deploy]'": ("deploy", "tiny", "--out", out, *place),
     }
     for said, arguments in mistakes.items():
+        if "compiler" in said:
+            monkeypatch.setenv("PATH", str(tmp_path))
         if "pip" in said:
             monkeypatch.setitem(sys.modules, "onnxruntime", None)  # as where it is not installed
         answer = ganlimit(*arguments)

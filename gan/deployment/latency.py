@@ -1,0 +1,168 @@
+"""This module measures how long generators take: several side by side, in turns, so that a machine's moods are shared.
+
+A time is a property of a machine, its threads and its libraries: together they are a measurement protocol, and times of
+two protocols are never compared.
+
+Shapes: N batch, I columns of a generator's inputs.
+"""
+
+import os
+import platform
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from gan.config import Config
+from gan.digests import value_digest
+from gan.networks.imported import AnyGenerator
+
+WARM_UPS, ROUNDS = 10, 40
+TURN_S, LARGEST_TURN = 0.005, 20  # of a contender in a round: at least one call
+LONGEST_S = 20.0  # of all rounds together, of which there are 3 at least
+PACKAGES = ("torch", "onnxruntime")
+
+
+class MeasurementProtocol(Config):
+    """A MeasurementProtocol is all that makes two times comparable: a CPU, its threads, and the versions that ran.
+
+    >>> protocol = MeasurementProtocol.here(threads=1)
+    >>> protocol.threads, protocol.digest == MeasurementProtocol.here(threads=2).digest
+    (1, False)
+    """
+
+    version: int = 1  # of the measuring code
+    cpu: str
+    cores: int
+    threads: int
+    versions: dict[str, str]
+
+    @classmethod
+    def here(cls, threads: int = 1) -> "MeasurementProtocol":
+        """Returns the protocol of this machine as it is."""
+        versions = {"python": platform.python_version(), **_versions()}
+        return cls(cpu=_cpu(), cores=os.cpu_count() or 1, threads=threads, versions=versions)
+
+    @property
+    def digest(self) -> str:
+        return value_digest(self.model_dump())
+
+
+class Latency(Config):
+    """A Latency is how long one call took, for a batch of `batch` images: median and 5% to 95% of all `calls`.
+
+    >>> Latency(batch=64, median_ms=2.0, low_ms=1.9, high_ms=2.4, calls=100).images_per_s
+    32000.0
+    """
+
+    batch: int
+    median_ms: float
+    low_ms: float
+    high_ms: float
+    calls: int
+
+    @property
+    def images_per_s(self) -> float:
+        return 1000 * self.batch / self.median_ms
+
+
+def latencies(contenders: Mapping[str, Callable[[], object]], batch: int) -> dict[str, Latency]:
+    """Returns how long a call of each contender takes, by name; each of them makes `batch` images.
+
+    After a warm-up all have turns of a few milliseconds, again and again, on this thread. Their threads are their own.
+
+    >>> found = latencies({"sum": lambda: sum(range(100)), "longer": lambda: sum(range(100_000))}, batch=1)
+    >>> found["sum"].median_ms < found["longer"].median_ms
+    True
+    """
+    calls = {name: _calls(run) for name, run in contenders.items()}
+    times_s: dict[str, list[float]] = {name: [] for name in contenders}
+    began = time.perf_counter()
+    for number in range(ROUNDS):
+        for name, run in contenders.items():
+            times_s[name] += [_seconds(run) for _ in range(calls[name])]
+        if number >= 2 and time.perf_counter() - began > LONGEST_S:
+            break
+    return {name: _latency(found, batch) for name, found in times_s.items()}
+
+
+def eager(generator: AnyGenerator, batch: int) -> Callable[[], object]:
+    """Returns a call of a generator in PyTorch as it is, for `latencies`.
+
+    >>> eager(teacher, batch=3)().shape
+    torch.Size([3, 1, 16, 16])
+    """
+    inputs_NI = generator.config.inputs(batch, "latency", seed=0)
+
+    @torch.inference_mode()
+    def run() -> torch.Tensor:
+        images: torch.Tensor = generator(inputs_NI)
+        return images
+
+    return run
+
+
+def compiled(generator: AnyGenerator, batch: int) -> Callable[[], object]:
+    """Returns a call of a generator as torch.compile makes it, which takes half a minute and a C++ compiler."""
+    inputs_NI, network = generator.config.inputs(batch, "latency", seed=0), torch.compile(generator, dynamic=False)
+
+    @torch.inference_mode()
+    def run() -> torch.Tensor:
+        images: torch.Tensor = network(inputs_NI)
+        return images
+
+    return run
+
+
+@contextmanager
+def threads_of_torch(count: int) -> Iterator[None]:
+    """Lets PyTorch compute with `count` threads for the length of a `with` block."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def _calls(run: Callable[[], object]) -> int:
+    """Returns how many calls are one turn, after a warm-up."""
+    for _ in range(WARM_UPS):
+        took_s = _seconds(run)
+        if took_s > TURN_S * WARM_UPS:
+            return 1
+    return int(np.clip(TURN_S / took_s, 1, LARGEST_TURN))
+
+
+def _seconds(run: Callable[[], object]) -> float:
+    began = time.perf_counter()
+    run()
+    return time.perf_counter() - began
+
+
+def _latency(times_s: list[float], batch: int) -> Latency:
+    low, median, high = (1000 * float(part) for part in np.quantile(times_s, (0.05, 0.5, 0.95)))
+    return Latency(batch=batch, median_ms=median, low_ms=low, high_ms=high, calls=len(times_s))
+
+
+def _cpu() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        lines = []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor() or platform.machine()
+
+
+def _versions() -> dict[str, str]:
+    found = {}
+    for package in PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return found

@@ -1,0 +1,179 @@
+"""This module measures what a deployment costs here: PyTorch's generators and their exports, side by side."""
+
+import json
+import shutil
+from collections.abc import Callable, Sequence
+from dataclasses import KW_ONLY, dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from rich.console import Console
+from rich.table import Table
+
+from analysis import written_whole
+from gan import AnyGenerator, DeploymentCard, Latency, MeasurementProtocol, eager, latencies, load_deployed
+from gan.deployment.latency import compiled, threads_of_torch
+from sweeps.errors import SweepError
+
+BATCHES = (1, 64)
+PYTORCH, COMPILED = "pytorch", "torch.compile"
+TABLE, JSON = "measurements.parquet", "measurements.json"
+
+_TEXT, _WHOLE, _NUMBER = pa.string(), pa.int64(), pa.float64()
+SCHEMA = pa.schema(
+    {
+        **dict.fromkeys(("name", "form", "sweep"), _TEXT),
+        "trial": _WHOLE,
+        **dict.fromkeys(("trial_key", "weights_digest"), _TEXT),
+        **dict.fromkeys(("parameters", "file_bytes", "compressed_bytes", "batch"), _WHOLE),
+        **dict.fromkeys(("median_ms", "low_ms", "high_ms", "images_per_s"), _NUMBER),
+        "calls": _WHOLE,
+        "cpu": _TEXT,
+        **dict.fromkeys(("cores", "threads"), _WHOLE),
+        **dict.fromkeys(("python", "torch", "onnxruntime", "measurement_digest"), _TEXT),
+    }
+)
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A Measured is a generator that is measured in one form: `form` is a format, or how PyTorch runs it."""
+
+    card: DeploymentCard
+    form: str
+    _: KW_ONLY
+    call: Callable[[int], Callable[[], object]]  # of a batch of this size
+
+    @classmethod
+    def of_export(cls, folder: Path, threads: int) -> "Measured":
+        """Returns an export, which is loaded from its folder."""
+        deployed = load_deployed(folder, threads=threads)
+
+        def call(batch: int) -> Callable[[], object]:
+            inputs_NI = deployed.card.architecture.inputs(batch, "latency", seed=0).numpy()
+            return partial(deployed, inputs_NI)
+
+        return cls(deployed.card, deployed.card.format, call=call)
+
+    @classmethod
+    def in_pytorch(cls, generator: AnyGenerator, card: DeploymentCard, *, compile_too: bool) -> list["Measured"]:
+        """Returns the generator that `card` is of an export of, as PyTorch runs it."""
+        forms = {PYTORCH: eager, **({COMPILED: compiled} if compile_too else {})}
+        return [cls(card, name, call=partial(run, generator)) for name, run in forms.items()]
+
+    @property
+    def name(self) -> str:
+        """Returns the generator's name for people."""
+        origin = self.card.origin
+        return f"trial {origin.trial}" if origin.trial else origin.model or origin.weights_digest[:8]
+
+
+@dataclass(frozen=True)
+class Measurements:
+    """Measurements are times of one machine, a row for each generator, form and batch."""
+
+    protocol: MeasurementProtocol
+    rows: tuple[dict[str, Any], ...]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Returns the same for a script. Every value is JSON."""
+        protocol = {"protocol": self.protocol.model_dump(), "protocol_digest": self.protocol.digest}
+        return {**protocol, "rows": [*self.rows], "against_teacher": self.against_teacher()}
+
+    def against_teacher(self) -> list[dict[str, Any]]:
+        """Returns how much smaller and faster each student is than the teacher, in each form that both are in.
+
+        None are where no teacher was measured. Times are of one image.
+        """
+        ones = [row for row in self.rows if row["batch"] == BATCHES[0]]
+        teacher = {row["form"]: row for row in ones if row["trial"] is None}
+        return [
+            {
+                "name": row["name"],
+                "form": row["form"],
+                "fewer_parameters": teacher[row["form"]]["parameters"] / row["parameters"],
+                "faster": teacher[row["form"]]["median_ms"] / row["median_ms"],
+            }
+            for row in ones
+            if row["trial"] is not None and row["form"] in teacher
+        ]
+
+    def print_to(self, console: Console) -> None:
+        """Print a line for each generator and form: times of a batch of 1 and of 64, and ratios of times of 1.
+
+        They are over its time those of the same in PyTorch, and of the teacher in this form, beside that of parameters.
+        """
+        console.print(self._table())
+        said = self.protocol
+        versions = ", ".join(f"{name} {number}" for name, number in said.versions.items())
+        console.print(f"{said.cpu}, {said.threads} of {said.cores} cores; {versions}", style="dim", highlight=False)
+
+    def _table(self) -> Table:
+        table = Table(box=None, header_style="bold", padding=(0, 1, 0, 0), pad_edge=False)
+        for heading in ("", "form"):
+            table.add_column(heading, no_wrap=True)
+        for heading in ("ms of\n1", "5-95%", "PyTorch\n/ it", "ms of\n64", "params\nratio", "ms\nratio"):
+            table.add_column(heading, justify="right", vertical="bottom", no_wrap=True)
+        ones, many = ([row for row in self.rows if row["batch"] == batch] for batch in BATCHES)
+        eager_ms = {row["weights_digest"]: row["median_ms"] for row in ones if row["form"] == PYTORCH}
+        ratios = {(each["name"], each["form"]): each for each in self.against_teacher()}
+        for one, batch in zip(ones, many, strict=True):
+            ratio = ratios.get((one["name"], one["form"]))
+            table.add_row(
+                *(one["name"], one["form"], f"{one['median_ms']:.3f}", f"{one['low_ms']:.3f}-{one['high_ms']:.3f}"),
+                *(f"{eager_ms[one['weights_digest']] / one['median_ms']:.1f}", f"{batch['median_ms']:.2f}"),
+                *([f"{ratio['fewer_parameters']:.1f}", f"{ratio['faster']:.1f}"] if ratio else ["", ""]),
+            )
+        return table
+
+    def write(self, folder: Path) -> list[Path]:
+        """Writes the rows to `folder` as a table and as JSON. Returns the two paths."""
+        table, text = folder / TABLE, folder / JSON
+        rows = [{**row, **self._flat()} for row in self.rows]
+        with written_whole(table) as unfinished:
+            pq.write_table(pa.Table.from_pylist(rows, SCHEMA), unfinished, write_page_checksum=True)
+        with written_whole(text) as unfinished:
+            unfinished.write_text(json.dumps(self.as_dict(), indent=2) + "\n")
+        return [table, text]
+
+    def _flat(self) -> dict[str, Any]:
+        protocol = self.protocol
+        about = {"cpu": protocol.cpu, "cores": protocol.cores, "threads": protocol.threads}
+        return {**about, **protocol.versions, "measurement_digest": protocol.digest}
+
+
+def measure(contenders: Sequence[Measured], threads: int) -> Measurements:
+    """Returns what all contenders take here, each batch of them side by side."""
+    found: dict[tuple[int, int], Latency] = {}
+    with threads_of_torch(threads):
+        for batch in BATCHES:
+            calls = {str(place): contender.call(batch) for place, contender in enumerate(contenders)}
+            found |= {(int(place), batch): one for place, one in latencies(calls, batch).items()}
+    rows = [_row(one, found[place, batch]) for batch in BATCHES for place, one in enumerate(contenders)]
+    return Measurements(MeasurementProtocol.here(threads), tuple(rows))
+
+
+def require_compiler() -> None:
+    """Raises SweepError where torch.compile would find no C++ compiler."""
+    if not any(map(shutil.which, ("c++", "g++", "clang++"))):
+        raise SweepError("--compile needs a C++ compiler", "none on the path", "Install g++, or leave --compile out.")
+
+
+def _row(one: Measured, latency: Latency) -> dict[str, Any]:
+    card, is_export = one.card, one.form == one.card.format
+    return {
+        "name": one.name,
+        "form": one.form,
+        "sweep": card.origin.sweep,
+        "trial": card.origin.trial,
+        "trial_key": card.origin.trial_key,
+        "weights_digest": card.origin.weights_digest,
+        "parameters": card.parameters,
+        "file_bytes": card.file_bytes if is_export else None,
+        "compressed_bytes": card.compressed_bytes if is_export else None,
+        **latency.model_dump(),
+        "images_per_s": latency.images_per_s,
+    }
