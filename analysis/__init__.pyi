@@ -13,8 +13,9 @@ from .comparison.versus import (
     segment_rows,
 )
 from .comparison.versus_estimate import compare
+from .deployed import DEPLOYED_SCHEMA, deployed_trials
 from .errors import AnalysisError
-from .examples import example_trials
+from .examples import example_measurements, example_trials
 from .exporting import join_tables, write_csv
 from .figures.examination import examination_figure
 from .figures.pareto import pareto_figure
@@ -36,6 +37,14 @@ from .limit.estimate import compression_limit
 from .limit.result import CompressionLimit, CurvePoint, LimitStatus
 from .limit.rule import LimitRule
 from .limit.table import limits_table
+from .measurements import (
+    MEASUREMENT_SCHEMA,
+    join_measurements,
+    measurement_table,
+    read_measurements,
+    validate_measurements,
+    write_measurements,
+)
 from .page import Chapter, Strip, render_page
 from .paper.answers import QUESTIONS, Answer, five_answers
 from .paper.formats import PAPER_HEADINGS, paper_cells, paper_csv, paper_latex, paper_markdown
@@ -74,8 +83,10 @@ __all__ = [
     "COLUMNS",
     "COMPARISON_HEADINGS",
     "COSTS",
+    "DEPLOYED_SCHEMA",
     "FORMATS",
     "GAIN_METRICS",
+    "MEASUREMENT_SCHEMA",
     "METRICS",
     "PAPER_HEADINGS",
     "QUALITIES",
@@ -122,8 +133,10 @@ __all__ = [
     "comparison_markdown",
     "compression_limit",
     "course_figure",
+    "deployed_trials",
     "dominated_share",
     "examination_figure",
+    "example_measurements",
     "example_trials",
     "fault_mark",
     "fault_notes",
@@ -136,10 +149,12 @@ __all__ = [
     "gain_figure",
     "hypervolume",
     "importance_figure",
+    "join_measurements",
     "join_tables",
     "limit_candidates",
     "limits_table",
     "markdown_report",
+    "measurement_table",
     "paired_gain",
     "paper_cells",
     "paper_csv",
@@ -149,6 +164,7 @@ __all__ = [
     "pareto_figure",
     "pareto_frontier",
     "progress_figure",
+    "read_measurements",
     "read_table",
     "reference_text",
     "render_page",
@@ -172,11 +188,13 @@ __all__ = [
     "text_of",
     "trial_table",
     "validate",
+    "validate_measurements",
     "versus_figure",
     "width_text",
     "with_baselines",
     "with_confirmations",
     "write_csv",
+    "write_measurements",
     "write_table",
     "written_whole",
 ]

@@ -5,6 +5,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from analysis.measurements import measurement_table
 from analysis.schema import DEFAULT_BLOCK, Mode, Phase, TrialState
 from analysis.tables import trial_table
 
@@ -47,6 +48,25 @@ _ROW: dict[str, Any] = {
     "wall_s": 6.0,
     "error": None,
 }
+_MEASUREMENT: dict[str, Any] = {
+    "name": "trial 1",
+    "form": "onnx",
+    "rounds": False,
+    "sweep": "s",
+    "trial": 1,
+    "trial_key": "k",
+    "weights_digest": "w",
+    "parameters": 10_000,
+    "file_bytes": 42_000,
+    "batch": 1,
+    "median_ms": 0.05,
+    "low_ms": 0.04,
+    "high_ms": 0.07,
+    "images_per_s": 20_000.0,
+    "cpu": "an example's CPU",
+    "threads": 1,
+    "measurement_digest": "m" * 64,
+}
 
 
 def example_row(changes: Mapping[str, Any]) -> dict[str, Any]:
@@ -69,3 +89,18 @@ def example_trials(*changes: Mapping[str, Any]) -> pa.Table:
     [{'trial': 1, 'parameters': 10000, 'fid': 10.0}, {'trial': 2, 'parameters': 2000, 'fid': 20.0}]
     """
     return trial_table(example_row({"trial": number, **own}) for number, own in enumerate(changes, start=1))
+
+
+def example_measurements(*changes: Mapping[str, Any]) -> pa.Table:
+    """Returns a measurement table with a row for each of `changes`, which replace columns of it.
+
+    Each is of the only trial of `example_trials({})` as an ONNX file of 42,000 bytes that takes 0.05 ms for one image.
+    A form whose name ends in `int8` rounds. Raises AnalysisError like `measurement_table`.
+
+    >>> from analysis import example_measurements
+    >>> example_measurements({"median_ms": 0.2}).select(["form", "median_ms", "file_bytes"]).to_pylist()
+    [{'form': 'onnx', 'median_ms': 0.2, 'file_bytes': 42000}]
+    """
+    return measurement_table(
+        _MEASUREMENT | {"rounds": str(own.get("form", "")).endswith("int8")} | dict(own) for own in changes
+    )

@@ -167,6 +167,7 @@ AGREEMENT = tuple(_columns_of(AGREE))
 ARCHITECTURE = ("width", "depth", "block", "first_layer_rank", "stage_widths")
 STUDENT = ("dataset", *ARCHITECTURE, "gan_weight", "scheme", "settings")  # what makes two rows the same student
 SIZE = ("parameters", *ARCHITECTURE)  # what makes two trials' generators the same
+VARIANT, MEASUREMENT = "variant", "measurement"  # form and machine, in a table that measurements were joined to
 
 
 def settings_of(row: Mapping[str, Any]) -> dict[str, Any]:

@@ -13,7 +13,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from analysis.schema import SIZE, STUDENT, Mode, Phase, TrialState
+from analysis.schema import SIZE, STUDENT, VARIANT, Mode, Phase, TrialState
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -99,13 +99,13 @@ class Trials:
 
     @cached_property
     def student(self) -> Ints:
-        """Returns codes, int64 N, that are equal where `schema.student_of` is."""
-        return codes_of([self.table[name] for name in STUDENT])
+        """Returns codes, int64 N, that are equal where `schema.student_of` and the form of a deployed student are."""
+        return codes_of([self.table[name] for name in student_columns(self.table)])
 
     @cached_property
     def size(self) -> Ints:
         """Returns codes, int64 N, that are equal where parameters, width, depth and block are."""
-        return codes_of([self.table[name] for name in SIZE])
+        return codes_of([self.table[name] for name in (*SIZE, *variant_columns(self.table))])
 
     @cached_property
     def seed(self) -> Ints:
@@ -125,6 +125,16 @@ class Trials:
     def size_student_seed(self) -> Ints:
         """Returns codes, int64 N, that are equal where size, student and seed are."""
         return codes_of([self.size, self.student_seed])
+
+
+def student_columns(table: pa.Table) -> tuple[str, ...]:
+    """Returns the columns that are equal in the rows of one student: a deployed form is one of its own."""
+    return (*STUDENT, *variant_columns(table))
+
+
+def variant_columns(table: pa.Table) -> tuple[str, ...]:
+    """Returns the column of the form, where measurements were joined to the table."""
+    return (VARIANT,) if VARIANT in table.column_names else ()
 
 
 def codes_of(columns: Sequence[pa.ChunkedArray | Ints]) -> Ints:

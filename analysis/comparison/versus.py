@@ -13,7 +13,6 @@ from analysis.schema import Phase
 
 COMPARISON_HEADINGS = ("range", "better", "by (median)")
 TOLD = 4  # with more ranges a sentence tells how often the frontiers cross instead
-_NOUNS = {"parameters": " parameters", "mac_g": "e9 multiply-accumulates", "latency_ms": " ms"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -144,8 +143,8 @@ def cost_text(comparison: Comparison, cost: float) -> str:
     """Returns one cost with its unit, such as `9,500 parameters`; `1/11.4 of the teacher` where relative."""
     if comparison.relative:
         return f"1/{1 / cost:.1f} of the teacher"
-    name = comparison.objectives[0]
-    return COLUMNS[name].text(cost) + _NOUNS[name]
+    column = COLUMNS[comparison.objectives[0]]
+    return column.text(cost) + column.noun
 
 
 def segment_rows(comparison: Comparison) -> list[tuple[str, str, str]]:

@@ -13,9 +13,10 @@ from scipy.stats import t
 from analysis.columns import COSTS, QUALITIES, Column, column_of
 from analysis.comparison.steps import Point, segments
 from analysis.comparison.versus import Comparison, Contender, ShareDifference
+from analysis.deployed import deployed_trials
 from analysis.errors import AnalysisError
 from analysis.frontier.attainment import SeedSets, seed_sets
-from analysis.frontier.pareto import OBJECTIVES, dominated_share, final_students, nondominated
+from analysis.frontier.pareto import OBJECTIVES, dominated_share, final_students, nondominated, require_column
 from analysis.frontier.students import Students, final_searched, fresh_students
 from analysis.schema import Phase
 from analysis.tables import require_one_protocol, require_one_teacher
@@ -25,7 +26,13 @@ LEVEL = 0.95
 TEACHERS_METRICS = ("fid", "inception_score")  # in every row beside the student's
 
 
-def compare(table_a: pa.Table, table_b: pa.Table, *, objectives: Sequence[str] = OBJECTIVES) -> Comparison:
+def compare(
+    table_a: pa.Table,
+    table_b: pa.Table,
+    *,
+    objectives: Sequence[str] = OBJECTIVES,
+    measurements: pa.Table | None = None,
+) -> Comparison:
     """Returns the comparison of two sweeps in a cost and a quality, such as parameters and fid.
 
     Under one protocol it is in the columns' own units. Under two, or on two data sets, both are shares of each sweep's
@@ -36,6 +43,9 @@ def compare(table_a: pa.Table, table_b: pa.Table, *, objectives: Sequence[str] =
     seeds, the frontiers are of these students at the medians of their fresh seeds, which have not chosen them, a
     failed one counting as worse than any; in both or in neither, since a searched frontier beside a confirmed one is
     flattered.
+
+    With `measurements` the frontiers are of the students that were measured, each form of them a point of its own, in
+    `latency_ms` of the measuring machine or `file_bytes`.
 
     Raises AnalysisError for other objectives (of two protocols: those that the table does not have of teachers), for
     rows of several protocols or teachers within a table, and where a sweep has no finished student with both numbers.
@@ -55,10 +65,11 @@ def compare(table_a: pa.Table, table_b: pa.Table, *, objectives: Sequence[str] =
     if names[0] == names[1]:
         names = [f"{names[0]} (first)", f"{names[1]} (second)"]
     tables = (table_a, table_b)
-    phase, fronts = _fronts(tables, (cost, quality))
+    joined = tables if measurements is None else tuple(deployed_trials(table, measurements) for table in tables)
+    phase, fronts = _fronts(joined, (cost, quality))
     a, b = (
         _contender(name, table, first=first, front=front, objectives=(cost, quality), relative=relative)
-        for name, table, first, front in zip(names, tables, firsts, fronts, strict=True)
+        for name, table, first, front in zip(names, joined, firsts, fronts, strict=True)
     )
     end = 1.0 if relative else _largest_cost(a, b, cost=cost)
     return Comparison(
@@ -107,9 +118,11 @@ def _first(table: pa.Table) -> dict[str, Any]:
     return dict(students.slice(0, 1).to_pylist()[0])
 
 
-def _fronts(tables: tuple[pa.Table, pa.Table], objectives: tuple[str, str]) -> tuple[Phase, list[list[Point]]]:
+def _fronts(tables: tuple[pa.Table, ...], objectives: tuple[str, str]) -> tuple[Phase, list[list[Point]]]:
     """Returns the phase whose medians the two frontiers are of, and the frontiers in ascending order of cost."""
     cost, quality = objectives[0], QUALITIES[objectives[1]]
+    for table in tables:
+        require_column(table, cost)
     chosen = [_frontier(_searched(table, quality), cost, quality=quality) for table in tables]
     fresh = [_confirmed(students, quality) for students in chosen]
     if all(len(_frontier(students, cost, quality=quality)) for students in fresh):

@@ -10,7 +10,8 @@ import pyarrow.compute as pc
 
 from analysis.columns import COLUMNS, column_of
 from analysis.errors import AnalysisError
-from analysis.schema import Mode, TrialState
+from analysis.measurements import require_one_machine
+from analysis.schema import MEASUREMENT, Mode, TrialState
 from analysis.tables import require_one_protocol
 
 WORST = 5  # times the FID of the teacher: beyond that a student is no student
@@ -30,9 +31,10 @@ def final_students(table: pa.Table) -> pa.Table:
 def pareto_frontier(table: pa.Table, objectives: Sequence[str] = OBJECTIVES) -> pa.Table:
     """Returns the final students that no other dominates, in ascending order of the first objective.
 
-    `objectives` are two or three of COLUMNS, each with its own direction. Rows with an objective that is missing,
-    NaN or infinite never enter; of rows with equal objectives the first stays. Raises AnalysisError for rows of
-    several protocols and for other objectives.
+    `objectives` are two or three of COLUMNS, each with its own direction; `file_bytes` is one of a table that
+    measurements were joined to (`deployed_trials`), in which every form of a student is a point of its own. Rows with
+    an objective that is missing, NaN or infinite never enter; of rows with equal objectives the first stays. Raises
+    AnalysisError for rows of several protocols or measuring machines, and for other objectives.
 
     >>> from analysis import example_trials, pareto_frontier
     >>> sizes_and_fids = [(1_000, 40.0), (2_000, 20.0), (3_000, 25.0), (4_000, 10.0)]
@@ -51,6 +53,8 @@ def nondominated_rows(
     They are the rows of `pareto_frontier`: only these need then be copied of a table of a million.
     """
     require_one_protocol(table, rows)
+    if MEASUREMENT in table.column_names:
+        require_one_machine(table[MEASUREMENT].take(pa.array(rows)))
     points_NK = objective_points(table, objectives)[rows]
     finite = np.isfinite(points_NK).all(axis=1)
     rows, points_NK = rows[finite], points_NK[finite]
@@ -86,16 +90,23 @@ def hypervolume(frontier: pa.Table, reference: Sequence[float], *, objectives: S
 def objective_points(table: pa.Table, objectives: Sequence[str]) -> npt.NDArray[np.float64]:
     """Returns the columns `objectives` as float64 NK, in their own units; NaN where a value is missing.
 
-    Raises AnalysisError unless they are two or three different ones of COLUMNS.
+    Raises AnalysisError unless they are two or three different ones of COLUMNS, each a column of the table.
     """
     for name in objectives:
-        column_of(name)
+        require_column(table, column_of(name).name)
     if len(objectives) not in (2, 3) or len(set(objectives)) < len(objectives):
         raise AnalysisError(
             "Objectives are two or three different columns", ", ".join(objectives) or "none", "Choose others."
         )
     columns = [table[name].to_numpy(zero_copy_only=False).astype(np.float64) for name in objectives]
     return np.stack(columns, axis=1)
+
+
+def require_column(table: pa.Table, name: str) -> None:
+    """Raises AnalysisError where a table lacks a cost that only measurements tell."""
+    if name not in table.column_names:
+        remedy = "Join its measurements (analysis.deployed_trials; --measurements FILE)."
+        raise AnalysisError("A cost on an axis is a column of the table", f"none called {name}", remedy)
 
 
 def front_of(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:

@@ -12,9 +12,8 @@ import pyarrow.compute as pc
 
 from analysis.columns import Column, column_of
 from analysis.frontier.pareto import nondominated_rows
-from analysis.schema import STUDENT
 from analysis.schemes import Row
-from analysis.trials import Floats, Ints, Mask, Trials, by_code, codes_of, first_of_each, last_of_each
+from analysis.trials import Floats, Ints, Mask, Trials, by_code, codes_of, first_of_each, last_of_each, student_columns
 
 _CONFIRMED = {
     "confirmed": pa.float64(),
@@ -202,9 +201,10 @@ def fresh_students(trials: Trials, column: Column) -> Students:
 
 def with_fresh(students: pa.Table, fresh: Students) -> pa.Table:
     """Returns what `with_confirmations` does, for students of fresh seeds that are known."""
-    known = fresh.trials.table.select(STUDENT).take(fresh.row_S)
-    both = pa.concat_tables([known, students.select(STUDENT)])
-    codes = codes_of([both[name] for name in STUDENT])
+    identity = student_columns(students)
+    known = fresh.trials.table.select(identity).take(fresh.row_S)
+    both = pa.concat_tables([known, students.select(identity)])
+    codes = codes_of([both[name] for name in identity])
     place = by_code(codes)
     place[codes[: len(fresh)]] = np.arange(len(fresh))
     index = pa.array(place[codes[len(fresh) :]])

@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from analysis.columns import COSTS, QUALITIES, Column, is_positive
+from analysis.columns import COLUMNS, COSTS, QUALITIES, Column, is_positive
 from analysis.comparison.gain import Gain
 from analysis.findings import Findings
 from analysis.frontier.attainment import attainment_of
@@ -43,7 +43,7 @@ def chart_data(chapter: Chapter) -> dict[str, Any]:
         "trials": {name: [finite(value) for value in shown[name].to_pylist()] for name in TRIAL_COLUMNS},
         "views": views,
         "view": f"parameters|{findings.rule.metric}",
-        "columns": {column.name: _column(column) for column in (*COSTS.values(), *QUALITIES.values())},
+        "columns": {name: _column(COLUMNS[name]) for name in _axes(findings.table)},
         "limit": _limit(findings),
         "gains": {key: _gain(gains[0]) for key, gains in findings.gains.items()},
         "sharpness": _sharpness(findings, shown),
@@ -88,12 +88,7 @@ def _evenly(places: Ints, most: int) -> Ints:
 def _views(findings: Findings, trials: Trials) -> dict[str, dict[str, Any]]:
     """Returns the frontier's chart for every cost and quality that were measured."""
     final = np.flatnonzero(trials.is_finished & trials.is_distilled)
-    columns = [findings.table[name] for name in (*COSTS, *QUALITIES)]
-    measured = [
-        name
-        for name, column in zip((*COSTS, *QUALITIES), columns, strict=True)
-        if pc.is_valid(column).to_numpy()[final].any()
-    ]
+    measured = [name for name in _axes(findings.table) if pc.is_valid(findings.table[name]).to_numpy()[final].any()]
     found: dict[str, dict[str, Any]] = {}
     for quality in (name for name in QUALITIES if name in measured):
         searched, confirmed = final_searched(trials, QUALITIES[quality]), confirmed_students(findings.table, quality)
@@ -101,6 +96,11 @@ def _views(findings: Findings, trials: Trials) -> dict[str, dict[str, Any]]:
             found[f"{cost}|{quality}"] = _view(findings, searched, confirmed=confirmed, objectives=(cost, quality))
     order = [f"{cost}|{quality}" for cost in COSTS for quality in QUALITIES]
     return {name: found[name] for name in order if name in found}
+
+
+def _axes(table: pa.Table) -> list[str]:
+    """Returns the costs and qualities that the table has columns of."""
+    return [name for name in COLUMNS if name in table.column_names]
 
 
 def _view(

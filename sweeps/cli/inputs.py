@@ -1,9 +1,12 @@
 """This module turns options into values that the functions of the package take, each of which knows its defaults."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    import pyarrow as pa
+
     from gan import DataRoot
     from sweeps.ledger.workspace import Workspace
 
@@ -47,3 +50,10 @@ def existing(data_dir: Path | None, tracking_uri: str | None) -> "Workspace":
     from sweeps.ledger.workspace import Workspace
 
     return Workspace.existing(folder_of(data_dir), tracking_uri)
+
+
+def measured_costs(files: Sequence[Path] | None) -> "pa.Table | None":
+    """Returns what the files of the option --measurements hold as one table; None without the option."""
+    from analysis import join_measurements, read_measurements
+
+    return join_measurements([read_measurements(file) for file in files]) if files else None

@@ -131,6 +131,16 @@ ExtractorWeights = Annotated[
         show_default=False,
     ),
 ]
+Measurements = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--measurements",
+        metavar="FILE",
+        help="What deployed students cost on one machine: the measurements.parquet of ganlimit deploy --measure. Give "
+        "it several times for several.",
+        show_default=False,
+    ),
+]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress, only the result.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for a script instead of a table.")]
 SweepName = Annotated[str, typer.Argument(metavar="NAME", help="The sweep's name.")]

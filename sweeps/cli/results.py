@@ -6,8 +6,8 @@ from typing import Annotated
 
 import typer
 
-from sweeps.cli.inputs import existing
-from sweeps.cli.options import DataDir, Json, PaperForm, SweepName, SweepNames, TrackingUri
+from sweeps.cli.inputs import existing, measured_costs
+from sweeps.cli.options import DataDir, Json, Measurements, PaperForm, SweepName, SweepNames, TrackingUri
 from sweeps.cli.output import console, print_json, say, show
 from sweeps.errors import SweepError
 
@@ -76,8 +76,9 @@ def compare(
     a: Annotated[str, typer.Argument(metavar="A", help="The first sweep's name.")],
     b: Annotated[str, typer.Argument(metavar="B", help="The second sweep's name.")],
     *,
-    cost: Annotated[str, typer.Option("--cost", help="parameters, mac_g or latency_ms.")] = "parameters",
+    cost: Annotated[str, typer.Option("--cost", help="parameters, mac_g, latency_ms or file_bytes.")] = "parameters",
     metric: Annotated[str, typer.Option("--metric", help="fid, kid, inception_score or latent_mse.")] = "fid",
+    measurements: Measurements = None,
     out: Annotated[
         Path | None, typer.Option("--out", help="A folder to write compare.md, compare.json and the figure to.")
     ] = None,
@@ -92,8 +93,9 @@ def compare(
     from sweeps.ledger.tracking import Tracking
     from sweeps.results.versus import versus_of
 
+    measured = measured_costs(measurements)
     workspace = existing(data_dir, tracking_uri)
-    found = versus_of(Tracking(workspace.store), workspace, a=a, b=b, objectives=(cost, metric))
+    found = versus_of(Tracking(workspace.store), workspace, a=a, b=b, objectives=(cost, metric), measurements=measured)
     files = found.write(out) if out else []
     if as_json:
         print_json(found.as_dict())

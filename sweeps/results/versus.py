@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 from rich.console import Console
 from rich.table import Table
 
@@ -51,15 +52,23 @@ class Versus:
         return [page, *figures, data]
 
 
-def versus_of(tracking: Tracking, workspace: Workspace, *, a: str, b: str, objectives: tuple[str, str]) -> Versus:
-    """Returns the comparison of the sweeps called `a` and `b`.
+def versus_of(
+    tracking: Tracking,
+    workspace: Workspace,
+    *,
+    a: str,
+    b: str,
+    objectives: tuple[str, str],
+    measurements: pa.Table | None = None,
+) -> Versus:
+    """Returns the comparison of the sweeps called `a` and `b`, in what deployed students cost where that was measured.
 
     A name may also be that of the file that began a sweep, where it began no other. Raises SweepError where a name is
     of no sweep or of several, and AnalysisError like `analysis.compare`.
     """
     sweeps = [_sweep_called(tracking, name) for name in (a, b)]  # a wrong name is reported before a table is read
     tables = [read_trials(tracking, workspace, name=sweep).table for sweep in sweeps]
-    return Versus(analysis.compare(tables[0], tables[1], objectives=objectives))
+    return Versus(analysis.compare(tables[0], tables[1], objectives=objectives, measurements=measurements))
 
 
 def _sweep_called(tracking: Tracking, name: str) -> str:

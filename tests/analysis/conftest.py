@@ -1,13 +1,24 @@
 """Rows of trials as a sweep would write them."""
 
+from collections.abc import Sequence
 from typing import Any, Protocol
 
 import numpy as np
 import pyarrow as pa
 import pytest
 
-from analysis import Mode, Phase, RulerCurve, TrialState, trial_table
+from analysis import (
+    Mode,
+    Phase,
+    RulerCurve,
+    TrialState,
+    deployed_trials,
+    example_measurements,
+    trial_table,
+)
 from analysis.examples import example_row
+
+Forms = dict[str, tuple[float, int, float | None]]
 
 
 class RowMaker(Protocol):
@@ -34,6 +45,37 @@ def table() -> TableMaker:
 
     def make(*changes: dict[str, Any]) -> pa.Table:
         return trial_table([make_row(**{"trial": n, **change}) for n, change in enumerate(changes, start=1)])
+
+    return make
+
+
+def make_measurements(students: Sequence[dict[str, Any]], *, machine: str, teacher: Forms) -> pa.Table:
+    """Returns what `students` cost in their forms, and the teacher in its own: (ms, bytes, own FID or None)."""
+    measured: list[dict[str, Any]] = []
+    for student in students:
+        known = {"name": f"trial {student['trial']}", "trial": student["trial"], "trial_key": student["trial_key"]}
+        measured += [_costs(known, form, *costs) for form, costs in student["forms"].items()]
+    known = {"name": "teacher", "trial": None, "trial_key": None, "weights_digest": "t" * 64, "parameters": 100_000}
+    measured += [_costs(known, form, *costs) for form, costs in teacher.items()]
+    return example_measurements(*({**row, "measurement_digest": machine} for row in measured))
+
+
+def _costs(known: dict[str, Any], form: str, latency_ms: float, file_bytes: int, fid: float | None) -> dict[str, Any]:
+    times = {"median_ms": latency_ms, "low_ms": latency_ms / 1.1, "high_ms": latency_ms * 1.1}
+    return {**known, "form": form, "file_bytes": file_bytes, "fid": fid, **times, "images_per_s": 1000 / latency_ms}
+
+
+@pytest.fixture(scope="session")
+def deployed() -> Any:
+    """The table of students joined with what they cost in their `forms`: (ms, bytes, own FID or None) by form."""
+
+    def make(*students: dict[str, Any], machine: str = "m", teacher: Forms | None = None) -> pa.Table:
+        numbered = [
+            {"trial": n, "trial_key": f"{n:064x}", "width": n, **student} for n, student in enumerate(students, start=1)
+        ]
+        rows = [make_row(**{name: each[name] for name in each.keys() - {"forms"}}) for each in numbered]
+        measured = [student for student in numbered if "forms" in student]
+        return deployed_trials(trial_table(rows), make_measurements(measured, machine=machine, teacher=teacher or {}))
 
     return make
 

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from pyarrow import concat_tables
 
 from analysis import (
+    TRIAL_SCHEMA,
     AnalysisError,
     Mode,
     TrialState,
@@ -23,7 +24,7 @@ from analysis.columns import COLUMNS, COSTS, QUALITIES
 VALUES = st.one_of(st.sampled_from([math.nan, math.inf, -math.inf, None]), st.integers(1, 5).map(float))
 SIZES = st.integers(1, 5)
 DRAWN = settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
-PAIRS = [(cost, quality) for cost in COSTS for quality in QUALITIES]
+PAIRS = [(cost, quality) for cost in COSTS if cost in TRIAL_SCHEMA.names for quality in QUALITIES]
 TRIPLES = [("parameters", "latency_ms", "fid"), ("mac_g", "inception_score", "kid"), ("fid", "kid", "latent_mse")]
 
 Point = tuple[float, ...]
@@ -161,3 +162,30 @@ def test_a_table_in_many_pieces_has_the_frontier_of_the_whole(table: Any) -> Non
     rows = table(*({"parameters": int(p), "fid": float(f)} for p, f in random.integers(1, 40, (60, 2))))
     pieces = [rows.slice(start, 7) for start in range(0, 60, 7)]
     assert pareto_frontier(concat_tables(pieces)).equals(pareto_frontier(rows))
+
+
+def test_the_frontier_of_bytes_has_every_form_as_a_point_of_its_own(deployed: Any) -> None:
+    # By hand: the int8 file of trial 1 is the smallest; trial 2's float file beats its int8 in FID; trial 1's float
+    # file is larger than trial 2's int8 and worse.
+    table = deployed(
+        {"trial": 1, "fid": 20.0, "forms": {"onnx": (0.04, 20_000, None), "onnx-int8": (0.05, 5_000, 21.0)}},
+        {"trial": 2, "fid": 10.0, "forms": {"onnx": (0.08, 60_000, None), "onnx-int8": (0.09, 15_000, 11.0)}},
+    )
+    by_bytes = pareto_frontier(table, ("file_bytes", "fid")).select(["trial", "variant"]).to_pylist()
+    assert [(row["trial"], row["variant"]) for row in by_bytes] == [(1, "onnx-int8"), (2, "onnx-int8"), (2, "onnx")]
+    by_time = pareto_frontier(table, ("latency_ms", "fid")).select(["trial", "variant"]).to_pylist()
+    assert [(row["trial"], row["variant"]) for row in by_time] == [(1, "onnx"), (2, "onnx")]
+
+
+def test_rows_of_two_machines_share_no_axis(deployed: Any) -> None:
+    tables = [
+        deployed({"trial": number, "forms": {"onnx": (0.04, 20_000, None)}}, machine=name)
+        for number, name in enumerate(("m", "n"), start=1)
+    ]
+    with pytest.raises(AnalysisError, match="Times of one machine share an axis, got 2 measurement digests: m, n"):
+        pareto_frontier(concat_tables(tables), ("latency_ms", "fid"))
+
+
+def test_bytes_are_asked_of_a_table_that_has_them(table: Any) -> None:
+    with pytest.raises(AnalysisError, match="none called file_bytes"):
+        pareto_frontier(table({}), ("file_bytes", "fid"))
