@@ -31,9 +31,11 @@ def static_int8_model(folded: FoldedGenerator, *, seed: int) -> onnx.ModelProto:
     current, values = graph.node("Unsqueeze", current, graph.constant(np.array([2, 3]))), values[:, :, None, None]
     layers = list(folded.layers)
     for layer, following in zip(layers, [*layers[1:], None], strict=True):
-        current, values = add_layer(graph, layer, current=current, store=_store), layer(values)
-        # A ReLU is one with the layer before it, and the last layer's sums go to tanh as they are.
-        if following is not None and not isinstance(following, nn.ReLU):
+        # A ReLU needs no node: the levels of what follows it begin at 0, and anything below is rounded to that.
+        if not isinstance(layer, nn.ReLU):
+            current = add_layer(graph, layer, current=current, store=_store)
+        values = layer(values)
+        if following is not None and not isinstance(following, nn.ReLU):  # the last sums go to tanh as they are
             current = _quantised(graph, current, values=values)
     graph.node("Tanh", current, output=OUTPUT)
     return model_of(graph, folded)
