@@ -131,11 +131,8 @@ def threads_of_torch(count: int) -> Iterator[None]:
 
 def _calls(run: Callable[[], object]) -> int:
     """Returns how many calls are one turn, after a warm-up."""
-    for _ in range(WARM_UPS):
-        took_s = _seconds(run)
-        if took_s > TURN_S * WARM_UPS:
-            return 1
-    return int(np.clip(TURN_S / took_s, 1, LARGEST_TURN))
+    quickest_s = min(_seconds(run) for _ in range(WARM_UPS))
+    return int(np.clip(TURN_S / quickest_s, 1, LARGEST_TURN))
 
 
 def _seconds(run: Callable[[], object]) -> float:

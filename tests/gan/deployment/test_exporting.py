@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -88,8 +89,11 @@ def test_the_card_says_what_the_file_is(small: Generator, tmp_path: Path) -> Non
     assert not any(each.external_data for each in model.graph.initializer)
 
 
-def test_weights_take_the_bytes_of_their_type(tmp_path: Path) -> None:
-    generator = trained(GeneratorConfig(**SMALL | {"width": 16}))
+@pytest.mark.parametrize(
+    "changes", [{"width": 16}, {"image_size": 32, "width": 8, "block": "separable", "latent_size": 64}]
+)
+def test_weights_take_the_bytes_of_their_type(changes: dict[str, Any], tmp_path: Path) -> None:
+    generator = trained(GeneratorConfig.model_validate(SMALL | changes))
     whole, half, eighth, static = (
         deploy_generator(tmp_path / form, generator, origin=ORIGIN, form=form).file_bytes for form in ONNX
     )
@@ -163,6 +167,9 @@ def test_an_earlier_export_is_replaced_and_nothing_else_is(small: Generator, tmp
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "letter.txt").write_text("dear")
     with pytest.raises(GanError, match="new, empty or an earlier export"):
+        deploy_generator(tmp_path / "mine", small, origin=ORIGIN)
+    (tmp_path / "mine" / "card.json").write_text('{"kind": "generator"}')
+    with pytest.raises(GanError, match="is new, empty or an earlier export"):
         deploy_generator(tmp_path / "mine", small, origin=ORIGIN)
     (tmp_path / "file").write_text("no folder")
     with pytest.raises(GanError, match=r"folder can be written, got .*File exists"):

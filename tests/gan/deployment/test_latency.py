@@ -19,17 +19,18 @@ def test_contenders_have_turns_one_after_the_other() -> None:
 
     slow = {name: lambda name=name: contender(name, 0.006) for name in ("first", "second")}
     found = latencies(slow, batch=4)
-    measured = calls[2 * WARM_UPS :]
-    assert measured == ["first", "second"] * ROUNDS
+    rounds = found["first"].calls
+    assert 3 <= rounds <= ROUNDS
+    assert calls == ["first"] * WARM_UPS + ["second"] * WARM_UPS + ["first", "second"] * rounds
     for latency in found.values():
-        assert latency.calls == ROUNDS
+        assert latency.calls == rounds
         assert 6 <= latency.low_ms <= latency.median_ms <= latency.high_ms
         assert latency.images_per_s == pytest.approx(4000 / latency.median_ms)
 
 
 def test_short_calls_are_many_in_a_turn() -> None:
     found = latencies({"short": lambda: None}, batch=1)
-    assert found["short"].calls == 20 * ROUNDS
+    assert found["short"].calls % 20 == 0
 
 
 def test_a_generator_is_run_as_pytorch_has_it_with_its_threads(small: Generator) -> None:
