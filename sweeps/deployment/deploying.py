@@ -1,6 +1,7 @@
 """This module exports what was chosen, logs it to MLflow, and shows what was written."""
 
 import os
+import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import product
@@ -22,6 +23,7 @@ from sweeps.ledger.data_dir import default_data_dir
 from sweeps.ledger.tracking import Tracking
 from sweeps.ledger.workspace import Workspace
 from sweeps.models.extractors import find_or_make_extractor
+from sweeps.models.mlflow_models import save_mlflow_onnx
 from sweeps.models.workshop import Workshop
 
 
@@ -39,6 +41,7 @@ class Timing:
 
 
 DEFAULT_OUT = Path("deployed")
+SERVED = "mlflow"  # the folder, beside an export in its run, of a model that MLflow serves
 
 
 @dataclass(frozen=True)
@@ -69,7 +72,7 @@ class Deployment:
         table = Table(box=None, header_style="bold", padding=(0, 1, 0, 0), pad_edge=False)
         for heading in ("", "format"):
             table.add_column(heading, no_wrap=True)
-        for heading in ("params", "bytes", "zipped", "largest\ndifference", "FID\nbefore", "FID"):
+        for heading in ("params", "bytes", "zipped", "differs", "FID\nbefore", "FID"):
             table.add_column(heading, justify="right", vertical="bottom", no_wrap=True)
         for export in self.exports:
             table.add_row(*_cells(export.card))
@@ -144,10 +147,19 @@ def _exported(
         for candidate, form in product(chosen.candidates, formats):
             exports.append(_export(candidate, root, form=form, evaluator=evaluator))
             if workshop and candidate.run_id:
-                place = f"{candidate.place}/{form}"
-                workshop.tracking.client.log_artifacts(candidate.run_id, str(exports[-1].folder), place)
+                _log(exports[-1], candidate.run_id, place=f"{candidate.place}/{form}", tracking=workshop.tracking)
             update(len(exports), f"{candidate.folder} {form}")
     return exports
+
+
+def _log(export: DeployedExport, run_id: str, *, place: str, tracking: Tracking) -> None:
+    """Logs an export to a run, and beside it, where it is ONNX, a model that MLflow serves."""
+    tracking.client.log_artifacts(run_id, str(export.folder), place)
+    if not export.card.opset:
+        return
+    with tempfile.TemporaryDirectory() as name:
+        save_mlflow_onnx(export.folder, Path(name) / SERVED, card=export.card)
+        tracking.client.log_artifacts(run_id, name, place)
 
 
 def _measured(

@@ -10,13 +10,14 @@ from pathlib import Path
 from typing import Any
 
 import mlflow.pytorch
+import numpy as np
 import pyarrow as pa
 import torch
 from mlflow.entities.model_registry import ModelVersion
 from mlflow.models import infer_signature
 
 import analysis
-from gan import Generator, load_generator
+from gan import DeploymentCard, Generator, load_generator
 from sweeps.ledger.tags import IDENTITY
 from sweeps.ledger.tracking import Tracking
 
@@ -44,6 +45,26 @@ def save_mlflow_model(generator: Generator, folder: Path) -> None:
             serialization_format="pt2",
             pip_requirements=[f"torch=={torch.__version__.partition('+')[0]}"],  # MLflow would run the model to find it
         )
+
+
+def save_mlflow_onnx(export: Path, folder: Path, *, card: DeploymentCard) -> None:
+    """Write the ONNX file of an export to `folder`, which is missing or empty, as a model that MLflow serves.
+
+    `mlflow.pyfunc.load_model` makes `{"images": images NCHW}` of it, of inputs NI.
+    """
+    import mlflow.onnx  # with a package of an extra
+    import onnx
+
+    inputs_NI = card.architecture.inputs(EXAMPLE_BATCH, "example", seed=0).numpy()
+    images_NCHW = np.zeros((EXAMPLE_BATCH, *card.output.shape[1:]), dtype=np.float32)
+    mlflow.onnx.save_model(
+        onnx.load(export / card.file),
+        str(folder),
+        signature=infer_signature(inputs_NI, images_NCHW),
+        pip_requirements=[f"{name}=={card.producers[name]}" for name in ("onnx", "onnxruntime")],
+        onnx_execution_providers=["CPUExecutionProvider"],
+        save_as_external_data=False,
+    )
 
 
 def register_students(

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 from typing import Any, get_args
 
+import mlflow.pyfunc
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
@@ -54,12 +55,20 @@ def test_a_frontier_and_its_teacher_are_exported_and_logged(ganlimit: Any, finis
     assert teacher.parameters == rows[0]["teacher_parameters"]
 
 
-def test_a_sweeps_student_at_the_limit_is_exported(finished: Any, tmp_path: Path) -> None:
+def test_a_sweeps_student_at_the_limit_is_exported(
+    finished: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     limit = finished.result.report.limit
     assert limit.trial is not None
     found = sweeps.deploy("tiny", out=tmp_path / "out", data_dir=finished.data_dir)
     assert [export.card.origin.trial for export in found.exports] == [limit.trial]
     assert found.exports[0].card.parameters == limit.student_parameters
+    (row,) = (row for row in finished.result.table.to_pylist() if row["trial"] == limit.trial)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", finished.tracking.store.uri)
+    served = mlflow.pyfunc.load_model(f"runs:/{row['run_id']}/deployment/onnx/mlflow")
+    deployed = load_deployed(found.exports[0].folder)
+    inputs_NI = deployed.card.architecture.inputs(3, "place", seed=0).numpy()
+    assert np.abs(served.predict(inputs_NI)["images"] - deployed(inputs_NI)).max() < 1e-6
 
 
 def test_a_folder_of_a_sweeps_name_is_not_taken_for_a_generator(
