@@ -15,7 +15,7 @@ from sweeps.cli.deploying import deploy
 from sweeps.cli.doctor import doctor
 from sweeps.cli.ending import EndedCommands, Ending, stopped
 from sweeps.cli.extractor import extractor_check
-from sweeps.cli.output import remark
+from sweeps.cli.output import heed_encoding, remark
 from sweeps.cli.remote import logs, submit
 from sweeps.cli.results import compare, export, paper, report, sample, ui
 from sweeps.cli.standing import list_sweeps, status, stop, sync
@@ -116,6 +116,7 @@ _EXIT_CODES = {
 
 def main() -> None:
     """Run the command. What a person can mend is one message on stderr; the exit code is one of `ExitCode`."""
+    heed_encoding()
     try:
         with Ending() as ending:
             _run(ending)

@@ -1,11 +1,18 @@
 """This module prints what the commands say: for people on one of two consoles, for scripts as JSON."""
 
+import codecs
+import io
 import json
+import sys
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 import typer
 from rich.console import Console, RenderableType
+
+# One character for one, so that tables stay in line. Any other is a question mark.
+_PLAIN = {"✓": "v", "✗": "x", "…": ".", "→": ">", "±": "~"}
+_FALLBACK = "ganlimit.plain"
 
 
 class Shown(Protocol):
@@ -22,6 +29,20 @@ class Rendered(Protocol):
     def as_dict(self) -> Mapping[str, object]: ...
 
     def render(self) -> RenderableType: ...
+
+
+def heed_encoding() -> None:
+    """Let standard output and error write what their encoding lacks in other characters, instead of failing at it."""
+    codecs.register_error(_FALLBACK, _in_plain_characters)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper) and codecs.lookup(stream.encoding).name != "utf-8":
+            stream.reconfigure(errors=_FALLBACK)
+
+
+def _in_plain_characters(error: UnicodeError) -> tuple[str, int]:
+    assert isinstance(error, UnicodeEncodeError), "streams that are written to"
+    lacking = error.object[error.start : error.end]
+    return "".join(_PLAIN.get(character, "?") for character in lacking), error.end
 
 
 def console() -> Console:
