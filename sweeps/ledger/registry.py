@@ -110,7 +110,7 @@ class Registry:
 
     def _made_as(self, version: ModelVersion) -> str | None:
         try:
-            return str(self._client.get_run(version.run_id).info.run_name)
+            return str(self._client.get_run(version.run_id or "").info.run_name)
         except MlflowException:
             return None
 
