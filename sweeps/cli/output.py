@@ -73,7 +73,7 @@ def print_json(value: object) -> None:
 def show(found: Sequence[Shown], *, as_json: bool) -> None:
     """Print things that print themselves, one below the other; as JSON one of them is an object, several are a list."""
     if as_json:
-        print_json(_one_or_all([each.as_dict() for each in found]))
+        print_one_or_all([each.as_dict() for each in found])
     else:
         for each in found:
             each.print_to(console())
@@ -82,11 +82,12 @@ def show(found: Sequence[Shown], *, as_json: bool) -> None:
 def print_each(found: Sequence[Rendered], *, as_json: bool) -> None:
     """Print things that are rendered as `show` does, with an empty line between them."""
     if as_json:
-        print_json(_one_or_all([each.as_dict() for each in found]))
+        print_one_or_all([each.as_dict() for each in found])
     else:
         for number, each in enumerate(found):
             console().print(*[""] * bool(number), each.render(), sep="\n")
 
 
-def _one_or_all(values: Sequence[Mapping[str, object]]) -> object:
-    return values[0] if len(values) == 1 else values
+def print_one_or_all(values: Sequence[Mapping[str, object]]) -> None:
+    """Print one value as a JSON object, several as a list."""
+    print_json(values[0] if len(values) == 1 else values)
