@@ -24,6 +24,8 @@ SILENCE_S = 10.0  # of a log, after which the cluster is asked whether it is sti
 DELETED_WITHIN_S = 30.0
 # Ray looks at each job every second; one that was deleted since the last look it writes down once more, as failed.
 RETURNS_WITHIN_S = 2.5
+NAME_TAKEN = "is already taken"  # what Ray 2.60 says of a job whose name is
+FREE_WITHIN_S = 60.0  # the name of a job that is over: what supervised it may outlive it by some seconds
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,19 +88,25 @@ class Jobs:
     ) -> None:
         """Run the shell command in a copy of `folder` on the cluster. `stop` ends it as Ctrl-C does.
 
-        `environment` is shown to all who may see the job: no place for credentials.
+        `environment` is shown to all who may see the job: no place for credentials. It waits for the end of an earlier
+        job of the id that is deleted. Raises ClusterError where there is one that is not.
         """
         stopping = {"RAY_JOB_STOP_SIGNAL": "SIGINT", "RAY_JOB_STOP_WAIT_TIME_S": str(STOP_WAIT_S)}
         runtime_env = {"working_dir": str(folder), "env_vars": {**stopping, **environment}}
         # Ray appends what a job says to what an earlier one of its id said, after a line with the command.
-        attempt = secrets.token_hex(6)
-        with self._errors():
-            self._client.submit_job(
-                entrypoint=f"{ATTEMPT}={attempt} {command}",
-                submission_id=job_id,
-                runtime_env=runtime_env,
-                metadata={**(metadata or {}), ATTEMPT: attempt},
-            )
+        attempt, deadline = secrets.token_hex(6), time.monotonic() + FREE_WITHIN_S
+        while True:
+            with self._errors(), _one_at_a_time(job_id):
+                self._client.submit_job(
+                    entrypoint=f"{ATTEMPT}={attempt} {command}",
+                    submission_id=job_id,
+                    runtime_env=runtime_env,
+                    metadata={**(metadata or {}), ATTEMPT: attempt},
+                )
+            job = self.find(job_id)
+            if job is None or NAME_TAKEN not in job.message or time.monotonic() > deadline:
+                return
+            self.delete(job_id)
 
     def logs(self, job: Job) -> str:
         """Returns what the job has said so far."""
@@ -185,6 +193,21 @@ class Jobs:
             f"no answer from {self._address} ({error})",
             "When it is back, or on a new head, the same command goes on.",
         )
+
+
+@contextlib.contextmanager
+def _one_at_a_time(job_id: str) -> Iterator[None]:
+    """Raises ClusterError where the server refuses a second job of an id, which it does with a traceback."""
+    try:
+        yield
+    except RuntimeError as error:
+        if "already exists" not in str(error):
+            raise
+        raise ClusterError(
+            "A cluster has one job of an id at a time",
+            f"another one called {job_id}, submitted just now",
+            f"Look at it: ganlimit sweep status {job_id}, with --address.",
+        ) from error
 
 
 def _cancel(loop: asyncio.AbstractEventLoop, piece: "asyncio.Task[str | None]", *, pieces: Any) -> None:

@@ -15,15 +15,15 @@ from sweeps.cli.deploying import deploy
 from sweeps.cli.doctor import doctor
 from sweeps.cli.ending import EndedCommands, Ending, stopped
 from sweeps.cli.extractor import extractor_check
-from sweeps.cli.output import remark
+from sweeps.cli.mistakes import tell
+from sweeps.cli.output import heed_encoding
 from sweeps.cli.remote import logs, submit
 from sweeps.cli.results import compare, export, paper, report, sample, ui
 from sweeps.cli.standing import list_sweeps, status, stop, sync
 from sweeps.cli.sweep import confirm, demo, init, plan, resume, schema, sweep_run
 from sweeps.cli.teacher import teacher_inspect, teacher_list, teacher_select, teacher_show, teacher_train
 from sweeps.cli.tracking import tracking_serve
-from sweeps.errors import Explained, NothingFeasibleError, NothingFinishedError, UndeliveredError
-from sweeps.exit_codes import ExitCode
+from sweeps.errors import Explained, SweepError
 
 Command = Callable[..., None]
 
@@ -107,31 +107,25 @@ def _typer_app() -> typer.Typer:
 app = _typer_app()
 
 
-_EXIT_CODES = {
-    UndeliveredError: ExitCode.UNDELIVERED,
-    NothingFinishedError: ExitCode.NOTHING_FINISHED,
-    NothingFeasibleError: ExitCode.NOTHING_FEASIBLE,
-}
-
-
 def main() -> None:
-    """Run the command. What a person can mend is one message on stderr; the exit code is one of `ExitCode`."""
+    """Run the command. What a person can mend is one message on stderr; the exit code is one of `ExitCode`.
+
+    With --json it is JSON on stdout as well.
+    """
+    heed_encoding()
+    as_json = "--json" in sys.argv
     try:
         with Ending() as ending:
             _run(ending)
     except ValueError as error:
         if not isinstance(error, Explained):
             raise
-        remark(f"error: {error}")
-        sys.exit(_EXIT_CODES.get(type(error), ExitCode.MISTAKE))
+        sys.exit(tell(error, as_json=as_json))
     except Exception as error:
         if not _is_full_disk(error):
             raise
-        remark(
-            f"error: The data directory has room, got none ({error}). Make room: the same command again goes on "
-            "from here."
-        )
-        sys.exit(ExitCode.MISTAKE)
+        remedy = "Make room: the same command again goes on from here."
+        sys.exit(tell(SweepError("The data directory has room", f"none ({error})", remedy), as_json=as_json))
 
 
 def _run(ending: Ending) -> None:

@@ -1,11 +1,18 @@
 """This module prints what the commands say: for people on one of two consoles, for scripts as JSON."""
 
+import codecs
+import io
 import json
+import sys
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 import typer
 from rich.console import Console, RenderableType
+
+# One character for one, so that tables stay in line. Any other is a question mark.
+_PLAIN = {"✓": "v", "✗": "x", "…": ".", "→": ">", "±": "~"}
+_FALLBACK = "ganlimit.plain"
 
 
 class Shown(Protocol):
@@ -22,6 +29,20 @@ class Rendered(Protocol):
     def as_dict(self) -> Mapping[str, object]: ...
 
     def render(self) -> RenderableType: ...
+
+
+def heed_encoding() -> None:
+    """Let standard output and error write what their encoding lacks in other characters, instead of failing at it."""
+    codecs.register_error(_FALLBACK, _in_plain_characters)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper) and codecs.lookup(stream.encoding).name != "utf-8":
+            stream.reconfigure(errors=_FALLBACK)
+
+
+def _in_plain_characters(error: UnicodeError) -> tuple[str, int]:
+    assert isinstance(error, UnicodeEncodeError), "streams that are written to"
+    lacking = error.object[error.start : error.end]
+    return "".join(_PLAIN.get(character, "?") for character in lacking), error.end
 
 
 def console() -> Console:
@@ -52,7 +73,7 @@ def print_json(value: object) -> None:
 def show(found: Sequence[Shown], *, as_json: bool) -> None:
     """Print things that print themselves, one below the other; as JSON one of them is an object, several are a list."""
     if as_json:
-        print_json(_one_or_all([each.as_dict() for each in found]))
+        print_one_or_all([each.as_dict() for each in found])
     else:
         for each in found:
             each.print_to(console())
@@ -61,11 +82,12 @@ def show(found: Sequence[Shown], *, as_json: bool) -> None:
 def print_each(found: Sequence[Rendered], *, as_json: bool) -> None:
     """Print things that are rendered as `show` does, with an empty line between them."""
     if as_json:
-        print_json(_one_or_all([each.as_dict() for each in found]))
+        print_one_or_all([each.as_dict() for each in found])
     else:
         for number, each in enumerate(found):
             console().print(*[""] * bool(number), each.render(), sep="\n")
 
 
-def _one_or_all(values: Sequence[Mapping[str, object]]) -> object:
-    return values[0] if len(values) == 1 else values
+def print_one_or_all(values: Sequence[Mapping[str, object]]) -> None:
+    """Print one value as a JSON object, several as a list."""
+    print_json(values[0] if len(values) == 1 else values)

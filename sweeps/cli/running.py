@@ -4,9 +4,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import typer
+
 import sweeps
 from sweeps.cli.ending import StoppedError, heed_ctrl_c
-from sweeps.cli.output import show, stderr
+from sweeps.cli.mistakes import as_dict, tell
+from sweeps.cli.output import print_one_or_all, show, stderr
 
 if TYPE_CHECKING:
     from gan import DataRoot
@@ -46,10 +49,15 @@ def run_specs(
 
 
 def show_reports(reports: "Sequence[sweeps.Report]", specs: "Sequence[sweeps.SweepSpec]", *, as_json: bool) -> None:
-    """Prints the reports. Raises SweepError where nothing of a sweep was trained to its end."""
+    """Prints the reports. Where nothing of a sweep was trained to its end it says why, and ends the command so."""
     from sweeps.results.failure import failure_of
 
-    show(reports, as_json=as_json)
-    for spec, report in zip(specs, reports, strict=True):
-        if failure := failure_of(spec, report.table):
-            raise failure
+    failures = [failure_of(spec, report.table) for spec, report in zip(specs, reports, strict=True)]
+    if as_json:
+        found = zip(reports, failures, strict=True)
+        print_one_or_all([{**report.as_dict(), **({"error": as_dict(why)} if why else {})} for report, why in found])
+    else:
+        show(reports, as_json=False)
+    for why in failures:
+        if why:
+            raise typer.Exit(tell(why, as_json=False))

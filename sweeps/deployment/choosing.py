@@ -1,6 +1,7 @@
 """This module chooses what is deployed: a stored generator, or a sweep's student at the limit, frontier and teacher."""
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -74,7 +75,7 @@ def chosen_of_sweep(
     findings = findings_of(read_trials(tracking, workspace, name=name).table, spec.limit)
     students = [_student(row, name, tracking=tracking) for row in _rows(findings, name, whole=whole)]
     if teacher:
-        students.append(_teacher(findings.first["teacher_version"], name, run_id=parent.info.run_id, tracking=tracking))
+        students.append(_teacher(findings.first, name, run_id=parent.info.run_id, tracking=tracking))
     return Chosen(name=name, candidates=tuple(students), spec=spec, run_id=parent.info.run_id)
 
 
@@ -120,8 +121,8 @@ def _student(row: dict[str, Any], sweep: str, *, tracking: Tracking) -> Candidat
     return Candidate(folder=f"trial-{row['trial']}", generator=generator, origin=origin, run_id=row["run_id"])
 
 
-def _teacher(version: str, sweep: str, *, run_id: str, tracking: Tracking) -> Candidate:
-    generator, card = load_any_generator(teacher_folder(tracking, version))
-    origin = Origin.of(card).model_copy(update={"sweep": sweep, "model": version})
+def _teacher(row: Mapping[str, Any], sweep: str, *, run_id: str, tracking: Tracking) -> Candidate:
+    generator, card = load_any_generator(teacher_folder(tracking, row))
+    origin = Origin.of(card).model_copy(update={"sweep": sweep, "model": row["teacher_version"]})
     place = f"{LOGGED_IN}/teacher"
     return Candidate(folder="teacher", generator=generator, origin=origin, run_id=run_id, place=place)

@@ -183,6 +183,8 @@ def _claim_known(specs: Sequence[SweepSpec], tracking: Tracking, *, leases: Leas
 
     They are held by `leases` where a driver with another data directory may use the same tracking server.
     """
+    for spec in specs:
+        tracking.require_one_run(spec.name)
     known = {spec.name: parent for spec in specs if (parent := tracking.find_sweep(spec.name))}
     for spec in specs:
         _refuse_other_spec(known.get(spec.name), spec)

@@ -30,10 +30,20 @@ class Registry:
         found = [version for version in self.versions(model) if version.tags.get(IDENTITY) == identity]
         return found[0] if found else None
 
+    def find_made(self, model: str, identity: str) -> ModelVersion | None:
+        """Returns the same of a model that was made under this name, which a person may have given another since."""
+        found = self.find_version(model, identity)
+        others = () if found else self._search(f"tags.`{IDENTITY}` = '{identity}'")
+        return found or next((version for version in others if self._made_as(version) == model), None)
+
+    def find_weights(self, model: str, weights_digest: str) -> ModelVersion | None:
+        """Returns the newest version with these weights that was made under this name; None where there is none."""
+        found = self._search(f"tags.weights_digest = '{weights_digest}'")
+        return next((version for version in found if self._made_as(version) == model), None)
+
     def versions(self, model: str) -> list[ModelVersion]:
         """Returns all versions of a registered model, newest first; none where the model is unknown."""
-        found = self._client.search_model_versions(f"name = '{model}'", max_results=PAGE)
-        return sorted(found, key=lambda version: -int(version.version))
+        return self._search(f"name = '{model}'")
 
     def version(self, model: str, number: str) -> ModelVersion | None:
         """Returns one version of a registered model; None where there is none."""
@@ -53,6 +63,10 @@ class Registry:
     def register(self, model: str, run_id: str, *, folder: Path, tags: Mapping[str, str]) -> ModelVersion:
         """Store `folder` with the run and register it as a new version of `model`. Returns that version."""
         self._client.log_artifacts(run_id, str(folder), "model")
+        return self.register_files(model, run_id, tags=tags)
+
+    def register_files(self, model: str, run_id: str, *, tags: Mapping[str, str]) -> ModelVersion:
+        """Register what the run has kept as a new version of `model`. Returns that version."""
         if model not in self.models():
             self._client.create_registered_model(model)
         source = f"{self._client.get_run(run_id).info.artifact_uri}/model"
@@ -87,6 +101,17 @@ class Registry:
             own.mkdir(exist_ok=True)
             return Path(self._client.download_artifacts(run_id, "model", str(own)))
         except (MlflowException, OSError):
+            return None
+
+    def _search(self, where: str) -> list[ModelVersion]:
+        """Returns the versions of which `where` is true, newest first."""
+        found = self._client.search_model_versions(where, max_results=PAGE)
+        return sorted(found, key=lambda version: -int(version.version))
+
+    def _made_as(self, version: ModelVersion) -> str | None:
+        try:
+            return str(self._client.get_run(version.run_id or "").info.run_name)
+        except MlflowException:
             return None
 
     @cached_property

@@ -16,6 +16,7 @@ def find_sweep(tracking: Tracking, name: str) -> Run:
     """Returns the parent run of a sweep. Raises SweepError when there is none of that name."""
     parent = tracking.find_sweep(name)
     if parent is None:
+        tracking.require_one_run(name)
         known = ", ".join(sorted(run.data.tags[SWEEP] for run in tracking.sweeps())) or "none yet"
         if tracking.store.uri.startswith("http"):
             place, remedy = f"the tracking server {tracking.store.ui_address}", "Check the name and --tracking-uri"

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from analysis import TrialState
 
 TAG = "ganlimit."
+EXPERIMENT = TAG + "experiment"  # the name that an experiment was made under, which a person may change
 KIND, SWEEP, SPEC = TAG + "kind", TAG + "sweep", TAG + "spec"
 TRIAL_KEY, STATE, ERROR = TAG + "trial_key", TAG + "state", TAG + "error"
 IDENTITY = TAG + "identity"

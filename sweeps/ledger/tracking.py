@@ -16,6 +16,7 @@ from mlflow.exceptions import MlflowException
 
 from analysis import TrialState
 from sweeps.errors import SweepError
+from sweeps.ledger.experiments import found_experiment
 from sweeps.ledger.registry import Registry
 from sweeps.ledger.run_query import OLDEST_FIRST, are_as_many, by_id, has_tags, search
 from sweeps.ledger.states import RunStatus, SweepState, run_status
@@ -51,7 +52,10 @@ class Tracking:
         try:
             with store.opening():
                 self.client = MlflowClient(store.uri, store.uri)
-                self._experiments = {name: self._experiment(name) for name in (SWEEPS_EXPERIMENT, MODELS_EXPERIMENT)}
+                self._experiments = {
+                    name: found_experiment(self.client, store, name=name)
+                    for name in (SWEEPS_EXPERIMENT, MODELS_EXPERIMENT)
+                }
         except MlflowException as error:
             raise SweepError(
                 "The tracking store is reachable and writable",
@@ -65,6 +69,25 @@ class Tracking:
     def find_sweep(self, name: str) -> Run | None:
         """Returns the parent run of the sweep called `name`; None where there is none."""
         return self._first(SWEEPS_EXPERIMENT, {KIND: "sweep", SWEEP: name})
+
+    def require_one_run(self, name: str) -> None:
+        """Raises SweepError where a person deleted the run of the sweep `name`, or it has two since one was restored.
+
+        Nothing is begun beside what is there.
+        """
+        identity = {KIND: "sweep", SWEEP: name}
+        found = self._search(SWEEPS_EXPERIMENT, identity)
+        deleted = [] if found else self._search(SWEEPS_EXPERIMENT, identity, deleted=True)
+        if len(found) > 1:
+            runs = " and ".join(run.info.run_id for run in found)
+            remedy = "Delete all but the one to go on with on MLflow's page."
+            raise SweepError(f"The sweep {name} has one run in MLflow", f"{runs}, the newest first", remedy)
+        if deleted:
+            raise SweepError(
+                f"The sweep {name} has its run in MLflow",
+                f"a deleted one, {deleted[0].info.run_id}",
+                "Restore it on MLflow's page, among the deleted runs; or give the sweep another name with --name.",
+            )
 
     def sweeps(self, group: str | None = None) -> list[Run]:
         """Returns the parent runs of all sweeps, or of those in `group`, newest first."""
@@ -138,6 +161,10 @@ class Tracking:
         runs = search(self.client, experiment, where=where, order=OLDEST_FIRST)
         return [(run, json.loads(run.data.tags[name])) for run in runs]
 
+    def model_runs(self, tags: Mapping[str, str]) -> list[Run]:
+        """Returns the completed runs with these tags in which models were made, newest first."""
+        return self._search(MODELS_EXPERIMENT, {**tags, STATE: SweepState.COMPLETED})
+
     @contextmanager
     def model_run(self, name: str, tags: Mapping[str, str]) -> Iterator[str]:
         """Begin a run for the training of a model; it ends with the state that the work inside the `with` block had."""
@@ -188,14 +215,6 @@ class Tracking:
 
     # --- inside -------------------------------------------------------------------------------
 
-    def _experiment(self, name: str) -> str:
-        found = self.client.get_experiment_by_name(name)
-        if found is not None:
-            self.store.require_reachable(str(found.artifact_location))
-            return str(found.experiment_id)
-        root = self.store.artifact_root
-        return str(self.client.create_experiment(name, f"{root}/{name}" if root else None))
-
     def _open(self, experiment: str, identity: Mapping[str, str], *, name: str, tags: Mapping[str, str]) -> Run:
         found = self._first(experiment, identity)
         if found is None:
@@ -214,8 +233,8 @@ class Tracking:
         found = self._search(experiment, tags)
         return found[0] if found else None
 
-    def _search(self, experiment: str, tags: Mapping[str, str]) -> list[Run]:
-        return list(search(self.client, self._experiments[experiment], where=has_tags(tags)))
+    def _search(self, experiment: str, tags: Mapping[str, str], *, deleted: bool = False) -> list[Run]:
+        return list(search(self.client, self._experiments[experiment], where=has_tags(tags), deleted=deleted))
 
     def _of_sweep(self, parent_run_id: str, where: str) -> tuple[str, str]:
         trials = has_tags({PARENT: parent_run_id, KIND: "trial"})

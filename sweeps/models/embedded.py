@@ -29,6 +29,7 @@ from gan import (
 from gan.digests import value_digest
 from sweeps.ledger.tags import IDENTITY, KIND
 from sweeps.models.identity import ModelIdentity
+from sweeps.models.kept_versions import find_kept_version
 from sweeps.models.workshop import Workshop
 from sweeps.spec.models import EmbeddedSpec
 
@@ -62,12 +63,12 @@ def find_or_train(extractor: EmbeddedSpec, dataset: ImageDataset, *, workshop: W
     config = {"kind": extractor.kind, "config": extractor.model_dump(exclude={"kind"}), "dataset": dataset.digest}
     identity = ModelIdentity(f"{dataset.name}-{extractor.kind}", value_digest(config))
     registry = workshop.tracking.registry
-    version = registry.find_version(identity.model, identity.digest)
+    version = find_kept_version(workshop.tracking, identity)
     if version is None:
         version = _train(extractor, dataset, identity=identity, workshop=workshop)
     folder = registry.fetch(version)
     _KINDS[extractor.kind].check(folder, dataset)
-    return folder, f"{identity.model}/{version.version}"
+    return folder, f"{version.name}/{version.version}"
 
 
 def _train(

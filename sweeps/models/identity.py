@@ -40,7 +40,7 @@ def registered_teacher(spec: SweepSpec, dataset: ImageDataset, *, tracking: Trac
         identity = imported_identity(load_imported(spec.teacher.imported), dataset)
     else:
         identity = trained_identity(spec, dataset)
-    return tracking.registry.find_version(identity.model, identity.digest)
+    return tracking.registry.find_made(identity.model, identity.digest)
 
 
 def trained_identity(spec: SweepSpec, dataset: ImageDataset) -> ModelIdentity:

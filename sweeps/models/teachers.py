@@ -34,6 +34,7 @@ from sweeps.ledger.tracking import Tracking
 from sweeps.models.critics import TeacherCritic
 from sweeps.models.extractors import Extractor
 from sweeps.models.identity import imported_identity, pool_digest, stated, trained_identity
+from sweeps.models.kept_versions import find_kept_version
 from sweeps.models.teacher_training import train_teacher
 from sweeps.models.teacher_versions import LAST, register_teacher, save_samples
 from sweeps.models.workshop import Workshop
@@ -81,7 +82,7 @@ def find_or_make_teacher(
         teacher.generator.to(spec.resources.compute.torch_device)
         return teacher
     identity, registry = trained_identity(spec, dataset), workshop.tracking.registry
-    version = None if again else registry.find_version(identity.model, identity.digest)
+    version = None if again else find_kept_version(workshop.tracking, identity)
     if version is None:
         version = train_teacher(spec, dataset, extractor=extractor, workshop=workshop, identity=identity)
     folder = registry.fetch(version)
@@ -89,7 +90,7 @@ def find_or_make_teacher(
     generator.to(spec.resources.compute.torch_device)
     last, last_card = load_generator(folder / LAST) if (folder / LAST).is_dir() else (generator, card)
     metrics, last_metrics = _metrics(extractor, generator, card=card), _metrics(extractor, last, card=last_card)
-    name = f"{identity.model}/{version.version}"
+    name = f"{version.name}/{version.version}"
     return Teacher(
         generator=generator,
         card=card,
@@ -107,7 +108,7 @@ def _find_or_import(
     generator = load_imported(imported)
     dataset.require_shape(generator.config.image_channels, generator.config.image_size)
     identity = imported_identity(generator, dataset)
-    version = tracking.registry.find_version(identity.model, identity.digest)
+    version = find_kept_version(tracking, identity)
     if version is None:
         metrics = extractor.evaluator.evaluate(generator, whole=True)
         card = ImportedCard(
@@ -132,7 +133,7 @@ def _find_or_import(
     return Teacher(
         generator=kept,
         card=kept_card,
-        version=f"{identity.model}/{version.version}",
+        version=f"{version.name}/{version.version}",
         metrics=metrics,
         last_fid=metrics.fid,
     )

@@ -54,7 +54,7 @@ def _strips(
     first, metric = findings.first, findings.metric
     if not first:
         return ()
-    teacher, _ = load_any_generator(teacher_folder(tracking, first["teacher_version"]))
+    teacher, _ = load_any_generator(teacher_folder(tracking, first))
     quality = first.get(f"teacher_{metric.name}")
     about = f"{metric.label} {metric.text(quality)}" if quality else ""
     images_NCHW, parameters = _images(teacher, inputs_NI), first["teacher_parameters"]
@@ -76,12 +76,21 @@ def _images(generator: AnyGenerator, inputs_NI: Tensor) -> np.ndarray:
     return images_NCHW
 
 
-def teacher_folder(tracking: Tracking, teacher_version: str) -> Path:
-    """Returns the folder of a sweep's teacher. Raises SweepError where the registry has lost it."""
-    model, _, number = teacher_version.partition("/")
-    version = tracking.registry.version(model, number)
+def teacher_folder(tracking: Tracking, row: Mapping[str, Any]) -> Path:
+    """Returns the folder of the teacher of a trial's row, whatever name or number a person gave it since.
+
+    Raises SweepError where the registry has lost it.
+    """
+    model, _, number = row["teacher_version"].partition("/")
+    version, weights_digest = tracking.registry.version(model, number), row["teacher_digest"]
+    if version is None or version.tags.get("weights_digest") != weights_digest:
+        version = tracking.registry.find_weights(model, weights_digest)
     if version is None:
-        raise SweepError("A sweep's teacher is in the registry", teacher_version, "Restore it; it is never replaced.")
+        raise SweepError(
+            "A sweep's teacher is in the registry",
+            f"none such as {row['teacher_version']} was",
+            "Resume the sweep, which registers it again from what its training kept.",
+        )
     return tracking.registry.fetch(version)
 
 

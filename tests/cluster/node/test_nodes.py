@@ -12,7 +12,7 @@ import psutil
 import pytest
 from mlflow import MlflowClient
 
-from cluster import node_folder, read_state
+from cluster import ClusterError, Jobs, node_folder, read_state
 from cluster.node import processes as own_processes
 from tests.cluster.node.machine import SMALL, Machine
 from tests.cluster.servers import free_port
@@ -118,6 +118,43 @@ def test_a_job_finds_our_python_its_credentials_and_the_other_node_and_its_trial
     assert f"RESULT {seen.nodes[1].node_id} {python} {head.state.tracking_url}\n" in said, said
     assert f"SECRET {len(SECRET)}\n" in said
     assert head.overview().jobs == ()
+
+
+HOLD = """
+import sys, time, ray
+ray.init(namespace="SUPERVISOR_ACTOR_RAY_NAMESPACE")
+
+@ray.remote(num_cpus=0)
+class Held:
+    pass
+
+held = Held.options(name="_ray_internal_job_actor_again").remote()
+ray.get(held.__ray_ready__.remote())
+print("HELD", flush=True)
+time.sleep(3)
+"""
+
+
+def test_a_job_waits_for_the_end_of_an_earlier_one_of_its_id_and_a_second_one_is_refused(
+    head: Machine, temporary: Path
+) -> None:
+    script, folder = temporary / "hold.py", temporary / "shipped"
+    script.write_text(HOLD)
+    folder.mkdir()
+    (folder / "sweep.yaml").write_text("nothing")
+    head.ask("/api/jobs/", {"entrypoint": f"python {script}", "submission_id": "holder"})
+    deadline = time.monotonic() + 120
+    while "HELD" not in head.ask("/api/jobs/holder/logs")["logs"]:
+        assert time.monotonic() < deadline, head.ask("/api/jobs/holder/logs")
+        time.sleep(0.2)
+    jobs = Jobs(head.state.dashboard_url, head.token)
+    jobs.submit("again", "sleep 1", folder=folder, environment={})
+    with pytest.raises(ClusterError, match=r"^A cluster has one job of an id at a time, got .*status again"):
+        jobs.submit("again", "sleep 1", folder=folder, environment={})
+    while not (job := jobs.find("again")) or not job.is_over:
+        assert time.monotonic() < deadline
+        time.sleep(0.2)
+    assert job.has_succeeded, job.message
 
 
 def test_artifacts_travel_through_the_tracking_server(head: Machine, temporary: Path) -> None:

@@ -1,0 +1,47 @@
+"""A script that asked for JSON gets its mistake as JSON, whichever command it typed."""
+
+import errno
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sweeps.cli import app as application
+from sweeps.exit_codes import ExitCode
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        *(("report", "none"), ("paper", "none"), ("sweep", "status", "none"), ("sweep", "list"), ("teacher", "list")),
+        *(("sweep", "run", "none.yaml"), ("sweep", "plan", "none.yaml"), ("sweep", "resume", "none")),
+        *(("sweep", "confirm", "none"), ("extractor", "check", "none.yaml"), ("teacher", "select", "none.yaml")),
+    ],
+    ids=" ".join,
+)
+def test_a_mistake_is_one_object_with_its_parts(words: tuple[str, ...], ganlimit: Any, tmp_path: Path) -> None:
+    place = () if "plan" in words else ("--data-dir", tmp_path / "none")
+    plain, asked = ganlimit(*words, *place), ganlimit(*words, *place, "--json")
+    assert (plain.code, asked.code, plain.stdout) == (ExitCode.MISTAKE, ExitCode.MISTAKE, "")
+    assert asked.stderr == plain.stderr
+    error = json.loads(asked.stdout)["error"]
+    assert error.keys() == {"rule", "value", "remedy"}
+    assert f"error: {error['rule']}, got {error['value']}. {error['remedy']}\n" == asked.stderr
+
+
+def test_each_mistake_of_a_file_is_listed(ganlimit: Any, tiny: dict[str, Any], spec_file: Any) -> None:
+    tiny["student"], tiny["limit"] = {"kimg": -1}, {"metric": "beauty"}
+    error = json.loads(ganlimit("sweep", "plan", spec_file(tiny), "--json").stdout)["error"]
+    assert len(error["mistakes"]) == 2
+    assert error["value"].startswith("2 mistakes in ")
+
+
+def test_a_full_disk_is_one_too(ganlimit: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*arguments: object, **options: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(application, "app", full)
+    answer = ganlimit("sweep", "run", "digits", "--json")
+    assert answer.code == ExitCode.MISTAKE
+    assert json.loads(answer.stdout)["error"]["rule"] == "The data directory has room"
