@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -61,6 +61,7 @@ class Deployment:
     """A Deployment is what one command has exported, and what that costs here, where it was measured."""
 
     exports: tuple[DeployedExport, ...]
+    _: KW_ONLY
     measurements: Measurements | None = None
     pages: tuple[DeployedPage, ...] = ()
 
@@ -131,7 +132,7 @@ def deploy(
     if measurements and workshop and chosen.run_id:
         for path in (folder / TABLE, folder / JSON):
             workshop.tracking.client.log_artifact(chosen.run_id, str(path), LOGGED_IN)
-    return Deployment(tuple(exports), measurements, tuple(pages))
+    return Deployment(tuple(exports), measurements=measurements, pages=tuple(pages))
 
 
 def _is_folder(what: str) -> bool:

@@ -16,7 +16,7 @@ class Shown:
     origin: Origin
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Fact:
     """A Fact is a row of the page's table: a value for each generator, and the student's beside the teacher's.
 
@@ -62,14 +62,15 @@ def facts(cards: dict[str, DeploymentCard]) -> list[Fact]:
     shown = list(cards.values())
     parameters, sizes = [card.parameters for card in shown], [card.file_bytes for card in shown]
     rows = [
-        Fact("parameters", tuple(f"{count:,}" for count in parameters), _ratio_of(parameters)),
-        Fact("file", tuple(_in_bytes(size) for size in sizes), _ratio_of(sizes)),
-        Fact("time per image", ("",) * len(shown), "", kind="time"),
+        Fact(name="parameters", values=tuple(f"{count:,}" for count in parameters), ratio=_ratio_of(parameters)),
+        Fact(name="file", values=tuple(_in_bytes(size) for size in sizes), ratio=_ratio_of(sizes)),
+        Fact(name="time per image", values=("",) * len(shown), ratio="", kind="time"),
     ]
     fids = [card.origin.metrics.get("fid") for card in shown]
     known = [fid for fid in fids if fid is not None]
     if len(known) == len(shown) and len({card.origin.protocol_digest for card in shown}) == 1:
-        rows.append(Fact("FID", tuple(f"{fid:.2f}" for fid in known), _rise_of(known), gained=False))
+        values = tuple(f"{fid:.2f}" for fid in known)
+        rows.append(Fact(name="FID", values=values, ratio=_rise_of(known), gained=False))
     return rows
 
 
@@ -82,8 +83,7 @@ def _rise_of(values: list[float]) -> str:
 
 
 def _ratio(student: int, teacher: int) -> str:
-    times = teacher / student
-    return f"1/{times:.0f}" if times >= 100 else f"1/{times:.1f}"
+    return f"1/{teacher / student:.1f}"
 
 
 def _in_bytes(size: int) -> str:
