@@ -111,7 +111,8 @@ function choose(latent, label = demo.label) {
 }
 
 function signed(value) {
-  return `${value < 0 ? "\u2212" : ""}${Math.abs(value).toFixed(1)}`;
+  const digits = Math.abs(value).toFixed(1);
+  return value < 0 && digits !== "0.0" ? `\u2212${digits}` : digits;
 }
 
 // The pairs
@@ -195,7 +196,7 @@ function median(values) {
   return sorted[sorted.length >> 1];
 }
 
-function digits(value) {
+function inMilliseconds(value) {
   return value.toFixed(value >= 10 ? 0 : value >= 1 ? 1 : value >= 0.1 ? 2 : 3);
 }
 
@@ -206,8 +207,8 @@ function sayPace() {
   const medians = generators.map((generator) => median(generator.times));
   const cells = findAll("[data-row=time] td");
   medians.forEach((value, place) => {
-    cells[place].textContent = `${digits(value)} ms`;
-    findAll("[data-pace]")[place].textContent = `${digits(value)} ms an image`;
+    cells[place].textContent = `${inMilliseconds(value)} ms`;
+    findAll("[data-pace]")[place].textContent = `${inMilliseconds(value)} ms an image`;
   });
   if (generators.length === 1) return;
   const times = medians[0] / medians[1];
