@@ -37,6 +37,14 @@ def deploy(
     compiled: Annotated[
         bool, typer.Option("--compile", help="Measure torch.compile too: half a minute for each generator.")
     ] = False,
+    runtime: Annotated[
+        Path | None,
+        typer.Option(
+            "--runtime",
+            help="Of --format web: onnxruntime-web as a folder or .tgz. Default: from npm, once",
+            show_default=False,
+        ),
+    ] = None,
     data_dir: DataDir = None,
     tracking_uri: TrackingUri = None,
     data_root: Data = None,
@@ -56,6 +64,7 @@ def deploy(
         whole=whole,
         teacher=teacher,
         timing=Timing(threads=threads, compile_too=compiled) if measure or compiled else None,
+        runtime=runtime,
         data_dir=folder_of(data_dir),
         tracking_uri=tracking_uri,
         data_root=outside_files(data_root, no_download=no_download),

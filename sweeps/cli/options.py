@@ -24,6 +24,7 @@ class DeployedForm(StrEnum):
     ONNX_INT8 = "onnx-int8"
     ONNX_INT8_STATIC = "onnx-int8-static"
     TORCH_EXPORT = "torch-export"
+    WEB = "web"
 
 
 def _storage(value: str | None) -> str | None:

@@ -19,6 +19,7 @@ from sweeps.results.sampling import stored_folder
 from sweeps.spec.sweep import SweepSpec
 
 LOGGED_IN = "deployment"
+TEACHER = "teacher"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,6 +45,16 @@ class Chosen:
     candidates: tuple[Candidate, ...]
     spec: SweepSpec | None = None
     run_id: str | None = None
+
+    @property
+    def teacher(self) -> Candidate | None:
+        """Returns the sweep's teacher; None where it is not deployed."""
+        return next((candidate for candidate in self.candidates if candidate.folder == TEACHER), None)
+
+    @property
+    def students(self) -> tuple[Candidate, ...]:
+        """Returns all that is deployed but the teacher."""
+        return tuple(candidate for candidate in self.candidates if candidate is not self.teacher)
 
 
 def chosen_folder(folder: Path) -> Chosen:
@@ -124,5 +135,5 @@ def _student(row: dict[str, Any], sweep: str, *, tracking: Tracking) -> Candidat
 def _teacher(row: Mapping[str, Any], sweep: str, *, run_id: str, tracking: Tracking) -> Candidate:
     generator, card = load_any_generator(teacher_folder(tracking, row))
     origin = Origin.of(card).model_copy(update={"sweep": sweep, "model": row["teacher_version"]})
-    place = f"{LOGGED_IN}/teacher"
-    return Candidate(folder="teacher", generator=generator, origin=origin, run_id=run_id, place=place)
+    place = f"{LOGGED_IN}/{TEACHER}"
+    return Candidate(folder=TEACHER, generator=generator, origin=origin, run_id=run_id, place=place)

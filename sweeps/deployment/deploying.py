@@ -3,7 +3,7 @@
 import os
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from gan.deployment.formats import FORMS
 from gan.networks.artifacts import CARD_FILE
 from sweeps.deployment.choosing import LOGGED_IN, Candidate, Chosen, chosen_artifact, chosen_folder, chosen_of_sweep
 from sweeps.deployment.measuring import JSON, TABLE, Measured, Measurements, measure, require_compiler
+from sweeps.deployment.pages import WEB, DeployedPage, Web, page_runtime, write_pages
 from sweeps.display import Display, QuietDisplay
 from sweeps.errors import SweepError
 from sweeps.ledger.data_dir import default_data_dir
@@ -34,8 +35,11 @@ class Timing:
     threads: int = 1
     compile_too: bool = False
 
-    def require_possible(self) -> None:
-        """Raises SweepError where this machine cannot measure so."""
+    def require_possible(self, formats: Sequence[Format | Web]) -> None:
+        """Raises SweepError where this machine cannot measure so, or there is nothing to measure."""
+        if set(formats) == {WEB}:
+            rule = "What is measured is of another format than web, whose page measures itself"
+            raise SweepError(rule, "web alone", "Give --format onnx too, or leave --measure out.")
         if self.compile_too:
             require_compiler()
 
@@ -60,12 +64,15 @@ class Deployment:
     """A Deployment is what one command has exported, and what that costs here, where it was measured."""
 
     exports: tuple[DeployedExport, ...]
+    _: KW_ONLY
     measurements: Measurements | None = None
+    pages: tuple[DeployedPage, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
         """Returns the same for a script. Every value is JSON."""
         measured = {"measurements": self.measurements.as_dict()} if self.measurements else {}
-        return {"exports": [export.as_dict() for export in self.exports], **measured}
+        pages = {"pages": [page.as_dict() for page in self.pages]} if self.pages else {}
+        return {"exports": [export.as_dict() for export in self.exports], **pages, **measured}
 
     def print_to(self, console: Console) -> None:
         """Print a line for each export, and where it is."""
@@ -75,10 +82,12 @@ class Deployment:
         for heading in ("params", "bytes", "zipped", "differs", "FID\nbefore", "FID"):
             table.add_column(heading, justify="right", vertical="bottom", no_wrap=True)
         for export in self.exports:
-            table.add_row(*_cells(export.card))
+            table.add_row(*_cells(export.card, export.card.format))
+        for page in self.pages:
+            table.add_row(*_cells(page.card, WEB))
         console.print(table)
-        for export in self.exports:
-            console.print(f"  {export.folder}", highlight=False, markup=False, soft_wrap=True)
+        for path in (*(export.folder for export in self.exports), *(page.path for page in self.pages)):
+            console.print(f"  {path}", highlight=False, markup=False, soft_wrap=True)
         if self.measurements:
             console.print()
             self.measurements.print_to(console)
@@ -88,10 +97,11 @@ def deploy(
     what: str,
     *,
     out: Path | None = None,
-    formats: Sequence[Format] = ("onnx",),
+    formats: Sequence[Format | Web] = ("onnx",),
     whole: bool = False,
     teacher: bool = False,
     timing: Timing | None = None,
+    runtime: Path | None = None,
     data_dir: Path | None = None,
     tracking_uri: str | None = None,
     data_root: DataRoot | None = None,
@@ -101,13 +111,14 @@ def deploy(
 
     `what` is a sweep, or an artifact as for `sample_to_file`. Of a sweep, `whole` exports all of the frontier, and
     `teacher` its teacher as well; each is logged to MLflow, and where a format rounds weights its scores are measured
-    under the sweep's protocol. A folder of `out`, by default deployed/WHAT, is written for each generator and format.
+    under the sweep's protocol. A folder of `out`, by default deployed/WHAT, is written for each generator and format;
+    `web` is a page for each student, with the teacher on it, that runs on onnxruntime-web: of `runtime`, or from npm.
     With `timing` all of them are measured on this machine, beside PyTorch, and a table is written there too.
     Raises SweepError where there is nothing of that name, and GanError where one cannot be exported.
     """
     display = display or QuietDisplay()
     if timing:
-        timing.require_possible()
+        timing.require_possible(formats)
     workshop = None
     if not _is_folder(what):
         workspace = Workspace.existing(data_dir or default_data_dir(), tracking_uri)
@@ -115,13 +126,16 @@ def deploy(
         tracking = Tracking(workspace.store)
         workshop = Workshop(workspace=workspace, tracking=tracking, data_root=root, display=display)
     chosen = _chosen(what, workshop, whole=whole, teacher=teacher)
-    folder, forms = out or DEFAULT_OUT / chosen.name, list(dict.fromkeys(formats))
-    exports = _exported(chosen, folder, formats=forms, display=display, workshop=workshop)
+    folder, forms = out or DEFAULT_OUT / chosen.name, [form for form in dict.fromkeys(formats) if form != WEB]
+    engine = page_runtime(given=runtime, asked=WEB in formats, data_dir=data_dir, data_root=data_root)
+    exports = _exported(chosen, folder, formats=forms, display=display, workshop=workshop) if forms else []
+    logged_to = workshop.tracking if workshop else None
+    pages = write_pages(chosen, folder, runtime=engine, display=display, tracking=logged_to) if engine else []
     measurements = _measured(chosen, exports, folder=folder, timing=timing, display=display) if timing else None
     if measurements and workshop and chosen.run_id:
         for path in (folder / TABLE, folder / JSON):
             workshop.tracking.client.log_artifact(chosen.run_id, str(path), LOGGED_IN)
-    return Deployment(tuple(exports), measurements)
+    return Deployment(tuple(exports), measurements=measurements, pages=tuple(pages))
 
 
 def _is_folder(what: str) -> bool:
@@ -193,11 +207,11 @@ def _evaluator(chosen: Chosen, formats: Sequence[Format], *, workshop: Workshop 
     return find_or_make_extractor(chosen.spec, dataset, workshop=workshop).evaluator
 
 
-def _cells(card: DeploymentCard) -> list[str]:
+def _cells(card: DeploymentCard, form: str) -> list[str]:
     before, after = card.origin.metrics.get("fid"), card.metrics.get("fid")
     return [
         f"trial {card.origin.trial}" if card.origin.trial else card.origin.model or "",
-        card.format,
+        form,
         *(f"{number:,}" for number in (card.parameters, card.file_bytes, card.compressed_bytes)),
         f"{card.largest_difference:.2g}",
         *("" if fid is None else f"{fid:.2f}" for fid in (before, after)),

@@ -21,6 +21,7 @@ class Workspace:
     mlflow.db, artifacts/   the tracking store, unless there is a tracking server
     pools/                  teachers' images, one Arrow file per pool
     references/             the real images as extractors see them
+    runtimes/               what pages run networks with; can be deleted at any time
     packings/               how many trials share a GPU, as measured; can be deleted at any time
     sweeps/NAME/            a sweep's study, its trials' journals and checkpoints, its report, and what was read of
                             its settled runs, which can be deleted at any time

@@ -1,9 +1,7 @@
 """The report's page in a real browser: Debian's Chromium, with every network request refused and counted."""
 
 import itertools
-import os
 import re
-import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -11,22 +9,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
 from analysis import AnalysisError, Chapter, LimitRule, Mode, Strip, TrialState, findings_of, render_page, trial_table
 
 RUN_URL = "http://127.0.0.1:5000/#/experiments/1/runs/{run_id}"
 WIDE, PHONE = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    if chromium is None:
-        assert "GANLIMIT_REQUIRE_CHROMIUM" not in os.environ, "the gate needs chromium"
-        pytest.skip("no chromium on this machine")
-    with sync_playwright() as playwright:
-        yield playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
 
 
 def strips(chapter_rows: list[dict[str, Any]]) -> tuple[Strip, ...]:

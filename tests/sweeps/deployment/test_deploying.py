@@ -16,11 +16,12 @@ from gan import load_any_generator, load_deployed
 from gan.deployment.card import Format
 from sweeps.cli.options import DeployedForm
 from sweeps.deployment.measuring import SCHEMA
+from sweeps.deployment.pages import WEB
 from sweeps.ledger.registry import Registry
 
 
 def test_the_command_line_offers_every_format() -> None:
-    assert [form.value for form in DeployedForm] == list(get_args(Format))
+    assert [form.value for form in DeployedForm] == [*get_args(Format), WEB]
 
 
 def test_a_frontier_and_its_teacher_are_exported_and_logged(ganlimit: Any, finished: Any, tmp_path: Path) -> None:
