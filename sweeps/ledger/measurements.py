@@ -14,7 +14,8 @@ FILE = PurePosixPath("deployment/measurements.parquet")
 def kept_measurements(tracking: Tracking, parent_run_id: str, *, table: pa.Table) -> pa.Table | None:
     """Returns the measurements of a sweep's latest deployment that was measured.
 
-    They are None where there are none, and where none is of a trial of `table`: a run may have been deleted. Raises AnalysisError where they are damaged.
+    They are None where there are none, and where none is of a trial of `table`: a run may have been deleted. Raises
+    AnalysisError where they are damaged.
     """
     folder = str(FILE.parent)
     if folder not in {file.path for file in tracking.client.list_artifacts(parent_run_id)}:
