@@ -27,7 +27,7 @@ class DeviceRow:
 
     >>> from analysis import LimitRule, device_findings_of, device_rows, example_measurements, example_trials
     >>> measured = example_measurements({"form": "onnx-int8", "file_bytes": 11_000, "fid": 9.8})
-    >>> (row,) = device_rows(device_findings_of(example_trials({}), measured, LimitRule(metric="fid", tolerance=1.0)))
+    >>> (row,) = device_rows(device_findings_of(example_trials({}), measured, rule=LimitRule(tolerance=1.0)))
     >>> row.form, row.file, row.latency, row.quality, row.holds
     ('onnx-int8', '11.0 kB', '0.05', '9.8', True)
     """
@@ -56,7 +56,7 @@ class DeviceFindings:
     >>> from analysis import LimitRule, device_findings_of, example_measurements, example_trials
     >>> forms = {"form": "onnx"}, {"form": "onnx-int8", "median_ms": 0.06, "file_bytes": 11_000, "fid": 9.8}
     >>> table, rule = example_trials({"fid": 9.5}), LimitRule(metric="fid", tolerance=1.0)
-    >>> findings = device_findings_of(table, example_measurements(*forms), rule)
+    >>> findings = device_findings_of(table, example_measurements(*forms), rule=rule)
     >>> findings.forms, [findings.limits[cost][0].form for cost in findings.costs]
     (['onnx', 'onnx-int8'], ['onnx', 'onnx-int8'])
     """
@@ -124,14 +124,15 @@ class DeviceFindings:
         return "".join(f"<p>{escape(sentence)}</p>" for sentence in self.sentences())
 
 
-def device_findings_of(table: pa.Table, measurements: pa.Table, rule: LimitRule) -> DeviceFindings:
+def device_findings_of(table: pa.Table, measurements: pa.Table, *, rule: LimitRule) -> DeviceFindings:
     """Returns what the trials in `table`, all of one sweep, cost on the machine of `measurements`, under `rule`.
 
     Raises AnalysisError where the measurements are of no trial of the table, for rows of several protocols or teachers,
     and for measurements of two machines.
 
     >>> from analysis import LimitRule, device_findings_of, example_measurements, example_trials
-    >>> findings = device_findings_of(example_trials({"fid": 9.5}), example_measurements({}), LimitRule(tolerance=1.0))
+    >>> rule = LimitRule(metric="fid", tolerance=1.0)
+    >>> findings = device_findings_of(example_trials({"fid": 9.5}), example_measurements({}), rule=rule)
     >>> findings.limits["latency_ms"][0].short(), findings.limits["file_bytes"][0].short()
     ('at most 0.05 ms, onnx', 'at most 42.0 kB, onnx')
     """
@@ -141,7 +142,7 @@ def device_findings_of(table: pa.Table, measurements: pa.Table, rule: LimitRule)
         table=joined,
         rule=rule,
         frontiers={cost: student_frontier(joined, rule.metric, cost=cost) for cost in costs},
-        limits={cost: cost_limits(joined, rule, cost) for cost in costs},
+        limits={cost: cost_limits(joined, rule, cost=cost) for cost in costs},
     )
 
 
@@ -150,7 +151,8 @@ def device_rows(findings: DeviceFindings) -> list[DeviceRow]:
 
     >>> from analysis import LimitRule, device_findings_of, device_rows, example_measurements, example_trials
     >>> teacher = {"trial": None, "trial_key": None, "weights_digest": "t" * 64, "median_ms": 0.3, "high_ms": 0.4}
-    >>> findings = device_findings_of(example_trials({}), example_measurements({}, teacher), LimitRule(tolerance=1.0))
+    >>> measured = example_measurements({}, teacher)
+    >>> findings = device_findings_of(example_trials({}), measured, rule=LimitRule(tolerance=1.0))
     >>> [row.ratios.words() for row in device_rows(findings)]
     ['10.0 times fewer parameters than the teacher, 6.0 times faster, 1.0 times fewer bytes']
     """

@@ -14,7 +14,8 @@ def device_headings(findings: DeviceFindings) -> list[str]:
     """Returns the headings of `device_cells`: ratios are how many times less than the teacher in the same form.
 
     >>> from analysis import LimitRule, device_findings_of, device_headings, example_measurements, example_trials
-    >>> device_headings(device_findings_of(example_trials({}), example_measurements({}), LimitRule(tolerance=1.0)))[3:7]
+    >>> findings = device_findings_of(example_trials({}), example_measurements({}), rule=LimitRule(tolerance=1.0))
+    >>> device_headings(findings)[3:7]
     ['ms', '5-95%', 'file', 'FID']
     """
     return ["trial", "size", "form", "ms", "5-95%", "file", findings.metric.label, *_RATIOS]
@@ -24,7 +25,7 @@ def device_cells(findings: DeviceFindings) -> list[tuple[DeviceRow, list[str]]]:
     """Returns each row of `device_rows` with its cells.
 
     >>> from analysis import LimitRule, device_cells, device_findings_of, example_measurements, example_trials
-    >>> findings = device_findings_of(example_trials({}), example_measurements({}), LimitRule(tolerance=1.0))
+    >>> findings = device_findings_of(example_trials({}), example_measurements({}), rule=LimitRule(tolerance=1.0))
     >>> [cells[2:8] for _, cells in device_cells(findings)]  # its teacher was not measured
     [['onnx', '0.05', '0.04 to 0.07', '42.0 kB', '10.0', '10.0']]
     """

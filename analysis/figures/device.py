@@ -38,7 +38,7 @@ def device_figure(findings: DeviceFindings, cost: str) -> Figure:
 
     >>> from analysis import LimitRule, device_figure, device_findings_of, example_measurements, example_trials
     >>> forms = {"form": "onnx"}, {"form": "onnx-int8", "file_bytes": 11_000, "fid": 9.8}
-    >>> findings = device_findings_of(example_trials({}), example_measurements(*forms), LimitRule(tolerance=1.0))
+    >>> findings = device_findings_of(example_trials({}), example_measurements(*forms), rule=LimitRule(tolerance=1.0))
     >>> device_figure(findings, "file_bytes").axes[0].get_title(loc="left")
     'digits: at most 11.0 kB, onnx-int8 (provisional)'
     """

@@ -23,7 +23,7 @@ from analysis.schema import MEASUREMENT, VARIANT
 from analysis.trials import Trials
 
 
-def cost_limits(table: pa.Table, rule: LimitRule, cost: str) -> tuple[CostLimit, ...]:
+def cost_limits(table: pa.Table, rule: LimitRule, *, cost: str) -> tuple[CostLimit, ...]:
     """Returns the least cost at which a student holds `rule`, of each form in the table, the least of all first.
 
     `table` is one of `deployed_trials`; for parameters and mac_g a trial table will do, whose one form is None. The
@@ -35,7 +35,7 @@ def cost_limits(table: pa.Table, rule: LimitRule, cost: str) -> tuple[CostLimit,
     >>> students = [{"trial_key": str(n), "width": n, "parameters": 1_000 * n, "fid": 40 / n} for n in (2, 8)]
     >>> times = [{"trial_key": str(n), "median_ms": 0.01 * n, "high_ms": 1.0} for n in (2, 8)]
     >>> joined = deployed_trials(example_trials(*students), example_measurements(*times))
-    >>> [limit.short() for limit in cost_limits(joined, LimitRule(metric="fid", tolerance=1.0), "latency_ms")]
+    >>> [limit.short() for limit in cost_limits(joined, LimitRule(metric="fid", tolerance=1.0), cost="latency_ms")]
     ['0.04 ms, onnx']
     """
     column = column_of(cost, COSTS)
@@ -43,7 +43,7 @@ def cost_limits(table: pa.Table, rule: LimitRule, cost: str) -> tuple[CostLimit,
     if MEASUREMENT in table.column_names:
         require_one_machine(table[MEASUREMENT])
     forms = table[VARIANT].unique().to_pylist() if VARIANT in table.column_names else [None]
-    found = [_limit_of_form(table, rule, column, form=form) for form in forms]
+    found = [_limit_of_form(table, rule, cost=column, form=form) for form in forms]
     return tuple(sorted((limit for limit in found if limit is not None), key=_order))
 
 
@@ -51,7 +51,7 @@ def _order(limit: CostLimit) -> tuple[float, str]:
     return math.inf if limit.amount is None else limit.amount, limit.form or ""
 
 
-def _limit_of_form(table: pa.Table, rule: LimitRule, cost: Column, *, form: str | None) -> CostLimit | None:
+def _limit_of_form(table: pa.Table, rule: LimitRule, *, cost: Column, form: str | None) -> CostLimit | None:
     trials = Trials(table if form is None else table.filter(pc.equal(table[VARIANT], form)))
     judgement = judge(trials, rule.column, cost=cost)
     if not judgement.students.measured_S.any():

@@ -47,7 +47,7 @@ class CheapestStudent:
     """A CheapestStudent is the one of least cost whose median holds the rule, and what it costs and gains.
 
     >>> from analysis import LimitRule, cost_limits, example_trials
-    >>> (limit,) = cost_limits(example_trials({}), LimitRule(metric="fid", tolerance=1.0), "mac_g")
+    >>> (limit,) = cost_limits(example_trials({}), LimitRule(metric="fid", tolerance=1.0), cost="mac_g")
     >>> limit.student.trial, limit.student.value, limit.student.ratios.parameters
     (1, 10.0, 10.0)
     """
@@ -70,7 +70,7 @@ class CostLimit:
 
     >>> from analysis import LimitRule, cost_limits, example_trials
     >>> students = [{"width": n, "parameters": 1_000 * n, "mac_g": n / 1000, "fid": 80 / n} for n in (4, 8, 16)]
-    >>> (limit,) = cost_limits(example_trials(*students), LimitRule(metric="fid", tolerance=1.0), "mac_g")
+    >>> (limit,) = cost_limits(example_trials(*students), LimitRule(metric="fid", tolerance=1.0), cost="mac_g")
     >>> round(limit.amount, 6), limit.student.costs["parameters"]
     (0.008, 8000)
     """

@@ -161,7 +161,9 @@ def _write(
     findings = analysis.findings_of(read_trials(tracking, workspace, name=name).table, spec.limit)
     if measurements is None:
         measurements = kept_measurements(tracking, parent.info.run_id, table=findings.table)
-    device = None if measurements is None else analysis.device_findings_of(findings.table, measurements, spec.limit)
+    device = (
+        None if measurements is None else analysis.device_findings_of(findings.table, measurements, rule=spec.limit)
+    )
     chapter = _chapter(parent, spec, tracking=tracking, findings=findings, device=device)
     try:
         (folder / "figures").mkdir(parents=True, exist_ok=True)

@@ -46,7 +46,7 @@ def small() -> Any:
         for ms in (times[key],)
     ]
     teachers = [{**TEACHER, "median_ms": 0.4, "high_ms": 0.5, "file_bytes": 400_000}]
-    return device_findings_of(table, example_measurements(*rows, *teachers), RULE)
+    return device_findings_of(table, example_measurements(*rows, *teachers), rule=RULE)
 
 
 def test_a_frontier_has_the_forms_side_by_side(small: Any) -> None:
@@ -85,14 +85,14 @@ def test_the_table_has_parameter_and_time_ratios_side_by_side(small: Any) -> Non
 
 
 def test_a_rounded_form_without_quality_of_its_own_is_marked() -> None:
-    findings = device_findings_of(example_trials({}), example_measurements({"form": "onnx-int8"}), RULE)
+    findings = device_findings_of(example_trials({}), example_measurements({"form": "onnx-int8"}), rule=RULE)
     (row,) = device_rows(findings)
     assert row.quality == "10.0 (the float's)"
 
 
 def test_forms_without_a_file_have_no_bytes() -> None:
     measured = example_measurements({"form": "pytorch", "file_bytes": None})
-    findings = device_findings_of(example_trials({}), measured, RULE)
+    findings = device_findings_of(example_trials({}), measured, rule=RULE)
     assert findings.costs == ["latency_ms"]
     assert device_cells(findings)[0][1][5] == "\N{EN DASH}"
     with pytest.raises(AnalysisError, match="none called file_bytes"):
@@ -132,7 +132,7 @@ def test_markdown_has_a_section_of_its_own(small: Any) -> None:
 def test_confirmed_students_have_a_confirmed_time_and_all_else_stays(sweep_rows: Any, measured_rows: Any) -> None:
     table = trial_table(sweep_rows())
     before = findings_of(table, RULE).limit
-    device = device_findings_of(table, measured_rows(sweep_rows()), RULE)
+    device = device_findings_of(table, measured_rows(sweep_rows()), rule=RULE)
     fast = device.limits["latency_ms"][0]
     assert (fast.form, fast.confirmed, fast.provisional) == ("onnx", True, False)
     assert fast.interval is not None

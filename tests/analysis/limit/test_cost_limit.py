@@ -24,11 +24,11 @@ def power_law(*widths: int) -> list[dict[str, Any]]:
 
 def test_the_limit_of_each_form_is_where_its_own_curve_crosses(deployed: Any) -> None:
     table = deployed(*power_law(2, 4, 16), teacher={"onnx": (0.5, 100_000, None), "onnx-int8": (1.0, 25_000, None)})
-    fast, slow = cost_limits(table, FID, "latency_ms")
+    fast, slow = cost_limits(table, FID, cost="latency_ms")
     assert (fast.form, fast.status) == ("onnx", LimitStatus.FOUND)
     assert fast.amount == pytest.approx(0.08), "on a line between 4 and 16 in log cost and log FID"
     assert (slow.form, slow.amount) == ("onnx-int8", pytest.approx(0.02 * 8.8)), "with its own FID"
-    small, large = cost_limits(table, FID, "file_bytes")
+    small, large = cost_limits(table, FID, cost="file_bytes")
     assert (small.form, small.amount) == ("onnx-int8", pytest.approx(250 * 8.8))
     assert (large.form, large.amount) == ("onnx", pytest.approx(8000))
     assert small.student is not None
@@ -40,7 +40,7 @@ def test_the_limit_of_each_form_is_where_its_own_curve_crosses(deployed: Any) ->
 
 def test_its_sentence_names_the_form_and_both_ratios(deployed: Any) -> None:
     table = deployed(*power_law(2, 4, 16), teacher={"onnx": (0.5, 100_000, None)})
-    fast, slow = cost_limits(table, FID, "latency_ms")
+    fast, slow = cost_limits(table, FID, cost="latency_ms")
     assert fast.sentence() == (
         "On digits the smallest latency of the students measured that holds the rule is 0.08 ms, onnx (no interval: "
         "one seed; 1 seed at 3 sizes). The rule is FID at most 10.0 (2 times the teacher's). The fastest that holds it "
@@ -54,7 +54,7 @@ def test_its_sentence_names_the_form_and_both_ratios(deployed: Any) -> None:
 
 
 def test_a_rounded_form_of_unknown_quality_says_whose_quality_it_shows(deployed: Any) -> None:
-    (limit,) = cost_limits(deployed(student(8, 9.0, onnx_int8=(0.1, 2000, None))), FID, "file_bytes")
+    (limit,) = cost_limits(deployed(student(8, 9.0, onnx_int8=(0.1, 2000, None))), FID, cost="file_bytes")
     assert limit.status == LimitStatus.NOT_REACHED
     assert "FID 9.0, 12.5 times fewer parameters" in limit.sentence()
     assert "That is the float's: the images of onnx-int8 were not measured." in limit.sentence()
@@ -68,7 +68,7 @@ def test_fresh_seeds_of_a_size_that_was_measured_confirm_its_time(deployed: Any)
         for seed, factor in enumerate((0.9, 1.0, 1 / 0.9))
     ]
     table = deployed(*searched, *fresh)
-    fast, rounded = cost_limits(table, FID, "latency_ms")
+    fast, rounded = cost_limits(table, FID, cost="latency_ms")
     assert (fast.form, fast.confirmed, fast.provisional, fast.seeds) == ("onnx", True, False, 3)
     assert fast.amount == pytest.approx(0.08)
     assert fast.interval is not None
@@ -82,7 +82,7 @@ def test_fresh_seeds_of_a_size_that_was_measured_confirm_its_time(deployed: Any)
 
 def test_multiply_accumulates_need_no_measurement(table: Any) -> None:
     rows = [{"width": n, "parameters": 1000 * n, "mac_g": 0.002 * n, "fid": 80 / n} for n in (4, 16)]
-    (limit,) = cost_limits(table(*rows), FID, "mac_g")
+    (limit,) = cost_limits(table(*rows), FID, cost="mac_g")
     assert (limit.form, limit.amount) == (None, pytest.approx(0.016))
     assert "is 0.016e9 multiply-accumulates (no interval" in limit.sentence()
     assert "The cheapest that holds it is trial 2 in 0.032e9 multiply-accumulates: FID 5.0" in limit.sentence()
@@ -90,7 +90,7 @@ def test_multiply_accumulates_need_no_measurement(table: Any) -> None:
 
 def test_in_parameters_it_is_the_compression_limit(table: Any, sweep_rows: Any) -> None:
     rows = table(*sweep_rows())
-    (limit,) = cost_limits(rows, FID, "parameters")
+    (limit,) = cost_limits(rows, FID, cost="parameters")
     known = compression_limit(rows, FID)
     assert limit.amount is not None
     assert round(limit.amount) == known.parameters
@@ -102,7 +102,7 @@ def test_in_parameters_it_is_the_compression_limit(table: Any, sweep_rows: Any) 
 
 def test_where_no_student_holds_it_says_so_last(deployed: Any) -> None:
     table = deployed(student(4, 9.0, onnx=(0.04, 4000, None), onnx_int8=(0.02, 1000, 30.0)))
-    holds, breaks = cost_limits(table, FID, "latency_ms")
+    holds, breaks = cost_limits(table, FID, cost="latency_ms")
     assert (holds.short(), breaks.short()) == ("at most 0.04 ms, onnx", "none, onnx-int8")
     assert breaks.sentence().startswith("On digits no student measured, onnx-int8, holds the rule")
     assert "still holds the rule" in holds.sentence()
@@ -111,10 +111,10 @@ def test_where_no_student_holds_it_says_so_last(deployed: Any) -> None:
 
 def test_what_cannot_be_asked(deployed: Any, table: Any) -> None:
     with pytest.raises(AnalysisError, match="none called file_bytes"):
-        cost_limits(table({}), FID, "file_bytes")
+        cost_limits(table({}), FID, cost="file_bytes")
     with pytest.raises(AnalysisError, match="'watts'"):
-        cost_limits(table({}), FID, "watts")
+        cost_limits(table({}), FID, cost="watts")
     tables = [deployed({"trial": n, **student(n, 9.0, onnx=(1.0, 9, None))}, machine=f"m{n}") for n in (1, 2)]
     with pytest.raises(AnalysisError, match="got 2 measurement digests: m1, m2"):
-        cost_limits(pa.concat_tables(tables), FID, "file_bytes")
-    assert cost_limits(table({"fid": None}), FID, "mac_g") == ()
+        cost_limits(pa.concat_tables(tables), FID, cost="file_bytes")
+    assert cost_limits(table({"fid": None}), FID, cost="mac_g") == ()

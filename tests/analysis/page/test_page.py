@@ -57,7 +57,7 @@ def chapter_of(table: Any, name: str = "s", tolerance: float = 1.0) -> Chapter:
 def report(tmp_path_factory: pytest.TempPathFactory, sweep_rows: Any, measured_rows: Any, ruler: Any) -> Path:
     path: Path = tmp_path_factory.mktemp("page") / "report.html"
     table, rule = trial_table(sweep_rows()), LimitRule(metric="fid", tolerance=1.0)
-    device = device_findings_of(table, measured_rows(sweep_rows()), rule)
+    device = device_findings_of(table, measured_rows(sweep_rows()), rule=rule)
     chapter = replace(chapter_of(table), ruler=ruler("swapped patches"), device=device)
     path.write_text(render_page([chapter]), encoding="utf-8")
     return path
