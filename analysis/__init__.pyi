@@ -14,9 +14,12 @@ from .comparison.versus import (
 )
 from .comparison.versus_estimate import compare
 from .deployed import DEPLOYED_SCHEMA, deployed_trials
+from .device import DEVICE_COSTS, DeviceFindings, DeviceRow, device_findings_of, device_rows
+from .device_table import DEVICE_NOTE, device_cells, device_headings
 from .errors import AnalysisError
 from .examples import example_measurements, example_trials
 from .exporting import join_tables, write_csv
+from .figures.device import device_figure
 from .figures.examination import examination_figure
 from .figures.pareto import pareto_figure
 from .figures.selection import Candidate, choose_teacher, selection_figure
@@ -32,6 +35,8 @@ from .frontier.students import searched_students, student_frontier, with_confirm
 from .frontier_table import FrontierRow, frontier_rows, reference_text
 from .limit.break_point import BreakPoint
 from .limit.candidates import limit_candidates
+from .limit.cost_estimate import cost_limits
+from .limit.cost_limit import CheapestStudent, CostLimit, Ratios
 from .limit.crossing import Interval
 from .limit.estimate import compression_limit
 from .limit.result import CompressionLimit, CurvePoint, LimitStatus
@@ -84,6 +89,8 @@ __all__ = [
     "COMPARISON_HEADINGS",
     "COSTS",
     "DEPLOYED_SCHEMA",
+    "DEVICE_COSTS",
+    "DEVICE_NOTE",
     "FORMATS",
     "GAIN_METRICS",
     "MEASUREMENT_SCHEMA",
@@ -101,11 +108,15 @@ __all__ = [
     "BreakPoint",
     "Candidate",
     "Chapter",
+    "CheapestStudent",
     "Column",
     "Comparison",
     "CompressionLimit",
     "Contender",
+    "CostLimit",
     "CurvePoint",
+    "DeviceFindings",
+    "DeviceRow",
     "Findings",
     "FrontierRow",
     "Gain",
@@ -115,6 +126,7 @@ __all__ = [
     "Mode",
     "PaperRow",
     "Phase",
+    "Ratios",
     "RulerCurve",
     "Scheme",
     "Segment",
@@ -132,8 +144,14 @@ __all__ = [
     "compare",
     "comparison_markdown",
     "compression_limit",
+    "cost_limits",
     "course_figure",
     "deployed_trials",
+    "device_cells",
+    "device_figure",
+    "device_findings_of",
+    "device_headings",
+    "device_rows",
     "dominated_share",
     "examination_figure",
     "example_measurements",

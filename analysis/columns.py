@@ -43,10 +43,11 @@ class Column:
         return self.text(value) + self.noun
 
 
+PARAMETERS = Column("parameters", "generator parameters", noun=" parameters", form=",.0f")
 COSTS = {
     column.name: column
     for column in (
-        Column("parameters", "generator parameters", noun=" parameters", form=",.0f"),
+        PARAMETERS,
         Column("mac_g", "multiply-accumulates per image", unit="1e9", noun="e9 multiply-accumulates", form=".3g"),
         Column("latency_ms", "latency of one image on its machine", unit="ms", noun=" ms", form=".3g"),
         # Of a deployed student alone: a table has it that measurements were joined to.

@@ -20,6 +20,7 @@ TEACHERS = {"latency_ms": "teacher_latency_ms", "file_bytes": "teacher_file_byte
 
 _NEW = (  # name, type, whether every row has a value, unit, meaning
     (VARIANT, pa.string(), False, "", "the form that the student was measured in"),
+    ("rounds", pa.bool_(), False, "", "whether the form rounds weights"),
     ("own_quality", pa.bool_(), False, "", "whether quality is of the form's own images, and not of the trial's"),
     ("file_bytes", pa.int64(), True, "bytes", "of the model's file"),
     ("compressed_bytes", pa.int64(), True, "bytes", "of the file as zlib has it"),
@@ -95,6 +96,7 @@ def _of_form(table: pa.Table, costs: pa.Table, *, form: str, size_N: Ints, measu
     machine = [f"{row['cpu']}, {row['threads']} thread{'s' * (row['threads'] != 1)}" for row in own.to_pylist()]
     new = {
         VARIANT: own["form"],
+        "rounds": pc.fill_null(own["rounds"], fill_value=True),
         "own_quality": is_own,
         "file_bytes": own["file_bytes"],
         "compressed_bytes": own["compressed_bytes"],

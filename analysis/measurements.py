@@ -42,6 +42,7 @@ _COLUMNS: tuple[tuple[str, pa.DataType, bool, str, str], ...] = (
     ("cpu", _TEXT, True, "", "the machine's processor"),
     ("cores", _WHOLE, False, "1", "of the machine"),
     ("threads", _WHOLE, True, "1", "that computed"),
+    ("versions", _TEXT, False, "", "of the packages that ran, as JSON"),
     ("measurement_digest", _TEXT, True, "", "SHA-256 of what makes times comparable: machine, threads and versions"),
 )
 MEASUREMENT_SCHEMA = pa.schema(

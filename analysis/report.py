@@ -5,6 +5,8 @@ from typing import Any
 
 from analysis.absence import text_of
 from analysis.comparison.baselines import budget_note
+from analysis.device import DeviceFindings
+from analysis.device_table import DEVICE_NOTE, device_cells, device_headings
 from analysis.findings import Findings
 from analysis.frontier_table import FrontierRow, frontier_rows, reference_text
 from analysis.seeking.limit_search import SpaceLimit
@@ -22,13 +24,24 @@ REPORT_FIGURES = {
     "importance": "How much of the variation of quality each searched parameter explains",
     "progress": "Dominated hypervolume against the images that the search spent",
     "examination": "The root of FID over rising amounts of each disturbance of real images",
+    "device-latency_ms": "Latency of deployed students against quality, in every form that they were measured in",
+    "device-file_bytes": "Bytes of deployed students against quality, in every form that they were measured in",
 }
+_OF_DEVICE = ("device-latency_ms", "device-file_bytes")
+_VERDICTS = {True: "holds", False: "breaks", None: ""}
 
 
-def markdown_report(findings: Findings, figures: Mapping[str, str], *, space: SpaceLimit | None = None) -> str:
+def markdown_report(
+    findings: Findings,
+    figures: Mapping[str, str],
+    *,
+    space: SpaceLimit | None = None,
+    device: DeviceFindings | None = None,
+) -> str:
     """Returns the report of one sweep; `figures` are the paths beside it of those of REPORT_FIGURES that were drawn.
 
-    `space` is where the limit of the whole searched space lies.
+    `space` is where the limit of the whole searched space lies, `device` what its students cost where they were
+    measured.
 
     >>> from analysis import LimitRule, example_trials, findings_of, markdown_report
     >>> findings = findings_of(example_trials({"sweep": "mine"}), LimitRule(metric="fid", tolerance=1.0))
@@ -52,13 +65,27 @@ def markdown_report(findings: Findings, figures: Mapping[str, str], *, space: Sp
             " ".join(findings.notes),
             budget_note(findings.frontier),
             *(gain.sentence() for gains in findings.gains.values() for gain in gains),
-            *(line for name in list(REPORT_FIGURES)[1:] for line in _figure(name, figures)),
+            *(line for name in list(REPORT_FIGURES)[1:] for line in _figure(name, figures) if name not in _OF_DEVICE),
         ]
+    parts += _device_parts(device, figures) if device else []
     if findings.answers:
         parts += ["## The paper's five questions"]
         parts += [f"{n}. **{answer.question}** {answer.sentence}" for n, answer in enumerate(findings.answers, start=1)]
     parts += ["## How it was made", "\n".join(_made(findings))]
     return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _device_parts(device: DeviceFindings, figures: Mapping[str, str]) -> list[str]:
+    headings = [*device_headings(device), "rule"]
+    lines = [headings, ["---"] * 3 + ["---:"] * (len(headings) - 4) + ["---"]]
+    lines += [[*cells, _VERDICTS[row.holds]] for row, cells in device_cells(device)]
+    return [
+        "## What a device pays",
+        *device.sentences(),
+        *(line for name in _OF_DEVICE for line in _figure(name, figures)),
+        "\n".join("| " + " | ".join(cells) + " |" for cells in lines),
+        f"{DEVICE_NOTE} {device.basis}.",
+    ]
 
 
 def _figure(name: str, figures: Mapping[str, str]) -> list[str]:
@@ -94,7 +121,7 @@ def _frontier_lines(findings: Findings) -> list[str]:
 
 
 def _cells(row: FrontierRow, *, confirmed: bool) -> list[str]:
-    verdict = "" if row.holds is None else "holds" if row.holds else "breaks"
+    verdict = _VERDICTS[row.holds]
     middle = [row.searched, *([row.confirmed] if confirmed else [])]
     return [
         *(f"student {row.trial}", row.parameters, row.ratio, row.width, row.depth, row.gan_weight),

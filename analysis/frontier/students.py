@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from analysis.columns import Column, column_of
+from analysis.columns import PARAMETERS, Column, column_of
 from analysis.frontier.pareto import nondominated_rows
 from analysis.schemes import Row
 from analysis.trials import Floats, Ints, Mask, Trials, by_code, codes_of, first_of_each, last_of_each, student_columns
@@ -50,6 +50,7 @@ class Student:
 class Students:
     """Students are many of them as arrays, smallest first; an index gives one as a Student.
 
+    `cost_S` is what they are ordered by: parameters, or another cost that was asked for, in its own unit.
     `row_S` is the place in the table of the seed nearest to the median, `code_S` the student's in
     `Trials.student`. The measured values of student s are measured_S many of values_V, from start_S on.
     """
@@ -57,7 +58,7 @@ class Students:
     trials: Trials
     row_S: Ints
     code_S: Ints
-    parameters_S: Ints
+    cost_S: Ints | Floats
     median_S: Floats
     failed_S: Ints
     measured_S: Ints
@@ -87,18 +88,18 @@ class Students:
 
     def take(self, which: Ints | Mask) -> "Students":
         """Returns the students at some places, or where a mask is true."""
-        names = ("row_S", "code_S", "parameters_S", "median_S", "failed_S", "measured_S", "start_S")
+        names = ("row_S", "code_S", "cost_S", "median_S", "failed_S", "measured_S", "start_S")
         return replace(self, **{name: getattr(self, name)[which] for name in names})
 
 
-def students_of(trials: Trials, which: Mask, *, column: Column) -> Students:
-    """Returns the students of the rows that `which` marks, smallest first.
+def students_of(trials: Trials, which: Mask, *, column: Column, cost: Column = PARAMETERS) -> Students:
+    """Returns the students of the rows that `which` marks, those of least `cost` first.
 
-    A seed counts once: by its finished row, where there is one.
+    A seed counts once: by its finished row, where there is one. A row without a finite cost counts for nothing.
     """
-    rows = np.flatnonzero(which)
-    parameters_N = trials.integers("parameters")
-    rows = rows[np.lexsort((trials.integers("trial")[rows], parameters_N[rows]))]
+    cost_N = trials.integers(cost.name) if cost is PARAMETERS else trials.numbers(cost.name)
+    rows = np.flatnonzero(which & np.isfinite(cost_N))
+    rows = rows[np.lexsort((trials.integers("trial")[rows], cost_N[rows]))]
     is_measured = _measured(trials, column)
     # By student in the order of their first rows, within one by seed in the order of theirs.
     rows = rows[_row_of_each_seed(trials.student_seed[rows], is_measured[rows])]
@@ -120,7 +121,7 @@ def students_of(trials: Trials, which: Mask, *, column: Column) -> Students:
         trials=trials,
         row_S=rows[nearest_S],
         code_S=trials.student[rows[starts_S]],
-        parameters_S=parameters_N[rows[nearest_S]],
+        cost_S=cost_N[rows[nearest_S]],
         median_S=median_S,
         failed_S=counts_S - measured_S,
         measured_S=measured_S,
@@ -194,9 +195,9 @@ def with_confirmations(students: pa.Table, table: pa.Table, *, metric: str = "fi
     return with_fresh(students, fresh_students(Trials(table), column_of(metric)))
 
 
-def fresh_students(trials: Trials, column: Column) -> Students:
-    """Returns the students of the fresh seeds."""
-    return students_of(trials, trials.is_result & trials.is_confirm, column=column)
+def fresh_students(trials: Trials, column: Column, *, cost: Column = PARAMETERS) -> Students:
+    """Returns the students of the fresh seeds, those of least `cost` first."""
+    return students_of(trials, trials.is_result & trials.is_confirm, column=column, cost=cost)
 
 
 def with_fresh(students: pa.Table, fresh: Students) -> pa.Table:

@@ -68,7 +68,7 @@ def limit_of(judgement: Judgement, rule: LimitRule) -> CompressionLimit:
     if not len(judgement.curve):
         return limit
     values, degrees_K = curve_values(judgement.curve, column, threshold=threshold)
-    sizes_K = np.log(judgement.curve.parameters_S)
+    sizes_K = np.log(judgement.curve.cost_S)
     fitted_K = falling_curve(np.array([each.mean() for each in values]), np.array([len(each) for each in values]))
     points = zip(judgement.curve, values, fitted_K, strict=True)
     curve = tuple(_point(student, each, fitted=float(fitted), column=column) for student, each, fitted in points)
@@ -102,7 +102,7 @@ def _with_student(limit: CompressionLimit, judgement: Judgement) -> CompressionL
     holding = students.take(limit.rule.holding(students.median_S, limit.threshold))
     if not len(holding):
         return limit
-    of_one_size = holding.take(holding.parameters_S == holding.parameters_S.min())
+    of_one_size = holding.take(holding.cost_S == holding.cost_S.min())
     quality_S = turned_values(of_one_size.median_S, limit.rule.column)
     trial_S = students.trials.integers("trial")[of_one_size.row_S]
     best = of_one_size[int(np.lexsort((trial_S, quality_S))[0])]
@@ -189,7 +189,7 @@ def _with_interval(
 
 def _with_break(limit: CompressionLimit, curve: Students, *, values: Sequence[Floats]) -> CompressionLimit:
     column = limit.rule.column
-    sizes_N = np.repeat(np.log(curve.parameters_S), curve.measured_S)
+    sizes_N = np.repeat(np.log(curve.cost_S), curve.measured_S)
     measured_N = np.concatenate([own[:count] for own, count in zip(values, curve.measured_S, strict=True)])
     found = find_corner(sizes_N, measured_N)
     if isinstance(found, str):

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from analysis.columns import Column
+from analysis.columns import PARAMETERS, Column
 from analysis.frontier.pareto import nondominated
 from analysis.frontier.students import Students, fresh_students, students_of
 from analysis.limit.rule import LimitRule
@@ -16,7 +16,7 @@ from analysis.trials import Floats, Trials
 
 @dataclass(frozen=True, kw_only=True)
 class Judgement:
-    """A Judgement has the students that a limit is judged by, smallest first, and those that make its curve.
+    """A Judgement has the students that a limit is judged by, those of least `cost` first, and those of its curve.
 
     `searched` are those that finished in the search, `frontier` those of them that none of the others dominates.
     `unfinished` counts the fresh seeds that were begun and have no result yet.
@@ -28,22 +28,23 @@ class Judgement:
     frontier: Students
     confirmed: bool
     unfinished: int
+    cost: Column = PARAMETERS
 
     @property
     def smaller(self) -> Students:
         """Returns the searched students below all that are judged."""
-        return self.searched.take(self.searched.parameters_S < self.students.parameters_S[:1])
+        return self.searched.take(self.searched.cost_S < self.students.cost_S[:1])
 
     @property
     def larger(self) -> Students:
         """Returns the searched students above all that are judged."""
-        return self.searched.take(self.searched.parameters_S > self.students.parameters_S[-1:])
+        return self.searched.take(self.searched.cost_S > self.students.cost_S[-1:])
 
 
-def judge(trials: Trials, column: Column) -> Judgement:
+def judge(trials: Trials, column: Column, *, cost: Column = PARAMETERS) -> Judgement:
     """Returns the judgement by the confirmed students where there are any, else by the searched ones.
 
-    The curve's students are those on the frontier of parameters and quality. Confirmed students are chosen by the
+    The curve's students are those on the frontier of the cost and quality. Confirmed students are chosen by the
     medians of their search rows, so that the seeds that then measure the curve have not chosen it; by their own
     medians where one of them was never searched. A student that never finished counts only among confirmed ones: an
     error in a search says nothing of its size. Raises AnalysisError for rows of several protocols or teachers.
@@ -51,8 +52,8 @@ def judge(trials: Trials, column: Column) -> Judgement:
     results = np.flatnonzero(trials.is_result)
     require_one_protocol(trials.table, results)
     require_one_teacher(trials.table, results)
-    searched = students_of(trials, trials.is_result & trials.is_search, column=column)
-    confirmed = fresh_students(trials, column)
+    searched = students_of(trials, trials.is_result & trials.is_search, column=column, cost=cost)
+    confirmed = fresh_students(trials, column, cost=cost)
     finished = searched.take(trials.is_final[searched.row_S])
     measured = finished.take(finished.measured_S > 0)
     frontier = _frontier(measured, measured, column=column)
@@ -63,6 +64,7 @@ def judge(trials: Trials, column: Column) -> Judgement:
         frontier=frontier,
         confirmed=len(confirmed) > 0,
         unfinished=_unfinished(trials),
+        cost=cost,
     )
 
 
@@ -125,5 +127,5 @@ def _frontier(students: Students, searched: Students, *, column: Column) -> Stud
     )
     sign = -1.0 if column.higher_is_better else 1.0
     qualities = np.minimum(sign * median_S, sys.float_info.max)
-    points_S2 = np.stack([students.parameters_S.astype(np.float64), qualities], axis=1)
+    points_S2 = np.stack([students.cost_S.astype(np.float64), qualities], axis=1)
     return students.take(nondominated(points_S2))

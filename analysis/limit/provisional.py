@@ -23,16 +23,16 @@ def why_provisional(judgement: Judgement, rule: LimitRule, *, threshold: float) 
     if judgement.unfinished:
         one = judgement.unfinished == 1
         return f"{judgement.unfinished} fresh seed{'' if one else 's'} {'has' if one else 'have'} not finished"
-    if len(np.unique(judgement.students.parameters_S)) < 2:
+    if len(np.unique(judgement.students.cost_S)) < 2:
         return ONE_SIZE
     around = around_the_crossing(judgement.frontier, rule, threshold=threshold)
     unknown = around.take(~np.isin(around.code_S, judgement.students.code_S))
-    missing = [f"{parameters:,}" for parameters in unknown.parameters_S]
+    missing, noun = [judgement.cost.text(cost) for cost in unknown.cost_S], judgement.cost.noun
     if len(missing) == 1:
-        return f"the student of {missing[0]} parameters, at which the search crosses the rule, has no fresh seeds"
+        return f"the student of {missing[0]}{noun}, at which the search crosses the rule, has no fresh seeds"
     if missing:
         sizes = " and ".join(missing)
-        return f"the students of {sizes} parameters, between which the search crosses the rule, have no fresh seeds"
+        return f"the students of {sizes}{noun}, between which the search crosses the rule, have no fresh seeds"
     if judgement.curve.seed_counts.min() < 2:
         return ONE_SEED
     holds = rule.holding(judgement.students.median_S, threshold).any()

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from analysis.device import DeviceFindings
 from analysis.errors import AnalysisError
 from analysis.findings import Findings
 from analysis.ruler import RulerCurve
@@ -54,9 +55,10 @@ class Chapter:
 
     `samples` are the teacher and ever smaller students at the same latents, `interpolations` the same along lines
     between latents. `space` is where the limit of the whole searched space lies, `course` where it lay after so many
-    kimg of a search that sought it. `importances` says how much of the metric's variation each searched parameter
-    explains, `ruler` what the extractor made of spoilt real images. `run_url` is the address of a trial's run with
-    `{run_id}` in it. Raises AnalysisError where that is no address.
+    kimg of a search that sought it. `device` is what its students cost where they were measured. `importances` says how
+    much of the metric's variation each searched parameter explains, `ruler` what the extractor made of spoilt real
+    images. `run_url` is the address of a trial's run with `{run_id}` in it. Raises AnalysisError where that is no
+    address.
 
     >>> from analysis import Chapter, LimitRule, example_trials, findings_of
     >>> findings = findings_of(example_trials({}), LimitRule(metric="fid", tolerance=1.0))
@@ -73,6 +75,7 @@ class Chapter:
     ruler: tuple[RulerCurve, ...] = ()
     space: SpaceLimit | None = None
     course: tuple[tuple[float, SpaceLimit], ...] = ()
+    device: DeviceFindings | None = None
     specification: str = ""
     versions: Mapping[str, str] = field(default_factory=dict)
     commands: tuple[str, ...] = ()

@@ -15,6 +15,7 @@ from analysis.frontier.attainment import attainment_of
 from analysis.frontier.band import Band, band_of
 from analysis.frontier.students import Students, confirmed_students, final_searched, frontier_of
 from analysis.page.chapter import Chapter
+from analysis.page.device import device_chart
 from analysis.schemes import scheme_of
 from analysis.seeking.limit_search import SpaceLimit
 from analysis.trials import Floats, Ints, Trials
@@ -49,6 +50,7 @@ def chart_data(chapter: Chapter) -> dict[str, Any]:
         "sharpness": _sharpness(findings, shown),
         "progress": {n: [finite(v) for v in progress[n].to_pylist()] for n in ("kimg", "trials", "share")},
         "space": chapter.space and _space(chapter.space, findings),
+        **({"device": device_chart(chapter.device)} if chapter.device else {}),
         "importances": sorted(chapter.importances.items(), key=lambda item: (item[1], item[0])),
         "teacher_parameters": findings.first.get("teacher_parameters"),
     }

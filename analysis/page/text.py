@@ -15,6 +15,7 @@ from analysis.frontier_table import frontier_rows
 from analysis.limit.result import SCOPE, LimitStatus
 from analysis.page.chapter import Chapter, Strip
 from analysis.page.charts import MOST_TRIALS
+from analysis.page.device import device_text
 from analysis.page.ruler import ruler_panels
 from analysis.ruler import ruler_sentence
 from analysis.wording import caption, interval_words, short_answer
@@ -73,6 +74,7 @@ def chapter_text(chapter: Chapter) -> Cells:
         "commands": chapter.commands,
         "has_runs": chapter.run_url is not None,
         "space_sentence": chapter.space.sentence(findings.first["teacher_parameters"]) if chapter.space else "",
+        "device": device_text(chapter.device) if chapter.device else None,
         "has_importances": bool(chapter.importances),
         "has_progress": len(findings.progress) > 0,
         "trials": len(findings.table),

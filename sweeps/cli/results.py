@@ -18,6 +18,7 @@ def report(
         Path | None, typer.Option("--out", help="Folder of the report. Default: inside the data directory.")
     ] = None,
     *,
+    measurements: Measurements = None,
     data_dir: DataDir = None,
     tracking_uri: TrackingUri = None,
     as_json: Json = False,
@@ -27,10 +28,11 @@ def report(
     from sweeps.ledger.tracking import Tracking
     from sweeps.results.report import write_reports
 
+    measured = measured_costs(measurements)
     workspace = existing(data_dir, tracking_uri)
     tracking = Tracking(workspace.store)
     members = list(dict.fromkeys(member for name in names for member in find_sweeps(tracking, name)))
-    reports, page = write_reports(members, workspace, tracking=tracking, out=out)
+    reports, page = write_reports(members, workspace, tracking=tracking, out=out, measurements=measured)
     show(reports, as_json=as_json)
     if page and not as_json:
         say(f"\n  {page} (all of them)")

@@ -8,34 +8,18 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
-import pyarrow.parquet as pq
 from rich.console import Console
 from rich.table import Table
 
-from analysis import written_whole
+from analysis import measurement_table, write_measurements, written_whole
 from gan import AnyGenerator, DeploymentCard, Latency, MeasurementProtocol, eager, latencies, load_deployed
+from gan.deployment.formats import FORMS
 from gan.deployment.latency import compiled, threads_of_torch
 from sweeps.errors import SweepError
 
 BATCHES = (1, 64)
 PYTORCH, COMPILED = "pytorch", "torch.compile"
 TABLE, JSON = "measurements.parquet", "measurements.json"
-
-_TEXT, _WHOLE, _NUMBER = pa.string(), pa.int64(), pa.float64()
-SCHEMA = pa.schema(
-    {
-        **dict.fromkeys(("name", "form", "sweep"), _TEXT),
-        "trial": _WHOLE,
-        **dict.fromkeys(("trial_key", "weights_digest"), _TEXT),
-        **dict.fromkeys(("parameters", "file_bytes", "compressed_bytes", "batch"), _WHOLE),
-        **dict.fromkeys(("median_ms", "low_ms", "high_ms", "images_per_s"), _NUMBER),
-        "calls": _WHOLE,
-        "cpu": _TEXT,
-        **dict.fromkeys(("cores", "threads"), _WHOLE),
-        **dict.fromkeys(("python", "torch", "onnxruntime", "measurement_digest"), _TEXT),
-    }
-)
 
 
 @dataclass(frozen=True)
@@ -132,9 +116,7 @@ class Measurements:
     def write(self, folder: Path) -> list[Path]:
         """Writes the rows to `folder` as a table and as JSON. Returns the two paths."""
         table, text = folder / TABLE, folder / JSON
-        rows = [{**row, **self._flat()} for row in self.rows]
-        with written_whole(table) as unfinished:
-            pq.write_table(pa.Table.from_pylist(rows, SCHEMA), unfinished, write_page_checksum=True)
+        write_measurements(measurement_table({**row, **self._flat()} for row in self.rows), table)
         with written_whole(text) as unfinished:
             unfinished.write_text(json.dumps(self.as_dict(), indent=2) + "\n")
         return [table, text]
@@ -142,7 +124,7 @@ class Measurements:
     def _flat(self) -> dict[str, Any]:
         protocol = self.protocol
         about = {"cpu": protocol.cpu, "cores": protocol.cores, "threads": protocol.threads}
-        return {**about, **protocol.versions, "measurement_digest": protocol.digest}
+        return {**about, "versions": json.dumps(protocol.versions), "measurement_digest": protocol.digest}
 
 
 def measure(contenders: Sequence[Measured], threads: int) -> Measurements:
@@ -174,6 +156,8 @@ def _row(one: Measured, latency: Latency) -> dict[str, Any]:
         "parameters": card.parameters,
         "file_bytes": card.file_bytes if is_export else None,
         "compressed_bytes": card.compressed_bytes if is_export else None,
+        "rounds": is_export and FORMS[card.format].rounds,
+        **{name: card.metrics.get(name) if is_export else None for name in ("fid", "inception_score", "sharpness")},
         **latency.model_dump(),
         "images_per_s": latency.images_per_s,
     }

@@ -6,7 +6,7 @@ from rich.table import Table
 
 import analysis
 
-_VERDICTS = {True: "[green]✓[/]", False: "[red]✗[/]", None: " "}
+VERDICTS = {True: "[green]✓[/]", False: "[red]✗[/]", None: " "}
 
 
 def frontier_table(findings: analysis.Findings) -> Table:
@@ -30,7 +30,7 @@ def frontier_table(findings: analysis.Findings) -> Table:
         shown.add_row("  teacher", parameters, "1", "", "", teacher[0], *blank, *teacher[1:], "", style="bold")
     for row in analysis.frontier_rows(findings):
         shown.add_row(
-            *(f"{_VERDICTS[row.holds]} trial {row.trial}", row.parameters, row.ratio, row.size),
+            *(f"{VERDICTS[row.holds]} trial {row.trial}", row.parameters, row.ratio, row.size),
             *(row.gan_weight, row.searched, *([row.confirmed_short] if confirmed else [])),
             *(row.inception_score, row.sharpness, row.scratch),
         )

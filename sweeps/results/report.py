@@ -3,6 +3,7 @@
 import itertools
 from collections.abc import Sequence
 from dataclasses import KW_ONLY, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +14,15 @@ from mlflow.entities import Run
 from rich.console import Console
 
 import analysis
-from analysis import SpaceLimit
+from analysis import DeviceFindings, SpaceLimit
 from sweeps.errors import SweepError
 from sweeps.ledger.examinations import kept_examination
+from sweeps.ledger.measurements import kept_measurements
 from sweeps.ledger.sweeps import find_sweep, spec_of_sweep, stored_spec
 from sweeps.ledger.tags import VERSION
 from sweeps.ledger.tracking import Tracking
 from sweeps.ledger.workspace import Workspace
+from sweeps.results.device_view import print_device
 from sweeps.results.examinations import ruler_curves
 from sweeps.results.frontier_view import frontier_table
 from sweeps.results.importance import importances
@@ -41,6 +44,7 @@ class Report:
     _: KW_ONLY
     files: tuple[Path, ...]
     space: SpaceLimit | None = None
+    device: DeviceFindings | None = None
     sought: bool = False  # whether the search went for the limit of the space
 
     @property
@@ -71,6 +75,8 @@ class Report:
         console.print()
         for sentence in self._sentences():
             console.print(sentence, highlight=False, soft_wrap=not console.is_terminal)
+        if self.device:
+            print_device(self.device, console)
         console.print()
         for path in self.files:
             if path.suffix in {".html", ".md", ".parquet"}:
@@ -92,6 +98,7 @@ class Report:
             "trials": analysis.state_counts(self.table),
             "limit": self.limit.as_dict(),
             "space_limit": self.space and self.space.as_dict(),
+            **({"device": self.device.as_dict()} if self.device else {}),
             "frontier": self.frontier.to_pylist(),
             "gains": [gain.as_dict() for gains in self.findings.gains.values() for gain in gains],
             "files": [str(path) for path in self.files],
@@ -105,28 +112,34 @@ def write_report(
     tracking: Tracking,
     out: Path | None = None,
     formats: Sequence[str] = analysis.FORMATS,
+    measurements: pa.Table | None = None,
 ) -> Report:
     """Write page, figures, Markdown and table of a sweep to `out`, and log them to its parent run.
 
-    Raises SweepError when there is no such sweep, or `out` cannot be written.
+    With `measurements`, or where a deployment kept some with the sweep, they say what a device pays as well. Raises
+    SweepError when there is no such sweep, or `out` cannot be written, and AnalysisError where `measurements` are of
+    none of its trials.
     """
-    report, _ = _write(name, workspace, tracking=tracking, out=out, formats=formats)
+    report, _ = _write(name, workspace, tracking=tracking, out=out, formats=formats, measurements=measurements)
     return report
 
 
 def write_reports(
-    names: Sequence[str], workspace: Workspace, *, tracking: Tracking, out: Path | None = None
+    names: Sequence[str],
+    workspace: Workspace,
+    *,
+    tracking: Tracking,
+    out: Path | None = None,
+    measurements: pa.Table | None = None,
 ) -> tuple[list[Report], Path | None]:
     """Write a report of each sweep to a folder of its own in `out`; for several also one page over all.
 
     Returns the reports, and the path of that page where there is one.
     """
     if len(names) == 1:
-        return [write_report(names[0], workspace, tracking=tracking, out=out)], None
-    written = [
-        _write(name, workspace, tracking=tracking, out=out / name if out else None, formats=analysis.FORMATS)
-        for name in names
-    ]
+        return [write_report(names[0], workspace, tracking=tracking, out=out, measurements=measurements)], None
+    write = partial(_write, tracking=tracking, formats=analysis.FORMATS, measurements=measurements)
+    written = [write(name, workspace, out=out / name if out else None) for name in names]
     if out is None:
         return [report for report, _ in written], None
     page = out / PAGE
@@ -135,12 +148,23 @@ def write_reports(
 
 
 def _write(
-    name: str, workspace: Workspace, *, tracking: Tracking, out: Path | None, formats: Sequence[str]
+    name: str,
+    workspace: Workspace,
+    *,
+    tracking: Tracking,
+    out: Path | None,
+    formats: Sequence[str],
+    measurements: pa.Table | None,
 ) -> tuple[Report, analysis.Chapter]:
     parent, spec = find_sweep(tracking, name), spec_of_sweep(tracking, name)
     folder = out or workspace.sweep(name) / "report"
     findings = analysis.findings_of(read_trials(tracking, workspace, name=name).table, spec.limit)
-    chapter = _chapter(parent, spec, tracking=tracking, findings=findings)
+    if measurements is None:
+        measurements = kept_measurements(tracking, parent.info.run_id, table=findings.table)
+    device = (
+        None if measurements is None else analysis.device_findings_of(findings.table, measurements, rule=spec.limit)
+    )
+    chapter = _chapter(parent, spec, tracking=tracking, findings=findings, device=device)
     try:
         (folder / "figures").mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -156,16 +180,24 @@ def _write(
     page, markdown, parquet = folder / PAGE, folder / "report.md", folder / "trials.parquet"
     _write_text(page, analysis.render_page([chapter]))
     shown = {stem: f"figures/{paths[0].name}" for stem, paths in figures.items()}
-    _write_text(markdown, analysis.markdown_report(findings, shown, space=chapter.space))
+    _write_text(markdown, analysis.markdown_report(findings, shown, space=chapter.space, device=device))
     analysis.write_table(findings.table, parquet)
     files = (page, markdown, parquet, *(path for paths in figures.values() for path in paths))
     for path in files:  # the folder may hold other files as well
         place = Path("report") / path.parent.relative_to(folder)
         tracking.client.log_artifact(parent.info.run_id, str(path), str(place))
-    return Report(findings, folder, files=files, space=chapter.space, sought=bool(chapter.course)), chapter
+    sought = bool(chapter.course)
+    return Report(findings, folder, files=files, space=chapter.space, device=device, sought=sought), chapter
 
 
-def _chapter(parent: Run, spec: SweepSpec, *, tracking: Tracking, findings: analysis.Findings) -> analysis.Chapter:
+def _chapter(
+    parent: Run,
+    spec: SweepSpec,
+    *,
+    tracking: Tracking,
+    findings: analysis.Findings,
+    device: DeviceFindings | None,
+) -> analysis.Chapter:
     name = spec.name
     has_students = len(findings.frontier) > 0
     examination = kept_examination(tracking, parent.info.run_id)
@@ -178,6 +210,7 @@ def _chapter(parent: Run, spec: SweepSpec, *, tracking: Tracking, findings: anal
         interpolations=interpolation_strips(tracking, spec, findings=findings) if has_students else (),
         space=space_limit(spec, findings.table) if has_students else None,
         course=space_course(spec, findings.table) if has_students else (),
+        device=device,
         importances=importances(spec, findings.table),
         ruler=ruler_curves(examination) if examination else (),
         specification=yaml.safe_dump(spec.model_dump(mode="json", exclude_defaults=True), sort_keys=False, width=100),
@@ -218,6 +251,8 @@ def _figures(chapter: analysis.Chapter) -> dict[str, Figure]:
         figures["space"] = analysis.space_figure(findings, chapter.space)
     if chapter.course:
         figures["course"] = analysis.course_figure(findings, chapter.course)
+    if device := chapter.device:
+        figures |= {f"device-{cost}": analysis.device_figure(device, cost) for cost in device.costs}
     if chapter.ruler:
         figures["examination"] = analysis.examination_figure(chapter.ruler)
     return figures

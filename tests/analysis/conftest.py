@@ -14,6 +14,7 @@ from analysis import (
     TrialState,
     deployed_trials,
     example_measurements,
+    student_frontier,
     trial_table,
 )
 from analysis.examples import example_row
@@ -63,6 +64,24 @@ def make_measurements(students: Sequence[dict[str, Any]], *, machine: str, teach
 def _costs(known: dict[str, Any], form: str, latency_ms: float, file_bytes: int, fid: float | None) -> dict[str, Any]:
     times = {"median_ms": latency_ms, "low_ms": latency_ms / 1.1, "high_ms": latency_ms * 1.1}
     return {**known, "form": form, "file_bytes": file_bytes, "fid": fid, **times, "images_per_s": 1000 / latency_ms}
+
+
+@pytest.fixture(scope="session")
+def measured_rows() -> Any:
+    """What the frontier of `sweep_rows` and its teacher cost as floats, and the frontier in 8 bits with a worse FID."""
+
+    def make(rows: list[dict[str, Any]], machine: str = "m" * 64) -> pa.Table:
+        table = student_frontier(trial_table(rows))
+        students = [
+            {**row, "forms": {
+                "onnx": (row["parameters"] / 1e5, 4 * row["parameters"] + 3000, None),
+                "onnx-int8": (row["parameters"] / 8e4, row["parameters"] + 3000, 1.02 * row["fid"]),
+            }}
+            for row in table.to_pylist()
+        ]  # fmt: skip
+        return make_measurements(students, machine=machine, teacher={"onnx": (0.4, 400_000, None)})
+
+    return make
 
 
 @pytest.fixture(scope="session")

@@ -207,7 +207,39 @@ function drawSpace(element, chapter) {
   shown.yaxis2 = axis("chance", { tickformat: ".0%", rangemode: "tozero", domain: [0, 0.2] });
   Plotly.react(element, traces, shown, CONFIG);
 }
-const DRAW = { space: drawSpace, frontier: drawFrontier, gain: drawGain, sharpness: drawSharpness, progress: drawProgress, importance: drawImportance };
+function drawDevice(element, chapter) {
+  const device = chapter.device, select = element.closest("figure").querySelector("select");
+  select.onchange = () => drawDevice(element, chapter);
+  const view = device.views[select.value], symbols = ["circle", "square", "diamond", "triangle-up", "triangle-down", "cross", "x", "triangle-left"], shades = ["blue", "orange", "green", "sky", "vermilion", "grey"];
+  const traces = [{
+    x: view.frontier.map((p) => p.x), y: view.frontier.map((p) => p.y), mode: "lines", type: "scatter", name: "Pareto frontier over all forms", hoverinfo: "skip", line: { shape: "hv", width: 1.6, color: colour("soft") },
+  }];
+  device.forms.forEach((form, k) => {
+    const points = view.points.filter((p) => p.form === form), star = view.teachers[form], shade = colour(shades[k % shades.length]);
+    traces.push({
+      x: points.map((p) => p.x), y: points.map((p) => p.y), text: points.map((p) => p.words), mode: "markers", type: "scatter", name: form, hovertemplate: "%{text}<extra></extra>",
+      marker: { symbol: symbols[k % symbols.length], size: 10, color: shade, line: { width: 1.2, color: colour("surface") } },
+    });
+    if (star) traces.push({
+      x: [star.x], y: [star.y], text: [star.words], mode: "markers", type: "scatter", name: "teacher, " + form, hovertemplate: "%{text}<extra></extra>",
+      marker: { symbol: "star", size: 17, color: shade, line: { width: 1.2, color: colour("surface") } },
+    });
+  });
+  const xs = traces.flatMap((trace) => trace.x), ys = traces.flatMap((trace) => trace.y).concat([device.threshold]);
+  const xaxis = logAxis(view.axis, xs), yaxis = device.log ? logAxis(device.axis, ys) : linearAxis(device.axis, ys), shapes = [], annotations = [];
+  if (device.threshold !== null) {
+    shapes.push(line({ xref: "paper", x0: 0, x1: 1, y0: device.threshold, y1: device.threshold, line: { width: 1.2, dash: "dash" } }));
+    annotations.push({ text: "the rule", showarrow: false, xref: "paper", x: 1, xanchor: "right", y: device.log ? Math.log10(device.threshold) : device.threshold, yanchor: "bottom", font: { size: 11, color: colour("soft") } });
+  }
+  if (view.limit) {
+    const { amount, low, high, label } = view.limit, right = Math.log10(amount) > (xaxis.range[0] + xaxis.range[1]) / 2;
+    if (view.limit.interval) shapes.push({ type: "rect", yref: "paper", y0: 0, y1: 1, x0: low ?? 10 ** xaxis.range[0], x1: high ?? 10 ** xaxis.range[1], fillcolor: colour("ink"), opacity: 0.08, line: { width: 0 }, layer: "below" });
+    shapes.push(line({ yref: "paper", y0: 0, y1: 1, x0: amount, x1: amount, line: { width: 1.6, color: colour("ink") } }));
+    annotations.push({ text: " " + label + " ", showarrow: false, x: Math.log10(amount), xanchor: right ? "right" : "left", yref: "paper", y: 1, yanchor: "top", font: { size: 13, color: colour("ink") } });
+  }
+  Plotly.react(element, traces.filter((trace) => trace.x.length), layout({ xaxis, yaxis, shapes, annotations }), CONFIG);
+}
+const DRAW = { device: drawDevice, space: drawSpace, frontier: drawFrontier, gain: drawGain, sharpness: drawSharpness, progress: drawProgress, importance: drawImportance };
 
 // --- a student's card, by pointer or arrow keys -----------------------------------------------------
 const card = document.querySelector("[data-card]");

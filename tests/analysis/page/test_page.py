@@ -11,7 +11,18 @@ import numpy as np
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from analysis import AnalysisError, Chapter, LimitRule, Mode, Strip, TrialState, findings_of, render_page, trial_table
+from analysis import (
+    AnalysisError,
+    Chapter,
+    LimitRule,
+    Mode,
+    Strip,
+    TrialState,
+    device_findings_of,
+    findings_of,
+    render_page,
+    trial_table,
+)
 
 RUN_URL = "http://127.0.0.1:5000/#/experiments/1/runs/{run_id}"
 WIDE, PHONE = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
@@ -43,9 +54,11 @@ def chapter_of(table: Any, name: str = "s", tolerance: float = 1.0) -> Chapter:
 
 
 @pytest.fixture(scope="module")
-def report(tmp_path_factory: pytest.TempPathFactory, sweep_rows: Any, ruler: Any) -> Path:
+def report(tmp_path_factory: pytest.TempPathFactory, sweep_rows: Any, measured_rows: Any, ruler: Any) -> Path:
     path: Path = tmp_path_factory.mktemp("page") / "report.html"
-    chapter = replace(chapter_of(trial_table(sweep_rows())), ruler=ruler("swapped patches"))
+    table, rule = trial_table(sweep_rows()), LimitRule(metric="fid", tolerance=1.0)
+    device = device_findings_of(table, measured_rows(sweep_rows()), rule=rule)
+    chapter = replace(chapter_of(table), ruler=ruler("swapped patches"), device=device)
     path.write_text(render_page([chapter]), encoding="utf-8")
     return path
 
@@ -178,6 +191,32 @@ def test_another_quality_has_its_own_frontier(opened: Opened) -> None:
     title = opened.page.evaluate("document.querySelector('[data-chart=\"frontier\"]')._fullLayout.yaxis.title.text")
     assert title == "IS (higher is better)"
     assert opened.complaints == []
+
+
+def test_what_a_device_pays_has_every_form_and_a_switch_between_costs(opened: Opened) -> None:
+    section = opened.page.locator('[id$="--device"]')
+    chart = section.locator('[data-chart="device"]')
+    chart.scroll_into_view_if_needed()
+    expect(chart.locator(".main-svg").first).to_be_visible()
+    drawn = "e => [e._fullLayout.xaxis.title.text, ...e.data.map(d => d.name)]"
+    names = ["Pareto frontier over all forms", "onnx", "teacher, onnx", "onnx-int8"]
+    assert chart.evaluate(drawn) == ["latency of one image on its machine [ms] (lower is better)", *names]
+    symbols = chart.evaluate("e => e.data.filter(d => d.mode === 'markers').map(d => d.marker.symbol)")
+    assert symbols == ["circle", "star", "square"]
+    section.locator("select").select_option("file_bytes")
+    assert chart.evaluate(drawn)[0] == "size of the deployed file [bytes] (lower is better)"
+    limit = opened.page.evaluate("chapters[0].device.views.file_bytes.limit")
+    assert limit["label"].endswith("kB, onnx-int8")
+    assert limit["label"] in chart.evaluate("e => e._fullLayout.annotations.map(a => a.text).join()")
+    assert section.locator("p").first.inner_text().startswith("On digits the smallest latency of the students measured")
+    assert "an example's CPU, 1 thread; measurement mmmmmmmm" in section.locator("figcaption").inner_text()
+    assert opened.complaints == []
+
+
+def test_a_page_without_measurements_says_nothing_of_a_device(sweep_rows: Any) -> None:
+    page = render_page([chapter_of(trial_table(sweep_rows()))])
+    assert 'data-chart="device"' not in page
+    assert "file_bytes" not in page.split('id="page-data"')[1].split("</script>")[0]
 
 
 def test_every_picture_has_words_and_every_control_a_name(opened: Opened) -> None:

@@ -8,14 +8,13 @@ from typing import Any, get_args
 
 import mlflow.pyfunc
 import numpy as np
-import pyarrow.parquet as pq
 import pytest
 
 import sweeps
+from analysis import deployed_trials, read_measurements
 from gan import load_any_generator, load_deployed
 from gan.deployment.card import Format
 from sweeps.cli.options import DeployedForm
-from sweeps.deployment.measuring import SCHEMA
 from sweeps.deployment.pages import WEB
 from sweeps.ledger.registry import Registry
 
@@ -103,8 +102,11 @@ def test_a_deployment_is_measured_beside_pytorch(finished: Any, ganlimit: Any, t
     assert answer.code == 0, answer.stderr
     student, teacher = finished.result.report.limit.student_parameters, finished.result.report.limit.teacher_parameters
     assert f"{teacher / student:.1f}" in answer.stdout
-    table = pq.read_table(out / "measurements.parquet")
-    assert table.schema.names == SCHEMA.names
+    table = read_measurements(out / "measurements.parquet")
+    joined = deployed_trials(finished.result.table, table)
+    assert joined["variant"].unique().to_pylist() == ["pytorch", "onnx"]
+    assert joined["teacher_latency_ms"].null_count == 0
+    assert json.loads(table["versions"][0].as_py()).keys() >= {"python", "torch"}
     rows = table.to_pylist()
     assert [(row["parameters"], row["form"], row["batch"]) for row in rows] == [
         (parameters, form, batch)

@@ -10,7 +10,9 @@ import analysis
 import sweeps
 from gan import Examination
 from sweeps.ledger.examinations import FILE, kept_examination
+from sweeps.ledger.measurements import FILE as FILE_OF_COSTS
 from sweeps.ledger.store import TrackingStore
+from sweeps.ledger.sweeps import find_sweep
 from sweeps.ledger.tracking import Tracking
 from sweeps.ledger.workspace import Workspace
 from sweeps.results.importance import importances
@@ -151,6 +153,75 @@ def test_a_damaged_examination_is_one_error_that_names_it(new_sweep: Any) -> Non
     sweep.tracking.client.log_text(sweep.parent_run_id, '{"version": 1', FILE)
     with pytest.raises(sweeps.SweepError, match=FILE):
         kept_examination(sweep.tracking, sweep.parent_run_id)
+
+
+def measured(table: Any, machine: str = "m" * 64) -> Any:
+    """What the searched students of a sweep cost as floats and in 8 bits."""
+    rows = analysis.searched_students(table).to_pylist()
+    return analysis.example_measurements(
+        *(
+            {
+                **{name: row[name] for name in ("sweep", "trial", "trial_key", "parameters")},
+                "form": form,
+                "median_ms": row["parameters"] / 1e5,
+                "high_ms": 1.0,
+                "file_bytes": bits // 8 * row["parameters"],
+                "fid": own,
+                "measurement_digest": machine,
+            }
+            for row in rows
+            for form, bits, own in (("onnx", 32, None), ("onnx-int8", 8, 1.1 * row["fid"]))
+        )
+    )
+
+
+def test_a_report_with_measurements_says_what_a_device_pays(ganlimit: Any, confirmed: Any, tmp_path: Path) -> None:
+    data_dir, result = confirmed
+    file, place = tmp_path / "measurements.parquet", ("--data-dir", data_dir, "--out", tmp_path / "out")
+    analysis.write_measurements(measured(result.table), file)
+    answer = ganlimit("report", "tiny-confirmed", *place, "--measurements", file)
+    assert answer.code == 0, answer.stderr
+    said = " ".join(answer.stdout.split())
+    assert "the smallest latency of the students measured" in said
+    assert "the smallest file of the students measured" in said
+    page = (tmp_path / "out" / "report.html").read_text()
+    assert 'data-chart="device"' in page
+    assert "## What a device pays" in (tmp_path / "out" / "report.md").read_text()
+    for cost in ("latency_ms", "file_bytes"):
+        assert (tmp_path / "out" / "figures" / f"device-{cost}.png").is_file()
+    found = analysis.device_findings_of(result.table, measured(result.table), rule=result.report.findings.rule)
+    assert all(sentence in said for sentence in found.sentences())
+    floats = next(limit for limit in found.limits["file_bytes"] if limit.form == "onnx")
+    assert floats.confirmed, "the fresh seeds have the size of a student that was measured"
+
+
+def test_measurements_that_a_deployment_kept_are_in_the_next_report(finished: Any, tmp_path: Path) -> None:
+    data_dir = shutil.copytree(finished.data_dir, tmp_path / "data")
+    workspace, tracking = opened(data_dir)
+    kept = Path(find_sweep(tracking, "tiny").info.artifact_uri.removeprefix("file://")) / FILE_OF_COSTS
+    assert kept.is_relative_to(data_dir)
+    kept.parent.mkdir()
+    analysis.write_measurements(measured(finished.result.table), kept)
+    report = write_report("tiny", workspace, tracking=tracking, out=tmp_path / "out", formats=("png",))
+    assert report.device is not None
+    assert report.device.first["measurement"] == "m" * 64
+    given = write_report(
+        "tiny", workspace, tracking=tracking, out=tmp_path / "out", formats=("png",),
+        measurements=measured(finished.result.table, machine="n" * 64),
+    )  # fmt: skip
+    assert given.device is not None
+    assert given.device.first["measurement"] == "n" * 64, "those that are given count"
+
+
+def test_measurements_of_another_sweep_are_one_error(ganlimit: Any, finished: Any, tmp_path: Path) -> None:
+    file = tmp_path / "measurements.parquet"
+    analysis.write_measurements(analysis.example_measurements({}), file)
+    answer = ganlimit(
+        "report", "tiny", "--out", tmp_path / "out", "--data-dir", finished.data_dir, "--measurements", file
+    )
+    assert (answer.code, answer.stdout) == (2, "")
+    assert "got none of tiny. Measure them: ganlimit deploy tiny --all --measure." in " ".join(answer.stderr.split())
+    assert not (tmp_path / "out").exists()
 
 
 def test_several_sweeps_have_one_page_over_all(confirmed: Any, tmp_path: Path) -> None:
