@@ -4,6 +4,8 @@ A form is what a generator was run as: the format of an export, or PyTorch. Unit
 the table's fields, and so in every written file.
 """
 
+import hashlib
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,6 +18,7 @@ from analysis.writing import written_whole
 
 ONE = 1  # images in the batch whose time is the latency
 _TEXT, _WHOLE, _NUMBER, _TRUTH = pa.string(), pa.int64(), pa.float64(), pa.bool_()
+_DIGEST = b"ganlimit.measurements_sha256"
 _MEASURE_AGAIN = "Measure again with ganlimit deploy --measure."
 
 # In the order of the written files: name, type, whether every row has a value, unit, meaning.
@@ -135,7 +138,8 @@ def write_measurements(table: pa.Table, path: Path) -> None:
     """
     table = validate_measurements(table)
     with written_whole(path) as unfinished:
-        pq.write_table(table, unfinished, write_page_checksum=True)
+        digest = {_DIGEST: _digest(table)}
+        pq.write_table(table.replace_schema_metadata(digest), unfinished, write_page_checksum=True)
 
 
 def read_measurements(path: Path) -> pa.Table:
@@ -150,10 +154,17 @@ def read_measurements(path: Path) -> pa.Table:
     """
     try:
         table = pq.read_table(path, page_checksum_verification=True)
-    except (OSError, pa.ArrowInvalid) as error:
+        # Checksums are of pages: a damaged name would be a column without values.
+        if (table.schema.metadata or {}).get(_DIGEST, _digest(table)) != _digest(table):
+            raise ValueError("its content has another digest")
+    except (OSError, pa.ArrowException, ValueError) as error:
         rule = "Measurements are a readable, undamaged Parquet file"
         raise AnalysisError(rule, f"{path} ({error})", _MEASURE_AGAIN) from error
     return validate_measurements(table)
+
+
+def _digest(table: pa.Table) -> bytes:
+    return hashlib.sha256(json.dumps(table.to_pylist(), sort_keys=True).encode()).hexdigest().encode()
 
 
 def _require_columns(missing: Sequence[str]) -> None:

@@ -34,6 +34,12 @@ def table(path: Path) -> Read:
     return lambda changed: rows_of(analysis.read_table(changed))
 
 
+def measurements(path: Path) -> Read:
+    forms = ({"form": "onnx"}, {"form": "onnx-int8", "rounds": True, "fid": 10.2, "file_bytes": 11_000})
+    analysis.write_measurements(analysis.example_measurements(*forms), path)
+    return lambda changed: rows_of(analysis.read_measurements(changed))
+
+
 def rows_of(found: pa.Table) -> str:
     return repr(found.to_pylist())  # NaN included
 
@@ -111,7 +117,7 @@ def checkpoint(path: Path) -> Read:
     return read
 
 
-@pytest.mark.parametrize("kind", [table, pool, decoded, reference, checkpoint])
+@pytest.mark.parametrize("kind", [table, measurements, pool, decoded, reference, checkpoint])
 def test_a_flipped_bit_is_never_another_value(kind: Callable[[Path], Read], tmp_path: Path) -> None:
     path, changed = tmp_path / "whole", tmp_path / "changed"
     read = kind(path)

@@ -94,7 +94,9 @@ class SpaceLimit:
         apart = [float(norm.ppf((1 + min(share, ALMOST)) / 2)) for share in (confidence, self.nearness)]
         times = (apart[0] / apart[1]) ** 2 if apart[1] > 0 else math.inf
         times = max(times, math.log(self.factor) / math.log(precision), 1.0)
-        return math.ceil(self.trainings * (times - 1) - 1e-9) if math.isfinite(times) else None
+        if not math.isfinite(times):
+            return None
+        return max(math.ceil(self.trainings * (times - 1) - 1e-9), FEWEST_TRAININGS - self.trainings, 0)
 
     def sentence(self, teacher_parameters: int) -> str:
         """Returns in words where the limit of the space lies, for a teacher of so many parameters."""

@@ -26,7 +26,12 @@ def replaced_folder(folder: Path) -> Iterator[Path]:
         yield unfinished
         if folder.exists():
             folder.rename(former)
-        unfinished.rename(folder)
+        try:
+            unfinished.rename(folder)
+        except BaseException:  # Ctrl-C among them: the earlier export stays
+            if former.exists():
+                former.rename(folder)
+            raise
     except OSError as error:
         raise GanError(
             "An export's folder can be written", f"{folder} ({error.strerror})", "Choose another."

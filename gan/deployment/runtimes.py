@@ -42,6 +42,8 @@ def open_onnx(path: Path, threads: int = 1) -> Runner:
         import onnxruntime
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = threads
+    # Else its threads spin for a while after each call, on cores that are the next contender's.
+    options.add_session_config_entry("session.force_spinning_stop", "1")
     try:
         session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
     except Exception as error:  # of many kinds, by what is wrong with the file

@@ -2,16 +2,17 @@
 
 import json
 import shutil
-from collections.abc import Callable, Sequence
-from dataclasses import KW_ONLY, dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import KW_ONLY, dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 from rich.console import Console
 from rich.table import Table
 
-from analysis import measurement_table, write_measurements, written_whole
+from analysis import AnalysisError, measurement_table, read_measurements, write_measurements, written_whole
 from gan import AnyGenerator, DeploymentCard, Latency, MeasurementProtocol, eager, latencies, load_deployed
 from gan.deployment.formats import FORMS
 from gan.deployment.latency import compiled, threads_of_torch
@@ -114,8 +115,29 @@ class Measurements:
         return table
 
     def write(self, folder: Path) -> list[Path]:
-        """Writes the rows to `folder` as a table and as JSON. Returns the two paths."""
+        """Writes the rows to `folder` as a table and as JSON, with those of before. Returns the two paths.
+
+        What was measured there before under another protocol is kept under another name.
+        """
         table, text = folder / TABLE, folder / JSON
+        before = _readable(table)
+        if before is not None and set(before["measurement_digest"].to_pylist()) == {self.protocol.digest}:
+            return self._with(before.to_pylist())._write(table, text)
+        if before is not None:
+            digest = before["measurement_digest"][0].as_py()[:8]
+            for path in (table, text):
+                if path.exists():
+                    path.replace(path.with_stem(f"{path.stem}-{digest}"))
+        return self._write(table, text)
+
+    def _with(self, before: Sequence[Mapping[str, Any]]) -> "Measurements":
+        """Returns the same with rows of before that it has not measured again."""
+        identity = ("weights_digest", "form", "batch")
+        again = {tuple(row[name] for name in identity) for row in self.rows}
+        kept = [row for row in before if tuple(row[name] for name in identity) not in again]
+        return replace(self, rows=(*({name: row[name] for name in self.rows[0]} for row in kept), *self.rows))
+
+    def _write(self, table: Path, text: Path) -> list[Path]:
         write_measurements(measurement_table({**row, **self._flat()} for row in self.rows), table)
         with written_whole(text) as unfinished:
             unfinished.write_text(json.dumps(self.as_dict(), indent=2) + "\n")
@@ -125,6 +147,16 @@ class Measurements:
         protocol = self.protocol
         about = {"cpu": protocol.cpu, "cores": protocol.cores, "threads": protocol.threads}
         return {**about, "versions": json.dumps(protocol.versions), "measurement_digest": protocol.digest}
+
+
+def _readable(path: Path) -> pa.Table | None:
+    """Returns the measurements at `path`; None where there are none, or they are damaged."""
+    if not path.exists():
+        return None
+    try:
+        return read_measurements(path)
+    except AnalysisError:
+        return None
 
 
 def measure(contenders: Sequence[Measured], threads: int) -> Measurements:

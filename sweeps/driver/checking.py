@@ -5,6 +5,7 @@ from pathlib import Path
 from gan import DataRoot, default_data_root, load_dataset
 from sweeps.display import Display, QuietDisplay
 from sweeps.ledger.data_dir import default_data_dir
+from sweeps.ledger.lock import at_work
 from sweeps.ledger.tracking import Tracking
 from sweeps.ledger.workspace import Workspace
 from sweeps.models.extractors import Extractor, find_or_make_extractor
@@ -31,4 +32,5 @@ def check_extractor(
         data_root=data_root or default_data_root(),
         display=display or QuietDisplay(),
     )
-    return find_or_make_extractor(spec, load_dataset(spec.dataset, workshop.data_root), workshop=workshop)
+    with at_work(workspace.root):
+        return find_or_make_extractor(spec, load_dataset(spec.dataset, workshop.data_root), workshop=workshop)

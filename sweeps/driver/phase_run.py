@@ -39,6 +39,8 @@ class PhaseRun:
         # All of them are asked, so that each lays out what it has.
         if not self._spending.is_over and any([queue.has_jobs() for queue in self._queues]):  # noqa: C419 (no early end)
             for name, phases in self._phases.items():
+                for remark in phases.remarks:
+                    self._display.say(f"{name}: {remark}")
                 if phases.taken:
                     self._display.say(f"{name} begins with {phases.taken} finished trials of other sweeps")
             self._run_trials()

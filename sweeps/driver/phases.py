@@ -34,7 +34,8 @@ Sized = tuple[int, dict[str, Value]]  # a student's parameters, and its point
 class PhaseLayout:
     """A PhaseLayout lays out the phases of an open sweep one after the other, each from a reading of its own.
 
-    `taken` is the number of other sweeps' trials with which the search began.
+    `taken` is the number of other sweeps' trials with which the search began, and `remarks` are what a person should
+    know of how it goes on.
     """
 
     def __init__(self, sweep: OpenSweep) -> None:
@@ -51,6 +52,7 @@ class PhaseLayout:
         self._is_first = True
         self._confirmed: set[str] = set()  # trials of fresh seeds that were handed out: none is tried in each round
         self.taken = 0
+        self.remarks: list[str] = []
 
     def queue(self, phase: Phase) -> JobQueue:
         """Returns what is missing of `phase`."""
@@ -118,7 +120,7 @@ class PhaseLayout:
         A search that has begun is not changed by what others find meanwhile.
         """
         spec, total = self._spec, planned_trials(self._spec)
-        storage = open_storage(self._sweep.folder)
+        storage = open_storage(self._sweep.folder, say=self.remarks.append)
         if spec.search.is_adaptive and not has_study(spec, storage):
             self._take_what_is_known(known)
             known = self._sweep.read_again() if self.taken else known

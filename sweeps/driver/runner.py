@@ -26,7 +26,7 @@ from sweeps.ledger.delivery import Delivery, undelivered
 from sweeps.ledger.examinations import keep_examination
 from sweeps.ledger.folders import MountedTrials, trials_of
 from sweeps.ledger.lease import Lease, Leases
-from sweeps.ledger.lock import sole_driver
+from sweeps.ledger.lock import at_work, sole_driver
 from sweeps.ledger.states import SweepState
 from sweeps.ledger.sweeps import find_sweep, spec_of_sweep, stored_spec
 from sweeps.ledger.tags import GROUP, SHARED_PREFIX, VERSION, spec_tags
@@ -73,8 +73,9 @@ def train_teacher(
     data_root = data_root or default_data_root()
     tracking, dataset = Tracking(workspace.store), load_dataset(spec.dataset, data_root)
     workshop = Workshop(workspace=workspace, tracking=tracking, data_root=data_root, display=display)
-    extractor = find_or_make_extractor(spec, dataset, workshop=workshop)
-    return find_or_make_teacher(spec, dataset, extractor=extractor, workshop=workshop, again=again)
+    with at_work(workspace.root):
+        extractor = find_or_make_extractor(spec, dataset, workshop=workshop)
+        return find_or_make_teacher(spec, dataset, extractor=extractor, workshop=workshop, again=again)
 
 
 def run_sweep(

@@ -19,6 +19,7 @@ from sweeps.display import Display, QuietDisplay
 from sweeps.driver.tune_environment import tune_environment
 from sweeps.errors import SweepError
 from sweeps.ledger.data_dir import default_data_dir
+from sweeps.ledger.lock import at_work
 from sweeps.ledger.tags import CHOSEN, KIND
 from sweeps.ledger.tracking import Tracking
 from sweeps.ledger.workspace import Workspace
@@ -72,11 +73,11 @@ def select_teacher(
     workspace, display = Workspace.open(data_dir or default_data_dir(), tracking_uri), display or QuietDisplay()
     tracking, data_root = Tracking(workspace.store), data_root or default_data_root()
     dataset = load_dataset(spec.dataset, data_root)
-    find_or_make_extractor(
-        spec, dataset, workshop=Workshop(workspace=workspace, tracking=tracking, data_root=data_root, display=display)
-    )
-    context = _Context(spec.model_dump_json(), workspace, data_root=data_root)
-    candidates = _train(context, spec, workers=workers, display=display)
+    workshop = Workshop(workspace=workspace, tracking=tracking, data_root=data_root, display=display)
+    with at_work(workspace.root):
+        find_or_make_extractor(spec, dataset, workshop=workshop)
+        context = _Context(spec.model_dump_json(), workspace, data_root=data_root)
+        candidates = _train(context, spec, workers=workers, display=display)
     chosen, tied = analysis.choose_teacher(candidates)
     model, _, number = chosen.version.partition("/")
     version = tracking.registry.version(model, number)

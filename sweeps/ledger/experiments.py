@@ -27,7 +27,7 @@ def found_experiment(client: MlflowClient, store: TrackingStore, *, name: str) -
             f"MLflow's experiment {name} is there",
             "a deleted one",
             f"Restore it: mlflow experiments restore --experiment-id {found.experiment_id}, with MLFLOW_TRACKING_URI "
-            f"set to {store.uri.rpartition('@')[2]}.",
+            f"set to {store.shown_uri}.",
         )
     store.require_reachable(str(found.artifact_location))
     if EXPERIMENT not in found.tags:

@@ -2,8 +2,10 @@
 
 import json
 import os
+import shutil
 import signal
 import socket
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import KW_ONLY, asdict, dataclass
@@ -53,6 +55,25 @@ def sole_driver(folder: Path, name: str) -> Iterator[None]:
     finally:
         _card(folder).unlink(missing_ok=True)
         lock.release()
+
+
+@contextmanager
+def at_work(root: Path) -> Iterator[None]:
+    """Say for the length of a `with` block that models are made in the data directory `root`, without a sweep's driver.
+
+    Whoever opens the directory under another path meanwhile changes none of its addresses.
+    """
+    folder = Path(tempfile.mkdtemp(prefix=".at-work-", dir=_made(root / "sweeps")))
+    try:
+        with sole_driver(folder, folder.name):
+            yield
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _made(folder: Path) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
 
 
 def current_driver(folder: Path) -> Driver | None:

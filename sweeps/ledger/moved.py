@@ -44,7 +44,7 @@ def _has_moved(old: str, artifacts: Path, *, database: str) -> bool:
     if old == artifacts.as_uri():
         return False
     # A server may keep its artifacts on another disk: there is no database beside them.
-    return artifacts.is_dir() and (folder.parent / database).is_file() if folder.is_dir() else True
+    return artifacts.is_dir() and (not folder.is_dir() or (folder.parent / database).is_file())
 
 
 def _replace(store: sqlite3.Connection, old: str, *, new: str) -> None:

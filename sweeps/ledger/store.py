@@ -36,6 +36,12 @@ class TrackingStore:
         host = parts.netloc.rpartition("@")[2]  # a password stays where it is
         return f"{parts.scheme}://{host}{parts.path.rstrip('/')}"
 
+    @property
+    def shown_uri(self) -> str:
+        """Returns the store's address without a name and a password."""
+        parts = urlparse(self.uri)
+        return self.uri if parts.scheme == "sqlite" else parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
+
     def opening(self) -> AbstractContextManager[object]:
         """Returns a lock to hold while the store is opened: two processes that make one new database would break it."""
         if not self.uri.startswith("sqlite:///"):

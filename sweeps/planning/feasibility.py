@@ -1,7 +1,7 @@
 """This module tells whether a space has a student that keeps the constraints, before anything is trained for it."""
 
 from sweeps.errors import NothingFeasibleError
-from sweeps.planning.points import LISTED_POINTS, is_allowed, listed_points, sampled_points
+from sweeps.planning.points import LISTED_POINTS, corners, is_allowed, listed_points, sampled_points
 from sweeps.spec.space import point_of
 from sweeps.spec.sweep import SweepSpec
 
@@ -17,8 +17,10 @@ def require_feasible(spec: SweepSpec) -> None:
 
 
 def is_feasible(spec: SweepSpec) -> bool:
-    """Returns whether some point of the space is allowed, as far as points that are drawn at random can tell."""
-    return not _is_limited(spec) or any(is_allowed(spec, point) for point in sampled_points(spec))
+    """Returns whether some point of the space is allowed: by its ends, of which the smallest costs least of all."""
+    if not _is_limited(spec) or any(map(spec.search.constraints.allow, corners(spec))):
+        return True
+    return any(is_allowed(spec, point) for point in sampled_points(spec))
 
 
 def infeasible(spec: SweepSpec) -> NothingFeasibleError:

@@ -43,7 +43,7 @@ def _nothing_began(spec: SweepSpec) -> NothingFinishedError | NothingFeasibleErr
     if not is_feasible(spec):
         return infeasible(spec)
     limits = spec.budget.model_dump(exclude_none=True)
-    if not limits:
+    if not limits or not spec.search.trials:
         return None  # it searches nothing, and no other sweep has finished anything of its space
     return NothingFinishedError(
         f"A trial of {spec.name} begins before its budget is spent",

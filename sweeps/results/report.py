@@ -45,6 +45,7 @@ class Report:
     files: tuple[Path, ...]
     space: SpaceLimit | None = None
     device: DeviceFindings | None = None
+    note: str = ""  # why what a deployment kept is left out
     sought: bool = False  # whether the search went for the limit of the space
 
     @property
@@ -69,7 +70,7 @@ class Report:
         """Print the frontier as a table, the limit in a sentence, and where the files are."""
         console.print()
         console.print(frontier_table(self.findings))
-        for note in (*self.findings.notes, analysis.budget_note(self.frontier)):
+        for note in (*self.findings.notes, analysis.budget_note(self.frontier), self.note):
             if note:
                 console.print(note, style="dim", highlight=False)
         console.print()
@@ -138,13 +139,30 @@ def write_reports(
     """
     if len(names) == 1:
         return [write_report(names[0], workspace, tracking=tracking, out=out, measurements=measurements)], None
-    write = partial(_write, tracking=tracking, formats=analysis.FORMATS, measurements=measurements)
-    written = [write(name, workspace, out=out / name if out else None) for name in names]
+    measured = _of_sweeps(names, workspace, tracking=tracking, measurements=measurements)
+    write = partial(_write, workspace=workspace, tracking=tracking, formats=analysis.FORMATS)
+    written = [write(name, out=out / name if out else None, measurements=measured.get(name)) for name in names]
     if out is None:
         return [report for report, _ in written], None
     page = out / PAGE
     _write_text(page, analysis.render_page([chapter for _, chapter in written]))
     return [report for report, _ in written], page
+
+
+def _of_sweeps(
+    names: Sequence[str], workspace: Workspace, *, tracking: Tracking, measurements: pa.Table | None
+) -> dict[str, pa.Table]:
+    """Returns the measurements for each sweep that has some. Raises AnalysisError where they are of none of them."""
+    if measurements is None:
+        return {}
+    keys = set(measurements["trial_key"].drop_null().to_pylist())
+    tables = {name: read_trials(tracking, workspace, name=name).table for name in names}
+    found = {name: measurements for name, table in tables.items() if keys & set(table["trial_key"].to_pylist())}
+    if not found:
+        raise analysis.AnalysisError(
+            "Measurements are of students of the sweeps", f"none of {', '.join(names)}", "Name the sweeps they are of."
+        )
+    return found
 
 
 def _write(
@@ -159,11 +177,7 @@ def _write(
     parent, spec = find_sweep(tracking, name), spec_of_sweep(tracking, name)
     folder = out or workspace.sweep(name) / "report"
     findings = analysis.findings_of(read_trials(tracking, workspace, name=name).table, spec.limit)
-    if measurements is None:
-        measurements = kept_measurements(tracking, parent.info.run_id, table=findings.table)
-    device = (
-        None if measurements is None else analysis.device_findings_of(findings.table, measurements, rule=spec.limit)
-    )
+    device, note = _device(parent, spec, tracking=tracking, findings=findings, measurements=measurements)
     chapter = _chapter(parent, spec, tracking=tracking, findings=findings, device=device)
     try:
         (folder / "figures").mkdir(parents=True, exist_ok=True)
@@ -187,7 +201,28 @@ def _write(
         place = Path("report") / path.parent.relative_to(folder)
         tracking.client.log_artifact(parent.info.run_id, str(path), str(place))
     sought = bool(chapter.course)
-    return Report(findings, folder, files=files, space=chapter.space, device=device, sought=sought), chapter
+    return Report(findings, folder, files=files, space=chapter.space, device=device, note=note, sought=sought), chapter
+
+
+def _device(
+    parent: Run,
+    spec: SweepSpec,
+    *,
+    tracking: Tracking,
+    findings: analysis.Findings,
+    measurements: pa.Table | None,
+) -> tuple[DeviceFindings | None, str]:
+    """Returns what deployed students cost, by `measurements` or by what was kept; and why the latter is left out.
+
+    A report is not lost for what lies beside it: damage of what was kept is a note.
+    """
+    if measurements is not None:
+        return analysis.device_findings_of(findings.table, measurements, rule=spec.limit), ""
+    try:
+        kept = kept_measurements(tracking, parent.info.run_id, table=findings.table)
+        return kept and analysis.device_findings_of(findings.table, kept, rule=spec.limit), ""
+    except analysis.AnalysisError as error:
+        return None, f"What a deployment measured is left out: {error}"
 
 
 def _chapter(

@@ -177,6 +177,24 @@ def test_an_earlier_export_is_replaced_and_nothing_else_is(small: Generator, tmp
     assert files_of(tmp_path) == {"export", "mine", "file"}
 
 
+def test_an_earlier_export_stays_where_its_place_cannot_be_taken(
+    small: Generator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = deploy_generator(tmp_path / "export", small, origin=ORIGIN)
+    rename = Path.rename
+
+    def interrupted(path: Path, target: Path) -> Path:
+        if path.name.endswith(".new"):
+            raise KeyboardInterrupt
+        return rename(path, target)
+
+    monkeypatch.setattr(Path, "rename", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        deploy_generator(tmp_path / "export", small, origin=ORIGIN, form="onnx-fp16")
+    assert load_deployed(tmp_path / "export").card == before
+    assert [path.name for path in tmp_path.iterdir()] == ["export"]
+
+
 def test_a_changed_byte_is_refused(small: Generator, tmp_path: Path) -> None:
     deploy_generator(tmp_path, small, origin=ORIGIN)
     content = bytearray((tmp_path / "model.onnx").read_bytes())

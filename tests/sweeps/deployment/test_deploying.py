@@ -11,10 +11,11 @@ import numpy as np
 import pytest
 
 import sweeps
-from analysis import deployed_trials, read_measurements
-from gan import load_any_generator, load_deployed
+from analysis import deployed_trials, example_measurements, read_measurements
+from gan import MeasurementProtocol, load_any_generator, load_deployed
 from gan.deployment.card import Format
 from sweeps.cli.options import DeployedForm
+from sweeps.deployment.measuring import Measurements
 from sweeps.deployment.pages import WEB
 from sweeps.ledger.registry import Registry
 
@@ -125,6 +126,23 @@ def test_a_deployment_is_measured_beside_pytorch(finished: Any, ganlimit: Any, t
     assert [each["form"] for each in found["against_teacher"]] == ["pytorch", "onnx"]
     artifacts = finished.tracking.client.list_artifacts(finished.tracking.find_sweep("tiny").info.run_id, "deployment")
     assert {Path(each.path).name for each in artifacts} >= {"measurements.parquet", "measurements.json", "teacher"}
+
+
+def test_rows_of_one_machine_stay_when_others_are_measured_and_those_of_another_have_a_file(tmp_path: Path) -> None:
+    rows = example_measurements({"form": "onnx"}, {"form": "onnx-int8", "rounds": True}).to_pylist()
+    about = {"cpu": "a", "cores": 2, "threads": 1, "versions": {"torch": "2"}}
+    mine, other = MeasurementProtocol(**about), MeasurementProtocol(**{**about, "threads": 2})
+    Measurements(mine, (rows[0],)).write(tmp_path)
+    Measurements(mine, ({**rows[0], "median_ms": 0.045}, rows[1])[::-1]).write(tmp_path)
+    Measurements(mine, ({**rows[1], "median_ms": 0.055},)).write(tmp_path)
+    found = read_measurements(tmp_path / "measurements.parquet")
+    assert dict(zip(*(found[name].to_pylist() for name in ("form", "median_ms")), strict=True)) == {
+        "onnx": 0.045,
+        "onnx-int8": 0.055,
+    }
+    Measurements(other, (rows[0],)).write(tmp_path)
+    assert read_measurements(tmp_path / "measurements.parquet")["form"].to_pylist() == ["onnx"]
+    assert read_measurements(tmp_path / f"measurements-{mine.digest[:8]}.parquet").num_rows == 2
 
 
 def test_mistakes_are_one_message_and_leave_nothing(

@@ -58,6 +58,8 @@ def test_a_sweep_that_began_nothing_says_why(spec: Any) -> None:
     infeasible = failure_of(spec(search={"constraints": {"max_parameters": 10}}), nothing)
     assert isinstance(infeasible, sweeps.NothingFeasibleError), "whatever the budget is"
     assert infeasible.value == "none with max_parameters 10"
+    taken_over = spec(search={"trials": 0, "points": [], "constraints": {}})
+    assert failure_of(taken_over, nothing) is None, "it searches nothing, so no budget is spent before it begins"
 
 
 @pytest.mark.parametrize("sampler", ["grid", "tpe"])

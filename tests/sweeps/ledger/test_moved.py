@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from gan import load_generator
-from sweeps.ledger.lock import sole_driver
+from sweeps.ledger.lock import at_work, sole_driver
 from sweeps.ledger.moved import follow_move
 from sweeps.ledger.tracking import Tracking
 from sweeps.ledger.workspace import Workspace
@@ -74,6 +74,21 @@ def test_a_database_without_its_artifacts_is_left_alone(finished: Any, tmp_path:
     shutil.copy(finished.data_dir / "mlflow.db", tmp_path)
     Workspace.existing(tmp_path)
     assert places_in(tmp_path) == [finished.data_dir]
+
+
+def test_a_teacher_that_is_trained_meanwhile_is_left_alone(renamed: Path) -> None:
+    before = places_in(renamed)
+    with at_work(renamed):
+        Workspace.existing(renamed)
+        assert places_in(renamed) == before
+    assert not list((renamed / "sweeps").glob(".at-work*"))
+
+
+def test_a_directory_that_has_no_artifacts_is_left_alone(renamed: Path) -> None:
+    shutil.rmtree(renamed / "artifacts")
+    before = places_in(renamed)
+    Workspace.existing(renamed)
+    assert places_in(renamed) == before
 
 
 def test_artifacts_on_another_disk_stay_there(renamed: Path, tmp_path: Path) -> None:

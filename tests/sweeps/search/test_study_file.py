@@ -9,7 +9,7 @@ import optuna
 import pytest
 from optuna.trial import TrialState
 
-from sweeps.search.study_file import FILE, open_storage
+from sweeps.search.study_file import CUT, FILE, open_storage
 from tests.sweeps.search.test_search_resume import made_up
 from tests.sweeps.untrained_search import Search
 
@@ -68,6 +68,18 @@ def test_points_that_were_not_all_in_line_are_put_there(search_spec: Any, tmp_pa
     search = Search(spec, tmp_path)
     waiting = [trial.system_attrs["fixed_params"]["width"] for trial in search.study.get_trials()]
     assert sorted(waiting) == [1, 2, 3, 4]
+
+
+def test_what_is_cut_is_kept_and_said(search_spec: Any, tmp_path: Path) -> None:
+    Search(search_spec(space=SPACE, points=POINTS, trials=8), tmp_path)
+    file, said = tmp_path / FILE, list[str]()
+    lines = file.read_bytes().splitlines(keepends=True)
+    rest = b"torn\n" + b"".join(lines[3:])
+    file.write_bytes(b"".join(lines[:2]) + rest)
+    open_storage(tmp_path, say=said.append)
+    assert file.read_bytes() == b"".join(lines[:2])
+    assert (tmp_path / CUT).read_bytes() == rest
+    assert said == [f"{FILE} could not be read from its line 3 on; the rest was cut, and is kept in {CUT}"]
 
 
 def test_what_is_whole_stays_as_it_is(search_spec: Any, tmp_path: Path) -> None:
