@@ -211,6 +211,10 @@ def test_measurements_that_a_deployment_kept_are_in_the_next_report(finished: An
     )  # fmt: skip
     assert given.device is not None
     assert given.device.first["measurement"] == "n" * 64, "those that are given count"
+    kept.write_bytes(kept.read_bytes()[:-9])
+    report = write_report("tiny", workspace, tracking=tracking, out=tmp_path / "out", formats=("png",))
+    assert report.device is None
+    assert report.note.startswith("What a deployment measured is left out: Measurements are a readable, undamaged")
 
 
 def test_measurements_of_another_sweep_are_one_error(ganlimit: Any, finished: Any, tmp_path: Path) -> None:
@@ -222,6 +226,19 @@ def test_measurements_of_another_sweep_are_one_error(ganlimit: Any, finished: An
     assert (answer.code, answer.stdout) == (2, "")
     assert "got none of tiny. Measure them: ganlimit deploy tiny --all --measure." in " ".join(answer.stderr.split())
     assert not (tmp_path / "out").exists()
+
+
+def test_measurements_of_one_of_several_sweeps_are_its_own(confirmed: Any, tmp_path: Path) -> None:
+    (workspace, tracking), names = opened(confirmed[0]), ["tiny", "tiny-confirmed"]
+    fresh = [row for row in confirmed[1].table.to_pylist() if row["phase"] == "confirm"]
+    own = analysis.example_measurements(*({name: row[name] for name in ("trial", "trial_key")} for row in fresh))
+    reports, _ = write_reports(names, workspace, tracking=tracking, out=tmp_path / "a", measurements=own)
+    assert [report.device is not None for report in reports] == [False, True]
+    with pytest.raises(analysis.AnalysisError, match="none of tiny, tiny-confirmed"):
+        write_reports(
+            names, workspace, tracking=tracking, out=tmp_path / "b", measurements=analysis.example_measurements({})
+        )
+    assert not (tmp_path / "b").exists()
 
 
 def test_several_sweeps_have_one_page_over_all(confirmed: Any, tmp_path: Path) -> None:
@@ -269,6 +286,18 @@ def test_a_report_to_a_place_that_cannot_be_written_is_one_error(finished: Any, 
 )
 def test_the_address_of_runs_never_shows_a_password(uri: str, shown: str) -> None:
     assert TrackingStore(uri).ui_address == shown
+
+
+@pytest.mark.parametrize(
+    ("uri", "shown"),
+    [
+        ("http://me:secret@host:5000/mlflow", "http://host:5000/mlflow"),
+        ("postgresql://me:secret@host/runs", "postgresql://host/runs"),
+        ("sqlite:////home/a@b/data/mlflow.db", "sqlite:////home/a@b/data/mlflow.db"),
+    ],
+)
+def test_an_address_is_shown_without_its_password(uri: str, shown: str) -> None:
+    assert TrackingStore(uri).shown_uri == shown
 
 
 def test_what_drives_quality_is_the_most_important(finished: Any) -> None:
