@@ -14,6 +14,7 @@ from gan import (
     Scores,
     load_dataset,
 )
+from sweeps.display import Display
 from sweeps.ledger.tags import SHARED_PREFIX
 from sweeps.models.critic_making import find_or_make_critic, require_named_critic
 from sweeps.models.examining import faults_text
@@ -24,6 +25,8 @@ from sweeps.models.teachers import Teacher, find_or_build_agreement_pool, find_o
 from sweeps.models.workshop import Workshop
 from sweeps.spec.starts import starts_pruned
 from sweeps.spec.sweep import SweepSpec
+
+LARGE = 2**28  # bytes of images, whose reading takes more than a moment
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,13 +72,23 @@ class Foundation:
         return {SHARED_PREFIX + name: str(value) for name, value in shared.items() if value is not None}
 
 
+def _verify(dataset: ImageDataset, display: Display) -> None:
+    """Read the whole data set, here once for all trials."""
+    if dataset.train_images.nbytes + dataset.held_out_images.nbytes < LARGE:
+        dataset.verify()
+        return
+    with display.step("decoded images", 1) as update:
+        dataset.verify()
+        update(1, "as they were decoded")
+
+
 def lay_foundation(spec: SweepSpec, workshop: Workshop) -> Foundation:
     """Returns the foundation: data set, extractor, teacher and pools, each found where it exists and else made.
 
     The materials are files of this machine.
     """
     dataset, display = load_dataset(spec.dataset, workshop.data_root), workshop.display
-    dataset.verify()  # here once, for all trials
+    _verify(dataset, display)
     require_named_critic(spec, dataset)  # before anything is trained
     extractor = _judged_extractor(spec, dataset, workshop=workshop)
     teacher = _judged_teacher(spec, dataset, extractor=extractor, workshop=workshop)
