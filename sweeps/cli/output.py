@@ -12,7 +12,7 @@ from rich.console import Console, RenderableType
 
 # One character for one, so that tables stay in line. Any other is a question mark.
 _PLAIN = {"✓": "v", "✗": "x", "…": ".", "→": ">", "±": "~"}
-_FALLBACK = "ganlimit.plain"
+_FALLBACK = "plain-characters"
 
 
 class Shown(Protocol):

@@ -86,7 +86,8 @@ def require_equal(kind: str, weights: Path, *, images: Any, **options: Any) -> N
     )
     assert ours.fid > 0.1
     assert ours.fid == pytest.approx(theirs["frechet_inception_distance"], rel=1e-6)
-    assert ours.kid == pytest.approx(theirs["kernel_inception_distance_mean"], rel=1e-6)
+    # Its products are of float32, ours of float64.
+    assert ours.kid == pytest.approx(theirs["kernel_inception_distance_mean"], rel=1e-3)
     assert (ours.precision, ours.recall) == (theirs["precision"], theirs["recall"])
     assert ours.inception_score is None
 

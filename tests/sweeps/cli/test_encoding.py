@@ -42,8 +42,8 @@ def _written(stream: Any) -> str:
     return found
 
 
-def test_a_command_says_so_before_anything_else(ganlimit: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_command_says_so_before_anything_else(ganlimit: Any, finished: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     stream = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
     monkeypatch.setattr(sys, "stderr", stream)
-    assert ganlimit("report", "größer ✓").code == 2
+    assert ganlimit("report", "größer ✓", "--data-dir", finished.data_dir).code == 2
     assert "'gr??er v'" in _written(stream)

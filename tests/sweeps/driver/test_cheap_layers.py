@@ -24,7 +24,7 @@ def cheap(tiny: dict[str, Any], spec_file: Any) -> sweeps.SweepSpec:
     space = {"stage_widths": domains, "first_layer_rank": {"type": "choice", "values": [0, 3]}}
     space["block"] = {"type": "choice", "values": ["dcgan", "resize"]}
     tiny |= {"name": "cheap", "phases": ["search", "confirm", "baseline"], "confirm": {"seeds": 1, "around": 1}}
-    tiny["search"] = {"trials": 2, "sampler": "random", "space": space, "points": [HALVED, CHEAP]}
+    tiny["search"] = {"trials": 1, "sampler": "random", "space": space, "points": [HALVED, CHEAP]}
     tiny["baseline"] = {"kimg": 1, "of": "confirmed"}
     tiny["evaluation"]["rungs_kimg"] = [2]
     return sweeps.load_spec(spec_file(tiny))
