@@ -24,7 +24,7 @@ from tests.cluster.lab import ADMIN_PASSWORD, Lab, laboratory, wait_until
 from tests.cluster.servers import PASSWORD
 
 RUNGS = [10.048, 20.032, 30.016, 40.0]  # whole batches of 64
-TRIALS = 8
+TRIALS = 6
 GRID = {
     "width": {"type": "choice", "values": [4, 8]},
     "depth": {"type": "choice", "values": [1, 2]},
