@@ -6,6 +6,7 @@ from functools import partial
 from typing import Any
 
 import pyarrow as pa
+from optuna.storages import BaseStorage
 
 import analysis
 from analysis import Phase
@@ -16,8 +17,8 @@ from sweeps.driver.requests import Requests
 from sweeps.ledger.records import is_settled, next_ordinal, ordinal, settled_in
 from sweeps.ledger.tags import PROTOCOL, TEACHER_DIGEST
 from sweeps.planning.points import frozen, is_allowed, places_of, planned_trials
-from sweeps.results.space_limit import deciding_points
-from sweeps.search.queues import GrowingQueue, JobQueue, ListQueue
+from sweeps.results import space_limit as space_limits
+from sweeps.search.queues import GrowingQueue, JobQueue, ListQueue, SuccessiveQueues
 from sweeps.search.reuse import Reuse
 from sweeps.search.study import has_study, open_study
 from sweeps.search.study_file import open_storage
@@ -51,6 +52,7 @@ class PhaseLayout:
         )
         self._is_first = True
         self._confirmed: set[str] = set()  # trials of fresh seeds that were handed out: none is tried in each round
+        self._searched = sweep.spec  # with the space of the search, which may become wider
         self.taken = 0
         self.remarks: list[str] = []
 
@@ -119,11 +121,17 @@ class PhaseLayout:
 
         A search that has begun is not changed by what others find meanwhile.
         """
-        spec, total = self._spec, planned_trials(self._spec)
         storage = open_storage(self._sweep.folder, say=self.remarks.append)
-        if spec.search.is_adaptive and not has_study(spec, storage):
+        if self._spec.search.is_adaptive and not has_study(self._spec, storage):
             self._take_what_is_known(known)
             known = self._sweep.read_again() if self.taken else known
+        self._searched = space_limits.searched_spec(self._spec, known.table)
+        queue = self._of_study(known, storage)
+        return SuccessiveQueues(queue, following=self._beyond) if self._spec.search.extend else queue
+
+    def _of_study(self, known: KnownTrials, storage: BaseStorage) -> JobQueue:
+        """Returns the queue of the study in the space that is searched now."""
+        spec, total = self._searched, planned_trials(self._spec)
         if spec.search.is_adaptive:
             total += sum(entry.reused for entry in settled_in(known.ledger, Phase.SEARCH))
         study = open_study(spec, storage, ledger=known.ledger, teacher=self._teacher())
@@ -137,6 +145,15 @@ class PhaseLayout:
                 reuse=self._reuse,
             )
         )
+
+    def _beyond(self) -> JobQueue | None:
+        """Returns the search in a wider space, where the limit lies beyond the one that was searched."""
+        known = self._sweep.read_again()
+        wider = space_limits.wider_spec(self._searched, known.table)
+        if wider is None:
+            return None
+        self._searched = wider
+        return self._of_study(known, open_storage(self._sweep.folder))
 
     def _teacher(self) -> dict[str, Any]:
         """Returns what a rule reads of the teacher, by the names of the table's columns."""
@@ -171,7 +188,7 @@ class PhaseLayout:
         """Returns the students that tell where the limit lies, by the rows of the search."""
         spec, confirm = self._spec, self._spec.confirm
         if spec.search.sampler == "limit":
-            deciding = deciding_points(spec, known.table, most=2 * (confirm.around + 1))
+            deciding = space_limits.deciding_points(spec, known.table, most=2 * (confirm.around + 1))
             if deciding:
                 return deciding
         whole = confirm.of == "frontier"

@@ -9,6 +9,7 @@ import optuna
 from gan import DistillationConfig, GeneratorConfig, training_bytes
 from gan.networks.dcgan import halved_widths
 from sweeps.spec.architecture import architecture_of, rank_excess, with_whole_layer
+from sweeps.spec.extension import widest
 from sweeps.spec.search import RANK, STAGE, UNSEARCHED
 from sweeps.spec.space import Value, distributions, every_point, extremes, point_of
 from sweeps.spec.sweep import SweepSpec
@@ -66,6 +67,7 @@ def largest_student(spec: SweepSpec) -> tuple[GeneratorConfig, DistillationConfi
     The recipe has the greatest batch, critic, GAN weight and weights of features of the space. Anything else that is
     searched has its first value.
     """
+    spec = widest(spec)
     domains = spec.domains()
     recipes = [name for name in domains if not _is_of_architecture(name) and name != "seed"]
     ends = {name: extremes(domains[name]) for name in recipes}

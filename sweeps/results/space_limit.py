@@ -1,5 +1,6 @@
 """This module reads where the limit of a sweep's whole space lies, whichever sampler searched it."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from analysis.seeking.space import Candidate, space_of
 from analysis.seeking.values import Measured
 from gan.seeds import seed_at
 from sweeps.planning.students import space_students, student_of_row
+from sweeps.spec.extension import widened, with_room_for
 from sweeps.spec.search import MOST_STUDENTS
 from sweeps.spec.space import Value, point_of
 from sweeps.spec.sweep import SweepSpec
@@ -27,8 +29,27 @@ def space_limit(spec: SweepSpec, table: pa.Table) -> SpaceLimit | None:
     None where there is nothing to say: fewer than FEWEST_TRAININGS, a space that cannot be listed, trainings of more
     than MOST_STUDENTS students, one size alone, or a metric that has no logarithm.
     """
-    known = _model_of(spec, table)
+    known = _model_of(searched_spec(spec, table), table)
     return known and known[0].read(known[1])
+
+
+def searched_spec(spec: SweepSpec, table: pa.Table) -> SweepSpec:
+    """Returns the sweep with the space that its search has come to, by its rows: wider only with `search.extend`."""
+    if not spec.search.extend:
+        return spec
+    return with_room_for(spec, _evidence(table, spec.limit.metric, phases=(Phase.SEARCH,)).to_pylist())
+
+
+def wider_spec(spec: SweepSpec, table: pa.Table) -> SweepSpec | None:
+    """Returns the sweep with a wider space, where the limit probably lies at its smallest size or beyond all sizes.
+
+    None where it does not, or no wider one can be searched.
+    """
+    found = space_limit(spec, table)
+    smallest = found is not None and found.size == int(found.where.sizes_K[0])
+    if found is None or not (smallest or found.size is None):
+        return None
+    return widened(spec, smaller=smallest)
 
 
 def space_course(spec: SweepSpec, table: pa.Table) -> tuple[tuple[float, SpaceLimit], ...]:
@@ -39,7 +60,7 @@ def space_course(spec: SweepSpec, table: pa.Table) -> tuple[tuple[float, SpaceLi
     if spec.search.sampler != "limit":
         return ()
     rows = table.filter(pc.equal(table["phase"], str(Phase.SEARCH))).sort_by("trial")
-    known = _model_of(spec, rows)
+    known = _model_of(searched_spec(spec, rows), rows)
     if known is None:
         return ()
     search, measured = known
@@ -54,6 +75,7 @@ def deciding_points(spec: SweepSpec, table: pa.Table, *, most: int) -> list[tupl
     They follow from the rows of the search alone, so that they stay what they are while fresh seeds come in; nothing
     where these do not say enough.
     """
+    spec = searched_spec(spec, table)
     known = _model_of(spec, table.filter(pc.equal(table["phase"], str(Phase.SEARCH))))
     if known is None:
         return []
@@ -94,10 +116,10 @@ def _measured(spec: SweepSpec, rows: pa.Table) -> list[Measured]:
     return found
 
 
-def _evidence(table: pa.Table, metric: str) -> pa.Table:
-    """Returns the rows of distilled students of search and confirmation that tell of their quality."""
-    states, phases = [str(state) for state in EVIDENCE], [str(Phase.SEARCH), str(Phase.CONFIRM)]
+def _evidence(table: pa.Table, metric: str, *, phases: Sequence[Phase] = (Phase.SEARCH, Phase.CONFIRM)) -> pa.Table:
+    """Returns the rows of distilled students of these phases that tell of their quality."""
+    states = [str(state) for state in EVIDENCE]
     keep = pc.and_(pc.equal(table["mode"], str(Mode.DISTILLED)), pc.is_in(table["state"], pa.array(states)))
     shared = [f"teacher_{metric}"] if f"teacher_{metric}" in table.column_names else []
-    rows = table.filter(pc.and_(keep, pc.is_in(table["phase"], pa.array(phases))))
+    rows = table.filter(pc.and_(keep, pc.is_in(table["phase"], pa.array([str(phase) for phase in phases]))))
     return rows.select([*COLUMNS, "seed", metric, *shared])

@@ -99,6 +99,47 @@ class GrowingQueue(ListQueue):
         super().ended(job, result)
 
 
+class SuccessiveQueues(JobQueue):
+    """SuccessiveQueues go on with another queue when all jobs of one have ended, until `following` has none.
+
+    Their remark has what each of them said at its end.
+    """
+
+    def __init__(self, first: JobQueue, *, following: Callable[[], JobQueue | None]) -> None:
+        self._queue, self._following, self._running = first, following, 0
+        self.sweep, self._said = first.sweep, ""
+        self._note()
+
+    @property
+    def standing(self) -> str | None:
+        return self._queue.standing
+
+    def next(self) -> Job | NoJob:
+        job = self._queue.next()
+        while job is NoJob.LEFT:
+            if self._running:
+                return NoJob.YET
+            self._note()
+            queue = self._following()
+            if queue is None:
+                return NoJob.LEFT
+            self._said = f"{self.remark}; then " if self.remark else ""
+            self._queue = queue
+            job = queue.next()
+        self._running += isinstance(job, Job)
+        self._note()
+        return job
+
+    def ended(self, job: Job, result: Mapping[str, Any]) -> None:
+        self._running -= 1
+        self._queue.ended(job, result)
+        self._note()
+
+    def _note(self) -> None:
+        self.total, self.done = self._queue.total, self._queue.done
+        self.remark = self._queue.remark and self._said + self._queue.remark
+
+
 class PhaseQueue(JobQueue):
     """A PhaseQueue has the phases of one sweep in order: each is laid out when the one before it has ended.
 

@@ -24,8 +24,8 @@ def require_domains(
 ) -> None:
     """Raises ValueError, which begins with the key, where a domain has a value that no student can be made with.
 
-    `widest` are the greatest widths of each stage; `recipe` gives the student's recipe at a point, or raises
-    ValidationError.
+    `widest` are the greatest widths of each stage that is searched, or of the last; `recipe` gives the student's recipe
+    at a point, or raises ValidationError.
     """
     _require_widths(space, widest)
     low, high = _ends("depth", space.depth, whole=True)
@@ -53,7 +53,7 @@ def _require_widths(space: Space, widest: Sequence[int]) -> None:
             f"search.space.stage_widths has a domain for each of {len(widest)} stages, got {len(space.stage_widths)}; "
             "give those of each stage, from the first map upwards"
         )
-    for (name, domain), most in zip(space.widths().items(), widest if space.stage_widths else widest[-1:], strict=True):
+    for (name, domain), most in zip(space.widths().items(), widest, strict=True):
         low, high = _ends(name, domain, whole=True)
         if low < 1 or high > most:
             raise ValueError(

@@ -11,7 +11,7 @@ from gan.config import Config
 from gan.networks.blocks import DEFAULT_BLOCK, BlockName
 from gan.networks.cost import count_parameters, mac_g
 from gan.networks.dcgan import GeneratorConfig
-from sweeps.spec.space import AnyDomain, Domain, FixedDomain, FloatDomain, GivenValue, Value, every_point
+from sweeps.spec.space import AnyDomain, Domain, FixedDomain, FloatDomain, GivenValue, IntDomain, Value, every_point
 
 MOST_TRIALS_OF_GP = 500  # python -m tests.benchmarks.engine --asks --samplers gp
 MOST_STUDENTS = 2000  # that `limit` compares: python -m tests.benchmarks.seek --asks 2000
@@ -142,6 +142,7 @@ class SearchSpec(Config):
     The sampler `limit` goes straight for the compression limit of the whole space, with the seeds that it needs of each
     student. It ends when the limit lies within one step of the space with the probability `confidence` and the ends of
     its 95% interval are at most a factor of `precision` apart; with a confidence of 1 it never ends before its trials.
+    With `extend` it goes on among smaller widths where its smallest size holds, and among larger ones where none does.
     """
 
     trials: Annotated[int, Field(ge=0, le=100_000)]
@@ -158,6 +159,7 @@ class SearchSpec(Config):
     population_size: Annotated[int, Field(ge=2, le=1000)] = 20  # for nsgaii alone
     confidence: Confidence = Field(default=0.9, exclude_if=partial(operator.eq, 0.9))  # for limit alone, as is the next
     precision: Precision = Field(default=1.5, exclude_if=partial(operator.eq, 1.5))
+    extend: bool = Field(default=False, exclude_if=operator.not_)
 
     @property
     def is_adaptive(self) -> bool:
@@ -182,9 +184,11 @@ class SearchSpec(Config):
             raise ValueError("pruning depends on timing, which a reproducible search must not; leave one of them out")
         if self.sampler == "limit":
             self._require_limit()
-        elif given := {"confidence", "precision"} & self.model_fields_set:
-            names = " and ".join(f"search.{name}" for name in sorted(given))
-            raise ValueError(f"{names} is of the sampler limit alone, got the sampler {self.sampler}; leave it out")
+        elif given := sorted({"confidence", "precision", "extend"} & self.model_fields_set):
+            names = " and ".join(f"search.{name}" for name in given)
+            raise ValueError(
+                f"the sampler limit alone has {names}, got the sampler {self.sampler}; leave out what it has"
+            )
         return self
 
     def _require_limit(self) -> None:
@@ -206,6 +210,12 @@ class SearchSpec(Config):
             raise ValueError(
                 f"the sampler limit stops no trial at a rung, got search.pruning with eta {self.pruning.eta:g}; "
                 "leave search.pruning out"
+            )
+        if self.extend and not any(isinstance(domain, IntDomain) for domain in self.space.widths().values()):
+            kinds = ", ".join(sorted({domain.type for domain in self.space.widths().values()}))
+            raise ValueError(
+                f"search.extend widens a range of widths, got widths of type {kinds}; write type: int, or leave "
+                "search.extend out"
             )
         if self.objectives[0] != "parameters":
             raise ValueError(f"the sampler limit is of parameters, got the cost {self.objectives[0]}; write parameters")

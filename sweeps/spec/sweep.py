@@ -73,9 +73,7 @@ class SweepSpec(Config):
 
     @model_validator(mode="after")
     def _is_consistent(self) -> "SweepSpec":
-        widest = self.teacher.width if isinstance(self.teacher, TeacherSpec) else WIDEST
-        widths = halved_widths(widest, self.dataset.image_shape[1])
-        require_domains(self.search.space, self.shape, widest=widths, recipe=self.recipe)
+        require_domains(self.search.space, self.shape, widest=self.widest_widths, recipe=self.recipe)
         require_ranks_of(self.search.points, self.shape)
         size = self.dataset.image_shape[1]
         require_schemes(self.search.space, recipe=self.recipe, image_size=size, teacher=self.teacher)
@@ -248,6 +246,13 @@ class SweepSpec(Config):
             f"a generator of your own, {self.teacher.path}",
             "Run the sweep: it is used as it is.",
         )
+
+    @property
+    def widest_widths(self) -> tuple[int, ...]:
+        """Returns the teacher's width at each stage that is searched, or its width where no stages are."""
+        widest = self.teacher.width if isinstance(self.teacher, TeacherSpec) else WIDEST
+        widths = halved_widths(widest, self.dataset.image_shape[1])
+        return widths if self.search.space.stage_widths else widths[-1:]
 
     @property
     def teacher_architecture(self) -> GeneratorConfig:

@@ -228,7 +228,8 @@ def test_the_study_says_why_each_was_asked(search_spec: Any, tmp_path: Path) -> 
     ("changes", "says"),
     [
         ({"seeds": [0, 1]}, "leave search.seeds out"),
-        ({"sampler": "tpe", "precision": 2.0}, "of the sampler limit alone"),
+        ({"sampler": "tpe", "precision": 2.0}, "the sampler limit alone has search.precision"),
+        ({"extend": True, "space": {**SPACE, "width": {"type": "choice", "values": [1, 2]}}}, "widths of type choice"),
         ({"constraints": {"max_parameters": 600}}, "two sizes or more"),
         ({"pruning": True}, "leave search.pruning out"),
         ({"objectives": ["mac_g", "fid"]}, "write parameters"),

@@ -1,0 +1,104 @@
+"""A search for the limit that goes on beyond its space, with the trials of a sweep told and none of them trained."""
+
+from typing import Any
+
+import pytest
+
+import sweeps
+from analysis import TrialState
+from gan import default_data_root
+from sweeps.display import QuietDisplay
+from sweeps.driver.open_sweep import OpenSweep
+from sweeps.driver.phases import PhaseLayout
+from sweeps.driver.runner import open_sweep
+from sweeps.ledger.tracking import Tracking
+from sweeps.ledger.workspace import Workspace
+from sweeps.results.space_limit import searched_spec, space_limit
+from sweeps.search.queues import JobQueue, NoJob
+from sweeps.site.site import ThisMachine
+from sweeps.trial.log import TrialLog, costs_of, delivery_of
+from sweeps.trial.request import Job
+
+
+@pytest.fixture
+def begin(finished: Any, tiny: dict[str, Any], spec_file: Any) -> Any:
+    """Opens a sweep for the limit among widths 4 and 5 on the finished one's teacher, of width 8."""
+
+    def open_it(name: str, **search: Any) -> OpenSweep:
+        tiny.update(name=name, phases=["search"])
+        tiny["student"]["kimg"] = 5 + len(name)  # no other sweep has such students
+        tiny["search"] = {
+            "sampler": "limit",
+            "trials": 40,
+            "space": {"width": {"type": "int", "low": 4, "high": 5}, "depth": 1, "gan_weight": 0.0},
+            **search,
+        }
+        workspace = Workspace.existing(finished.data_dir)
+        site = ThisMachine(workspace, default_data_root(), num_cpus=1)
+        spec, tracking = sweeps.load_spec(spec_file(tiny)), Tracking(workspace.store)
+        return open_sweep(spec, workspace, tracking=tracking, display=QuietDisplay(), site=site)
+
+    return open_it
+
+
+def trained(sweep: OpenSweep, job: Job, *, fid: float) -> None:
+    """Record a job as a worker does that has trained it to `fid` times the teacher's."""
+    log = TrialLog(job, sweep.context, delivery=delivery_of(sweep.context))
+    log.open()
+    metrics = {**costs_of(job.request.architecture), "fid": fid * sweep.teacher_objectives[1], "inception_score": 1.0}
+    log.report(job.request.kimg, metrics)
+    log.close(TrialState.COMPLETED, None, kimg=job.request.kimg)
+
+
+def goes_on(sweep: OpenSweep, queue: JobQueue, *, holds_from: int, most: int = 99) -> list[int]:
+    """Returns the widths that a search asks for, whose students hold the rule from one width on."""
+    widths: list[int] = []
+    while len(widths) < most and isinstance(job := queue.next(), Job):
+        width = job.request.architecture.width
+        widths.append(width)
+        fid = 1.5 * (holds_from / width) ** 3  # twice the teacher's holds
+        trained(sweep, job, fid=fid)
+        metrics = {**costs_of(job.request.architecture), "fid": fid * sweep.teacher_objectives[1]}
+        queue.ended(job, {"state": "COMPLETED", **metrics})
+    return widths
+
+
+def test_where_every_size_holds_it_goes_on_among_smaller_ones_and_a_resume_as_well(begin: Any) -> None:
+    sweep = begin("downwards", extend=True)
+    queue = PhaseLayout(sweep).queue("search")
+    widths = goes_on(sweep, queue, holds_from=2, most=12)
+    assert set(widths[:8]) == {4, 5}, "the space of the spec comes first"
+    assert min(widths) < 4
+    resumed = PhaseLayout(sweep)
+    sweep.read_again()
+    widths += goes_on(sweep, resumed.queue("search"), holds_from=2)
+    assert min(widths) == 1, "2 holds, so that 1 has to be tried"
+    assert len(widths) < 40, "it ends by itself"
+    table = sweep.read_again().table
+    assert table.num_rows == len(widths)
+    space = searched_spec(sweep.spec, table).search.space.width
+    assert (space.low, space.high) == (1, 5), "the report has the space that was searched"
+    found = space_limit(sweep.spec, table)
+    assert found is not None
+    assert found.size == costs_of(sweep.spec.student_architecture(2, 1))["parameters"]
+    assert found.students == 5
+
+
+def test_where_no_size_holds_it_goes_on_among_larger_ones(begin: Any) -> None:
+    sweep = begin("upwards", extend=True)
+    queue = PhaseLayout(sweep).queue("search")
+    widths = goes_on(sweep, queue, holds_from=7)
+    assert set(widths[:8]) == {4, 5}
+    assert max(widths) > 5
+    found = space_limit(sweep.spec, sweep.read_again().table)
+    assert found is not None
+    assert found.size == costs_of(sweep.spec.student_architecture(7, 1))["parameters"]
+    assert queue.next() is NoJob.LEFT
+    assert queue.remark
+    assert "beyond all sizes" in queue.remark
+    assert "; then search: the limit of the space lies within one step of" in queue.remark
+
+
+def test_without_it_the_search_stays_where_it_is(begin: Any) -> None:
+    sweep = begin("within")
+    assert min(goes_on(sweep, PhaseLayout(sweep).queue("search"), holds_from=2)) == 4
