@@ -9,6 +9,7 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
+from sweeps.cli.mistakes import told_of_usage
 from sweeps.cli.output import remark
 from sweeps.exit_codes import ExitCode
 
@@ -84,16 +85,21 @@ def stopped(error: KeyboardInterrupt, ending: Ending) -> typer.Exit:
 
 
 class EndedCommands(TyperGroup):
-    """EndedCommands end in order, with one sentence that says how to go on; `obj` of their context is an `Ending`."""
+    """EndedCommands end in order, with one sentence that says how to go on; `obj` of their context is an `Ending`.
+
+    A script that asked for JSON is told in it what a command has against its words.
+    """
 
     def make_context(self, info_name: str | None, args: list[str], parent: Any = None, **extra: Any) -> Any:
         try:
-            return super().make_context(info_name, args, parent, **extra)
+            with told_of_usage(as_json="--json" in sys.argv):
+                return super().make_context(info_name, args, parent, **extra)
         except KeyboardInterrupt as error:
             raise stopped(error, extra["obj"]) from None
 
     def invoke(self, ctx: Any) -> Any:
         try:
-            return super().invoke(ctx)
+            with told_of_usage(as_json="--json" in sys.argv):
+                return super().invoke(ctx)
         except KeyboardInterrupt as error:
             raise stopped(error, ctx.obj) from None

@@ -5,18 +5,16 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rich.console import Group
-from rich.live import Live
-
 import sweeps
 from sweeps.cli.inputs import existing, folder_of
 from sweeps.cli.options import Dashboard, DataDir, Follow, Json, SweepName, TokenFile, TrackingUri
 from sweeps.cli.output import console, print_each, print_json, remark, say, show
 from sweeps.cli.remote import jobs_at, require_use, show_beginning, stop_job
+from sweeps.display import can_redraw, redrawn, whole
 
 if TYPE_CHECKING:
+    from sweeps.cli.status_view import StatusView
     from sweeps.ledger.tracking import Tracking
-    from sweeps.results.status import SweepStatus
 
 FOLLOW_EVERY_S = 2.0
 
@@ -36,6 +34,7 @@ def status(
     With the address of the cluster to which it was submitted, show that of its job as well.
     """
     require_use(address, token_file=token_file)
+    from sweeps.cli.status_view import StatusView
     from sweeps.ledger.sweeps import find_sweeps, is_known
     from sweeps.ledger.tracking import Tracking
     from sweeps.ledger.workspace import Workspace
@@ -55,17 +54,22 @@ def status(
     tracking = Tracking(workspace.store)
     _require_trials(tracking, name, workspace=workspace)
     names = find_sweeps(tracking, name)
+
+    def look() -> list[StatusView]:
+        return [StatusView(sweep_status(tracking, workspace, name=member)) for member in names]
+
     if follow:
-        _follow(lambda: [sweep_status(tracking, workspace, name=member) for member in names], as_json=as_json)
+        _follow(look, as_json=as_json)
     else:
-        print_each([sweep_status(tracking, workspace, name=member) for member in names], as_json=as_json)
+        print_each(look(), as_json=as_json)
 
 
 def list_sweeps(data_dir: DataDir = None, tracking_uri: TrackingUri = None, *, as_json: Json = False) -> None:
     """List all sweeps of the data directory, newest first."""
+    from sweeps.cli.status_view import sweeps_listing
     from sweeps.ledger.tags import SWEEP
     from sweeps.ledger.tracking import Tracking
-    from sweeps.results.status import sweep_status, sweeps_table
+    from sweeps.results.status import sweep_status
 
     workspace = existing(data_dir, tracking_uri)
     tracking = Tracking(workspace.store)
@@ -74,7 +78,7 @@ def list_sweeps(data_dir: DataDir = None, tracking_uri: TrackingUri = None, *, a
     if as_json:
         print_json([status.as_dict() for status in found])
     else:
-        console().print(sweeps_table(found))
+        console().print(whole([[sweeps_listing(found)]]))
 
 
 def stop(
@@ -145,23 +149,31 @@ def _require_trials(tracking: "Tracking", name: str, *, workspace: "sweeps.Works
         )
 
 
-def _follow(look: "Callable[[], Sequence[SweepStatus]]", *, as_json: bool) -> None:
-    def render(found: "Sequence[SweepStatus]") -> Group:
-        return Group(*(status.render() for status in found))
-
+def _follow(look: "Callable[[], Sequence[StatusView]]", *, as_json: bool) -> None:
     found = look()
-    if as_json or not console().is_terminal:
-        while True:
-            if as_json:
-                print_each(found, as_json=as_json)
-            else:
-                console().print(*(status.line() for status in found), sep="\n", highlight=False, soft_wrap=True)
-            if not any(status.is_running for status in found):
-                return
+    if as_json or not can_redraw(console()):
+        _write_changes(found, look, as_json=as_json)
+        return
+    with redrawn(console(), lambda: [block for view in found for block in view.blocks()], every_s=None) as refresh:
+        while any(view.status.is_running for view in found):
             time.sleep(FOLLOW_EVERY_S)
             found = look()
-    with Live(render(found), console=console(), auto_refresh=False) as live:
-        while any(status.is_running for status in found):
-            time.sleep(FOLLOW_EVERY_S)
-            found = look()
-            live.update(render(found), refresh=True)
+            refresh()
+
+
+def _write_changes(found: "Sequence[StatusView]", look: "Callable[[], Sequence[StatusView]]", *, as_json: bool) -> None:
+    """Write for a file or a pipe: where a sweep stands, and again whenever that has changed."""
+    written: Sequence[object] = []
+    while True:
+        now = [view.as_dict() if as_json else view.status.line() for view in found]
+        if as_json and now != written:
+            print_each(found, as_json=True)
+        elif not as_json:
+            for line in now:
+                if line not in written:
+                    say(str(line))
+        written = now
+        if not any(view.status.is_running for view in found):
+            return
+        time.sleep(FOLLOW_EVERY_S)
+        found = look()

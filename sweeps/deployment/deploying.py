@@ -2,7 +2,8 @@
 
 import os
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import KW_ONLY, dataclass
 from itertools import product
 from pathlib import Path
@@ -21,6 +22,7 @@ from sweeps.deployment.pages import WEB, DeployedPage, Web, page_runtime, write_
 from sweeps.display import Display, QuietDisplay
 from sweeps.errors import SweepError
 from sweeps.ledger.data_dir import default_data_dir
+from sweeps.ledger.lock import at_work
 from sweeps.ledger.tracking import Tracking
 from sweeps.ledger.workspace import Workspace
 from sweeps.models.extractors import find_or_make_extractor
@@ -119,23 +121,32 @@ def deploy(
     display = display or QuietDisplay()
     if timing:
         timing.require_possible(formats)
-    workshop = None
-    if not _is_folder(what):
-        workspace = Workspace.existing(data_dir or default_data_dir(), tracking_uri)
-        root = data_root or default_data_root()
-        tracking = Tracking(workspace.store)
-        workshop = Workshop(workspace=workspace, tracking=tracking, data_root=root, display=display)
-    chosen = _chosen(what, workshop, whole=whole, teacher=teacher)
-    folder, forms = out or DEFAULT_OUT / chosen.name, [form for form in dict.fromkeys(formats) if form != WEB]
-    engine = page_runtime(given=runtime, asked=WEB in formats, data_dir=data_dir, data_root=data_root)
-    exports = _exported(chosen, folder, formats=forms, display=display, workshop=workshop) if forms else []
-    logged_to = workshop.tracking if workshop else None
-    pages = write_pages(chosen, folder, runtime=engine, display=display, tracking=logged_to) if engine else []
-    measurements = _measured(chosen, exports, folder=folder, timing=timing, display=display) if timing else None
-    if measurements and workshop and chosen.run_id:
-        for path in (folder / TABLE, folder / JSON):
-            workshop.tracking.client.log_artifact(chosen.run_id, str(path), LOGGED_IN)
+    with _workshop(what, data_dir, tracking_uri=tracking_uri, data_root=data_root, display=display) as workshop:
+        chosen = _chosen(what, workshop, whole=whole, teacher=teacher)
+        folder, forms = out or DEFAULT_OUT / chosen.name, [form for form in dict.fromkeys(formats) if form != WEB]
+        engine = page_runtime(given=runtime, asked=WEB in formats, data_dir=data_dir, data_root=data_root)
+        exports = _exported(chosen, folder, formats=forms, display=display, workshop=workshop) if forms else []
+        logged_to = workshop.tracking if workshop else None
+        pages = write_pages(chosen, folder, runtime=engine, display=display, tracking=logged_to) if engine else []
+        measurements = _measured(chosen, exports, folder=folder, timing=timing, display=display) if timing else None
+        if measurements and workshop and chosen.run_id:
+            for path in (folder / TABLE, folder / JSON):
+                workshop.tracking.client.log_artifact(chosen.run_id, str(path), LOGGED_IN)
     return Deployment(tuple(exports), measurements=measurements, pages=tuple(pages))
+
+
+@contextmanager
+def _workshop(
+    what: str, data_dir: Path | None, *, tracking_uri: str | None, data_root: DataRoot | None, display: Display
+) -> Iterator[Workshop | None]:
+    """Gives what exports of a sweep or a stored model are made with, and logged to; None for a folder."""
+    if _is_folder(what):
+        yield None
+        return
+    workspace = Workspace.existing(data_dir or default_data_dir(), tracking_uri)
+    root, tracking = data_root or default_data_root(), Tracking(workspace.store)
+    with at_work(workspace.root):  # their runs' artifacts stay where they are until all is logged
+        yield Workshop(workspace=workspace, tracking=tracking, data_root=root, display=display)
 
 
 def _is_folder(what: str) -> bool:

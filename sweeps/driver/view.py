@@ -1,23 +1,26 @@
 """This module shows a sweep as it runs: phases, running trials, the frontier so far, what is spent and what is left."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from rich.console import Group, RenderableType
+from rich.console import RenderableType
 from rich.progress_bar import ProgressBar
-from rich.table import Table
 from rich.text import Text
 
 from analysis import Mode, TrialState, dominated_share, front_of
+from sweeps.display import Block, Listing, spread
 from sweeps.driver.budget import Spending
 from sweeps.ledger.records import Objectives, finite_objectives
 from sweeps.spec.architecture import width_text
 from sweeps.trial.request import Job
 
-FRONT_ROWS = 8
-RUNNING_ROWS = 8
+MOST_ROWS = 8  # of the running trials, and of a frontier
+PHASES = ("phase", "bar", "trials", "left")
+RUNNING = ("running", "width", "depth", "GAN weight", "parameters", "kimg", "FID", "time")
+OPTIONAL = ("time", "GAN weight", "depth", "width")  # of a narrow terminal
+FRONTIER = ("parameters", "ratio", "FID", "of teacher's")
 
 
 @dataclass(kw_only=True)
@@ -118,61 +121,56 @@ class SweepView:
             parts.append(f"about {_duration(left_s)} left")
         return ", ".join(parts)
 
-    def render(self) -> RenderableType:
-        """Returns the whole as tables, for a terminal."""
-        return Group(self._phases_table(), *self._running_table(), *self._frontiers(), self._footer())
+    def blocks(self) -> list[Block]:
+        """Returns the whole as tables and lines, for a terminal."""
+        listings = [*self._phases_listing(), *self._running_listing()]
+        return [*([listing] for listing in listings), *self._frontiers(), [self._footer()]]
 
-    def _phases_table(self) -> Table:
-        table = Table.grid(padding=(0, 2))
+    def _phases_listing(self) -> list[Listing]:
+        several = len(self._teacher)
+        rows: list[Sequence[RenderableType]] = []
         for phase in self.phases:
             left_s = phase.left_s() if phase.done < phase.total else 0.0
-            table.add_row(
-                Text(_named(phase.sweep, phase.name, sweeps=len(self._teacher)), style="bold"),
-                ProgressBar(total=phase.total, completed=phase.done, width=28),
-                f"{phase.done} of {phase.total}",
-                "done" if phase.done >= phase.total else f"{_duration(left_s)} left" if left_s else "",
+            rows.append(
+                (
+                    Text(_named(phase.sweep, phase.name, sweeps=several), style="bold"),
+                    ProgressBar(total=phase.total, completed=phase.done, width=28),
+                    f"{phase.done} of {phase.total}",
+                    "done" if phase.done >= phase.total else f"{_duration(left_s)} left" if left_s else "",
+                )
             )
-        return table
 
-    def _running_table(self) -> list[RenderableType]:
-        if not self._running:
-            return []
-        table = _table("running", "width", "depth", "GAN weight", "parameters", "kimg", "FID", "time")
-        for running in list(self._running.values())[:RUNNING_ROWS]:
-            request = running.job.request
-            table.add_row(
-                f"trial {running.job.trial}",
-                width_text(request.architecture),
-                str(request.architecture.depth),
-                Mode.SCRATCH if request.gan_weight is None else f"{request.gan_weight:g}",
-                f"{_parameters(running.job):,}",
-                f"{running.kimg:g} of {request.kimg:g}",
-                "" if running.fid is None else f"{running.fid:.1f}",
-                _duration(time.monotonic() - running.began),
-            )
-        if len(self._running) > RUNNING_ROWS:
-            table.add_row(f"and {len(self._running) - RUNNING_ROWS} more")
-        return [Text(), table]
+        def unfinished_first(count: int, room: int) -> Sequence[int]:
+            phases = self.phases[:count]
+            return sorted(sorted(range(count), key=lambda number: phases[number].done >= phases[number].total)[:room])
 
-    def _frontiers(self) -> list[RenderableType]:
-        shown: list[RenderableType] = []
+        listing = Listing("phases", PHASES, rows=rows, optional=("bar",), choose=unfinished_first, bare=True)
+        return [listing] if rows else []
+
+    def _running_listing(self) -> list[Listing]:
+        rows = [_running_row(running) for running in list(self._running.values())]
+        return [Listing("running", RUNNING, rows=rows, optional=OPTIONAL, most=MOST_ROWS)] if rows else []
+
+    def _frontiers(self) -> list[Block]:
+        shown: list[Block] = []
         for sweep, share in self._hypervolumes().items():
             front = front_of(list(self._points[sweep].values()))
             teacher_parameters, teacher_fid = self._teacher[sweep]
-            table = _table(
-                "frontier" if len(self._teacher) == 1 else sweep, "parameters", "ratio", "FID", "of teacher's"
-            )
-            for number, (parameters, fid) in enumerate(_thinned(front), start=1):
-                table.add_row(
+            name = "frontier" if len(self._teacher) == 1 else sweep
+            rows = [
+                (
                     str(number),
                     f"{parameters:,.0f}",
                     f"{teacher_parameters / parameters:.1f}",
                     f"{fid:.1f}",
                     f"{fid / teacher_fid:.2f}",
                 )
-            shown += [Text(), table, Text(f"{len(front)} on the frontier, hypervolume {share:.1%}", style="dim")]
-            if standing := self.standings().get(sweep):
-                shown.append(Text(standing))
+                for number, (parameters, fid) in enumerate(front, start=1)
+            ]
+            listing = Listing(name, (name, *FRONTIER), rows=rows, optional=FRONTIER[-1:], choose=spread, most=MOST_ROWS)
+            lines = [Text(f"{len(front)} on the frontier, hypervolume {share:.1%}", style="dim")]
+            lines += [Text(standing)] if (standing := self.standings().get(sweep)) else []
+            shown.append([listing, *lines])
         return shown
 
     def _footer(self) -> Text:
@@ -180,7 +178,7 @@ class SweepView:
         spent += f", {self._spending.gpu_hours:.2f} GPU-hours" if self._spending.resources.gpus else ""
         remaining = self._spending.remaining()
         parts = [f"spent {spent}", *([f"left {remaining}"] if remaining else []), *self._other_states()]
-        return Text("\n" + "; ".join(parts), style="dim")
+        return Text("; ".join(parts), style="dim")
 
     def _other_states(self) -> list[str]:
         others = {state: count for state, count in sorted(self.counts.items()) if state != TrialState.COMPLETED}
@@ -195,18 +193,18 @@ class SweepView:
         }
 
 
-def _table(*headings: str) -> Table:
-    table = Table(box=None, header_style="bold", padding=(0, 2, 0, 0), pad_edge=False)
-    for number, heading in enumerate(headings):
-        table.add_column(heading, justify="right" if number else "left", no_wrap=True)
-    return table
-
-
-def _thinned(front: list[Objectives]) -> list[Objectives]:
-    """Returns at most FRONT_ROWS points, the first and the last among them."""
-    if len(front) <= FRONT_ROWS:
-        return front
-    return [front[round(i * (len(front) - 1) / (FRONT_ROWS - 1))] for i in range(FRONT_ROWS)]
+def _running_row(running: _Running) -> tuple[str, ...]:
+    request = running.job.request
+    return (
+        f"trial {running.job.trial}",
+        width_text(request.architecture),
+        str(request.architecture.depth),
+        Mode.SCRATCH if request.gan_weight is None else f"{request.gan_weight:g}",
+        f"{_parameters(running.job):,}",
+        f"{running.kimg:g} of {request.kimg:g}",
+        "" if running.fid is None else f"{running.fid:.1f}",
+        _duration(time.monotonic() - running.began),
+    )
 
 
 def _parameters(job: Job) -> int:

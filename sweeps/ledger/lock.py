@@ -59,9 +59,10 @@ def sole_driver(folder: Path, name: str) -> Iterator[None]:
 
 @contextmanager
 def at_work(root: Path) -> Iterator[None]:
-    """Say for the length of a `with` block that models are made in the data directory `root`, without a sweep's driver.
+    """Say for the length of a `with` block that the data directory `root` is written to, without a sweep's driver.
 
-    Whoever opens the directory under another path meanwhile changes none of its addresses.
+    Whoever opens the directory under another path meanwhile changes none of its addresses. What only shows it takes no
+    part: a server runs for days, in which the directory may really move, and a team's has no address of a file.
     """
     folder = Path(tempfile.mkdtemp(prefix=".at-work-", dir=_made(root / "sweeps")))
     try:

@@ -3,10 +3,6 @@
 from dataclasses import dataclass
 from typing import Any
 
-from rich.console import Group, RenderableType
-from rich.table import Table
-from rich.text import Text
-
 import analysis
 from analysis import Phase, SpaceLimit
 from sweeps.ledger.folders import MountedTrials
@@ -70,26 +66,10 @@ class SweepStatus:
 
     def line(self) -> str:
         """Returns the whole in one line."""
-        phases = [f"{phase} {self._count(phase)}" for phase in self.spec.phases]
+        phases = [f"{phase} {self.count(phase)}" for phase in self.spec.phases]
         best = [f"lowest FID {self.best_fid:.1f}"] if self.best_fid is not None else []
-        best += [self._standing(self.space)] if self.space else []
-        return f"{self.name} ({self._state()}): " + ", ".join([*phases, *best])
-
-    def render(self) -> RenderableType:
-        """Returns the status for a terminal."""
-        shown: list[RenderableType] = [Text.assemble((self.name, "bold"), f": {self._state()}")]
-        for phase in self.spec.phases:
-            states = ", ".join(f"{n} {state.lower()}" for state, n in self.counts.get(phase, {}).items())
-            shown.append(Text(f"  {phase}: {self._count(phase)}" + (f" ({states})" if states else "")))
-        if self.running:
-            shown += [Text(), self._running_table()]
-        if self.front:
-            shown += [Text(), self._front_table()]
-        if self.space:
-            shown.append(Text(f"\n  {self._standing(self.space)}"))
-        hours = self.trial_hours * self.spec.resources.cpus_per_trial
-        shown.append(Text(f"\n  spent {hours:.2f} core-hours", style="dim"))
-        return Group(*shown)
+        best += [self.standing] if self.standing else []
+        return f"{self.name} ({self.state}): " + ", ".join([*phases, *best])
 
     def as_dict(self) -> dict[str, Any]:
         """Returns the same for a script."""
@@ -103,45 +83,34 @@ class SweepStatus:
             "best_fid": self.best_fid,
             "frontier": [{"parameters": int(parameters), "fid": fid} for parameters, fid in self.front],
             "space_limit": self.space and {**self.space.as_dict(), "expected_trainings": self._further(self.space)},
-            "core_hours": self.trial_hours * self.spec.resources.cpus_per_trial,
+            "core_hours": self.core_hours,
         }
 
     def _further(self, space: SpaceLimit) -> int | None:
         search = self.spec.search
         return space.expected_trainings(confidence=search.confidence, precision=search.precision)
 
-    def _standing(self, space: SpaceLimit) -> str:
+    @property
+    def standing(self) -> str | None:
+        """Returns what the search knows of its limit, in words; None where it seeks none."""
+        if self.space is None:
+            return None
         search = self.spec.search
-        return space.standing(self.teacher_parameters, confidence=search.confidence, precision=search.precision)
+        return self.space.standing(self.teacher_parameters, confidence=search.confidence, precision=search.precision)
 
-    def _state(self) -> str:
+    @property
+    def state(self) -> str:
+        """Returns in words who drives it, or how it ended."""
         return f"running, {self.driver}" if self.driver else self.status.lower()
 
-    def _count(self, phase: str) -> str:
+    @property
+    def core_hours(self) -> float:
+        return self.trial_hours * self.spec.resources.cpus_per_trial
+
+    def count(self, phase: str) -> str:
+        """Returns in words how many trials a phase has."""
         of = f" of {self.planned_trials}" if phase == Phase.SEARCH else ""
         return f"{sum(self.counts.get(phase, {}).values())}{of} trials"
-
-    def _running_table(self) -> Table:
-        table = _table("running", "phase", "width", "depth", "parameters", "kimg", "FID")
-        for running in self.running:
-            table.add_row(
-                f"trial {running.trial}",
-                running.phase,
-                analysis.width_text(vars(running)),
-                str(running.depth),
-                f"{running.parameters:,}",
-                f"{running.kimg:g} of {running.budget_kimg:g}",
-                "" if running.fid is None else f"{running.fid:.1f}",
-            )
-        return table
-
-    def _front_table(self) -> Table:
-        table = _table("frontier", "parameters", "ratio", "FID")
-        for number, (parameters, fid) in enumerate(self.front, start=1):
-            table.add_row(
-                str(number), f"{parameters:,.0f}", f"{self.teacher_parameters / parameters:.1f}", f"{fid:.1f}"
-            )
-        return table
 
 
 def sweep_status(tracking: Tracking, workspace: Workspace, *, name: str) -> SweepStatus:
@@ -181,22 +150,6 @@ def _status(status: RunStatus, *, is_driven: bool) -> str:
     return "CUT OFF" if status == RunStatus.RUNNING and not is_driven else WORDS.get(status, str(status))
 
 
-def sweeps_table(found: list[SweepStatus]) -> Table:
-    """Returns a table with a row per sweep."""
-    table = _table("sweep", "data set", "state", "trials", "lowest FID", "core-hours")
-    for status in found:
-        trials = sum(sum(states.values()) for states in status.counts.values())
-        table.add_row(
-            status.name,
-            status.spec.dataset.name,
-            "running" if status.is_running else status.status.lower(),
-            str(trials),
-            "" if status.best_fid is None else f"{status.best_fid:.1f}",
-            f"{status.trial_hours * status.spec.resources.cpus_per_trial:.2f}",
-        )
-    return table
-
-
 def _running(record: Record) -> Running:
     tags, params, metrics = record.tags, record.params, record.metrics
     return Running(
@@ -211,10 +164,3 @@ def _running(record: Record) -> Running:
         budget_kimg=float(params["budget_kimg"]),
         fid=metrics.get("fid"),
     )
-
-
-def _table(*headings: str) -> Table:
-    table = Table(box=None, header_style="bold", padding=(0, 2, 0, 0), pad_edge=False)
-    for number, heading in enumerate(headings):
-        table.add_column(heading, justify="right" if number else "left", no_wrap=True)
-    return table

@@ -45,3 +45,25 @@ def test_a_full_disk_is_one_too(ganlimit: Any, monkeypatch: pytest.MonkeyPatch) 
     answer = ganlimit("sweep", "run", "digits", "--json")
     assert answer.code == ExitCode.MISTAKE
     assert json.loads(answer.stdout)["error"]["rule"] == "The data directory has room"
+
+
+@pytest.mark.parametrize(
+    ("words", "command", "said"),
+    [
+        ("sweep run", "ganlimit sweep run", "SPEC"),
+        ("sweep run digits --bogus", "ganlimit sweep run", "--bogus"),
+        ("sweep run digits --workers many", "ganlimit sweep run", "--workers"),
+        ("sweep run digits --tracking-uri host:5000", "ganlimit sweep run", "Write http://HOST:PORT."),
+        ("deploy tiny --format jpeg", "ganlimit deploy", "jpeg"),
+        ("sweep walk", "ganlimit sweep", "walk"),
+        ("--bogus", "ganlimit", "--bogus"),
+    ],
+)
+def test_words_that_a_command_does_not_take_are_one_too(words: str, command: str, said: str, ganlimit: Any) -> None:
+    plain, asked = ganlimit(*words.split()), ganlimit(*words.split(), "--json")
+    assert (plain.code, asked.code, plain.stdout) == (ExitCode.MISTAKE, ExitCode.MISTAKE, "")
+    assert said in plain.stderr
+    error = json.loads(asked.stdout)["error"]
+    assert f"{command} has " in error["rule"]
+    assert said in error["value"]
+    assert error["remedy"].endswith(f"{command} --help.")

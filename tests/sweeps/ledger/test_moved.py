@@ -8,7 +8,9 @@ from typing import Any
 import pytest
 import yaml
 
+import sweeps
 from gan import load_generator
+from sweeps.deployment import deploying
 from sweeps.ledger.lock import at_work, sole_driver
 from sweeps.ledger.moved import follow_move
 from sweeps.ledger.tracking import Tracking
@@ -82,6 +84,28 @@ def test_a_teacher_that_is_trained_meanwhile_is_left_alone(renamed: Path) -> Non
         Workspace.existing(renamed)
         assert places_in(renamed) == before
     assert not list((renamed / "sweeps").glob(".at-work*"))
+
+
+def test_what_is_deployed_meanwhile_is_logged_where_it_was(
+    renamed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Workspace.existing(renamed)
+    alias = tmp_path / "alias"
+    seen = []
+
+    def looked_at(*arguments: Any, **options: Any) -> Any:
+        alias.symlink_to(renamed)
+        follow_move(
+            alias, alias / "mlflow.db", artifacts=alias / "artifacts"
+        )  # as a container does that mounts it there
+        seen.append(places_in(renamed))
+        return original(*arguments, **options)
+
+    original = deploying._export
+    monkeypatch.setattr(deploying, "_export", looked_at)
+    (export,) = sweeps.deploy("tiny", out=tmp_path / "out", data_dir=renamed).exports
+    assert seen == [places_in(renamed)]
+    assert export.card.origin.trial
 
 
 def test_a_directory_that_has_no_artifacts_is_left_alone(renamed: Path) -> None:

@@ -1,12 +1,11 @@
 """This module tells a person how far the work is: by bars on a terminal, by plain lines in a log, or not at all."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from typing import Protocol
 
-from rich.console import Console, RenderableType
-from rich.live import Live
+from rich.console import Console
 from rich.progress import (
     BarColumn,
     Progress,
@@ -15,20 +14,23 @@ from rich.progress import (
     TimeElapsedColumn,
     TimeRemainingColumn,
 )
+from rich.table import Column
+
+from sweeps.display.listing import Block
+from sweeps.display.redrawing import Refresh, below_what_was_resized, can_redraw, redrawn
 
 LINE_EVERY_S = 15.0
 
 Update = Callable[[float, str], None]  # (how much of the total is done, a short remark)
-Refresh = Callable[[], None]
 
 
 class View(Protocol):
-    """A View is something that changes, shown as tables or as one line. `stages` counts the stages it has begun."""
+    """A View is something that changes, shown as blocks or as one line. `stages` counts the stages it has begun."""
 
     @property
     def stages(self) -> int: ...
 
-    def render(self) -> RenderableType:
+    def blocks(self) -> Sequence[Block]:
         """Returns the view for a terminal."""
 
     def line(self) -> str:
@@ -52,7 +54,7 @@ def display_for(console: Console, *, quiet: bool = False) -> Display:
     """Returns bars when `console` is a terminal, plain lines when it is not, and a silent display when `quiet`."""
     if quiet:
         return QuietDisplay()
-    return BarDisplay(console) if console.is_terminal else LineDisplay(console)
+    return BarDisplay(console) if can_redraw(console) else LineDisplay(console)
 
 
 class QuietDisplay:
@@ -80,14 +82,14 @@ class BarDisplay:
     def step(self, name: str, total: float) -> Iterator[Update]:
         columns = (
             TextColumn("{task.description:<18}"),
-            BarColumn(bar_width=28),
+            BarColumn(bar_width=None, table_column=Column(min_width=8, max_width=28)),  # it makes room for the note
             TaskProgressColumn(),
             TimeElapsedColumn(),
             TextColumn("[dim]left"),
             TimeRemainingColumn(),
             TextColumn("[dim]{task.fields[note]}"),
         )
-        with Progress(*columns, console=self._console) as progress:
+        with Progress(*columns, console=self._console) as progress, below_what_was_resized(self._console):
             task = progress.add_task(name, total=total, note="")
 
             def update(done: float, note: str) -> None:
@@ -97,11 +99,11 @@ class BarDisplay:
 
     @contextmanager
     def watch(self, view: View) -> Iterator[Refresh]:
-        with Live(console=self._console, get_renderable=view.render, refresh_per_second=2):
-            yield lambda: None  # the live display refreshes itself
+        with redrawn(self._console, view.blocks, every_s=0.5):
+            yield lambda: None  # the display refreshes itself
 
     def say(self, message: str) -> None:
-        self._console.print(message, highlight=False)
+        self._console.print(message, highlight=False, markup=False)
 
 
 class LineDisplay:

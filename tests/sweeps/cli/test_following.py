@@ -1,0 +1,84 @@
+"""`sweep status --follow` writes for a file or a pipe when something has changed, and for a terminal what fits it."""
+
+import io
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from sweeps.cli import standing
+from sweeps.cli.status_view import StatusView
+from sweeps.display import Fitted
+from sweeps.ledger.lock import Driver
+from sweeps.ledger.workspace import Workspace
+from sweeps.results.status import Running, SweepStatus, sweep_status
+
+DRIVER = Driver(1, "here", began="2026-01-31T12:00:00")
+STUDENT = {"width": 2, "depth": 1, "first_layer_rank": None, "stage_widths": None, "parameters": 1234}
+
+
+@pytest.fixture
+def status(finished: Any) -> SweepStatus:
+    return sweep_status(finished.tracking, Workspace.existing(finished.data_dir), name="tiny")
+
+
+@pytest.fixture
+def follow(status: SweepStatus, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Follows a sweep that is looked at six times, and has changed at the fourth; the sixth time it has ended."""
+    monkeypatch.setattr(standing, "FOLLOW_EVERY_S", 0.0)
+    begun = replace(status, driver=DRIVER, counts={"search": {"COMPLETED": 2}})
+    looks = [begun] * 3 + [replace(status, driver=DRIVER)] * 2 + [status]
+
+    def run(**options: Any) -> None:
+        each: Iterator[SweepStatus] = iter(looks)
+        standing._follow(lambda: [StatusView(next(each))], **options)
+        assert next(each, None) is None
+
+    return run
+
+
+def test_a_pipe_gets_a_line_when_something_has_changed(follow: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    follow(as_json=False)
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split(", baseline")[0].replace(str(DRIVER), "D") for line in lines] == [
+        "tiny (running, D): search 2 of 4 trials",
+        "tiny (running, D): search 4 of 4 trials",
+        "tiny (finished): search 4 of 4 trials",
+    ]
+
+
+def test_a_script_gets_json_when_something_has_changed(follow: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    follow(as_json=True)
+    text, found, decoder = capsys.readouterr().out.strip(), [], json.JSONDecoder()
+    while text:
+        value, end = decoder.raw_decode(text)
+        found.append((value["trials"]["search"], value["driver"]))
+        text = text[end:].strip()
+    assert found == [({"COMPLETED": 2}, str(DRIVER)), ({"COMPLETED": 4}, str(DRIVER)), ({"COMPLETED": 4}, None)]
+
+
+def test_a_terminal_is_drawn_over(follow: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    console = Console(file=io.StringIO(), force_terminal=True, width=80, height=24, color_system=None)
+    monkeypatch.setattr(standing, "console", lambda: console)
+    follow(as_json=False)
+    assert "tiny: finished" in console.file.getvalue()
+    assert "\x1b[1A" in console.file.getvalue()
+
+
+def test_a_sweep_with_many_workers_and_students_fits(status: SweepStatus) -> None:
+    running = [
+        Running(trial=number, phase="search", kimg=1.0, budget_kimg=4.0, fid=None, **STUDENT) for number in range(64)
+    ]
+    front = [(100.0 * number, 500.0 / number) for number in range(1, 40)]
+    view = StatusView(replace(status, driver=DRIVER, running=running, front=front))
+    file = io.StringIO()
+    console = Console(file=file, force_terminal=True, width=80, height=24, color_system=None)
+    console.print(Fitted(view.blocks()))
+    lines = file.getvalue().splitlines()
+    assert len(lines) <= 23
+    assert sum("more" in line for line in lines) == 2
+    console.print(view.render())
+    assert len(file.getvalue().splitlines()) - len(lines) > 100, "a person who asks once is shown all"
