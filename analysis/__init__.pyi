@@ -32,7 +32,7 @@ from .frontier.attainment import Attainment, attainment
 from .frontier.pareto import dominated_share, final_students, front_of, hypervolume, pareto_frontier
 from .frontier.progress import search_progress
 from .frontier.students import searched_students, student_frontier, with_confirmations
-from .frontier_table import FrontierRow, frontier_rows, reference_text
+from .frontier_table import FrontierRow, FrontierRows, frontier_rows, reference_text
 from .limit.break_point import BreakPoint
 from .limit.candidates import limit_candidates
 from .limit.cost_estimate import cost_limits
@@ -119,6 +119,7 @@ __all__ = [
     "DeviceRow",
     "Findings",
     "FrontierRow",
+    "FrontierRows",
     "Gain",
     "Interval",
     "LimitRule",

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from html import escape
 from typing import Any
 
 import pyarrow as pa
@@ -14,6 +13,7 @@ from analysis.frontier.students import student_frontier
 from analysis.limit.cost_estimate import cost_limits, ratios_of
 from analysis.limit.cost_limit import CostLimit, Ratios
 from analysis.limit.rule import LimitRule
+from analysis.notebook import html_paragraph, html_table
 from analysis.schema import MEASUREMENT, VARIANT, size_text
 
 DEVICE_COSTS = ("latency_ms", "file_bytes")
@@ -121,7 +121,8 @@ class DeviceFindings:
         }
 
     def _repr_html_(self) -> str:
-        return "".join(f"<p>{escape(sentence)}</p>" for sentence in self.sentences())
+        rows = [(COSTS[cost].label, limit.short()) for cost, limits in self.limits.items() for limit in limits]
+        return "".join(map(html_paragraph, self.sentences())) + html_table(("cost", "least that holds the rule"), rows)
 
 
 def device_findings_of(table: pa.Table, measurements: pa.Table, *, rule: LimitRule) -> DeviceFindings:

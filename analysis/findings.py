@@ -1,7 +1,6 @@
 """This module works out once what the rows of one sweep say under its rule; whatever shows it draws from here."""
 
 from dataclasses import dataclass
-from html import escape
 from typing import Any
 
 import pyarrow as pa
@@ -16,10 +15,12 @@ from analysis.errors import AnalysisError
 from analysis.frontier.attainment import Attainment, attainment_of
 from analysis.frontier.progress import search_progress
 from analysis.frontier.students import final_searched, fresh_students, frontier_of, with_fresh
+from analysis.frontier_table import frontier_rows
 from analysis.limit.estimate import limit_of
 from analysis.limit.judging import Judgement, judge
 from analysis.limit.result import CompressionLimit
 from analysis.limit.rule import LimitRule
+from analysis.notebook import html_paragraph
 from analysis.paper.answers import Answer, answers_of
 from analysis.schema import Mode, Phase
 from analysis.schemes import Scheme
@@ -93,7 +94,9 @@ class Findings:
         return self.limit.break_sentence
 
     def _repr_html_(self) -> str:
-        return f"<p><b>{escape(str(self.first.get('sweep', '')))}</b>: {escape(self.limit.sentence())}</p>"
+        sweep = html_paragraph(f"{self.first.get('sweep', 'no sweep')}: {self.counts}")
+        frontier = frontier_rows(self)._repr_html_() if len(self.frontier) else ""
+        return sweep + self.limit._repr_html_() + frontier + "".join(map(html_paragraph, self.notes))
 
     def _repr_markdown_(self) -> str:
         return self.limit.sentence()

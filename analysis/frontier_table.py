@@ -1,14 +1,39 @@
 """This module tells the frontier as people read it, in the same words for terminal, Markdown and page."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol, overload
+
+import pyarrow as pa
 
 from analysis.absence import text_of
 from analysis.columns import Column
 from analysis.comparison.baselines import baseline_text
-from analysis.findings import Findings
+from analysis.limit.result import CompressionLimit
+from analysis.limit.rule import LimitRule
+from analysis.notebook import html_table
 from analysis.schema import DEFAULT_BLOCK, settings_of, size_text, width_text
+
+VERDICTS = {True: "holds", False: "breaks", None: ""}  # by whether the rule holds
+
+
+class Found(Protocol):
+    """Found is of a sweep's findings what its frontier's table tells."""
+
+    @property
+    def rule(self) -> LimitRule: ...
+
+    @property
+    def limit(self) -> CompressionLimit: ...
+
+    @property
+    def frontier(self) -> pa.Table: ...
+
+    @property
+    def metric(self) -> Column: ...
+
+    @property
+    def is_confirmed(self) -> bool: ...
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,7 +66,45 @@ class FrontierRow:
     holds: bool | None
 
 
-def frontier_rows(findings: Findings) -> list[FrontierRow]:
+@dataclass(frozen=True, kw_only=True)
+class FrontierRows(Sequence[FrontierRow]):
+    """FrontierRows are the students of a frontier, largest first; a notebook shows them as a table.
+
+    >>> from analysis import LimitRule, example_trials, findings_of, frontier_rows
+    >>> rows = frontier_rows(findings_of(example_trials({}), LimitRule(metric="fid", tolerance=1.0)))
+    >>> len(rows), rows[0].searched, rows._repr_html_().count("<tr>")
+    (1, '10.0', 2)
+    """
+
+    rows: tuple[FrontierRow, ...]
+    metric: str  # the label of what the rule judges
+    confirmed: bool  # fresh seeds are judged, and not the search
+
+    @overload
+    def __getitem__(self, place: int) -> FrontierRow: ...
+
+    @overload
+    def __getitem__(self, place: slice) -> tuple[FrontierRow, ...]: ...
+
+    def __getitem__(self, place: int | slice) -> FrontierRow | tuple[FrontierRow, ...]:
+        return self.rows[place]
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def _repr_html_(self) -> str:
+        fresh = ["fresh seeds"] if self.confirmed else []
+        metric = f"{self.metric} in the search" if self.confirmed else self.metric
+        headings = ["trial", "student", "rule", "parameters", "ratio", metric, *fresh]
+        return html_table(headings, [self._cells(row) for row in self.rows], texts=3)
+
+    def _cells(self, row: FrontierRow) -> list[str]:
+        fresh = [row.confirmed_short] if self.confirmed else []
+        verdict = VERDICTS[row.holds]
+        return [str(row.trial), row.student, verdict, row.parameters, row.ratio, row.searched, *fresh]
+
+
+def frontier_rows(findings: Found) -> FrontierRows:
     """Returns the rows of the frontier's table, largest student first.
 
     Where fresh seeds finished, they alone say what holds the rule.
@@ -52,30 +115,30 @@ def frontier_rows(findings: Findings) -> list[FrontierRow]:
     >>> [(row.ratio, row.searched, row.holds) for row in frontier_rows(findings)]
     [('12.5', '10.0', True), ('25.0', '20.0', False)]
     """
+    rows = tuple(_frontier_row(row, findings) for row in reversed(findings.frontier.to_pylist()))
+    return FrontierRows(rows=rows, metric=findings.metric.label, confirmed=findings.is_confirmed)
+
+
+def _frontier_row(row: Mapping[str, Any], findings: Found) -> FrontierRow:
     metric = findings.metric
-    rows = []
-    for row in reversed(findings.frontier.to_pylist()):
-        rows.append(
-            FrontierRow(
-                trial=row["trial"],
-                run_id=row["run_id"],
-                parameters=f"{row['parameters']:,}",
-                ratio=f"{row['compression_ratio']:.1f}",
-                width=width_text(row),
-                depth=str(row["depth"]),
-                size=size_text(row),
-                gan_weight="" if row["gan_weight"] is None else f"{row['gan_weight']:g}",
-                student=student_text(row),
-                searched=metric.text(row[metric.name]),
-                confirmed=confirmed_text(row, findings),
-                confirmed_short=_range(row, findings, to="\N{EN DASH}"),
-                inception_score=text_of(row["inception_score"], ".2f"),
-                sharpness=text_of(row["sharpness"], ",.0f"),
-                scratch=baseline_text(row),
-                holds=_holds(row, findings),
-            )
-        )
-    return rows
+    return FrontierRow(
+        trial=row["trial"],
+        run_id=row["run_id"],
+        parameters=f"{row['parameters']:,}",
+        ratio=f"{row['compression_ratio']:.1f}",
+        width=width_text(row),
+        depth=str(row["depth"]),
+        size=size_text(row),
+        gan_weight="" if row["gan_weight"] is None else f"{row['gan_weight']:g}",
+        student=student_text(row),
+        searched=metric.text(row[metric.name]),
+        confirmed=confirmed_text(row, findings),
+        confirmed_short=_range(row, findings, to="\N{EN DASH}"),
+        inception_score=text_of(row["inception_score"], ".2f"),
+        sharpness=text_of(row["sharpness"], ",.0f"),
+        scratch=baseline_text(row),
+        holds=_holds(row, findings),
+    )
 
 
 def student_text(row: Mapping[str, Any]) -> str:
@@ -92,7 +155,7 @@ def _word(value: object) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def confirmed_text(row: Mapping[str, Any], findings: Findings) -> str:
+def confirmed_text(row: Mapping[str, Any], findings: Found) -> str:
     """Returns `9.9 (9.1 to 10.4), 5 seeds`; nothing where nothing was confirmed."""
     if row["confirmed_seeds"] is None:
         return ""
@@ -115,7 +178,7 @@ def reference_text(first: Mapping[str, Any], prefix: str, *, metric: Column) -> 
     return text_of(first[name], metric.form) if name in first else ""
 
 
-def _holds(row: Mapping[str, Any], findings: Findings) -> bool | None:
+def _holds(row: Mapping[str, Any], findings: Found) -> bool | None:
     """Returns whether the rule holds, by fresh seeds alone where there are some; None where it cannot be said."""
     value = row["confirmed"] if findings.is_confirmed else row[findings.metric.name]
     threshold = findings.limit.threshold
@@ -124,7 +187,7 @@ def _holds(row: Mapping[str, Any], findings: Findings) -> bool | None:
     return findings.rule.holds(value, threshold)
 
 
-def _range(row: Mapping[str, Any], findings: Findings, *, to: str = " to ") -> str:
+def _range(row: Mapping[str, Any], findings: Found, *, to: str = " to ") -> str:
     form = findings.metric.text
     if row["confirmed"] is None:
         return "failed" if row["confirmed_failed"] else ""

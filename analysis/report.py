@@ -8,7 +8,7 @@ from analysis.comparison.baselines import budget_note
 from analysis.device import DeviceFindings
 from analysis.device_table import DEVICE_NOTE, device_cells, device_headings
 from analysis.findings import Findings
-from analysis.frontier_table import FrontierRow, frontier_rows, reference_text
+from analysis.frontier_table import VERDICTS, FrontierRow, frontier_rows, reference_text
 from analysis.seeking.limit_search import SpaceLimit
 from analysis.wording import caption
 
@@ -28,7 +28,6 @@ REPORT_FIGURES = {
     "device-file_bytes": "Bytes of deployed students against quality, in every form that they were measured in",
 }
 _OF_DEVICE = ("device-latency_ms", "device-file_bytes")
-_VERDICTS = {True: "holds", False: "breaks", None: ""}
 
 
 def markdown_report(
@@ -78,7 +77,7 @@ def markdown_report(
 def _device_parts(device: DeviceFindings, figures: Mapping[str, str]) -> list[str]:
     headings = [*device_headings(device), "rule"]
     lines = [headings, ["---"] * 3 + ["---:"] * (len(headings) - 4) + ["---"]]
-    lines += [[*cells, _VERDICTS[row.holds]] for row, cells in device_cells(device)]
+    lines += [[*cells, VERDICTS[row.holds]] for row, cells in device_cells(device)]
     return [
         "## What a device pays",
         *device.sentences(),
@@ -121,7 +120,7 @@ def _frontier_lines(findings: Findings) -> list[str]:
 
 
 def _cells(row: FrontierRow, *, confirmed: bool) -> list[str]:
-    verdict = _VERDICTS[row.holds]
+    verdict = VERDICTS[row.holds]
     middle = [row.searched, *([row.confirmed] if confirmed else [])]
     return [
         *(f"student {row.trial}", row.parameters, row.ratio, row.width, row.depth, row.gan_weight),

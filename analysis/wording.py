@@ -8,41 +8,22 @@ from analysis.findings import Findings
 from analysis.frontier.pareto import final_students
 from analysis.limit.result import SCOPE, CompressionLimit, LimitStatus
 
-# How a limit's ratio is qualified; its own sentence says why.
-_BEFORE = {LimitStatus.FOUND: "", LimitStatus.AT_LEAST: "at least ", LimitStatus.NOT_REACHED: "beyond "}
-
-
-def short_answer(limit: CompressionLimit) -> str:
-    """Returns `1/26.3`, `at least 1/25.0`, `beyond 1/61.8`, or that there is none."""
-    if limit.status in _BEFORE and limit.ratio is not None:
-        return f"{_BEFORE[limit.status]}1/{limit.ratio:.1f}"
-    return "none within" if limit.status == LimitStatus.NONE_WITHIN else "no result yet"
-
-
-def interval_words(limit: CompressionLimit) -> str:
-    """Returns `1/24.1 to 1/31.0`, an end that is open in words; nothing where there is no interval."""
-    ends = limit.ratio_interval
-    if ends is None:
-        return ""
-    low, high = ends
-    return f"{'any size tried' if low is None else f'1/{low:.1f}'} to {'beyond' if high is None else f'1/{high:.1f}'}"
-
 
 def headline(findings: Findings) -> str:
     """Returns the answer in the length of a title."""
     limit, dataset = findings.limit, findings.first["dataset"]
     remark = " (provisional)" if limit.provisional else ""
-    if limit.status in _BEFORE:
-        return f"{dataset}: compression limit {short_answer(limit)}{remark}"
     if limit.status == LimitStatus.NONE_WITHIN:
         return f"{dataset}: no size tried holds the rule{remark}"
-    return f"{dataset}: no result to judge yet"
+    if limit.status == LimitStatus.NO_FINAL_ROWS:
+        return f"{dataset}: no result to judge yet"
+    return f"{dataset}: compression limit {limit.short()}{remark}"
 
 
 def limit_label(limit: CompressionLimit) -> str:
     """Returns what stands beside the limit's line in a figure."""
-    words = f"limit {short_answer(limit)}"
-    if interval := interval_words(limit):
+    words = f"limit {limit.short()}"
+    if interval := limit.interval_words():
         words += f", 95%: {interval}"
     return words + (" (provisional)" if limit.provisional and limit.interval is None else "")
 

@@ -1,6 +1,6 @@
 """This module sets students beside their baselines: the same architecture and seed, trained from scratch."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -60,7 +60,7 @@ def with_baselines(students: pa.Table, table: pa.Table) -> pa.Table:
     return students
 
 
-def baseline_text(row: dict[str, Any]) -> str:
+def baseline_text(row: Mapping[str, Any]) -> str:
     """Returns the baseline's FID for a row of `with_baselines`; how it ended where it has none; else nothing.
 
     >>> from analysis import baseline_text

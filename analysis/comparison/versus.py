@@ -1,6 +1,5 @@
 """This module says what a comparison of two sweeps found: its numbers, in a sentence, in Markdown and in HTML."""
 
-import html as markup
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -8,6 +7,7 @@ from analysis.absence import fault_notes
 from analysis.columns import COLUMNS
 from analysis.comparison.steps import Point, Segment
 from analysis.frontier.pareto import WORST
+from analysis.notebook import html_paragraph, html_table
 from analysis.nouns import counted
 from analysis.schema import Phase
 
@@ -98,7 +98,8 @@ class Comparison:
         return {**asdict(self), "sentence": self.sentence()}
 
     def _repr_html_(self) -> str:
-        return _html(self)
+        ranges = html_table(COMPARISON_HEADINGS, segment_rows(self), texts=2)
+        return html_paragraph(self.sentence()) + ranges + html_paragraph(frontier_note())
 
 
 def comparison_sentence(comparison: Comparison) -> str:
@@ -184,19 +185,6 @@ def comparison_markdown(comparison: Comparison, figure: str = "compare.png") -> 
             f"{side.num_samples:,} samples an evaluation, {side.extractor}, protocol {side.protocol_digest[:16]}"
         )
     return "\n".join([*lines, ""])
-
-
-def _html(comparison: Comparison) -> str:
-    """Returns the sentence and the ranges as HTML, for a notebook."""
-    head = "".join(f"<th>{name}</th>" for name in COMPARISON_HEADINGS)
-    body = "".join(
-        "<tr>" + "".join(f"<td>{markup.escape(cell)}</td>" for cell in row) + "</tr>"
-        for row in segment_rows(comparison)
-    )
-    return (
-        f"<p>{markup.escape(comparison_sentence(comparison))}</p>"
-        f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table><p>{frontier_note()}</p>"
-    )
 
 
 def frontier_note() -> str:

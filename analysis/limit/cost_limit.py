@@ -1,6 +1,5 @@
 """This module states how little a student may cost and still hold the rule, in a cost that a device pays."""
 
-import html
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -8,6 +7,7 @@ from analysis.columns import COSTS, Column
 from analysis.limit.crossing import Interval
 from analysis.limit.result import LimitStatus
 from analysis.limit.rule import LimitRule
+from analysis.notebook import html_paragraph
 from analysis.nouns import counted
 
 _LEAST = {  # what is sought, and how the student that has the least of it is called
@@ -122,7 +122,7 @@ class CostLimit:
         return {**asdict(self), "rule": self.rule.model_dump(), "sentence": self.sentence()}
 
     def _repr_html_(self) -> str:
-        return f"<p>{html.escape(self.sentence())}</p>"
+        return html_paragraph(self.sentence())
 
     # --- the sentence's parts -----------------------------------------------------------------
 

@@ -1,6 +1,5 @@
 """This module states the compression limit: how small a student may be and still hold the rule."""
 
-import html
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Any
@@ -8,6 +7,7 @@ from typing import Any
 from analysis.limit.break_point import BreakPoint
 from analysis.limit.crossing import Interval
 from analysis.limit.rule import LimitRule
+from analysis.notebook import html_paragraph, html_table
 from analysis.nouns import counted as _counted
 
 SCOPE = "of the students tried"  # a search may have missed a smaller student that holds: no interval knows of it
@@ -27,6 +27,10 @@ class LimitStatus(StrEnum):
     NONE_WITHIN = "NONE_WITHIN"  # none of them holds the rule
     NO_FINAL_ROWS = "NO_FINAL_ROWS"  # nothing to judge yet
     AT_LEAST = "AT_LEAST"  # the smallest with fresh seeds still holds, and all smaller ones failed in the search
+
+
+# How a limit's ratio is qualified; its own sentence says why.
+_BEFORE = {LimitStatus.FOUND: "", LimitStatus.AT_LEAST: "at least ", LimitStatus.NOT_REACHED: "beyond "}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -147,6 +151,22 @@ class CompressionLimit:
             f"against a single line).{remark}"
         )
 
+    def short(self) -> str:
+        """Returns `1/26.3`, `at least 1/25.0`, `beyond 1/61.8`, or that there is none."""
+        if self.status in _BEFORE and self.ratio is not None:
+            return f"{_BEFORE[self.status]}1/{self.ratio:.1f}"
+        return "none within" if self.status == LimitStatus.NONE_WITHIN else "no result yet"
+
+    def interval_words(self) -> str:
+        """Returns `1/24.1 to 1/31.0`, an end that is open in words; nothing where there is no interval."""
+        ends = self.ratio_interval
+        if ends is None:
+            return ""
+        low, high = ends
+        return (
+            f"{'any size tried' if low is None else f'1/{low:.1f}'} to {'beyond' if high is None else f'1/{high:.1f}'}"
+        )
+
     def __str__(self) -> str:
         return self.sentence()
 
@@ -159,7 +179,19 @@ class CompressionLimit:
         return self.sentence()
 
     def _repr_html_(self) -> str:
-        return f"<p>{html.escape(self.sentence())}</p>"
+        if self.threshold is None:
+            return html_paragraph(self.sentence())
+        smallest = "" if self.trial is None else f"{self.student_parameters:,} parameters, trial {self.trial}"
+        break_point = self.break_point and f"1/{self.break_point.ratio:.1f}"
+        rows = (
+            ("compression limit", self.short() + " (provisional)" * self.provisional),
+            ("95% interval", self.interval_words() or self.interval_note),
+            ("parameters", "" if self.parameters is None else f"{self.parameters:,}"),
+            ("rule", self.rule.describe(self.threshold)),
+            ("smallest student that holds it", smallest),
+            ("break point", break_point or ""),
+        )
+        return html_paragraph(self.sentence()) + html_table((), [row for row in rows if row[1]], texts=2)
 
     # --- the sentence's parts -----------------------------------------------------------------
 

@@ -18,7 +18,7 @@ from analysis.page.charts import MOST_TRIALS
 from analysis.page.device import device_text
 from analysis.page.ruler import ruler_panels
 from analysis.ruler import ruler_sentence
-from analysis.wording import caption, interval_words, short_answer
+from analysis.wording import caption
 
 Cells = dict[str, Any]
 
@@ -31,8 +31,8 @@ def overview(chapters: Sequence[Chapter]) -> list[Cells]:
         {
             "name": chapter.name,
             "dataset": chapter.findings.first.get("dataset", ""),
-            "limit": short_answer(chapter.findings.limit),
-            "range": interval_words(chapter.findings.limit),
+            "limit": chapter.findings.limit.short(),
+            "range": chapter.findings.limit.interval_words(),
             "parameters": _count(chapter.findings.limit.parameters),
             "rule": rule_text(chapter.findings),
             "provisional": chapter.findings.limit.provisional,
@@ -48,8 +48,8 @@ def chapter_text(chapter: Chapter) -> Cells:
     return {
         "name": chapter.name,
         "dataset": findings.first.get("dataset", ""),
-        "answer": short_answer(findings.limit),
-        "range": interval_words(findings.limit),
+        "answer": findings.limit.short(),
+        "range": findings.limit.interval_words(),
         "sentence": findings.limit.answer,
         "provisional": findings.limit.provisional,
         "reason": findings.limit.reason,

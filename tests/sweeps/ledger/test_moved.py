@@ -90,8 +90,7 @@ def test_what_is_deployed_meanwhile_is_logged_where_it_was(
     renamed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     Workspace.existing(renamed)
-    alias = tmp_path / "alias"
-    seen = []
+    before, seen, alias = places_in(renamed), [], tmp_path / "alias"
 
     def looked_at(*arguments: Any, **options: Any) -> Any:
         alias.symlink_to(renamed)
@@ -104,7 +103,7 @@ def test_what_is_deployed_meanwhile_is_logged_where_it_was(
     original = deploying._export
     monkeypatch.setattr(deploying, "_export", looked_at)
     (export,) = sweeps.deploy("tiny", out=tmp_path / "out", data_dir=renamed).exports
-    assert seen == [places_in(renamed)]
+    assert seen == [before]
     assert export.card.origin.trial
 
 
