@@ -1,7 +1,6 @@
 """Data sets that are decoded into the data root: files of the true format, read by the real classes."""
 
 import gzip
-import pickle
 import sys
 from pathlib import Path
 from typing import Any
@@ -15,14 +14,7 @@ from PIL import Image
 
 from gan import DataRoot, DatasetConfig, GanError, load_dataset
 from gan.digests import array_digest
-
-RANDOM = np.random.default_rng(0)
-
-
-def write_idx(path: Path, values: np.ndarray) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    header = bytes([0, 0, 8, values.ndim]) + b"".join(size.to_bytes(4, "big") for size in values.shape)
-    path.write_bytes(header + values.tobytes())
+from tests.gan.datasets.originals import RANDOM, write_celeba, write_cifar10, write_idx, write_mnist
 
 
 @pytest.mark.parametrize("name", ["shapes", "faces"])
@@ -57,13 +49,8 @@ def test_decoded_images_are_mapped_checked_and_found_again(root: DataRoot) -> No
 
 
 def test_mnist_is_read_from_its_files_and_resized(root: DataRoot) -> None:
-    images = RANDOM.integers(0, 256, (30, 28, 28), dtype=np.uint8)
-    labels = np.arange(30, dtype=np.uint8) % 10
+    images, labels = write_mnist(root.root)
     raw = root.root / "MNIST" / "raw"
-    write_idx(raw / "train-images-idx3-ubyte", images[:20])
-    write_idx(raw / "train-labels-idx1-ubyte", labels[:20])
-    write_idx(raw / "t10k-images-idx3-ubyte", images[20:])
-    write_idx(raw / "t10k-labels-idx1-ubyte", labels[20:])
     dataset = load_dataset("mnist", root)
     assert dataset.train_images.shape == (20, 1, 32, 32)
     assert dataset.held_out_labels.tolist() == labels[20:].tolist()
@@ -95,27 +82,32 @@ def test_mnists_gzip_files_are_unpacked_as_downloaded(root: DataRoot, monkeypatc
     assert load_dataset("mnist", DataRoot(root.root, download=True)).train_images.shape == (4, 1, 32, 32)
 
 
-def write_cifar10(root: Path, monkeypatch: pytest.MonkeyPatch) -> np.ndarray:
-    """CIFAR-10's python batches, four images each, with torchvision's checksums set to theirs."""
-    from torchvision.datasets import CIFAR10
-    from torchvision.datasets.utils import calculate_md5
+@pytest.mark.parametrize(
+    ("file", "values", "expected"),
+    [
+        ("train-labels-idx1", np.arange(19) % 10, r"\(20, 28, 28\), and \(19,\) classes"),
+        ("train-labels-idx1", np.arange(20) % 11, "classes 0 to 10"),
+        ("t10k-images-idx3", np.zeros((10, 14, 56)), r"uint8\(10, 14, 56\)"),
+        ("t10k-images-idx3", np.zeros((0, 28, 28)), "The files of mnist are"),
+        ("t10k-images-idx3", np.zeros((10, 784)), "3 dimension"),
+    ],
+)
+def test_files_of_mnist_that_do_not_fit_each_other_are_refused(
+    file: str, values: np.ndarray, expected: str, root: DataRoot
+) -> None:
+    write_mnist(root.root)
+    write_idx(root.root / "MNIST" / "raw" / f"{file}-ubyte", values.astype(np.uint8))
+    with pytest.raises(GanError, match=expected):
+        load_dataset("mnist", root)
+    assert not list(root.root.glob("decoded/*.arrow"))
 
-    folder = root / "cifar-10-batches-py"
-    folder.mkdir(parents=True)
-    images = RANDOM.integers(0, 256, (24, 3, 32, 32), dtype=np.uint8)
-    lists: dict[str, list[list[str]]] = {"train_list": [], "test_list": []}
-    for number, name in enumerate([*(f"data_batch_{n}" for n in range(1, 6)), "test_batch"]):
-        part = images[4 * number : 4 * number + 4].reshape(4, -1)
-        (folder / name).write_bytes(pickle.dumps({"data": part, "labels": [0, 1, 2, 3]}))
-        lists["test_list" if name == "test_batch" else "train_list"].append([name, calculate_md5(str(folder / name))])
-    meta = folder / "batches.meta"
-    meta.write_bytes(pickle.dumps({"label_names": list("abcdefghij")}))
-    monkeypatch.setattr(CIFAR10, "train_list", lists["train_list"])
-    monkeypatch.setattr(CIFAR10, "test_list", lists["test_list"])
-    monkeypatch.setattr(
-        CIFAR10, "meta", {"filename": "batches.meta", "key": "label_names", "md5": calculate_md5(str(meta))}
-    )
-    return images
+
+@pytest.mark.parametrize("content", [b"", b"\0\0\x08", b"\0\0\x08\x03\xff\xff\xff\xff", b"words"])
+def test_a_file_of_mnist_that_is_none_is_refused(content: bytes, root: DataRoot) -> None:
+    write_mnist(root.root)
+    (root.root / "MNIST" / "raw" / "train-images-idx3-ubyte").write_bytes(content)
+    with pytest.raises(GanError, match="The files of mnist are"):
+        load_dataset("mnist", root)
 
 
 def test_cifar10_is_read_from_its_batches(root: DataRoot, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -134,30 +126,6 @@ def test_a_damaged_batch_of_cifar10_is_refused(root: DataRoot, monkeypatch: pyte
     assert not (root.root / "decoded").exists()
 
 
-def write_celeba(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from torchvision.datasets import CelebA
-
-    base = root / "celeba"
-    (base / "img_align_celeba").mkdir(parents=True)
-    names = [f"{number:06d}.jpg" for number in range(1, 13)]
-    for number, name in enumerate(names):
-        picture = np.full((218, 178, 3), 20 * number, np.uint8)
-        Image.fromarray(picture).save(base / "img_align_celeba" / name, quality=95)
-    partition = [0] * 6 + [1] * 2 + [2] * 4
-    lines = {
-        "list_eval_partition.txt": [f"{name} {part}" for name, part in zip(names, partition, strict=True)],
-        "identity_CelebA.txt": [f"{name} 1" for name in names],
-        "list_attr_celeba.txt": ["12", "Male Smiling"]
-        + [f"{name} {1 if n % 2 else -1} {1 if n % 4 > 1 else -1}" for n, name in enumerate(names)],
-        "list_bbox_celeba.txt": ["12", "image_id x_1 y_1 width height"] + [f"{name} 0 0 9 9" for name in names],
-        "list_landmarks_align_celeba.txt": ["12", "a b"] + [f"{name} 0 0" for name in names],
-    }
-    for name, rows in lines.items():
-        (base / name).write_text("\n".join(rows) + "\n")
-    files = [(identifier, None, name) for identifier, _, name in CelebA.file_list]
-    monkeypatch.setattr(CelebA, "file_list", files)  # without the checksums of the real lists
-
-
 def test_celeba_is_cropped_resized_and_split_by_its_partition(root: DataRoot, monkeypatch: pytest.MonkeyPatch) -> None:
     write_celeba(root.root, monkeypatch)
     dataset = load_dataset("celeba", root)
@@ -167,6 +135,42 @@ def test_celeba_is_cropped_resized_and_split_by_its_partition(root: DataRoot, mo
         [20.0 * n for n in range(8)], abs=1
     )
     assert dataset.train_labels.tolist() == [0, 2, 1, 3, 0, 2, 1, 3]
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new", "expected"),
+    [
+        ("list_eval_partition", "000012.jpg 2\n", "", "The files of celeba are"),
+        ("list_eval_partition", "000012.jpg 2\n", "\n", "The files of celeba are"),
+        ("list_attr_celeba", "Smiling", "Grinning", "got no Smiling"),
+        ("list_attr_celeba", "000001.jpg -1", "000001.jpg 7", "another one in 1 places"),
+        ("list_eval_partition", " 2\n", " 0\n", "no image of the part test"),
+        ("list_eval_partition", "000001.jpg 0", "0.jpg\0 0", "1 faulty: .*null byte"),
+        ("list_eval_partition", "000001.jpg 0", "000013.jpg 0", "1 faulty: .*000013.jpg .*No such file"),
+    ],
+)
+def test_lists_of_celeba_that_do_not_fit_each_other_are_refused(
+    file: str, old: str, new: str, expected: str, root: DataRoot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_celeba(root.root, monkeypatch)
+    path = root.root / "celeba" / f"{file}.txt"
+    path.write_text(path.read_text().replace(old, new))
+    with pytest.raises(GanError, match=expected):
+        load_dataset("celeba", root)
+    assert not list(root.root.glob("decoded/*.arrow"))
+
+
+def test_a_picture_of_celeba_that_promises_too_many_pixels_is_named(
+    root: DataRoot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_celeba(root.root, monkeypatch)
+    path = root.root / "celeba" / "img_align_celeba" / "000003.jpg"
+    content = bytearray(path.read_bytes())
+    place = content.index(b"\xff\xc0") + 5  # the frame's header: height and width
+    content[place : place + 4] = b"\xff\xff\xff\xff"
+    path.write_bytes(content)
+    with pytest.raises(GanError, match=r"1 faulty: .*000003\.jpg \(.*64,000,000"):
+        load_dataset("celeba", root)
 
 
 @pytest.mark.parametrize(("name", "file"), [("mnist", "t10k-images"), ("cifar10", "data_batch_1"), ("celeba", "attr")])
