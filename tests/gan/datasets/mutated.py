@@ -11,21 +11,7 @@ from pathlib import Path
 
 Random = random.Random
 MOST_BYTES = 4096  # that a mutation adds to a file
-WORDS = (
-    b"",
-    b"\0",
-    b"\xff" * 8,
-    b"-1",
-    b"1e9",
-    b"nan",
-    b"9" * 40,
-    b"\n",
-    b" ",
-    b"\r\n",
-    b"../",
-    b"/",
-    "\u00e9".encode(),
-)
+WORDS = (*(b"", b"\0", b"\xff" * 8, b"\xc3\xa9", b"\n", b"\r\n"), *(b" ", b"-1", b"1e9", b"9" * 40, b"../"))
 NUMBERS = (0, 1, 2**7, 2**15, 2**31 - 1, 2**32 - 1)
 
 
