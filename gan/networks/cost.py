@@ -1,12 +1,16 @@
 """This module tells what a generator costs: parameters, multiply-accumulates, and the time of one image here."""
 
+import math
 import statistics
 import time
 from functools import lru_cache
+from itertools import pairwise
 
 import torch
 from torch import nn
 
+from gan.networks.bits import FLOAT_BITS, Bits, scaled_axis
+from gan.networks.convolutions import Convolution
 from gan.networks.dcgan import Generator, GeneratorConfig
 from gan.networks.imported import AnyGenerator
 
@@ -48,6 +52,34 @@ def mac_g(config: GeneratorConfig) -> float:
     with torch.inference_mode():
         generator(torch.empty(0, config.input_size))
     return sum(found) / 1e9
+
+
+@lru_cache(maxsize=4096)
+def weight_bytes(config: GeneratorConfig, bits: Bits = FLOAT_BITS) -> int:
+    """Returns the bytes of all that a generator has learnt, as a device holds it: BatchNorm is folded.
+
+    Weights have so many bits each, one after the other. Biases are float32, and so are the scales of weights of less
+    than 32 bits: one for each channel, and one for all where a convolution follows that takes each channel alone, which
+    takes over the others.
+
+    >>> weight_bytes(student), weight_bytes(student, bits=4)
+    (2712, 388)
+    """
+    layers = list(_on_meta(config).layers)
+    convolutions = [layer for layer in layers if isinstance(layer, Convolution)]
+    weights = sum(layer.weight.numel() for layer in convolutions)
+    biases = sum(layer.num_features for layer in layers if isinstance(layer, nn.BatchNorm2d))
+    scales = 0
+    if bits != FLOAT_BITS:
+        scales = sum(layer.weight.shape[scaled_axis(layer)] for layer in convolutions)
+        evened = (layer for layer, following in pairwise(layers) if isinstance(layer, Convolution) and _is_alone(following))
+        scales -= sum(layer.out_channels - 1 for layer in evened)
+    return math.ceil(weights * bits / 8) + FLOAT32_BYTES * (biases + scales)
+
+
+def _is_alone(layer: nn.Module) -> bool:
+    """Returns whether a layer takes each channel alone, so that its scales take in those of the layer before."""
+    return isinstance(layer, nn.ConvTranspose2d) and layer.groups > 1
 
 
 @lru_cache(maxsize=4096)

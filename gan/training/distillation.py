@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from torch import Tensor
 
 from gan.compute import CPU, Compute
+from gan.networks.bits import round_in_training
 from gan.networks.dcgan import GeneratorConfig
 from gan.networks.pruning import start_pruned
 from gan.networks.together import Shown, joined
@@ -41,6 +42,7 @@ class DistilledMember(Member):
         if config.start == "pruned":
             assert lesson.teacher, "which require_fitting requires"
             start_pruned(self.generator, lesson.teacher)
+        round_in_training(self.generator, config.bits)
         self._features = lesson.features if config.feature_weight > 0 else None
         random = generator_at(seed, "pool batches")
         self._pool_batches = lesson.pool.batches(config.batch_size, random, device=compute.torch_device)
