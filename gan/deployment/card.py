@@ -104,9 +104,10 @@ class DeploymentCard(Config):
     """A DeploymentCard says what an export is: enough to run it, to check it and to know how it came about.
 
     operators: what ONNX Runtime computes on this CPU after its optimisations, by kind; int8_operators: those of them
-    that compute in 8 bits. bits: of each weight, where the generator learnt with so few. largest_difference, rms_difference: of its images from the original's at `checked_latents`
-    latents, in [-1, 1]. compressed_bytes: of the file as zlib has it, which is what a download takes. metrics: of the
-    export's own images under the protocol, where they were measured; `absent` says why one cannot be had.
+    that compute in 8 bits. bits: of each weight, where the generator learnt with so few. largest_difference,
+    rms_difference: of its images from the original's at `checked_latents` latents, in [-1, 1]. compressed_bytes: of the
+    file as zlib has it, which is what a download takes. metrics: of the export's own images under the protocol, where
+    they were measured; `absent` says why one cannot be had.
 
     >>> origin = Origin(weights_digest="its SHA-256", dataset="digits")
     >>> stated = deploy_generator(folder / "carded", teacher, origin=origin)

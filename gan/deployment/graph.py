@@ -91,9 +91,7 @@ def in_int8(layer: Convolution, greatest: int = GREATEST_INT8) -> tuple[np.ndarr
     return np.rint(weight / scale).astype(np.int8), scale
 
 
-def onnx_model(
-    folded: FoldedGenerator, store: Store = store_float, *, graph: Graph | None = None
-) -> onnx.ModelProto:
+def onnx_model(folded: FoldedGenerator, store: Store = store_float, *, graph: Graph | None = None) -> onnx.ModelProto:
     """Returns the ONNX model of a folded generator, `latent` NI to `images` NCHW, its weights kept as `store` does.
 
     A `graph` may hold the weights already.

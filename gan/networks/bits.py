@@ -5,8 +5,8 @@ greatest number (Krishnamoorthi, 2018, "Quantizing deep convolutional networks f
 BatchNorm, which a file has in the scales, changes no whole number. In training a rounded weight passes its gradient on
 as if it had not been rounded (the straight-through estimator; Bengio et al., 2013).
 
-PyTorch has the rounding as an operation. Its layers for such a training (torch.ao.nn.qat of PyTorch 2.14) are of Conv and
-Linear, none of ConvTranspose, and it says that the whole package goes.
+PyTorch has the rounding as an operation. Its layers for such a training (torch.ao.nn.qat of PyTorch 2.14) are none of
+ConvTranspose, and it says that the whole package goes.
 """
 
 from typing import Literal
@@ -37,13 +37,17 @@ def scaled_axis(layer: Convolution) -> int:
 
 
 class Rounding(nn.Module):
-    """A Rounding makes of a weight the nearest one of so many bits, and lets its gradient through."""
+    """A Rounding makes of a weight the nearest one of so many bits, once it has begun; its gradient passes."""
 
     def __init__(self, bits: Bits, axis: int) -> None:
         super().__init__()
-        self.bits, self.axis = bits, axis
+        self.bits, self.axis, self.has_begun = bits, axis, False
 
     def forward(self, weight: Tensor) -> Tensor:
+        return self.rounded(weight) if self.has_begun else weight
+
+    def rounded(self, weight: Tensor) -> Tensor:
+        """Returns the nearest weight of so many bits."""
         greatest = greatest_number(self.bits)
         others = [each for each in range(weight.ndim) if each != self.axis]
         reach_O = weight.detach().abs().amax(dim=others).float()
@@ -52,14 +56,8 @@ class Rounding(nn.Module):
         return torch.fake_quantize_per_channel_affine(weight, scale_O, none_O, self.axis, -greatest, greatest)
 
 
-def round_in_training(generator: Generator, bits: Bits) -> None:
-    """Makes a generator work with weights rounded to so many bits, whose gradients move those that it keeps.
-
-    >>> rounding = build_generator(student, seed=0)
-    >>> round_in_training(rounding, bits=4)
-    >>> len(rounding.layers[0].weight.unique()) <= 4 * 15  # channels, and whole numbers from -7 to 7
-    True
-    """
+def prepare_rounding(generator: Generator, bits: Bits) -> None:
+    """Makes a generator one that ends with weights of so many bits. Nothing changes before `begin_rounding`."""
     if bits == FLOAT_BITS:
         return
     for layer in generator.layers:
@@ -67,20 +65,37 @@ def round_in_training(generator: Generator, bits: Bits) -> None:
             parametrize.register_parametrization(layer, "weight", Rounding(bits, scaled_axis(layer)))
 
 
-def as_rounded(generator: Generator) -> Generator:
-    """Returns a generator whose weights are the rounded ones, for good; one that does not round is returned itself.
+def begin_rounding(generator: Generator) -> None:
+    """Makes a prepared generator work with rounded weights, whose gradients move those that it keeps."""
+    for _, _, rounding in _roundings(generator):
+        rounding.has_begun = True
 
-    >>> as_rounded(teacher) is teacher
-    True
-    """
-    if not any(parametrize.is_parametrized(layer) for layer in generator.layers):
+
+def as_rounded(generator: Generator) -> Generator:
+    """Returns a prepared generator with the rounded weights, for good, begun or not; any other is returned itself."""
+    found = _roundings(generator)
+    if not found:
         return generator
     # Not a copy without its parametrizations: PyTorch 2.14 takes them from the class, which the original has as well.
     with torch.device("meta"):
         plain = Generator(generator.config)
     state = generator.state_dict()
-    for number, layer in enumerate(generator.layers):
-        if parametrize.is_parametrized(layer):
-            state[f"layers.{number}.weight"] = layer.weight
+    state |= {f"layers.{number}.weight": rounding.rounded(kept) for number, kept, rounding in found}
     plain.load_state_dict({name: state[name].detach().clone() for name in plain.state_dict()}, assign=True)
     return plain.train(generator.training).requires_grad_(requires_grad=False)
+
+
+def _roundings(generator: Generator) -> list[tuple[int, Tensor, Rounding]]:
+    """Returns of each layer that is to be rounded its number, the weight that it keeps, and how that is rounded."""
+    kept = [
+        (number, module)
+        for number, layer in enumerate(generator.layers)
+        for module in layer.modules()
+        if isinstance(module, parametrize.ParametrizationList)
+    ]
+    return [
+        (number, each.original, rounding)
+        for number, each in kept
+        for rounding in each
+        if isinstance(rounding, Rounding)
+    ]

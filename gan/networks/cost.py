@@ -66,20 +66,18 @@ def weight_bytes(config: GeneratorConfig, bits: Bits = FLOAT_BITS) -> int:
     (2712, 388)
     """
     layers = list(_on_meta(config).layers)
-    convolutions = [layer for layer in layers if isinstance(layer, Convolution)]
-    weights = sum(layer.weight.numel() for layer in convolutions)
-    biases = sum(layer.num_features for layer in layers if isinstance(layer, nn.BatchNorm2d))
-    scales = 0
+    weights = sum(layer.weight.numel() for layer in layers if isinstance(layer, Convolution))
+    floats: int = sum(layer.num_features for layer in layers if isinstance(layer, nn.BatchNorm2d))
     if bits != FLOAT_BITS:
-        scales = sum(layer.weight.shape[scaled_axis(layer)] for layer in convolutions)
-        evened = (layer for layer, following in pairwise(layers) if isinstance(layer, Convolution) and _is_alone(following))
-        scales -= sum(layer.out_channels - 1 for layer in evened)
-    return math.ceil(weights * bits / 8) + FLOAT32_BYTES * (biases + scales)
+        floats += sum(_scales(layer, following) for layer, following in pairwise([*layers, nn.Identity()]))
+    return math.ceil(weights * bits / 8) + FLOAT32_BYTES * floats
 
 
-def _is_alone(layer: nn.Module) -> bool:
-    """Returns whether a layer takes each channel alone, so that its scales take in those of the layer before."""
-    return isinstance(layer, nn.ConvTranspose2d) and layer.groups > 1
+def _scales(layer: nn.Module, following: nn.Module) -> int:
+    if not isinstance(layer, Convolution):
+        return 0
+    is_evened = isinstance(following, nn.ConvTranspose2d) and following.groups > 1
+    return 1 if is_evened else int(layer.weight.shape[scaled_axis(layer)])
 
 
 @lru_cache(maxsize=4096)

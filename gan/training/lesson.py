@@ -46,8 +46,9 @@ class DistillationConfig(Config):
     learning, and takes for `real` images of the data set, the teacher's, or half of both. The GAN term comes in after
     the share `gan_from` of the budget; shortly before, its critic begins to learn. It counts at every `gan_every`-th
     step only, and as much more there, as lazy regularisation does (Karras et al., 2020). A student's first weights are
-    `random`, or of `start: pruned` those of its teacher's most used channels. With `bits` below 32 its convolutions learn
-    with weights that are rounded to so many bits, each channel's to multiples of a scale of its own, and end with them.
+    `random`, or of `start: pruned` those of its teacher's most used channels. With `bits` below 32 it
+    learns the second half of its budget with weights that are rounded to so many bits, each channel's to multiples of a
+    scale of its own, and ends with them.
 
     >>> DistillationConfig(kimg=40.0, gan_weight=0.02).ema_halflife_kimg
     2.0

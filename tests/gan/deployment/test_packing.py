@@ -1,4 +1,4 @@
-"""A student of few bits leaves in a file that has as many for each weight, and makes the images that it was trained to make."""
+"""A student of few bits leaves in a file that has as many for each weight, and makes the images of its training."""
 
 from pathlib import Path
 
@@ -20,14 +20,14 @@ from gan import (
     weight_bytes,
 )
 from gan.deployment.packing import bits_of, packed_model
-from gan.networks.bits import FEW_BITS, Bits, as_rounded, round_in_training
+from gan.networks.bits import FEW_BITS, Bits, as_rounded, prepare_rounding
 from gan.networks.convolutions import Convolution
 from tests.gan.deployment.conftest import ARCHITECTURES, ORIGIN, trained
 
 
 def few_bits(name: str, bits: Bits) -> Generator:
     generator = trained(ARCHITECTURES[name])
-    round_in_training(generator, bits)
+    prepare_rounding(generator, bits)
     return as_rounded(generator)
 
 

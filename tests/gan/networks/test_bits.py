@@ -10,11 +10,18 @@ from torch import nn
 from torch.nn.utils import parametrize
 
 from gan import DistillationConfig, Generator, GeneratorConfig, build_generator, count_parameters, fold, weight_bytes
-from gan.networks.bits import Bits, Rounding, as_rounded, greatest_number, round_in_training, scaled_axis
+from gan.networks.bits import (
+    FEW_BITS,
+    Bits,
+    Rounding,
+    as_rounded,
+    begin_rounding,
+    greatest_number,
+    prepare_rounding,
+    scaled_axis,
+)
 from gan.networks.convolutions import Convolution
 from tests.gan.deployment.conftest import ARCHITECTURES
-
-FEW: tuple[Bits, ...] = (8, 6, 4)
 
 
 def whole_numbers(weight: torch.Tensor, axis: int, bits: int) -> torch.Tensor:
@@ -25,13 +32,13 @@ def whole_numbers(weight: torch.Tensor, axis: int, bits: int) -> torch.Tensor:
 
 def test_a_channel_is_rounded_to_the_nearest_multiples_of_its_own_scale() -> None:
     weight = torch.tensor([[7.0, 3.4, -0.6, 0.4], [-70.0, 34.0, 6.0, 4.0]])[None, :, :, None]
-    found = Rounding(4, axis=1)(weight)
+    found = Rounding(4, axis=1).rounded(weight)
     assert found.flatten().tolist() == [7.0, 3.0, -1.0, 0.0, -70.0, 30.0, 10.0, 0.0]
-    across = Rounding(4, axis=2)(weight)  # the other way round, scales are 10, 34/7, 6/7 and 4/7
+    across = Rounding(4, axis=2).rounded(weight)  # the other way round, scales are 10, 34/7, 6/7 and 4/7
     assert across[0, 0].flatten().tolist() == pytest.approx([10.0, 34 / 7, -6 / 7, 4 / 7])
 
 
-@pytest.mark.parametrize("bits", FEW)
+@pytest.mark.parametrize("bits", FEW_BITS)
 @pytest.mark.parametrize("axis", [0, 1])
 def test_it_is_the_rounding_that_pytorch_observes_for(bits: Bits, axis: int) -> None:
     from torch.ao.quantization import FakeQuantize, PerChannelMinMaxObserver
@@ -42,26 +49,26 @@ def test_it_is_the_rounding_that_pytorch_observes_for(bits: Bits, axis: int) -> 
         observer=PerChannelMinMaxObserver, **ranges, qscheme=torch.per_channel_symmetric, ch_axis=axis, eps=1e-30
     )
     weight = torch.randn(5, 3, 4, 4, generator=torch.Generator().manual_seed(bits))
-    assert torch.allclose(Rounding(bits, axis)(weight), theirs(weight), atol=1e-6)
+    assert torch.allclose(Rounding(bits, axis).rounded(weight), theirs(weight), atol=1e-6)
 
 
 def test_gradients_pass_as_if_nothing_were_rounded() -> None:
     weight = torch.randn(3, 4, 4, 4, generator=torch.Generator().manual_seed(0), requires_grad=True)
     wanted = torch.arange(weight.numel()).view_as(weight).float()
-    (Rounding(4, axis=1)(weight) * wanted).sum().backward()
+    (Rounding(4, axis=1).rounded(weight) * wanted).sum().backward()
     assert torch.equal(weight.grad, wanted)  # the greatest weights' too, which the scale follows
 
 
 @pytest.mark.parametrize("value", [0.0, 1e-44])
 def test_a_channel_of_zeros_stays_finite(value: float) -> None:
-    assert Rounding(4, axis=0)(torch.full((2, 3, 4, 4), value)).abs().max() <= 1e-30
+    assert Rounding(4, axis=0).rounded(torch.full((2, 3, 4, 4), value)).abs().max() <= 1e-30
 
 
-@pytest.mark.parametrize("bits", FEW)
+@pytest.mark.parametrize("bits", FEW_BITS)
 @pytest.mark.parametrize("name", ["dcgan", "deep", "separable", "resize", "low-rank"])
 def test_folding_leaves_the_whole_numbers_as_they_are(name: str, bits: Bits) -> None:
     generator = build_generator(ARCHITECTURES[name], seed=1)
-    round_in_training(generator, bits)
+    prepare_rounding(generator, bits)
     for step in range(3):  # so that BatchNorm scales by something
         generator(generator.config.inputs(32, "statistics", step, seed=0))
     rounded = as_rounded(generator.eval())
@@ -77,11 +84,15 @@ def test_folding_leaves_the_whole_numbers_as_they_are(name: str, bits: Bits) -> 
 
 def test_a_rounded_generator_is_a_plain_one_and_makes_the_images_of_its_training(small_student: Generator) -> None:
     before = copy.deepcopy(small_student.state_dict())
-    round_in_training(small_student, 32)
-    assert as_rounded(small_student) is small_student
-    round_in_training(small_student, 4)
-    rounded = as_rounded(small_student)
     inputs_NI = small_student.config.inputs(16, "images", seed=0)
+    floats = small_student(inputs_NI)
+    prepare_rounding(small_student, 32)
+    assert as_rounded(small_student) is small_student
+    prepare_rounding(small_student, 4)
+    assert torch.equal(small_student(inputs_NI), floats)
+    rounded = as_rounded(small_student)
+    begin_rounding(small_student)
+    assert not torch.equal(small_student(inputs_NI), floats)
     assert torch.equal(rounded(inputs_NI), small_student(inputs_NI))
     assert not any(parametrize.is_parametrized(layer) for layer in rounded.layers)
     assert rounded.state_dict().keys() == before.keys()
@@ -101,7 +112,7 @@ def test_bytes_are_those_counted_by_hand() -> None:
     weights = 8 * 6 * 16 + 6 * 3 * 16 + 3 * 1 * 16
     assert count_parameters(config) == weights + 2 * (6 + 3)
     assert weight_bytes(config) == 4 * weights + 4 * (6 + 3)
-    for bits in FEW:
+    for bits in FEW_BITS:
         assert weight_bytes(config, bits) == weights * bits // 8 + 4 * (6 + 3) + 4 * (6 + 3 + 1)
 
 
