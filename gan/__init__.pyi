@@ -66,7 +66,7 @@ from .networks.artifacts import (
     save_generator,
     save_imported,
 )
-from .networks.cost import activation_count, count_parameters, latency_ms, mac_g, training_bytes
+from .networks.cost import activation_count, count_parameters, latency_ms, mac_g, training_bytes, weight_bytes
 from .networks.critic import Critic, CriticConfig, build_critic
 from .networks.critic_files import CriticCard, CriticJudgement, load_critic, save_critic
 from .networks.dcgan import Generator, GeneratorConfig, build_generator
@@ -213,4 +213,5 @@ __all__ = [
     "train_gan",
     "train_selfsupervised",
     "training_bytes",
+    "weight_bytes",
 ]

@@ -9,13 +9,14 @@ from pydantic import Field
 from gan.config import Config
 from gan.images import ImageSize
 from gan.networks.artifacts import GeneratorCard, ImportedCard
+from gan.networks.bits import Bits
 from gan.networks.dcgan import GeneratorConfig
 from gan.networks.imported import ImageShape
 from gan.networks.latents import Distribution, LatentSpace
 
 INPUT, OUTPUT = "latent", "images"  # of every export
 OPSET = 17  # of 2022: every runtime of today reads it
-Format = Literal["onnx", "onnx-fp16", "onnx-int8", "onnx-int8-static", "torch-export"]
+Format = Literal["onnx", "onnx-fp16", "onnx-int8", "onnx-int8-static", "onnx-packed", "torch-export"]
 Axis = int | Literal["N"]  # N is a batch of any size
 
 
@@ -103,9 +104,10 @@ class DeploymentCard(Config):
     """A DeploymentCard says what an export is: enough to run it, to check it and to know how it came about.
 
     operators: what ONNX Runtime computes on this CPU after its optimisations, by kind; int8_operators: those of them
-    that compute in 8 bits. largest_difference, rms_difference: of its images from the original's at `checked_latents`
-    latents, in [-1, 1]. compressed_bytes: of the file as zlib has it, which is what a download takes. metrics: of the
-    export's own images under the protocol, where they were measured; `absent` says why one cannot be had.
+    that compute in 8 bits. bits: of each weight, where the generator learnt with so few. largest_difference,
+    rms_difference: of its images from the original's at `checked_latents` latents, in [-1, 1]. compressed_bytes: of the
+    file as zlib has it, which is what a download takes. metrics: of the export's own images under the protocol, where
+    they were measured; `absent` says why one cannot be had.
 
     >>> origin = Origin(weights_digest="its SHA-256", dataset="digits")
     >>> stated = deploy_generator(folder / "carded", teacher, origin=origin)
@@ -123,6 +125,7 @@ class DeploymentCard(Config):
     opset: int | None = Field(default=None, exclude_if=_is_none)
     operators: dict[str, int] | None = Field(default=None, exclude_if=_is_none)
     int8_operators: dict[str, int] | None = Field(default=None, exclude_if=_is_none)
+    bits: Bits | None = Field(default=None, exclude_if=_is_none)
     architecture: GeneratorConfig | ImageShape
     parameters: int
     input: DeployedInput

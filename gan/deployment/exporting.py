@@ -17,13 +17,16 @@ import torch
 from gan.deployment import run as program
 from gan.deployment.card import DeployedInput, DeployedOutput, DeploymentCard, Format, Origin
 from gan.deployment.folder import replaced_folder
+from gan.deployment.folding import fold
 from gan.deployment.formats import FORMS
-from gan.deployment.runtimes import INT8_OPERATORS, Runner, onnx_operators
+from gan.deployment.runtimes import INT8_OPERATORS, Runner, deploy_extra, onnx_operators
 from gan.digests import file_digest
 from gan.errors import ArtifactError, GanError
 from gan.images import to_uint8
 from gan.measuring.evaluation import Evaluator
 from gan.networks.artifacts import CARD_FILE, read_card
+from gan.networks.bits import FLOAT_BITS
+from gan.networks.dcgan import Generator
 from gan.networks.imported import AnyGenerator
 
 CHECKED = 256  # latents
@@ -74,7 +77,7 @@ def deploy_generator(
         run = way.open(path, 1)
         about = _differences(generator, run, form=form)
         about |= {"format": form, "opset": way.opset, "origin": origin, **_about_file(path), **_about(generator)}
-        about |= _operators(path) if way.opset else {}
+        about |= _about_graph(path, generator) if way.opset else {}
         about |= _scores(evaluator, generator, run=run) if evaluator else {}
         card = DeploymentCard(producers={name: version(name) for name in ("ganlimit", *way.packages)}, **about)
         (unfinished / CARD_FILE).write_text(card.model_dump_json(indent=2) + "\n")
@@ -124,10 +127,14 @@ def _about_file(path: Path) -> dict[str, Any]:
     }
 
 
-def _operators(path: Path) -> dict[str, Any]:
-    """Returns what the runtime computes of an ONNX file."""
-    operators = onnx_operators(path)
+def _about_graph(path: Path, generator: AnyGenerator) -> dict[str, Any]:
+    """Returns what the runtime computes of an ONNX file, and the bits that its weights learnt with."""
+    with deploy_extra():
+        from gan.deployment.packing import bits_of
+    assert isinstance(generator, Generator), "ONNX files are of such alone"
+    operators, bits = onnx_operators(path), bits_of(fold(generator).float().cpu())
     return {
+        "bits": None if bits == FLOAT_BITS else bits,
         "operators": operators,
         "int8_operators": {kind: count for kind, count in operators.items() if kind in INT8_OPERATORS},
     }

@@ -13,9 +13,9 @@ import torch
 from torch import Tensor, nn
 
 from gan.networks.blocks import Factor
+from gan.networks.convolutions import Convolution
 from gan.networks.dcgan import Generator, GeneratorConfig, images_through
 
-Convolution = nn.Conv2d | nn.ConvTranspose2d
 ConvolutionT = TypeVar("ConvolutionT", nn.Conv2d, nn.ConvTranspose2d)
 
 

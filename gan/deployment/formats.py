@@ -31,8 +31,8 @@ class Form:
     """A Form is how an export of one format is written and run.
 
     largest, rms: how far its images may be from the original's at one pixel, and over all (root mean square), where
-    they lie in [-1, 1]. packages: those that write it. rounds: whether
-    weights lose digits.
+    they lie in [-1, 1]. packages: those that write it. rounds: whether weights have fewer bits than floats, which
+    they may have learnt with.
     """
 
     file: str
@@ -58,6 +58,13 @@ def _write_static_int8(generator: AnyGenerator, path: Path, *, seed: int) -> Non
     with deploy_extra():
         from gan.deployment.static_int8 import static_int8_model
     path.write_bytes(static_int8_model(folded, seed=seed).SerializeToString(deterministic=True))
+
+
+def _write_packed(generator: AnyGenerator, path: Path, *, seed: int) -> None:
+    folded = _folded(generator)
+    with deploy_extra():
+        from gan.deployment.packing import packed_model
+    path.write_bytes(packed_model(folded).SerializeToString(deterministic=True))
 
 
 def _folded(generator: AnyGenerator) -> FoldedGenerator:
@@ -127,6 +134,16 @@ FORMS: dict[Format, Form] = {
         opset=OPSET,
         largest=2.0,
         rms=0.1,
+        rounds=True,
+    ),
+    "onnx-packed": Form(
+        file="model.onnx",
+        write=_write_packed,
+        open=open_onnx,
+        packages=_ONNX_PACKAGES,
+        opset=OPSET,
+        largest=1e-3,
+        rms=1e-4,
         rounds=True,
     ),
     "torch-export": Form(

@@ -5,7 +5,7 @@ An exporter's graph of the same network has names and notes of its own, and a pr
 Shapes: N batch of any size, I columns of a generator's inputs, C H W image channels, height and width.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,10 +14,12 @@ from onnx import TensorProto, helper, numpy_helper
 from torch import nn
 
 from gan.deployment.card import INPUT, OPSET, OUTPUT
-from gan.deployment.folding import Convolution, FoldedGenerator
+from gan.deployment.folding import FoldedGenerator
+from gan.networks.bits import greatest_number, scaled_axis
+from gan.networks.convolutions import Convolution
 
 IR_VERSION = 8  # that goes with the opset
-GREATEST_INT8 = 127
+GREATEST_INT8 = greatest_number(8)
 SAVED_BYTES = 3  # of a weight in 8 bits
 NODES_BYTES = 100  # about, of what makes floats of it
 _BY_DEFAULT = ((1, 1), (0, 0, 0, 0), 1)  # a stride, pads and groups that a node need not state
@@ -40,6 +42,12 @@ class Graph:
         name = output or f"t{len(self.nodes)}"
         self.nodes.append(helper.make_node(kind, inputs, [name], **attributes))
         return name
+
+    def split(self, name: str, sizes: Sequence[int]) -> list[str]:
+        """Adds what cuts a vector into parts of these sizes. Returns their names."""
+        names = [f"t{len(self.nodes)}.{number}" for number in range(len(sizes))]
+        self.nodes.append(helper.make_node("Split", [name, self.constant(np.array(sizes))], names))
+        return names
 
 
 Store = Callable[[Graph, Convolution], str]
@@ -71,10 +79,10 @@ def store_int8(graph: Graph, layer: Convolution) -> str:
 def in_int8(layer: Convolution, greatest: int = GREATEST_INT8) -> tuple[np.ndarray, np.ndarray]:
     """Returns a weight in whole numbers up to `greatest`, and the scales, shaped to multiply it, that give it back.
 
-    There is one scale for each outgoing channel. In groups, which see few channels, there is one for each incoming.
+    There is one scale for each channel along `gan.networks.bits.scaled_axis`, or one for all where they are equal.
     """
     weight: np.ndarray = layer.weight.numpy()
-    axis = 1 if layer.transposed and layer.groups == 1 else 0
+    axis = scaled_axis(layer)
     others = tuple(each for each in range(weight.ndim) if each != axis)
     reach = np.abs(weight).max(axis=others, keepdims=True)
     scale = np.where(reach > 0, reach / greatest, 1).astype(np.float32)
@@ -83,9 +91,12 @@ def in_int8(layer: Convolution, greatest: int = GREATEST_INT8) -> tuple[np.ndarr
     return np.rint(weight / scale).astype(np.int8), scale
 
 
-def onnx_model(folded: FoldedGenerator, store: Store = store_float) -> onnx.ModelProto:
-    """Returns the ONNX model of a folded generator, `latent` NI to `images` NCHW, its weights kept as `store` does."""
-    graph = Graph()
+def onnx_model(folded: FoldedGenerator, store: Store = store_float, *, graph: Graph | None = None) -> onnx.ModelProto:
+    """Returns the ONNX model of a folded generator, `latent` NI to `images` NCHW, its weights kept as `store` does.
+
+    A `graph` may hold the weights already.
+    """
+    graph = graph or Graph()
     current = graph.node("Unsqueeze", INPUT, graph.constant(np.array([2, 3])))
     for layer in folded.layers:
         current = add_layer(graph, layer, current=current, store=store)

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from torch.nn.grad import conv2d_weight
 
 KERNEL, STRIDE, PADDING = 4, 2, 1
+Convolution = nn.Conv2d | nn.ConvTranspose2d
 
 
 class LatentToMap(nn.ConvTranspose2d):
@@ -24,8 +25,8 @@ class LatentToMap(nn.ConvTranspose2d):
         super().__init__(incoming, outgoing, side, bias=False)
 
     def forward(self, latents: Tensor, output_size: list[int] | None = None) -> Tensor:
-        product = latents.flatten(1) @ self.weight.flatten(1)
-        return product.view(-1, *self.weight.shape[1:])
+        weight = self.weight  # which is computed where it is rounded
+        return (latents.flatten(1) @ weight.flatten(1)).view(-1, *weight.shape[1:])
 
 
 class MapToScore(nn.Conv2d):

@@ -16,9 +16,9 @@ from torch import Tensor, nn
 
 from gan.errors import GanError
 from gan.networks.blocks import Factor
+from gan.networks.convolutions import Convolution
 from gan.networks.dcgan import Generator, GeneratorConfig
 
-Convolution = nn.Conv2d | nn.ConvTranspose2d
 PRUNABLE = ("dcgan", "resize")  # blocks whose convolutions mix all channels, one to a layer
 
 

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from torch import Tensor
 
 from gan.compute import CPU, Compute
+from gan.networks.bits import begin_rounding, prepare_rounding
 from gan.networks.dcgan import GeneratorConfig
 from gan.networks.pruning import start_pruned
 from gan.networks.together import Shown, joined
@@ -18,6 +19,7 @@ from gan.training.losses import PIXELS, feature_matching, joint_loss
 from gan.training.member import Batch, CriticTerms, Member, Turn
 from gan.training.step import Step
 
+ROUNDED_FROM = 0.5  # of the budget: what weights of few bits are rounded from is mostly learnt by then
 CRITIC_LEAD = 0.05  # of the budget: so long a critic learns before it judges a student that began without it
 
 
@@ -41,6 +43,7 @@ class DistilledMember(Member):
         if config.start == "pruned":
             assert lesson.teacher, "which require_fitting requires"
             start_pruned(self.generator, lesson.teacher)
+        prepare_rounding(self.generator, config.bits)
         self._features = lesson.features if config.feature_weight > 0 else None
         random = generator_at(seed, "pool batches")
         self._pool_batches = lesson.pool.batches(config.batch_size, random, device=compute.torch_device)
@@ -60,6 +63,8 @@ class DistilledMember(Member):
     def set_progress(self, kimg: float, budget_kimg: float) -> None:
         super().set_progress(kimg, budget_kimg)
         share, begins = kimg / budget_kimg, self._config.gan_from
+        if share >= ROUNDED_FROM:
+            begin_rounding(self.generator)
         learns = self.turn.learns and share >= begins - CRITIC_LEAD
         self.turn = Turn(learns=learns, judges=share >= begins and self.is_turn(self._config.gan_every))
 

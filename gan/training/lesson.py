@@ -10,6 +10,7 @@ from pydantic import Discriminator, Field, Tag, model_validator
 
 from gan.config import Config
 from gan.datasets import ImageDataset
+from gan.networks.bits import FLOAT_BITS, Bits
 from gan.networks.critic import Critic
 from gan.networks.dcgan import Generator
 from gan.training.adversarial import AdversarialConfig
@@ -45,7 +46,9 @@ class DistillationConfig(Config):
     learning, and takes for `real` images of the data set, the teacher's, or half of both. The GAN term comes in after
     the share `gan_from` of the budget; shortly before, its critic begins to learn. It counts at every `gan_every`-th
     step only, and as much more there, as lazy regularisation does (Karras et al., 2020). A student's first weights are
-    `random`, or of `start: pruned` those of its teacher's most used channels.
+    `random`, or of `start: pruned` those of its teacher's most used channels. With `bits` below 32 it
+    learns the second half of its budget with weights that are rounded to so many bits, each channel's to multiples of a
+    scale of its own, and ends with them.
 
     >>> DistillationConfig(kimg=40.0, gan_weight=0.02).ema_halflife_kimg
     2.0
@@ -64,6 +67,7 @@ class DistillationConfig(Config):
     gan_from: Annotated[float, Field(ge=0, lt=1)] = Field(default=0.0, exclude_if=partial(operator.eq, 0.0))
     gan_every: Annotated[int, Field(ge=1, le=100)] = Field(default=1, exclude_if=partial(operator.eq, 1))
     start: Literal["random", "pruned"] = Field(default="random", exclude_if=partial(operator.eq, "random"))
+    bits: Bits = Field(default=FLOAT_BITS, exclude_if=partial(operator.eq, FLOAT_BITS))
     batch_size: Annotated[int, Field(ge=2, le=8192)] = 64
     optimiser: OptimiserConfig = OptimiserConfig(
         learning_rate=1e-2, beta1=0.9, beta2=0.99, warmup_kimg=2.0, final_fraction=0.0
@@ -90,7 +94,9 @@ class DistillationConfig(Config):
     def scheme(self) -> str:
         """Returns in words what the recipe has beside MSE and a plain GAN term; nothing for the paper's two schemes."""
         start = ["pruned start"] if self.start == "pruned" else []
-        return " + ".join([*start, *_of_reproduction(self), *(_of_gan_term(self) if self.gan_weight else ())])
+        bits = [f"{self.bits} bits"] if self.bits != FLOAT_BITS else []
+        gan_term = _of_gan_term(self) if self.gan_weight else ()
+        return " + ".join([*start, *_of_reproduction(self), *gan_term, *bits])
 
     @property
     def matches_critic(self) -> bool:

@@ -9,6 +9,7 @@ from dataclasses import KW_ONLY, dataclass
 import torch
 from torch import nn
 
+from gan.networks.bits import as_rounded
 from gan.networks.critic import Critic
 from gan.networks.dcgan import Generator
 from gan.training.checkpoint import Checkpoint, Part, Weights, restore, state_of
@@ -94,7 +95,7 @@ def _progress(
 ) -> Progress:
     generator: Generator = average.module  # type: ignore[assignment]  # PyTorch types it as any module
     critic = member.opponent.critic if member.opponent else None
-    return Progress(kimg, generator, losses=losses, diverged=diverged, critic=critic, _parts=parts)
+    return Progress(kimg, as_rounded(generator), losses=losses, diverged=diverged, critic=critic, _parts=parts)
 
 
 def alone(progresses: Iterator[tuple[Progress, ...]]) -> Iterator[Progress]:

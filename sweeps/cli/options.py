@@ -23,6 +23,7 @@ class DeployedForm(StrEnum):
     ONNX_FP16 = "onnx-fp16"
     ONNX_INT8 = "onnx-int8"
     ONNX_INT8_STATIC = "onnx-int8-static"
+    ONNX_PACKED = "onnx-packed"
     TORCH_EXPORT = "torch-export"
     WEB = "web"
 

@@ -31,7 +31,7 @@ from gan.deployment.formats import FORMS
 from gan.digests import file_digest
 from tests.gan.deployment.conftest import ORIGIN, SMALL, trained
 
-ONNX: tuple[Format, ...] = ("onnx", "onnx-fp16", "onnx-int8", "onnx-int8-static")
+ONNX: tuple[Format, ...] = ("onnx", "onnx-fp16", "onnx-int8", "onnx-int8-static", "onnx-packed")
 
 
 def files_of(folder: Path) -> set[str]:
@@ -94,7 +94,7 @@ def test_the_card_says_what_the_file_is(small: Generator, tmp_path: Path) -> Non
 )
 def test_weights_take_the_bytes_of_their_type(changes: dict[str, Any], tmp_path: Path) -> None:
     generator = trained(GeneratorConfig.model_validate(SMALL | changes))
-    whole, half, eighth, static = (
+    whole, half, eighth, static, packed = (
         deploy_generator(tmp_path / form, generator, origin=ORIGIN, form=form).file_bytes for form in ONNX
     )
     assert count_parameters(generator.config) > 10_000
@@ -102,6 +102,7 @@ def test_weights_take_the_bytes_of_their_type(changes: dict[str, Any], tmp_path:
     assert half < 0.55 * whole
     assert eighth < 0.30 * whole
     assert static < 0.32 * whole
+    assert packed == whole  # of floats
 
 
 def test_an_exported_program_takes_any_batch(small: Generator, tmp_path: Path) -> None:
