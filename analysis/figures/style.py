@@ -53,8 +53,8 @@ _METADATA: dict[str, dict[str, None]] = {
 }
 
 
-def save_figure(figure: Figure, stem: Path, *, formats: Sequence[str] = FORMATS) -> tuple[Path, ...]:
-    """Writes STEM.png (DPI), STEM.svg and STEM.pdf, without dates, so that equal figures are equal files.
+def save_figure(figure: Figure, stem: Path, *, formats: Sequence[str] = FORMATS, dpi: int = DPI) -> tuple[Path, ...]:
+    """Writes STEM.png (`dpi` an inch), STEM.svg and STEM.pdf, without dates, so that equal figures are equal files.
 
     Raises AnalysisError where they cannot be written.
 
@@ -69,7 +69,7 @@ def save_figure(figure: Figure, stem: Path, *, formats: Sequence[str] = FORMATS)
     with mpl.rc_context(STYLE):
         for path, form in zip(paths, formats, strict=True):
             buffer = io.BytesIO()
-            figure.savefig(buffer, format=form, dpi=DPI, metadata=_METADATA[form])
+            figure.savefig(buffer, format=form, dpi=dpi, metadata=_METADATA[form])
             try:
                 path.write_bytes(buffer.getvalue())
             except OSError as error:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from analysis import TrialState
+from analysis import TrialState, findings_of
 from sweeps.driver.known import KnownTrials
 from sweeps.ledger.delivery import Delivery
 from sweeps.ledger.folders import TrialStorage
@@ -11,6 +11,7 @@ from sweeps.ledger.records import Objectives
 from sweeps.ledger.snapshot import TrialReader
 from sweeps.ledger.tracking import Tracking
 from sweeps.models.foundation import Foundation
+from sweeps.results.answer import show_answer
 from sweeps.spec.sweep import SweepSpec
 from sweeps.trial.log import TrialContext, close_running
 
@@ -50,8 +51,7 @@ class OpenSweep:
     def __init__(self, basis: SweepBasis) -> None:
         self.basis, self.spec, self.folder, self.parent_run_id = basis, basis.spec, basis.folder, basis.parent_run_id
         self.context, self.delivery = basis.context(), Delivery(basis.tracking.store, basis.parent_run_id)
-        names = basis.spec.search.objectives
-        self._reader = TrialReader(basis.tracking, basis.parent_run_id, trials=basis.trials, names=names)
+        self._reader = self._new_reader()
         self._shared = basis.foundation.shared_tags(basis.spec)
         self.known = KnownTrials(self.spec, self._shared, trials=self._reader.read())
 
@@ -59,6 +59,20 @@ class OpenSweep:
         """Returns what is known now; while the store is away, with what it said last."""
         self.known = KnownTrials(self.spec, self._shared, trials=self._reader.read_again())
         return self.known
+
+    def show(self) -> None:
+        """Show on the sweep's run in MLflow what it has come to now. Raises MlflowException while the store is away.
+
+        A thread of its own may do so, beside one that reads.
+        """
+        tracking, trials = self.basis.tracking, self._new_reader().read()
+        findings = findings_of(KnownTrials(self.spec, self._shared, trials=trials).table, self.spec.limit)
+        show_answer(tracking, tracking.client.get_run(self.parent_run_id), spec=self.spec, findings=findings)
+
+    def _new_reader(self) -> TrialReader:
+        basis = self.basis
+        names = basis.spec.search.objectives
+        return TrialReader(basis.tracking, basis.parent_run_id, trials=basis.trials, names=names)
 
     @property
     def teacher_objectives(self) -> Objectives:

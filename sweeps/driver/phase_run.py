@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from sweeps.display import Display
 from sweeps.driver.budget import Spending
+from sweeps.driver.news import News
 from sweeps.driver.open_sweep import OpenSweep
 from sweeps.driver.phases import PhaseLayout
 from sweeps.driver.tune_scheduler import RungSurvival
@@ -55,7 +56,8 @@ class PhaseRun:
         materials = {context.sweep: context.materials for context in contexts}
         self._spending.resources = site.pack([sweep.spec for sweep in self._sweeps], materials, display=display)
         need, scheduler = site.need(self._spending.resources), RungSurvival(rungs)
-        with site.session() as share, display.watch(self._view) as refresh:
+        news = News(self._sweeps, lambda: sum(self._view.counts.values()))
+        with site.session() as share, display.watch(self._view) as refresh, news:
             trials = TrialsToRun(contexts=contexts, queues=self._queues, need=need, scheduler=scheduler, share=share)
             run_trials(trials, Watchers(self._view, self._spending, refresh=refresh))
 

@@ -3,15 +3,13 @@
 The same call again is the resume: every step looks first for what is there already.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
-from mlflow.entities import Run
 
 from analysis import TrialState
 from cluster import read_token
@@ -20,16 +18,19 @@ from sweeps.display import Display, QuietDisplay
 from sweeps.driver.closing import ClosingRuns, ended_file
 from sweeps.driver.open_sweep import OpenSweep, SweepBasis
 from sweeps.driver.phase_run import PhaseRun
-from sweeps.errors import SweepError, UndeliveredError
+from sweeps.driver.sameness import refuse_other_models, refuse_other_spec
+from sweeps.errors import UndeliveredError
 from sweeps.ledger.data_dir import default_data_dir
 from sweeps.ledger.delivery import Delivery, undelivered
 from sweeps.ledger.examinations import keep_examination
+from sweeps.ledger.experiments import experiment_of
 from sweeps.ledger.folders import MountedTrials, trials_of
 from sweeps.ledger.lease import Lease, Leases
 from sweeps.ledger.lock import at_work, sole_driver
+from sweeps.ledger.origin import origin_tags
 from sweeps.ledger.states import SweepState
-from sweeps.ledger.sweeps import find_sweep, spec_of_sweep, stored_spec
-from sweeps.ledger.tags import GROUP, SHARED_PREFIX, VERSION, spec_tags
+from sweeps.ledger.sweeps import find_sweep, spec_of_sweep
+from sweeps.ledger.tags import GROUP, VERSION, spec_tags
 from sweeps.ledger.tracking import Tracking
 from sweeps.ledger.workspace import Workspace
 from sweeps.models.extractors import find_or_make_extractor
@@ -37,18 +38,14 @@ from sweeps.models.mlflow_models import register_students
 from sweeps.models.teachers import Teacher, find_or_make_teacher
 from sweeps.models.workshop import Workshop
 from sweeps.planning.feasibility import require_feasible
+from sweeps.results.answer import state_question
+from sweeps.results.overview import describe_experiments
 from sweeps.results.report import Report, write_report
 from sweeps.site.site import Site, require_mounted, site_of
 from sweeps.spec.sweep import SweepSpec
 from sweeps.trial.log import close_running
 
 VERSIONED = ("ganlimit", "torch", "torchvision", "torch-fidelity", "ray", "optuna", "mlflow")  # told by the report
-# Nothing that is there is done again or lost by these.
-MAY_GROW = (
-    *("search.trials", "search.confidence", "search.precision"),
-    *("confirm.seeds", "confirm.most_seeds", "confirm.precision"),
-)
-GPU_SHARE = ("resources.gpus_per_trial", "resources.trials_per_gpu")  # how many share a GPU, which no row depends on
 
 
 @dataclass(frozen=True)
@@ -188,7 +185,7 @@ def _claim_known(specs: Sequence[SweepSpec], tracking: Tracking, *, leases: Leas
         tracking.require_one_run(spec.name)
     known = {spec.name: parent for spec in specs if (parent := tracking.find_sweep(spec.name))}
     for spec in specs:
-        _refuse_other_spec(known.get(spec.name), spec)
+        refuse_other_spec(known.get(spec.name), spec)
     if leases is not None:
         for name, parent in known.items():
             leases.hold(Lease(tracking, parent.info.run_id, name=name))
@@ -225,6 +222,7 @@ def _finish(name: str, workspace: Workspace, *, tracking: Tracking) -> Report:
         name, workspace, tracking=tracking, formats=("png",)
     )  # `ganlimit report` writes those for a paper
     register_students(name, tracking, table=report.table, frontier=report.frontier, limit=report.limit)
+    describe_experiments(tracking, find_sweep(tracking, name).info.experiment_id)
     return report
 
 
@@ -232,13 +230,15 @@ def open_sweep(spec: SweepSpec, workspace: Workspace, *, tracking: Tracking, dis
     """Lay the sweep's foundation and open its parent run. Returns the open sweep."""
     foundation = site.foundation(spec, tracking, display=display)
     tags = foundation.shared_tags(spec)
-    _refuse_other_models(tracking, spec.name, tags=tags)
+    refuse_other_models(tracking, spec.name, tags=tags)
     tags |= {**spec_tags(spec.model_dump_json()), **({GROUP: spec.group} if spec.group else {})}
-    tags |= {VERSION + name: version(name) for name in VERSIONED}
-    parent_run_id: str = tracking.open_sweep(spec.name, tags).info.run_id
+    tags |= {VERSION + name: version(name) for name in VERSIONED} | origin_tags(f"ganlimit sweep run {spec.name}")
+    parent = tracking.open_sweep(spec.name, tags, experiment=experiment_of(spec))
+    parent_run_id: str = parent.info.run_id
+    state_question(tracking, parent, spec=spec)
     keep_examination(tracking, parent_run_id, examination=foundation.examination)
     folder, trials = workspace.sweep(spec.name), site.trials(spec)
-    return OpenSweep(
+    sweep = OpenSweep(
         SweepBasis(
             spec=spec,
             foundation=foundation,
@@ -248,45 +248,6 @@ def open_sweep(spec: SweepSpec, workspace: Workspace, *, tracking: Tracking, dis
             trials=trials,
         )
     )
-
-
-def _refuse_other_spec(parent: Run | None, spec: SweepSpec) -> None:
-    """Raises SweepError where a sweep of this name has another spec.
-
-    Only the numbers of trials and of fresh seeds may grow. What no row depends on may change: where trials run and keep
-    their files, and how many share a GPU.
-    """
-    if parent is None:
-        return
-    before = stored_spec(parent.data.tags)
-    differing = sorted(_differences(before.model_dump(mode="json"), spec.model_dump(mode="json")))
-    differing = [path for path in differing if path not in MAY_GROW and not path.startswith("cluster.")]
-    if before.resources.compute == spec.resources.compute:
-        differing = [path for path in differing if path not in GPU_SHARE]
-    if differing:
-        raise SweepError(
-            f"The sweep {spec.name} goes on with the spec it began with",
-            f"other values for {', '.join(differing)}",
-            "Give the sweep another name with --name, or undo the change.",
-        )
-
-
-def _refuse_other_models(tracking: Tracking, name: str, *, tags: Mapping[str, str]) -> None:
-    """Raises SweepError where the sweep's parent run states another teacher or protocol, which all its rows share."""
-    parent = tracking.find_sweep(name)
-    for column in ("teacher_digest", "protocol_digest"):
-        before = parent.data.tags[SHARED_PREFIX + column] if parent else tags[SHARED_PREFIX + column]
-        if before != tags[SHARED_PREFIX + column]:
-            raise SweepError(
-                f"The sweep {name} goes on with the {column} it began with, {before}",
-                tags[SHARED_PREFIX + column],
-                "A model was trained again since: give the sweep another name with --name.",
-            )
-
-
-def _differences(before: Any, after: Any, *, path: str = "") -> Iterable[str]:
-    if isinstance(before, dict) and isinstance(after, dict):
-        for key in before.keys() | after.keys():
-            yield from _differences(before.get(key), after.get(key), path=f"{path}.{key}" if path else key)
-    elif before != after:
-        yield path
+    sweep.show()
+    describe_experiments(tracking, parent.info.experiment_id)
+    return sweep

@@ -1,45 +1,112 @@
 """This module finds the experiments that sweeps and models are in, whatever a person did to them on MLflow's page."""
 
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 
 from mlflow import MlflowClient
 from mlflow.entities import Experiment, ViewType
 from mlflow.exceptions import MlflowException
+from mlflow.protos.databricks_pb2 import RESOURCE_ALREADY_EXISTS, ErrorCode
 
 from sweeps.errors import SweepError
-from sweeps.ledger.store import TrackingStore
-from sweeps.ledger.tags import EXPERIMENT
+from sweeps.ledger.run_query import PAGE
+from sweeps.ledger.store import MODELS_EXPERIMENT, SWEEPS_EXPERIMENT, TrackingStore
+from sweeps.ledger.tags import EXPERIMENT, EXPERIMENT_KIND, MODEL_TRAINING
+from sweeps.spec.sweep import SweepSpec
+
+_LISTED = f"tags.`{EXPERIMENT}` LIKE '%'"
 
 
-def found_experiment(client: MlflowClient, store: TrackingStore, *, name: str) -> str:
-    """Returns the id of the experiment that was made as `name`, made if there is none.
+def experiment_of(spec: SweepSpec) -> str:
+    """Returns the name of the experiment that a new sweep is placed in: the spec's, or that of its data set."""
+    return spec.experiment or f"{SWEEPS_EXPERIMENT}/{spec.dataset.name}"
 
-    Raises SweepError where it is deleted, and where its artifacts lie behind a server that this store is opened
-    without.
+
+class Experiments:
+    """Experiments are those of one store that ganlimit has made: one of models, and those that sweeps are in.
+
+    Each of these is made when a sweep is first placed in it. Those of sweeps of earlier versions are all in one.
     """
-    root = store.artifact_root
-    place = f"{root}/{name}" if root else None
-    found = client.get_experiment_by_name(name) or _renamed(client, name, place=place)
-    if found is None:
-        return str(client.create_experiment(name, place, tags={EXPERIMENT: name}))
-    if found.lifecycle_stage != "active":
-        raise SweepError(
+
+    def __init__(self, client: MlflowClient, store: TrackingStore) -> None:
+        self._client, self._store = client, store
+        self.models = self._found_or_made(MODELS_EXPERIMENT)
+        listed = [(name, each) for name, each in self._listed() if each != self.models]
+        self._by_name, self._known = dict(listed), [each for _, each in listed]
+        if SWEEPS_EXPERIMENT not in self._by_name and (before := self._found(SWEEPS_EXPERIMENT)):
+            self._by_name[SWEEPS_EXPERIMENT] = before
+
+    @property
+    def of_sweeps(self) -> Sequence[str]:
+        """Returns the ids of the experiments that sweeps are in."""
+        return list(dict.fromkeys([*self._known, *self._by_name.values()]))
+
+    def deleted(self) -> list[Experiment]:
+        """Returns those that a person deleted."""
+        return list(self._client.search_experiments(ViewType.DELETED_ONLY, filter_string=_LISTED, max_results=PAGE))
+
+    def place(self, name: str) -> str:
+        """Returns the id of the experiment that was made as `name` for sweeps, made if there is none.
+
+        Raises SweepError where it is deleted, and where its artifacts lie behind a server that this store is opened
+        without.
+        """
+        if name not in self._by_name:
+            self._by_name[name] = self._found_or_made(name)
+        return self._by_name[name]
+
+    def refusal(self, experiment: Experiment) -> SweepError:
+        """Returns the error of a deleted experiment, with the command that restores it."""
+        name = experiment.tags.get(EXPERIMENT, experiment.name)
+        return SweepError(
             f"MLflow's experiment {name} is there",
             "a deleted one",
-            f"Restore it: mlflow experiments restore --experiment-id {found.experiment_id}, with MLFLOW_TRACKING_URI "
-            f"set to {store.shown_uri}.",
+            f"Restore it: mlflow experiments restore --experiment-id {experiment.experiment_id}, with "
+            f"MLFLOW_TRACKING_URI set to {self._store.shown_uri}.",
         )
-    store.require_reachable(str(found.artifact_location))
-    if EXPERIMENT not in found.tags:
-        with suppress(MlflowException):  # of one who may only read
-            client.set_experiment_tag(found.experiment_id, EXPERIMENT, name)
-    return str(found.experiment_id)
 
+    def _listed(self) -> Iterator[tuple[str, str]]:
+        listed = self._client.search_experiments(ViewType.ACTIVE_ONLY, filter_string=_LISTED, max_results=PAGE)
+        for experiment in listed:
+            self._store.require_reachable(str(experiment.artifact_location))
+            yield experiment.tags[EXPERIMENT] or experiment.name, str(experiment.experiment_id)
 
-def _renamed(client: MlflowClient, name: str, *, place: str | None) -> Experiment | None:
-    """Returns the experiment that was made as `name`, by its tag, or by where a local store has its artifacts."""
-    tagged = client.search_experiments(ViewType.ALL, filter_string=f"tags.`{EXPERIMENT}` = '{name}'")
-    if tagged or place is None:
-        return tagged[0] if tagged else None
-    everything = client.search_experiments(ViewType.ALL)
-    return next((each for each in everything if each.artifact_location == place), None)
+    def _found_or_made(self, name: str) -> str:
+        found = self._found(name)
+        if found is not None:
+            return found
+        tags = {EXPERIMENT: name, EXPERIMENT_KIND: MODEL_TRAINING}
+        try:
+            return str(self._client.create_experiment(name, self._artifacts_of(name), tags=tags))
+        except MlflowException as error:
+            if error.error_code != ErrorCode.Name(RESOURCE_ALREADY_EXISTS):
+                raise
+            made = self._client.get_experiment_by_name(name)  # by another driver, meanwhile
+            assert made is not None
+            return str(made.experiment_id)
+
+    def _found(self, name: str) -> str | None:
+        """Returns the id of the experiment that was made as `name`; None where there is none."""
+        found = self._client.get_experiment_by_name(name) or self._renamed(name)
+        if found is None:
+            return None
+        if found.lifecycle_stage != "active":
+            raise self.refusal(found)
+        self._store.require_reachable(str(found.artifact_location))
+        if EXPERIMENT not in found.tags:
+            with suppress(MlflowException):  # of one who may only read
+                self._client.set_experiment_tag(found.experiment_id, EXPERIMENT, name)
+        return str(found.experiment_id)
+
+    def _renamed(self, name: str) -> Experiment | None:
+        """Returns the experiment that was made as `name`, by its tag, or by where a local store has its artifacts."""
+        tagged = self._client.search_experiments(ViewType.ALL, filter_string=f"tags.`{EXPERIMENT}` = '{name}'")
+        place = self._artifacts_of(name)
+        if tagged or place is None:
+            return tagged[0] if tagged else None
+        everything = self._client.search_experiments(ViewType.ALL)
+        return next((each for each in everything if each.artifact_location == place), None)
+
+    def _artifacts_of(self, name: str) -> str | None:
+        root = self._store.artifact_root
+        return f"{root}/{name}" if root else None

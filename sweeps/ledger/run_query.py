@@ -1,7 +1,7 @@
 """This module searches a tracking store for runs, page by page."""
 
 import gc
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -24,14 +24,19 @@ def has_tags(tags: Mapping[str, str]) -> str | None:
 
 
 def search(
-    client: MlflowClient, experiment: str, *, where: str | None, order: str = NEWEST_FIRST, deleted: bool = False
+    client: MlflowClient,
+    experiments: Sequence[str],
+    *,
+    where: str | None,
+    order: str = NEWEST_FIRST,
+    deleted: bool = False,
 ) -> Iterator[Run]:
     """Yields the runs of which `where` is true (none where it is None), with at most a page of them in memory."""
     token: Any = None
-    while where is not None:
+    while where is not None and experiments:
         with _without_collecting():
             page = client.search_runs(
-                [experiment],
+                list(experiments),
                 where,
                 ViewType.DELETED_ONLY if deleted else ViewType.ACTIVE_ONLY,
                 max_results=PAGE,
@@ -44,7 +49,7 @@ def search(
             return
 
 
-def are_as_many(client: MlflowClient, experiment: str, *, where: str, count: int) -> bool:
+def are_as_many(client: MlflowClient, experiments: Sequence[str], *, where: str, count: int) -> bool:
     """Returns whether `where` is true of exactly `count` runs, without fetching more than two of them.
 
     It looks for the last of them and for one more. It also returns False where the store does not take the place in a
@@ -52,7 +57,7 @@ def are_as_many(client: MlflowClient, experiment: str, *, where: str, count: int
     """
     token = _after(count - 1) if count > 1 else None
     try:
-        page = client.search_runs([experiment], where, max_results=1, page_token=token)
+        page = client.search_runs(list(experiments), where, max_results=1, page_token=token)
     except MlflowException as error:
         if error.error_code == ErrorCode.Name(INVALID_PARAMETER_VALUE):
             return False

@@ -7,7 +7,7 @@ second run.
 import json
 import logging
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 from mlflow import MlflowClient
@@ -16,11 +16,11 @@ from mlflow.exceptions import MlflowException
 
 from analysis import TrialState
 from sweeps.errors import SweepError
-from sweeps.ledger.experiments import found_experiment
+from sweeps.ledger.experiments import Experiments
 from sweeps.ledger.registry import Registry
 from sweeps.ledger.run_query import OLDEST_FIRST, are_as_many, by_id, has_tags, search
 from sweeps.ledger.states import RunStatus, SweepState, run_status
-from sweeps.ledger.store import MODELS_EXPERIMENT, SWEEPS_EXPERIMENT, TrackingStore
+from sweeps.ledger.store import SWEEPS_EXPERIMENT, TrackingStore
 from sweeps.ledger.tags import (
     ERROR,
     GROUP,
@@ -52,10 +52,7 @@ class Tracking:
         try:
             with store.opening():
                 self.client = MlflowClient(store.uri, store.uri)
-                self._experiments = {
-                    name: found_experiment(self.client, store, name=name)
-                    for name in (SWEEPS_EXPERIMENT, MODELS_EXPERIMENT)
-                }
+                self.experiments = Experiments(self.client, store)
         except MlflowException as error:
             raise SweepError(
                 "The tracking store is reachable and writable",
@@ -63,12 +60,13 @@ class Tracking:
                 "Check its address, and that it runs.",
             ) from error
         self.registry = Registry(self.client)
+        self._placed: dict[str, str] = {}  # the experiment that a sweep is in, by its parent run
 
     # --- runs ---------------------------------------------------------------------------------
 
     def find_sweep(self, name: str) -> Run | None:
         """Returns the parent run of the sweep called `name`; None where there is none."""
-        return self._first(SWEEPS_EXPERIMENT, {KIND: "sweep", SWEEP: name})
+        return self._first({KIND: "sweep", SWEEP: name})
 
     def require_one_run(self, name: str) -> None:
         """Raises SweepError where a person deleted the run of the sweep `name`, or it has two since one was restored.
@@ -76,12 +74,15 @@ class Tracking:
         Nothing is begun beside what is there.
         """
         identity = {KIND: "sweep", SWEEP: name}
-        found = self._search(SWEEPS_EXPERIMENT, identity)
-        deleted = [] if found else self._search(SWEEPS_EXPERIMENT, identity, deleted=True)
+        found = self._search(identity)
+        deleted = [] if found else self._search(identity, deleted=True)
         if len(found) > 1:
             runs = " and ".join(run.info.run_id for run in found)
             remedy = "Delete all but the one to go on with on MLflow's page."
             raise SweepError(f"The sweep {name} has one run in MLflow", f"{runs}, the newest first", remedy)
+        for experiment in [] if found else self.experiments.deleted():
+            if list(search(self.client, [experiment.experiment_id], where=has_tags(identity), deleted=True)):
+                raise self.experiments.refusal(experiment)
         if deleted:
             raise SweepError(
                 f"The sweep {name} has its run in MLflow",
@@ -91,13 +92,16 @@ class Tracking:
 
     def sweeps(self, group: str | None = None) -> list[Run]:
         """Returns the parent runs of all sweeps, or of those in `group`, newest first."""
-        return self._search(SWEEPS_EXPERIMENT, {KIND: "sweep", **({} if group is None else {GROUP: group})})
+        return self._search({KIND: "sweep", **({} if group is None else {GROUP: group})})
 
-    def open_sweep(self, name: str, tags: Mapping[str, str]) -> Run:
-        """Returns the parent run of the sweep `name`, created if there is none, running."""
+    def open_sweep(self, name: str, tags: Mapping[str, str], *, experiment: str = SWEEPS_EXPERIMENT) -> Run:
+        """Returns the parent run of the sweep `name`, running: where it is, or created in `experiment`."""
         identity = {KIND: "sweep", SWEEP: name}
-        opened = self._open(SWEEPS_EXPERIMENT, identity, name=name, tags={**tags, **identity})
-        *_, oldest = self._search(SWEEPS_EXPERIMENT, identity)
+        opened = self._reopened(identity, tags={**tags, **identity})
+        if opened is None:
+            place = self.experiments.place(experiment)
+            opened = self.client.create_run(place, run_name=name, tags={**tags, **identity})
+        *_, oldest = self._search(identity)
         if oldest.info.run_id == opened.info.run_id:
             return opened
         self.client.delete_run(opened.info.run_id)  # two drivers began at the same moment
@@ -106,15 +110,17 @@ class Tracking:
     def open_trial(self, parent_run_id: str, trial_key: str, *, name: str, tags: Mapping[str, str]) -> Run:
         """Returns the run of the trial with this identity under a sweep, created if there is none, running."""
         identity = {PARENT: parent_run_id, TRIAL_KEY: trial_key}
-        return self._open(SWEEPS_EXPERIMENT, identity, name=name, tags={**tags, **identity, KIND: "trial"})
+        tags = {**tags, **identity, KIND: "trial"}
+        found = self._reopened(identity, tags=tags)
+        return found or self.client.create_run(self._place_of(parent_run_id), run_name=name, tags=tags)
 
     def each_trial(self, parent_run_id: str, where: str = "", *, deleted: bool = False) -> Iterator[Run]:
         """Yields the trials of a sweep for which MLflow's filter `where` is true, in the order in which they began.
 
         A page of them is in memory at once. With `deleted` it yields the deleted trials instead of the others.
         """
-        experiment, trials = self._of_sweep(parent_run_id, where)
-        return search(self.client, experiment, where=trials, order=OLDEST_FIRST, deleted=deleted)
+        trials = self._of_sweep(parent_run_id, where)
+        return search(self.client, self.experiments.of_sweeps, where=trials, order=OLDEST_FIRST, deleted=deleted)
 
     def changeable_trials(self, parent_run_id: str, where: str = "") -> Iterator[Run]:
         """Yields the trials of a sweep that are not settled, then those that began again after they had settled.
@@ -137,14 +143,14 @@ class Tracking:
 
     def has_trials(self, parent_run_id: str, where: str, *, count: int) -> bool:
         """Returns whether MLflow's filter `where` is true of exactly `count` trials of a sweep."""
-        experiment, trials = self._of_sweep(parent_run_id, where)
-        return are_as_many(self.client, experiment, where=trials, count=count)
+        trials = self._of_sweep(parent_run_id, where)
+        return are_as_many(self.client, self.experiments.of_sweeps, where=trials, count=count)
 
     def completed(self, tags: Mapping[str, str], beyond: str) -> list[Run]:
         """Returns all completed trials with these tags, newest first, of all sweeps but the parent run `beyond`."""
         where = has_tags({**tags, KIND: "trial", STATE: TrialState.COMPLETED})
         where = where and f"{where} and tags.`{PARENT}` != '{beyond}'"
-        return list(search(self.client, self._experiments[SWEEPS_EXPERIMENT], where=where))
+        return list(search(self.client, self.experiments.of_sweeps, where=where))
 
     def share(self, run_id: str, parent_run_id: str, *, trial: str, phase: str, point: str | None = None) -> None:
         """Let another sweep have a finished trial of this one as well, under its own ordinal and phase.
@@ -157,18 +163,19 @@ class Tracking:
     def shared(self, parent_run_id: str) -> list[tuple[Run, dict[str, str]]]:
         """Returns the finished trials that a sweep has from others, each with the tags it has here."""
         name = f"{REUSED}.{parent_run_id}"
-        experiment, where = self._experiments[SWEEPS_EXPERIMENT], f"tags.`{name}` LIKE '%'"
-        runs = search(self.client, experiment, where=where, order=OLDEST_FIRST)
+        where = f"tags.`{name}` LIKE '%'"
+        runs = search(self.client, self.experiments.of_sweeps, where=where, order=OLDEST_FIRST)
         return [(run, json.loads(run.data.tags[name])) for run in runs]
 
     def model_runs(self, tags: Mapping[str, str]) -> list[Run]:
         """Returns the completed runs with these tags in which models were made, newest first."""
-        return self._search(MODELS_EXPERIMENT, {**tags, STATE: SweepState.COMPLETED})
+        where = has_tags({**tags, STATE: SweepState.COMPLETED})
+        return list(search(self.client, [self.experiments.models], where=where))
 
     @contextmanager
     def model_run(self, name: str, tags: Mapping[str, str]) -> Iterator[str]:
         """Begin a run for the training of a model; it ends with the state that the work inside the `with` block had."""
-        run = self.client.create_run(self._experiments[MODELS_EXPERIMENT], run_name=name, tags=dict(tags))
+        run = self.client.create_run(self.experiments.models, run_name=name, tags=dict(tags))
         run_id: str = run.info.run_id
         try:
             yield run_id
@@ -199,6 +206,12 @@ class Tracking:
             tags=[RunTag(name, str(value)) for name, value in (tags or {}).items()],
         )
 
+    def log_curves(self, run_id: str, curves: Mapping[str, Sequence[tuple[float, float]]]) -> None:
+        """Log one batch of metrics, each at ever more kimg: (kimg, value)."""
+        now_ms = int(time.time() * 1000)
+        points = [Metric(name, value, now_ms, round(at)) for name, curve in curves.items() for at, value in curve]
+        self.client.log_batch(run_id, metrics=points)
+
     def close(
         self, run_id: str, state: TrialState | SweepState, *, error: str | None = None, time_ms: int | None = None
     ) -> None:
@@ -215,10 +228,11 @@ class Tracking:
 
     # --- inside -------------------------------------------------------------------------------
 
-    def _open(self, experiment: str, identity: Mapping[str, str], *, name: str, tags: Mapping[str, str]) -> Run:
-        found = self._first(experiment, identity)
+    def _reopened(self, identity: Mapping[str, str], *, tags: Mapping[str, str]) -> Run | None:
+        """Returns the run of this identity, running again and with these tags; None where there is none."""
+        found = self._first(identity)
         if found is None:
-            return self.client.create_run(self._experiments[experiment], run_name=name, tags=dict(tags))
+            return None
         if found.data.tags.get(STATE) in SETTLED:
             # Before anything else: no cache may miss it.
             self.log(found.info.run_id, tags={REOPENED: int(time.time() * 1000)})
@@ -229,17 +243,22 @@ class Tracking:
         self.log(found.info.run_id, tags=tags)
         return found
 
-    def _first(self, experiment: str, tags: Mapping[str, str]) -> Run | None:
-        found = self._search(experiment, tags)
+    def _first(self, tags: Mapping[str, str]) -> Run | None:
+        found = self._search(tags)
         return found[0] if found else None
 
-    def _search(self, experiment: str, tags: Mapping[str, str], *, deleted: bool = False) -> list[Run]:
-        return list(search(self.client, self._experiments[experiment], where=has_tags(tags), deleted=deleted))
+    def _search(self, tags: Mapping[str, str], *, deleted: bool = False) -> list[Run]:
+        return list(search(self.client, self.experiments.of_sweeps, where=has_tags(tags), deleted=deleted))
 
-    def _of_sweep(self, parent_run_id: str, where: str) -> tuple[str, str]:
+    def _of_sweep(self, parent_run_id: str, where: str) -> str:
         trials = has_tags({PARENT: parent_run_id, KIND: "trial"})
         assert trials, "MLflow's run ids have no quotes"
-        return self._experiments[SWEEPS_EXPERIMENT], f"{trials} and {where}" if where else trials
+        return f"{trials} and {where}" if where else trials
+
+    def _place_of(self, parent_run_id: str) -> str:
+        if parent_run_id not in self._placed:
+            self._placed[parent_run_id] = self.client.get_run(parent_run_id).info.experiment_id
+        return self._placed[parent_run_id]
 
 
 def _reason(error: Exception) -> str:

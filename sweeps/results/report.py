@@ -9,7 +9,6 @@ from typing import Any
 
 import pyarrow as pa
 import yaml
-from matplotlib.figure import Figure
 from mlflow.entities import Run
 from rich.console import Console
 
@@ -17,17 +16,20 @@ import analysis
 from analysis import DeviceFindings, SpaceLimit
 from sweeps.errors import SweepError
 from sweeps.ledger.examinations import kept_examination
+from sweeps.ledger.links import run_link
 from sweeps.ledger.measurements import kept_measurements
 from sweeps.ledger.sweeps import find_sweep, spec_of_sweep, stored_spec
 from sweeps.ledger.tags import VERSION
 from sweeps.ledger.tracking import Tracking
 from sweeps.ledger.workspace import Workspace
+from sweeps.results.answer import show_answer
 from sweeps.results.device_view import print_device
 from sweeps.results.examinations import ruler_curves
 from sweeps.results.frontier_view import frontier_table
 from sweeps.results.importance import importances
 from sweeps.results.pictures import interpolation_strips, sample_strips
 from sweeps.results.reading import read_trials
+from sweeps.results.report_figures import drawn_figures
 from sweeps.results.space_limit import space_course, space_limit
 from sweeps.spec.file import preset_names
 from sweeps.spec.sweep import SweepSpec
@@ -189,7 +191,7 @@ def _write(
         (folder / "figures" / f"{stem}.{form}").unlink(missing_ok=True)  # left by an earlier report
     figures = {
         stem: analysis.save_figure(figure, folder / "figures" / stem, formats=formats)
-        for stem, figure in _figures(chapter).items()
+        for stem, figure in drawn_figures(chapter).items()
     }
     page, markdown, parquet = folder / PAGE, folder / "report.md", folder / "trials.parquet"
     _write_text(page, analysis.render_page([chapter]))
@@ -200,6 +202,7 @@ def _write(
     for path in files:  # the folder may hold other files as well
         place = Path("report") / path.parent.relative_to(folder)
         tracking.client.log_artifact(parent.info.run_id, str(path), str(place))
+    show_answer(tracking, parent, spec=spec, findings=findings, space=chapter.space)
     sought = bool(chapter.course)
     return Report(findings, folder, files=files, space=chapter.space, device=device, note=note, sought=sought), chapter
 
@@ -236,7 +239,7 @@ def _chapter(
     name = spec.name
     has_students = len(findings.frontier) > 0
     examination = kept_examination(tracking, parent.info.run_id)
-    runs = f"{tracking.store.ui_address}/#/experiments/{parent.info.experiment_id}/runs/{{run_id}}"
+    runs = f"{tracking.store.ui_address}/{run_link(parent.info.experiment_id, '{run_id}')}"
     versions = {tag.removeprefix(VERSION): text for tag, text in parent.data.tags.items() if tag.startswith(VERSION)}
     return analysis.Chapter(
         findings=findings,
@@ -264,33 +267,6 @@ def _commands(spec: SweepSpec, tracking: Tracking) -> tuple[str, ...]:
     if spec.name in preset_names():
         return (f"ganlimit sweep run {spec.name}",)
     return (f"ganlimit sweep run {spec.name}.yaml  # the specification below",)
-
-
-def _figures(chapter: analysis.Chapter) -> dict[str, Figure]:
-    """Returns the figures that there are rows for, by the name of their files."""
-    findings = chapter.findings
-    if not len(findings.frontier):
-        return {}
-    figures = {"pareto": analysis.pareto_figure(findings), "sharpness": analysis.sharpness_figure(findings)}
-    for stem, strips in (("samples", chapter.samples), ("interpolations", chapter.interpolations)):
-        if strips:
-            rows = [(f"{strip.label}\n{strip.about.rpartition(', ')[2]}", strip.images_NCHW) for strip in strips]
-            figures[stem] = analysis.sample_grid_figure(rows)
-    for key, gains in findings.gains.items():
-        figures[f"gain-{key}"] = analysis.gain_figure(findings, gains[0])
-    if chapter.importances:
-        figures["importance"] = analysis.importance_figure(findings, chapter.importances)
-    if len(findings.progress):
-        figures["progress"] = analysis.progress_figure(findings)
-    if chapter.space:
-        figures["space"] = analysis.space_figure(findings, chapter.space)
-    if chapter.course:
-        figures["course"] = analysis.course_figure(findings, chapter.course)
-    if device := chapter.device:
-        figures |= {f"device-{cost}": analysis.device_figure(device, cost) for cost in device.costs}
-    if chapter.ruler:
-        figures["examination"] = analysis.examination_figure(chapter.ruler)
-    return figures
 
 
 def _write_text(path: Path, text: str) -> None:

@@ -22,12 +22,11 @@ from sweeps.results.reading import read_trials
 @pytest.fixture
 def experiment(store_tracking: Tracking) -> Iterator[str]:
     """The id of the sweeps' experiment, which is as it was afterwards."""
-    client = store_tracking.client
-    found = client.get_experiment_by_name(SWEEPS_EXPERIMENT)
-    yield str(found.experiment_id)
-    if client.get_experiment(found.experiment_id).lifecycle_stage != "active":
-        client.restore_experiment(found.experiment_id)
-    client.rename_experiment(found.experiment_id, SWEEPS_EXPERIMENT)
+    client, found = store_tracking.client, store_tracking.experiments.place(SWEEPS_EXPERIMENT)
+    yield found
+    if client.get_experiment(found).lifecycle_stage != "active":
+        client.restore_experiment(found)
+    client.rename_experiment(found, SWEEPS_EXPERIMENT)
 
 
 def test_a_renamed_experiment_is_the_same(store: Workspace, new_sweep: Any, experiment: str) -> None:

@@ -9,7 +9,7 @@ import sweeps
 from cluster import Node, TrialNeed
 from gan import count_parameters
 from sweeps.driver.budget import Spending
-from sweeps.driver.runner import _refuse_other_spec
+from sweeps.driver.sameness import refuse_other_spec
 from sweeps.ledger.tags import spec_tags
 from sweeps.planning.points import largest_of, largest_student
 from sweeps.spec.sweep import need_of
@@ -103,7 +103,7 @@ class _Parent:
 )
 def test_a_sweep_goes_on_with_another_packing(spec_with: Any, before: Any, after: Any) -> None:
     parent: Any = _Parent(spec_with(**before))
-    _refuse_other_spec(parent, spec_with(**after))
+    refuse_other_spec(parent, spec_with(**after))
 
 
 @pytest.mark.parametrize(
@@ -112,7 +112,7 @@ def test_a_sweep_goes_on_with_another_packing(spec_with: Any, before: Any, after
 def test_but_not_on_another_device_or_in_another_precision(spec_with: Any, after: Any) -> None:
     parent: Any = _Parent(spec_with(trials_per_gpu=2))
     with pytest.raises(sweeps.SweepError, match="goes on with the spec it began with"):
-        _refuse_other_spec(parent, spec_with(**after))
+        refuse_other_spec(parent, spec_with(**after))
 
 
 def test_the_largest_student_is_of_those_that_are_allowed(tiny: dict[str, Any], spec_file: Any) -> None:

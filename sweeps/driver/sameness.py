@@ -1,0 +1,61 @@
+"""This module refuses what goes on as another sweep than it began."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from mlflow.entities import Run
+
+from sweeps.errors import SweepError
+from sweeps.ledger.sweeps import stored_spec
+from sweeps.ledger.tags import SHARED_PREFIX
+from sweeps.ledger.tracking import Tracking
+from sweeps.spec.sweep import SweepSpec
+
+# Nothing that is there is done again or lost by these.
+MAY_GROW = (
+    *("search.trials", "search.confidence", "search.precision"),
+    *("confirm.seeds", "confirm.most_seeds", "confirm.precision"),
+)
+GPU_SHARE = ("resources.gpus_per_trial", "resources.trials_per_gpu")  # how many share a GPU, which no row depends on
+
+
+def refuse_other_spec(parent: Run | None, spec: SweepSpec) -> None:
+    """Raises SweepError where a sweep of this name has another spec.
+
+    Only the numbers of trials and of fresh seeds may grow. What no row depends on may change: where trials run and keep
+    their files, and how many share a GPU.
+    """
+    if parent is None:
+        return
+    before = stored_spec(parent.data.tags)
+    differing = sorted(_differences(before.model_dump(mode="json"), spec.model_dump(mode="json")))
+    differing = [path for path in differing if path not in MAY_GROW and not path.startswith("cluster.")]
+    if before.resources.compute == spec.resources.compute:
+        differing = [path for path in differing if path not in GPU_SHARE]
+    if differing:
+        raise SweepError(
+            f"The sweep {spec.name} goes on with the spec it began with",
+            f"other values for {', '.join(differing)}",
+            "Give the sweep another name with --name, or undo the change.",
+        )
+
+
+def refuse_other_models(tracking: Tracking, name: str, *, tags: Mapping[str, str]) -> None:
+    """Raises SweepError where the sweep's parent run states another teacher or protocol, which all its rows share."""
+    parent = tracking.find_sweep(name)
+    for column in ("teacher_digest", "protocol_digest"):
+        before = parent.data.tags[SHARED_PREFIX + column] if parent else tags[SHARED_PREFIX + column]
+        if before != tags[SHARED_PREFIX + column]:
+            raise SweepError(
+                f"The sweep {name} goes on with the {column} it began with, {before}",
+                tags[SHARED_PREFIX + column],
+                "A model was trained again since: give the sweep another name with --name.",
+            )
+
+
+def _differences(before: Any, after: Any, *, path: str = "") -> Iterable[str]:
+    if isinstance(before, dict) and isinstance(after, dict):
+        for key in before.keys() | after.keys():
+            yield from _differences(before.get(key), after.get(key), path=f"{path}.{key}" if path else key)
+    elif before != after:
+        yield path

@@ -1,0 +1,109 @@
+"""This module shows on a sweep's run in MLflow what the sweep has come to: numbers, curves, a description, a figure."""
+
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+from mlflow.entities import Run
+
+import analysis
+from analysis import Findings, SpaceLimit
+from sweeps.ledger.notes import describe_run
+from sweeps.ledger.tracking import Tracking
+from sweeps.results.answer_text import FIGURE, answer_text
+from sweeps.spec.flattened import flattened
+from sweeps.spec.sweep import HOUR_S, SweepSpec
+
+SCREEN_DPI = 150  # a page shows an image in its own size
+AT_ONCE = 100  # parameters that MLflow takes
+MOST_POINTS = 200  # of a curve, at once
+Point = tuple[float, float]  # (kimg, value)
+HYPERVOLUME, BEST_FID, SPENT = "frontier/hypervolume", "frontier/best_fid", "spent/kimg"
+
+
+def state_question(tracking: Tracking, parent: Run, *, spec: SweepSpec) -> None:
+    """Log on a sweep's run what its specification says, key by key. MLflow never changes a value that is there."""
+    new = {name: text for name, text in flattened(spec).items() if name not in parent.data.params}
+    names = sorted(new)
+    for start in range(0, len(names), AT_ONCE):
+        tracking.log(parent.info.run_id, params={name: new[name] for name in names[start : start + AT_ONCE]})
+
+
+def show_answer(
+    tracking: Tracking, parent: Run, *, spec: SweepSpec, findings: Findings, space: SpaceLimit | None = None
+) -> None:
+    """Bring a sweep's run up to date: what has changed of its metrics, its figure, and its description."""
+    known: Mapping[str, float] = parent.data.metrics
+    kimg = float(np.nansum(findings.table["kimg"].to_numpy())) if len(findings.table) else 0.0
+    numbers = {name: 0.0 for name in known if name.startswith(_TRIALS)}  # of states that no trial is in any more
+    numbers |= answer_metrics(spec, findings, space=space)
+    changed = {name: value for name, value in numbers.items() if known.get(name) != value}
+    if changed or not known:
+        tracking.log_curves(parent.info.run_id, _curves(findings, after=known.get(SPENT, 0.0)))
+        tracking.log(parent.info.run_id, changed, kimg=kimg)
+        _draw(tracking, parent, findings=findings)
+    describe_run(tracking, parent.info.run_id, text=answer_text(parent, spec, findings=findings, space=space))
+
+
+def answer_metrics(spec: SweepSpec, findings: Findings, *, space: SpaceLimit | None = None) -> dict[str, float]:
+    """Returns what is known of a sweep as numbers by name; MLflow's page groups them by what stands before the /."""
+    first, limit, table = findings.first, findings.limit, findings.table
+    low, high = limit.ratio_interval or (None, None)
+    smallest, largest = (limit.interval.low, limit.interval.high) if limit.interval else (None, None)
+    wall_s = float(np.nansum(table["wall_s"].to_numpy())) if len(table) else 0.0
+    fids = [row["fid"] for row in analysis.final_students(table).to_pylist() if row["fid"] is not None]
+    found: dict[str, float | None] = {
+        "limit/ratio": limit.ratio,
+        "limit/ratio_low": low,
+        "limit/ratio_high": high,
+        "limit/parameters": limit.parameters,
+        "limit/parameters_low": smallest,
+        "limit/parameters_high": largest,
+        "limit/threshold": limit.threshold,
+        "limit/student_parameters": limit.student_parameters,
+        "space/parameters": space.size if space else None,
+        "frontier/students": len(findings.frontier),
+        HYPERVOLUME: findings.progress["share"].to_pylist()[-1] if len(findings.progress) else None,
+        BEST_FID: min(fids, default=None),
+        **{f"{of}/{name}": first.get(f"{of}_{name}") for of in ("teacher", "real") for name in _QUALITIES},
+        "teacher/parameters": first.get("teacher_parameters"),
+        **{f"{_TRIALS}{state.lower()}": count for state, count in analysis.state_counts(table).items()},
+        f"{_TRIALS}all": len(table),
+        SPENT: float(np.nansum(table["kimg"].to_numpy())) if len(table) else 0.0,
+        "spent/core_hours": wall_s * spec.resources.cpus_per_trial / HOUR_S,
+        "spent/gpu_hours": wall_s * spec.resources.gpus_before_packing / HOUR_S,
+    }
+    return {name: float(value) for name, value in found.items() if value is not None}
+
+
+_TRIALS, _QUALITIES = "trials/", ("fid", "inception_score", "sharpness")
+
+
+def _curves(findings: Findings, *, after: float) -> dict[str, list[Point]]:
+    """Returns the search's curves beyond `after` kimg spent: what its students dominate, and the best FID."""
+    fids = {row["trial"]: row["fid"] for row in analysis.final_students(findings.table).to_pylist()}
+    best: float | None = None
+    curves: dict[str, list[Point]] = {HYPERVOLUME: [], BEST_FID: []}
+    for point in findings.progress.to_pylist():
+        fid = fids.get(point["trial"])
+        best = fid if best is None else min(best, best if fid is None else fid)
+        if point["kimg"] > after and best is not None:
+            curves[HYPERVOLUME].append((point["kimg"], point["share"]))
+            curves[BEST_FID].append((point["kimg"], best))
+    return {name: _thinned(points) for name, points in curves.items()}
+
+
+def _thinned(points: list[Point]) -> list[Point]:
+    if len(points) <= MOST_POINTS:
+        return points
+    return [points[round(place)] for place in np.linspace(0, len(points) - 1, MOST_POINTS)]
+
+
+def _draw(tracking: Tracking, parent: Run, *, findings: Findings) -> None:
+    if not len(findings.frontier):
+        return
+    with tempfile.TemporaryDirectory() as name:
+        stem = Path(name) / Path(FIGURE).stem
+        (path,) = analysis.save_figure(analysis.pareto_figure(findings), stem, formats=("png",), dpi=SCREEN_DPI)
+        tracking.client.log_artifact(parent.info.run_id, str(path))

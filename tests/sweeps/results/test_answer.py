@@ -1,0 +1,176 @@
+"""What a person reads in MLflow without opening a file: the experiments, and a sweep's run with its answer."""
+
+import re
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, urlparse
+
+import pytest
+from mlflow.exceptions import MlflowException
+
+import sweeps
+from analysis import findings_of, frontier_rows
+from sweeps.driver import news
+from sweeps.errors import SweepError
+from sweeps.ledger.experiments import experiment_of
+from sweeps.ledger.notes import describe_run
+from sweeps.ledger.store import MODELS_EXPERIMENT, SWEEPS_EXPERIMENT
+from sweeps.ledger.sweeps import find_sweep
+from sweeps.ledger.tags import NOTE
+from sweeps.ledger.tracking import Tracking
+from sweeps.results.answer import show_answer
+
+LINK = re.compile(r"\]\(([^)]+)\)")
+
+
+def links_of(text: str) -> list[str]:
+    return LINK.findall(text)
+
+
+@pytest.fixture(scope="module")
+def tracking(finished: Any) -> Tracking:
+    found: Tracking = finished.tracking
+    return found
+
+
+@pytest.fixture
+def parent(tracking: Tracking) -> Any:
+    return find_sweep(tracking, "tiny")
+
+
+def test_a_data_set_has_an_experiment_of_model_training(tracking: Tracking, parent: Any) -> None:
+    client = tracking.client
+    experiment, models = (
+        client.get_experiment(each) for each in (parent.info.experiment_id, tracking.experiments.models)
+    )
+    assert (experiment.name, models.name) == ("ganlimit/digits", MODELS_EXPERIMENT)
+    assert client.get_experiment_by_name(SWEEPS_EXPERIMENT) is None, "that of before is not made"
+    for one, other in ((experiment, models), (models, experiment)):
+        assert one.tags["mlflow.experimentKind"] == "custom_model_development"
+        there = f"#/experiments/{other.experiment_id}/runs?workflowType=machine_learning"
+        assert there in links_of(one.tags[NOTE])
+        assert "\nganlimit " in one.tags[NOTE], "commands"
+    assert f"[tiny](#/experiments/{experiment.experiment_id}/runs/{parent.info.run_id}?" in experiment.tags[NOTE]
+
+
+def test_a_sweeps_description_is_its_answer(finished: Any, tracking: Tracking, parent: Any) -> None:
+    text, findings = parent.data.tags[NOTE], finished.result.report.findings
+    assert text.startswith(findings.limit.sentence())
+    for row in frontier_rows(findings):
+        assert re.search(rf"\[trial {row.trial}\]\(#/experiments/\d+/runs/{row.run_id}\?.*\| {row.parameters}\W", text)
+    (figure,) = (link for link in links_of(text) if link.startswith("get-artifact"))
+    asked = parse_qs(urlparse(figure).query)
+    assert asked["run_uuid"] == [parent.info.run_id]
+    files = {file.path for file in tracking.client.list_artifacts(parent.info.run_id)}
+    assert asked["path"][0] in files
+    assert any("/artifacts/report/report.html" in link for link in links_of(text))
+
+
+def test_a_sweeps_metrics_are_its_answer(finished: Any, parent: Any) -> None:
+    metrics, limit, table = parent.data.metrics, finished.result.report.limit, finished.result.table
+    assert metrics["limit/ratio"] == limit.ratio
+    assert metrics["limit/parameters"] == limit.parameters
+    assert metrics["frontier/best_fid"] == min(row["fid"] for row in table.to_pylist() if row["mode"] == "distilled")
+    assert metrics["teacher/fid"] == table["teacher_fid"][0].as_py()
+    assert metrics["trials/completed"] == metrics["trials/all"] == len(table)
+    assert metrics["spent/kimg"] == pytest.approx(sum(table["kimg"].to_pylist()))
+    assert metrics["spent/core_hours"] == pytest.approx(sum(table["wall_s"].to_pylist()) / 3600)
+    running = {name for name in metrics if name.startswith("trials/")} - {"trials/all", "trials/completed"}
+    assert not any(metrics[name] for name in running), "nothing is left of what a state had before"
+
+
+def test_its_curves_are_over_kimg_spent(finished: Any, tracking: Tracking, parent: Any) -> None:
+    progress = findings_of(finished.result.table, finished.spec.limit).progress
+    for name in ("frontier/hypervolume", "frontier/best_fid"):
+        history = tracking.client.get_metric_history(parent.info.run_id, name)
+        points = sorted({(point.step, point.value) for point in history})
+        assert len({step for step, _ in points}) >= len(progress) > 2
+        values = [value for _, value in points]
+        assert values == sorted(values, reverse=name.endswith("fid")), "a frontier only gets better"
+    assert points[-1][0] <= round(sum(finished.result.table["kimg"].to_pylist()))
+
+
+def test_its_parameters_are_the_keys_of_the_spec(parent: Any) -> None:
+    params = parent.data.params
+    stated = {"search.space.width": "1 to 4", "search.space.gan_weight": "0.0 | 0.05", "teacher.training.kimg": "6.0"}
+    assert stated.items() <= params.items()
+    assert params["evaluation.rungs_kimg"] == "2.0"
+
+
+def test_who_made_it_with_what_is_in_mlflows_columns(parent: Any) -> None:
+    tags = parent.data.tags
+    assert tags["mlflow.source.name"] == "ganlimit sweep run tiny"
+    assert tags["mlflow.user"]
+    in_a_repository = (Path(sweeps.__file__).parents[1] / ".git").exists()
+    assert bool(re.fullmatch("[0-9a-f]{40}", tags.get("mlflow.source.git.commit", ""))) == in_a_repository
+
+
+def test_a_description_that_a_person_wrote_is_left_alone(store_tracking: Tracking, new_sweep: Any) -> None:
+    run_id = new_sweep().parent_run_id
+    describe_run(store_tracking, run_id, text="first")
+    describe_run(store_tracking, run_id, text="second")
+    assert store_tracking.client.get_run(run_id).data.tags[NOTE] == "second"
+    store_tracking.client.set_tag(run_id, NOTE, "mine")
+    describe_run(store_tracking, run_id, text="third")
+    assert store_tracking.client.get_run(run_id).data.tags[NOTE] == "mine"
+
+
+def test_a_sweep_without_a_trial_says_what_it_asks(store_tracking: Tracking, new_sweep: Any, finished: Any) -> None:
+    sweep = new_sweep()
+    parent = store_tracking.client.get_run(sweep.parent_run_id)
+    show_answer(
+        store_tracking, parent, spec=finished.spec, findings=findings_of(finished.result.table[:0], finished.spec.limit)
+    )
+    text = store_tracking.client.get_run(sweep.parent_run_id).data.tags[NOTE]
+    assert text.startswith("How small can a student on **digits** be? Nothing has been measured yet. Searched: width")
+
+
+def test_a_spec_places_a_sweep_and_one_of_before_stays(
+    tiny: dict[str, Any], spec_file: Any, store_tracking: Tracking, new_sweep: Any
+) -> None:
+    spec = sweeps.load_spec(spec_file({**tiny, "experiment": "team/compression"}))
+    assert "experiment" not in sweeps.load_spec(spec_file(tiny)).model_dump(), "so that what was stored is the same"
+    placed = store_tracking.open_sweep("placed", {}, experiment=experiment_of(spec))
+    assert store_tracking.client.get_experiment(placed.info.experiment_id).name == "team/compression"
+    before = new_sweep()  # in the one experiment that there was
+    again = store_tracking.open_sweep(before.name, {}, experiment=experiment_of(spec))
+    assert again.info.run_id == before.parent_run_id
+    known = Tracking(store_tracking.store)
+    assert find_sweep(known, "placed").info.run_id == placed.info.run_id
+    assert find_sweep(known, before.name).info.run_id == before.parent_run_id
+    trial = known.open_trial(placed.info.run_id, "key", name="001", tags={})
+    assert trial.info.experiment_id == placed.info.experiment_id
+
+
+def test_a_sweep_in_a_deleted_experiment_is_not_begun_elsewhere(store_tracking: Tracking) -> None:
+    client, run = store_tracking.client, store_tracking.open_sweep("gone", {}, experiment="gone")
+    client.delete_experiment(run.info.experiment_id)
+    try:
+        with pytest.raises(SweepError, match=rf"restore --experiment-id {run.info.experiment_id}"):
+            Tracking(store_tracking.store).require_one_run("gone")
+    finally:
+        client.restore_experiment(run.info.experiment_id)
+
+
+@pytest.mark.parametrize("name", ["ganlimit-models", "../elsewhere", "a/b/c", ""])
+def test_an_experiments_name_is_one(tiny: dict[str, Any], spec_file: Any, name: str) -> None:
+    with pytest.raises(SweepError, match="experiment"):
+        sweeps.load_spec(spec_file({**tiny, "experiment": name}))
+
+
+def test_news_come_when_trials_have_ended_whatever_the_store_answers(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(news, "PAUSE_S", 0.02)
+    ended, shown, waited = [0], list[int](), news.threading.Event()
+
+    class Sweep:
+        def show(self) -> None:
+            shown.append(ended[0])
+            waited.set()
+            if len(shown) == 1:
+                raise MlflowException("away")
+
+    with news.News([Sweep()], lambda: ended[0]):  # type: ignore[list-item]  # all that is asked of an OpenSweep
+        for ended[0] in (1, 2):
+            assert waited.wait(10)
+            waited.clear()
+    assert shown == [1, 2], "none without a further trial, and one after a failed one"
