@@ -7,12 +7,12 @@ from mlflow.entities import Run
 
 import analysis
 from analysis import Findings, FrontierRow, SpaceLimit
+from analysis.frontier_table import VERDICTS
 from sweeps.ledger.links import artifact_link, compare_link, experiment_link, run_link, version_link
 from sweeps.spec.sweep import SweepSpec
 
 FIGURE = "frontier.png"
 MOST_ROWS = 8  # a description has room for them
-VERDICTS = {True: "holds", False: "breaks", None: ""}
 _GAP = "\N{EN SPACE}"  # the page puts a table's columns side by side without any
 
 
@@ -63,7 +63,7 @@ def _frontier(parent: Run, findings: Findings) -> Iterator[str]:
 
 
 def _shown(findings: Findings) -> list[FrontierRow]:
-    rows = analysis.frontier_rows(findings)
+    rows = list(analysis.frontier_rows(findings))
     if len(rows) <= MOST_ROWS:
         return rows
     return [rows[round(place * (len(rows) - 1) / (MOST_ROWS - 1))] for place in range(MOST_ROWS)]
