@@ -43,17 +43,18 @@ class Terminal:
             env={**os.environ, "TERM": "xterm", "PYTHONPATH": str(Path.cwd()), **environment},
         )
         os.close(end)
-        self.text = ""
+        self._unread = ""
 
     def resize(self, columns: int, lines: int) -> None:
         fcntl.ioctl(self._screen, termios.TIOCSWINSZ, struct.pack("HHHH", lines, columns, 0, 0))
 
     def read_until(self, text: str) -> str:
         """Returns what was written since the last time, up to where `text` has come."""
-        found = ""
+        found = self._unread
         while text not in found:
             found += os.read(self._screen, 4096).decode()
-        return found
+        before, _, self._unread = found.partition(text)
+        return before + text
 
     def press_enter(self) -> None:
         os.write(self._screen, b"\n")
