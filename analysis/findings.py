@@ -14,8 +14,10 @@ from analysis.comparison.pairing import Pairing, pair_rows
 from analysis.errors import AnalysisError
 from analysis.frontier.attainment import Attainment, attainment_of
 from analysis.frontier.progress import search_progress
-from analysis.frontier.students import final_searched, fresh_students, frontier_of, with_fresh
+from analysis.frontier.students import final_searched, fresh_students, frontier_of, student_frontier, with_fresh
 from analysis.frontier_table import frontier_rows
+from analysis.limit.cost_estimate import cost_limits
+from analysis.limit.cost_limit import CostLimit
 from analysis.limit.estimate import limit_of
 from analysis.limit.judging import Judgement, judge
 from analysis.limit.result import CompressionLimit
@@ -27,6 +29,8 @@ from analysis.schemes import Scheme
 from analysis.tables import require_one_protocol, require_one_teacher, state_counts
 from analysis.trials import Trials
 
+BYTES = "weight_bytes"
+
 
 @dataclass(frozen=True, kw_only=True)
 class Findings:
@@ -35,7 +39,9 @@ class Findings:
     `frontier` has the searched students that no other dominates in parameters and the rule's metric, smallest
     first, with their confirmations and baselines beside them. `gains` has, where there are such pairs, under
     `scratch` how distilled students compare with the same GANs from scratch, and under `joint` the joint scheme
-    with MSE alone: in the rule's metric first, then in what else can be compared.
+    with MSE alone: in the rule's metric first, then in what else can be compared. `bytes_limit` is the limit of all
+    that is learnt in bytes, and `bytes_frontier` the students that no other dominates in them and the metric, with
+    their confirmations, where there are students of few bits.
 
     >>> from analysis import LimitRule, TrialState, example_trials, findings_of
     >>> table = example_trials({}, {"state": TrialState.LOST, "final": False})
@@ -54,6 +60,8 @@ class Findings:
     progress: pa.Table
     gains: dict[str, tuple[Gain, ...]]
     answers: tuple[Answer, ...]
+    bytes_limit: CostLimit | None = None
+    bytes_frontier: pa.Table | None = None
 
     @property
     def metric(self) -> Column:
@@ -127,6 +135,7 @@ def findings_of(table: pa.Table, rule: LimitRule) -> Findings:
     fresh = fresh_students(trials, column)
     joint_and_mse = pair_rows(trials, ours=Scheme.JOINT, theirs=Scheme.MSE)
     with_scratch = pair_rows(trials, ours=Mode.DISTILLED, theirs=Mode.SCRATCH)
+    has_bits = pc.any(pc.is_valid(table["bits"])).as_py()
     return Findings(
         table=table,
         rule=rule,
@@ -136,6 +145,8 @@ def findings_of(table: pa.Table, rule: LimitRule) -> Findings:
         progress=_progress(table),
         gains=_gains(with_scratch, joint_and_mse, metric=rule.metric),
         answers=_answers(judgement, limit, joint_and_mse=joint_and_mse),
+        bytes_limit=next(iter(cost_limits(table, rule, cost=BYTES)), None) if has_bits else None,
+        bytes_frontier=with_fresh(student_frontier(table, rule.metric, cost=BYTES), fresh) if has_bits else None,
     )
 
 

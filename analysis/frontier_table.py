@@ -146,7 +146,8 @@ def student_text(row: Mapping[str, Any]) -> str:
     weight = "" if row["gan_weight"] is None else f", GAN weight {row['gan_weight']:g}"
     block = "" if row["block"] == DEFAULT_BLOCK else f" {row['block']}"
     scheme = f", {row['scheme']}" if row["scheme"] else ""
-    rest = "".join(f", {name} {_word(value)}" for name, value in settings_of(row).items())
+    settings = {name: value for name, value in settings_of(row).items() if name != "bits"}  # which the scheme says
+    rest = "".join(f", {name} {_word(value)}" for name, value in settings.items())
     return f"width {width_text(row)}, depth {row['depth']}{block}{weight}{scheme}{rest}"
 
 

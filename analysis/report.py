@@ -8,7 +8,9 @@ from analysis.comparison.baselines import budget_note
 from analysis.device import DeviceFindings
 from analysis.device_table import DEVICE_NOTE, device_cells, device_headings
 from analysis.findings import Findings
-from analysis.frontier_table import VERDICTS, FrontierRow, frontier_rows, reference_text
+from analysis.frontier_table import VERDICTS, FrontierRow, confirmed_text, frontier_rows, reference_text
+from analysis.limit.cost_limit import FLOAT_BITS
+from analysis.schema import size_text
 from analysis.seeking.limit_search import SpaceLimit
 from analysis.wording import caption
 
@@ -51,6 +53,8 @@ def markdown_report(
         return "No trial has begun.\n"
     first = findings.first
     parts = [f"# {first['sweep']}: how small can it get?", findings.limit.sentence()]
+    if findings.bytes_limit:
+        parts.append(findings.bytes_limit.sentence())
     if space is not None:
         parts.append(space.sentence(first["teacher_parameters"]))
     if findings.limit.break_point or findings.limit.break_note:
@@ -66,12 +70,26 @@ def markdown_report(
             *(gain.sentence() for gains in findings.gains.values() for gain in gains),
             *(line for name in list(REPORT_FIGURES)[1:] for line in _figure(name, figures) if name not in _OF_DEVICE),
         ]
+    parts += _bytes_parts(findings)
     parts += _device_parts(device, figures) if device else []
     if findings.answers:
         parts += ["## The paper's five questions"]
         parts += [f"{n}. **{answer.question}** {answer.sentence}" for n, answer in enumerate(findings.answers, start=1)]
     parts += ["## How it was made", "\n".join(_made(findings))]
     return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _bytes_parts(findings: Findings) -> list[str]:
+    if findings.bytes_limit is None or findings.bytes_frontier is None:
+        return []
+    metric = findings.metric
+    headings = ["trial", "size", "bits", "bytes", "parameters", f"{metric.label} in the search", "of fresh seeds"]
+    lines = [headings, ["---:", "---", *["---:"] * (len(headings) - 2)]]
+    for row in findings.bytes_frontier.to_pylist():
+        bits, learnt = row["bits"] or FLOAT_BITS, f"{row['weight_bytes']:,}"
+        searched, fresh = metric.text(row[metric.name]), confirmed_text(row, findings)
+        lines.append([str(row["trial"]), size_text(row), str(bits), learnt, f"{row['parameters']:,}", searched, fresh])
+    return ["## In bytes", "\n".join("| " + " | ".join(cells) + " |" for cells in lines)]
 
 
 def _device_parts(device: DeviceFindings, figures: Mapping[str, str]) -> list[str]:

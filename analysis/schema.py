@@ -11,7 +11,7 @@ from typing import Any
 
 import pyarrow as pa
 
-SCHEMA_VERSION = 6
+SCHEMA_VERSION = 7
 DEFAULT_BLOCK = "dcgan"  # of a table from before there were others, and not named beside a size
 VERSION_KEY = b"ganlimit.schema_version"
 
@@ -97,12 +97,14 @@ _COLUMNS: tuple[tuple[str, _Group, _Kind, str, str], ...] = (
     ("block", TRIAL, TEXT, "", "kind of the convolutions: dcgan, separable or resize"),
     ("first_layer_rank", TRIAL, MAYBE_WHOLE, "channels", "between latent and first map; null where one layer makes it"),
     ("stage_widths", TRIAL, MAYBE_TEXT, "channels", "of each stage, as 12-4; null where each is half of the last"),
+    ("bits", TRIAL, MAYBE_WHOLE, "bits", "of each weight; null where they are floats"),
     ("gan_weight", TRIAL, MAYBE_NUMBER, "1", "weight of the GAN term in [0, 1); null from scratch"),
     ("scheme", TRIAL, MAYBE_TEXT, "", "how it was distilled beside MSE and a plain GAN term; null where by these"),
     ("settings", TRIAL, MAYBE_TEXT, "", "what else of the student was searched, as JSON; null where nothing"),
     ("seed", TRIAL, WHOLE, "", "seed of the trial"),
     ("parameters", TRIAL, WHOLE, "1", "trainable parameters of the generator"),
     ("compression_ratio", TRIAL, NUMBER, "1", "the teacher's parameters / these"),
+    ("weight_bytes", TRIAL, MAYBE_WHOLE, "bytes", "of all that is learnt: weights in their bits, the rest in 32"),
     ("mac_g", TRIAL, NUMBER, "1e9 multiply-accumulates", "per generated image"),
     ("latency_ms", TRIAL, MAYBE_NUMBER, "ms", "to generate one image, on the machine of the trial"),
     ("kimg", TRIAL, NUMBER, "1000 images", "seen by the generator in training"),

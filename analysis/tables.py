@@ -142,12 +142,20 @@ def _from_version_5(table: pa.Table) -> pa.Table:
     return table
 
 
+def _from_version_6(table: pa.Table) -> pa.Table:
+    # Every weight was a float, and how many bytes they are without BatchNorm is not told by the columns.
+    for name in ("bits", "weight_bytes"):
+        table = table.append_column(name, pa.nulls(len(table), pa.int64()))
+    return table
+
+
 _UPGRADES = {  # in order, each to the next
     b"1": _from_version_1,
     b"2": _from_version_2,
     b"3": _from_version_3,
     b"4": _from_version_4,
     b"5": _from_version_5,
+    b"6": _from_version_6,
 }
 
 

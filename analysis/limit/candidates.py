@@ -6,6 +6,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from analysis.columns import COSTS, column_of
 from analysis.frontier.students import Students, student_frontier
 from analysis.limit.judging import around_the_crossing, judge, turn, turned_values
 from analysis.limit.rule import LimitRule
@@ -14,12 +15,14 @@ from analysis.schemes import Row
 from analysis.trials import Ints, Trials
 
 
-def limit_candidates(table: pa.Table, rule: LimitRule, *, around: int, whole_frontier: bool) -> pa.Table:
-    """Returns the searched final students to confirm, each once whatever its seeds, smallest first.
+def limit_candidates(
+    table: pa.Table, rule: LimitRule, *, around: int, whole_frontier: bool, cost: str = "parameters"
+) -> pa.Table:
+    """Returns the searched final students to confirm, each once whatever its seeds, those of least `cost` first.
 
     They are judged by the median of the rule's metric over their seeds. Chosen are the `around` students on each side
     of the rule's threshold that are nearest to it (as a ratio, where the metric is averaged by logarithm); the two of
-    the frontier of parameters and the metric between which the threshold lies; and with `whole_frontier` all of that
+    the frontier of the cost and the metric between which the threshold lies; and with `whole_frontier` all of that
     frontier. A sweep's best row is the luckiest of many; fresh seeds of its neighbours tell how lucky. Raises
     AnalysisError for rows of several protocols or teachers.
 
@@ -30,7 +33,7 @@ def limit_candidates(table: pa.Table, rule: LimitRule, *, around: int, whole_fro
     [2000, 3000]
     """
     searched = table.filter(pc.equal(table["phase"], Phase.SEARCH.value))
-    judgement = judge(Trials(searched), rule.column)
+    judgement = judge(Trials(searched), rule.column, cost=column_of(cost, COSTS))
     students = judgement.students
     if not len(students):
         return table.schema.empty_table()
@@ -41,10 +44,8 @@ def limit_candidates(table: pa.Table, rule: LimitRule, *, around: int, whole_fro
         side = students.take(side_S & np.isfinite(students.median_S))
         chosen.append(side.take(_by_distance(side, rule, threshold=threshold)[:around]))
     rows = [row for side in chosen for row in searched.take(side.row_S).to_pylist()]
-    rows += student_frontier(searched, rule.metric).to_pylist() if whole_frontier else []
-    return pa.Table.from_pylist(
-        sorted(_each_once(rows), key=lambda row: (row["parameters"], row["trial"])), table.schema
-    )
+    rows += student_frontier(searched, rule.metric, cost=cost).to_pylist() if whole_frontier else []
+    return pa.Table.from_pylist(sorted(_each_once(rows), key=lambda row: (row[cost], row["trial"])), table.schema)
 
 
 def _by_distance(students: Students, rule: LimitRule, *, threshold: float) -> Ints:

@@ -22,11 +22,14 @@ from analysis.measurements import require_one_machine
 from analysis.schema import MEASUREMENT, VARIANT
 from analysis.trials import Trials
 
+FLOAT_BYTES = 4
+
 
 def cost_limits(table: pa.Table, rule: LimitRule, *, cost: str) -> tuple[CostLimit, ...]:
     """Returns the least cost at which a student holds `rule`, of each form in the table, the least of all first.
 
-    `table` is one of `deployed_trials`; for parameters and mac_g a trial table will do, whose one form is None. The
+    `table` is one of `deployed_trials`; for parameters, weight_bytes and mac_g a trial table will do, whose one form is
+    None. The
     curve of a form is that of `compression_limit` with the logarithm of the cost in place of that of the parameters,
     and so is the interval. A form without a student that has cost and quality is left out. Raises AnalysisError for
     another cost, for one that the table lacks, and for rows of several protocols, teachers or measuring machines.
@@ -121,6 +124,7 @@ def _described(student: Student) -> CheapestStudent:
         own_quality=not row.get("rounds") or row["own_quality"],
         costs={name: row[name] for name in COSTS if row.get(name) is not None},
         ratios=ratios_of(row),
+        bits=row.get("bits"),
     )
 
 
@@ -130,7 +134,15 @@ def ratios_of(row: Mapping[str, Any]) -> Ratios:
         parameters=row["compression_ratio"],
         latency_ms=_ratio(row, "latency_ms"),
         file_bytes=_ratio(row, "file_bytes"),
+        weight_bytes=_weight_ratio(row),
     )
+
+
+def _weight_ratio(row: Mapping[str, Any]) -> float | None:
+    """Returns how many times fewer bytes weights of few bits take than the teacher's floats; None for floats."""
+    if row.get("bits") is None or row.get("weight_bytes") is None:
+        return None
+    return float(FLOAT_BYTES * row["teacher_parameters"] / row["weight_bytes"])
 
 
 def _ratio(row: Mapping[str, Any], cost: str) -> float | None:

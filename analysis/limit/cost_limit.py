@@ -12,10 +12,12 @@ from analysis.nouns import counted
 
 _LEAST = {  # what is sought, and how the student that has the least of it is called
     "parameters": ("smallest number of parameters", "smallest"),
+    "weight_bytes": ("smallest size of all that is learnt", "smallest"),
     "mac_g": ("smallest number of multiply-accumulates", "cheapest"),
     "latency_ms": ("smallest latency", "fastest"),
     "file_bytes": ("smallest file", "smallest"),
 }
+FLOAT_BITS = 32
 _SCOPE = "of the students measured"
 
 
@@ -24,7 +26,8 @@ class Ratios:
     """Ratios say how many times fewer parameters, milliseconds and bytes a student has than its teacher.
 
     They differ: a small network's time is not its multiplications'. Milliseconds and bytes are in the student's own
-    form, None where the teacher was not measured in it.
+    form, None where the teacher was not measured in it. `weight_bytes` is of all that is learnt, the teacher's taken as
+    4 bytes a parameter.
 
     >>> from analysis import Ratios
     >>> Ratios(parameters=26.3, latency_ms=5.2, file_bytes=None).words()
@@ -34,12 +37,14 @@ class Ratios:
     parameters: float
     latency_ms: float | None
     file_bytes: float | None
+    weight_bytes: float | None = None
 
     def words(self) -> str:
         """Returns `26.3 times fewer parameters than the teacher, 5.2 times faster, 14.0 times fewer bytes`."""
         faster = f", {self.latency_ms:.1f} times faster" if self.latency_ms else ""
         smaller = f", {self.file_bytes:.1f} times fewer bytes" if self.file_bytes else ""
-        return f"{self.parameters:.1f} times fewer parameters than the teacher{faster}{smaller}"
+        learnt = f", {self.weight_bytes:.1f} times fewer bytes of what is learnt" if self.weight_bytes else ""
+        return f"{self.parameters:.1f} times fewer parameters than the teacher{faster}{smaller}{learnt}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,6 +63,7 @@ class CheapestStudent:
     own_quality: bool  # whether `value` is of the form's own images, or of ones that it does not change
     costs: dict[str, float]  # those that are known, in their own units
     ratios: Ratios
+    bits: int | None = None  # of each weight; None where they are floats
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,7 +114,7 @@ class CostLimit:
 
     def short(self) -> str:
         """Returns the answer in a few words: `0.047 ms, onnx`, or that there is none."""
-        form = f", {self.form}" if self.form else ""
+        form = self._form
         if self.amount is None:
             return f"none{form}"
         beyond = "" if self.status == LimitStatus.FOUND else "at most "
@@ -128,7 +134,7 @@ class CostLimit:
 
     def _answer(self) -> str:
         least, _ = _LEAST[self.cost]
-        rule, form = self.rule.describe(self.threshold), f", {self.form}" if self.form else ""
+        rule, form = self.rule.describe(self.threshold), self._form
         if self.amount is None:
             form = f"{form}," if form else ""
             return f"On {self.dataset} no student measured{form} holds the rule, {rule} ({self._basis()})."
@@ -142,6 +148,14 @@ class CostLimit:
             f"On {self.dataset} the {least} {_SCOPE}, {at}{form}, still holds the rule, {rule} ({self._basis()}): "
             "the limit lies there or below."
         )
+
+    @property
+    def _form(self) -> str:
+        """Returns what stands behind an amount: the form, or the bits of the weights where these make the cost."""
+        if self.form:
+            return f", {self.form}"
+        has_bits = self.cost == "weight_bytes" and self.student is not None
+        return f", {self.student.bits or FLOAT_BITS} bits" if has_bits and self.student else ""
 
     def _basis(self) -> str:
         """Returns the interval, or why there is none, and how many seeds and students that rests on."""
@@ -166,7 +180,7 @@ class CostLimit:
             COSTS[name].amount(student.costs[name]) for name in ("latency_ms", "file_bytes") if name in student.costs
         ]
         place = " and ".join(shown) if shown and self.form else self.column.amount(student.costs[self.cost])
-        form = f", {self.form}" if self.form else ""
+        form = self._form
         median = f" (median of {student.seeds})" if student.seeds > 1 else ""
         unknown = "" if student.own_quality else f" That is the float's: the images of {self.form} were not measured."
         return (

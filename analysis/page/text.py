@@ -54,6 +54,7 @@ def chapter_text(chapter: Chapter) -> Cells:
         "provisional": findings.limit.provisional,
         "reason": findings.limit.reason,
         "confirm_command": findings.limit.confirm_command,
+        "in_bytes": findings.bytes_limit.sentence() if findings.bytes_limit else "",
         "break_point": findings.break_sentence,
         "caption": caption(findings) if len(findings.frontier) else "",
         "counts": findings.counts,

@@ -16,7 +16,7 @@ from sweeps.ledger.workspace import Workspace
 from sweeps.results.pictures import teacher_folder
 from sweeps.results.reading import read_trials
 from sweeps.results.sampling import stored_folder
-from sweeps.spec.sweep import SweepSpec
+from sweeps.spec.sweep import BYTES, SweepSpec
 
 LOGGED_IN = "deployment"
 TEACHER = "teacher"
@@ -84,7 +84,8 @@ def chosen_of_sweep(
     parent = find_sweep(tracking, name)
     spec = stored_spec(parent.data.tags)
     findings = findings_of(read_trials(tracking, workspace, name=name).table, spec.limit)
-    students = [_student(row, name, tracking=tracking) for row in _rows(findings, name, whole=whole)]
+    rows = _rows(findings, spec, whole=whole)
+    students = [_student(row, name, tracking=tracking) for row in rows]
     if teacher:
         students.append(_teacher(findings.first, name, run_id=parent.info.run_id, tracking=tracking))
     return Chosen(name=name, candidates=tuple(students), spec=spec, run_id=parent.info.run_id)
@@ -103,12 +104,19 @@ def _origin(artifact: str, card: GeneratorCard | ImportedCard, *, tracking: Trac
     return origin.model_copy(update={**trial, "sweep": tags.get(SWEEP), "teacher": tags.get(TEACHER_VERSION)})
 
 
-def _rows(findings: Findings, name: str, *, whole: bool) -> list[dict[str, Any]]:
-    """Returns the trials that are deployed, the smallest first. Raises SweepError where there is none."""
-    if whole and len(findings.frontier):
-        frontier: list[dict[str, Any]] = findings.frontier.sort_by("parameters").to_pylist()
-        return frontier
-    at_limit = [row for row in findings.table.to_pylist() if row["trial"] == findings.limit.trial]
+def _rows(findings: Findings, spec: SweepSpec, *, whole: bool) -> list[dict[str, Any]]:
+    """Returns the trials that are deployed, the smallest first, in the cost whose limit the sweep sought.
+
+    Raises SweepError where there is none.
+    """
+    name, of_limit, frontier = spec.name, findings.limit.trial, findings.frontier
+    if spec.limit_cost == BYTES and findings.bytes_limit and findings.bytes_frontier is not None:
+        student = findings.bytes_limit.student
+        of_limit, frontier = student.trial if student else None, findings.bytes_frontier
+    if whole and len(frontier):
+        smallest_first: list[dict[str, Any]] = frontier.sort_by(spec.limit_cost).to_pylist()
+        return smallest_first
+    at_limit = [row for row in findings.table.to_pylist() if row["trial"] == of_limit]
     if whole or not at_limit:
         raise SweepError(
             f"A sweep's {'frontier has students' if whole else 'limit has a student that holds the rule'}",

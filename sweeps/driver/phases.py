@@ -192,7 +192,9 @@ class PhaseLayout:
             if deciding:
                 return deciding
         whole = confirm.of == "frontier"
-        rows = analysis.limit_candidates(known.table, spec.limit, around=confirm.around, whole_frontier=whole)
+        rows = analysis.limit_candidates(
+            known.table, spec.limit, around=confirm.around, whole_frontier=whole, cost=spec.limit_cost
+        )
         return [(row["parameters"], _point(row)) for row in rows.to_pylist()]
 
     def _of_seeds(self, students: Iterable[Sized], seeds: Sequence[int]) -> Iterable[Asked]:

@@ -91,7 +91,8 @@ class Report:
     def _sentences(self) -> list[str]:
         """Returns the limit of the students tried and that of the whole space, what the search sought first."""
         of_space = [self.space.sentence(self.findings.first["teacher_parameters"])] if self.space else []
-        of_students = [self.limit.sentence()]
+        of_bytes = self.findings.bytes_limit
+        of_students = [self.limit.sentence(), *([of_bytes.sentence()] if of_bytes else [])]
         return [*of_space, *of_students] if self.sought else [*of_students, *of_space]
 
     def as_dict(self) -> dict[str, Any]:
@@ -100,6 +101,7 @@ class Report:
             "sweep": self.name,
             "trials": analysis.state_counts(self.table),
             "limit": self.limit.as_dict(),
+            **({"bytes_limit": self.findings.bytes_limit.as_dict()} if self.findings.bytes_limit else {}),
             "space_limit": self.space and self.space.as_dict(),
             **({"device": self.device.as_dict()} if self.device else {}),
             "frontier": self.frontier.to_pylist(),

@@ -9,6 +9,7 @@ import pyarrow as pa
 from analysis import AGREEMENT, METRICS, SHARED_COLUMNS, TRIAL_SCHEMA, TrialState, trial_table
 from analysis.schema import ARCHITECTURE, DEFAULT_BLOCK
 from gan.measuring.names import CLASS_FID
+from gan.networks.bits import FLOAT_BITS
 from sweeps.ledger.journal import Record
 from sweeps.ledger.records import stored_records
 from sweeps.ledger.sweeps import find_sweep
@@ -69,12 +70,14 @@ def _row(key: str, record: Record) -> dict[str, Any]:
         "block": params.get("block", DEFAULT_BLOCK),
         "first_layer_rank": int(params.get("first_layer_rank", 0)) or None,
         "stage_widths": params.get("stage_widths"),
+        "bits": None if (bits := int(params.get("bits", FLOAT_BITS))) == FLOAT_BITS else bits,
         "gan_weight": float(params["gan_weight"]) if "gan_weight" in params else None,
         "scheme": params.get("scheme"),
         "settings": _settings(tags.get(POINT)),
         "seed": int(params["seed"]),
         "parameters": int(metrics["parameters"]),
         "compression_ratio": metrics["compression_ratio"],
+        "weight_bytes": int(metrics["weight_bytes"]) if "weight_bytes" in metrics else None,
         "mac_g": metrics["mac_g"],
         "latency_ms": metrics.get("latency_ms"),
         "kimg": kimg,

@@ -15,6 +15,7 @@ from sweeps.ledger.records import Objectives, finite_objectives, record_of
 from sweeps.ledger.tags import PHASE, POINT, REUSED, SWEEP, TRIAL, TRIAL_KEY
 from sweeps.ledger.tracking import Tracking
 from sweeps.spec.space import Value
+from sweeps.trial.log import costs_of
 from sweeps.trial.request import Job
 
 
@@ -45,12 +46,13 @@ class Reuse:
         record = self._records.pop(job.request.key)
         own = {TRIAL: str(job.trial), PHASE: job.request.phase, POINT: job.point_json, REUSED: record.run_id}
         own |= {SWEEP: self._sweep}
+        metrics = {**costs_of(job.request.architecture, job.request.bits), **record.metrics}  # which an early one lacks
         folder = self._trials.folder(job.request.key)
         if folder.path.exists():
             folder.delete()  # an unfinished try of this sweep
         folder.append(
-            Event(kind="reused", kimg=0.0, metrics=record.metrics, params=record.params, tags={**record.tags, **own})
+            Event(kind="reused", kimg=0.0, metrics=metrics, params=record.params, tags={**record.tags, **own})
         )
         self._delivery.deliver(folder)  # now, so that whoever reads only the store sees the row while the sweep runs
         assert record.state == TrialState.COMPLETED
-        return finite_objectives(record.metrics, objectives)
+        return finite_objectives(metrics, objectives)

@@ -25,10 +25,11 @@ Seed = Annotated[int, Field(ge=0, lt=2**31)]
 Confidence = Annotated[float, Field(ge=0.5, le=1)]
 Precision = Annotated[float, Field(gt=1, le=100)]  # a factor between the ends of an interval
 
-Cost = Literal["parameters", "mac_g"]  # known before any training
+Cost = Literal["parameters", "weight_bytes", "mac_g"]  # known before any training
 Quality = Literal["fid", "inception_score"]  # measured at every rung
 OBJECTIVES: dict[str, Literal["minimize", "maximize"]] = {
     "parameters": "minimize",
+    "weight_bytes": "minimize",
     "mac_g": "minimize",
     "fid": "minimize",
     "inception_score": "maximize",

@@ -43,6 +43,7 @@ from sweeps.spec.space import AnyDomain, ChoiceDomain, FixedDomain, IntDomain, V
 from sweeps.spec.starts import require_starts
 
 HOUR_S = 3600.0
+PARAMETERS, BYTES = "parameters", "weight_bytes"
 NAME_PATTERN = r"^[a-z0-9][a-z0-9_-]{0,62}$"
 Name = Annotated[str, Field(pattern=NAME_PATTERN)]
 _PART = "[A-Za-z0-9][A-Za-z0-9._-]{0,62}"
@@ -95,6 +96,7 @@ class SweepSpec(Config):
         self._require_extractor()
         self._require_samples()
         self._require_one_rule()
+        self._require_narrowable()
         if self.phases[0] != Phase.SEARCH or list(self.phases) != sorted(set(self.phases), key=PHASES.index):
             raise ValueError(f"phases are search and then some of confirm, baseline, got {', '.join(self.phases)}")
         return self
@@ -145,6 +147,19 @@ class SweepSpec(Config):
             )
         if self.search.sampler == "limit" and not self._has_two_sizes():
             raise ValueError("the sampler limit seeks among two sizes or more, got one; widen search.space")
+
+    def _require_narrowable(self) -> None:
+        """Raises ValueError where a confirmation is to narrow another limit than that of parameters."""
+        if self.limit_cost != PARAMETERS and self.confirm.precision is not None and Phase.CONFIRM in self.phases:
+            raise ValueError(
+                f"confirm.precision narrows a limit of parameters, got {self.confirm.precision:g} and "
+                f"search.objectives {self.limit_cost}; leave it out, and give confirm.seeds"
+            )
+
+    @property
+    def limit_cost(self) -> str:
+        """Returns the cost whose limit is confirmed with fresh seeds: bytes where these lead the search."""
+        return BYTES if self.search.objectives[0] == BYTES else PARAMETERS
 
     def _has_two_sizes(self) -> bool:
         points = (point for point in every_point(self.search.space.domains(), MOST_STUDENTS) or ())

@@ -15,7 +15,8 @@ from functools import lru_cache
 from ray.util import get_node_ip_address
 
 from analysis import TrialState
-from gan import Compute, GeneratorConfig, Protocol, count_parameters, mac_g
+from gan import Compute, GeneratorConfig, Protocol, count_parameters, mac_g, weight_bytes
+from gan.networks.bits import FLOAT_BITS, Bits
 from sweeps.ledger.delivery import Delivery
 from sweeps.ledger.folders import TrialStorage
 from sweeps.ledger.journal import Event, Record
@@ -153,7 +154,7 @@ class TakenOverError(RuntimeError):
 def opening(job: Job, context: TrialContext) -> Event:
     """Returns the event that begins a trial: what is known of it before any training."""
     architecture, request = job.request.architecture, job.request
-    costs = costs_of(architecture)
+    costs = costs_of(architecture, request.bits)
     costs["compression_ratio"] = context.teacher_parameters / costs["parameters"]
     params: dict[str, object] = {
         **{name: value for name, value in columns_of(architecture).items() if value is not None},
@@ -165,6 +166,8 @@ def opening(job: Job, context: TrialContext) -> Event:
         params["gan_weight"] = request.gan_weight
     if request.scheme is not None:
         params["scheme"] = request.scheme
+    if request.bits != FLOAT_BITS:
+        params["bits"] = request.bits
     params = {**job.point, **params}
     return Event(
         kind="opened",
@@ -175,9 +178,13 @@ def opening(job: Job, context: TrialContext) -> Event:
     )
 
 
-def costs_of(architecture: GeneratorConfig) -> dict[str, float]:
+def costs_of(architecture: GeneratorConfig, bits: Bits = FLOAT_BITS) -> dict[str, float]:
     """Returns what a student costs, which is known before any training."""
-    return {"parameters": float(count_parameters(architecture)), "mac_g": mac_g(architecture)}
+    return {
+        "parameters": float(count_parameters(architecture)),
+        "weight_bytes": float(weight_bytes(architecture, bits)),
+        "mac_g": mac_g(architecture),
+    }
 
 
 def _tags(job: Job, context: TrialContext) -> dict[str, str]:

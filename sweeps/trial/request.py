@@ -17,6 +17,7 @@ from gan import (
 )
 from gan.config import Config
 from gan.digests import value_digest
+from gan.networks.bits import FLOAT_BITS, Bits
 from sweeps.spec.phases import PhaseField
 
 
@@ -62,6 +63,11 @@ class TrialRequest(Config):
     def scheme(self) -> str | None:
         """Returns in words what the student learns by beside MSE and a plain GAN term; None where by nothing else."""
         return (self.distillation.scheme or None) if self.distillation else None
+
+    @property
+    def bits(self) -> Bits:
+        """Returns of how many bits each weight is when the trial has ended."""
+        return self.distillation.bits if self.distillation else FLOAT_BITS
 
     @property
     def key(self) -> str:

@@ -159,7 +159,7 @@ class _Trial:
 
     def __init__(self, job: Job, context: TrialContext, *, log: TrialLog) -> None:
         self.request, self._context, self.log = job.request, context, log
-        self._costs = costs_of(job.request.architecture)
+        self._costs = costs_of(job.request.architecture, job.request.bits)
         self.outcome: dict[str, Any] = outcome(TrialState.RUNNING, self._costs)
 
     @property
