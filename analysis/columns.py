@@ -49,7 +49,7 @@ COSTS = {
     for column in (
         PARAMETERS,
         # Of trials since there are bits: a table from before has none.
-        Column("weight_bytes", "size of all that is learnt", unit="bytes", noun=" bytes", form=",.0f"),
+        Column("weight_bytes", "weights, biases and scales", unit="bytes", noun=" bytes", form=",.0f"),
         Column("mac_g", "multiply-accumulates per image", unit="1e9", noun="e9 multiply-accumulates", form=".3g"),
         Column("latency_ms", "latency of one image on its machine", unit="ms", noun=" ms", form=".3g"),
         # Of a deployed student alone: a table has it that measurements were joined to.

@@ -39,8 +39,8 @@ class Findings:
     `frontier` has the searched students that no other dominates in parameters and the rule's metric, smallest
     first, with their confirmations and baselines beside them. `gains` has, where there are such pairs, under
     `scratch` how distilled students compare with the same GANs from scratch, and under `joint` the joint scheme
-    with MSE alone: in the rule's metric first, then in what else can be compared. `bytes_limit` is the limit of all
-    that is learnt in bytes, and `bytes_frontier` the students that no other dominates in them and the metric, with
+    with MSE alone: in the rule's metric first, then in what else can be compared. `bytes_limit` is the limit of what
+    is learnt in bytes, and `bytes_frontier` the students that no other dominates in them and the metric, with
     their confirmations, where there are students of few bits.
 
     >>> from analysis import LimitRule, TrialState, example_trials, findings_of

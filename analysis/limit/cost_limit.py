@@ -12,7 +12,7 @@ from analysis.nouns import counted
 
 _LEAST = {  # what is sought, and how the student that has the least of it is called
     "parameters": ("smallest number of parameters", "smallest"),
-    "weight_bytes": ("smallest size of all that is learnt", "smallest"),
+    "weight_bytes": ("smallest store of weights", "smallest"),
     "mac_g": ("smallest number of multiply-accumulates", "cheapest"),
     "latency_ms": ("smallest latency", "fastest"),
     "file_bytes": ("smallest file", "smallest"),
@@ -26,8 +26,8 @@ class Ratios:
     """Ratios say how many times fewer parameters, milliseconds and bytes a student has than its teacher.
 
     They differ: a small network's time is not its multiplications'. Milliseconds and bytes are in the student's own
-    form, None where the teacher was not measured in it. `weight_bytes` is of all that is learnt, the teacher's taken as
-    4 bytes a parameter.
+    form, None where the teacher was not measured in it. `weight_bytes` is of what is learnt, the teacher's taken as 4
+    bytes a parameter.
 
     >>> from analysis import Ratios
     >>> Ratios(parameters=26.3, latency_ms=5.2, file_bytes=None).words()
@@ -43,7 +43,7 @@ class Ratios:
         """Returns `26.3 times fewer parameters than the teacher, 5.2 times faster, 14.0 times fewer bytes`."""
         faster = f", {self.latency_ms:.1f} times faster" if self.latency_ms else ""
         smaller = f", {self.file_bytes:.1f} times fewer bytes" if self.file_bytes else ""
-        learnt = f", {self.weight_bytes:.1f} times fewer bytes of what is learnt" if self.weight_bytes else ""
+        learnt = f", {self.weight_bytes:.1f} times fewer bytes of weights" if self.weight_bytes else ""
         return f"{self.parameters:.1f} times fewer parameters than the teacher{faster}{smaller}{learnt}"
 
 

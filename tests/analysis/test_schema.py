@@ -88,7 +88,7 @@ def test_a_missing_file_and_another_version_are_refused(table: Any, tmp_path: Pa
         read_table(tmp_path / "none.parquet")
     other = tmp_path / "other.parquet"
     pq.write_table(table({}).replace_schema_metadata({b"ganlimit.schema_version": b"99"}), other)
-    with pytest.raises(AnalysisError, match="schema version of 1 to 6, got 99"):
+    with pytest.raises(AnalysisError, match="schema version of 1 to 7, got 99"):
         read_table(other)
 
 

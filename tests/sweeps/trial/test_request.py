@@ -42,6 +42,13 @@ def test_pixels_that_weigh_nothing_are_none() -> None:
     assert request(**features, pixels="l1").key == request(**features).key
 
 
+def test_bits_make_another_student_and_32_are_what_trials_always_had() -> None:
+    assert request(bits=32).key == request().key
+    assert len({request(bits=bits).key for bits in (32, 8, 6, 4)}) == 4
+    assert [request(bits=bits).bits for bits in (32, 4)] == [32, 4]
+    assert request_of({"width": 2, "gan_weight": 0.0}, distillation=None).bits == 32
+
+
 def test_weights_of_zero_in_each_layer_are_no_features() -> None:
     without = request(critic_features=(0.0, 0.0))
     assert without.key == request().key

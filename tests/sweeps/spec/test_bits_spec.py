@@ -1,0 +1,57 @@
+"""The bits of a student's weights are searched as anything else is, and bytes may lead a search."""
+
+from typing import Any
+
+import pytest
+
+import sweeps
+from sweeps.spec.sweep import BYTES, PARAMETERS
+
+
+def changed(tiny: dict[str, Any], **search: Any) -> dict[str, Any]:
+    tiny["search"] |= {"points": [], **search}
+    return tiny
+
+
+def with_bits(tiny: dict[str, Any], *bits: Any) -> dict[str, Any]:
+    return {**tiny["search"]["space"], "student": {"bits": {"type": "choice", "values": list(bits)}}}
+
+
+def test_bits_are_a_dimension_and_their_limit_is_one_of_bytes(tiny: dict[str, Any], spec_file: Any) -> None:
+    space = with_bits(tiny, 32, 8, 6, 4)
+    spec = sweeps.load_spec(spec_file(changed(tiny, space=space, objectives=["weight_bytes", "fid"])))
+    assert [spec.recipe({"bits": bits}).bits for bits in (32, 8, 6, 4)] == [32, 8, 6, 4]
+    assert spec.limit_cost == BYTES
+    assert sweeps.load_spec(spec_file(changed(tiny, objectives=["mac_g", "fid"]))).limit_cost == PARAMETERS
+
+
+@pytest.mark.parametrize(
+    ("bits", "search", "top", "mistake"),
+    [
+        ((32, 5), {}, {}, "search.space.student.bits feeds the student's recipe: input should be 32, 8, 6 or 4, got 5"),
+        ((32, 4), {}, {"student": {"bits": 5}}, "32, 8, 6 or 4"),
+        (
+            (32, 4),
+            {"objectives": ["weight_bytes", "fid"], "sampler": "limit"},
+            {},
+            "the sampler limit is of parameters, got the cost weight_bytes",
+        ),
+        (
+            (32, 4),
+            {"objectives": ["weight_bytes", "fid"]},
+            {"confirm": {"precision": 1.5}, "phases": ["search", "confirm"]},
+            "confirm.precision narrows a limit of parameters, got 1.5 and search.objectives weight_bytes",
+        ),
+    ],
+)
+def test_what_cannot_be_is_refused(
+    tiny: dict[str, Any], spec_file: Any, bits: Any, search: Any, top: Any, mistake: str
+) -> None:
+    spec = changed(tiny, space=with_bits(tiny, *bits), **search)
+    for key, value in top.items():
+        spec[key] = {**spec.get(key, {}), **value} if isinstance(value, dict) else value
+    if search.get("sampler") == "limit":
+        spec["search"].pop("pruning", None)
+    with pytest.raises(sweeps.SweepError) as refused:
+        sweeps.load_spec(spec_file(spec))
+    assert mistake in str(refused.value)
