@@ -38,7 +38,7 @@ def to_uint8(images: Tensor) -> Tensor:
 
 
 def save_grid(images_NCHW: Tensor, path: Path, *, columns: int = 8, enlarge: int = 3) -> None:
-    """Write uint8 images as one PNG, `columns` in a row, each pixel `enlarge` times its size.
+    """Write uint8 images as one PNG or WebP, `columns` in a row, each pixel `enlarge` times its size.
 
     Raises GanError when the file cannot be written.
     """
@@ -47,10 +47,10 @@ def save_grid(images_NCHW: Tensor, path: Path, *, columns: int = 8, enlarge: int
     grid_CHW = make_grid(images_NCHW, nrow=columns, padding=1, pad_value=255)
     grid_HWC = np.ascontiguousarray(grid_CHW.numpy().transpose(1, 2, 0)[:, :, ::-1])  # OpenCV wants BGR
     large = cv2.resize(grid_HWC, None, fx=enlarge, fy=enlarge, interpolation=cv2.INTER_NEAREST)
-    done, png = cv2.imencode(".png", large)
+    done, encoded = cv2.imencode(path.suffix, large)
     assert done
     try:
-        path.write_bytes(png.tobytes())
+        path.write_bytes(encoded.tobytes())
     except OSError as error:
         raise GanError(
             "An image is written to a writable path", f"{path} ({error.strerror})", "Choose another path."

@@ -65,15 +65,26 @@ def tracking_server(
         yield url
 
 
-def serve_ui(store_uri: str, artifact_root: str | None, *, host: str = "127.0.0.1", port: int = 5000) -> None:
+def serve_ui(
+    store_uri: str,
+    artifact_root: str | None,
+    *,
+    host: str = "127.0.0.1",
+    port: int = 5000,
+    pages: Sequence[tuple[str, str]] = (),
+) -> None:
     """Serve the MLflow UI in the foreground until Ctrl-C or SIGTERM, after which it returns.
 
+    It says where, with the addresses of `pages`: what each shows, and its link on the server.
     Raises ClusterError when the port is taken, the server does not start, or it ends by itself.
     """
-    until_stopped(
-        lambda: _served(store_uri, artifact_root, host=host, port=port),
-        lambda url: print(f"MLflow: {url} (Ctrl-C ends it)", flush=True),
-    )
+
+    def announce(url: str) -> None:
+        longest = max((len(what) for what, _ in pages), default=0)
+        lines = [f"  {what.ljust(longest)}  {url}/{link}" for what, link in pages]
+        print("\n".join([f"MLflow: {url} (Ctrl-C ends it)", *lines]), flush=True)
+
+    until_stopped(lambda: _served(store_uri, artifact_root, host=host, port=port), announce)
 
 
 def until_stopped(

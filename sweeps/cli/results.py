@@ -152,11 +152,14 @@ def ui(
     host: Annotated[str, typer.Option("--host", help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option("--port", min=1, max=65535, help="Port to listen on.")] = 5000,
 ) -> None:
-    """Browse runs, models and artifacts in the MLflow UI until Ctrl-C."""
+    """Browse runs, models and artifacts in the MLflow UI until Ctrl-C. Links open what each sweep found."""
     from cluster import serve_ui
+    from sweeps.ledger.tracking import Tracking
+    from sweeps.results.pages import pages_of
 
     store = existing(data_dir, tracking_uri).store
-    serve_ui(store.uri, store.artifact_root, host=host, port=port)
+    pages = list(pages_of(Tracking(store)))
+    serve_ui(store.uri, store.artifact_root, host=host, port=port, pages=pages)
 
 
 def _say_files(files: Sequence[Path]) -> None:

@@ -14,6 +14,7 @@ from sweeps.models.foundation import Foundation
 from sweeps.results.answer import show_answer
 from sweeps.spec.sweep import SweepSpec
 from sweeps.trial.log import TrialContext, close_running
+from sweeps.trial.pictures import samples_at
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,6 +43,8 @@ class SweepBasis:
             teacher_parameters=foundation.teacher.parameters,
             rungs_kimg=spec.evaluation.rungs_kimg,
             trials=self.trials,
+            searched=tuple(spec.domains()),
+            samples=samples_at(spec.mlflow, self.tracking.store),
         )
 
 

@@ -35,6 +35,7 @@ from sweeps.ledger.tracking import Tracking
 from sweeps.ledger.workspace import Workspace
 from sweeps.models.extractors import find_or_make_extractor
 from sweeps.models.mlflow_models import register_students
+from sweeps.models.run_inputs import state_inputs
 from sweeps.models.teachers import Teacher, find_or_make_teacher
 from sweeps.models.workshop import Workshop
 from sweeps.planning.feasibility import require_feasible
@@ -236,6 +237,7 @@ def open_sweep(spec: SweepSpec, workspace: Workspace, *, tracking: Tracking, dis
     parent = tracking.open_sweep(spec.name, tags, experiment=experiment_of(spec))
     parent_run_id: str = parent.info.run_id
     state_question(tracking, parent, spec=spec)
+    state_inputs(tracking, parent, spec=spec, foundation=foundation)
     keep_examination(tracking, parent_run_id, examination=foundation.examination)
     folder, trials = workspace.sweep(spec.name), site.trials(spec)
     sweep = OpenSweep(

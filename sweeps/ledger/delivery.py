@@ -3,6 +3,7 @@
 A store that is away is tried again later.
 """
 
+import shutil
 import time
 from pathlib import Path
 
@@ -118,25 +119,34 @@ class Delivery:
                 place = {"trial": tags[TRIAL], "phase": tags[PHASE]}
                 tracking.share(run_id, self.parent_run_id, **place, point=tags.get(POINT))
             assert run_id is not None, "a journal begins with its opening"
+            if event.kind == "reported":
+                self._bring(tracking, run_id, folder.images)
             if event.kind == "reported" and not (number == count + 1 and event.kimg <= latest):
                 tracking.log(run_id, event.metrics, kimg=event.kimg, time_ms=event.time_ms)
             elif event.kind == "kept" and (student := folder.student()):
-                self._keep(tracking, run_id, student=student)
+                self._bring(tracking, run_id, student)
             elif event.kind == "closed":
-                why = {ABSENT: event.tags[ABSENT]} if ABSENT in event.tags else None
-                tracking.log(run_id, event.metrics, kimg=event.kimg, tags=why, time_ms=event.time_ms)
                 tracking.close(
-                    run_id, TrialState(event.tags[STATE]), error=event.tags.get(ERROR), time_ms=event.time_ms
+                    run_id,
+                    TrialState(event.tags[STATE]),
+                    error=event.tags.get(ERROR),
+                    metrics=event.metrics,
+                    kimg=event.kimg,
+                    tags={ABSENT: event.tags[ABSENT]} if ABSENT in event.tags else None,
+                    time_ms=event.time_ms,
                 )
             folder.set_delivered(number, run_id)
         if events[-1].kind == "closed":
             folder.delete_student()
+            shutil.rmtree(folder.images, ignore_errors=True)
             if events[-1].tags[STATE] in SETTLED:  # any other continues from its checkpoint
                 folder.delete_checkpoint()
 
-    def _keep(self, tracking: Tracking, run_id: str, *, student: Path) -> None:
+    def _bring(self, tracking: Tracking, run_id: str, folder: Path) -> None:
+        """Bring a folder, where there is one, to the run's artifacts of that name."""
         try:
-            tracking.client.log_artifacts(run_id, str(student), "model")
+            if folder.is_dir():
+                tracking.client.log_artifacts(run_id, str(folder), folder.name)
         except OSError as error:  # also of the network: what requests raises is one
             raise _StoreIsAwayError from error
 

@@ -19,7 +19,7 @@ _LISTED = f"tags.`{EXPERIMENT}` LIKE '%'"
 
 def experiment_of(spec: SweepSpec) -> str:
     """Returns the name of the experiment that a new sweep is placed in: the spec's, or that of its data set."""
-    return spec.experiment or f"{SWEEPS_EXPERIMENT}/{spec.dataset.name}"
+    return spec.mlflow.experiment or f"{SWEEPS_EXPERIMENT}/{spec.dataset.name}"
 
 
 class Experiments:

@@ -98,7 +98,9 @@ class Journal:
 
 
 class TrialFolder:
-    """A TrialFolder has a trial's journal, its delivery's cursor, its checkpoint and, until delivered, its student.
+    """A TrialFolder has a trial's journal, its delivery's cursor, its checkpoint and, until delivered, what it keeps.
+
+    That is its student in `model`, and in `images` what it makes at its rungs, for people alone.
 
     With a `mirror` it lives in an object store, and what is on disk here is a copy: journal and cursor as they were
     when the folder was fetched, the rest when it is asked for.
@@ -107,7 +109,7 @@ class TrialFolder:
     def __init__(self, path: Path, mirror: Mirror | None = None) -> None:
         self.path, self._mirror = path, mirror
         self.key = path.name
-        self.model = path / "model"
+        self.model, self.images = path / "model", path / "images"
         self._journal, self._cursor = path / JOURNAL, path / CURSOR
         self.checkpoint_path = path / "checkpoint.safetensors"
 

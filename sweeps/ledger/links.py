@@ -4,9 +4,7 @@ MLflow 3.17 opens an experiment as one of language models unless the browser was
 so: no tag of an experiment does.
 """
 
-import json
-from collections.abc import Sequence
-from urllib.parse import quote, urlencode
+from urllib.parse import quote
 
 from mlflow.entities import Run
 
@@ -23,12 +21,6 @@ def run_link(experiment_id: str, run_id: str, *, page: str = "") -> str:
     return f"#/experiments/{experiment_id}/runs/{run_id}{f'/{page}' if page else ''}?{_TRAINING}"
 
 
-def compare_link(experiment_id: str, run_ids: Sequence[str]) -> str:
-    """Returns the page that compares runs of an experiment."""
-    query = {"runs": json.dumps(list(run_ids)), "experiments": json.dumps([experiment_id])}
-    return f"#/compare-runs?{urlencode(query, quote_via=quote)}&{_TRAINING}"
-
-
 def version_link(version: str) -> str:
     """Returns the page of a registered model's version, which is written NAME/NUMBER."""
     name, _, number = version.partition("/")
@@ -43,3 +35,9 @@ def artifact_link(run: Run, path: str, *, fresh: object) -> str:
 def model_link(name: str) -> str:
     """Returns the page of a registered model."""
     return f"#/models/{quote(name)}?{_TRAINING}"
+
+
+def view_link(experiment_id: str, key: str, *, charts: bool = True) -> str:
+    """Returns the list of an experiment's runs as a saved view has it, with its charts."""
+    shown = "&compareRunsMode=CHART" if charts else ""
+    return f"#/experiments/{experiment_id}/runs?viewStateShareKey={quote(key)}{shown}&{_TRAINING}"

@@ -28,6 +28,11 @@ class TrackingStore:
         return cls(f"sqlite:///{database}", artifacts.as_uri())
 
     @property
+    def takes_files_freely(self) -> bool:
+        """Returns whether artifacts are files of this machine; a tracking server takes each with a request."""
+        return self.artifact_root is not None
+
+    @property
     def ui_address(self) -> str:
         """Returns where a browser sees the runs: the tracking server, or where `ganlimit ui` serves a local store."""
         parts = urlparse(self.uri)

@@ -28,12 +28,16 @@ SHARED_PREFIX = TAG + "shared."  # a column that all rows of a sweep have alike 
 # A job on a cluster has them as its metadata. The first holds a digest of the submission under the text of SPEC, whose
 # tags are another place: jobs of before are found by it.
 JOB_DIGEST, JOB_TRACKING_URI = TAG + "spec", TAG + "tracking_uri"
-NOTE_DIGEST = TAG + "note"  # of the description that was written here last: a person may have written another since
+LOGGED_MODEL = TAG + "logged_model"  # of a registered version: MLflow's model that runs have as input or output
 CRITIC_ACCURACY = "critic_accuracy"  # of a version whose critic was judged; and the metric's name
 PARENT, RUN_NAME = "mlflow.parentRunId", "mlflow.runName"
 # What MLflow's page shows: a description, who made a run with what, and of which kind an experiment is.
 NOTE, USER = "mlflow.note.content", "mlflow.user"
+NOTE_DIGEST = "mlflow.note.ganlimit"  # of the description that was written here last; a person may have written another
 SOURCE, SOURCE_TYPE, COMMIT = "mlflow.source.name", "mlflow.source.type", "mlflow.source.git.commit"
+ORIGIN = (SOURCE, SOURCE_TYPE, COMMIT, USER)
+HAS_IMAGES, VERSIONS_OF_MODEL = "mlflow.loggedImages", "mlflow.modelVersions"
+SAVED_VIEW = "mlflow.sharedViewState."  # before the key of a view of an experiment
 EXPERIMENT_KIND, MODEL_TRAINING = "mlflow.experimentKind", "custom_model_development"
 
 # A trial in one of these states would end the same way again; any other is run again. Whether memory suffices

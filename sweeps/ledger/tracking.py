@@ -25,6 +25,7 @@ from sweeps.ledger.tags import (
     ERROR,
     GROUP,
     KIND,
+    ORIGIN,
     PARENT,
     PHASE,
     POINT,
@@ -60,7 +61,7 @@ class Tracking:
                 "Check its address, and that it runs.",
             ) from error
         self.registry = Registry(self.client)
-        self._placed: dict[str, str] = {}  # the experiment that a sweep is in, by its parent run
+        self._parents: dict[str, Run] = {}
 
     # --- runs ---------------------------------------------------------------------------------
 
@@ -108,11 +109,20 @@ class Tracking:
         return oldest
 
     def open_trial(self, parent_run_id: str, trial_key: str, *, name: str, tags: Mapping[str, str]) -> Run:
-        """Returns the run of the trial with this identity under a sweep, created if there is none, running."""
+        """Returns the run of the trial with this identity under a sweep, created if there is none, running.
+
+        What is created has the source and the inputs of the sweep.
+        """
         identity = {PARENT: parent_run_id, TRIAL_KEY: trial_key}
         tags = {**tags, **identity, KIND: "trial"}
-        found = self._reopened(identity, tags=tags)
-        return found or self.client.create_run(self._place_of(parent_run_id), run_name=name, tags=tags)
+        if found := self._reopened(identity, tags=tags):
+            return found
+        parent = self._parent(parent_run_id)
+        origin = {tag: parent.data.tags[tag] for tag in ORIGIN if tag in parent.data.tags}
+        run = self.client.create_run(parent.info.experiment_id, run_name=name, tags={**origin, **tags})
+        if (inputs := parent.inputs) and inputs.dataset_inputs:
+            self.client.log_inputs(run.info.run_id, datasets=inputs.dataset_inputs, models=inputs.model_inputs)
+        return run
 
     def each_trial(self, parent_run_id: str, where: str = "", *, deleted: bool = False) -> Iterator[Run]:
         """Yields the trials of a sweep for which MLflow's filter `where` is true, in the order in which they began.
@@ -213,10 +223,19 @@ class Tracking:
         self.client.log_batch(run_id, metrics=points)
 
     def close(
-        self, run_id: str, state: TrialState | SweepState, *, error: str | None = None, time_ms: int | None = None
+        self,
+        run_id: str,
+        state: TrialState | SweepState,
+        *,
+        error: str | None = None,
+        metrics: Mapping[str, float] | None = None,
+        kimg: float = 0.0,
+        tags: Mapping[str, str] | None = None,
+        time_ms: int | None = None,
     ) -> None:
-        """End a run with its state: a trial's, or that of a sweep or of a model's training."""
-        self.log(run_id, tags={STATE: state, **({ERROR: error[:500]} if error else {})})
+        """End a run with its state (a trial's, or that of a sweep or of a model's training), and its last metrics."""
+        ending = {**(tags or {}), STATE: state, **({ERROR: error[:500]} if error else {})}
+        self.log(run_id, metrics, kimg=kimg, tags=ending, time_ms=time_ms)
         self.client.set_terminated(run_id, str(run_status(state)), time_ms)
 
     def close_open_trials(self, parent_run_id: str, state: TrialState) -> int:
@@ -255,10 +274,11 @@ class Tracking:
         assert trials, "MLflow's run ids have no quotes"
         return f"{trials} and {where}" if where else trials
 
-    def _place_of(self, parent_run_id: str) -> str:
-        if parent_run_id not in self._placed:
-            self._placed[parent_run_id] = self.client.get_run(parent_run_id).info.experiment_id
-        return self._placed[parent_run_id]
+    def _parent(self, parent_run_id: str) -> Run:
+        """Returns a sweep's run as it was when a trial of it was first created here."""
+        if parent_run_id not in self._parents:
+            self._parents[parent_run_id] = self.client.get_run(parent_run_id)
+        return self._parents[parent_run_id]
 
 
 def _reason(error: Exception) -> str:

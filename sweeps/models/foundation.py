@@ -34,6 +34,7 @@ class Foundation:
     """A Foundation is what is known of the models on which a sweep stands, and the source of its trials' materials."""
 
     protocol: Protocol
+    train_shape: tuple[int, ...]  # of the images NCHW that trainings read
     extractor_version: str
     real: Scores  # of the held-out images
     examination: Examination  # of the extractor
@@ -102,6 +103,7 @@ def lay_foundation(spec: SweepSpec, workshop: Workshop) -> Foundation:
         display.say(f"critic {critic.version}: {critic.note}")
     return Foundation(
         protocol=extractor.protocol,
+        train_shape=tuple(dataset.train_images.shape),
         extractor_version=extractor.version,
         real=extractor.real,
         examination=extractor.examination,

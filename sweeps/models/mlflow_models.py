@@ -20,6 +20,7 @@ import analysis
 from gan import DeploymentCard, Generator, load_generator
 from sweeps.ledger.tags import IDENTITY
 from sweeps.ledger.tracking import Tracking
+from sweeps.models.logged_models import log_student
 
 EXAMPLE_BATCH = 2  # torch.export takes a batch of 1 for a constant
 
@@ -83,6 +84,7 @@ def register_students(
         version = tracking.registry.find_version(model, row["trial_key"])
         if version is None:
             version = _register_student(model, tracking, row=row)
+            log_student(tracking, version, row=row)
             tracking.client.set_registered_model_alias(model, f"trial-{row['trial']}", version.version)
         if row["trial"] == limit.trial:
             tracking.registry.crown(version)

@@ -12,20 +12,22 @@ from analysis import Findings, SpaceLimit
 from sweeps.ledger.notes import describe_run
 from sweeps.ledger.tracking import Tracking
 from sweeps.results.answer_text import FIGURE, answer_text
+from sweeps.results.names import ALL_TRIALS, BEST_FID, HYPERVOLUME, PARAMETERS, RATIO, SPENT, TRIALS
+from sweeps.results.views import save_views
 from sweeps.spec.flattened import flattened
 from sweeps.spec.sweep import HOUR_S, SweepSpec
 
 SCREEN_DPI = 150  # a page shows an image in its own size
+DIGITS = 6  # of a number: the page shows all that it has
 AT_ONCE = 100  # parameters that MLflow takes
 MOST_POINTS = 200  # of a curve, at once
 Point = tuple[float, float]  # (kimg, value)
-HYPERVOLUME, BEST_FID, SPENT = "frontier/hypervolume", "frontier/best_fid", "spent/kimg"
 
 
 def state_question(tracking: Tracking, parent: Run, *, spec: SweepSpec) -> None:
     """Log on a sweep's run what its specification says, key by key. MLflow never changes a value that is there."""
     new = {name: text for name, text in flattened(spec).items() if name not in parent.data.params}
-    names = sorted(new)
+    names = list(new)
     for start in range(0, len(names), AT_ONCE):
         tracking.log(parent.info.run_id, params={name: new[name] for name in names[start : start + AT_ONCE]})
 
@@ -36,13 +38,15 @@ def show_answer(
     """Bring a sweep's run up to date: what has changed of its metrics, its figure, and its description."""
     known: Mapping[str, float] = parent.data.metrics
     kimg = float(np.nansum(findings.table["kimg"].to_numpy())) if len(findings.table) else 0.0
-    numbers = {name: 0.0 for name in known if name.startswith(_TRIALS)}  # of states that no trial is in any more
+    numbers = {name: 0.0 for name in known if name.startswith(TRIALS)}  # of states that no trial is in any more
     numbers |= answer_metrics(spec, findings, space=space)
     changed = {name: value for name, value in numbers.items() if known.get(name) != value}
-    if changed or not known:
+    if changed and len(findings.table):
+        tracking.log(parent.info.run_id, changed, kimg=kimg)  # the page has them in this order
         tracking.log_curves(parent.info.run_id, _curves(findings, after=known.get(SPENT, 0.0)))
-        tracking.log(parent.info.run_id, changed, kimg=kimg)
         _draw(tracking, parent, findings=findings)
+    if changed or not known:
+        save_views(tracking, parent, spec=spec, findings=findings)
     describe_run(tracking, parent.info.run_id, text=answer_text(parent, spec, findings=findings, space=space))
 
 
@@ -54,10 +58,10 @@ def answer_metrics(spec: SweepSpec, findings: Findings, *, space: SpaceLimit | N
     wall_s = float(np.nansum(table["wall_s"].to_numpy())) if len(table) else 0.0
     fids = [row["fid"] for row in analysis.final_students(table).to_pylist() if row["fid"] is not None]
     found: dict[str, float | None] = {
-        "limit/ratio": limit.ratio,
+        RATIO: limit.ratio,
         "limit/ratio_low": low,
         "limit/ratio_high": high,
-        "limit/parameters": limit.parameters,
+        PARAMETERS: limit.parameters,
         "limit/parameters_low": smallest,
         "limit/parameters_high": largest,
         "limit/threshold": limit.threshold,
@@ -68,16 +72,16 @@ def answer_metrics(spec: SweepSpec, findings: Findings, *, space: SpaceLimit | N
         BEST_FID: min(fids, default=None),
         **{f"{of}/{name}": first.get(f"{of}_{name}") for of in ("teacher", "real") for name in _QUALITIES},
         "teacher/parameters": first.get("teacher_parameters"),
-        **{f"{_TRIALS}{state.lower()}": count for state, count in analysis.state_counts(table).items()},
-        f"{_TRIALS}all": len(table),
+        **{f"{TRIALS}{state.lower()}": count for state, count in analysis.state_counts(table).items()},
+        ALL_TRIALS: len(table),
         SPENT: float(np.nansum(table["kimg"].to_numpy())) if len(table) else 0.0,
         "spent/core_hours": wall_s * spec.resources.cpus_per_trial / HOUR_S,
         "spent/gpu_hours": wall_s * spec.resources.gpus_before_packing / HOUR_S,
     }
-    return {name: float(value) for name, value in found.items() if value is not None}
+    return {name: float(f"{value:.{DIGITS}g}") for name, value in found.items() if value is not None}
 
 
-_TRIALS, _QUALITIES = "trials/", ("fid", "inception_score", "sharpness")
+_QUALITIES = ("fid", "inception_score", "sharpness")
 
 
 def _curves(findings: Findings, *, after: float) -> dict[str, list[Point]]:

@@ -8,10 +8,11 @@ from mlflow.entities import Run
 import analysis
 from analysis import Findings, FrontierRow, SpaceLimit
 from analysis.frontier_table import VERDICTS
-from sweeps.ledger.links import artifact_link, compare_link, experiment_link, run_link, version_link
+from sweeps.ledger.links import artifact_link, run_link, version_link, view_link
+from sweeps.results.views import SWEEPS_VIEW, frontier_view, students_view
 from sweeps.spec.sweep import SweepSpec
 
-FIGURE = "frontier.png"
+FIGURE, REPORT = "frontier.png", "artifacts/report/report.html"  # of the run
 MOST_ROWS = 8  # a description has room for them
 _GAP = "\N{EN SPACE}"  # the page puts a table's columns side by side without any
 
@@ -36,11 +37,12 @@ def _planned(spec: SweepSpec) -> str:
 
 def _places(parent: Run, findings: Findings) -> str:
     experiment_id, run_id = parent.info.experiment_id, parent.info.run_id
-    places = {"report": run_link(experiment_id, run_id, page="artifacts/report/report.html")}
-    students = [row.run_id for row in _shown(findings)]
-    if len(students) > 1:
-        places["compare the frontier"] = compare_link(experiment_id, students)
-    places["all sweeps and trials"] = experiment_link(experiment_id)
+    places = {"report": run_link(experiment_id, run_id, page=REPORT)}
+    name = findings.first["sweep"]
+    if len(findings.frontier):
+        places["the frontier's charts and samples"] = view_link(experiment_id, frontier_view(name))
+    places["all students'"] = view_link(experiment_id, students_view(name))
+    places["other sweeps"] = view_link(experiment_id, SWEEPS_VIEW, charts=False)
     places["teacher"] = version_link(findings.first["teacher_version"])
     return " · ".join(f"[{word}]({link})" for word, link in places.items())
 

@@ -6,7 +6,7 @@ from sweeps.ledger.links import experiment_link, model_link, run_link
 from sweeps.ledger.notes import describe_experiment
 from sweeps.ledger.tags import SHARED_PREFIX, SWEEP
 from sweeps.ledger.tracking import Tracking
-from sweeps.results.answer import BEST_FID
+from sweeps.results.names import ALL_TRIALS, BEST_FID, PARAMETERS, RATIO
 
 MOST_LISTED = 20  # in a description, which is a tag
 
@@ -41,10 +41,10 @@ def sweeps_text(sweeps: list[Run], *, models: str) -> str:
 def _row(run: Run) -> str:
     metrics, name = run.data.metrics, run.data.tags[SWEEP]
     values = [
-        f"1/{metrics['limit/ratio']:.1f}" if "limit/ratio" in metrics else "",
-        f"{metrics['limit/parameters']:,.0f}" if "limit/parameters" in metrics else "",
+        f"1/{metrics[RATIO]:.1f}" if RATIO in metrics else "",
+        f"{metrics[PARAMETERS]:,.0f}" if PARAMETERS in metrics else "",
         f"{metrics[BEST_FID]:.1f}" if BEST_FID in metrics else "",
-        f"{metrics['trials/all']:.0f}" if "trials/all" in metrics else "",
+        f"{metrics[ALL_TRIALS]:.0f}" if ALL_TRIALS in metrics else "",
     ]
     return f"| [{name}]({run_link(run.info.experiment_id, run.info.run_id)}) | {' | '.join(values)} |"
 

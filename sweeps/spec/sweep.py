@@ -5,7 +5,7 @@ import json
 from collections.abc import Mapping
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, model_validator
+from pydantic import BeforeValidator, Field, ValidationError, model_validator
 
 from analysis import LimitRule, Phase
 from cluster import (
@@ -24,6 +24,7 @@ from gan.networks.dcgan import WIDEST, halved_widths
 from gan.seeds import seed_at
 from sweeps.errors import SweepError
 from sweeps.spec.architecture import architecture_of, rank_excess, require_ranks_of
+from sweeps.spec.browsing import MlflowSpec
 from sweeps.spec.domains import require_domains
 from sweeps.spec.evaluation import NEED_SAMPLES, EvaluationSpec
 from sweeps.spec.models import (
@@ -46,16 +47,6 @@ HOUR_S = 3600.0
 PARAMETERS, BYTES = "parameters", "weight_bytes"
 NAME_PATTERN = r"^[a-z0-9][a-z0-9_-]{0,62}$"
 Name = Annotated[str, Field(pattern=NAME_PATTERN)]
-_PART = "[A-Za-z0-9][A-Za-z0-9._-]{0,62}"
-
-
-def _of_sweeps(name: str) -> str:
-    if name == "ganlimit-models":
-        raise ValueError("experiment is one that sweeps are in, got the models'; choose another name")
-    return name
-
-
-ExperimentName = Annotated[str, Field(pattern=rf"^{_PART}(/{_PART})?$"), AfterValidator(_of_sweeps)]
 
 
 def _by_name(value: object) -> object:
@@ -67,8 +58,6 @@ class SweepSpec(Config):
 
     name: Name
     group: Name | None = None  # shared by the sweeps that a file with several data sets began
-    # MLflow's, where the sweep's runs are; else one for each data set.
-    experiment: ExperimentName | None = Field(default=None, exclude_if=lambda name: name is None)
     dataset: Annotated[DatasetConfig, BeforeValidator(_by_name)]  # a name, or a mapping with a name
     seed: Seed = 0
     extractor: ExtractorSpec = ClassifierSpec()
@@ -83,6 +72,8 @@ class SweepSpec(Config):
     limit: LimitRule = LimitRule(metric="fid", tolerance=0.5)
     resources: ResourceSpec = ResourceSpec()
     cluster: ClusterSpec = ClusterSpec()
+    # Left out where nothing is said, as in sweeps from before.
+    mlflow: MlflowSpec = Field(default=MlflowSpec(), exclude_if=lambda found: found == MlflowSpec())
 
     @model_validator(mode="after")
     def _is_consistent(self) -> "SweepSpec":

@@ -25,6 +25,7 @@ from sweeps.ledger.tags import (
     ABSENT,
     DATASET,
     ERROR,
+    HAS_IMAGES,
     MODE,
     NODE,
     PHASE,
@@ -41,7 +42,7 @@ from sweeps.ledger.tags import (
     WORKER,
 )
 from sweeps.models.materials import MaterialSource
-from sweeps.spec.architecture import columns_of, width_text
+from sweeps.spec.architecture import columns_of, dimensions_of_row, width_text
 from sweeps.trial.request import Job
 
 
@@ -60,6 +61,8 @@ class TrialContext:
     teacher_parameters: int
     rungs_kimg: tuple[float, ...]
     trials: TrialStorage  # where each trial has its folder
+    searched: tuple[str, ...] = ()  # the dimensions of the space
+    samples: str = "none"  # at which budgets images are kept: rungs, end or none
 
 
 @lru_cache(maxsize=8)
@@ -168,7 +171,9 @@ def opening(job: Job, context: TrialContext) -> Event:
         params["scheme"] = request.scheme
     if request.bits != FLOAT_BITS:
         params["bits"] = request.bits
-    params = {**job.point, **params}
+    dimensions = dimensions_of_row(columns_of(architecture), architecture.model_dump())
+    searched = {name: dimensions[name] for name in context.searched if name in dimensions}  # alike in all phases
+    params = {**searched, **job.point, **params}
     return Event(
         kind="opened",
         kimg=0.0,
@@ -205,6 +210,7 @@ def _tags(job: Job, context: TrialContext) -> dict[str, str]:
         WORKER: _worker(),
         NODE: _node(),
         STATE: str(TrialState.RUNNING),
+        **({} if context.samples == "none" else {HAS_IMAGES: "True"}),
     }
 
 

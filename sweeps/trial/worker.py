@@ -38,7 +38,10 @@ from sweeps.models.materials import Materials
 from sweeps.spec.search import OBJECTIVES
 from sweeps.trial.failures import is_final, is_mistake, is_out_of_memory
 from sweeps.trial.log import TakenOverError, TrialContext, TrialLog, costs_of, delivery_of
+from sweeps.trial.pictures import save_step
 from sweeps.trial.request import Job
+
+SHOWN = 16  # images over the steps of a training
 
 
 @dataclass(frozen=True)
@@ -223,6 +226,9 @@ class _Trial:
             return
         last = progress.kimg >= self.request.kimg
         metrics = self.shared.evaluator.evaluate(progress.generator, whole=last)
+        if self._context.samples == "rungs" or (last and self._context.samples == "end"):
+            inputs_BI = self.shared.evaluator.latents(self.request.architecture)[:SHOWN]
+            save_step(generate(progress.generator, inputs_BI), self.log.folder.images, kimg=progress.kimg)
         self.log.report(progress.kimg, {**metrics.as_dict(), **progress.losses})
         if not last:
             found = {**self._costs, **metrics.as_dict(), "kimg": progress.kimg}

@@ -128,8 +128,8 @@ def test_a_sweep_without_a_trial_says_what_it_asks(store_tracking: Tracking, new
 def test_a_spec_places_a_sweep_and_one_of_before_stays(
     tiny: dict[str, Any], spec_file: Any, store_tracking: Tracking, new_sweep: Any
 ) -> None:
-    spec = sweeps.load_spec(spec_file({**tiny, "experiment": "team/compression"}))
-    assert "experiment" not in sweeps.load_spec(spec_file(tiny)).model_dump(), "so that what was stored is the same"
+    spec = sweeps.load_spec(spec_file({**tiny, "mlflow": {"experiment": "team/compression"}}))
+    assert "mlflow" not in sweeps.load_spec(spec_file(tiny)).model_dump(), "so that what was stored is the same"
     placed = store_tracking.open_sweep("placed", {}, experiment=experiment_of(spec))
     assert store_tracking.client.get_experiment(placed.info.experiment_id).name == "team/compression"
     before = new_sweep()  # in the one experiment that there was
@@ -155,7 +155,7 @@ def test_a_sweep_in_a_deleted_experiment_is_not_begun_elsewhere(store_tracking: 
 @pytest.mark.parametrize("name", ["ganlimit-models", "../elsewhere", "a/b/c", ""])
 def test_an_experiments_name_is_one(tiny: dict[str, Any], spec_file: Any, name: str) -> None:
     with pytest.raises(SweepError, match="experiment"):
-        sweeps.load_spec(spec_file({**tiny, "experiment": name}))
+        sweeps.load_spec(spec_file({**tiny, "mlflow": {"experiment": name}}))
 
 
 def test_news_come_when_trials_have_ended_whatever_the_store_answers(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,27 @@
+"""This module says which of MLflow's pages are worth opening: for each sweep its answer, its frontier, its report."""
+
+from collections.abc import Iterator
+
+from sweeps.ledger.links import experiment_link, run_link, view_link
+from sweeps.ledger.tags import SAVED_VIEW, SWEEP
+from sweeps.ledger.tracking import Tracking
+from sweeps.results.answer_text import REPORT
+from sweeps.results.views import SWEEPS_VIEW, view_links
+
+MOST_SWEEPS = 5
+
+
+def pages_of(tracking: Tracking) -> Iterator[tuple[str, str]]:
+    """Yields the newest sweeps' pages, each with what it shows, relative to the server; then where all sweeps are."""
+    newest = tracking.sweeps()
+    for run in newest[:MOST_SWEEPS]:
+        name, experiment, run_id = run.data.tags[SWEEP], str(run.info.experiment_id), str(run.info.run_id)
+        yield name, run_link(experiment, run_id)
+        for word, link in view_links(tracking, run).items():
+            yield f"  its {word}", link
+        if any(file.path == "report" for file in tracking.client.list_artifacts(run_id)):
+            yield "  its report", run_link(experiment, run_id, page=REPORT)
+    for each in dict.fromkeys(str(run.info.experiment_id) for run in newest):
+        found = tracking.client.get_experiment(each)
+        has_view = SAVED_VIEW + SWEEPS_VIEW in found.tags
+        yield f"all of {found.name}", view_link(each, SWEEPS_VIEW, charts=False) if has_view else experiment_link(each)

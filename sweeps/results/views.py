@@ -1,0 +1,123 @@
+"""This module saves views of MLflow's list of runs: columns, order and charts that a link, or the page's menu, opens.
+
+A view is a tag of the experiment, as MLflow 3.17's own "Save as new view" writes it.
+"""
+
+import base64
+import json
+import zlib
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from mlflow.entities import Run
+
+from analysis import Findings, frontier_rows
+from sweeps.ledger.links import view_link
+from sweeps.ledger.tags import KIND, SAVED_VIEW, SWEEP
+from sweeps.ledger.tracking import Tracking
+from sweeps.results.names import ALL_TRIALS, BEST_FID, PARAMETERS, RATIO, SPENT
+from sweeps.spec.sweep import SweepSpec
+
+SWEEPS_VIEW = "ganlimit-sweeps"
+_OF_A_SWEEP = (RATIO, PARAMETERS, BEST_FID, "teacher/fid", ALL_TRIALS, SPENT)
+_OF_A_STUDENT = ("fid", "parameters", "compression_ratio", "inception_score", "kimg")
+_NEWEST, _BY_SIZE = "attributes.start_time", "metrics.`parameters`"
+_SECTION = "ganlimit"
+
+
+def save_views(tracking: Tracking, parent: Run, *, spec: SweepSpec, findings: Findings) -> None:
+    """Save the views of a sweep's experiment: all sweeps, this one's students, and its frontier."""
+    known: Mapping[str, str] = tracking.client.get_experiment(parent.info.experiment_id).tags
+    for key, (name, state) in _views(spec, findings).items():
+        before, since_ms = known.get(SAVED_VIEW + key), parent.info.start_time
+        text = json.dumps({"name": name, "createdAt": since_ms, "updatedAt": since_ms, "state": _packed(state)})
+        if before is None or _state_of(before) != state:
+            tracking.client.set_experiment_tag(parent.info.experiment_id, SAVED_VIEW + key, text)
+
+
+def students_view(name: str) -> str:
+    """Returns the key of the view of a sweep's students."""
+    return f"{name}-students"
+
+
+def frontier_view(name: str) -> str:
+    """Returns the key of the view of a sweep's frontier."""
+    return f"{name}-frontier"
+
+
+def view_links(tracking: Tracking, parent: Run) -> dict[str, str]:
+    """Returns the addresses of the views that were saved of a sweep, by what they show."""
+    name, experiment = parent.data.tags[SWEEP], parent.info.experiment_id
+    known = tracking.client.get_experiment(experiment).tags
+    keys = {"frontier": frontier_view(name), "students": students_view(name)}
+    return {word: view_link(experiment, key) for word, key in keys.items() if SAVED_VIEW + key in known}
+
+
+def _views(spec: SweepSpec, findings: Findings) -> dict[str, tuple[str, dict[str, Any]]]:
+    found = {SWEEPS_VIEW: ("Sweeps", _list(f"tags.`{KIND}` = 'sweep'", metrics=_OF_A_SWEEP, order=_NEWEST))}
+    searched = [name for name in spec.domains() if name != "seed"]
+    students = f"tags.`{SWEEP}` = '{spec.name}' AND tags.`{KIND}` = 'trial'"
+    found[students_view(spec.name)] = (
+        f"{spec.name}: students",
+        _list(students, metrics=_OF_A_STUDENT, params=searched) | _charts(spec, searched),
+    )
+    ids = ", ".join(f"'{row.run_id}'" for row in frontier_rows(findings)) if len(findings.frontier) else ""
+    if ids:
+        frontier = _list(f"attributes.run_id IN ({ids})", metrics=_OF_A_STUDENT, params=searched)
+        found[frontier_view(spec.name)] = (f"{spec.name}: frontier", frontier | _charts(spec, searched))
+    return found
+
+
+def _list(where: str, *, metrics: Sequence[str], params: Sequence[str] = (), order: str = _BY_SIZE) -> dict[str, Any]:
+    """Returns the runs for which `where` is true, in `order`, with their data set and these columns.
+
+    In the order of their beginnings the page would show trials folded below their sweep.
+    """
+    columns = ["attributes.`Dataset`", *(f"params.`{name}`" for name in params)]
+    return {
+        "searchFilter": where,
+        "orderByKey": order,
+        "orderByAsc": order != _NEWEST,
+        "startTime": "ALL",
+        "lifecycleFilter": "Active",
+        "datasetsFilter": [],
+        "modelVersionFilter": "All Runs",
+        "selectedColumns": [*columns, *(f"metrics.`{name}`" for name in metrics)],
+        "runsHiddenMode": "SHOWALL",
+    }
+
+
+def _charts(spec: SweepSpec, searched: Sequence[str]) -> dict[str, Any]:
+    """Returns size against quality, the searched values beside both, the course of quality, and what students make."""
+    quality = spec.search.objectives[1]
+    axes = {"xaxis": {"key": "parameters", "type": "METRIC"}, "yaxis": {"key": quality, "type": "METRIC"}}
+    values = {"selectedParams": list(searched), "selectedMetrics": ["parameters", quality]}
+    images = {"imageKeys": ["samples"], "step": round(spec.recipe({}).kimg), "showRunParams": True}
+    line: dict[str, Any] = {
+        "metricKey": quality,
+        "xAxisKey": "step",
+        "yAxisKey": "metric",
+        "scaleType": "log",
+        "lineSmoothness": 0,
+    }
+    line |= {"useGlobalXaxisKey": False, "useGlobalLineSmoothing": False}
+    kinds = {"SCATTER": axes, "PARALLEL": values, "LINE": line, "IMAGE": images}
+    own = {"metricSectionId": _SECTION, "deleted": False, "isGenerated": False, "runsCountToCompare": 100}
+    section = {"uuid": _SECTION, "name": "Size and quality", "display": True, "isReordered": False}
+    return {
+        "compareRunCharts": [{"uuid": kind.lower(), "type": kind, **own, **what} for kind, what in kinds.items()],
+        "compareRunSections": [{**section, "deleted": False, "isGenerated": False}],
+    }
+
+
+def _packed(state: Mapping[str, Any]) -> str:
+    return "deflate;" + base64.b64encode(zlib.compress(json.dumps(state).encode())).decode()
+
+
+def _state_of(text: str) -> Any:
+    """Returns the state of a view that was saved; None where it is not one of ours."""
+    try:
+        packed = json.loads(text)["state"].removeprefix("deflate;")
+        return json.loads(zlib.decompress(base64.b64decode(packed)))
+    except (ValueError, KeyError, zlib.error):
+        return None

@@ -1,0 +1,27 @@
+"""This module states how a sweep's runs are shown in MLflow. No row depends on it."""
+
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, Field
+
+from gan.config import Config
+
+_PART = "[A-Za-z0-9][A-Za-z0-9._-]{0,62}"
+
+
+def _of_sweeps(name: str) -> str:
+    if name == "ganlimit-models":
+        raise ValueError("mlflow.experiment is one that sweeps are in, got the models'; choose another name")
+    return name
+
+
+class MlflowSpec(Config):
+    """This is what people find in MLflow's pages beyond what is always there.
+
+    experiment: where the runs of a new sweep are; else there is one for each data set.
+    samples: at which budgets a student's images are kept, as steps: at all `rungs`, at the `end` alone, or `none`. Else
+        at all where artifacts are on this machine, and at the end where a tracking server takes each as a request.
+    """
+
+    experiment: Annotated[str, Field(pattern=rf"^{_PART}(/{_PART})?$"), AfterValidator(_of_sweeps)] | None = None
+    samples: Literal["rungs", "end", "none"] | None = None
