@@ -154,11 +154,10 @@ def ui(
 ) -> None:
     """Browse runs, models and artifacts in the MLflow UI until Ctrl-C. Links open what each sweep found."""
     from cluster import serve_ui
-    from sweeps.ledger.tracking import Tracking
-    from sweeps.results.pages import pages_of
+    from sweeps.results.pages import pages_of_store
 
     store = existing(data_dir, tracking_uri).store
-    pages = list(pages_of(Tracking(store)))
+    pages = pages_of_store(store)
     serve_ui(store.uri, store.artifact_root, host=host, port=port, pages=pages)
 
 

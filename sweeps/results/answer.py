@@ -1,10 +1,12 @@
 """This module shows on a sweep's run in MLflow what the sweep has come to: numbers, curves, a description, a figure."""
 
+import math
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 from mlflow.entities import Run
 
 import analysis
@@ -18,6 +20,7 @@ from sweeps.spec.flattened import flattened
 from sweeps.spec.sweep import HOUR_S, SweepSpec
 
 SCREEN_DPI = 150  # a page shows an image in its own size
+_QUALITIES = ("fid", "inception_score", "sharpness")
 DIGITS = 6  # of a number: the page shows all that it has
 AT_ONCE = 100  # parameters that MLflow takes
 MOST_POINTS = 200  # of a curve, at once
@@ -56,7 +59,7 @@ def answer_metrics(spec: SweepSpec, findings: Findings, *, space: SpaceLimit | N
     low, high = limit.ratio_interval or (None, None)
     smallest, largest = (limit.interval.low, limit.interval.high) if limit.interval else (None, None)
     wall_s = float(np.nansum(table["wall_s"].to_numpy())) if len(table) else 0.0
-    fids = [row["fid"] for row in analysis.final_students(table).to_pylist() if row["fid"] is not None]
+    gpus = spec.resources.gpus  # None where a measurement says how many trials share one
     found: dict[str, float | None] = {
         RATIO: limit.ratio,
         "limit/ratio_low": low,
@@ -69,24 +72,22 @@ def answer_metrics(spec: SweepSpec, findings: Findings, *, space: SpaceLimit | N
         "space/parameters": space.size if space else None,
         "frontier/students": len(findings.frontier),
         HYPERVOLUME: findings.progress["share"].to_pylist()[-1] if len(findings.progress) else None,
-        BEST_FID: min(fids, default=None),
+        BEST_FID: min(_fids(table).values(), default=None),
         **{f"{of}/{name}": first.get(f"{of}_{name}") for of in ("teacher", "real") for name in _QUALITIES},
         "teacher/parameters": first.get("teacher_parameters"),
         **{f"{TRIALS}{state.lower()}": count for state, count in analysis.state_counts(table).items()},
         ALL_TRIALS: len(table),
         SPENT: float(np.nansum(table["kimg"].to_numpy())) if len(table) else 0.0,
         "spent/core_hours": wall_s * spec.resources.cpus_per_trial / HOUR_S,
-        "spent/gpu_hours": wall_s * spec.resources.gpus_before_packing / HOUR_S,
+        "spent/gpu_hours": None if gpus is None else wall_s * gpus / HOUR_S,
     }
-    return {name: float(f"{value:.{DIGITS}g}") for name, value in found.items() if value is not None}
-
-
-_QUALITIES = ("fid", "inception_score", "sharpness")
+    known = {name: value for name, value in found.items() if value is not None and math.isfinite(value)}
+    return {name: float(f"{value:.{DIGITS}g}") for name, value in known.items()}
 
 
 def _curves(findings: Findings, *, after: float) -> dict[str, list[Point]]:
     """Returns the search's curves beyond `after` kimg spent: what its students dominate, and the best FID."""
-    fids = {row["trial"]: row["fid"] for row in analysis.final_students(findings.table).to_pylist()}
+    fids = _fids(findings.table)
     best: float | None = None
     curves: dict[str, list[Point]] = {HYPERVOLUME: [], BEST_FID: []}
     for point in findings.progress.to_pylist():
@@ -96,6 +97,12 @@ def _curves(findings: Findings, *, after: float) -> dict[str, list[Point]]:
             curves[HYPERVOLUME].append((point["kimg"], point["share"]))
             curves[BEST_FID].append((point["kimg"], best))
     return {name: _thinned(points) for name, points in curves.items()}
+
+
+def _fids(table: pa.Table) -> dict[int, float]:
+    """Returns the FID of each student that was trained to its end, by its trial."""
+    rows = analysis.final_students(table).select(["trial", "fid"]).to_pylist()
+    return {row["trial"]: row["fid"] for row in rows if row["fid"] is not None}
 
 
 def _thinned(points: list[Point]) -> list[Point]:

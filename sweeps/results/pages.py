@@ -1,14 +1,29 @@
 """This module says which of MLflow's pages are worth opening: for each sweep its answer, its frontier, its report."""
 
 from collections.abc import Iterator
+from contextlib import suppress
 
+from sweeps.errors import SweepError
 from sweeps.ledger.links import experiment_link, run_link, view_link
+from sweeps.ledger.store import TrackingStore
 from sweeps.ledger.tags import SAVED_VIEW, SWEEP
 from sweeps.ledger.tracking import Tracking
 from sweeps.results.answer_text import REPORT
 from sweeps.results.views import SWEEPS_VIEW, view_links
 
 MOST_SWEEPS = 5
+
+
+def pages_of_store(store: TrackingStore) -> list[tuple[str, str]]:
+    """Returns the pages of a data directory's own store; none of one that was served to other machines.
+
+    Of a store elsewhere there are none either: looking for them would make experiments in it.
+    """
+    if not store.takes_files_freely:
+        return []
+    with suppress(SweepError):
+        return list(pages_of(Tracking(store)))
+    return []
 
 
 def pages_of(tracking: Tracking) -> Iterator[tuple[str, str]]:

@@ -101,7 +101,7 @@ def _charts(spec: SweepSpec, searched: Sequence[str]) -> dict[str, Any]:
         "lineSmoothness": 0,
     }
     line |= {"useGlobalXaxisKey": False, "useGlobalLineSmoothing": False}
-    kinds = {"SCATTER": axes, "PARALLEL": values, "LINE": line, "IMAGE": images}
+    kinds: dict[str, dict[str, Any]] = {"SCATTER": axes, "PARALLEL": values, "LINE": line, "IMAGE": images}
     own = {"metricSectionId": _SECTION, "deleted": False, "isGenerated": False, "runsCountToCompare": 100}
     section = {"uuid": _SECTION, "name": "Size and quality", "display": True, "isReordered": False}
     return {

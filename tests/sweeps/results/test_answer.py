@@ -1,24 +1,33 @@
 """What a person reads in MLflow without opening a file: the experiments, and a sweep's run with its answer."""
 
+import json
 import re
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 from urllib.parse import parse_qs, urlparse
 
+import cv2
 import pytest
 from mlflow.exceptions import MlflowException
 
 import sweeps
 from analysis import findings_of, frontier_rows
+from gan import Compute, Protocol
 from sweeps.driver import news
 from sweeps.errors import SweepError
 from sweeps.ledger.experiments import experiment_of
+from sweeps.ledger.folders import MountedTrials
 from sweeps.ledger.notes import describe_run
-from sweeps.ledger.store import MODELS_EXPERIMENT, SWEEPS_EXPERIMENT
+from sweeps.ledger.store import MODELS_EXPERIMENT, SWEEPS_EXPERIMENT, TrackingStore
 from sweeps.ledger.sweeps import find_sweep
 from sweeps.ledger.tags import NOTE
 from sweeps.ledger.tracking import Tracking
 from sweeps.results.answer import show_answer
+from sweeps.spec.browsing import MlflowSpec
+from sweeps.trial.log import TrialContext, opening
+from sweeps.trial.pictures import samples_at
+from sweeps.trial.request import Job
+from tests.sweeps.untrained_search import request_of
 
 LINK = re.compile(r"\]\(([^)]+)\)")
 
@@ -68,13 +77,14 @@ def test_a_sweeps_description_is_its_answer(finished: Any, tracking: Tracking, p
 
 def test_a_sweeps_metrics_are_its_answer(finished: Any, parent: Any) -> None:
     metrics, limit, table = parent.data.metrics, finished.result.report.limit, finished.result.table
-    assert metrics["limit/ratio"] == limit.ratio
+    assert metrics["limit/ratio"] == pytest.approx(limit.ratio, rel=1e-5)
     assert metrics["limit/parameters"] == limit.parameters
-    assert metrics["frontier/best_fid"] == min(row["fid"] for row in table.to_pylist() if row["mode"] == "distilled")
-    assert metrics["teacher/fid"] == table["teacher_fid"][0].as_py()
+    best = min(row["fid"] for row in table.to_pylist() if row["mode"] == "distilled")
+    assert metrics["frontier/best_fid"] == pytest.approx(best, rel=1e-5)
+    assert metrics["teacher/fid"] == pytest.approx(table["teacher_fid"][0].as_py(), rel=1e-5)
     assert metrics["trials/completed"] == metrics["trials/all"] == len(table)
-    assert metrics["spent/kimg"] == pytest.approx(sum(table["kimg"].to_pylist()))
-    assert metrics["spent/core_hours"] == pytest.approx(sum(table["wall_s"].to_pylist()) / 3600)
+    assert metrics["spent/kimg"] == pytest.approx(sum(table["kimg"].to_pylist()), rel=1e-5)
+    assert metrics["spent/core_hours"] == pytest.approx(sum(table["wall_s"].to_pylist()) / 3600, rel=1e-5)
     running = {name for name in metrics if name.startswith("trials/")} - {"trials/all", "trials/completed"}
     assert not any(metrics[name] for name in running), "nothing is left of what a state had before"
 
@@ -103,6 +113,62 @@ def test_who_made_it_with_what_is_in_mlflows_columns(parent: Any) -> None:
     assert tags["mlflow.user"]
     in_a_repository = (Path(sweeps.__file__).parents[1] / ".git").exists()
     assert bool(re.fullmatch("[0-9a-f]{40}", tags.get("mlflow.source.git.commit", ""))) == in_a_repository
+
+
+def test_a_trial_has_what_its_sweep_has(finished: Any, tracking: Tracking, parent: Any) -> None:
+    (data,), (teacher,) = parent.inputs.dataset_inputs, parent.inputs.model_inputs
+    assert data.dataset.name == "digits"
+    assert json.loads(data.dataset.profile)["images"][1:] == [1, 16, 16]
+    model = tracking.client.get_logged_model(teacher.model_id)
+    assert json.loads(model.tags["mlflow.modelVersions"]) == [{"name": "digits-teacher", "version": "1"}]
+    assert {metric.key for metric in model.metrics} == {"fid", "parameters"}
+    trials = list(tracking.each_trial(parent.info.run_id))
+    for trial in trials:
+        assert [each.dataset.digest for each in trial.inputs.dataset_inputs] == [data.dataset.digest]
+        assert [each.model_id for each in trial.inputs.model_inputs] == [teacher.model_id]
+        assert trial.data.tags["mlflow.source.name"] == "ganlimit sweep run tiny"
+        assert {"width", "depth"} <= trial.data.params.keys(), "whatever its phase"
+    outputs = {trial.info.run_id: trial.outputs.model_outputs for trial in trials}
+    students = set(finished.result.report.frontier["run_id"].to_pylist())
+    assert {run_id for run_id, models in outputs.items() if models} == students
+
+
+def test_what_a_student_makes_is_there_over_steps(tracking: Tracking, parent: Any, tmp_path: Path) -> None:
+    trial = next(tracking.each_trial(parent.info.run_id))
+    assert trial.data.tags["mlflow.loggedImages"] == "True"
+    folder = Path(tracking.client.download_artifacts(trial.info.run_id, "images", str(tmp_path)))
+    found = {(path.name.split("+")[2], path.suffix): cv2.imread(str(path)) for path in folder.iterdir()}
+    assert found.keys() == {(step, form) for step in "24" for form in (".png", ".webp")}
+    assert all(image.shape[0] >= 256 and image.std() > 0 for image in found.values())
+    assert (found["2", ".png"] != found["4", ".png"]).any(), "a student learns"
+
+
+def test_a_server_takes_images_at_the_end_unless_the_file_says_otherwise() -> None:
+    local, server = TrackingStore("sqlite:///mlflow.db", "file:///artifacts"), TrackingStore("http://host:5000")
+    assert [samples_at(MlflowSpec(), store) for store in (local, server)] == ["rungs", "end"]
+    assert samples_at(MlflowSpec(samples="rungs"), server) == "rungs"
+
+
+def test_searched_values_have_the_same_names_in_all_phases(tmp_path: Path) -> None:
+    searched = ("width", "depth", "gan_weight", "first_layer_rank", "stage_widths.0", "stage_widths.1")
+    context = TrialContext(
+        sweep="s",
+        parent_run_id="none",
+        store=TrackingStore("sqlite:///never-opened.db"),
+        dataset="digits",
+        compute=Compute(),
+        protocol=Protocol(dataset_digest="d", extractor="classifier", extractor_digest="e", num_samples=100),
+        materials=cast(Any, None),  # nothing is trained
+        teacher_version="1",
+        teacher_parameters=100,
+        rungs_kimg=(),
+        trials=MountedTrials(tmp_path),
+        searched=searched,
+    )
+    job = Job(request=request_of({"width": 4, "depth": 1, "gan_weight": 0.0}), trial=1, point={"width": 4, "depth": 1})
+    params = opening(job, context).params
+    assert params["first_layer_rank"] == "0", "as the search writes a whole layer"
+    assert (params["width"], params["stage_widths.0"], params["stage_widths.1"]) == ("4", "8", "4")
 
 
 def test_a_description_that_a_person_wrote_is_left_alone(store_tracking: Tracking, new_sweep: Any) -> None:

@@ -1,0 +1,134 @@
+"""MLflow's own page on its real server, in Debian's Chromium: what a person sees there without choosing anything."""
+
+import re
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote
+
+import pytest
+import requests
+from mlflow.entities import LoggedModelInput
+from playwright.sync_api import Browser, Page, expect
+
+from analysis import frontier_rows
+from cluster import tracking_server
+from gan import DatasetConfig
+from sweeps.ledger.delivery import Delivery
+from sweeps.ledger.journal import Event, TrialFolder
+from sweeps.ledger.store import TrackingStore
+from sweeps.ledger.tags import MODE, PHASE, POINT, RUN_NAME, STATE, TRIAL
+from sweeps.ledger.tracking import Tracking
+from sweeps.ledger.workspace import Workspace
+from sweeps.models.run_inputs import dataset_input
+from sweeps.results.pages import pages_of
+from tests.cluster.servers import free_port
+
+PATIENCE_MS = 60_000
+# What a person closes once: the panel that MLflow opens beside everything.
+CLOSED = "localStorage.setItem('mlflow.assistant.fab.autoOpenedOnFirstLoad_v1', 'true')"
+
+
+@pytest.fixture(scope="module")
+def workspace(finished: Any, tmp_path_factory: pytest.TempPathFactory) -> Workspace:
+    """A copy of the finished sweep's data directory, which tests may add to."""
+    return Workspace.existing(Path(shutil.copytree(finished.data_dir, tmp_path_factory.mktemp("served") / "data")))
+
+
+@pytest.fixture(scope="module")
+def links(workspace: Workspace) -> dict[str, str]:
+    """The pages that `ganlimit ui` names."""
+    return {what.strip(): link for what, link in pages_of(Tracking(workspace.store))}
+
+
+@pytest.fixture(scope="module")
+def served(workspace: Workspace) -> Iterator[str]:
+    store = workspace.store
+    with tracking_server(store.uri, store.artifact_root, port=free_port()) as url:
+        yield url
+
+
+@pytest.fixture
+def page(browser: Browser, served: str) -> Iterator[Page]:
+    page = browser.new_page(viewport={"width": 1440, "height": 1300}, base_url=f"{served}/")
+    page.set_default_timeout(PATIENCE_MS)
+    expect.set_options(timeout=PATIENCE_MS)
+    page.add_init_script(CLOSED)
+    yield page
+    page.close()
+
+
+def is_drawn(page: Page, selector: str) -> None:
+    page.wait_for_function(
+        "(selector) => [...document.querySelectorAll(selector)].some((image) => image.naturalWidth > 50)", arg=selector
+    )
+
+
+def test_an_experiment_opens_with_its_sweeps(page: Page, links: dict[str, str], finished: Any) -> None:
+    page.goto(links["all of ganlimit/digits"])
+    expect(page.get_by_text("How far can a GAN on digits be compressed?")).to_be_visible()
+    expect(page.get_by_text(re.compile(r"^digits \([0-9a-f]{12}\)$")).first).to_be_visible()
+    for column in ("limit/ratio", "frontier/best_fid"):
+        expect(page.get_by_text(column, exact=True).first).to_be_attached()
+    assert f"{finished.result.report.limit.ratio:.4f}"[:5] in page.locator("body").inner_text()
+    expect(page.get_by_role("link", name="tiny", exact=True)).to_have_count(1), "sweeps alone"
+    expect(page.get_by_text("Judges")).to_have_count(0), "of another kind of experiment"
+
+
+def test_a_sweeps_run_shows_its_answer(page: Page, links: dict[str, str], finished: Any) -> None:
+    page.goto(links["tiny"])
+    sentence = finished.result.report.limit.sentence().split(" (")[0]
+    expect(page.get_by_text(sentence).first).to_be_visible()
+    page.get_by_text("Show more").first.click()
+    for row in frontier_rows(finished.result.report.findings):
+        cells = page.get_by_role("row").filter(has=page.get_by_role("link", name=f"trial {row.trial}", exact=True))
+        expect(cells).to_contain_text(row.parameters)
+    is_drawn(page, "img[src*='frontier.png']")
+    expect(page.get_by_text("limit/parameters", exact=True)).to_be_visible()
+    expect(page.get_by_text("search.space.width", exact=True)).to_be_attached()
+    expect(page.get_by_text("ganlimit sweep run tiny")).to_be_visible()
+
+
+def test_students_compare_in_charts_and_in_what_they_make(page: Page, links: dict[str, str], finished: Any) -> None:
+    page.goto(links["its students"])
+    for title in ("parameters vs. fid", "Parallel Coordinates", "samples"):
+        expect(page.get_by_text(title, exact=True).first).to_be_visible()
+    for row in finished.result.table.to_pylist():
+        expect(page.get_by_role("link", name=re.compile(rf"^0*{row['trial']} \w+ w")).first).to_be_attached()
+    shown = "img[src*='samples%2Bstep%2B4'], img[src*='samples+step+4']"
+    is_drawn(page, shown)
+    assert "step" in unquote(page.locator(shown).first.get_attribute("src") or "")
+
+
+def test_a_trial_of_two_rungs_costs_a_tracking_server_eight_requests(
+    served: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    store, send, asked = TrackingStore(served), requests.Session.send, list[str]()
+    tracking = Tracking(store)
+    parent = tracking.open_sweep("counted", {}, experiment="counted").info.run_id
+    data = dataset_input(DatasetConfig(name="digits"), "d" * 64, shape=(100, 1, 16, 16))
+    teacher = tracking.client.create_logged_model(tracking.experiments.models, name="teacher")
+    tracking.client.log_inputs(parent, datasets=[data], models=[LoggedModelInput(teacher.model_id)])
+    delivery = Delivery(store, parent)
+    tags = {RUN_NAME: "001", TRIAL: "1", PHASE: "search", MODE: "distilled", STATE: "RUNNING", POINT: "{}"}
+
+    def counted(self: Any, request: Any, **options: Any) -> Any:
+        asked.append(f"{request.method} {request.url.partition('mlflow/')[2].partition('?')[0]}")
+        return send(self, request, **options)
+
+    def trial(key: str) -> TrialFolder:
+        folder = TrialFolder(tmp_path / key)
+        events = [Event(kind="opened", metrics={"parameters": 1.0}, params={"width": "1"}, tags=tags)]
+        events += [Event(kind="reported", kimg=kimg, metrics={"fid": 1.0, "kimg": kimg}) for kimg in (1.0, 2.0)]
+        for event in [*events, Event(kind="closed", kimg=2.0, metrics={"wall_s": 1.0}, tags={STATE: "COMPLETED"})]:
+            folder.append(event)
+            assert delivery.deliver(folder)
+        return folder
+
+    trial("first")
+    monkeypatch.setattr(requests.Session, "send", counted)
+    run = tracking.client.get_run(str(trial("second").delivered()[1]))
+    assert len(asked) - 1 == 8, asked
+    assert run.inputs.dataset_inputs[0].dataset.name == "digits"
+    assert run.inputs.model_inputs[0].model_id == teacher.model_id
