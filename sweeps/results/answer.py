@@ -82,7 +82,11 @@ def answer_metrics(spec: SweepSpec, findings: Findings, *, space: SpaceLimit | N
         "spent/gpu_hours": None if gpus is None else wall_s * gpus / HOUR_S,
     }
     known = {name: value for name, value in found.items() if value is not None and math.isfinite(value)}
-    return {name: float(f"{value:.{DIGITS}g}") for name, value in known.items()}
+    return {name: _rounded(value) for name, value in known.items()}
+
+
+def _rounded(value: float) -> float:
+    return float(f"{value:.{DIGITS}g}")
 
 
 def _curves(findings: Findings, *, after: float) -> dict[str, list[Point]]:
@@ -94,8 +98,8 @@ def _curves(findings: Findings, *, after: float) -> dict[str, list[Point]]:
         fid = fids.get(point["trial"])
         best = fid if best is None else min(best, best if fid is None else fid)
         if point["kimg"] > after and best is not None:
-            curves[HYPERVOLUME].append((point["kimg"], point["share"]))
-            curves[BEST_FID].append((point["kimg"], best))
+            curves[HYPERVOLUME].append((point["kimg"], _rounded(point["share"])))
+            curves[BEST_FID].append((point["kimg"], _rounded(best)))
     return {name: _thinned(points) for name, points in curves.items()}
 
 

@@ -13,8 +13,8 @@ from sweeps.results.views import SWEEPS_VIEW, frontier_view, students_view
 from sweeps.spec.sweep import SweepSpec
 
 FIGURE, REPORT = "frontier.png", "artifacts/report/report.html"  # of the run
-MOST_ROWS = 8  # a description has room for them
-_GAP = "\N{EN SPACE}"  # the page puts a table's columns side by side without any
+MOST_ROWS = 14  # a description has room for them
+_GAP = "&ensp;"  # the page puts a table's columns side by side without any
 
 
 def answer_text(parent: Run, spec: SweepSpec, *, findings: Findings, space: SpaceLimit | None = None) -> str:
@@ -41,7 +41,7 @@ def _places(parent: Run, findings: Findings) -> str:
     name = findings.first["sweep"]
     if len(findings.frontier):
         places["the frontier's charts and samples"] = view_link(experiment_id, frontier_view(name))
-    places["all students'"] = view_link(experiment_id, students_view(name))
+    places["all students"] = view_link(experiment_id, students_view(name))
     places["other sweeps"] = view_link(experiment_id, SWEEPS_VIEW, charts=False)
     places["teacher"] = version_link(findings.first["teacher_version"])
     return " · ".join(f"[{word}]({link})" for word, link in places.items())

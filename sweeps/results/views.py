@@ -11,7 +11,7 @@ from typing import Any
 
 from mlflow.entities import Run
 
-from analysis import Findings, frontier_rows
+from analysis import QUALITIES, Findings, frontier_rows
 from sweeps.ledger.links import view_link
 from sweeps.ledger.tags import KIND, SAVED_VIEW, SWEEP
 from sweeps.ledger.tracking import Tracking
@@ -93,15 +93,10 @@ def _charts(spec: SweepSpec, searched: Sequence[str]) -> dict[str, Any]:
     axes = {"xaxis": {"key": "parameters", "type": "METRIC"}, "yaxis": {"key": quality, "type": "METRIC"}}
     values = {"selectedParams": list(searched), "selectedMetrics": ["parameters", quality]}
     images = {"imageKeys": ["samples"], "step": round(spec.recipe({}).kimg), "showRunParams": True}
-    line: dict[str, Any] = {
-        "metricKey": quality,
-        "xAxisKey": "step",
-        "yAxisKey": "metric",
-        "scaleType": "log",
-        "lineSmoothness": 0,
-    }
-    line |= {"useGlobalXaxisKey": False, "useGlobalLineSmoothing": False}
-    kinds: dict[str, dict[str, Any]] = {"SCATTER": axes, "PARALLEL": values, "LINE": line, "IMAGE": images}
+    scale = "log" if QUALITIES[quality].log else "linear"
+    line = {"metricKey": quality, "xAxisKey": "step", "yAxisKey": "metric", "scaleType": scale, "lineSmoothness": 0}
+    own_axes = {"useGlobalXaxisKey": False, "useGlobalLineSmoothing": False}
+    kinds: dict[str, dict[str, Any]] = {"SCATTER": axes, "PARALLEL": values, "LINE": line | own_axes, "IMAGE": images}
     own = {"metricSectionId": _SECTION, "deleted": False, "isGenerated": False, "runsCountToCompare": 100}
     section = {"uuid": _SECTION, "name": "Size and quality", "display": True, "isReordered": False}
     return {

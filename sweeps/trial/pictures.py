@@ -9,7 +9,7 @@ from sweeps.ledger.store import TrackingStore
 from sweeps.spec.browsing import MlflowSpec
 
 COLUMNS = 4
-SIDE = 256  # pixels of the whole, at least
+SIDE = 256  # pixels across, at least
 _STEP = "samples+step+{step}+timestamp+{step}+{step}"  # MLflow 3.17 finds key, step and time between the signs
 
 

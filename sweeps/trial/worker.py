@@ -41,7 +41,7 @@ from sweeps.trial.log import TakenOverError, TrialContext, TrialLog, costs_of, d
 from sweeps.trial.pictures import save_step
 from sweeps.trial.request import Job
 
-SHOWN = 16  # images over the steps of a training
+SHOWN = 8  # images over the steps of a training
 
 
 @dataclass(frozen=True)

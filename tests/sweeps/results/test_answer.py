@@ -44,7 +44,7 @@ def tracking(finished: Any) -> Tracking:
 
 @pytest.fixture
 def parent(tracking: Tracking) -> Any:
-    return find_sweep(tracking, "tiny")
+    return tracking.client.get_run(find_sweep(tracking, "tiny").info.run_id)  # what is searched lacks a run's models
 
 
 def test_a_data_set_has_an_experiment_of_model_training(tracking: Tracking, parent: Any) -> None:
@@ -122,7 +122,7 @@ def test_a_trial_has_what_its_sweep_has(finished: Any, tracking: Tracking, paren
     model = tracking.client.get_logged_model(teacher.model_id)
     assert json.loads(model.tags["mlflow.modelVersions"]) == [{"name": "digits-teacher", "version": "1"}]
     assert {metric.key for metric in model.metrics} == {"fid", "parameters"}
-    trials = list(tracking.each_trial(parent.info.run_id))
+    trials = [tracking.client.get_run(run.info.run_id) for run in tracking.each_trial(parent.info.run_id)]
     for trial in trials:
         assert [each.dataset.digest for each in trial.inputs.dataset_inputs] == [data.dataset.digest]
         assert [each.model_id for each in trial.inputs.model_inputs] == [teacher.model_id]
@@ -139,7 +139,7 @@ def test_what_a_student_makes_is_there_over_steps(tracking: Tracking, parent: An
     folder = Path(tracking.client.download_artifacts(trial.info.run_id, "images", str(tmp_path)))
     found = {(path.name.split("+")[2], path.suffix): cv2.imread(str(path)) for path in folder.iterdir()}
     assert found.keys() == {(step, form) for step in "24" for form in (".png", ".webp")}
-    assert all(image.shape[0] >= 256 and image.std() > 0 for image in found.values())
+    assert all(image.shape[1] >= 256 and image.std() > 0 for image in found.values())
     assert (found["2", ".png"] != found["4", ".png"]).any(), "a student learns"
 
 

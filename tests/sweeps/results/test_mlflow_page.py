@@ -5,7 +5,6 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote
 
 import pytest
 import requests
@@ -72,7 +71,7 @@ def test_an_experiment_opens_with_its_sweeps(page: Page, links: dict[str, str], 
     for column in ("limit/ratio", "frontier/best_fid"):
         expect(page.get_by_text(column, exact=True).first).to_be_attached()
     assert f"{finished.result.report.limit.ratio:.4f}"[:5] in page.locator("body").inner_text()
-    expect(page.get_by_role("link", name="tiny", exact=True)).to_have_count(1), "sweeps alone"
+    expect(page.locator("body")).to_contain_text("1 matching run"), "sweeps alone"
     expect(page.get_by_text("Judges")).to_have_count(0), "of another kind of experiment"
 
 
@@ -96,9 +95,7 @@ def test_students_compare_in_charts_and_in_what_they_make(page: Page, links: dic
         expect(page.get_by_text(title, exact=True).first).to_be_visible()
     for row in finished.result.table.to_pylist():
         expect(page.get_by_role("link", name=re.compile(rf"^0*{row['trial']} \w+ w")).first).to_be_attached()
-    shown = "img[src*='samples%2Bstep%2B4'], img[src*='samples+step+4']"
-    is_drawn(page, shown)
-    assert "step" in unquote(page.locator(shown).first.get_attribute("src") or "")
+    is_drawn(page, "img[src*='samples%2Bstep%2B4%2B']")
 
 
 def test_a_trial_of_two_rungs_costs_a_tracking_server_eight_requests(
