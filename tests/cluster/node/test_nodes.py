@@ -191,7 +191,7 @@ def test_a_driver_knows_the_dashboard_and_has_a_name_there(head: Machine) -> Non
     given = [sys.executable, "-c", ATTACHED, head.state.address, str(head.token)]
     answer = subprocess.run(given, capture_output=True, text=True, check=False, timeout=120)
     assert answer.stdout.strip() == head.state.dashboard_url, answer.stderr
-    assert "sweep run here" in {job["metadata"].get("job_name") for job in head.ask("/api/jobs/")}
+    assert "sweep run here" in {(job["metadata"] or {}).get("job_name") for job in head.ask("/api/jobs/")}
 
 
 def test_artifacts_travel_through_the_tracking_server(head: Machine, temporary: Path) -> None:
