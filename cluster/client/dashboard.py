@@ -14,6 +14,7 @@ from cluster.errors import ClusterError
 from cluster.tokens import TOKEN, TOKEN_PATH, read_token
 
 TIMEOUT_S = 10.0
+JOB_NAME = "job_name"  # of a job's metadata: what the dashboard calls it
 NO_DASHBOARD = (
     "Check the address and that the cluster runs (on its first machine: ganlimit cluster status), or start it with "
     "ganlimit cluster up."

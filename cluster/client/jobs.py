@@ -13,7 +13,7 @@ from typing import Any, NoReturn
 import requests
 from ray.job_submission import JobStatus, JobSubmissionClient
 
-from cluster.client.dashboard import require_reachable
+from cluster.client.dashboard import JOB_NAME, require_reachable
 from cluster.errors import ClusterError
 from cluster.tokens import use_token
 
@@ -85,9 +85,11 @@ class Jobs:
         folder: Path,
         environment: Mapping[str, str],
         metadata: Mapping[str, str] | None = None,
+        title: str = "",
     ) -> None:
         """Run the shell command in a copy of `folder` on the cluster. `stop` ends it as Ctrl-C does.
 
+        `title` is what the dashboard calls it, beside its id.
         `environment` is shown to all who may see the job: no place for credentials. It waits for the end of an earlier
         job of the id that is deleted. Raises ClusterError where there is one that is not.
         """
@@ -101,7 +103,7 @@ class Jobs:
                     entrypoint=f"{ATTEMPT}={attempt} {command}",
                     submission_id=job_id,
                     runtime_env=runtime_env,
-                    metadata={**(metadata or {}), ATTEMPT: attempt},
+                    metadata={**({JOB_NAME: title} if title else {}), **(metadata or {}), ATTEMPT: attempt},
                 )
             job = self.find(job_id)
             if job is None or NAME_TAKEN not in job.message or time.monotonic() > deadline:

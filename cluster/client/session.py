@@ -16,8 +16,10 @@ from typing import Any
 import ray
 from ray._private import ray_constants, services, utils
 from ray._private.node import Node
+from ray.job_config import JobConfig
 
 from cluster.addresses import LOOPBACK
+from cluster.client.dashboard import JOB_NAME
 from cluster.client.signals import while_ray_starts, while_ray_stops
 from cluster.errors import ClusterError
 from cluster.tokens import use_token
@@ -32,12 +34,16 @@ FOLDER_LIMIT_BYTES = 107 - 65
 
 @dataclass(frozen=True, kw_only=True)
 class RaySession:
-    """A RaySession is a connected Ray. `owned` ones end with the session; others are only left."""
+    """A RaySession is a connected Ray. `owned` ones end with the session; others are only left.
+
+    `dashboard` is the address of its pages, empty where it has none.
+    """
 
     address: str
     cpus: int
     gpus: int
     owned: bool
+    dashboard: str = ""
 
 
 @contextmanager
@@ -47,6 +53,7 @@ def ray_session(
     num_cpus: int | None = None,
     code: Path | None = None,
     token_file: Path | None = None,
+    name: str = "",
 ) -> Iterator[RaySession]:
     """Connect to Ray for the length of a `with` block.
 
@@ -54,8 +61,9 @@ def ray_session(
     cores (all, by default): reachable from loopback alone, behind a token that is kept nowhere, and ended
     with the block however it ends; other Rays of the machine are neither joined nor touched. With an
     address (host:port or "auto") the block attaches to that cluster and only disconnects; `code` is then a folder
-    of packages that the nodes use, unless this process is a job of the cluster and has brought its own. Without a
-    `token_file` the token is the one of this process's environment, if there is one.
+    of packages that the nodes use, unless this process is a job of the cluster and has brought its own; its dashboard
+    then calls this process `name`. Without a `token_file` the token is the one of this process's environment, if there
+    is one.
 
     Ctrl-C in the block raises KeyboardInterrupt there and nowhere else: Ray's processes block SIGINT, so
     the workers go on until the block ends. While Ray starts or stops a first Ctrl-C waits for that, and
@@ -76,7 +84,7 @@ def ray_session(
             yield session
     else:
         use_token(token_file)  # where Ray looks for it
-        with _attached(address, code) as session:
+        with _attached(address, code, name=name) as session:
             yield session
 
 
@@ -166,20 +174,29 @@ def _loopback_only() -> Iterator[None]:
 
 
 @contextmanager
-def _attached(address: str, code: Path | None) -> Iterator[RaySession]:
+def _attached(address: str, code: Path | None, *, name: str) -> Iterator[RaySession]:
     runtime_env = {"working_dir": str(code)} if code and not runs_as_job() else None
+    # A job has its name from whoever submitted it.
+    called: Any = JobConfig(metadata={JOB_NAME: name}) if name and not runs_as_job() else None
     is_loopback = address.rpartition(":")[0] == LOOPBACK
     try:
         with _loopback_only() if is_loopback else nullcontext():
             _require_listener(address)
             with while_ray_starts():
-                ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR, runtime_env=runtime_env)
+                connected = ray.init(
+                    address=address,
+                    log_to_driver=False,
+                    logging_level=logging.ERROR,
+                    runtime_env=runtime_env,
+                    job_config=called,
+                )
     except (OSError, OverflowError, RuntimeError, ValueError) as error:
         raise ClusterError(
             "ADDRESS is a Ray cluster that can be reached", f"{address} ({error})", "Check address and token."
         ) from error
+    pages = connected.dashboard_url
     try:
-        yield _describe(owned=False)
+        yield _describe(owned=False, dashboard=f"http://{pages}" if pages else "")
     finally:
         with while_ray_stops():
             ray.shutdown()
@@ -198,11 +215,15 @@ def _require_listener(address: str) -> None:
         socket.create_connection((host.strip("[]"), int(port)), REACH_TIMEOUT_S).close()
 
 
-def _describe(*, owned: bool) -> RaySession:
+def _describe(*, owned: bool, dashboard: str = "") -> RaySession:
     resources: dict[str, float] = ray.cluster_resources()
     address = ray.get_runtime_context().gcs_address
     return RaySession(
-        address=address, cpus=int(resources.get("CPU", 0)), gpus=int(resources.get("GPU", 0)), owned=owned
+        address=address,
+        cpus=int(resources.get("CPU", 0)),
+        gpus=int(resources.get("GPU", 0)),
+        owned=owned,
+        dashboard=dashboard,
     )
 
 

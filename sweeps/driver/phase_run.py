@@ -22,6 +22,7 @@ class PhaseRun:
         spec, spent_s = sweeps[0].spec, sum(sweep.known.trial_seconds() for sweep in sweeps)
         self._spending = Spending(budget=spec.budget, resources=spec.resources, trial_s=spent_s)
         self._view = _view_of(sweeps, self._spending)
+        self._view.dashboard = site.dashboard
         self._phases = {sweep.spec.name: PhaseLayout(sweep) for sweep in sweeps}
         self._queues = [
             PhaseQueue(

@@ -1,5 +1,6 @@
 """This module runs trials with Ray Tune: as many at once as there are cores, on actors that are reused."""
 
+import sys
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass
@@ -28,6 +29,7 @@ from sweeps.trial.worker import run_trial
 Work = Callable[[Sequence[Job], TrialContext], None]
 
 RETRIES = 2  # for a trial whose worker was lost
+LONGEST_NAME = 60  # of what Ray calls the workers
 
 # Tune lets one trial at a time wait for a worker. If another trial ends meanwhile, the waiting one gets that worker,
 # and the worker that was starting for it is thrown away: where trials end more often than workers start, a cluster
@@ -71,6 +73,7 @@ def run_trials(trials: TrialsToRun, watchers: Watchers) -> None:
     """Run the trials with Ray Tune, in the Ray session that is open."""
     by_sweep, share = trials.by_sweep, trials.share
     worker = tune.with_parameters(_run_trial, contexts=by_sweep, work=trials.work)
+    worker.__name__ = f"trials-of-{'-'.join(by_sweep)}"[:LONGEST_NAME]  # so Ray's dashboard calls the workers
     settings = ALL_AT_ONCE if share else {}
     with tempfile.TemporaryDirectory(prefix="ganlimit-tune-") as storage, tune_environment(**settings):
         tuner = tune.Tuner(
@@ -80,6 +83,7 @@ def run_trials(trials: TrialsToRun, watchers: Watchers) -> None:
                 search_alg=QueueSearcher(trials.queues, lambda: not watchers.spending.is_over, share=share),
                 scheduler=trials.scheduler,
                 reuse_actors=True,
+                trial_name_creator=_title,
             ),
             run_config=RunConfig(
                 name="sweep",
@@ -99,7 +103,23 @@ def placement_of(need: TrialNeed) -> PlacementGroupFactory:
 
 
 def _run_trial(config: dict[str, Any], contexts: Mapping[str, TrialContext], *, work: Work) -> None:
-    work(jobs_of(config), contexts[config["sweep"]])
+    sweep, jobs = config["sweep"], jobs_of(config)
+    for job in jobs:
+        _note(f"{sweep} trial {job.trial} ({job.request.phase}) begins")
+    work(jobs, contexts[sweep])
+    for job in jobs:
+        _note(f"{sweep} trial {job.trial} has ended")
+
+
+def _note(line: str) -> None:
+    """Writes a line into the worker's own log, in which Ray's dashboard looks."""
+    print(line, file=sys.stderr, flush=True)
+
+
+def _title(trial: Trial) -> str:
+    """Returns what Tune calls a trial where it says something of it."""
+    first, *_ = jobs_of(trial.config)
+    return f"{trial.config['sweep']}-trial-{first.trial}"
 
 
 class _Bookkeeper(tune.Callback):

@@ -52,6 +52,7 @@ class SweepView:
     def __init__(self, teacher: Mapping[str, Objectives], spending: Spending) -> None:
         self._teacher, self._spending = teacher, spending
         self.standings: Callable[[], Mapping[str, str]] = dict  # what is known of each sweep's limit, in words
+        self.dashboard = ""  # Ray's, where it has one
         self.phases: list[_Phase] = []
         self._running: dict[str, _Running] = {}
         self._points: dict[str, dict[str, Objectives]] = {sweep: {} for sweep in teacher}
@@ -178,6 +179,7 @@ class SweepView:
         spent += f", {self._spending.gpu_hours:.2f} GPU-hours" if self._spending.resources.gpus else ""
         remaining = self._spending.remaining()
         parts = [f"spent {spent}", *([f"left {remaining}"] if remaining else []), *self._other_states()]
+        parts += [f"dashboard {self.dashboard}"] if self.dashboard else []
         return Text("; ".join(parts), style="dim")
 
     def _other_states(self) -> list[str]:

@@ -27,7 +27,7 @@ CHOSEN = TAG + "chosen"  # the teacher that a selection has made the champion
 SHARED_PREFIX = TAG + "shared."  # a column that all rows of a sweep have alike stands at its parent run
 # A job on a cluster has them as its metadata. The first holds a digest of the submission under the text of SPEC, whose
 # tags are another place: jobs of before are found by it.
-JOB_DIGEST, JOB_TRACKING_URI = TAG + "spec", TAG + "tracking_uri"
+JOB_DIGEST, JOB_TRACKING_URI, JOB_DATASETS = TAG + "spec", TAG + "tracking_uri", TAG + "datasets"
 LOGGED_MODEL = TAG + "logged_model"  # of a registered version: MLflow's model that runs have as input or output
 CRITIC_ACCURACY = "critic_accuracy"  # of a version whose critic was judged; and the metric's name
 PARENT, RUN_NAME = "mlflow.parentRunId", "mlflow.runName"

@@ -52,6 +52,9 @@ def open_study(
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
         study.set_metric_names(list(spec.search.objectives))
+    for name, value in {"data set": spec.dataset.name, "sampler": spec.search.sampler, "seed": spec.seed}.items():
+        if study.user_attrs.get(name) != value:
+            study.set_user_attr(name, value)
     # A process that was killed may have put a part of the first points in line.
     is_new = all(trial.state == TrialState.WAITING for trial in study.get_trials(deepcopy=False))
     if not spec.search.reproducible:
@@ -74,6 +77,7 @@ def open_study(
 
 
 # NSGA-II takes only trials that have a generation as parents.
+OUR_TRIAL = "trial"  # a study's user attribute: the number that MLflow and the report have
 GENERATION = "NSGAIISampler:generation"
 FIRST_GENERATION = {GENERATION: 0}
 
@@ -112,7 +116,13 @@ def _untold(study: optuna.Study, domains: Mapping[str, AnyDomain], *, ledger: Le
         if frozen(params) not in told:
             values = list(entry.objectives)
             found.append(
-                create_trial(params=params, distributions=spaces, values=values, system_attrs=FIRST_GENERATION)
+                create_trial(
+                    params=params,
+                    distributions=spaces,
+                    values=values,
+                    user_attrs={OUR_TRIAL: entry.trial},
+                    system_attrs=FIRST_GENERATION,
+                )
             )
     return found
 

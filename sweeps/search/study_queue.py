@@ -24,6 +24,7 @@ from sweeps.planning.points import LISTED_POINTS, excess_at, is_allowed, listed_
 from sweeps.search.limit_sampler import FAILED, LOST, LimitSampler
 from sweeps.search.queues import JobQueue, NoJob
 from sweeps.search.reuse import Reuse
+from sweeps.search.study import OUR_TRIAL
 from sweeps.spec.space import Value, distributions, point_of
 from sweeps.spec.sweep import SweepSpec
 from sweeps.trial.request import Job, TrialRequest
@@ -157,6 +158,7 @@ class StudyQueue(JobQueue):
         self._keys.add(request.key)
         known = self._ledger.get(request.key)
         job = Job(request=request, trial=known.trial if known else self._take_ordinal(), point=dict(point))
+        trial.set_user_attr(OUR_TRIAL, job.trial)  # Optuna counts otherwise
         if known and known.settled:
             return self._answer(_Asked(trial=trial, job=job, objectives=known.objectives, ended=True))
         if self._reuse is not None and request.key in self._reuse:

@@ -54,6 +54,7 @@ class Site(ABC):
     """A Site is where trials run, where their folders are, and where the models they stand on are made."""
 
     _workspace: Workspace
+    dashboard: str = ""  # of Ray, where it has one
 
     @abstractmethod
     def foundation(self, spec: SweepSpec, tracking: Tracking, *, display: Display) -> Foundation:
@@ -203,10 +204,11 @@ def site_of(
     if address is None:
         yield ThisMachine(workspace, data_root, num_cpus=workers and workers * specs[0].resources.cpus_per_trial)
         return
-    farewell = FAREWELL.format(name=specs[0].group or specs[0].name)
+    of_all = specs[0].group or specs[0].name
+    farewell = FAREWELL.format(name=of_all)
     with (
         packed_code() as code,
-        ray_session(address, code=code, token_file=token_file) as session,
+        ray_session(address, code=code, token_file=token_file, name=f"sweep run {of_all}") as session,
         ending_with(session.address, farewell, exit_code=ExitCode.CLUSTER_LOST),
     ):
         nodes, grows = alive_nodes(), specs[0].cluster.grows or autoscaled_resources() is not None
@@ -223,9 +225,11 @@ def site_of(
         probe = Probe(packages=PACKAGES, storage=storage, tracking_uri=workspace.store.uri)
         require_fine([check for report in probe_nodes(nodes, probe) for check in checks_of(report, probe)])
         places = _places(nodes, need, shares_gpus=specs[0].resources.gpus is None)
-        display.say(f"cluster {session.address}: {places}; trials' files in {storage}")
+        dashboard = f"; dashboard {session.dashboard}" if session.dashboard else ""
+        display.say(f"cluster {session.address}: {places}; trials' files in {storage}{dashboard}")
         say_accepted()
         cluster = RayCluster(workspace, data_root, need=need, storage=storage, grows=grows, workers=workers)
+        cluster.dashboard = session.dashboard
         with cluster.share:  # from before the models are made, so that others make room meanwhile
             yield cluster
 

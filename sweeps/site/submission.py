@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from cluster import ClusterError, Job, Jobs, Node, cluster_overview, is_object_store, require_schedulable
 from gan.digests import value_digest
 from sweeps.errors import SweepError
-from sweeps.ledger.tags import JOB_DIGEST, JOB_TRACKING_URI
+from sweeps.ledger.tags import JOB_DATASETS, JOB_DIGEST, JOB_TRACKING_URI
 from sweeps.site.shipped_code import pack_code
 from sweeps.site.site import require_shared_storage
 from sweeps.spec.file import portable_text
@@ -38,6 +38,16 @@ class Submission:
     def name(self) -> str:
         """Returns the sweep's name, or what those of one file have in common: it names the job as well."""
         return self.specs[0].group or self.specs[0].name
+
+    @property
+    def title(self) -> str:
+        """Returns what the cluster's dashboard calls the job: `sweep run digits`."""
+        return f"sweep {self.words[0]} {self.name}"
+
+    @property
+    def datasets(self) -> str:
+        """Returns the names of the data sets that its sweeps are on."""
+        return ", ".join(spec.dataset.name for spec in self.specs)
 
     @property
     def digest(self) -> str:
@@ -82,10 +92,18 @@ def submit(submission: Submission, jobs: Jobs, *, address: str, token_file: Path
         if submission.spec_file:
             (folder / SPEC_FILE).write_text(portable_text(submission.spec_file))
         environment = {"PYTHONUNBUFFERED": "1"}
-        metadata = {JOB_DIGEST: submission.digest, JOB_TRACKING_URI: submission.tracking_uri}
+        metadata = {JOB_DATASETS: submission.datasets, JOB_TRACKING_URI: submission.tracking_uri}
+        metadata |= {JOB_DIGEST: submission.digest}
         if before is not None:
             jobs.delete(submission.name)
-        jobs.submit(submission.name, submission.command, folder=folder, environment=environment, metadata=metadata)
+        jobs.submit(
+            submission.name,
+            submission.command,
+            folder=folder,
+            environment=environment,
+            metadata=metadata,
+            title=submission.title,
+        )
     job = jobs.find(submission.name)
     assert job is not None, "it was submitted just now"
     return job, True

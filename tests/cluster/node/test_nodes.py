@@ -142,7 +142,7 @@ from cluster import ClusterError, Jobs
 
 address, token, folder = sys.argv[1:]
 jobs = Jobs(address, Path(token))
-jobs.submit("again", "sleep 1", folder=Path(folder), environment={})
+jobs.submit("again", "sleep 1", folder=Path(folder), environment={}, title="sweep run again")
 try:
     jobs.submit("again", "sleep 1", folder=Path(folder), environment={})
 except ClusterError as error:
@@ -150,6 +150,17 @@ except ClusterError as error:
 while not (job := jobs.find("again")) or not job.is_over:
     time.sleep(0.2)
 print("succeeded" if job.has_succeeded else "failed", job.message)
+print(job.metadata["job_name"])
+"""
+
+ATTACHED = """
+import sys
+from pathlib import Path
+from cluster import ray_session
+
+address, token = sys.argv[1:]
+with ray_session(address, token_file=Path(token), name="sweep run here") as session:
+    print(session.dashboard)
 """
 
 
@@ -169,10 +180,18 @@ def test_a_job_waits_for_the_end_of_an_earlier_one_of_its_id_and_a_second_one_is
     given = [sys.executable, "-c", AGAIN, head.state.dashboard_url, str(head.token), str(folder)]
     answer = subprocess.run(given, capture_output=True, text=True, check=False, timeout=120)
     assert answer.returncode == 0, answer.stderr
-    refusal, message = answer.stdout.splitlines()
+    refusal, message, name = answer.stdout.splitlines()
     assert refusal.startswith("A cluster has one job of an id at a time, got ")
     assert "status again" in refusal
     assert message.startswith("succeeded"), message
+    assert name == "sweep run again"
+
+
+def test_a_driver_knows_the_dashboard_and_has_a_name_there(head: Machine) -> None:
+    given = [sys.executable, "-c", ATTACHED, head.state.address, str(head.token)]
+    answer = subprocess.run(given, capture_output=True, text=True, check=False, timeout=120)
+    assert answer.stdout.strip() == head.state.dashboard_url, answer.stderr
+    assert "sweep run here" in {(job["metadata"] or {}).get("job_name") for job in head.ask("/api/jobs/")}
 
 
 def test_artifacts_travel_through_the_tracking_server(head: Machine, temporary: Path) -> None:

@@ -109,3 +109,10 @@ def test_before_the_first_trial_there_is_what_was_spent(tiny: dict[str, Any], sp
     spec = sweeps.load_spec(spec_file(tiny))
     view = SweepView({"tiny": (1e6, 10.0)}, Spending(budget=spec.budget, resources=spec.resources))
     assert lines_of(view, width=80, height=24, color_system=None) == ["spent 0.00 core-hours"]
+
+
+def test_the_address_of_a_clusters_dashboard_is_there(view_of: Any) -> None:
+    view = view_of("tiny")
+    view.dashboard = "http://10.0.0.1:8265"
+    lines = lines_of(view, width=80, height=24, color_system=None)
+    assert lines[-1] == "spent 2.00 core-hours; 3 pruned; dashboard http://10.0.0.1:8265"

@@ -51,3 +51,12 @@ def test_it_shows_the_study_with_its_trials_objectives_and_parameters(finished: 
     completed = [trial for trial in study["trials"] if trial["state"] == "Complete"]
     assert {tuple(trial["values"]) for trial in completed} == {(row["parameters"], row["fid"]) for row in searched}
     assert {parameter["name"] for parameter in completed[0]["params"]} == {"width", "depth", "gan_weight"}
+    assert study["user_attrs"] == [
+        {"key": "data set", "value": "digits"},
+        {"key": "sampler", "value": "nsgaii"},
+        {"key": "seed", "value": "0"},
+    ]
+    numbers = {
+        tuple(trial["values"]): int(attribute["value"]) for trial in completed for attribute in trial["user_attrs"]
+    }
+    assert numbers == {(row["parameters"], row["fid"]): row["trial"] for row in searched}

@@ -56,6 +56,11 @@ def test_the_driver_keeps_its_files_in_the_storage_where_that_is_a_path(tiny: di
     assert submission(spec, data_dir="/data").command.endswith("--data-dir /data")
 
 
+def test_a_dashboard_says_what_a_job_is(tiny: dict[str, Any], spec_file: Any) -> None:
+    asked = submission(sweeps.load_spec(spec_file(tiny)))
+    assert (asked.title, asked.datasets) == ("sweep run tiny", "digits")
+
+
 def test_two_submissions_are_the_same_when_they_ask_the_same(tiny: dict[str, Any], spec_file: Any) -> None:
     spec = sweeps.load_spec(spec_file(tiny))
     assert submission(spec).digest == submission(spec).digest
