@@ -27,7 +27,8 @@ from sweeps.ledger.workspace import Workspace
 from sweeps.site.site import PACKAGES
 from sweeps.site.submission import require_public
 from sweeps.spec.models import ImportedTeacherSpec, OwnExtractorSpec
-from sweeps.spec.sweep import SweepSpec, need_of
+from sweeps.spec.need import need_of
+from sweeps.spec.sweep import SweepSpec
 
 TRACKING = "tracking server"
 

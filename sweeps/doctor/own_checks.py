@@ -39,7 +39,8 @@ from sweeps.ledger.workspace import Workspace
 from sweeps.models.critic_making import require_named_critic
 from sweeps.models.identity import registered_teacher
 from sweeps.spec.models import ImportedTeacherSpec, OwnCriticSpec, PretrainedSpec
-from sweeps.spec.sweep import SweepSpec, need_of
+from sweeps.spec.need import need_of
+from sweeps.spec.sweep import SweepSpec
 
 HERE = "this machine"
 TEAM = "team"  # the extra of a team's tracking server, of which only what is installed must fit

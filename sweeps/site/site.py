@@ -39,8 +39,9 @@ from sweeps.site.remote_foundation import lay_foundation_on_cluster
 from sweeps.site.remote_packing import gpus_on_cluster, measure_on_cluster
 from sweeps.site.shipped_code import packed_code
 from sweeps.site.submitted import say_accepted
+from sweeps.spec.need import need_of
 from sweeps.spec.resources import ResourceSpec
-from sweeps.spec.sweep import SweepSpec, need_of
+from sweeps.spec.sweep import SweepSpec
 
 PACKAGES = ("ray", "torch", "mlflow", "optuna", "torch-fidelity", "pyarrow", "safetensors")  # the same on all nodes
 NODE_CACHE = "~/.cache/ganlimit/cluster"  # on a node, for pools and statistics on their way to the object store

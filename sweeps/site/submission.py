@@ -15,7 +15,8 @@ from sweeps.ledger.tags import JOB_DATASETS, JOB_DIGEST, JOB_TRACKING_URI
 from sweeps.site.shipped_code import pack_code
 from sweeps.site.site import require_shared_storage
 from sweeps.spec.file import portable_text
-from sweeps.spec.sweep import SweepSpec, need_of
+from sweeps.spec.need import need_of
+from sweeps.spec.sweep import SweepSpec
 
 SPEC_FILE = "sweep.yaml"
 DATA_DIR = '"${GANLIMIT_DATA_DIR:-$HOME/ganlimit-data}"'  # on the node where the driver runs

@@ -8,10 +8,7 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, Field, ValidationError, model_validator
 
 from analysis import LimitRule, Phase
-from cluster import (
-    TrialNeed,
-    storage_address,
-)
+from cluster import storage_address
 from gan import (
     DatasetConfig,
     DistillationConfig,
@@ -296,12 +293,3 @@ class SweepSpec(Config):
         elif len(seeds) > 1:
             domains["seed"] = ChoiceDomain(type="choice", values=seeds)
         return domains
-
-
-def need_of(spec: SweepSpec) -> TrialNeed:
-    """Returns what one of the sweep's trials occupies on a cluster."""
-    resources, cluster = spec.resources, spec.cluster
-    gpus = resources.gpus_before_packing
-    return TrialNeed(
-        cpus=float(resources.cpus_per_trial), gpus=gpus, resources=cluster.resources, labels=cluster.labels
-    )

@@ -23,8 +23,9 @@ from sweeps.planning.packing import KeptPackings, Load, Measurement, Memory, Pac
 from sweeps.planning.plan import Plan, plan_sweep
 from sweeps.site.remote_packing import gpus_of, measure_on_cluster
 from sweeps.site.site import ThisMachine
+from sweeps.spec.need import need_of
 from sweeps.spec.resources import ResourceSpec
-from sweeps.spec.sweep import SweepSpec, need_of
+from sweeps.spec.sweep import SweepSpec
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from sweeps.ledger.workspace import Workspace
 from sweeps.models.foundation import Foundation, lay_foundation
 from sweeps.models.materials import MaterialFiles, PackedMaterials, StoredMaterials
 from sweeps.models.workshop import Workshop
-from sweeps.spec.sweep import need_of
+from sweeps.spec.need import need_of
 
 
 @pytest.fixture

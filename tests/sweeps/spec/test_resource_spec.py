@@ -12,7 +12,7 @@ from sweeps.driver.budget import Spending
 from sweeps.driver.sameness import refuse_other_spec
 from sweeps.ledger.tags import spec_tags
 from sweeps.planning.points import largest_of, largest_student
-from sweeps.spec.sweep import need_of
+from sweeps.spec.need import need_of
 
 
 @pytest.fixture
