@@ -15,8 +15,8 @@ import onnx
 from onnx import TensorProto
 
 from gan.deployment.folding import FoldedGenerator
-from gan.deployment.graph import Graph, in_int8, onnx_model
-from gan.networks.bits import FEW_BITS, FLOAT_BITS, Bits, greatest_number
+from gan.deployment.graph import Graph, onnx_model
+from gan.networks.bits import FEW_BITS, FLOAT_BITS, Bits, greatest_number, scaled_axis
 from gan.networks.convolutions import Convolution
 
 ROUNDED = 1e-3  # of a whole number: weights that were multiples of a scale are, but for the folding's last digits
@@ -39,7 +39,7 @@ def packed_model(folded: FoldedGenerator) -> onnx.ModelProto:
     if bits == FLOAT_BITS:
         return onnx_model(folded)
     layers = [layer for layer in folded.layers if isinstance(layer, Convolution)]
-    numbers = [in_int8(layer, greatest_number(bits)) for layer in layers]
+    numbers = [in_bits(layer, bits) for layer in layers]
     graph = Graph()
     flat = _unpacked(graph, np.concatenate([whole.ravel() for whole, _ in numbers]), bits=bits)
     parts = graph.split(flat, _sizes([whole for whole, _ in numbers], bits=bits))
@@ -51,8 +51,27 @@ def packed_model(folded: FoldedGenerator) -> onnx.ModelProto:
 
 
 def _is_in(layer: Convolution, bits: Bits) -> bool:
-    whole, scale = in_int8(layer, greatest_number(bits))
+    whole, scale = in_bits(layer, bits)
     return bool(np.abs(layer.weight.numpy() / scale - whole).max() < ROUNDED)
+
+
+def in_bits(layer: Convolution, bits: Bits) -> tuple[np.ndarray, np.ndarray]:
+    """Returns a weight in whole numbers of so many bits, and the scales, shaped to multiply it, that give it back.
+
+    Which number a channel's greatest weight is, is found out: the greatest by which all others are whole ones.
+    """
+    weight: np.ndarray = layer.weight.numpy()
+    others = tuple(each for each in range(weight.ndim) if each != scaled_axis(layer))
+    reach = np.abs(weight).max(axis=others, keepdims=True)
+    reach = np.where(reach > 0, reach, 1)
+    found, apart = np.zeros_like(reach), np.full_like(reach, np.inf)
+    for number in range(greatest_number(bits), 0, -1):
+        share = weight * (number / reach)
+        own = np.abs(share - np.rint(share)).max(axis=others, keepdims=True)
+        is_better = (apart >= ROUNDED) & (own < apart)
+        found, apart = np.where(is_better, number, found), np.where(is_better, own, apart)
+    scale = (reach / found).astype(np.float32)
+    return np.rint(weight / scale).astype(np.int8), scale.max(keepdims=True) if np.ptp(scale) == 0 else scale
 
 
 def _unpacked(graph: Graph, whole_N: np.ndarray, *, bits: Bits) -> str:

@@ -1,9 +1,8 @@
 """This module rounds a generator's weights to few bits, in its training as in the file that it leaves in.
 
-A weight is a whole number times the scale of its channel, which is such that the channel's greatest weight is the
-greatest number (Krishnamoorthi, 2018, "Quantizing deep convolutional networks for efficient inference", section 2).
-BatchNorm, which a file has in the scales, changes no whole number. In training a rounded weight passes its gradient on
-as if it had not been rounded (the straight-through estimator; Bengio et al., 2013).
+A weight is a whole number times the scale of its channel (Krishnamoorthi, 2018, "Quantizing deep convolutional networks
+for efficient inference", section 2). BatchNorm, which a file has in the scales, changes no whole number. In training
+its gradient passes as if it had not been rounded (the straight-through estimator; Bengio et al., 2013).
 
 PyTorch has the rounding as an operation. Its layers for such a training (torch.ao.nn.qat of PyTorch 2.14) are none of
 ConvTranspose, and it says that the whole package goes.
@@ -21,6 +20,7 @@ from gan.networks.dcgan import Generator
 Bits = Literal[32, 8, 6, 4]
 FLOAT_BITS: Bits = 32  # of a weight that is not rounded
 FEW_BITS: tuple[Bits, ...] = (4, 6, 8)
+REACHES = (1.0, 0.92, 0.85, 0.78, 0.71, 0.64)  # of a channel's greatest weight, at which others may be cut off
 
 
 def greatest_number(bits: int) -> int:
@@ -37,23 +37,47 @@ def scaled_axis(layer: Convolution) -> int:
 
 
 class Rounding(nn.Module):
-    """A Rounding makes of a weight the nearest one of so many bits, once it has begun; its gradient passes."""
+    """A Rounding makes of a weight the nearest one of so many bits, once it has begun; its gradient passes.
 
-    def __init__(self, bits: Bits, axis: int) -> None:
+    The scales are those with which rounding changes the weight least when it begins, and stay: of scales that follow
+    the weights these never come to rest. What lies beyond them is cut off, and has no gradient.
+    """
+
+    scale_O: Tensor
+
+    def __init__(self, bits: Bits, axis: int, *, channels: int) -> None:
         super().__init__()
         self.bits, self.axis, self.has_begun = bits, axis, False
+        self.register_buffer("scale_O", torch.zeros(channels))  # until it begins
+
+    def begin(self, weight: Tensor) -> None:
+        """Begins, and sets the scales where those of an earlier try are not there already."""
+        self.has_begun = True
+        if not self.scale_O.any():
+            self.scale_O.copy_(self.best_scale(weight))
 
     def forward(self, weight: Tensor) -> Tensor:
-        return self.rounded(weight) if self.has_begun else weight
+        return self.rounded(weight, self.scale_O) if self.has_begun else weight
 
-    def rounded(self, weight: Tensor) -> Tensor:
+    def settled(self, weight: Tensor) -> Tensor:
+        """Returns the rounded weight, by scales that are the best for it where none were set yet."""
+        return self.rounded(weight, self.scale_O if self.scale_O.any() else self.best_scale(weight))
+
+    def rounded(self, weight: Tensor, scale_O: Tensor) -> Tensor:
         """Returns the nearest weight of so many bits."""
-        greatest = greatest_number(self.bits)
-        others = [each for each in range(weight.ndim) if each != self.axis]
-        reach_O = weight.detach().abs().amax(dim=others).float()
-        scale_O = (reach_O / greatest).clamp(min=torch.finfo(torch.float32).tiny)  # of a channel of zeros
-        none_O = torch.zeros_like(scale_O, dtype=torch.int32)
+        greatest, none_O = greatest_number(self.bits), torch.zeros_like(scale_O, dtype=torch.int32)
         return torch.fake_quantize_per_channel_affine(weight, scale_O, none_O, self.axis, -greatest, greatest)
+
+    @torch.no_grad()
+    def best_scale(self, weight: Tensor) -> Tensor:
+        """Returns the scale of each channel with the least squared error, of some below the one that cuts nothing."""
+        others = [each for each in range(weight.ndim) if each != self.axis]
+        whole_O = weight.abs().amax(dim=others).float() / greatest_number(self.bits)
+        scale_FO = (
+            whole_O.clamp(min=torch.finfo(torch.float32).tiny) * torch.tensor(REACHES, device=weight.device)[:, None]
+        )
+        errors = [(self.rounded(weight, scale_O) - weight).square().sum(dim=others) for scale_O in scale_FO]
+        return scale_FO.gather(0, torch.stack(errors).argmin(dim=0)[None])[0]
 
 
 def prepare_rounding(generator: Generator, bits: Bits) -> None:
@@ -62,13 +86,15 @@ def prepare_rounding(generator: Generator, bits: Bits) -> None:
         return
     for layer in generator.layers:
         if isinstance(layer, Convolution):
-            parametrize.register_parametrization(layer, "weight", Rounding(bits, scaled_axis(layer)))
+            axis = scaled_axis(layer)
+            rounding = Rounding(bits, axis, channels=layer.weight.shape[axis]).to(layer.weight.device)
+            parametrize.register_parametrization(layer, "weight", rounding)
 
 
 def begin_rounding(generator: Generator) -> None:
     """Makes a prepared generator work with rounded weights, whose gradients move those that it keeps."""
-    for _, _, rounding in _roundings(generator):
-        rounding.has_begun = True
+    for _, kept, rounding in _roundings(generator):
+        rounding.begin(kept)
 
 
 def as_rounded(generator: Generator) -> Generator:
@@ -80,7 +106,7 @@ def as_rounded(generator: Generator) -> Generator:
     with torch.device("meta"):
         plain = Generator(generator.config)
     state = generator.state_dict()
-    state |= {f"layers.{number}.weight": rounding.rounded(kept) for number, kept, rounding in found}
+    state |= {f"layers.{number}.weight": rounding.settled(kept) for number, kept, rounding in found}
     plain.load_state_dict({name: state[name].detach().clone() for name in plain.state_dict()}, assign=True)
     return plain.train(generator.training).requires_grad_(requires_grad=False)
 

@@ -4,7 +4,6 @@ import math
 import statistics
 import time
 from functools import lru_cache
-from itertools import pairwise
 
 import torch
 from torch import nn
@@ -59,8 +58,7 @@ def weight_bytes(config: GeneratorConfig, bits: Bits = FLOAT_BITS) -> int:
     """Returns the bytes of all that a generator has learnt, as a device holds it: BatchNorm is folded.
 
     Weights have so many bits each, one after the other. Biases are float32, and so are the scales of weights of less
-    than 32 bits: one for each channel, and one for all where a convolution follows that takes each channel alone, which
-    takes over the others.
+    than 32 bits, one for each channel.
 
     >>> weight_bytes(student), weight_bytes(student, bits=4)
     (2712, 388)
@@ -69,15 +67,8 @@ def weight_bytes(config: GeneratorConfig, bits: Bits = FLOAT_BITS) -> int:
     weights = sum(layer.weight.numel() for layer in layers if isinstance(layer, Convolution))
     floats: int = sum(layer.num_features for layer in layers if isinstance(layer, nn.BatchNorm2d))
     if bits != FLOAT_BITS:
-        floats += sum(_scales(layer, following) for layer, following in pairwise([*layers, nn.Identity()]))
+        floats += sum(layer.weight.shape[scaled_axis(layer)] for layer in layers if isinstance(layer, Convolution))
     return math.ceil(weights * bits / 8) + FLOAT32_BYTES * floats
-
-
-def _scales(layer: nn.Module, following: nn.Module) -> int:
-    if not isinstance(layer, Convolution):
-        return 0
-    is_evened = isinstance(following, nn.ConvTranspose2d) and following.groups > 1
-    return 1 if is_evened else int(layer.weight.shape[scaled_axis(layer)])
 
 
 @lru_cache(maxsize=4096)

@@ -25,7 +25,7 @@ def importances(spec: SweepSpec, table: pa.Table) -> dict[str, float]:
     spaces = {name: space for name, space in distributions(spec.domains()).items() if not space.single()}
     study = optuna.create_study()
     for row in final_students(table).to_pylist():
-        values = {**settings_of(row), **row, **dimensions_of_row(row, spec.shape)}
+        values = {**row, **settings_of(row), **dimensions_of_row(row, spec.shape)}
         quality = row[metric.name]
         if (
             row["phase"] != Phase.SEARCH

@@ -3,6 +3,7 @@
 import copy
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from pydantic import ValidationError
@@ -10,6 +11,7 @@ from torch import nn
 from torch.nn.utils import parametrize
 
 from gan import DistillationConfig, Generator, GeneratorConfig, build_generator, count_parameters, fold, weight_bytes
+from gan.deployment.packing import in_bits
 from gan.networks.bits import (
     FEW_BITS,
     Bits,
@@ -18,24 +20,17 @@ from gan.networks.bits import (
     begin_rounding,
     greatest_number,
     prepare_rounding,
-    scaled_axis,
 )
 from gan.networks.convolutions import Convolution
 from tests.gan.deployment.conftest import ARCHITECTURES
 
 
-def whole_numbers(weight: torch.Tensor, axis: int, bits: int) -> torch.Tensor:
-    """A channel's weights over its scale, which makes the greatest of them the greatest number."""
-    others = [each for each in range(4) if each != axis]
-    return weight.double() / weight.double().abs().amax(dim=others, keepdim=True) * greatest_number(bits)
-
-
 def test_a_channel_is_rounded_to_the_nearest_multiples_of_its_own_scale() -> None:
     weight = torch.tensor([[7.0, 3.4, -0.6, 0.4], [-70.0, 34.0, 6.0, 4.0]])[None, :, :, None]
-    found = Rounding(4, axis=1).rounded(weight)
+    found = Rounding(4, 1, channels=2).rounded(weight, torch.tensor([1.0, 10.0]))
     assert found.flatten().tolist() == [7.0, 3.0, -1.0, 0.0, -70.0, 30.0, 10.0, 0.0]
-    across = Rounding(4, axis=2).rounded(weight)  # the other way round, scales are 10, 34/7, 6/7 and 4/7
-    assert across[0, 0].flatten().tolist() == pytest.approx([10.0, 34 / 7, -6 / 7, 4 / 7])
+    cut_off = Rounding(4, 1, channels=2).rounded(weight, torch.tensor([0.5, 10.0]))
+    assert cut_off[0, 0].flatten().tolist() == [3.5, 3.5, -0.5, 0.5]
 
 
 @pytest.mark.parametrize("bits", FEW_BITS)
@@ -49,19 +44,40 @@ def test_it_is_the_rounding_that_pytorch_observes_for(bits: Bits, axis: int) -> 
         observer=PerChannelMinMaxObserver, **ranges, qscheme=torch.per_channel_symmetric, ch_axis=axis, eps=1e-30
     )
     weight = torch.randn(5, 3, 4, 4, generator=torch.Generator().manual_seed(bits))
-    assert torch.allclose(Rounding(bits, axis).rounded(weight), theirs(weight), atol=1e-6)
+    expected = theirs(weight)
+    whole_O = weight.abs().amax(dim=[each for each in range(4) if each != axis]) / greatest  # which cuts nothing off
+    assert torch.allclose(Rounding(bits, axis, channels=len(whole_O)).rounded(weight, whole_O), expected, atol=1e-6)
 
 
-def test_gradients_pass_as_if_nothing_were_rounded() -> None:
+def test_scales_are_those_of_least_error_and_stay() -> None:
+    weight = torch.randn(1, 2, 16, 16, generator=torch.Generator().manual_seed(0))
+    weight[0, 0, 0, 0], weight[0, 1] = 8.0, torch.linspace(-1.0, 1.0, 256).view(16, 16)
+    rounding = Rounding(4, 1, channels=2)
+    rounding.begin(weight)
+    far, even = (rounding.scale_O * 7).tolist()
+    assert far < 0.8 * 8.0, "one that lies far out is cut off"
+    assert even > 0.9
+    error = (rounding(weight) - weight).square().sum(dim=(0, 2, 3))
+    for share in (0.8, 0.9, 1.1):
+        assert ((rounding.rounded(weight, share * rounding.scale_O) - weight).square().sum(dim=(0, 2, 3)) > error)[1]
+    before = rounding.scale_O.clone()
+    rounding.begin(2 * weight)
+    assert torch.equal(rounding.scale_O, before)
+
+
+def test_gradients_pass_as_if_nothing_were_rounded_but_for_what_is_cut_off() -> None:
     weight = torch.randn(3, 4, 4, 4, generator=torch.Generator().manual_seed(0), requires_grad=True)
-    wanted = torch.arange(weight.numel()).view_as(weight).float()
-    (Rounding(4, axis=1).rounded(weight) * wanted).sum().backward()
-    assert torch.equal(weight.grad, wanted)  # the greatest weights' too, which the scale follows
+    wanted, rounding = torch.arange(weight.numel()).view_as(weight).float(), Rounding(4, 1, channels=4)
+    scale_O = torch.full((4,), 0.2)
+    (rounding.rounded(weight, scale_O) * wanted).sum().backward()
+    inside = weight.detach().abs() < 7.5 * 0.2
+    assert 0 < inside.logical_not().sum() < 30
+    assert torch.equal(weight.grad, wanted * inside)
 
 
 @pytest.mark.parametrize("value", [0.0, 1e-44])
 def test_a_channel_of_zeros_stays_finite(value: float) -> None:
-    assert Rounding(4, axis=0).rounded(torch.full((2, 3, 4, 4), value)).abs().max() <= 1e-30
+    assert Rounding(4, 0, channels=2).settled(torch.full((2, 3, 4, 4), value)).abs().max() <= 1e-30
 
 
 @pytest.mark.parametrize("bits", FEW_BITS)
@@ -75,11 +91,9 @@ def test_folding_leaves_the_whole_numbers_as_they_are(name: str, bits: Bits) -> 
     own = [layer for layer in rounded.layers if isinstance(layer, Convolution)]
     folded = [layer for layer in fold(rounded).layers if isinstance(layer, Convolution)]
     for before, after in zip(own, folded, strict=True):
-        axis = scaled_axis(before)
-        numbers = whole_numbers(after.weight, axis, bits)
-        assert (numbers - numbers.round()).abs().max() < 1e-4
-        assert len(numbers.round().unique()) > 3
-        assert torch.equal(numbers.round().abs(), whole_numbers(before.weight, axis, bits).round().abs())
+        (numbers, _), (expected, _) = (in_bits(layer, bits) for layer in (after, before))
+        assert np.array_equal(np.abs(numbers), np.abs(expected))
+        assert len(np.unique(numbers)) > 3
 
 
 def test_a_rounded_generator_is_a_plain_one_and_makes_the_images_of_its_training(small_student: Generator) -> None:
@@ -116,11 +130,11 @@ def test_bytes_are_those_counted_by_hand() -> None:
         assert weight_bytes(config, bits) == weights * bits // 8 + 4 * (6 + 3) + 4 * (6 + 3 + 1)
 
 
-def test_bytes_of_a_separable_generator_have_one_scale_where_channels_are_taken_alone() -> None:
+def test_bytes_of_a_separable_generator_have_a_scale_for_each_channel_that_is_taken_alone() -> None:
     config = GeneratorConfig(image_size=16, image_channels=1, width=2, latent_size=8, block="separable")
     # To 16 patterns, of which 4 make each of 4 maps; then mixed to 2, each enlarged alone; then the image.
     weights = 8 * 16 + 16 * 16 + 4 * 2 + 2 * 16 + 2 * 16
-    scales = (1 + 16) + (1 + 2) + 1
+    scales = (16 + 16) + (2 + 2) + 1
     assert weight_bytes(config, 4) == weights // 2 + 4 * (4 + 2) + 4 * scales
 
 

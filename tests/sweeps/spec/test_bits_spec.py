@@ -5,6 +5,8 @@ from typing import Any
 import pytest
 
 import sweeps
+from analysis import example_trials
+from sweeps.results.importance import importances
 from sweeps.spec.sweep import BYTES, PARAMETERS
 
 
@@ -23,6 +25,17 @@ def test_bits_are_a_dimension_and_their_limit_is_one_of_bytes(tiny: dict[str, An
     assert [spec.recipe({"bits": bits}).bits for bits in (32, 8, 6, 4)] == [32, 8, 6, 4]
     assert spec.limit_cost == BYTES
     assert sweeps.load_spec(spec_file(changed(tiny, objectives=["mac_g", "fid"]))).limit_cost == PARAMETERS
+
+
+def test_how_much_bits_matter_is_told_of_floats_too(tiny: dict[str, Any], spec_file: Any) -> None:
+    spec = sweeps.load_spec(spec_file(changed(tiny, space=with_bits(tiny, 32, 4))))
+    rows = [
+        {"width": width, "fid": 20.0 / width + few, "settings": f'{{"bits": {4 if few else 32}}}', "bits": few or None}
+        for width in (1, 2, 3, 4)
+        for few in (0, 4)
+    ]
+    found = importances(spec, example_trials(*rows))
+    assert found["bits"] > 0.05
 
 
 @pytest.mark.parametrize(
