@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from torch import Tensor
 
 from gan.compute import CPU, Compute
-from gan.networks.bits import begin_rounding, prepare_rounding
+from gan.networks.bits import FLOAT_BITS, begin_rounding, prepare_rounding
 from gan.networks.dcgan import GeneratorConfig
 from gan.networks.pruning import start_pruned
 from gan.networks.together import Shown, joined
@@ -63,8 +63,9 @@ class DistilledMember(Member):
     def set_progress(self, kimg: float, budget_kimg: float) -> None:
         super().set_progress(kimg, budget_kimg)
         share, begins = kimg / budget_kimg, self._config.gan_from
-        if share >= ROUNDED_FROM:
+        if self._config.bits != FLOAT_BITS and share >= ROUNDED_FROM:
             begin_rounding(self.generator)
+            self.is_rounding = True
         learns = self.turn.learns and share >= begins - CRITIC_LEAD
         self.turn = Turn(learns=learns, judges=share >= begins and self.is_turn(self._config.gan_every))
 

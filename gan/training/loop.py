@@ -66,8 +66,8 @@ def run_loop(
             member.set_progress(seen / 1000, kimg)
         losses = step()
         seen += batch_size
-        for average in averages:
-            average.update(seen / 1000, batch_size / 1000)
+        for member, average in zip(members, averages, strict=True):
+            average.update(seen / 1000, batch_size / 1000, at_once=member.is_rounding)
         if seen >= pending[0]:
             while pending and seen >= pending[0]:
                 pending.pop(0)

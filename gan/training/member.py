@@ -69,7 +69,13 @@ class Turn:
 
 
 class Member(ABC):
-    """A member has a generator, its optimiser and its batches, and a critic where it trains against one."""
+    """A member has a generator, its optimiser and its batches, and a critic where it trains against one.
+
+    While `is_rounding`, its weights are not averaged: where some go to and fro across a step, their average is rounded
+    to either side of it.
+    """
+
+    is_rounding = False
 
     def __init__(
         self,

@@ -102,10 +102,10 @@ class MovingAverage:
         self._buffers = list(zip(self.module.buffers(), module.buffers(), strict=True))
 
     @torch.no_grad()
-    def update(self, kimg_seen: float, kimg_step: float) -> None:
-        """Moves towards the module's weights, `kimg_step` after the last update."""
+    def update(self, kimg_seen: float, kimg_step: float, *, at_once: bool = False) -> None:
+        """Moves towards the module's weights, `kimg_step` after the last update; `at_once` becomes them."""
         halflife = min(self.halflife_kimg, kimg_seen / 20)
-        decay = 0.5 ** (kimg_step / halflife) if halflife > 0 else 0.0
+        decay = 0.5 ** (kimg_step / halflife) if halflife > 0 and not at_once else 0.0
         averages, weights = zip(*self._pairs, strict=True)
         torch._foreach_lerp_(averages, weights, 1 - decay)
         for average, buffer in self._buffers:
