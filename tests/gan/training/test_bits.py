@@ -68,10 +68,16 @@ def test_it_learns_with_rounded_weights_in_the_second_half_of_its_budget(lesson:
     assert 1.0 < end.losses["mse"] / of_floats.losses["mse"] < 1.2
 
 
-def test_it_goes_on_from_a_checkpoint_bit_for_bit(lesson: Lesson, trained: Progress) -> None:
-    half = next(iter(distill(STUDENT, RECIPE, lesson=lesson, seed=0, report_at_kimg=[2.0]))).checkpoint()
-    resumed = list(distill(STUDENT, RECIPE, lesson=lesson, seed=0, report_at_kimg=[2.0], resume=half))[-1]
+@pytest.mark.parametrize("kimg", [1.0, 2.0, 3.0])  # before it rounds, where it begins, and after that
+def test_it_goes_on_from_a_checkpoint_bit_for_bit(kimg: float, lesson: Lesson, trained: Progress) -> None:
+    reached = next(iter(distill(STUDENT, RECIPE, lesson=lesson, seed=0, report_at_kimg=[kimg]))).checkpoint()
+    resumed = list(distill(STUDENT, RECIPE, lesson=lesson, seed=0, resume=reached))[-1]
     assert torch.equal(whole(resumed), whole(trained))
+
+
+def test_rounded_weights_are_not_averaged(lesson: Lesson, trained: Progress) -> None:
+    slow = RECIPE.model_copy(update={"ema_halflife_kimg": 1000.0})
+    assert torch.equal(whole(list(distill(STUDENT, slow, lesson=lesson, seed=0))[-1]), whole(trained))
 
 
 def test_it_can_begin_as_part_of_its_teacher_and_be_fused(lesson: Lesson) -> None:
