@@ -120,11 +120,11 @@ class Delivery:
                 tracking.share(run_id, self.parent_run_id, **place, point=tags.get(POINT))
             assert run_id is not None, "a journal begins with its opening"
             if event.kind == "reported":
-                self._bring(tracking, run_id, folder.images)
+                self._bring(tracking, run_id, folder=folder.images)
             if event.kind == "reported" and not (number == count + 1 and event.kimg <= latest):
                 tracking.log(run_id, event.metrics, kimg=event.kimg, time_ms=event.time_ms)
             elif event.kind == "kept" and (student := folder.student()):
-                self._bring(tracking, run_id, student)
+                self._bring(tracking, run_id, folder=student)
             elif event.kind == "closed":
                 tracking.close(
                     run_id,
@@ -142,7 +142,7 @@ class Delivery:
             if events[-1].tags[STATE] in SETTLED:  # any other continues from its checkpoint
                 folder.delete_checkpoint()
 
-    def _bring(self, tracking: Tracking, run_id: str, folder: Path) -> None:
+    def _bring(self, tracking: Tracking, run_id: str, *, folder: Path) -> None:
         """Bring a folder, where there is one, to the run's artifacts of that name."""
         try:
             if folder.is_dir():

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from mlflow import MlflowClient
 from mlflow.entities import Metric, Param, Run, RunTag
 from mlflow.exceptions import MlflowException
+from mlflow.protos.databricks_pb2 import RESOURCE_DOES_NOT_EXIST, ErrorCode
 
 from analysis import TrialState
 from sweeps.errors import SweepError
@@ -118,9 +119,10 @@ class Tracking:
         if found := self._reopened(identity, tags=tags):
             return found
         parent = self._parent(parent_run_id)
-        origin = {tag: parent.data.tags[tag] for tag in ORIGIN if tag in parent.data.tags}
-        run = self.client.create_run(parent.info.experiment_id, run_name=name, tags={**origin, **tags})
-        if (inputs := parent.inputs) and inputs.dataset_inputs:
+        place = parent.info.experiment_id if parent else self.experiments.place(SWEEPS_EXPERIMENT)
+        origin = {tag: parent.data.tags[tag] for tag in ORIGIN if tag in parent.data.tags} if parent else {}
+        run = self.client.create_run(place, run_name=name, tags={**origin, **tags})
+        if parent and (inputs := parent.inputs) and inputs.dataset_inputs:
             self.client.log_inputs(run.info.run_id, datasets=inputs.dataset_inputs, models=inputs.model_inputs)
         return run
 
@@ -274,10 +276,15 @@ class Tracking:
         assert trials, "MLflow's run ids have no quotes"
         return f"{trials} and {where}" if where else trials
 
-    def _parent(self, parent_run_id: str) -> Run:
-        """Returns a sweep's run as it was when a trial of it was first created here."""
+    def _parent(self, parent_run_id: str) -> Run | None:
+        """Returns a sweep's run as it was when a trial of it was first created here; None where it was removed."""
         if parent_run_id not in self._parents:
-            self._parents[parent_run_id] = self.client.get_run(parent_run_id)
+            try:
+                self._parents[parent_run_id] = self.client.get_run(parent_run_id)
+            except MlflowException as error:
+                if error.error_code != ErrorCode.Name(RESOURCE_DOES_NOT_EXIST):
+                    raise
+                return None
         return self._parents[parent_run_id]
 
 
