@@ -145,11 +145,9 @@ class Lab:
 
     def runs(self, name: str) -> list[Run]:
         client = self.client()
-        experiment = client.get_experiment_by_name("ganlimit")
-        if experiment is None:
-            return []
+        experiments = [experiment.experiment_id for experiment in client.search_experiments()]
         where = f"tags.`{KIND}` = 'trial' and tags.`{SWEEP}` = '{name}'"
-        return list(client.search_runs([experiment.experiment_id], where, max_results=1000))
+        return list(client.search_runs(experiments, where, max_results=1000))
 
     def kimg_of(self, run: Run) -> list[float]:
         return [metric.value for metric in self.client().get_metric_history(run.info.run_id, "kimg")]
