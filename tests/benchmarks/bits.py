@@ -114,7 +114,9 @@ def main() -> None:
         console.print(f"trial {row['trial']}: {row['parameters']:,} parameters, {row['bits'] or FLOAT_BITS} bits: done")
     console.print(table_of(rows))
     if given.out:
-        given.out.write_text(json.dumps({"sweep": given.sweep, "protocol": spec.limit.metric, "rows": rows}, indent=1))
+        given.out.write_text(
+            json.dumps({"sweep": given.sweep, "protocol": evaluator.protocol.digest, "rows": rows}, indent=1)
+        )
 
 
 if __name__ == "__main__":
