@@ -63,7 +63,7 @@ class DistilledMember(Member):
     def set_progress(self, kimg: float, budget_kimg: float) -> None:
         super().set_progress(kimg, budget_kimg)
         share, begins = kimg / budget_kimg, self._config.gan_from
-        if self._config.bits != FLOAT_BITS and share >= ROUNDED_FROM:
+        if self._config.bits != FLOAT_BITS and share >= ROUNDED_FROM and not self.is_rounding:
             begin_rounding(self.generator)
             self.is_rounding = True
         learns = self.turn.learns and share >= begins - CRITIC_LEAD

@@ -131,9 +131,7 @@ class PhaseLayout:
 
     def _of_study(self, known: KnownTrials, storage: BaseStorage) -> JobQueue:
         """Returns the queue of the study in the space that is searched now."""
-        spec, total = self._searched, planned_trials(self._spec)
-        if spec.search.is_adaptive:
-            total += sum(entry.reused for entry in settled_in(known.ledger, Phase.SEARCH))
+        spec = self._searched
         study = open_study(spec, storage, ledger=known.ledger, teacher=self._teacher())
         return study_queue(
             SearchBasis(
@@ -141,14 +139,21 @@ class PhaseLayout:
                 to_request=self._requests.student,
                 study=study,
                 ledger=known.ledger,
-                total=total,
+                total=self._total(known),
                 reuse=self._reuse,
             )
         )
 
+    def _total(self, known: KnownTrials) -> int:
+        """Returns how many trials the search has, those of other sweeps among them."""
+        reused = sum(entry.reused for entry in settled_in(known.ledger, Phase.SEARCH))
+        return planned_trials(self._spec) + (reused if self._spec.search.is_adaptive else 0)
+
     def _beyond(self) -> JobQueue | None:
         """Returns the search in a wider space, where the limit lies beyond the one that was searched."""
         known = self._sweep.read_again()
+        if len(list(settled_in(known.ledger, Phase.SEARCH))) >= self._total(known):
+            return None
         wider = space_limits.wider_spec(self._searched, known.table)
         if wider is None:
             return None

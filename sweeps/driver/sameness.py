@@ -16,6 +16,7 @@ MAY_GROW = (
     *("search.trials", "search.confidence", "search.precision"),
     *("confirm.seeds", "confirm.most_seeds", "confirm.precision"),
 )
+EXTEND = "search.extend"
 WITHOUT_ROWS = ("cluster", "mlflow")
 GPU_SHARE = ("resources.gpus_per_trial", "resources.trials_per_gpu")  # how many share a GPU, which no row depends on
 
@@ -23,14 +24,16 @@ GPU_SHARE = ("resources.gpus_per_trial", "resources.trials_per_gpu")  # how many
 def refuse_other_spec(parent: Run | None, spec: SweepSpec) -> None:
     """Raises SweepError where a sweep of this name has another spec.
 
-    Only the numbers of trials and of fresh seeds may grow. What no row depends on may change: where trials run and keep
-    their files, how they are shown, and how many share a GPU.
+    Only the numbers of trials and of fresh seeds may grow, and the space may be let grow. What no row depends on may
+    change: where trials run and keep their files, how they are shown, and how many share a GPU.
     """
     if parent is None:
         return
     before = stored_spec(parent.data.tags)
     differing = sorted(_differences(before.model_dump(mode="json"), spec.model_dump(mode="json")))
     differing = [path for path in differing if path not in MAY_GROW and path.split(".")[0] not in WITHOUT_ROWS]
+    if spec.search.extend:  # without it rows of the wider space would be of none
+        differing = [path for path in differing if path != EXTEND]
     if before.resources.compute == spec.resources.compute:
         differing = [path for path in differing if path not in GPU_SHARE]
     if differing:

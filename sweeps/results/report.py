@@ -30,7 +30,7 @@ from sweeps.results.importance import importances
 from sweeps.results.pictures import interpolation_strips, sample_strips
 from sweeps.results.reading import read_trials
 from sweeps.results.report_figures import drawn_figures
-from sweeps.results.space_limit import space_course, space_limit
+from sweeps.results.space_limit import searched_spec, space_course, space_limit
 from sweeps.spec.file import preset_names
 from sweeps.spec.sweep import SweepSpec
 
@@ -251,7 +251,7 @@ def _chapter(
         space=space_limit(spec, findings.table) if has_students else None,
         course=space_course(spec, findings.table) if has_students else (),
         device=device,
-        importances=importances(spec, findings.table),
+        importances=importances(searched_spec(spec, findings.table), findings.table),
         ruler=ruler_curves(examination) if examination else (),
         specification=yaml.safe_dump(spec.model_dump(mode="json", exclude_defaults=True), sort_keys=False, width=100),
         versions=dict(sorted(versions.items())),

@@ -212,6 +212,11 @@ class SearchSpec(Config):
                 f"the sampler limit stops no trial at a rung, got search.pruning with eta {self.pruning.eta:g}; "
                 "leave search.pruning out"
             )
+        if self.extend and self.reproducible:
+            raise ValueError(
+                "search.extend leads to a space that a reproducible search does not know beforehand, got both true; "
+                "leave one of them out"
+            )
         if self.extend and not any(isinstance(domain, IntDomain) for domain in self.space.widths().values()):
             kinds = ", ".join(sorted({domain.type for domain in self.space.widths().values()}))
             raise ValueError(

@@ -13,6 +13,7 @@ from sweeps.driver.phases import PhaseLayout
 from sweeps.driver.runner import open_sweep
 from sweeps.ledger.tracking import Tracking
 from sweeps.ledger.workspace import Workspace
+from sweeps.results.importance import importances
 from sweeps.results.space_limit import searched_spec, space_limit
 from sweeps.search.queues import JobQueue, NoJob
 from sweeps.site.site import ThisMachine
@@ -82,6 +83,7 @@ def test_where_every_size_holds_it_goes_on_among_smaller_ones_and_a_resume_as_we
     assert found is not None
     assert found.size == costs_of(sweep.spec.student_architecture(2, 1))["parameters"]
     assert found.students == 5
+    assert importances(searched_spec(sweep.spec, table), table).keys() == {"width", "seed"}
 
 
 def test_where_no_size_holds_it_goes_on_among_larger_ones(begin: Any) -> None:
@@ -97,6 +99,14 @@ def test_where_no_size_holds_it_goes_on_among_larger_ones(begin: Any) -> None:
     assert queue.remark
     assert "beyond all sizes" in queue.remark
     assert "; then search: the limit of the space lies within one step of" in queue.remark
+
+
+def test_a_search_whose_trials_are_spent_goes_nowhere(begin: Any) -> None:
+    sweep = begin("spent", extend=True, trials=9, confidence=1.0)
+    queue = PhaseLayout(sweep).queue("search")
+    assert set(goes_on(sweep, queue, holds_from=2)) == {4, 5}
+    assert sweep.read_again().table.num_rows == 9
+    assert "; then" not in (queue.remark or "")
 
 
 def test_without_it_the_search_stays_where_it_is(begin: Any) -> None:

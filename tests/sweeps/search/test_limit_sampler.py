@@ -229,6 +229,7 @@ def test_the_study_says_why_each_was_asked(search_spec: Any, tmp_path: Path) -> 
     [
         ({"seeds": [0, 1]}, "leave search.seeds out"),
         ({"sampler": "tpe", "precision": 2.0}, "the sampler limit alone has search.precision"),
+        ({"extend": True, "reproducible": True}, "leave one of them out"),
         ({"extend": True, "space": {**SPACE, "width": {"type": "choice", "values": [1, 2]}}}, "widths of type choice"),
         ({"constraints": {"max_parameters": 600}}, "two sizes or more"),
         ({"pruning": True}, "leave search.pruning out"),

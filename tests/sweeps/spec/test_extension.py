@@ -1,9 +1,13 @@
 """A space whose range of widths is widened: whole steps, never beyond the teacher, and only where the spec says so."""
 
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from sweeps.driver.sameness import refuse_other_spec
+from sweeps.errors import SweepError
+from sweeps.ledger.tags import spec_tags
 from sweeps.spec.extension import widened, widest, with_room_for
 
 LIMIT = {"sampler": "limit", "extend": True}
@@ -67,3 +71,15 @@ def test_no_space_is_widened_beyond_what_the_search_can_compare(search_spec: Any
     weights = {"type": "choice", "values": [number / 1000 for number in range(450)]}
     spec = search_spec(space={**space({"type": "int", "low": 7, "high": 8}), "gan_weight": weights}, trials=9, **LIMIT)
     assert widened(spec, smaller=True) is None
+
+
+def test_a_sweep_that_has_begun_may_be_let_grow_and_then_stays_so(search_spec: Any) -> None:
+    narrow = space({"type": "int", "low": 4, "high": 5})
+    fixed, growing = (search_spec(space=narrow, trials=9, sampler="limit", extend=extend) for extend in (False, True))
+
+    def parent(spec: Any) -> Any:
+        return SimpleNamespace(data=SimpleNamespace(tags=spec_tags(spec.model_dump_json())))
+
+    refuse_other_spec(parent(fixed), growing)
+    with pytest.raises(SweepError, match=r"other values for search\.extend"):
+        refuse_other_spec(parent(growing), fixed)
