@@ -7,6 +7,7 @@ endpoint come from the environment (AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AW
 
 import os
 import secrets
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import KW_ONLY, dataclass
@@ -167,7 +168,8 @@ class Mirror:
     def _fetch(self, filesystem: fs.FileSystem, root: str, *, info: fs.FileInfo) -> None:
         path = self.folder / info.path.removeprefix(f"{root}/")
         path.parent.mkdir(parents=True, exist_ok=True)
-        unfinished = path.with_name(f".{path.name}.{os.getpid()}")
+        # Threads may fetch one file at once.
+        unfinished = path.with_name(f".{path.name}.{os.getpid()}-{threading.get_ident()}")
         with filesystem.open_input_stream(info.path) as source:
             unfinished.write_bytes(source.read())
         unfinished.replace(path)

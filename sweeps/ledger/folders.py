@@ -4,7 +4,7 @@ import socket
 import tempfile
 import time
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 
@@ -30,6 +30,10 @@ class TrialStorage(ABC):
     @abstractmethod
     def folders(self) -> list[TrialFolder]:
         """Returns the folders of all trials that have one, as they are now."""
+
+    @abstractmethod
+    def apart(self) -> "TrialStorage":
+        """Returns the same trials for a thread that reads them while another one writes."""
 
 
 @dataclass(frozen=True)
@@ -57,13 +61,21 @@ class MountedTrials(TrialStorage):
     def folders(self) -> list[TrialFolder]:
         return [TrialFolder(path) for path in sorted(self.path.iterdir())] if self.path.is_dir() else []
 
+    def apart(self) -> TrialStorage:
+        return self
+
 
 @dataclass(frozen=True)
 class ObjectStoreTrials(TrialStorage):
-    """The trials are under an address such as s3://bucket/prefix; each process works on a copy of its own."""
+    """The trials are under an address such as s3://bucket/prefix; each process works on a copy of its own.
+
+    In one copy a journal that is fetched would replace one that another thread is appending to: `copy` tells two apart.
+    """
 
     storage: str
     prefix: str
+    _: KW_ONLY
+    copy: str = ""
 
     def require_here(self) -> None:
         pass  # every access goes over the network and says what is wrong
@@ -87,6 +99,9 @@ class ObjectStoreTrials(TrialStorage):
                 self._mirror(key).pull(name)
                 seen[path] = stamp
         return [TrialFolder(copy / key, self._mirror(key)) for key in sorted(keys)]
+
+    def apart(self) -> TrialStorage:
+        return replace(self, copy="apart")
 
     def _mirror(self, key: str) -> Mirror:
         return Mirror(self.storage, f"{self.prefix}/{key}", folder=_copy_of(self) / key)

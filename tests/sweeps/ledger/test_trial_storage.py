@@ -1,16 +1,18 @@
 """Trials' folders on a disk and in an S3 store: one suite for both, as two machines see them."""
 
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 import torch
 
 import sweeps
+from cluster import Mirror, storage
 from gan import Checkpoint
 from sweeps.ledger import folders as trial_storage
 from sweeps.ledger.folders import MARK, MountedTrials, ObjectStoreTrials, TrialStorage, _seen, _temporary, trials_of
-from sweeps.ledger.journal import Event
+from sweeps.ledger.journal import JOURNAL, Event
 from sweeps.ledger.tags import STATE
 from tests.cluster.servers import S3Server, s3_server
 
@@ -92,6 +94,26 @@ def test_a_damaged_checkpoint_is_forgotten_everywhere(machine: Machines) -> None
     there._push(there.checkpoint_path)
     assert machine().folder("key").checkpoint() is None
     assert machine().folder("key").checkpoint() is None, "it does not come back"
+
+
+def test_who_reads_apart_leaves_alone_what_another_thread_appends_to(machine: Machines) -> None:
+    trials = machine()
+    own = trials.folder("key")
+    own.append(OPENED)
+    before = (own.path / JOURNAL).stat().st_ino
+    (seen,) = trials.apart().folders()
+    assert [event.kind for event in seen.events()] == ["opened"]
+    assert (own.path / JOURNAL).stat().st_ino == before, "it is not replaced"
+
+
+def test_threads_may_fetch_one_file_at_once(s3: S3Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(storage, "WAITS_S", ())
+    (tmp_path / "journal").write_bytes(bytes(4_000_000))
+    mirror = Mirror(s3.uri, tmp_path.name, folder=tmp_path)
+    mirror.push(tmp_path / "journal")
+    with ThreadPoolExecutor(4) as threads:
+        assert all(threads.map(mirror.pull, ["journal"] * 24))
+    assert [path.name for path in tmp_path.iterdir()] == ["journal"]
 
 
 def test_the_place_follows_from_the_address(tmp_path: Path) -> None:
