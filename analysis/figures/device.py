@@ -2,7 +2,6 @@
 
 import textwrap
 
-import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -16,8 +15,8 @@ from analysis.figures.style import (
     ORANGE,
     SKY,
     SMALL,
-    STYLE,
     VERMILION,
+    in_style,
     log_axis,
     plain_axis,
     title_above,
@@ -43,7 +42,7 @@ def device_figure(findings: DeviceFindings, cost: str) -> Figure:
     'digits: at most 11.0 kB, onnx-int8 (provisional)'
     """
     require_column(findings.frontiers.get(cost, findings.table.select([])), cost)
-    with mpl.rc_context(STYLE):
+    with in_style():
         figure = Figure(figsize=(COLUMN_INCHES, 3.9), layout="constrained")
         axes, below = figure.subplots(2, 1, height_ratios=[5, 1.6])
         axes.set(xscale="log", xlabel=COSTS[cost].axis, ylabel=findings.metric.axis)

@@ -3,12 +3,11 @@
 import textwrap
 from collections.abc import Sequence
 
-import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from analysis.errors import AnalysisError
-from analysis.figures.style import BLUE, COLUMN_INCHES, GREEN, SMALL, STYLE, VERMILION, caption_below
+from analysis.figures.style import BLUE, COLUMN_INCHES, GREEN, SMALL, VERMILION, caption_below, in_style
 from analysis.ruler import RulerCurve, ends_text, ruler_sentence
 
 _COLUMNS, _CAPTION_LETTERS = 4, 74
@@ -28,7 +27,7 @@ def examination_figure(curves: Sequence[RulerCurve]) -> Figure:
     if not curves:
         raise AnalysisError("A figure of an examination needs a disturbance", "none", "Examine the extractor.")
     rows = -(-len(curves) // _COLUMNS)
-    with mpl.rc_context(STYLE):
+    with in_style():
         figure = Figure(figsize=(COLUMN_INCHES, 0.45 + 0.85 * rows), layout="constrained")
         panels = figure.subplots(rows, min(len(curves), _COLUMNS), squeeze=False).flatten()
         for axes, curve in zip(panels, curves, strict=False):

@@ -2,7 +2,6 @@
 
 import textwrap
 
-import matplotlib as mpl
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -18,8 +17,8 @@ from analysis.figures.style import (
     ORANGE,
     SKY,
     SMALL,
-    STYLE,
     VERMILION,
+    in_style,
     log_axis,
     plain_axis,
     ratio_axis,
@@ -47,7 +46,7 @@ def pareto_figure(findings: Findings) -> Figure:
     students = final_students(findings.table)
     if not len(students):
         raise AnalysisError("A Pareto figure needs a finished trial", "none", "Let the sweep run on.")
-    with mpl.rc_context(STYLE):
+    with in_style():
         figure = Figure(figsize=(COLUMN_INCHES, 4.05), layout="constrained")
         axes, below = figure.subplots(2, 1, height_ratios=[5, 1.75])
         axes.set(xscale="log", xlabel="generator parameters", ylabel=findings.metric.axis)

@@ -6,14 +6,13 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, NullFormatter
 
 from analysis.absence import fault_mark
 from analysis.errors import AnalysisError
-from analysis.figures.style import BLUE, GREY, ORANGE, STYLE, VERMILION
+from analysis.figures.style import BLUE, GREY, ORANGE, VERMILION, in_style
 
 TIE_STANDARD_ERRORS = 2.0
 
@@ -72,7 +71,7 @@ def selection_figure(candidates: Sequence[Candidate]) -> Figure:
     chosen, _ = choose_teacher(candidates)
     ordered = sorted(candidates, key=lambda candidate: candidate.parameters)
     sizes = [candidate.parameters for candidate in ordered]
-    with mpl.rc_context(STYLE):
+    with in_style():
         figure = Figure(figsize=(6.4, 3.2), layout="constrained")
         left, right = figure.subplots(1, 2)
         fids, errors = [c.fid for c in ordered], [TIE_STANDARD_ERRORS * c.fid_error for c in ordered]

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 
-import matplotlib as mpl
 import pyarrow.compute as pc
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -12,9 +11,9 @@ from analysis.figures.style import (
     COLUMN_INCHES,
     GREY,
     SKY,
-    STYLE,
     VERMILION,
     caption_below,
+    in_style,
     log_axis,
     ratio_axis,
     title_above,
@@ -48,7 +47,7 @@ def space_figure(findings: Findings, space: SpaceLimit) -> Figure:
     assert findings.limit.threshold is not None, "a model of the space has judged by the rule"
     students = final_students(findings.table)
     students = students.filter(pc.is_valid(students[metric.name]))
-    with mpl.rc_context(STYLE):
+    with in_style():
         figure = Figure(figsize=(COLUMN_INCHES, 3.9), layout="constrained")
         axes, chances = figure.subplots(2, 1, height_ratios=[3.4, 1], sharex=True)
         axes.set(xscale="log", yscale="log", ylabel=metric.axis)
@@ -96,7 +95,7 @@ def course_figure(findings: Findings, course: Sequence[tuple[float, SpaceLimit]]
     largest = float(course[-1][1].where.sizes_K[-1])
     low, high = ([reading.interval[end] or largest for _, reading in course] for end in (0, 1))
     middle = [reading.size or largest for _, reading in course]
-    with mpl.rc_context(STYLE):
+    with in_style():
         figure = Figure(figsize=(COLUMN_INCHES, 2.4), layout="constrained")
         axes = figure.subplots()
         axes.fill_between(kimg, low, high, color=SKY, alpha=0.3, lw=0, label="95% interval")

@@ -1,7 +1,9 @@
 """This module gives every figure its look: as wide as one column of a paper, and the same bytes each time."""
 
 import io
-from collections.abc import Sequence
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +55,16 @@ _METADATA: dict[str, dict[str, None]] = {
 }
 
 
+_drawing = threading.RLock()  # matplotlib's settings are those of the process
+
+
+@contextmanager
+def in_style() -> Iterator[None]:
+    """Gives what the `with` block draws its look; of several threads one draws at a time."""
+    with _drawing, mpl.rc_context(STYLE):
+        yield
+
+
 def save_figure(figure: Figure, stem: Path, *, formats: Sequence[str] = FORMATS, dpi: int = DPI) -> tuple[Path, ...]:
     """Writes STEM.png (`dpi` an inch), STEM.svg and STEM.pdf, without dates, so that equal figures are equal files.
 
@@ -66,7 +78,7 @@ def save_figure(figure: Figure, stem: Path, *, formats: Sequence[str] = FORMATS,
     ['empty.png', 'empty.svg']
     """
     paths = tuple(stem.with_suffix(f".{form}") for form in formats)
-    with mpl.rc_context(STYLE):
+    with in_style():
         for path, form in zip(paths, formats, strict=True):
             buffer = io.BytesIO()
             figure.savefig(buffer, format=form, dpi=dpi, metadata=_METADATA[form])

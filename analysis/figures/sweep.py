@@ -3,7 +3,6 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-import matplotlib as mpl
 import numpy as np
 import numpy.typing as npt
 from matplotlib.axes import Axes
@@ -18,9 +17,9 @@ from analysis.figures.style import (
     ORANGE,
     SKY,
     SMALL,
-    STYLE,
     VERMILION,
     caption_below,
+    in_style,
     log_axis,
     ratio_axis,
     title_above,
@@ -49,7 +48,7 @@ def sample_grid_figure(rows: Sequence[tuple[str, npt.NDArray[np.uint8]]]) -> Fig
     """
     require_images(rows)
     height, width = max(len(rows) * CELL_INCHES, 0.5), LABEL_INCHES + len(rows[0][1]) * CELL_INCHES
-    with mpl.rc_context(STYLE):
+    with in_style():
         figure = Figure(figsize=(width, height))
         axes = figure.add_axes((LABEL_INCHES / width, 0, 1 - LABEL_INCHES / width, 1))
         # One picture for all: a hundred axes would take seconds.
@@ -163,7 +162,7 @@ def progress_figure(findings: Findings) -> Figure:
     ['trials of the search', 'images seen by them [kimg]']
     """
     progress = findings.progress
-    with mpl.rc_context(STYLE):
+    with in_style():
         figure = Figure(figsize=(COLUMN_INCHES, 2.2), layout="constrained")
         trials, kimg = figure.subplots(1, 2, sharey=True)
         for axes, name in ((trials, "trials"), (kimg, "kimg")):
@@ -187,7 +186,7 @@ def importance_figure(findings: Findings, importances: Mapping[str, float]) -> F
     'share of the variation of log FID in the search'
     """
     ordered = sorted(importances.items(), key=lambda item: (item[1], item[0]))
-    with mpl.rc_context(STYLE):
+    with in_style():
         figure = Figure(figsize=(COLUMN_INCHES, 0.75 + 0.28 * len(ordered)), layout="constrained")
         axes = figure.subplots()
         bars = axes.barh([name for name, _ in ordered], [share for _, share in ordered], color=BLUE, height=0.6)
@@ -201,7 +200,7 @@ def importance_figure(findings: Findings, importances: Mapping[str, float]) -> F
 
 
 def _over_parameters(findings: Findings, draw: Callable[[Axes], None]) -> Figure:
-    with mpl.rc_context(STYLE):
+    with in_style():
         figure = Figure(figsize=(COLUMN_INCHES, 2.6), layout="constrained")
         axes = figure.subplots()
         axes.set(xscale="log", xlabel="generator parameters")

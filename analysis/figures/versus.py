@@ -2,7 +2,6 @@
 
 import textwrap
 
-import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
@@ -11,7 +10,7 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 from analysis.absence import fault_mark
 from analysis.columns import COLUMNS
 from analysis.comparison.versus import Comparison, Contender
-from analysis.figures.style import BLUE, GREY, ORANGE, STYLE, VERMILION
+from analysis.figures.style import BLUE, GREY, ORANGE, VERMILION, in_style
 
 COLOURS = {"a": BLUE, "b": ORANGE, "equal": GREY}
 TITLE_LETTERS, CAPTION_LETTERS = 60, 110  # in one line
@@ -26,7 +25,7 @@ def versus_figure(comparison: Comparison) -> Figure:
     >>> versus_figure(comparison).axes[0].get_title(loc="left")
     'a against b'
     """
-    with mpl.rc_context(STYLE):
+    with in_style():
         figure = Figure(figsize=(7.0, 5.2), layout="constrained")
         axes = figure.subplots()
         end = _end(comparison)

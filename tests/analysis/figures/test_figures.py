@@ -1,7 +1,9 @@
 import itertools
 import xml.etree.ElementTree as ElementTree
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import cv2
@@ -29,8 +31,27 @@ from analysis import (
     sharpness_figure,
     trial_table,
 )
+from analysis.figures.style import STYLE, in_style
 
 RULE = LimitRule(metric="fid", tolerance=1.0)
+
+
+def test_threads_that_draw_leave_the_settings_of_the_process_alone() -> None:
+    before = {name: mpl.rcParams[name] for name in STYLE}
+    began, left = Event(), Event()
+
+    def draw() -> None:
+        with in_style():
+            began.set()
+            left.wait(10)
+
+    with ThreadPoolExecutor(1) as threads:
+        with in_style():
+            drawn = threads.submit(draw)
+            began.wait(0.2)  # in vain: it has to wait
+        left.set()
+        drawn.result()
+    assert {name: mpl.rcParams[name] for name in STYLE} == before
 
 
 @pytest.fixture
