@@ -3,20 +3,18 @@
 It has a thread of its own: a tracking store that is slow or away keeps no trial waiting.
 """
 
+import logging
 import threading
 import time
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 
-from mlflow.exceptions import MlflowException
-
-from analysis import AnalysisError
 from sweeps.driver.open_sweep import OpenSweep
-from sweeps.errors import SweepError
 
 PAUSE_S = 20.0  # at least, between two times
 SHARE = 50  # a time takes at most one part in so many
-PATIENCE_S = 5.0  # for one that is under way when the trials have ended; a report follows
+PATIENCE_S = 5.0  # for one that is under way when an error, or a person, ended the trials
+
+_log = logging.getLogger(__name__)
 
 
 class News:
@@ -34,9 +32,10 @@ class News:
         self._thread.start()
         return self
 
-    def __exit__(self, *error: object) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *error: object) -> None:
         self._over.set()
-        self._thread.join(PATIENCE_S)
+        # The report comes next and writes the same: what is earlier must not come later. Requests have their timeouts.
+        self._thread.join(None if kind is None else PATIENCE_S)
 
     def _work(self) -> None:
         shown, pause_s = self._ended(), PAUSE_S
@@ -46,6 +45,13 @@ class News:
                 continue
             shown, began = ended, time.monotonic()
             for sweep in self._sweeps:
-                with suppress(MlflowException, SweepError, AnalysisError, OSError):  # the next time is soon enough
-                    sweep.show()
+                self._show(sweep)
             pause_s = max(PAUSE_S, SHARE * (time.monotonic() - began))
+
+    def _show(self, sweep: OpenSweep) -> None:
+        if self._over.is_set():
+            return
+        try:
+            sweep.show_news(self._over.is_set)
+        except Exception:  # whatever it is, trials go on and the next time is soon enough
+            _log.info("%s: its run in MLflow is not up to date", sweep.spec.name, exc_info=True)

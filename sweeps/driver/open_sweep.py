@@ -1,5 +1,6 @@
 """This module is a sweep under way on one data set: what it stands on, and what is known of it."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -49,33 +50,48 @@ class SweepBasis:
 
 
 class OpenSweep:
-    """An OpenSweep has a parent run that is open. `known` is what the last reading of its trials gave."""
+    """An OpenSweep has a parent run that is open."""
 
     def __init__(self, basis: SweepBasis) -> None:
         self.basis, self.spec, self.folder, self.parent_run_id = basis, basis.spec, basis.folder, basis.parent_run_id
         self.context, self.delivery = basis.context(), Delivery(basis.tracking.store, basis.parent_run_id)
-        self._reader = self._new_reader()
-        self._shared = basis.foundation.shared_tags(basis.spec)
-        self.known = KnownTrials(self.spec, self._shared, trials=self._reader.read())
+        self._reader, self._shared = self._reader_of(basis.trials), basis.foundation.shared_tags(basis.spec)
+        self._known: KnownTrials | None = None
+
+    @property
+    def known(self) -> KnownTrials:
+        """Returns what was known at the last reading, which the first call may be."""
+        if self._known is None:
+            self._known = KnownTrials(self.spec, self._shared, trials=self._reader.read())
+        return self._known
 
     def read_again(self) -> KnownTrials:
         """Returns what is known now; while the store is away, with what it said last."""
-        self.known = KnownTrials(self.spec, self._shared, trials=self._reader.read_again())
-        return self.known
+        self._known = KnownTrials(self.spec, self._shared, trials=self._reader.read_again())
+        return self._known
 
     def show(self) -> None:
-        """Show on the sweep's run in MLflow what it has come to now. Raises MlflowException while the store is away.
+        """Show on the sweep's run in MLflow what is known. Raises MlflowException while the store is away."""
+        self._show(self.known)
 
-        A thread of its own may do so, beside one that reads.
+    def show_news(self, is_over: Callable[[], bool]) -> None:
+        """Read the trials and show what the sweep has come to now, unless nobody wants it by then, as `is_over` says.
+
+        A thread of its own may do so, beside one that reads and writes.
         """
-        tracking, trials = self.basis.tracking, self._new_reader().read()
-        findings = findings_of(KnownTrials(self.spec, self._shared, trials=trials).table, self.spec.limit)
+        reader = self._reader_of(self.basis.trials.apart())
+        known = KnownTrials(self.spec, self._shared, trials=reader.read())
+        if not is_over():
+            self._show(known)
+
+    def _show(self, known: KnownTrials) -> None:
+        tracking, findings = self.basis.tracking, findings_of(known.table, self.spec.limit)
         show_answer(tracking, tracking.client.get_run(self.parent_run_id), spec=self.spec, findings=findings)
 
-    def _new_reader(self) -> TrialReader:
+    def _reader_of(self, trials: TrialStorage) -> TrialReader:
         basis = self.basis
         names = basis.spec.search.objectives
-        return TrialReader(basis.tracking, basis.parent_run_id, trials=basis.trials, names=names)
+        return TrialReader(basis.tracking, basis.parent_run_id, trials=trials, names=names)
 
     @property
     def teacher_objectives(self) -> Objectives:

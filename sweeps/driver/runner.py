@@ -27,6 +27,7 @@ from sweeps.ledger.experiments import experiment_of
 from sweeps.ledger.folders import MountedTrials, trials_of
 from sweeps.ledger.lease import Lease, Leases
 from sweeps.ledger.lock import at_work, sole_driver
+from sweeps.ledger.notes import only_shown
 from sweeps.ledger.origin import origin_tags
 from sweeps.ledger.states import SweepState
 from sweeps.ledger.sweeps import find_sweep, spec_of_sweep
@@ -147,7 +148,7 @@ def run_sweeps(
             token_file=token_file,
         )
         _run_at(at_site, specs, workspace=workspace, tracking=tracking, leases=leases, display=display)
-        reports = [_finish(spec.name, workspace, tracking=tracking) for spec in specs]
+        reports = [_finish(spec.name, workspace, tracking=tracking, display=display) for spec in specs]
     return [SweepResult(report.table, report) for report in reports]
 
 
@@ -172,6 +173,7 @@ def _run_at(
             if is_shared and spec.name not in known:
                 leases.hold(Lease(tracking, sweep.parent_run_id, name=spec.name))
             closing.hold(sweep)
+            _show_first(sweep, display=display)
         PhaseRun(closing.sweeps, site, display=display).run()
     if closing.missing:
         raise UndeliveredError(specs[0].group or specs[0].name, closing.missing)
@@ -213,17 +215,18 @@ def sync_sweep(name: str, workspace: Workspace) -> tuple[int, Report]:
         if count:
             tracking.close(parent_run_id, state)
         complete = state == SweepState.COMPLETED
-        return count, _finish(name, workspace, tracking=tracking) if complete else write_report(
-            name, workspace, tracking=tracking
-        )
+        if not complete:
+            return count, write_report(name, workspace, tracking=tracking)
+        return count, _finish(name, workspace, tracking=tracking, display=QuietDisplay())
 
 
-def _finish(name: str, workspace: Workspace, *, tracking: Tracking) -> Report:
+def _finish(name: str, workspace: Workspace, *, tracking: Tracking, display: Display) -> Report:
     report = write_report(
         name, workspace, tracking=tracking, formats=("png",)
     )  # `ganlimit report` writes those for a paper
     register_students(name, tracking, table=report.table, frontier=report.frontier, limit=report.limit)
-    describe_experiments(tracking, find_sweep(tracking, name).info.experiment_id)
+    with only_shown(display.say):
+        describe_experiments(tracking, find_sweep(tracking, name).info.experiment_id)
     return report
 
 
@@ -234,22 +237,30 @@ def open_sweep(spec: SweepSpec, workspace: Workspace, *, tracking: Tracking, dis
     refuse_other_models(tracking, spec.name, tags=tags)
     tags |= {**spec_tags(spec.model_dump_json()), **({GROUP: spec.group} if spec.group else {})}
     tags |= {VERSION + name: version(name) for name in VERSIONED} | origin_tags(f"ganlimit sweep run {spec.name}")
-    parent = tracking.open_sweep(spec.name, tags, experiment=experiment_of(spec))
-    parent_run_id: str = parent.info.run_id
-    state_question(tracking, parent, spec=spec)
-    state_inputs(tracking, parent, spec=spec, foundation=foundation)
-    keep_examination(tracking, parent_run_id, examination=foundation.examination)
     folder, trials = workspace.sweep(spec.name), site.trials(spec)
-    sweep = OpenSweep(
+    parent = tracking.open_sweep(spec.name, tags, experiment=experiment_of(spec))
+    return OpenSweep(
         SweepBasis(
             spec=spec,
             foundation=foundation,
             tracking=tracking,
-            parent_run_id=parent_run_id,
+            parent_run_id=parent.info.run_id,
             folder=folder,
             trials=trials,
         )
     )
-    sweep.show()
-    describe_experiments(tracking, parent.info.experiment_id)
-    return sweep
+
+
+def _show_first(sweep: OpenSweep, *, display: Display) -> None:
+    """Keep what the sweep's reports need, and show on its run what it asks, learns from, and has come to so far."""
+    tracking, spec, foundation = sweep.basis.tracking, sweep.spec, sweep.basis.foundation
+    keep_examination(tracking, sweep.parent_run_id, examination=foundation.examination)
+    parent = tracking.client.get_run(sweep.parent_run_id)
+    with only_shown(display.say):
+        state_question(tracking, parent, spec=spec)
+    with only_shown(display.say):
+        state_inputs(tracking, parent, spec=spec, foundation=foundation)
+    with only_shown(display.say):
+        sweep.show()
+    with only_shown(display.say):
+        describe_experiments(tracking, parent.info.experiment_id)

@@ -1,10 +1,23 @@
 """This module writes the descriptions that MLflow's page shows, and leaves those alone that a person has written."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 
+from mlflow.exceptions import MlflowException
+
+from analysis import AnalysisError
 from sweeps.ledger.tags import EXPERIMENT_KIND, MODEL_TRAINING, NOTE, NOTE_DIGEST, TAG_LENGTH
 from sweeps.ledger.tracking import Tracking
+
+
+@contextmanager
+def only_shown(say: Callable[[str], None]) -> Iterator[None]:
+    """Say what keeps MLflow from showing what the `with` block is about, and go on: nothing rests on it."""
+    try:
+        yield
+    except (MlflowException, AnalysisError, OSError) as error:
+        say(f"MLflow's page shows less than it could: {error}")
 
 
 def describe_run(tracking: Tracking, run_id: str, *, text: str) -> None:

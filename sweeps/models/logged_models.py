@@ -5,6 +5,7 @@ Their files are those of the version.
 
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 from mlflow.entities import LoggedModelOutput, LoggedModelStatus, Metric
@@ -16,12 +17,14 @@ from sweeps.ledger.tracking import Tracking
 
 
 def log_student(tracking: Tracking, version: ModelVersion, *, row: Mapping[str, Any]) -> None:
-    """Make a registered student the output of its trial's run."""
-    run = tracking.client.get_run(row["run_id"])
+    """Make a registered student the output of its trial's run. Where MLflow refuses it, the version stands alone."""
     metrics = {name: row[name] for name in ("fid", "parameters", "compression_ratio") if row[name] is not None}
-    step, experiment = round(row["kimg"]), run.info.experiment_id
-    model = logged_model(tracking, version, experiment=experiment, params=run.data.params, metrics=metrics, step=step)
-    tracking.client.log_outputs(row["run_id"], [LoggedModelOutput(model, step)])
+    step = round(row["kimg"])
+    with suppress(MlflowException):
+        run = tracking.client.get_run(row["run_id"])
+        place = run.info.experiment_id
+        model = logged_model(tracking, version, experiment=place, params=run.data.params, metrics=metrics, step=step)
+        tracking.client.log_outputs(row["run_id"], [LoggedModelOutput(model, step)])
 
 
 def known_model(tracking: Tracking, version: ModelVersion) -> str | None:

@@ -1,8 +1,10 @@
 """This module says in MLflow what a sweep learns from: its data set and its teacher. Its trials' runs say the same."""
 
 import json
+from contextlib import suppress
 
 from mlflow.entities import Dataset, DatasetInput, InputTag, LoggedModelInput, Run
+from mlflow.exceptions import MlflowException
 
 from gan import DatasetConfig
 from sweeps.ledger.tracking import Tracking
@@ -18,7 +20,9 @@ def state_inputs(tracking: Tracking, parent: Run, *, spec: SweepSpec, foundation
     """Log on a sweep's run which data set and which teacher it is about, unless it has that already."""
     if parent.inputs and parent.inputs.dataset_inputs:
         return
-    teacher = _teacher(tracking, foundation)
+    teacher = None
+    with suppress(MlflowException):  # of one who may not write beside the models, or of a server of before MLflow 3
+        teacher = _teacher(tracking, foundation)
     tracking.client.log_inputs(
         parent.info.run_id,
         datasets=[dataset_input(spec.dataset, foundation.protocol.dataset_digest, shape=foundation.train_shape)],

@@ -18,6 +18,7 @@ from sweeps.errors import SweepError
 from sweeps.ledger.examinations import kept_examination
 from sweeps.ledger.links import run_link
 from sweeps.ledger.measurements import kept_measurements
+from sweeps.ledger.notes import only_shown
 from sweeps.ledger.sweeps import find_sweep, spec_of_sweep, stored_spec
 from sweeps.ledger.tags import VERSION
 from sweeps.ledger.tracking import Tracking
@@ -47,7 +48,7 @@ class Report:
     files: tuple[Path, ...]
     space: SpaceLimit | None = None
     device: DeviceFindings | None = None
-    note: str = ""  # why what a deployment kept is left out
+    note: str = ""  # why what a deployment kept is left out, and MLflow's page shows less
     sought: bool = False  # whether the search went for the limit of the space
 
     @property
@@ -204,7 +205,10 @@ def _write(
     for path in files:  # the folder may hold other files as well
         place = Path("report") / path.parent.relative_to(folder)
         tracking.client.log_artifact(parent.info.run_id, str(path), str(place))
-    show_answer(tracking, parent, spec=spec, findings=findings, space=chapter.space)
+    refused: list[str] = []
+    with only_shown(refused.append):
+        show_answer(tracking, parent, spec=spec, findings=findings, space=chapter.space)
+    note = " ".join([note, *refused]).strip()
     sought = bool(chapter.course)
     return Report(findings, folder, files=files, space=chapter.space, device=device, note=note, sought=sought), chapter
 

@@ -8,12 +8,10 @@ from urllib.parse import parse_qs, urlparse
 
 import cv2
 import pytest
-from mlflow.exceptions import MlflowException
 
 import sweeps
 from analysis import findings_of, frontier_rows
 from gan import Compute, Protocol
-from sweeps.driver import news
 from sweeps.errors import SweepError
 from sweeps.ledger.experiments import experiment_of
 from sweeps.ledger.folders import MountedTrials
@@ -222,21 +220,3 @@ def test_a_sweep_in_a_deleted_experiment_is_not_begun_elsewhere(store_tracking: 
 def test_an_experiments_name_is_one(tiny: dict[str, Any], spec_file: Any, name: str) -> None:
     with pytest.raises(SweepError, match="experiment"):
         sweeps.load_spec(spec_file({**tiny, "mlflow": {"experiment": name}}))
-
-
-def test_news_come_when_trials_have_ended_whatever_the_store_answers(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(news, "PAUSE_S", 0.02)
-    ended, shown, waited = [0], list[int](), news.threading.Event()
-
-    class Sweep:
-        def show(self) -> None:
-            shown.append(ended[0])
-            waited.set()
-            if len(shown) == 1:
-                raise MlflowException("away")
-
-    with news.News([Sweep()], lambda: ended[0]):  # type: ignore[list-item]  # all that is asked of an OpenSweep
-        for ended[0] in (1, 2):
-            assert waited.wait(10)
-            waited.clear()
-    assert shown == [1, 2], "none without a further trial, and one after a failed one"
