@@ -5,6 +5,7 @@ A store that is away is tried again later.
 
 import shutil
 import time
+from contextlib import suppress
 from pathlib import Path
 
 from mlflow.exceptions import MlflowException
@@ -120,9 +121,9 @@ class Delivery:
                 tracking.share(run_id, self.parent_run_id, **place, point=tags.get(POINT))
             assert run_id is not None, "a journal begins with its opening"
             if event.kind == "reported":
-                self._bring(tracking, run_id, folder=folder.images)
-            if event.kind == "reported" and not (number == count + 1 and event.kimg <= latest):
-                tracking.log(run_id, event.metrics, kimg=event.kimg, time_ms=event.time_ms)
+                if not (number == count + 1 and event.kimg <= latest):
+                    tracking.log(run_id, event.metrics, kimg=event.kimg, time_ms=event.time_ms)
+                self._bring_images(tracking, run_id, folder=folder, kimg=event.kimg)
             elif event.kind == "kept" and (student := folder.student()):
                 self._bring(tracking, run_id, folder=student)
             elif event.kind == "closed":
@@ -141,6 +142,12 @@ class Delivery:
             shutil.rmtree(folder.images, ignore_errors=True)
             if events[-1].tags[STATE] in SETTLED:  # any other continues from its checkpoint
                 folder.delete_checkpoint()
+
+    def _bring_images(self, tracking: Tracking, run_id: str, *, folder: TrialFolder, kimg: float) -> None:
+        """Bring what a student made at `kimg`. It is for people alone: no number waits for it."""
+        with suppress(MlflowException, OSError):
+            for path in folder.images_at(kimg):
+                tracking.client.log_artifact(run_id, str(path), path.parent.name)
 
     def _bring(self, tracking: Tracking, run_id: str, *, folder: Path) -> None:
         """Bring a folder, where there is one, to the run's artifacts of that name."""

@@ -225,6 +225,12 @@ class TrialFolder:
         shutil.rmtree(self.model, ignore_errors=True)
         self._remove(self.model.name)
 
+    # --- images -------------------------------------------------------------------------------
+
+    def images_at(self, kimg: float) -> list[Path]:
+        """Returns the files of what the student made at `kimg`, which have MLflow's step in their names."""
+        return sorted(self.images.glob(f"*+step+{round(kimg)}+*"))
+
     # --- inside -------------------------------------------------------------------------------
 
     def _push(self, path: Path) -> None:

@@ -1,9 +1,11 @@
 """This module keeps what a student makes while it learns, as images that MLflow's page shows over steps."""
 
+from contextlib import suppress
 from pathlib import Path
 
 from torch import Tensor
 
+from gan import GanError
 from gan.images import save_grid
 from sweeps.ledger.store import TrackingStore
 from sweeps.spec.browsing import MlflowSpec
@@ -16,13 +18,15 @@ _STEP = "samples+step+{step}+timestamp+{step}+{step}"  # MLflow 3.17 finds key, 
 def save_step(images_NCHW: Tensor, folder: Path, *, kimg: float) -> None:
     """Write uint8 images, made at `kimg`, to `folder`: once as they are and once as the small image that is shown.
 
-    The names are the same whenever a rung is done again.
+    The names are the same whenever a rung is done again. No trial ends for want of them: where they cannot be written,
+    there are none.
     """
-    folder.mkdir(parents=True, exist_ok=True)
     enlarge = max(1, -(-SIDE // (COLUMNS * images_NCHW.shape[-1])))
     name = _STEP.format(step=round(kimg))
-    for ending in (".png", "+compressed.webp"):
-        save_grid(images_NCHW, folder / (name + ending), columns=COLUMNS, enlarge=enlarge)
+    with suppress(GanError, OSError):
+        folder.mkdir(parents=True, exist_ok=True)
+        for ending in (".png", "+compressed.webp"):
+            save_grid(images_NCHW, folder / (name + ending), columns=COLUMNS, enlarge=enlarge)
 
 
 def samples_at(spec: MlflowSpec, store: TrackingStore) -> str:

@@ -1,8 +1,11 @@
 """Journals on their way to a real tracking store, and what people do to the runs there."""
 
+import shutil
 from pathlib import Path
+from urllib.parse import urlparse
 
 import pytest
+import torch
 from mlflow import MlflowClient
 
 from sweeps.ledger.delivery import Delivery
@@ -11,6 +14,7 @@ from sweeps.ledger.journal import Event, TrialFolder
 from sweeps.ledger.store import TrackingStore
 from sweeps.ledger.tags import PHASE, REUSED, STATE, TRIAL, spec_tags, spec_text
 from sweeps.ledger.tracking import Tracking
+from sweeps.trial.pictures import save_step
 
 OPENED = Event(
     kind="opened",
@@ -98,6 +102,37 @@ def test_a_checkpoint_stays_as_long_as_there_is_something_to_do(
     folder.append(Event(kind="closed", tags={STATE: state}))
     assert delivery.deliver(folder)
     assert folder.checkpoint_path.exists() == stays
+
+
+def test_images_are_brought_once_and_no_number_waits_for_them(
+    tracking: Tracking, delivery: Delivery, tmp_path: Path
+) -> None:
+    folder, images = TrialFolder(tmp_path / "trials" / "key"), torch.zeros(8, 1, 16, 16, dtype=torch.uint8)
+    folder.append(OPENED)
+    assert delivery.deliver(folder)
+    run_id = folder.delivered()[1]
+    assert run_id is not None
+    kept = Path(urlparse(tracking.client.get_run(run_id).info.artifact_uri).path)
+    for kimg in (1, 2, 3):
+        save_step(images, folder.images, kimg=kimg)
+        folder.append(reported(kimg))
+        if kimg == 2:  # the store of artifacts takes nothing
+            shutil.rmtree(kept / "images")
+            (kept / "images").touch()
+        assert delivery.deliver(folder)
+        assert tracking.client.get_run(run_id).data.metrics["kimg"] == kimg
+        if kimg == 2:
+            (kept / "images").unlink()
+    assert {path.name.split("+")[2] for path in (kept / "images").iterdir()} == {"3"}, "nor the others once more"
+
+
+def test_a_trial_goes_on_where_images_cannot_be_written(tmp_path: Path) -> None:
+    (tmp_path / "images").touch()
+    save_step(torch.zeros(8, 1, 16, 16, dtype=torch.uint8), tmp_path / "images", kimg=1)
+    step = tmp_path / "full" / "samples+step+1+timestamp+1+1.png"
+    step.mkdir(parents=True)
+    save_step(torch.zeros(8, 1, 16, 16, dtype=torch.uint8), tmp_path / "full", kimg=1)
+    assert [path.name for path in tmp_path.glob("full/*")] == [step.name]
 
 
 def test_a_specification_of_any_length_comes_back_whole(tracking: Tracking) -> None:
