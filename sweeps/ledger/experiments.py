@@ -30,11 +30,15 @@ class Experiments:
 
     def __init__(self, client: MlflowClient, store: TrackingStore) -> None:
         self._client, self._store = client, store
-        self.models = self._found_or_made(MODELS_EXPERIMENT)
+        self.models = self._models()
         listed = [(name, each) for name, each in self._listed() if each != self.models]
         self._by_name, self._known = dict(listed), [each for _, each in listed]
-        if SWEEPS_EXPERIMENT not in self._by_name and (before := self._found(SWEEPS_EXPERIMENT)):
-            self._by_name[SWEEPS_EXPERIMENT] = before
+        before = None if SWEEPS_EXPERIMENT in self._by_name else self._existing(SWEEPS_EXPERIMENT)
+        if before and before.lifecycle_stage == "active":
+            self._by_name[SWEEPS_EXPERIMENT] = self._in_use(before)
+            with suppress(MlflowException):  # of one who may only read
+                self._mark(before, SWEEPS_EXPERIMENT)
+        self._deleted_before = [] if before is None or before.lifecycle_stage == "active" else [before]
 
     @property
     def of_sweeps(self) -> Sequence[str]:
@@ -43,16 +47,21 @@ class Experiments:
 
     def deleted(self) -> list[Experiment]:
         """Returns those that a person deleted."""
-        return list(self._client.search_experiments(ViewType.DELETED_ONLY, filter_string=_LISTED, max_results=PAGE))
+        listed = self._client.search_experiments(ViewType.DELETED_ONLY, filter_string=_LISTED, max_results=PAGE)
+        return list({each.experiment_id: each for each in (*listed, *self._deleted_before)}.values())
 
     def place(self, name: str) -> str:
         """Returns the id of the experiment that was made as `name` for sweeps, made if there is none.
 
         Raises SweepError where it is deleted, and where its artifacts lie behind a server that this store is opened
-        without.
+        without; MlflowException where it may not be marked, since no sweep would be found in it again.
         """
         if name not in self._by_name:
-            self._by_name[name] = self._found_or_made(name)
+            found = self._existing(name)
+            place = self._in_use(found) if found else self._made(name)
+            if found:
+                self._mark(found, name)
+            self._by_name[name] = place
         return self._by_name[name]
 
     def refusal(self, experiment: Experiment) -> SweepError:
@@ -71,10 +80,16 @@ class Experiments:
             self._store.require_reachable(str(experiment.artifact_location))
             yield experiment.tags[EXPERIMENT] or experiment.name, str(experiment.experiment_id)
 
-    def _found_or_made(self, name: str) -> str:
-        found = self._found(name)
-        if found is not None:
-            return found
+    def _models(self) -> str:
+        found = self._existing(MODELS_EXPERIMENT)
+        if found is None:
+            return self._made(MODELS_EXPERIMENT)
+        models = self._in_use(found)
+        with suppress(MlflowException):  # of one who may only read
+            self._mark(found, MODELS_EXPERIMENT)
+        return models
+
+    def _made(self, name: str) -> str:
         tags = {EXPERIMENT: name, EXPERIMENT_KIND: MODEL_TRAINING}
         try:
             return str(self._client.create_experiment(name, self._artifacts_of(name), tags=tags))
@@ -85,18 +100,21 @@ class Experiments:
             assert made is not None
             return str(made.experiment_id)
 
-    def _found(self, name: str) -> str | None:
-        """Returns the id of the experiment that was made as `name`; None where there is none."""
-        found = self._client.get_experiment_by_name(name) or self._renamed(name)
-        if found is None:
-            return None
+    def _existing(self, name: str) -> Experiment | None:
+        """Returns the experiment that was made as `name`, deleted or not; None where there is none."""
+        return self._client.get_experiment_by_name(name) or self._renamed(name)
+
+    def _in_use(self, found: Experiment) -> str:
+        """Returns the id of an experiment to work in. Raises SweepError where it is deleted or out of reach."""
         if found.lifecycle_stage != "active":
             raise self.refusal(found)
         self._store.require_reachable(str(found.artifact_location))
-        if EXPERIMENT not in found.tags:
-            with suppress(MlflowException):  # of one who may only read
-                self._client.set_experiment_tag(found.experiment_id, EXPERIMENT, name)
         return str(found.experiment_id)
+
+    def _mark(self, found: Experiment, name: str) -> None:
+        """Mark an experiment as the one that was made as `name`; by the mark it is listed."""
+        if EXPERIMENT not in found.tags:
+            self._client.set_experiment_tag(found.experiment_id, EXPERIMENT, name)
 
     def _renamed(self, name: str) -> Experiment | None:
         """Returns the experiment that was made as `name`, by its tag, or by where a local store has its artifacts."""

@@ -7,12 +7,14 @@ from typing import Any
 
 import pytest
 from mlflow import MlflowClient
+from mlflow.exceptions import MlflowException
+from mlflow.protos.databricks_pb2 import PERMISSION_DENIED
 
 import sweeps
 from sweeps.errors import SweepError
 from sweeps.ledger.store import SWEEPS_EXPERIMENT
 from sweeps.ledger.sweeps import find_sweep
-from sweeps.ledger.tags import EXPERIMENT, LOGGED_MODEL
+from sweeps.ledger.tags import EXPERIMENT, KIND, LOGGED_MODEL, SWEEP
 from sweeps.ledger.tracking import Tracking
 from sweeps.ledger.workspace import Workspace
 from sweeps.results.pictures import teacher_folder
@@ -48,15 +50,45 @@ def test_one_of_before_experiments_had_a_tag_is_known_by_its_place(
 
 @pytest.mark.parametrize("name", [SWEEPS_EXPERIMENT, "my students"])
 def test_a_deleted_experiment_is_restored_by_the_command_that_is_named(
-    store: Workspace, store_tracking: Tracking, experiment: str, name: str
+    store: Workspace, store_tracking: Tracking, experiment: str, new_sweep: Any, name: str
 ) -> None:
+    sweep = new_sweep()
     store_tracking.client.set_experiment_tag(experiment, EXPERIMENT, SWEEPS_EXPERIMENT)
     store_tracking.client.rename_experiment(experiment, name)
     store_tracking.client.delete_experiment(experiment)
-    with pytest.raises(SweepError, match=rf"mlflow experiments restore --experiment-id {experiment}.*mlflow\.db"):
-        Tracking(store.store)
+    tracking = Tracking(store.store)  # what is in others goes on
+    for look in (tracking.require_one_run, lambda _: tracking.experiments.place(SWEEPS_EXPERIMENT)):
+        with pytest.raises(SweepError, match=rf"mlflow experiments restore --experiment-id {experiment}.*mlflow\.db"):
+            look(sweep.name)
+    tracking.require_one_run("another")
     store_tracking.client.restore_experiment(experiment)
-    Tracking(store.store)
+    assert find_sweep(Tracking(store.store), sweep.name).info.run_id == sweep.parent_run_id
+
+
+def test_a_deleted_one_of_before_experiments_had_a_tag_hides_no_sweep(tmp_path: Path) -> None:
+    workspace = Workspace.open(tmp_path)
+    client = Tracking(workspace.store).client
+    before = client.create_experiment(SWEEPS_EXPERIMENT)
+    client.create_run(before, tags={KIND: "sweep", SWEEP: "s"})
+    client.delete_experiment(before)
+    with pytest.raises(SweepError, match=f"restore --experiment-id {before}"):
+        Tracking(workspace.store).require_one_run("s")
+
+
+def test_a_sweep_is_placed_only_where_it_is_found_again(
+    store: Workspace, store_tracking: Tracking, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(*_: Any) -> None:
+        raise MlflowException("Permission denied", PERMISSION_DENIED)
+
+    found = store_tracking.client.create_experiment("of others")
+    with monkeypatch.context() as patch:
+        patch.setattr(MlflowClient, "set_experiment_tag", refused)
+        with pytest.raises(MlflowException, match="Permission denied"):
+            Tracking(store.store).open_sweep("placed", {}, experiment="of others")
+    assert not store_tracking.client.search_runs([found])
+    placed = store_tracking.open_sweep("placed", {}, experiment="of others")
+    assert find_sweep(Tracking(store.store), "placed").info.run_id == placed.info.run_id
 
 
 def test_a_sweep_whose_run_is_deleted_is_not_begun_beside_it(new_sweep: Any) -> None:
