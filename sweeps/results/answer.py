@@ -14,7 +14,18 @@ from analysis import Findings, SpaceLimit
 from sweeps.ledger.notes import describe_run
 from sweeps.ledger.tracking import Tracking
 from sweeps.results.answer_text import FIGURE, answer_text
-from sweeps.results.names import ALL_TRIALS, BEST_FID, HYPERVOLUME, PARAMETERS, RATIO, SPENT, TRIALS
+from sweeps.results.names import (
+    ALL_TRIALS,
+    BEST_FID,
+    FRONTIER,
+    HYPERVOLUME,
+    LIMIT,
+    PARAMETERS,
+    RATIO,
+    SPACE,
+    SPENT,
+    TRIALS,
+)
 from sweeps.results.views import save_views
 from sweeps.spec.flattened import flattened
 from sweeps.spec.sweep import HOUR_S, SweepSpec
@@ -41,16 +52,25 @@ def show_answer(
     """Bring a sweep's run up to date: what has changed of its metrics, its figure, and its description."""
     known: Mapping[str, float] = parent.data.metrics
     kimg = float(np.nansum(findings.table["kimg"].to_numpy())) if len(findings.table) else 0.0
-    numbers = {name: 0.0 for name in known if name.startswith(TRIALS)}  # of states that no trial is in any more
-    numbers |= answer_metrics(spec, findings, space=space)
-    changed = {name: value for name, value in numbers.items() if known.get(name) != value}
-    if changed and len(findings.table):
+    numbers = _withdrawn(known) | answer_metrics(spec, findings, space=space)
+    changed = {name: value for name, value in numbers.items() if not _is_same(known.get(name), value)}
+    if changed and (known or len(findings.table)):
         tracking.log(parent.info.run_id, changed, kimg=kimg)  # the page has them in this order
         tracking.log_curves(parent.info.run_id, _curves(findings, after=known.get(SPENT, 0.0)))
         _draw(tracking, parent, findings=findings)
     if changed or not known:
         save_views(tracking, parent, spec=spec, findings=findings)
     describe_run(tracking, parent.info.run_id, text=answer_text(parent, spec, findings=findings, space=space))
+
+
+def _withdrawn(known: Mapping[str, float]) -> dict[str, float]:
+    """Returns what is logged of the known names that are no longer part of the answer: MLflow deletes no metric."""
+    gone = {name: math.nan for name in known if name.startswith((LIMIT, SPACE, FRONTIER))}
+    return gone | {name: 0.0 for name in known if name.startswith(TRIALS)}  # states that no trial is in any more
+
+
+def _is_same(before: float | None, now: float) -> bool:
+    return before == now or (before is not None and math.isnan(before) and math.isnan(now))
 
 
 def answer_metrics(spec: SweepSpec, findings: Findings, *, space: SpaceLimit | None = None) -> dict[str, float]:
@@ -62,15 +82,15 @@ def answer_metrics(spec: SweepSpec, findings: Findings, *, space: SpaceLimit | N
     gpus = spec.resources.gpus  # None where a measurement says how many trials share one
     found: dict[str, float | None] = {
         RATIO: limit.ratio,
-        "limit/ratio_low": low,
-        "limit/ratio_high": high,
+        f"{RATIO}_low": low,
+        f"{RATIO}_high": high,
         PARAMETERS: limit.parameters,
-        "limit/parameters_low": smallest,
-        "limit/parameters_high": largest,
-        "limit/threshold": limit.threshold,
-        "limit/student_parameters": limit.student_parameters,
-        "space/parameters": space.size if space else None,
-        "frontier/students": len(findings.frontier),
+        f"{PARAMETERS}_low": smallest,
+        f"{PARAMETERS}_high": largest,
+        f"{LIMIT}threshold": limit.threshold,
+        f"{LIMIT}student_parameters": limit.student_parameters,
+        f"{SPACE}parameters": space.size if space else None,
+        f"{FRONTIER}students": len(findings.frontier),
         HYPERVOLUME: findings.progress["share"].to_pylist()[-1] if len(findings.progress) else None,
         BEST_FID: min(_fids(table).values(), default=None),
         **{f"{of}/{name}": first.get(f"{of}_{name}") for of in ("teacher", "real") for name in _QUALITIES},

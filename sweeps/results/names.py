@@ -1,7 +1,7 @@
 """This module names what is logged of a sweep as a whole; MLflow's page groups names by what stands before the /."""
 
-RATIO, PARAMETERS = "limit/ratio", "limit/parameters"
-HYPERVOLUME, BEST_FID = "frontier/hypervolume", "frontier/best_fid"
+LIMIT, SPACE, FRONTIER, TRIALS = "limit/", "space/", "frontier/", "trials/"
+RATIO, PARAMETERS = LIMIT + "ratio", LIMIT + "parameters"
+HYPERVOLUME, BEST_FID = FRONTIER + "hypervolume", FRONTIER + "best_fid"
 SPENT = "spent/kimg"
-TRIALS = "trials/"
 ALL_TRIALS = TRIALS + "all"

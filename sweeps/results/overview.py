@@ -1,5 +1,7 @@
 """This module describes the experiments in MLflow: what is in each of them, and where its other half is."""
 
+import math
+
 from mlflow.entities import Run
 
 from sweeps.ledger.links import experiment_link, model_link, run_link
@@ -39,7 +41,8 @@ def sweeps_text(sweeps: list[Run], *, models: str) -> str:
 
 
 def _row(run: Run) -> str:
-    metrics, name = run.data.metrics, run.data.tags[SWEEP]
+    name = run.data.tags[SWEEP]
+    metrics = {key: value for key, value in run.data.metrics.items() if math.isfinite(value)}  # NaN is withdrawn
     values = [
         f"1/{metrics[RATIO]:.1f}" if RATIO in metrics else "",
         f"{metrics[PARAMETERS]:,.0f}" if PARAMETERS in metrics else "",
