@@ -50,3 +50,27 @@ def test_a_limit_that_is_none_any_more_is_withdrawn(shown: Shown) -> None:
     shown.show({"parameters": 2000, "fid": 9.0}, *fresh)
     assert len(shown.points("limit/ratio")) == 2, "what is withdrawn already stays so"
     assert shown.points("limit/threshold") == logged
+
+
+def test_numbers_follow_where_less_was_spent(shown: Shown) -> None:
+    large, small = {"parameters": 4000, "fid": 8.0}, {"parameters": 2000, "fid": 9.0}
+    assert shown.show(large, small).metrics["limit/student_parameters"] == 2000
+    after = shown.show(large).metrics  # the other's run was deleted
+    assert (after["spent/kimg"], after["trials/all"], after["limit/student_parameters"]) == (64, 1, 4000)
+    logged = shown.points("trials/all")
+    shown.show(large)
+    assert shown.points("trials/all") == logged, "it has been told"
+    assert shown.show(large, {**small, "kimg": 32.0}).metrics["spent/kimg"] == 96
+    assert shown.show().metrics["trials/all"] == 0
+
+
+def test_a_curve_has_every_trial_whatever_the_order_of_their_ends(shown: Shown) -> None:
+    begun = {"state": "RUNNING", "final": False, "fid": 40.0}
+    first, second, third = ({"parameters": 1000 * number, "fid": 24 / number} for number in (1, 2, 3))
+    shown.show(first, {**second, **begun, "kimg": 48.0}, third)
+    assert shown.points("frontier/best_fid") == [(64, 24)]
+    whole = shown.show(first, second, third)
+    assert sorted(set(shown.points("frontier/best_fid"))) == [(64, 24), (128, 12), (192, 8)]
+    assert whole.metrics["frontier/best_fid"] == 8
+    steps, shares = zip(*sorted(set(shown.points("frontier/hypervolume"))), strict=True)
+    assert (steps, list(shares)) == ((64, 128, 192), sorted(shares))
