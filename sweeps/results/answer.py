@@ -115,7 +115,7 @@ def answer_metrics(spec: SweepSpec, findings: Findings, *, space: SpaceLimit | N
         "teacher/parameters": first.get("teacher_parameters"),
         **{f"{TRIALS}{state.lower()}": count for state, count in analysis.state_counts(table).items()},
         ALL_TRIALS: len(table),
-        SPENT: _kimg(table),
+        SPENT: _kimg(table.filter(pc.greater(table["wall_s"], 0.0))),  # what comes from other sweeps took no time here
         "spent/core_hours": wall_s * spec.resources.cpus_per_trial / HOUR_S,
         "spent/gpu_hours": None if gpus is None else wall_s * gpus / HOUR_S,
     }

@@ -74,3 +74,10 @@ def test_a_curve_has_every_trial_whatever_the_order_of_their_ends(shown: Shown) 
     assert whole.metrics["frontier/best_fid"] == 8
     steps, shares = zip(*sorted(set(shown.points("frontier/hypervolume"))), strict=True)
     assert (steps, list(shares)) == ((64, 128, 192), sorted(shares))
+
+
+def test_what_comes_from_other_sweeps_was_not_spent(shown: Shown) -> None:
+    taken = {"parameters": 4000, "fid": 8.0, "wall_s": 0.0}
+    metrics = shown.show(taken, {"parameters": 2000, "fid": 9.0}).metrics
+    assert (metrics["spent/kimg"], metrics["trials/all"]) == (64, 2)
+    assert [step for step, _ in shown.points("spent/kimg")] == [128], "steps are of all its trials"
