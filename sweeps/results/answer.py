@@ -13,13 +13,14 @@ import pyarrow.compute as pc
 from mlflow.entities import Run
 
 import analysis
-from analysis import Findings, SpaceLimit, TrialState
+from analysis import CostLimit, Findings, SpaceLimit, TrialState
 from sweeps.ledger.notes import describe_run
 from sweeps.ledger.tracking import Tracking
 from sweeps.results.answer_text import FIGURE, answer_text
 from sweeps.results.names import (
     ALL_TRIALS,
     BEST_FID,
+    BYTES,
     FRONTIER,
     HYPERVOLUME,
     LIMIT,
@@ -33,6 +34,7 @@ from sweeps.results.names import (
 )
 from sweeps.results.views import save_views
 from sweeps.spec.flattened import flattened
+from sweeps.spec.sought import sought_of
 from sweeps.spec.sweep import HOUR_S, SweepSpec
 
 SCREEN_DPI = 150  # a page shows an image in its own size
@@ -107,8 +109,9 @@ def answer_metrics(spec: SweepSpec, findings: Findings, *, space: SpaceLimit | N
         f"{PARAMETERS}_high": largest,
         f"{LIMIT}threshold": limit.threshold,
         f"{LIMIT}student_parameters": limit.student_parameters,
+        **_bytes_metrics(spec, findings),
         f"{SPACE}parameters": space.size if space else None,
-        f"{FRONTIER}students": len(findings.frontier),
+        f"{FRONTIER}students": len(sought_of(findings, spec).frontier),
         HYPERVOLUME: findings.progress["share"].to_pylist()[-1] if len(findings.progress) else None,
         BEST_FID: min(_fids(table).values(), default=None),
         **{f"{of}/{name}": first.get(f"{of}_{name}") for of in ("teacher", "real") for name in _QUALITIES},
@@ -121,6 +124,17 @@ def answer_metrics(spec: SweepSpec, findings: Findings, *, space: SpaceLimit | N
     }
     known = {name: value for name, value in found.items() if value is not None and math.isfinite(value)}
     return {name: _rounded(value) for name, value in known.items()}
+
+
+def _bytes_metrics(spec: SweepSpec, findings: Findings) -> dict[str, float | None]:
+    """Returns the limit in bytes as numbers by name, where the sweep seeks it."""
+    limit = sought_of(findings, spec).limit
+    if not isinstance(limit, CostLimit):
+        return {}
+    low, high = (limit.interval.low, limit.interval.high) if limit.interval else (None, None)
+    student = limit.student.costs[limit.cost] if limit.student else None
+    ends = {f"{BYTES}_low": low, f"{BYTES}_high": high}
+    return {BYTES: limit.amount, **ends, f"{LIMIT}student_bytes": student}
 
 
 def _rounded(value: float) -> float:

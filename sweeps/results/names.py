@@ -3,7 +3,7 @@
 from sweeps.ledger.tags import TAG
 
 LIMIT, SPACE, FRONTIER, TRIALS = "limit/", "space/", "frontier/", "trials/"
-RATIO, PARAMETERS = LIMIT + "ratio", LIMIT + "parameters"
+RATIO, PARAMETERS, BYTES = LIMIT + "ratio", LIMIT + "parameters", LIMIT + "bytes"
 HYPERVOLUME, BEST_FID = FRONTIER + "hypervolume", FRONTIER + "best_fid"
 SPENT = "spent/kimg"
 ALL_TRIALS = TRIALS + "all"
