@@ -19,7 +19,7 @@ from mlflow.models import infer_signature
 import analysis
 from gan import DeploymentCard, Generator, load_generator
 from sweeps.ledger.sweeps import spec_of_sweep
-from sweeps.ledger.tags import IDENTITY
+from sweeps.ledger.tags import IDENTITY, LOGGED_MODEL
 from sweeps.ledger.tracking import Tracking
 from sweeps.models.logged_models import log_student
 from sweeps.spec.sought import sought_of
@@ -91,8 +91,9 @@ def register_students(
         version = tracking.registry.find_version(model, row["trial_key"])
         if version is None:
             version = _register_student(model, tracking, row=row)
-            log_student(tracking, version, row=row)
             tracking.client.set_registered_model_alias(model, f"trial-{row['trial']}", version.version)
+        if LOGGED_MODEL not in version.tags and version.run_id == row["run_id"]:  # new, or of an earlier release
+            log_student(tracking, version, row=row)
         if row["trial"] == at_limit:
             tracking.registry.crown(version)
 

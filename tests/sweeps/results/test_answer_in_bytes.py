@@ -82,13 +82,19 @@ def test_its_champion_is_the_student_of_least_bytes(store_tracking: Tracking, sp
     few = [{"parameters": 1000 * width, "weight_bytes": 500 * width, "fid": 100 / width} for width in (4, 8, 16)]
     rows = [{**row, "width": row["parameters"] // 1000} for row in floats]
     rows += [{**row, "width": row["parameters"] // 1000, "bits": 4, "settings": '{"bits": 4}'} for row in few]
-    table = example_trials(*({**row, "trial_key": f"few-{number}"} for number, row in enumerate(rows, start=1)))
-    parent = store_tracking.open_sweep("few", spec_tags(spec.model_dump_json()))
-    findings, client = findings_of(table, spec.limit), store_tracking.client
+    parent, client = store_tracking.open_sweep("few", spec_tags(spec.model_dump_json())), store_tracking.client
+    for number, row in enumerate(rows, start=1):
+        run = store_tracking.open_trial(parent.info.run_id, f"few-{number}", name=str(number), tags={})
+        row |= {"trial_key": f"few-{number}", "run_id": run.info.run_id}
+    table = example_trials(*rows)
+    findings = findings_of(table, spec.limit)
     assert findings.limit.trial == 2, "whose files are nowhere: it is not registered"
     client.create_registered_model("few-students")
-    for trial in (3, 4, 5, 6):  # have been registered
-        client.create_model_version("few-students", parent.info.artifact_uri, tags={IDENTITY: f"few-{trial}"})
+    registered = {row["run_id"]: row["trial_key"] for row in rows[2:]}  # by an earlier version, without models
+    for run_id, key in registered.items():
+        client.create_model_version("few-students", parent.info.artifact_uri, run_id, tags={IDENTITY: key})
     register_students("few", store_tracking, table=table, frontier=findings.frontier, limit=findings.limit)
     champion: Any = store_tracking.registry.champion("few-students")
     assert champion.tags[IDENTITY] == "few-6"
+    outputs = {run_id for run_id in registered if client.get_run(run_id).outputs.model_outputs}
+    assert outputs == registered.keys()
