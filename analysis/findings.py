@@ -14,7 +14,14 @@ from analysis.comparison.pairing import Pairing, pair_rows
 from analysis.errors import AnalysisError
 from analysis.frontier.attainment import Attainment, attainment_of
 from analysis.frontier.progress import search_progress
-from analysis.frontier.students import final_searched, fresh_students, frontier_of, student_frontier, with_fresh
+from analysis.frontier.students import (
+    Students,
+    final_searched,
+    fresh_students,
+    frontier_of,
+    student_frontier,
+    with_fresh,
+)
 from analysis.frontier_table import frontier_rows
 from analysis.limit.cost_estimate import cost_limits
 from analysis.limit.cost_limit import CostLimit
@@ -41,7 +48,7 @@ class Findings:
     `scratch` how distilled students compare with the same GANs from scratch, and under `joint` the joint scheme
     with MSE alone: in the rule's metric first, then in what else can be compared. `bytes_limit` is the limit of what
     is learnt in bytes, and `bytes_frontier` the students that no other dominates in them and the metric, with
-    their confirmations, where there are students of few bits.
+    their confirmations and baselines, where there are students of few bits.
 
     >>> from analysis import LimitRule, TrialState, example_trials, findings_of
     >>> table = example_trials({}, {"state": TrialState.LOST, "final": False})
@@ -146,8 +153,13 @@ def findings_of(table: pa.Table, rule: LimitRule) -> Findings:
         gains=_gains(with_scratch, joint_and_mse, metric=rule.metric),
         answers=_answers(judgement, limit, joint_and_mse=joint_and_mse),
         bytes_limit=next(iter(cost_limits(table, rule, cost=BYTES)), None) if has_bits else None,
-        bytes_frontier=with_fresh(student_frontier(table, rule.metric, cost=BYTES), fresh) if has_bits else None,
+        bytes_frontier=_bytes_frontier(table, rule, fresh=fresh) if has_bits else None,
     )
+
+
+def _bytes_frontier(table: pa.Table, rule: LimitRule, *, fresh: Students) -> pa.Table:
+    frontier = student_frontier(table, rule.metric, cost=BYTES)
+    return with_baselines(with_fresh(frontier, fresh), table)
 
 
 def _answers(judgement: Judgement, limit: CompressionLimit, *, joint_and_mse: Pairing) -> tuple[Answer, ...]:

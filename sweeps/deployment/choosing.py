@@ -16,7 +16,8 @@ from sweeps.ledger.workspace import Workspace
 from sweeps.results.pictures import teacher_folder
 from sweeps.results.reading import read_trials
 from sweeps.results.sampling import stored_folder
-from sweeps.spec.sweep import BYTES, SweepSpec
+from sweeps.spec.sought import sought_of
+from sweeps.spec.sweep import SweepSpec
 
 LOGGED_IN = "deployment"
 TEACHER = "teacher"
@@ -109,14 +110,11 @@ def _rows(findings: Findings, spec: SweepSpec, *, whole: bool) -> list[dict[str,
 
     Raises SweepError where there is none.
     """
-    name, of_limit, frontier = spec.name, findings.limit.trial, findings.frontier
-    if spec.limit_cost == BYTES and findings.bytes_limit and findings.bytes_frontier is not None:
-        student = findings.bytes_limit.student
-        of_limit, frontier = student.trial if student else None, findings.bytes_frontier
-    if whole and len(frontier):
-        smallest_first: list[dict[str, Any]] = frontier.sort_by(spec.limit_cost).to_pylist()
+    name, sought = spec.name, sought_of(findings, spec)
+    if whole and len(sought.frontier):
+        smallest_first: list[dict[str, Any]] = sought.frontier.sort_by(sought.cost).to_pylist()
         return smallest_first
-    at_limit = [row for row in findings.table.to_pylist() if row["trial"] == of_limit]
+    at_limit = [row for row in findings.table.to_pylist() if row["trial"] == sought.trial]
     if whole or not at_limit:
         raise SweepError(
             f"A sweep's {'frontier has students' if whole else 'limit has a student that holds the rule'}",

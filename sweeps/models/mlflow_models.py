@@ -18,9 +18,12 @@ from mlflow.models import infer_signature
 
 import analysis
 from gan import DeploymentCard, Generator, load_generator
-from sweeps.ledger.tags import IDENTITY
+from sweeps.ledger.sweeps import spec_of_sweep
+from sweeps.ledger.tags import IDENTITY, LOGGED_MODEL
 from sweeps.ledger.tracking import Tracking
 from sweeps.models.logged_models import log_student
+from sweeps.spec.sought import sought_of
+from sweeps.spec.sweep import BYTES
 
 EXAMPLE_BATCH = 2  # torch.export takes a batch of 1 for a constant
 
@@ -73,20 +76,25 @@ def register_students(
 ) -> None:
     """Register the students of the frontier and at the limit as versions of the model NAME-students, each once.
 
-    The student at the limit is their `champion`, and trial 12's version has the alias `trial-12`. Where the search went
-    on, versions that are no longer on the frontier stay.
+    `frontier` and `limit` are those of parameters; of a sweep that seeks the limit in bytes, those in bytes take their
+    place. The student at the limit is their `champion`, and trial 12's version has the alias `trial-12`. Where the
+    search went on, versions that are no longer on the frontier stay.
     """
-    model = f"{name}-students"
-    chosen = {*frontier["trial"].to_pylist(), limit.trial}
+    model, spec = f"{name}-students", spec_of_sweep(tracking, name)
+    chosen, at_limit = {*frontier["trial"].to_pylist(), limit.trial}, limit.trial
+    if spec.limit_cost == BYTES:
+        sought = sought_of(analysis.findings_of(table, limit.rule), spec)
+        chosen, at_limit = sought.trials, sought.trial
     for row in table.to_pylist():
         if row["trial"] not in chosen:
             continue
         version = tracking.registry.find_version(model, row["trial_key"])
         if version is None:
             version = _register_student(model, tracking, row=row)
-            log_student(tracking, version, row=row)
             tracking.client.set_registered_model_alias(model, f"trial-{row['trial']}", version.version)
-        if row["trial"] == limit.trial:
+        if LOGGED_MODEL not in version.tags and version.run_id == row["run_id"]:  # new, or of an earlier release
+            log_student(tracking, version, row=row)
+        if row["trial"] == at_limit:
             tracking.registry.crown(version)
 
 

@@ -1,22 +1,40 @@
 """This module shows on a sweep's run in MLflow what the sweep has come to: numbers, curves, a description, a figure."""
 
+import itertools
 import math
 import tempfile
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from mlflow.entities import Run
 
 import analysis
-from analysis import Findings, SpaceLimit
+from analysis import CostLimit, Findings, SpaceLimit, TrialState
 from sweeps.ledger.notes import describe_run
 from sweeps.ledger.tracking import Tracking
 from sweeps.results.answer_text import FIGURE, answer_text
-from sweeps.results.names import ALL_TRIALS, BEST_FID, HYPERVOLUME, PARAMETERS, RATIO, SPENT, TRIALS
+from sweeps.results.names import (
+    ALL_TRIALS,
+    BEST_FID,
+    BYTES,
+    FRONTIER,
+    HYPERVOLUME,
+    LIMIT,
+    PARAMETERS,
+    RATIO,
+    SHOWN_KIMG,
+    SHOWN_STEP,
+    SPACE,
+    SPENT,
+    TRIALS,
+)
 from sweeps.results.views import save_views
 from sweeps.spec.flattened import flattened
+from sweeps.spec.sought import sought_of
 from sweeps.spec.sweep import HOUR_S, SweepSpec
 
 SCREEN_DPI = 150  # a page shows an image in its own size
@@ -40,17 +58,39 @@ def show_answer(
 ) -> None:
     """Bring a sweep's run up to date: what has changed of its metrics, its figure, and its description."""
     known: Mapping[str, float] = parent.data.metrics
-    kimg = float(np.nansum(findings.table["kimg"].to_numpy())) if len(findings.table) else 0.0
-    numbers = {name: 0.0 for name in known if name.startswith(TRIALS)}  # of states that no trial is in any more
-    numbers |= answer_metrics(spec, findings, space=space)
-    changed = {name: value for name, value in numbers.items() if known.get(name) != value}
-    if changed and len(findings.table):
-        tracking.log(parent.info.run_id, changed, kimg=kimg)  # the page has them in this order
-        tracking.log_curves(parent.info.run_id, _curves(findings, after=known.get(SPENT, 0.0)))
+    numbers = _withdrawn(known) | answer_metrics(spec, findings, space=space)
+    changed = {name: value for name, value in numbers.items() if not _is_same(known.get(name), value)}
+    if changed and (known or len(findings.table)):
+        _log_numbers(tracking, parent, findings=findings, changed=changed)
         _draw(tracking, parent, findings=findings)
     if changed or not known:
         save_views(tracking, parent, spec=spec, findings=findings)
     describe_run(tracking, parent.info.run_id, text=answer_text(parent, spec, findings=findings, space=space))
+
+
+def _log_numbers(tracking: Tracking, parent: Run, *, findings: Findings, changed: Mapping[str, float]) -> None:
+    """Log how the curves go on, and then what has changed, at the greatest step so far.
+
+    MLflow shows the value of the greatest step, and what was spent falls where a trial's run is deleted.
+    """
+    run_id, tags = parent.info.run_id, parent.data.tags
+    before = parent.data.metrics.get(SPENT, 0.0)  # of a run without these tags
+    curves = _curves(findings, after=float(tags.get(SHOWN_KIMG, before)))
+    step = max(round(_kimg(findings.table)), int(tags.get(SHOWN_STEP, round(before))))
+    tracking.log_curves(run_id, {name: _thinned(points) for name, points in curves.points.items()})
+    if not curves.is_whole:  # the curves say where these are
+        changed = {name: value for name, value in changed.items() if name not in curves.points}
+    tracking.log(run_id, changed, kimg=step, tags={SHOWN_KIMG: curves.kimg, SHOWN_STEP: step})
+
+
+def _withdrawn(known: Mapping[str, float]) -> dict[str, float]:
+    """Returns what is logged of the known names that are no longer part of the answer: MLflow deletes no metric."""
+    gone = {name: math.nan for name in known if name.startswith((LIMIT, SPACE, FRONTIER))}
+    return gone | {name: 0.0 for name in known if name.startswith(TRIALS)}  # states that no trial is in any more
+
+
+def _is_same(before: float | None, now: float) -> bool:
+    return before == now or (before is not None and math.isnan(before) and math.isnan(now))
 
 
 def answer_metrics(spec: SweepSpec, findings: Findings, *, space: SpaceLimit | None = None) -> dict[str, float]:
@@ -62,22 +102,23 @@ def answer_metrics(spec: SweepSpec, findings: Findings, *, space: SpaceLimit | N
     gpus = spec.resources.gpus  # None where a measurement says how many trials share one
     found: dict[str, float | None] = {
         RATIO: limit.ratio,
-        "limit/ratio_low": low,
-        "limit/ratio_high": high,
+        f"{RATIO}_low": low,
+        f"{RATIO}_high": high,
         PARAMETERS: limit.parameters,
-        "limit/parameters_low": smallest,
-        "limit/parameters_high": largest,
-        "limit/threshold": limit.threshold,
-        "limit/student_parameters": limit.student_parameters,
-        "space/parameters": space.size if space else None,
-        "frontier/students": len(findings.frontier),
+        f"{PARAMETERS}_low": smallest,
+        f"{PARAMETERS}_high": largest,
+        f"{LIMIT}threshold": limit.threshold,
+        f"{LIMIT}student_parameters": limit.student_parameters,
+        **_bytes_metrics(spec, findings),
+        f"{SPACE}parameters": space.size if space else None,
+        f"{FRONTIER}students": len(sought_of(findings, spec).frontier),
         HYPERVOLUME: findings.progress["share"].to_pylist()[-1] if len(findings.progress) else None,
         BEST_FID: min(_fids(table).values(), default=None),
         **{f"{of}/{name}": first.get(f"{of}_{name}") for of in ("teacher", "real") for name in _QUALITIES},
         "teacher/parameters": first.get("teacher_parameters"),
         **{f"{TRIALS}{state.lower()}": count for state, count in analysis.state_counts(table).items()},
         ALL_TRIALS: len(table),
-        SPENT: float(np.nansum(table["kimg"].to_numpy())) if len(table) else 0.0,
+        SPENT: _kimg(table.filter(pc.greater(table["wall_s"], 0.0))),  # what comes from other sweeps took no time here
         "spent/core_hours": wall_s * spec.resources.cpus_per_trial / HOUR_S,
         "spent/gpu_hours": None if gpus is None else wall_s * gpus / HOUR_S,
     }
@@ -85,22 +126,54 @@ def answer_metrics(spec: SweepSpec, findings: Findings, *, space: SpaceLimit | N
     return {name: _rounded(value) for name, value in known.items()}
 
 
+def _bytes_metrics(spec: SweepSpec, findings: Findings) -> dict[str, float | None]:
+    """Returns the limit in bytes as numbers by name, where the sweep seeks it."""
+    limit = sought_of(findings, spec).limit
+    if not isinstance(limit, CostLimit):
+        return {}
+    low, high = (limit.interval.low, limit.interval.high) if limit.interval else (None, None)
+    student = limit.student.costs[limit.cost] if limit.student else None
+    ends = {f"{BYTES}_low": low, f"{BYTES}_high": high}
+    return {BYTES: limit.amount, **ends, f"{LIMIT}student_bytes": student}
+
+
 def _rounded(value: float) -> float:
     return float(f"{value:.{DIGITS}g}")
 
 
-def _curves(findings: Findings, *, after: float) -> dict[str, list[Point]]:
-    """Returns the search's curves beyond `after` kimg spent: what its students dominate, and the best FID."""
-    fids = _fids(findings.table)
+@dataclass(frozen=True, kw_only=True)
+class _Curves:
+    """These are the further points of a search's curves by name, up to `kimg`. `is_whole` is where none is to come."""
+
+    points: dict[str, list[Point]]
+    kimg: float
+    is_whole: bool
+
+
+def _curves(findings: Findings, *, after: float) -> _Curves:
+    """Returns the search's curves beyond `after` kimg: what its students dominate, and the best FID.
+
+    They are over the kimg of trials in their order, and so end before the first one that runs: what comes behind it is
+    not known yet.
+    """
+    table = findings.table
+    running = set(table.filter(pc.equal(table["state"], TrialState.RUNNING))["trial"].to_pylist())
+    progress, fids = findings.progress.to_pylist(), _fids(table)
+    ended = list(itertools.takewhile(lambda point: point["trial"] not in running, progress))
     best: float | None = None
-    curves: dict[str, list[Point]] = {HYPERVOLUME: [], BEST_FID: []}
-    for point in findings.progress.to_pylist():
+    points: dict[str, list[Point]] = {HYPERVOLUME: [], BEST_FID: []}
+    for point in ended:
         fid = fids.get(point["trial"])
         best = fid if best is None else min(best, best if fid is None else fid)
         if point["kimg"] > after and best is not None:
-            curves[HYPERVOLUME].append((point["kimg"], _rounded(point["share"])))
-            curves[BEST_FID].append((point["kimg"], _rounded(best)))
-    return {name: _thinned(points) for name, points in curves.items()}
+            points[HYPERVOLUME].append((point["kimg"], _rounded(point["share"])))
+            points[BEST_FID].append((point["kimg"], _rounded(best)))
+    kimg = max([after, *(point["kimg"] for point in ended[-1:])])
+    return _Curves(points=points, kimg=kimg, is_whole=len(ended) == len(progress))
+
+
+def _kimg(table: pa.Table) -> float:
+    return float(np.nansum(table["kimg"].to_numpy())) if len(table) else 0.0
 
 
 def _fids(table: pa.Table) -> dict[int, float]:

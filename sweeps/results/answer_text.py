@@ -1,6 +1,7 @@
 """This module puts a sweep's answer into words and a table: the Markdown that its run in MLflow shows first."""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 from mlflow.entities import Run
@@ -8,9 +9,11 @@ from mlflow.entities import Run
 import analysis
 from analysis import Findings, FrontierRow, SpaceLimit
 from analysis.frontier_table import VERDICTS
+from gan.networks.bits import FLOAT_BITS
 from sweeps.ledger.links import artifact_link, run_link, version_link, view_link
 from sweeps.results.views import SWEEPS_VIEW, frontier_view, students_view
-from sweeps.spec.sweep import SweepSpec
+from sweeps.spec.sought import Sought, sought_of
+from sweeps.spec.sweep import BYTES, SweepSpec
 
 FIGURE, REPORT = "frontier.png", "artifacts/report/report.html"  # of the run
 MOST_ROWS = 14  # a description has room for them
@@ -22,10 +25,12 @@ def answer_text(parent: Run, spec: SweepSpec, *, findings: Findings, space: Spac
     if not len(findings.table):
         return f"{_planned(spec)}\n\n{_commands(spec.name)}"
     first = findings.first
-    parts = [findings.limit.sentence()]
+    sought = sought_of(findings, spec)
+    parts = [sought.limit.sentence(), *([findings.limit.answer] if sought.cost == BYTES else [])]
     if space is not None:
         parts.append(space.sentence(first["teacher_parameters"]))
-    parts += [_places(parent, findings), *_frontier(parent, findings), _basis(findings), _commands(spec.name)]
+    parts += [_places(parent, findings, sought=sought), *_frontier(parent, findings, sought=sought)]
+    parts += [_basis(findings), _commands(spec.name)]
     return "\n\n".join(part for part in parts if part)
 
 
@@ -35,11 +40,11 @@ def _planned(spec: SweepSpec) -> str:
     return f"{about} Nothing has been measured yet. Searched: {searched}."
 
 
-def _places(parent: Run, findings: Findings) -> str:
+def _places(parent: Run, findings: Findings, *, sought: Sought) -> str:
     experiment_id, run_id = parent.info.experiment_id, parent.info.run_id
     places = {"report": run_link(experiment_id, run_id, page=REPORT)}
     name = findings.first["sweep"]
-    if len(findings.frontier):
+    if len(sought.frontier):
         places["the frontier's charts and samples"] = view_link(experiment_id, frontier_view(name))
     places["all students"] = view_link(experiment_id, students_view(name))
     places["other sweeps"] = view_link(experiment_id, SWEEPS_VIEW, charts=False)
@@ -47,17 +52,20 @@ def _places(parent: Run, findings: Findings) -> str:
     return " · ".join(f"[{word}]({link})" for word, link in places.items())
 
 
-def _frontier(parent: Run, findings: Findings) -> Iterator[str]:
-    """Yields the frontier's table and figure, where there are any."""
-    if not len(findings.frontier):
+def _frontier(parent: Run, findings: Findings, *, sought: Sought) -> Iterator[str]:
+    """Yields the table of the frontier in the cost whose limit is sought, and the figure, where there are any."""
+    if not len(sought.frontier):
         return
     confirmed, label = findings.is_confirmed, findings.metric.label
-    headings = ["student", "parameters", "ratio", "size", "GAN", label, *(["fresh seeds"] if confirmed else []), "rule"]
-    lines, first = [headings], findings.first
-    quality = analysis.reference_text(first, "teacher_", metric=findings.metric)
-    blank = [""] if confirmed else []
-    lines.append(["teacher", f"{first['teacher_parameters']:,}", "1", "", "", quality, *blank, ""])
-    lines += [_cells(parent, row, confirmed=confirmed) for row in _shown(findings)]
+    fresh, few = (["fresh seeds"] if confirmed else []), (["bits", "bytes"] if sought.cost == BYTES else [])
+    headings = ["student", *few, "parameters", "ratio", "size", "GAN", label, *fresh, "rule"]
+    lines, size = [headings], findings.first["teacher_parameters"]
+    quality = analysis.reference_text(findings.first, "teacher_", metric=findings.metric)
+    floats = [str(FLOAT_BITS), f"{size * FLOAT_BITS // 8:,}"] if few else []
+    lines.append(["teacher", *floats, f"{size:,}", "1", "", "", quality, *("" for _ in fresh), ""])
+    learnt = {row["trial"]: _learnt(row) for row in sought.frontier.to_pylist()} if few else {}
+    for row in _shown(replace(findings, frontier=sought.frontier)):
+        lines.append(_cells(parent, row, learnt=learnt.get(row.trial, []), confirmed=confirmed))
     heading, *rows = ("| " + " | ".join(f"{cell}{_GAP}" for cell in cells) + " |" for cells in lines)
     yield "\n".join([heading, "|---|" + "---:|" * (len(headings) - 2) + "---|", *rows])
     kimg = f"{sum(findings.table['kimg'].to_pylist()):g}"
@@ -71,11 +79,16 @@ def _shown(findings: Findings) -> list[FrontierRow]:
     return [rows[round(place * (len(rows) - 1) / (MOST_ROWS - 1))] for place in range(MOST_ROWS)]
 
 
-def _cells(parent: Run, row: FrontierRow, *, confirmed: bool) -> list[str]:
+def _learnt(row: Mapping[str, Any]) -> list[str]:
+    return [str(row["bits"] or FLOAT_BITS), f"{row['weight_bytes']:,}"]
+
+
+def _cells(parent: Run, row: FrontierRow, *, learnt: list[str], confirmed: bool) -> list[str]:
     student = f"[trial {row.trial}]({run_link(parent.info.experiment_id, row.run_id)})"
     fresh = [row.confirmed_short] if confirmed else []
     size = row.size.replace("*", "\\*")
-    return [student, row.parameters, row.ratio, size, row.gan_weight, row.searched, *fresh, VERDICTS[row.holds]]
+    searched = [row.gan_weight, row.searched, *fresh, VERDICTS[row.holds]]
+    return [student, *learnt, row.parameters, row.ratio, size, *searched]
 
 
 def _basis(findings: Findings) -> str:

@@ -1,12 +1,14 @@
 """This module describes the experiments in MLflow: what is in each of them, and where its other half is."""
 
+import math
+
 from mlflow.entities import Run
 
 from sweeps.ledger.links import experiment_link, model_link, run_link
 from sweeps.ledger.notes import describe_experiment
 from sweeps.ledger.tags import SHARED_PREFIX, SWEEP
 from sweeps.ledger.tracking import Tracking
-from sweeps.results.names import ALL_TRIALS, BEST_FID, PARAMETERS, RATIO
+from sweeps.results.names import ALL_TRIALS, BEST_FID, BYTES, PARAMETERS, RATIO
 
 MOST_LISTED = 20  # in a description, which is a tag
 
@@ -39,9 +41,11 @@ def sweeps_text(sweeps: list[Run], *, models: str) -> str:
 
 
 def _row(run: Run) -> str:
-    metrics, name = run.data.metrics, run.data.tags[SWEEP]
+    name = run.data.tags[SWEEP]
+    metrics = {key: value for key, value in run.data.metrics.items() if math.isfinite(value)}  # NaN is withdrawn
+    ratio = f"1/{metrics[RATIO]:.1f}" if RATIO in metrics else ""
     values = [
-        f"1/{metrics[RATIO]:.1f}" if RATIO in metrics else "",
+        f"{metrics[BYTES]:,.0f} bytes" if BYTES in metrics else ratio,  # which leads, where there are some
         f"{metrics[PARAMETERS]:,.0f}" if PARAMETERS in metrics else "",
         f"{metrics[BEST_FID]:.1f}" if BEST_FID in metrics else "",
         f"{metrics[ALL_TRIALS]:.0f}" if ALL_TRIALS in metrics else "",

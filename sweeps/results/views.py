@@ -7,21 +7,23 @@ import base64
 import json
 import zlib
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from mlflow.entities import Run
 
-from analysis import QUALITIES, Findings, frontier_rows
+from analysis import QUALITIES, Findings
 from sweeps.ledger.links import view_link
 from sweeps.ledger.tags import KIND, SAVED_VIEW, SWEEP
 from sweeps.ledger.tracking import Tracking
-from sweeps.results.names import ALL_TRIALS, BEST_FID, PARAMETERS, RATIO, SPENT
+from sweeps.results.names import ALL_TRIALS, BEST_FID, BYTES, PARAMETERS, RATIO, SPENT
+from sweeps.spec.sought import sought_of
 from sweeps.spec.sweep import SweepSpec
 
 SWEEPS_VIEW = "ganlimit-sweeps"
-_OF_A_SWEEP = (RATIO, PARAMETERS, BEST_FID, "teacher/fid", ALL_TRIALS, SPENT)
+_OF_A_SWEEP = (RATIO, PARAMETERS, BYTES, BEST_FID, "teacher/fid", ALL_TRIALS, SPENT)
 _OF_A_STUDENT = ("fid", "parameters", "compression_ratio", "inception_score", "kimg")
-_NEWEST, _BY_SIZE = "attributes.start_time", "metrics.`parameters`"
+_NEWEST = "attributes.start_time"
 _SECTION = "ganlimit"
 
 
@@ -56,19 +58,21 @@ def view_links(tracking: Tracking, parent: Run) -> dict[str, str]:
 def _views(spec: SweepSpec, findings: Findings) -> dict[str, tuple[str, dict[str, Any]]]:
     found = {SWEEPS_VIEW: ("Sweeps", _list(f"tags.`{KIND}` = 'sweep'", metrics=_OF_A_SWEEP, order=_NEWEST))}
     searched = [name for name in spec.domains() if name != "seed"]
+    metrics = [*dict.fromkeys(("fid", spec.limit_cost, *_OF_A_STUDENT))]
+    columns = partial(_list, metrics=metrics, params=searched, order=f"metrics.`{spec.limit_cost}`")
     students = f"tags.`{SWEEP}` = '{spec.name}' AND tags.`{KIND}` = 'trial'"
     found[students_view(spec.name)] = (
         f"{spec.name}: students",
-        _list(students, metrics=_OF_A_STUDENT, params=searched) | _charts(spec, searched),
+        columns(students) | _charts(spec, searched),
     )
-    ids = ", ".join(f"'{row.run_id}'" for row in frontier_rows(findings)) if len(findings.frontier) else ""
+    ids = ", ".join(f"'{run_id}'" for run_id in reversed(sought_of(findings, spec).frontier["run_id"].to_pylist()))
     if ids:
-        frontier = _list(f"attributes.run_id IN ({ids})", metrics=_OF_A_STUDENT, params=searched)
+        frontier = columns(f"attributes.run_id IN ({ids})")
         found[frontier_view(spec.name)] = (f"{spec.name}: frontier", frontier | _charts(spec, searched))
     return found
 
 
-def _list(where: str, *, metrics: Sequence[str], params: Sequence[str] = (), order: str = _BY_SIZE) -> dict[str, Any]:
+def _list(where: str, *, metrics: Sequence[str], params: Sequence[str] = (), order: str) -> dict[str, Any]:
     """Returns the runs for which `where` is true, in `order`, with their data set and these columns.
 
     In the order of their beginnings the page would show trials folded below their sweep.
@@ -89,9 +93,9 @@ def _list(where: str, *, metrics: Sequence[str], params: Sequence[str] = (), ord
 
 def _charts(spec: SweepSpec, searched: Sequence[str]) -> dict[str, Any]:
     """Returns size against quality, the searched values beside both, the course of quality, and what students make."""
-    quality = spec.search.objectives[1]
-    axes = {"xaxis": {"key": "parameters", "type": "METRIC"}, "yaxis": {"key": quality, "type": "METRIC"}}
-    values = {"selectedParams": list(searched), "selectedMetrics": ["parameters", quality]}
+    cost, quality = spec.limit_cost, spec.search.objectives[1]
+    axes = {"xaxis": {"key": cost, "type": "METRIC"}, "yaxis": {"key": quality, "type": "METRIC"}}
+    values = {"selectedParams": list(searched), "selectedMetrics": [cost, quality]}
     images = {"imageKeys": ["samples"], "step": round(spec.recipe({}).kimg), "showRunParams": True}
     scale = "log" if QUALITIES[quality].log else "linear"
     line = {"metricKey": quality, "xAxisKey": "step", "yAxisKey": "metric", "scaleType": scale, "lineSmoothness": 0}

@@ -1,0 +1,35 @@
+"""This module chooses of a sweep's findings those in the cost whose limit it seeks: parameters, or bytes."""
+
+from dataclasses import dataclass
+
+import pyarrow as pa
+
+from analysis import CompressionLimit, CostLimit, Findings
+from sweeps.spec.sweep import BYTES, PARAMETERS, SweepSpec
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sought:
+    """A Sought is the limit that a sweep seeks: its cost, its student, and the frontier of the same cost.
+
+    `cost` is a column; `trial` is the student of least cost that holds the rule, None where there is none.
+    """
+
+    cost: str
+    limit: CompressionLimit | CostLimit
+    trial: int | None
+    frontier: pa.Table
+
+    @property
+    def trials(self) -> set[int]:
+        """Returns the trials of the frontier and at the limit."""
+        return {*self.frontier["trial"].to_pylist(), *([] if self.trial is None else [self.trial])}
+
+
+def sought_of(findings: Findings, spec: SweepSpec) -> Sought:
+    """Returns the limit that `spec` seeks. It is that of parameters where no student of few bits has been measured."""
+    limit, of_bytes, frontier = findings.limit, findings.bytes_limit, findings.bytes_frontier
+    if spec.limit_cost != BYTES or of_bytes is None or frontier is None:
+        return Sought(cost=PARAMETERS, limit=limit, trial=limit.trial, frontier=findings.frontier)
+    trial = of_bytes.student.trial if of_bytes.student else None
+    return Sought(cost=BYTES, limit=of_bytes, trial=trial, frontier=frontier)
