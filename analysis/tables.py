@@ -94,6 +94,7 @@ def read_table(path: Path) -> pa.Table:
     """
     try:
         table = pq.read_table(path, page_checksum_verification=True)
+        _ = table.column_names  # no checksum is of them, and a damaged one may be no text
     except (OSError, pa.ArrowException, ValueError) as error:
         raise AnalysisError(
             "A table is a readable, undamaged Parquet file", f"{path} ({error})", "Export it again."
@@ -105,7 +106,7 @@ def read_table(path: Path) -> pa.Table:
     elif version != str(SCHEMA_VERSION).encode():
         raise AnalysisError(
             f"A trial table has a schema version of 1 to {SCHEMA_VERSION}",
-            f"{version.decode() if version else 'none'} in {path}",
+            f"{version.decode(errors='replace') if version else 'none'} in {path}",
             "Export it with this version of ganlimit.",
         )
     return validate(table)

@@ -79,7 +79,9 @@ def test_a_database_of_another_version_is_not_touched(store: Path, statement: st
 def test_a_store_that_one_machine_made_for_itself_is_not_served_to_others(tmp_path: Path) -> None:
     own = local_store(tmp_path)
     Tracking(own)
-    with pytest.raises(ClusterError, match=rf"'ganlimit'.*{tmp_path.as_uri()}/artifacts/ganlimit.*--data-dir NEW"):
+    with pytest.raises(
+        ClusterError, match=rf"'ganlimit-models'.*{tmp_path.as_uri()}/artifacts/ganlimit-models.*--data-dir NEW"
+    ):
         team_server(server(tmp_path, proxied=PROXIED)).__enter__()
     require_database(own.uri, ["another"])
 

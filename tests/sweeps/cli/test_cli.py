@@ -194,7 +194,9 @@ class TestCompare:
         place = ("--data-dir", finished.data_dir)
         check(ganlimit, "'nope' (known: tiny)", "compare", "tiny", "nope", *place)
         check(ganlimit, "'nope' (known: tiny)", "compare", "nope", "tiny", *place)
-        check(ganlimit, "parameters, mac_g, latency_ms", "compare", "tiny", "tiny", "--cost", "size", *place)
+        check(
+            ganlimit, "parameters, weight_bytes, mac_g, latency_ms", "compare", "tiny", "tiny", "--cost", "size", *place
+        )
         (tmp_path / "file").write_text("here first")
         check(ganlimit, "writable folder", "compare", "tiny", "tiny", "--out", tmp_path / "file", *place)
 

@@ -34,13 +34,14 @@ class Terminal:
 
     def __init__(self, program: str, **environment: str) -> None:
         self._screen, end = pty.openpty()
+        sized_by_the_terminal = {name: text for name, text in os.environ.items() if name not in ("COLUMNS", "LINES")}
         self.resize(80, 24)
         self._process = subprocess.Popen(
             [sys.executable, "-c", program],
             stdin=end,
             stdout=end,
             stderr=end,
-            env={**os.environ, "TERM": "xterm", "PYTHONPATH": str(Path.cwd()), **environment},
+            env={**sized_by_the_terminal, "TERM": "xterm", "PYTHONPATH": str(Path.cwd()), **environment},
         )
         os.close(end)
         self._unread = ""

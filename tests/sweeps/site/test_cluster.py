@@ -25,6 +25,7 @@ from tests.cluster.servers import PASSWORD
 
 RUNGS = [10.048, 20.032, 30.016, 40.0]  # whole batches of 64
 TRIALS = 6
+TRIALS_OF_HOSTS = 8  # enough for a node that joins late
 GRID = {
     "width": {"type": "choice", "values": [4, 8]},
     "depth": {"type": "choice", "values": [1, 2]},
@@ -150,7 +151,7 @@ def test_a_submitted_driver_that_is_terminated_closes_its_runs_and_says_how_to_g
 
 @pytest.mark.slow
 def test_a_sweep_outlives_a_node_its_servers_and_takes_in_a_late_node(lab: Lab, tiny: dict[str, Any]) -> None:
-    spec = spec_of(tiny, "hosts", f"{lab.s3.uri}/trials", lab.folder)
+    spec = spec_of(tiny, "hosts", f"{lab.s3.uri}/trials", lab.folder, trials=TRIALS_OF_HOSTS)
     said = lab.submit(spec)
     assert "Submitted hosts" in said
     lab.wait("hosts", lambda: lab.reported("hosts", lab.head) and lab.reported("hosts", lab.one))
@@ -166,10 +167,10 @@ def test_a_sweep_outlives_a_node_its_servers_and_takes_in_a_late_node(lab: Lab, 
     lab.join(lab.late)
 
     said = lab.job("logs", "hosts", "--follow")
-    assert f"search: {TRIALS} of {TRIALS} trials" in said, said
+    assert f"search: {TRIALS_OF_HOSTS} of {TRIALS_OF_HOSTS} trials" in said, said
     runs = lab.runs("hosts")
-    assert Counter(run.data.tags[STATE] for run in runs) == {"COMPLETED": TRIALS}
-    assert len({run.data.tags[TRIAL_KEY] for run in runs}) == TRIALS
+    assert Counter(run.data.tags[STATE] for run in runs) == {"COMPLETED": TRIALS_OF_HOSTS}
+    assert len({run.data.tags[TRIAL_KEY] for run in runs}) == TRIALS_OF_HOSTS
     assert {tuple(lab.kimg_of(run)) for run in runs} == {tuple(RUNGS)}, "each rung once, in order"
     assert {run.data.tags[NODE] for run in runs} >= {lab.head.address, lab.late.address}
     after = {run.data.tags[TRIAL_KEY]: lab.kimg_of(run) for run in runs}
@@ -214,7 +215,7 @@ def test_the_report_is_made_from_the_tracking_server_alone(lab: Lab) -> None:
     lab.ganlimit("report", "hosts", "--tracking-uri", lab.tracking_uri, "--out", out)
     assert (out / "report.html").stat().st_size > 100_000
     table = analysis.read_table(out / "trials.parquet")
-    assert table.num_rows == TRIALS
+    assert table.num_rows == TRIALS_OF_HOSTS
 
 
 @pytest.mark.slow
