@@ -1,5 +1,7 @@
 """A search for the limit that goes on beyond its space, with the trials of a sweep told and none of them trained."""
 
+import shutil
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -22,19 +24,19 @@ from sweeps.trial.request import Job
 
 
 @pytest.fixture
-def begin(finished: Any, tiny: dict[str, Any], spec_file: Any) -> Any:
+def begin(finished: Any, tiny: dict[str, Any], spec_file: Any, tmp_path: Path) -> Any:
     """Opens a sweep for the limit among widths 4 and 5 on the finished one's teacher, of width 8."""
 
     def open_it(name: str, **search: Any) -> OpenSweep:
         tiny.update(name=name, phases=["search"])
-        tiny["student"]["kimg"] = 5 + len(name)  # no other sweep has such students
+        tiny["student"]["kimg"] = 5  # unlike what is there already
         tiny["search"] = {
             "sampler": "limit",
             "trials": 40,
             "space": {"width": {"type": "int", "low": 4, "high": 5}, "depth": 1, "gan_weight": 0.0},
             **search,
         }
-        workspace = Workspace.existing(finished.data_dir)
+        workspace = Workspace.existing(Path(shutil.copytree(finished.data_dir, tmp_path / "data")))
         site = ThisMachine(workspace, default_data_root(), num_cpus=1)
         spec, tracking = sweeps.load_spec(spec_file(tiny)), Tracking(workspace.store)
         return open_sweep(spec, workspace, tracking=tracking, display=QuietDisplay(), site=site)
