@@ -95,9 +95,8 @@ def test_students_compare_in_charts_and_in_what_they_make(page: Page, links: dic
         expect(page.get_by_text(title, exact=True).first).to_be_visible()
     for row in finished.result.table.to_pylist():
         expect(page.get_by_role("link", name=re.compile(rf"^0*{row['trial']} \w+ w")).first).to_be_attached()
-    is_drawn(
-        page, "img[src*='samples%2Bstep%2B']"
-    )  # at the step of a baseline or of a student, as the page has them first
+    # At the step of a baseline or of a student, whichever the page has read first.
+    is_drawn(page, "img[src*='samples%2Bstep%2B']")
 
 
 def test_a_trial_of_two_rungs_costs_a_tracking_server_eight_requests(
