@@ -22,7 +22,7 @@ from rich.table import Table
 from gan import Evaluator, ImageDataset, count_parameters, default_data_root, judge_critic, load_dataset, pool_latents
 from gan import train_gan as trained
 from sweeps import SweepSpec, load_spec
-from tests.benchmarks.schemes import MSE, json_or_text
+from tests.benchmarks.schemes import MSE
 from tests.benchmarks.standing import evaluator_of
 
 REPORTS, JUDGED = 12, 1024
@@ -136,9 +136,7 @@ def main() -> None:
     arguments, console = parsed(), Console()
     torch.set_num_threads(1)
     recipes = {name: RECIPES[name] for name in arguments.recipes}
-    recipes |= {
-        name: {key: json_or_text(value) for key, value in json.loads(text).items()} for name, text in arguments.add
-    }
+    recipes |= {name: json.loads(text) for name, text in arguments.add}
     spec = load_spec(arguments.preset)
     dataset = load_dataset(spec.dataset, default_data_root())
     arguments.folder.mkdir(parents=True, exist_ok=True)
