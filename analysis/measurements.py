@@ -42,6 +42,7 @@ _COLUMNS: tuple[tuple[str, pa.DataType, bool, str, str], ...] = (
     ("high_ms", _NUMBER, True, "ms", "a call took: 95%"),
     ("images_per_s", _NUMBER, True, "1/s", "images of the batch / the median"),
     ("calls", _WHOLE, False, "1", "that were timed"),
+    ("peak_bytes", _WHOLE, False, "bytes", "resident at most, of a process that draws such batches and nothing else"),
     ("cpu", _TEXT, True, "", "the machine's processor"),
     ("cores", _WHOLE, False, "1", "of the machine"),
     ("threads", _WHOLE, True, "1", "that computed"),
@@ -97,7 +98,7 @@ def validate_measurements(table: pa.Table) -> pa.Table:
         table = table.cast(MEASUREMENT_SCHEMA)
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError, ValueError) as error:
         raise _of_another_type(error) from error
-    for name in ("median_ms", "low_ms", "high_ms", "images_per_s", "parameters", "file_bytes", "batch"):
+    for name in ("median_ms", "low_ms", "high_ms", "images_per_s", "parameters", "file_bytes", "batch", "peak_bytes"):
         if wrong := [value for value in table[name].to_pylist() if value is not None and not 0 < value < float("inf")]:
             raise AnalysisError(f"Measured {name} are above 0 and finite", wrong[0], _MEASURE_AGAIN)
     require_one_machine(table["measurement_digest"])

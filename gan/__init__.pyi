@@ -10,9 +10,10 @@ from .datasets import (
     load_dataset,
 )
 from .deployment.card import DeployedInput, DeployedOutput, DeploymentCard, Origin
-from .deployment.exporting import Deployed, deploy_generator, load_deployed
+from .deployment.exporting import Deployed, deploy_generator, load_deployed, record_costs
 from .deployment.folding import FoldedGenerator, fold
-from .deployment.latency import Latency, MeasurementProtocol, eager, latencies
+from .deployment.latency import DrawingCost, DrawingCosts, Latency, MeasurementProtocol, eager, latencies
+from .deployment.memory import peak_memory
 from .errors import AbsentScoreError, ArtifactError, GanError
 from .extractors.classifier import (
     Classifier,
@@ -115,6 +116,8 @@ __all__ = [
     "DeploymentCard",
     "DifferentiableExtractor",
     "DistillationConfig",
+    "DrawingCost",
+    "DrawingCosts",
     "Evaluator",
     "Examination",
     "ExaminationProgress",
@@ -198,7 +201,9 @@ __all__ = [
     "load_statistics",
     "mac_g",
     "open_pool",
+    "peak_memory",
     "pool_latents",
+    "record_costs",
     "require_learnt",
     "save_checkpoint",
     "save_classifier",

@@ -1,4 +1,6 @@
-from .deployment.deploying import DeployedExport, Deployment, Timing, deploy
+from .deployment.deploying import Deployment, deploy
+from .deployment.exports import DeployedExport
+from .deployment.measuring import Timing
 from .driver.runner import SweepResult, run_sweep, run_sweeps, train_teacher
 from .errors import NothingFeasibleError, NothingFinishedError, SpecError, SweepError, UndeliveredError
 from .ledger.workspace import Workspace

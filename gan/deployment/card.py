@@ -7,6 +7,7 @@ from typing import Literal, Self
 from pydantic import Field
 
 from gan.config import Config
+from gan.deployment.latency import DrawingCosts
 from gan.images import ImageSize
 from gan.networks.artifacts import GeneratorCard, ImportedCard
 from gan.networks.bits import Bits
@@ -107,7 +108,7 @@ class DeploymentCard(Config):
     that compute in 8 bits. bits: of each weight, where the generator learnt with so few. largest_difference,
     rms_difference: of its images from the original's at `checked_latents` latents, in [-1, 1]. compressed_bytes: of the
     file as zlib has it, which is what a download takes. metrics: of the export's own images under the protocol, where
-    they were measured; `absent` says why one cannot be had.
+    they were measured; `absent` says why one cannot be had. measured: what it took where it was measured last.
 
     >>> origin = Origin(weights_digest="its SHA-256", dataset="digits")
     >>> stated = deploy_generator(folder / "carded", teacher, origin=origin)
@@ -139,3 +140,4 @@ class DeploymentCard(Config):
     protocol_digest: str | None = None
     metrics: dict[str, float] = Field(default_factory=dict)
     absent: dict[str, str] = Field(default_factory=dict, exclude_if=operator.not_)
+    measured: DrawingCosts | None = Field(default=None, exclude_if=_is_none)

@@ -5,6 +5,7 @@ What was written is run before it counts: an export whose images are not the ori
 Shapes: N latents, I columns of a generator's inputs, C H W image channels, height and width.
 """
 
+import os
 import shutil
 import zlib
 from importlib.metadata import version
@@ -19,6 +20,7 @@ from gan.deployment.card import DeployedInput, DeployedOutput, DeploymentCard, F
 from gan.deployment.folder import replaced_folder
 from gan.deployment.folding import fold
 from gan.deployment.formats import FORMS
+from gan.deployment.latency import DrawingCosts
 from gan.deployment.runtimes import INT8_OPERATORS, Runner, deploy_extra, onnx_operators
 from gan.digests import file_digest
 from gan.errors import ArtifactError, GanError
@@ -103,6 +105,21 @@ def load_deployed(folder: Path, threads: int = 1) -> Deployed:
             "Export it again.",
         )
     return Deployed(FORMS[card.format].open(path, threads), card)
+
+
+def record_costs(folder: Path, costs: DrawingCosts) -> DeploymentCard:
+    """Writes what an export in `folder` was found to cost into its card, which is returned.
+
+    >>> card = deploy_generator(folder / "measured", teacher, origin=Origin(weights_digest="d", dataset="digits"))
+    >>> costs = DrawingCosts(protocol=MeasurementProtocol.here(threads=1), costs=())
+    >>> record_costs(folder / "measured", costs).measured.protocol.threads
+    1
+    """
+    card = read_card(folder, DeploymentCard).model_copy(update={"measured": costs})
+    unfinished = folder / f".{CARD_FILE}.{os.getpid()}"
+    unfinished.write_text(card.model_dump_json(indent=2) + "\n")
+    unfinished.replace(folder / CARD_FILE)
+    return card
 
 
 # --- parts of a card, by the names of its fields ---------------------------------------------------

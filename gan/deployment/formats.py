@@ -1,8 +1,9 @@
 """This module has the formats of an export: how each is written and run, and how far its images may differ."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
+from importlib import import_module
 from pathlib import Path
 from typing import Literal, Protocol
 
@@ -93,6 +94,13 @@ def _write_exported_program(generator: AnyGenerator, path: Path, *, seed: int) -
             f"{type(network).__name__} ({first_line(error)})",
             "Give the teacher as a torch.export file (.pt2), or by its factory.",
         ) from error
+
+
+def require_packages(forms: Iterable[Format]) -> None:
+    """Raises GanError where a package is missing that writes or runs one of these formats."""
+    with deploy_extra():
+        for name in {name for form in forms for name in FORMS[form].packages}:
+            import_module(name)
 
 
 _ONNX_PACKAGES = ("onnx", "onnxruntime", "torch")

@@ -71,6 +71,27 @@ class Latency(Config):
         return 1000 * self.batch / self.median_ms
 
 
+class DrawingCost(Latency):
+    """A DrawingCost is what a batch takes: the time of a call, and the memory of a process that does nothing else.
+
+    >>> DrawingCost(batch=1, median_ms=0.05, low_ms=0.04, high_ms=0.07, calls=800, peak_bytes=60_000_000).images_per_s
+    20000.0
+    """
+
+    peak_bytes: int | None  # None where the system does not tell
+
+
+class DrawingCosts(Config):
+    """DrawingCosts are what one generator in one form took on one machine, for each batch.
+
+    >>> DrawingCosts(protocol=MeasurementProtocol.here(threads=1), costs=()).protocol.threads
+    1
+    """
+
+    protocol: MeasurementProtocol
+    costs: tuple[DrawingCost, ...]
+
+
 def latencies(contenders: Mapping[str, Callable[[], object]], batch: int) -> dict[str, Latency]:
     """Returns how long a call of each contender takes, by name; each of them makes `batch` images.
 

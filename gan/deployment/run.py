@@ -14,16 +14,19 @@ HERE = Path(__file__).resolve().parent
 Generator = Callable[[np.ndarray], np.ndarray]
 
 
-def loaded(card: dict[str, Any]) -> Generator:
-    """Returns the function that makes images [N, C, H, W] in [-1, 1] of latents [N, L]."""
+def loaded(card: dict[str, Any], threads: int = 0) -> Generator:
+    """Returns the function that makes images [N, C, H, W] in [-1, 1] of latents [N, L]; 0 threads are all there are."""
     path = str(HERE / card["file"])
     if path.endswith(".onnx"):
         import onnxruntime
 
-        session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = threads
+        session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
         return lambda latents: session.run(["images"], {"latent": latents})[0]
     import torch
 
+    torch.set_num_threads(threads or torch.get_num_threads())
     network = torch.export.load(path).module()
     return lambda latents: network(torch.from_numpy(latents)).detach().numpy()
 
@@ -63,9 +66,10 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=64)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path, default=Path("images.png"), help="a .png, or a .npy of floats in [-1, 1]")
+    parser.add_argument("--threads", type=int, default=0, help="that compute; 0 are as many as the runtime likes")
     given = parser.parse_args()
     card = json.loads((HERE / "card.json").read_text())
-    images = loaded(card)(drawn(card, given.count, seed=given.seed))
+    images = loaded(card, given.threads)(drawn(card, given.count, seed=given.seed))
     np.save(given.out, images) if given.out.suffix == ".npy" else given.out.write_bytes(png(images))
 
 

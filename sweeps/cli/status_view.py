@@ -31,7 +31,7 @@ class StatusView:
         """Returns what there is to show."""
         status = self.status
         head = [Text.assemble((status.name, "bold"), f": {status.state}")]
-        for phase in status.spec.phases:
+        for phase in status.spec.trial_phases:
             states = ", ".join(f"{n} {state.lower()}" for state, n in status.counts.get(phase, {}).items())
             head.append(Text(f"  {phase}: {status.count(phase)}" + (f" ({states})" if states else "")))
         listings = [*self._running(), *self._frontier()]

@@ -27,12 +27,14 @@ TEACHER = "teacher"
 class Candidate:
     """A Candidate is a generator that is deployed, and where it came from.
 
-    folder: below the one that is written to; `.` for a generator alone. run_id, place: the MLflow run that its export
-    is logged to, and where in its artifacts; None for a generator that is of no sweep.
+    folder: below the one that is written to; `.` for a generator alone. stored: the folder that it is stored in.
+    run_id, place: the MLflow run that its export is logged to, and where in its artifacts; None for a generator that is
+    of no sweep.
     """
 
     folder: str
     generator: AnyGenerator
+    stored: Path
     origin: Origin
     run_id: str | None = None
     place: str = LOGGED_IN
@@ -61,7 +63,7 @@ class Chosen:
 def chosen_folder(folder: Path) -> Chosen:
     """Returns the generator in a folder with weights and card."""
     generator, card = load_any_generator(folder)
-    return _alone(folder.resolve().name, generator, origin=Origin.of(card))
+    return _alone(folder.resolve().name, generator, stored=folder, origin=Origin.of(card))
 
 
 def chosen_artifact(artifact: str, tracking: Tracking) -> Chosen:
@@ -72,7 +74,8 @@ def chosen_artifact(artifact: str, tracking: Tracking) -> Chosen:
         known = ", ".join(sorted(run.data.tags[SWEEP] for run in tracking.sweeps())) or "none yet"
         raise SweepError(error.rule, error.value, f"{error.remedy} Or name a sweep: {known}.") from error
     generator, card = load_any_generator(folder)
-    return _alone(re.sub(r"\W+", "-", artifact), generator, origin=_origin(artifact, card, tracking=tracking))
+    name, origin = re.sub(r"\W+", "-", artifact), _origin(artifact, card, tracking=tracking)
+    return _alone(name, generator, stored=folder, origin=origin)
 
 
 def chosen_of_sweep(
@@ -92,8 +95,15 @@ def chosen_of_sweep(
     return Chosen(name=name, candidates=tuple(students), spec=spec, run_id=parent.info.run_id)
 
 
-def _alone(name: str, generator: AnyGenerator, *, origin: Origin) -> Chosen:
-    return Chosen(name=name, candidates=(Candidate(folder=".", generator=generator, origin=origin),))
+def has_frontier(name: str, workspace: Workspace, *, tracking: Tracking) -> bool:
+    """Returns whether a sweep has a student that reached the end of its budget."""
+    spec = stored_spec(find_sweep(tracking, name).data.tags)
+    findings = findings_of(read_trials(tracking, workspace, name=name).table, spec.limit)
+    return len(sought_of(findings, spec).frontier) > 0
+
+
+def _alone(name: str, generator: AnyGenerator, *, stored: Path, origin: Origin) -> Chosen:
+    return Chosen(name=name, candidates=(Candidate(folder=".", generator=generator, stored=stored, origin=origin),))
 
 
 def _origin(artifact: str, card: GeneratorCard | ImportedCard, *, tracking: Tracking) -> Origin:
@@ -135,11 +145,13 @@ def _student(row: dict[str, Any], sweep: str, *, tracking: Tracking) -> Candidat
     generator, card = load_any_generator(folder)
     known = {name: row[name] for name in ("trial", "trial_key")} | {"sweep": sweep, "teacher": row["teacher_version"]}
     origin = Origin.of(card).model_copy(update=known)
-    return Candidate(folder=f"trial-{row['trial']}", generator=generator, origin=origin, run_id=row["run_id"])
+    place = f"trial-{row['trial']}"
+    return Candidate(folder=place, generator=generator, stored=folder, origin=origin, run_id=row["run_id"])
 
 
 def _teacher(row: Mapping[str, Any], sweep: str, *, run_id: str, tracking: Tracking) -> Candidate:
-    generator, card = load_any_generator(teacher_folder(tracking, row))
+    folder = teacher_folder(tracking, row)
+    generator, card = load_any_generator(folder)
     origin = Origin.of(card).model_copy(update={"sweep": sweep, "model": row["teacher_version"]})
     place = f"{LOGGED_IN}/{TEACHER}"
-    return Candidate(folder=TEACHER, generator=generator, origin=origin, run_id=run_id, place=place)
+    return Candidate(folder=TEACHER, generator=generator, stored=folder, origin=origin, run_id=run_id, place=place)

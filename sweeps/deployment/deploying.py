@@ -1,23 +1,21 @@
-"""This module exports what was chosen, logs it to MLflow, and shows what was written."""
+"""This module is one deployment, from what a person names to what was written, and shows that."""
 
 import os
-import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import KW_ONLY, dataclass
-from itertools import product
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 
-from gan import DataRoot, DeploymentCard, Evaluator, default_data_root, deploy_generator, load_dataset
+from gan import DataRoot, DeploymentCard, default_data_root
 from gan.deployment.card import Format
-from gan.deployment.formats import FORMS
 from gan.networks.artifacts import CARD_FILE
-from sweeps.deployment.choosing import LOGGED_IN, Candidate, Chosen, chosen_artifact, chosen_folder, chosen_of_sweep
-from sweeps.deployment.measuring import JSON, TABLE, Measured, Measurements, measure, require_compiler
+from sweeps.deployment.choosing import Chosen, chosen_artifact, chosen_folder, chosen_of_sweep
+from sweeps.deployment.exports import DeployedExport, log_costs, measure_exports, write_exports
+from sweeps.deployment.measuring import JSON, TABLE, Measurements, Timing
 from sweeps.deployment.pages import WEB, DeployedPage, Web, page_runtime, write_pages
 from sweeps.display import Display, QuietDisplay
 from sweeps.errors import SweepError
@@ -25,40 +23,9 @@ from sweeps.ledger.data_dir import default_data_dir
 from sweeps.ledger.lock import at_work
 from sweeps.ledger.tracking import Tracking
 from sweeps.ledger.workspace import Workspace
-from sweeps.models.extractors import find_or_make_extractor
-from sweeps.models.mlflow_models import save_mlflow_onnx
 from sweeps.models.workshop import Workshop
 
-
-@dataclass(frozen=True, kw_only=True)
-class Timing:
-    """A Timing says how a deployment is measured: with how many threads, and whether torch.compile has a turn too."""
-
-    threads: int = 1
-    compile_too: bool = False
-
-    def require_possible(self, formats: Sequence[Format | Web]) -> None:
-        """Raises SweepError where this machine cannot measure so, or there is nothing to measure."""
-        if set(formats) == {WEB}:
-            rule = "What is measured is of another format than web, whose page measures itself"
-            raise SweepError(rule, "web alone", "Give --format onnx too, or leave --measure out.")
-        if self.compile_too:
-            require_compiler()
-
-
 DEFAULT_OUT = Path("deployed")
-SERVED = "mlflow"  # the folder, beside an export in its run, of a model that MLflow serves
-
-
-@dataclass(frozen=True)
-class DeployedExport:
-    """A DeployedExport is a folder that was written, and its card."""
-
-    folder: Path
-    card: DeploymentCard
-
-    def as_dict(self) -> dict[str, Any]:
-        return {"folder": str(self.folder), **self.card.model_dump(mode="json")}
 
 
 @dataclass(frozen=True)
@@ -125,13 +92,14 @@ def deploy(
         chosen = _chosen(what, workshop, whole=whole, teacher=teacher)
         folder, forms = out or DEFAULT_OUT / chosen.name, [form for form in dict.fromkeys(formats) if form != WEB]
         engine = page_runtime(given=runtime, asked=WEB in formats, data_dir=data_dir, data_root=data_root)
-        exports = _exported(chosen, folder, formats=forms, display=display, workshop=workshop) if forms else []
+        exports = write_exports(chosen, folder, formats=forms, display=display, workshop=workshop) if forms else []
         logged_to = workshop.tracking if workshop else None
         pages = write_pages(chosen, folder, runtime=engine, display=display, tracking=logged_to) if engine else []
-        measurements = _measured(chosen, exports, folder=folder, timing=timing, display=display) if timing else None
-        if measurements and workshop and chosen.run_id:
-            for path in (folder / TABLE, folder / JSON):
-                workshop.tracking.client.log_artifact(chosen.run_id, str(path), LOGGED_IN)
+        measurements = None
+        if timing:
+            exports, measurements = measure_exports(exports, folder, timing=timing, display=display)
+            if logged_to:
+                log_costs(chosen, exports, tables=(folder / TABLE, folder / JSON), tracking=logged_to)
     return Deployment(tuple(exports), measurements=measurements, pages=tuple(pages))
 
 
@@ -161,61 +129,6 @@ def _chosen(what: str, workshop: Workshop | None, *, whole: bool, teacher: bool)
     if whole or teacher:
         raise SweepError("--all and --teacher are of a sweep", f"{what}, which is none", "Leave them out.")
     return chosen_artifact(what, workshop.tracking) if workshop else chosen_folder(Path(what))
-
-
-def _exported(
-    chosen: Chosen, root: Path, *, formats: Sequence[Format], display: Display, workshop: Workshop | None
-) -> list[DeployedExport]:
-    evaluator = _evaluator(chosen, formats, workshop=workshop)
-    exports: list[DeployedExport] = []
-    with display.step("exports", len(chosen.candidates) * len(formats)) as update:
-        for candidate, form in product(chosen.candidates, formats):
-            exports.append(_export(candidate, root, form=form, evaluator=evaluator))
-            if workshop and candidate.run_id:
-                _log(exports[-1], candidate.run_id, place=f"{candidate.place}/{form}", tracking=workshop.tracking)
-            update(len(exports), f"{candidate.folder} {form}")
-    return exports
-
-
-def _log(export: DeployedExport, run_id: str, *, place: str, tracking: Tracking) -> None:
-    """Logs an export to a run, and beside it, where it is ONNX, a model that MLflow serves."""
-    tracking.client.log_artifacts(run_id, str(export.folder), place)
-    if not export.card.opset:
-        return
-    with tempfile.TemporaryDirectory() as name:
-        save_mlflow_onnx(export.folder, Path(name) / SERVED, card=export.card)
-        tracking.client.log_artifacts(run_id, name, place)
-
-
-def _measured(
-    chosen: Chosen, exports: Sequence[DeployedExport], *, folder: Path, timing: Timing, display: Display
-) -> Measurements:
-    contenders: list[Measured] = []
-    each = len(exports) // len(chosen.candidates)
-    for place, candidate in enumerate(chosen.candidates):
-        own = exports[place * each : (place + 1) * each]
-        contenders += Measured.in_pytorch(candidate.generator, own[0].card, compile_too=timing.compile_too)
-        contenders += [Measured.of_export(export.folder, timing.threads) for export in own]
-    with display.step("measurement", 1) as update:
-        measurements = measure(contenders, timing.threads)
-        measurements.write(folder)
-        update(1, "")
-    return measurements
-
-
-def _export(candidate: Candidate, root: Path, *, form: Format, evaluator: Evaluator | None) -> DeployedExport:
-    folder = root / candidate.folder / form
-    judge = evaluator if FORMS[form].rounds else None
-    card = deploy_generator(folder, candidate.generator, origin=candidate.origin, form=form, evaluator=judge)
-    return DeployedExport(folder, card)
-
-
-def _evaluator(chosen: Chosen, formats: Sequence[Format], *, workshop: Workshop | None) -> Evaluator | None:
-    """Returns the measurement of a sweep; None where nothing is rounded, so that every score is as it was."""
-    if chosen.spec is None or workshop is None or not any(FORMS[form].rounds for form in formats):
-        return None
-    dataset = load_dataset(chosen.spec.dataset, workshop.data_root)
-    return find_or_make_extractor(chosen.spec, dataset, workshop=workshop).evaluator
 
 
 def _cells(card: DeploymentCard, form: str) -> list[str]:

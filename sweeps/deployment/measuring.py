@@ -1,5 +1,6 @@
 """This module measures what a deployment costs here: PyTorch's generators and their exports, side by side."""
 
+import itertools
 import json
 import shutil
 from collections.abc import Callable, Mapping, Sequence
@@ -13,27 +14,62 @@ from rich.console import Console
 from rich.table import Table
 
 from analysis import AnalysisError, measurement_table, read_measurements, write_measurements, written_whole
-from gan import AnyGenerator, DeploymentCard, Latency, MeasurementProtocol, eager, latencies, load_deployed
+from gan import (
+    DeploymentCard,
+    DrawingCost,
+    Latency,
+    MeasurementProtocol,
+    eager,
+    latencies,
+    load_deployed,
+    peak_memory,
+)
 from gan.deployment.formats import FORMS
 from gan.deployment.latency import compiled, threads_of_torch
+from sweeps.deployment.choosing import Candidate
+from sweeps.deployment.pages import WEB
+from sweeps.display import Update
 from sweeps.errors import SweepError
 
 BATCHES = (1, 64)
+MEGABYTE = 1e6
 PYTORCH, COMPILED = "pytorch", "torch.compile"
 TABLE, JSON = "measurements.parquet", "measurements.json"
 
 
+@dataclass(frozen=True, kw_only=True)
+class Timing:
+    """A Timing says how a deployment is measured: with how many threads, and whether torch.compile has a turn too."""
+
+    threads: int = 1
+    compile_too: bool = False
+
+    def require_possible(self, formats: Sequence[str]) -> None:
+        """Raises SweepError where this machine cannot measure so, or there is nothing to measure."""
+        if set(formats) == {WEB}:
+            rule = "What is measured is of another format than web, whose page measures itself"
+            raise SweepError(rule, "web alone", "Give --format onnx too, or leave --measure out.")
+        if self.compile_too and not any(map(shutil.which, ("c++", "g++", "clang++"))):
+            remedy = "Install g++, or leave --compile out."
+            raise SweepError("--compile needs a C++ compiler", "none on the path", remedy)
+
+
 @dataclass(frozen=True)
 class Measured:
-    """A Measured is a generator that is measured in one form: `form` is a format, or how PyTorch runs it."""
+    """A Measured is a candidate that is measured in one form: `form` is a format, or how PyTorch runs it.
 
+    folder: what a process draws with whose memory is measured; None for torch.compile, whose process compiles as well.
+    """
+
+    of: Candidate
     card: DeploymentCard
     form: str
     _: KW_ONLY
     call: Callable[[int], Callable[[], object]]  # of a batch of this size
+    folder: Path | None
 
     @classmethod
-    def of_export(cls, folder: Path, threads: int) -> "Measured":
+    def of_export(cls, folder: Path, candidate: Candidate, *, threads: int) -> "Measured":
         """Returns an export, which is loaded from its folder."""
         deployed = load_deployed(folder, threads=threads)
 
@@ -41,13 +77,16 @@ class Measured:
             inputs_NI = deployed.card.architecture.inputs(batch, "latency", seed=0).numpy()
             return partial(deployed, inputs_NI)
 
-        return cls(deployed.card, deployed.card.format, call=call)
+        return cls(candidate, deployed.card, deployed.card.format, call=call, folder=folder)
 
     @classmethod
-    def in_pytorch(cls, generator: AnyGenerator, card: DeploymentCard, *, compile_too: bool) -> list["Measured"]:
+    def in_pytorch(cls, candidate: Candidate, card: DeploymentCard, *, compile_too: bool) -> list["Measured"]:
         """Returns the generator that `card` is of an export of, as PyTorch runs it."""
-        forms = {PYTORCH: eager, **({COMPILED: compiled} if compile_too else {})}
-        return [cls(card, name, call=partial(run, generator)) for name, run in forms.items()]
+        generator = candidate.generator
+        found = [cls(candidate, card, PYTORCH, call=partial(eager, generator), folder=candidate.stored)]
+        if compile_too:
+            found.append(cls(candidate, card, COMPILED, call=partial(compiled, generator), folder=None))
+        return found
 
     @property
     def name(self) -> str:
@@ -58,10 +97,16 @@ class Measured:
 
 @dataclass(frozen=True)
 class Measurements:
-    """Measurements are times of one machine, a row for each generator, form and batch."""
+    """Measurements are costs on one machine, a row for each generator, form and batch."""
 
     protocol: MeasurementProtocol
     rows: tuple[dict[str, Any], ...]
+
+    def costs_of(self, card: DeploymentCard) -> tuple[DrawingCost, ...]:
+        """Returns what the export with this card took, for each batch."""
+        place = card.origin.weights_digest, card.format
+        own = [row for row in self.rows if (row["weights_digest"], row["form"]) == place]
+        return tuple(DrawingCost(**{name: row[name] for name in DrawingCost.model_fields}) for row in own)
 
     def as_dict(self) -> dict[str, Any]:
         """Returns the same for a script. Every value is JSON."""
@@ -90,6 +135,7 @@ class Measurements:
         """Print a line for each generator and form: times of a batch of 1 and of 64, and ratios of times of 1.
 
         They are over its time those of the same in PyTorch, and of the teacher in this form, beside that of parameters.
+        Memory is that of a whole process which draws one image at a time.
         """
         console.print(self._table())
         said = self.protocol
@@ -100,16 +146,18 @@ class Measurements:
         table = Table(box=None, header_style="bold", padding=(0, 1, 0, 0), pad_edge=False)
         for heading in ("", "form"):
             table.add_column(heading, no_wrap=True)
-        for heading in ("ms of\n1", "5-95%", "PyTorch\n/ it", "ms of\n64", "params\nratio", "ms\nratio"):
+        for heading in ("ms of\n1", "5-95%", "PyTorch\n/ it", "ms of\n64", "MB", "params\nratio", "ms\nratio"):
             table.add_column(heading, justify="right", vertical="bottom", no_wrap=True)
         ones, many = ([row for row in self.rows if row["batch"] == batch] for batch in BATCHES)
         eager_ms = {row["weights_digest"]: row["median_ms"] for row in ones if row["form"] == PYTORCH}
         ratios = {(each["name"], each["form"]): each for each in self.against_teacher()}
         for one, batch in zip(ones, many, strict=True):
             ratio = ratios.get((one["name"], one["form"]))
+            peak = one["peak_bytes"]
             table.add_row(
                 *(one["name"], one["form"], f"{one['median_ms']:.3f}", f"{one['low_ms']:.3f}-{one['high_ms']:.3f}"),
                 *(f"{eager_ms[one['weights_digest']] / one['median_ms']:.1f}", f"{batch['median_ms']:.2f}"),
+                "" if peak is None else f"{peak / MEGABYTE:.0f}",
                 *([f"{ratio['fewer_parameters']:.1f}", f"{ratio['faster']:.1f}"] if ratio else ["", ""]),
             )
         return table
@@ -159,24 +207,30 @@ def _readable(path: Path) -> pa.Table | None:
         return None
 
 
-def measure(contenders: Sequence[Measured], threads: int) -> Measurements:
-    """Returns what all contenders take here, each batch of them side by side."""
+def count_of_steps(contenders: Sequence[Measured]) -> int:
+    """Returns how often `measure` tells of its progress."""
+    return len(BATCHES) * (1 + len(contenders))
+
+
+def measure(contenders: Sequence[Measured], threads: int, *, update: Update) -> Measurements:
+    """Returns what all contenders take here: each batch of them side by side, and then the memory of each alone."""
     found: dict[tuple[int, int], Latency] = {}
+    steps = itertools.count(1)
     with threads_of_torch(threads):
         for batch in BATCHES:
             calls = {str(place): contender.call(batch) for place, contender in enumerate(contenders)}
             found |= {(int(place), batch): one for place, one in latencies(calls, batch).items()}
-    rows = [_row(one, found[place, batch]) for batch in BATCHES for place, one in enumerate(contenders)]
+            update(next(steps), f"times of a batch of {batch}")
+    rows = []
+    for batch in BATCHES:
+        for place, one in enumerate(contenders):
+            peak = peak_memory(one.folder, batch, threads=threads) if one.folder else None
+            rows.append(_row(one, found[place, batch], peak_bytes=peak))
+            update(next(steps), f"memory of {one.name} in {one.form}")
     return Measurements(MeasurementProtocol.here(threads), tuple(rows))
 
 
-def require_compiler() -> None:
-    """Raises SweepError where torch.compile would find no C++ compiler."""
-    if not any(map(shutil.which, ("c++", "g++", "clang++"))):
-        raise SweepError("--compile needs a C++ compiler", "none on the path", "Install g++, or leave --compile out.")
-
-
-def _row(one: Measured, latency: Latency) -> dict[str, Any]:
+def _row(one: Measured, latency: Latency, *, peak_bytes: int | None) -> dict[str, Any]:
     card, is_export = one.card, one.form == one.card.format
     return {
         "name": one.name,
@@ -192,4 +246,5 @@ def _row(one: Measured, latency: Latency) -> dict[str, Any]:
         **{name: card.metrics.get(name) if is_export else None for name in ("fid", "inception_score", "sharpness")},
         **latency.model_dump(),
         "images_per_s": latency.images_per_s,
+        "peak_bytes": peak_bytes,
     }

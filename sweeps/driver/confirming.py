@@ -18,10 +18,10 @@ def confirmation_of(tracking: Tracking, name: str, *, seeds: int | None = None) 
     `name`, or NAME-confirmed would be too long a name.
     """
     spec = spec_of_sweep(tracking, name)
-    if Phase.CONFIRM not in spec.phases:
+    if Phase.CONFIRM not in spec.trial_phases:
         confirmed = spec.confirmed(seeds or spec.confirm.seeds)
         known = tracking.find_sweep(confirmed.name) and spec_of_sweep(tracking, confirmed.name)
-        if not known or Phase.CONFIRM not in known.phases:
+        if not known or Phase.CONFIRM not in known.trial_phases:
             return confirmed  # a sweep of that name may be another one: its driver says so
         spec = known
     return spec.with_fresh_seeds(seeds or spec.confirm.seeds)

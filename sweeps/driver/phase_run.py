@@ -27,7 +27,7 @@ class PhaseRun:
         self._queues = [
             PhaseQueue(
                 sweep.spec.name,
-                sweep.spec.phases,
+                sweep.spec.trial_phases,
                 lay_out=self._phases[sweep.spec.name].queue,
                 on_phase=self._view.phase,
             )

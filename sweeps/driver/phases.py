@@ -220,7 +220,7 @@ def scratch_twins(table: pa.Table, spec: SweepSpec) -> list[dict[str, Value]]:
     if of == "none":
         return []
     rows = analysis.final_students(table).to_pylist()
-    if of == "confirmed" and Phase.CONFIRM in spec.phases:
+    if of == "confirmed" and Phase.CONFIRM in spec.trial_phases:
         rows = [row for row in rows if row["phase"] == Phase.CONFIRM]
     elif of != "all":
         rows = analysis.student_frontier(table, spec.limit.metric).to_pylist()

@@ -14,6 +14,7 @@ import pyarrow as pa
 from analysis import TrialState
 from cluster import read_token
 from gan import DataRoot, default_data_root, load_dataset
+from sweeps.deployment.phase import measure_sweep, require_measurable
 from sweeps.display import Display, QuietDisplay
 from sweeps.driver.closing import ClosingRuns, ended_file
 from sweeps.driver.open_sweep import OpenSweep, SweepBasis
@@ -127,6 +128,7 @@ def run_sweeps(
     """
     for spec in specs:
         require_feasible(spec)
+        require_measurable(spec)
     if address is not None:
         require_mounted(specs[0])
         if token_file is not None:
@@ -148,6 +150,9 @@ def run_sweeps(
             token_file=token_file,
         )
         _run_at(at_site, specs, workspace=workspace, tracking=tracking, leases=leases, display=display)
+        workshop = Workshop(workspace=workspace, tracking=tracking, data_root=data_root, display=display)
+        for spec in specs:
+            measure_sweep(spec, workshop)  # when nobody trains here any more
         reports = [_finish(spec.name, workspace, tracking=tracking, display=display) for spec in specs]
     return [SweepResult(report.table, report) for report in reports]
 

@@ -17,7 +17,7 @@ MAY_GROW = (
     *("confirm.seeds", "confirm.most_seeds", "confirm.precision"),
 )
 EXTEND = "search.extend"
-WITHOUT_ROWS = ("cluster", "mlflow")
+WITHOUT_ROWS = ("cluster", "mlflow", "measure")
 GPU_SHARE = ("resources.gpus_per_trial", "resources.trials_per_gpu")  # how many share a GPU, which no row depends on
 
 
@@ -25,7 +25,8 @@ def refuse_other_spec(parent: Run | None, spec: SweepSpec) -> None:
     """Raises SweepError where a sweep of this name has another spec.
 
     Only the numbers of trials and of fresh seeds may grow, and the space may be let grow. What no row depends on may
-    change: where trials run and keep their files, how they are shown, and how many share a GPU.
+    change: where trials run and keep their files, how they are shown, how many share a GPU, and what is measured at the
+    end.
     """
     if parent is None:
         return
@@ -34,6 +35,8 @@ def refuse_other_spec(parent: Run | None, spec: SweepSpec) -> None:
     differing = [path for path in differing if path not in MAY_GROW and path.split(".")[0] not in WITHOUT_ROWS]
     if spec.search.extend:  # without it rows of the wider space would be of none
         differing = [path for path in differing if path != EXTEND]
+    if before.trial_phases == spec.trial_phases:
+        differing = [path for path in differing if path != "phases"]
     if before.resources.compute == spec.resources.compute:
         differing = [path for path in differing if path not in GPU_SHARE]
     if differing:

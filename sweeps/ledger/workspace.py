@@ -23,8 +23,8 @@ class Workspace:
     references/             the real images as extractors see them
     runtimes/               what pages run networks with; can be deleted at any time
     packings/               how many trials share a GPU, as measured; can be deleted at any time
-    sweeps/NAME/            a sweep's study, its trials' journals and checkpoints, its report, and what was read of
-                            its settled runs, which can be deleted at any time
+    sweeps/NAME/            a sweep's study, its trials' journals and checkpoints, its report; what was read of its
+                            settled runs, and `deployed/`, which can be deleted at any time
     """
 
     root: Path

@@ -141,7 +141,7 @@ def _phases(
 
     found = [planned(name, 0, seconds=seconds) for name, seconds in _seconds_before(spec, calibration).items()]
     counts = _trials_of_phases(spec, has_points=bool(students.points))
-    for phase in spec.phases:
+    for phase in spec.trial_phases:
         mean = mean_s(scratch=phase == Phase.BASELINE) if counts[phase] else 0.0
         found.append(planned(phase, counts[phase], seconds=mean))
     return tuple(found)
@@ -176,7 +176,7 @@ def _trials_of_phases(spec: SweepSpec, *, has_points: bool) -> dict[Phase, int]:
     frontier = ASSUMED_FRONTIER if spec.confirm.of == "frontier" and not seeks else 0
     known = ASSUMED_FRONTIER + around if has_points and searches_nothing(spec) else searched
     seeds = spec.confirm.most_seeds if spec.confirm.precision else spec.confirm.seeds
-    confirmed = min(known, around + frontier) * (seeds if Phase.CONFIRM in spec.phases else 0)
+    confirmed = min(known, around + frontier) * (seeds if Phase.CONFIRM in spec.trial_phases else 0)
     twins = {"all": searched + confirmed, "none": 0, "frontier": min(known, ASSUMED_FRONTIER)}
     baseline = twins.get(spec.baseline.of, confirmed or twins["frontier"])
     return {Phase.SEARCH: searched, Phase.CONFIRM: confirmed, Phase.BASELINE: baseline}

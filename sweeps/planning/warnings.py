@@ -49,7 +49,7 @@ def warnings_of(
             f"{SAMPLES_PER_FEATURE} samples a feature is biased upwards; compare it within this sweep alone"
         )
     yield from _rung_warnings(spec)
-    if spec.resources.fused_trials > 1 and all(spec.fused(phase) == 1 for phase in spec.phases):
+    if spec.resources.fused_trials > 1 and all(spec.fused(phase) == 1 for phase in spec.trial_phases):
         yield (
             "resources.fused_trials has no effect: only fresh seeds (phase confirm) and a grid that prunes nothing "
             "are known beforehand"

@@ -66,7 +66,7 @@ class SweepStatus:
 
     def line(self) -> str:
         """Returns the whole in one line."""
-        phases = [f"{phase} {self.count(phase)}" for phase in self.spec.phases]
+        phases = [f"{phase} {self.count(phase)}" for phase in self.spec.trial_phases]
         best = [f"lowest FID {self.best_fid:.1f}"] if self.best_fid is not None else []
         best += [self.standing] if self.standing else []
         return f"{self.name} ({self.state}): " + ", ".join([*phases, *best])

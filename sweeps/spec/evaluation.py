@@ -1,11 +1,13 @@
 """This module states how a sweep's generators are measured, and against which real images."""
 
 import operator
+from collections.abc import Mapping
 from typing import Annotated, Literal
 
 from pydantic import Field
 
 from gan.config import Config, PathText
+from gan.measuring.metrics import KID_SUBSETS
 from sweeps.spec.search import Seed
 
 NEED_SAMPLES = ("kid", "precision", "recall")  # of real images, which published statistics come without
@@ -33,3 +35,26 @@ class EvaluationSpec(Config):
     rungs_kimg: tuple[Annotated[float, Field(gt=0)], ...] = ()
     examination: Literal["require", "mark"] = Field(default="require", exclude_if=lambda value: value == "require")
     reference: ReferenceSpec | None = Field(default=None, exclude_if=lambda value: value is None)
+
+
+def require_samples(evaluation: EvaluationSpec, judged: Mapping[str, str], *, has_classes: bool) -> None:
+    """Raises ValueError where what is measured needs samples of real images, or classes, and there are none.
+
+    `judged` has the metrics by the keys that name them.
+    """
+    for key, metric in judged.items():
+        if evaluation.reference and metric in NEED_SAMPLES:
+            raise ValueError(
+                f"evaluation.reference holds no samples of real images, which {metric} needs, got {key} {metric}; "
+                "judge by fid, or leave the reference out"
+            )
+        if metric == "kid" and evaluation.num_samples < KID_SUBSETS:
+            raise ValueError(
+                f"evaluation.num_samples is at least {KID_SUBSETS} where {key} is kid, "
+                f"got {evaluation.num_samples}; raise it, or judge by fid"
+            )
+    if evaluation.fid_per_class and not has_classes:
+        raise ValueError(
+            "evaluation.fid_per_class is of a conditional teacher, got one without labels; leave it out, or give "
+            "teacher.labels of a generator of your own"
+        )

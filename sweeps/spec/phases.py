@@ -1,19 +1,40 @@
 """This module has the phases of a sweep as configurations take them, and what a file says of each after the search."""
 
 import operator
+from enum import StrEnum
 from functools import partial
 from typing import Annotated, Literal
 
-from pydantic import Field, WithJsonSchema, model_validator
+from pydantic import Field, WithJsonSchema, field_validator, model_validator
 
 from analysis import Phase
 from gan import GanTrainingConfig
 from gan.config import Config
+from gan.deployment.card import Format
 from sweeps.spec.search import Precision
 
-PHASES = tuple(Phase)  # in the order in which they run
-_WORDS = WithJsonSchema({"enum": [str(phase) for phase in PHASES], "type": "string"})  # as an editor shows them
-PhaseField = Annotated[Phase, Field(strict=False), _WORDS]  # not strict, so that a word is its member
+
+class SweepPhase(StrEnum):
+    """A phase of a sweep has trials, or measures what they came to. Stored: names are only ever added."""
+
+    SEARCH = Phase.SEARCH.value
+    CONFIRM = Phase.CONFIRM.value
+    BASELINE = Phase.BASELINE.value
+    MEASURE = "measure"  # has no trials
+
+
+PHASES = tuple(SweepPhase)  # in the order in which they run
+OF_TRIALS = tuple(SweepPhase(phase) for phase in Phase)
+
+
+def _words(phases: type[StrEnum]) -> WithJsonSchema:
+    """Returns the schema of some phases as an editor shows them."""
+    return WithJsonSchema({"enum": [str(phase) for phase in phases], "type": "string"})
+
+
+# Not strict, so that a word is its member.
+PhaseField = Annotated[Phase, Field(strict=False), _words(Phase)]  # of a trial
+SweepPhaseField = Annotated[SweepPhase, Field(strict=False), _words(SweepPhase)]
 
 
 class ConfirmSpec(Config):
@@ -45,6 +66,21 @@ class ConfirmSpec(Config):
                 "raise most_seeds"
             )
         return self
+
+
+class MeasureSpec(Config):
+    """A MeasureSpec says in which forms a sweep's frontier and teacher are measured at its end, with how many threads.
+
+    PyTorch is measured beside them. Forms that round weights have the FID and IS of their own images.
+    """
+
+    formats: Annotated[tuple[Format, ...], Field(min_length=1)] = ("onnx", "onnx-int8")
+    threads: Annotated[int, Field(ge=1, le=1024)] = 1
+
+    @field_validator("formats")
+    @classmethod
+    def _each_once(cls, formats: tuple[Format, ...]) -> tuple[Format, ...]:
+        return tuple(dict.fromkeys(formats))
 
 
 class BudgetSpec(Config):

@@ -15,7 +15,6 @@ from gan import (
     GeneratorConfig,
 )
 from gan.config import Config
-from gan.measuring.metrics import KID_SUBSETS
 from gan.networks.cost import count_parameters
 from gan.networks.dcgan import WIDEST, halved_widths
 from gan.seeds import seed_at
@@ -23,7 +22,7 @@ from sweeps.errors import SweepError
 from sweeps.spec.architecture import architecture_of, rank_excess, require_ranks_of
 from sweeps.spec.browsing import MlflowSpec
 from sweeps.spec.domains import require_domains
-from sweeps.spec.evaluation import NEED_SAMPLES, EvaluationSpec
+from sweeps.spec.evaluation import EvaluationSpec, require_samples
 from sweeps.spec.models import (
     EMBEDDED,
     WITHOUT_CLASSES,
@@ -33,7 +32,16 @@ from sweeps.spec.models import (
     OwnExtractorSpec,
     TeacherSpec,
 )
-from sweeps.spec.phases import PHASES, BaselineSpec, BudgetSpec, ConfirmSpec, PhaseField
+from sweeps.spec.phases import (
+    OF_TRIALS,
+    PHASES,
+    BaselineSpec,
+    BudgetSpec,
+    ConfirmSpec,
+    MeasureSpec,
+    SweepPhase,
+    SweepPhaseField,
+)
 from sweeps.spec.resources import ClusterSpec, ResourceSpec
 from sweeps.spec.schemes import require_schemes
 from sweeps.spec.search import MOST_STUDENTS, REPLICATES, SearchSpec, Seed
@@ -60,12 +68,14 @@ class SweepSpec(Config):
     extractor: ExtractorSpec = ClassifierSpec()
     teacher: AnyTeacherSpec
     student: DistillationConfig
-    phases: Annotated[tuple[PhaseField, ...], Field(min_length=1)] = PHASES
+    phases: Annotated[tuple[SweepPhaseField, ...], Field(min_length=1)] = OF_TRIALS
     search: SearchSpec
     confirm: ConfirmSpec = ConfirmSpec()
     baseline: BaselineSpec
     budget: BudgetSpec = BudgetSpec()
     evaluation: EvaluationSpec = EvaluationSpec()
+    # Left out where it says nothing else, as in sweeps from before.
+    measure: MeasureSpec = Field(default=MeasureSpec(), exclude_if=lambda found: found == MeasureSpec())
     limit: LimitRule = LimitRule(metric="fid", tolerance=0.5)
     resources: ResourceSpec = ResourceSpec()
     cluster: ClusterSpec = ClusterSpec()
@@ -82,11 +92,13 @@ class SweepSpec(Config):
         require_starts(self.search.space, recipe=self.recipe, teacher=trained, shape=self.shape)
         self._require_whole_batches()
         self._require_extractor()
-        self._require_samples()
+        judged = {"search.objectives": self.search.objectives[1], "limit.metric": self.limit.metric}
+        require_samples(self.evaluation, judged, has_classes=bool(self.teacher.space.num_classes))
         self._require_one_rule()
         self._require_narrowable()
-        if self.phases[0] != Phase.SEARCH or list(self.phases) != sorted(set(self.phases), key=PHASES.index):
-            raise ValueError(f"phases are search and then some of confirm, baseline, got {', '.join(self.phases)}")
+        if self.phases[0] != SweepPhase.SEARCH or list(self.phases) != sorted(set(self.phases), key=PHASES.index):
+            others = ", ".join(PHASES[1:])
+            raise ValueError(f"phases are search and then some of {others}, got {', '.join(self.phases)}")
         return self
 
     def _require_whole_batches(self) -> None:
@@ -138,7 +150,7 @@ class SweepSpec(Config):
 
     def _require_narrowable(self) -> None:
         """Raises ValueError where a confirmation is to narrow another limit than that of parameters."""
-        if self.limit_cost != PARAMETERS and self.confirm.precision is not None and Phase.CONFIRM in self.phases:
+        if self.limit_cost != PARAMETERS and self.confirm.precision is not None and Phase.CONFIRM in self.trial_phases:
             raise ValueError(
                 f"confirm.precision narrows a limit of parameters, got {self.confirm.precision:g} and "
                 f"search.objectives {self.limit_cost}; leave it out, and give confirm.seeds"
@@ -156,25 +168,15 @@ class SweepSpec(Config):
         first = next(sizes, None)
         return any(size != first for size in sizes)
 
-    def _require_samples(self) -> None:
-        """Raises ValueError where what is measured needs samples of real images, or classes, and there are none."""
-        judging = {"search.objectives": self.search.objectives[1], "limit.metric": self.limit.metric}
-        for key, metric in judging.items():
-            if self.evaluation.reference and metric in NEED_SAMPLES:
-                raise ValueError(
-                    f"evaluation.reference holds no samples of real images, which {metric} needs, got {key} {metric}; "
-                    "judge by fid, or leave the reference out"
-                )
-            if metric == "kid" and self.evaluation.num_samples < KID_SUBSETS:
-                raise ValueError(
-                    f"evaluation.num_samples is at least {KID_SUBSETS} where {key} is kid, "
-                    f"got {self.evaluation.num_samples}; raise it, or judge by fid"
-                )
-        if self.evaluation.fid_per_class and not self.teacher.space.num_classes:
-            raise ValueError(
-                "evaluation.fid_per_class is of a conditional teacher, got one without labels; leave it out, or give "
-                "teacher.labels of a generator of your own"
-            )
+    @property
+    def trial_phases(self) -> tuple[Phase, ...]:
+        """Returns the phases that have trials, in the order in which they run."""
+        return tuple(Phase(phase) for phase in self.phases if phase in OF_TRIALS)
+
+    @property
+    def is_measured(self) -> bool:
+        """Returns whether the sweep ends with a measurement of what its students cost on a device."""
+        return SweepPhase.MEASURE in self.phases
 
     def recipe(self, point: Mapping[str, Value]) -> DistillationConfig:
         """Returns how the student at `point` is distilled: the spec's recipe with the point's values.
@@ -197,13 +199,13 @@ class SweepSpec(Config):
 
         Raises SweepError where the sweep itself has the phase confirm, or NAME is too long.
         """
-        if Phase.CONFIRM in self.phases:
+        if Phase.CONFIRM in self.trial_phases:
             remedy = f"Go on with it: ganlimit sweep confirm {self.name}."
             raise SweepError("NAME-confirmed is of a sweep without the phase confirm", self.name, remedy)
         changes: dict[str, Any] = {
             "name": f"{self.name}-confirmed",
             "group": f"{self.group}-confirmed" if self.group else None,
-            "phases": [name for name in PHASES if name in (*self.phases, Phase.CONFIRM)],
+            "phases": [name for name in PHASES if name in (*self.phases, SweepPhase.CONFIRM)],
             "confirm": self.confirm.with_seeds(seeds).model_dump(mode="json"),
         }
         if self.baseline.of == "frontier":
@@ -236,7 +238,7 @@ class SweepSpec(Config):
     @property
     def confirm_seeds(self) -> tuple[int, ...]:
         """Returns the seeds of the confirmation, none of which the search uses."""
-        return self.fresh_seeds(self.confirm.seeds) if Phase.CONFIRM in self.phases else ()
+        return self.fresh_seeds(self.confirm.seeds) if Phase.CONFIRM in self.trial_phases else ()
 
     def fresh_seeds(self, count: int) -> tuple[int, ...]:
         """Returns so many seeds that the search does not use; fewer are the first of more."""

@@ -3,6 +3,7 @@
 import json
 import shutil
 import sys
+from itertools import product
 from pathlib import Path
 from typing import Any, get_args
 
@@ -119,6 +120,16 @@ def test_a_deployment_is_measured_beside_pytorch(finished: Any, ganlimit: Any, t
         assert 0 < row["low_ms"] <= row["median_ms"] <= row["high_ms"]
         assert row["images_per_s"] == pytest.approx(1000 * row["batch"] / row["median_ms"])
         assert (row["file_bytes"] is None) == (row["form"] == "pytorch")
+    memory = {(row["parameters"], row["form"], row["batch"]): row["peak_bytes"] for row in rows}
+    for parameters, batch in product((student, teacher), (1, 64)):
+        assert 10_000_000 < memory[parameters, "onnx", batch] < memory[parameters, "pytorch", batch]
+    assert f"{memory[student, 'onnx', 1] / 1e6:.0f}" in answer.stdout
+    (folder,) = out.glob("trial-*/onnx")
+    costs = load_deployed(folder).card.measured.costs
+    assert [(cost.batch, cost.peak_bytes) for cost in costs] == [(b, memory[student, "onnx", b]) for b in (1, 64)]
+    (run_id,) = (row["run_id"] for row in finished.result.table.to_pylist() if row["trial_key"] == rows[0]["trial_key"])
+    logged = finished.tracking.registry.model_folder(run_id).parent / "deployment" / "onnx"
+    assert load_deployed(logged).card.measured.costs == costs
     keys = set(finished.result.table["trial_key"].to_pylist())
     assert {row["trial_key"] for row in rows} - {None} <= keys
     found = json.loads((out / "measurements.json").read_text())

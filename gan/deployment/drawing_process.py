@@ -1,0 +1,60 @@
+"""This script draws in a process of its own and says how much memory that took: FOLDER BATCH THREADS are its arguments.
+
+An export's folder draws by its own run.py, so with its runtime and NumPy alone; a stored generator is run by PyTorch.
+"""
+
+import importlib.util
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+CALLS = 3
+
+
+def drawing_of_export(folder: Path, batch: int, *, threads: int) -> Callable[[], object]:
+    """Returns a call that draws so many images with the export in `folder`."""
+    stated = importlib.util.spec_from_file_location("run", folder / "run.py")
+    assert stated is not None
+    assert stated.loader is not None
+    program = importlib.util.module_from_spec(stated)
+    stated.loader.exec_module(program)
+    card = json.loads((folder / "card.json").read_text())
+    generator, latents = program.loaded(card, threads), program.drawn(card, batch, seed=0)
+    return lambda: generator(latents)
+
+
+def drawing_of_stored(folder: Path, batch: int, *, threads: int) -> Callable[[], object]:
+    """Returns a call that draws so many images with the stored generator in `folder`."""
+    import torch
+
+    from gan.deployment.latency import eager
+    from gan.networks.artifacts import load_any_generator
+
+    torch.set_num_threads(threads)
+    return eager(load_any_generator(folder)[0], batch)
+
+
+def peak_bytes() -> int | None:
+    """Returns the most bytes that this process had resident; None where the system does not tell.
+
+    `getrusage` would tell as much as the process that began this one has: its memory counts until this script begins.
+    """
+    try:
+        status = Path("/proc/self/status").read_text()
+    except OSError:
+        return None
+    return next((1024 * int(line.split()[1]) for line in status.splitlines() if line.startswith("VmHWM:")), None)
+
+
+def main() -> None:
+    folder, batch, threads = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
+    drawing = drawing_of_export if (folder / "run.py").is_file() else drawing_of_stored
+    draw = drawing(folder, batch, threads=threads)
+    for _ in range(CALLS):
+        draw()
+    print(json.dumps(peak_bytes()))
+
+
+if __name__ == "__main__":
+    main()
