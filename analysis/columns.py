@@ -22,15 +22,20 @@ class Column:
     _: KW_ONLY
     unit: str = ""  # empty for a count or a share
     noun: str = ""  # what stands behind one value of a cost
+    of_float: float | None = None  # of a cost: what a parameter has of it that is a float
     higher_is_better: bool = False
     form: str  # a format specification for one value
     log: bool = True  # whether it is drawn, averaged and fitted by its logarithm
 
     @property
+    def quantity(self) -> str:
+        """Returns name and unit."""
+        return f"{self.label} [{self.unit}]" if self.unit else self.label
+
+    @property
     def axis(self) -> str:
         """Returns the axis label: name, unit, and which way is better."""
-        unit = f" [{self.unit}]" if self.unit else ""
-        return f"{self.label}{unit} ({'higher' if self.higher_is_better else 'lower'} is better)"
+        return f"{self.quantity} ({'higher' if self.higher_is_better else 'lower'} is better)"
 
     def text(self, value: float | None) -> str:
         """Returns one value for people; nothing where there is none."""
@@ -42,14 +47,29 @@ class Column:
             return f"{value / 1000:,.1f} kB"
         return self.text(value) + self.noun
 
+    def of_floats(self, parameters: float) -> float:
+        """Returns what so many parameters cost that are floats, as a teacher's are; of a cost that follows from them.
 
-PARAMETERS = Column("parameters", "generator parameters", noun=" parameters", form=",.0f")
+        >>> from analysis import COSTS
+        >>> COSTS["weight_bytes"].of_floats(1_000)
+        4000
+        """
+        assert self.of_float is not None, f"{self.name} does not follow from the parameters alone"
+        return parameters * self.of_float
+
+    @property
+    def in_unit(self) -> str:
+        """Returns ` in bytes`, to stand behind what is told in the unit; nothing for a count."""
+        return f" in {self.unit}" if self.unit else ""
+
+
+PARAMETERS = Column("parameters", "generator parameters", noun=" parameters", of_float=1, form=",.0f")
 COSTS = {
     column.name: column
     for column in (
         PARAMETERS,
         # Of trials since there are bits: a table from before has none.
-        Column("weight_bytes", "weights, biases and scales", unit="bytes", noun=" bytes", form=",.0f"),
+        Column("weight_bytes", "weights, biases and scales", unit="bytes", noun=" bytes", of_float=4, form=",.0f"),
         Column("mac_g", "multiply-accumulates per image", unit="1e9", noun="e9 multiply-accumulates", form=".3g"),
         Column("latency_ms", "latency of one image on its machine", unit="ms", noun=" ms", form=".3g"),
         # Of a deployed student alone: a table has it that measurements were joined to.

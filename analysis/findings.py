@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from analysis.absence import absence_notes, absences_of, fault_notes
-from analysis.columns import QUALITIES, Column
+from analysis.columns import COSTS, PARAMETERS, QUALITIES, Column, column_of
 from analysis.comparison.baselines import with_baselines
 from analysis.comparison.gain import GAIN_METRICS, SHARPNESS, Gain, gain_of_pairs
 from analysis.comparison.pairing import Pairing, pair_rows
@@ -37,6 +37,7 @@ from analysis.tables import require_one_protocol, require_one_teacher, state_cou
 from analysis.trials import Trials
 
 BYTES = "weight_bytes"
+SOUGHT = {name: COSTS[name] for name in (PARAMETERS.name, BYTES)}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,7 +49,8 @@ class Findings:
     `scratch` how distilled students compare with the same GANs from scratch, and under `joint` the joint scheme
     with MSE alone: in the rule's metric first, then in what else can be compared. `bytes_limit` is the limit of what
     is learnt in bytes, and `bytes_frontier` the students that no other dominates in them and the metric, with
-    their confirmations and baselines, where there are students of few bits.
+    their confirmations and baselines, where there are students of few bits or bytes are sought. `cost` is the column
+    that the sweep seeks the least of, parameters or weight_bytes.
 
     >>> from analysis import LimitRule, TrialState, example_trials, findings_of
     >>> table = example_trials({}, {"state": TrialState.LOST, "final": False})
@@ -69,6 +71,7 @@ class Findings:
     answers: tuple[Answer, ...]
     bytes_limit: CostLimit | None = None
     bytes_frontier: pa.Table | None = None
+    cost: str = PARAMETERS.name
 
     @property
     def metric(self) -> Column:
@@ -79,6 +82,20 @@ class Findings:
     def first(self) -> dict[str, Any]:
         """Returns one row, for what all rows share; nothing from an empty table."""
         return dict(self.table.slice(0, 1).to_pylist()[0]) if len(self.table) else {}
+
+    @property
+    def sought(self) -> CompressionLimit | CostLimit:
+        """Returns the limit in what the sweep seeks the least of."""
+        return self.bytes_limit if self.cost == BYTES and self.bytes_limit else self.limit
+
+    @property
+    def sentences(self) -> tuple[str, ...]:
+        """Returns the limits in words, the one that is sought first."""
+        if self.bytes_limit is None:
+            return (self.limit.sentence(),)
+        if self.sought is self.limit:
+            return self.limit.sentence(), self.bytes_limit.sentence()
+        return self.bytes_limit.sentence(), self.limit.answer
 
     @property
     def notes(self) -> list[str]:
@@ -111,17 +128,20 @@ class Findings:
     def _repr_html_(self) -> str:
         sweep = html_paragraph(f"{self.first.get('sweep', 'no sweep')}: {self.counts}")
         frontier = frontier_rows(self)._repr_html_() if len(self.frontier) else ""
-        return sweep + self.limit._repr_html_() + frontier + "".join(map(html_paragraph, self.notes))
+        of_bytes = self.bytes_limit._repr_html_() if self.bytes_limit else ""
+        leads = self.sought is self.bytes_limit
+        limits = of_bytes + html_paragraph(self.limit.answer) if leads else self.limit._repr_html_() + of_bytes
+        return sweep + limits + frontier + "".join(map(html_paragraph, self.notes))
 
     def _repr_markdown_(self) -> str:
-        return self.limit.sentence()
+        return "\n\n".join(self.sentences)
 
 
-def findings_of(table: pa.Table, rule: LimitRule) -> Findings:
-    """Returns what the trials in `table`, all of one sweep, say under `rule`.
+def findings_of(table: pa.Table, rule: LimitRule, *, cost: str = PARAMETERS.name) -> Findings:
+    """Returns what the trials in `table`, all of one sweep that seeks the least `cost`, say under `rule`.
 
     A table without a finished student has findings too. Raises AnalysisError for rows of several sweeps, protocols or
-    teachers.
+    teachers, and for a cost other than parameters and weight_bytes.
 
     >>> from analysis import LimitRule, example_trials, findings_of
     >>> table = example_trials(*({"width": n, "parameters": 1_000 * n, "fid": 80 / n} for n in (4, 8)))
@@ -133,6 +153,7 @@ def findings_of(table: pa.Table, rule: LimitRule) -> Findings:
     if len(sweeps) > 1:
         remedy = 'Choose one: table.filter(pyarrow.compute.equal(table["sweep"], NAME)).'
         raise AnalysisError("Findings are of one sweep", ", ".join(sweeps), remedy)
+    column_of(cost, SOUGHT)
     require_one_protocol(table)
     require_one_teacher(table)
     trials, column = Trials(table), rule.column
@@ -142,7 +163,7 @@ def findings_of(table: pa.Table, rule: LimitRule) -> Findings:
     fresh = fresh_students(trials, column)
     joint_and_mse = pair_rows(trials, ours=Scheme.JOINT, theirs=Scheme.MSE)
     with_scratch = pair_rows(trials, ours=Mode.DISTILLED, theirs=Mode.SCRATCH)
-    has_bits = pc.any(pc.is_valid(table["bits"])).as_py()
+    in_bytes = cost == BYTES or pc.any(pc.is_valid(table["bits"])).as_py()
     return Findings(
         table=table,
         rule=rule,
@@ -152,8 +173,9 @@ def findings_of(table: pa.Table, rule: LimitRule) -> Findings:
         progress=_progress(table),
         gains=_gains(with_scratch, joint_and_mse, metric=rule.metric),
         answers=_answers(judgement, limit, joint_and_mse=joint_and_mse),
-        bytes_limit=next(iter(cost_limits(table, rule, cost=BYTES)), None) if has_bits else None,
-        bytes_frontier=_bytes_frontier(table, rule, fresh=fresh) if has_bits else None,
+        bytes_limit=next(iter(cost_limits(table, rule, cost=BYTES)), None) if in_bytes else None,
+        bytes_frontier=_bytes_frontier(table, rule, fresh=fresh) if in_bytes else None,
+        cost=cost,
     )
 
 

@@ -52,9 +52,7 @@ def markdown_report(
     if not len(findings.table):
         return "No trial has begun.\n"
     first = findings.first
-    parts = [f"# {first['sweep']}: how small can it get?", findings.limit.sentence()]
-    if findings.bytes_limit:
-        parts.append(findings.bytes_limit.sentence())
+    parts = [f"# {first['sweep']}: how small can it get?", *findings.sentences]
     if space is not None:
         parts.append(space.sentence(first["teacher_parameters"]))
     if findings.limit.break_point or findings.limit.break_note:

@@ -37,16 +37,16 @@ def space_figure(findings: Findings, space: SpaceLimit) -> Figure:
     >>> from analysis.seeking.values import Measured
     >>> rule, sizes = LimitRule(metric="fid", threshold=10.0), (4_000, 8_000, 16_000)
     >>> students = [Candidate(parameters=n, depth=1, block="dcgan", gan_weight=0.0, kimg=8.0) for n in sizes]
-    >>> rows = [Measured(candidate=student, seed=0, quality=8e4 / student.parameters) for student in students]
+    >>> rows = [Measured(candidate=student, seed=0, quality=8e4 / student.size) for student in students]
     >>> found = LimitSearch(space_of(students), rule, threshold=10.0).read(rows)
     >>> findings = findings_of(example_trials(*({"parameters": n, "fid": 8e4 / n} for n in sizes)), rule)
     >>> [axes.get_ylabel() for axes in space_figure(findings, found).axes]
     ['FID (lower is better)', 'chance']
     """
-    metric, curve, first = findings.metric, space.curve, findings.first
+    metric, curve, cost = findings.metric, space.curve, space.cost
     assert findings.limit.threshold is not None, "a model of the space has judged by the rule"
     students = final_students(findings.table)
-    students = students.filter(pc.is_valid(students[metric.name]))
+    students = students.filter(pc.and_(pc.is_valid(students[metric.name]), pc.is_valid(students[cost.name])))
     with in_style():
         figure = Figure(figsize=(COLUMN_INCHES, 3.9), layout="constrained")
         axes, chances = figure.subplots(2, 1, height_ratios=[3.4, 1], sharex=True)
@@ -54,7 +54,7 @@ def space_figure(findings: Findings, space: SpaceLimit) -> Figure:
         axes.fill_between(curve.sizes_K, curve.best_K, curve.worst_K, color=SKY, alpha=0.3, lw=0, step="post",
                           label="best student of at most this size: 95%")  # fmt: skip
         axes.step(curve.sizes_K, curve.middle_K, where="post", color=BLUE, lw=1.1, label="median of it")
-        axes.scatter(students["parameters"].to_numpy(), students[metric.name].to_numpy(), s=7, color=GREY, lw=0,
+        axes.scatter(students[cost.name].to_numpy(), students[metric.name].to_numpy(), s=7, color=GREY, lw=0,
                      label="student that was trained", zorder=3)  # fmt: skip
         axes.axhline(findings.limit.threshold, color="#444444", lw=0.8, ls="--", label="the rule")
         for each in (axes, chances):
@@ -62,13 +62,13 @@ def space_figure(findings: Findings, space: SpaceLimit) -> Figure:
         values = [*curve.middle_K, *students[metric.name].to_pylist(), findings.limit.threshold]
         axes.set_ylim(*_range(values, findings.limit.threshold, higher=metric.higher_is_better))
         chances.vlines(space.where.sizes_K, 0, space.where.chance_K, color=VERMILION, lw=1.4)
-        chances.set(xscale="log", xlabel="generator parameters", ylabel="chance", ylim=(0, None))
+        chances.set(xscale="log", xlabel=cost.quantity, ylabel="chance", ylim=(0, None))
         for scale in (axes.xaxis, axes.yaxis):
             log_axis(scale)
         axes.grid()
         axes.legend(frameon=False, loc="best")
-        ratio_axis(axes, first["teacher_parameters"])
-        title_above(axes, f"{first['dataset']}: the limit of the whole space, by a model")
+        ratio_axis(axes, cost.of_floats(findings.first["teacher_parameters"]))
+        title_above(axes, f"{findings.first['dataset']}: the limit of the whole space, by a model")
         caption_below(figure, short_caption(findings))
     return figure
 
@@ -84,7 +84,7 @@ def course_figure(findings: Findings, course: Sequence[tuple[float, SpaceLimit]]
     >>> from analysis.seeking.values import Measured
     >>> rule, sizes = LimitRule(metric="fid", threshold=10.0), (4_000, 8_000, 16_000)
     >>> students = [Candidate(parameters=n, depth=1, block="dcgan", gan_weight=0.0, kimg=8.0) for n in sizes]
-    >>> rows = [Measured(candidate=student, seed=0, quality=8e4 / student.parameters) for student in students]
+    >>> rows = [Measured(candidate=student, seed=0, quality=8e4 / student.size) for student in students]
     >>> search = LimitSearch(space_of(students), rule, threshold=10.0)
     >>> course = [(8.0 * count, search.read(rows[:count])) for count in (1, 2, 3)]
     >>> findings = findings_of(example_trials(*({"parameters": n, "fid": 8e4 / n} for n in sizes)), rule)
@@ -100,7 +100,7 @@ def course_figure(findings: Findings, course: Sequence[tuple[float, SpaceLimit]]
         axes = figure.subplots()
         axes.fill_between(kimg, low, high, color=SKY, alpha=0.3, lw=0, label="95% interval")
         axes.plot(kimg, middle, "o-", ms=3, color=BLUE, lw=1.1, label="limit of the space, by the model")
-        axes.set(yscale="log", xlabel="images seen by the search [kimg]", ylabel="generator parameters")
+        axes.set(yscale="log", xlabel="images seen by the search [kimg]", ylabel=course[-1][1].cost.quantity)
         log_axis(axes.yaxis)
         axes.grid()
         axes.legend(frameon=False)

@@ -22,8 +22,6 @@ from analysis.measurements import require_one_machine
 from analysis.schema import MEASUREMENT, VARIANT
 from analysis.trials import Trials
 
-FLOAT_BYTES = 4
-
 
 def cost_limits(table: pa.Table, rule: LimitRule, *, cost: str) -> tuple[CostLimit, ...]:
     """Returns the least cost at which a student holds `rule`, of each form in the table, the least of all first.
@@ -84,7 +82,8 @@ def _with_crossing(limit: CostLimit, judgement: Judgement) -> CostLimit:
     values, degrees_K = curve_values(curve, column, threshold=limit.threshold)
     sizes_K = np.log(curve.cost_S)
     fitted_K = falling_curve(np.array([each.mean() for each in values]), np.array([len(each) for each in values]))
-    limit = replace(limit, sizes=len(curve), seeds=int(curve.seed_counts.min()))
+    counts, ends = curve.seed_counts, (float(curve.cost_S[0]), float(curve.cost_S[-1]))
+    limit = replace(limit, sizes=len(curve), seeds=int(counts.min()), most_seeds=int(counts.max()), ends=ends)
     size = crossing(sizes_K, fitted_K, threshold=threshold)
     if size is not None:
         amount = math.exp(size) if size > sizes_K[0] else float(curve.cost_S[0])
@@ -142,7 +141,7 @@ def _weight_ratio(row: Mapping[str, Any]) -> float | None:
     """Returns how many times fewer bytes weights of few bits take than the teacher's floats; None for floats."""
     if row.get("bits") is None or row.get("weight_bytes") is None:
         return None
-    return float(FLOAT_BYTES * row["teacher_parameters"] / row["weight_bytes"])
+    return float(COSTS["weight_bytes"].of_floats(row["teacher_parameters"]) / row["weight_bytes"])
 
 
 def _ratio(row: Mapping[str, Any], cost: str) -> float | None:

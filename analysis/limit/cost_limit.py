@@ -97,6 +97,8 @@ class CostLimit:
     interval_note: str = ""  # why there is none
     sizes: int = 0  # students of the curve
     seeds: int = 0  # the fewest of one of them
+    most_seeds: int = 0
+    ends: tuple[float, float] | None = None  # of the curve: the least cost and the greatest
     student: CheapestStudent | None = None
 
     @property
@@ -109,8 +111,7 @@ class CostLimit:
 
     def sentence(self) -> str:
         """Returns the answer in a few short sentences, on one line."""
-        parts = [self._answer(), self._student(), f"Provisional: {self.reason}." if self.provisional else ""]
-        return " ".join(part for part in parts if part)
+        return f"{self.answer} Provisional: {self.reason}." if self.provisional else self.answer
 
     def short(self) -> str:
         """Returns the answer in a few words: `0.047 ms, onnx`, or that there is none."""
@@ -119,6 +120,20 @@ class CostLimit:
             return f"none{form}"
         beyond = "" if self.status == LimitStatus.FOUND else "at most "
         return f"{beyond}{self.column.amount(self.amount)}{form}"
+
+    @property
+    def answer(self) -> str:
+        """Returns the sentence without the remark that the limit is provisional."""
+        return " ".join(part for part in (self._answer(), self._student()) if part)
+
+    def interval_words(self) -> str:
+        """Returns `1.6 kB to 1.8 kB`, an end that is open in words; nothing where there is no interval."""
+        if self.interval is None:
+            return ""
+        low, high = (
+            None if end is None else self.column.amount(end) for end in (self.interval.low, self.interval.high)
+        )
+        return f"{low or 'anything below'} to {high or 'anything above'}"
 
     def __str__(self) -> str:
         return self.sentence()
@@ -163,13 +178,9 @@ class CostLimit:
         seeds = f"{counted(self.seeds, f'{fresh}seed')} at {'one size' if self.sizes == 1 else f'{self.sizes} sizes'}"
         if self.interval is None:
             return f"{self.interval_note}; {seeds}"
-        low, high = (
-            None if end is None else self.column.amount(end) for end in (self.interval.low, self.interval.high)
-        )
-        level = f"{self.interval.level:.0%} interval"
-        if low is None and high is None:
-            return f"{level} the whole range measured; {seeds}"
-        return f"{level} {low or 'anything below'} to {high or 'anything above'}; {seeds}"
+        is_open = self.interval.low is None and self.interval.high is None
+        ends = "the whole range measured" if is_open else self.interval_words()
+        return f"{self.interval.level:.0%} interval {ends}; {seeds}"
 
     def _student(self) -> str:
         if self.student is None:

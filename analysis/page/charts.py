@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from analysis.columns import COLUMNS, COSTS, QUALITIES, Column, is_positive
+from analysis.columns import COLUMNS, COSTS, PARAMETERS, QUALITIES, Column, is_positive
 from analysis.comparison.gain import Gain
 from analysis.findings import Findings
 from analysis.frontier.attainment import attainment_of
@@ -27,7 +27,7 @@ TRIAL_COLUMNS = (
     *("trial", "phase", "mode", "state", "final", "parameters", "compression_ratio", "width", "depth"),
     *("block", "first_layer_rank", "stage_widths", "gan_weight", "scheme", "settings", "seed", "kimg"),
     *("fid", "kid", "inception_score", "sharpness", "precision", "recall"),
-    *("latent_mse", "latent_ssim", "mac_g", "latency_ms", "wall_s", "run_id", "error"),
+    *("latent_mse", "latent_ssim", "weight_bytes", "bits", "mac_g", "latency_ms", "wall_s", "run_id", "error"),
 )
 
 
@@ -43,7 +43,7 @@ def chart_data(chapter: Chapter) -> dict[str, Any]:
         "run_url": chapter.run_url,
         "trials": {name: [finite(value) for value in shown[name].to_pylist()] for name in TRIAL_COLUMNS},
         "views": views,
-        "view": f"parameters|{findings.rule.metric}",
+        "view": _first_view(findings, views),
         "columns": {name: _column(COLUMNS[name]) for name in _axes(findings.table)},
         "limit": _limit(findings),
         "gains": {key: _gain(gains[0]) for key, gains in findings.gains.items()},
@@ -100,6 +100,12 @@ def _views(findings: Findings, trials: Trials) -> dict[str, dict[str, Any]]:
     return {name: found[name] for name in order if name in found}
 
 
+def _first_view(findings: Findings, views: Mapping[str, Any]) -> str:
+    """Returns the chart that is shown first: that of what the sweep seeks the least of, where it was measured."""
+    sought = f"{findings.cost}|{findings.rule.metric}"
+    return sought if sought in views else f"{PARAMETERS.name}|{findings.rule.metric}"
+
+
 def _axes(table: pa.Table) -> list[str]:
     """Returns the costs and qualities that the table has columns of."""
     return [name for name in COLUMNS if name in table.column_names]
@@ -154,6 +160,9 @@ def _space(space: SpaceLimit, findings: Findings) -> dict[str, Any]:
         "interval": [*space.interval],
         "threshold": findings.limit.threshold,
         "metric": metric.name,
+        "cost": space.cost.name,
+        "quantity": space.cost.quantity,
+        "noun": space.cost.noun,
     }
 
 

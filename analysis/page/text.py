@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 
 from analysis.absence import text_of
 from analysis.comparison.baselines import budget_note
-from analysis.findings import Findings
+from analysis.findings import SOUGHT, Findings
 from analysis.frontier_table import frontier_rows
 from analysis.limit.result import SCOPE, LimitStatus
 from analysis.page.chapter import Chapter, Strip
@@ -31,11 +31,11 @@ def overview(chapters: Sequence[Chapter]) -> list[Cells]:
         {
             "name": chapter.name,
             "dataset": chapter.findings.first.get("dataset", ""),
-            "limit": chapter.findings.limit.short(),
-            "range": chapter.findings.limit.interval_words(),
+            "limit": chapter.findings.sought.short(),
+            "range": chapter.findings.sought.interval_words(),
             "parameters": _count(chapter.findings.limit.parameters),
             "rule": rule_text(chapter.findings),
-            "provisional": chapter.findings.limit.provisional,
+            "provisional": chapter.findings.sought.provisional,
             "break_point": _break(chapter.findings),
         }
         for chapter in chapters
@@ -48,13 +48,16 @@ def chapter_text(chapter: Chapter) -> Cells:
     return {
         "name": chapter.name,
         "dataset": findings.first.get("dataset", ""),
-        "answer": findings.limit.short(),
-        "range": findings.limit.interval_words(),
-        "sentence": findings.limit.answer,
-        "provisional": findings.limit.provisional,
-        "reason": findings.limit.reason,
+        "answer": findings.sought.short(),
+        "sought": f"limit{SOUGHT[findings.cost].in_unit}"
+        if findings.sought is findings.bytes_limit
+        else "compression limit",
+        "range": findings.sought.interval_words(),
+        "sentence": findings.sought.answer,
+        "provisional": findings.sought.provisional,
+        "reason": findings.sought.reason,
         "confirm_command": findings.limit.confirm_command,
-        "in_bytes": findings.bytes_limit.sentence() if findings.bytes_limit else "",
+        "other_limits": findings.sentences[1:],
         "break_point": findings.break_sentence,
         "caption": caption(findings) if len(findings.frontier) else "",
         "counts": findings.counts,

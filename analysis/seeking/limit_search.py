@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from scipy.stats import norm
 
+from analysis.columns import PARAMETERS, Column
 from analysis.frontier.pareto import nondominated
 from analysis.limit.crossing import LEVEL
 from analysis.limit.rule import LimitRule
@@ -31,7 +32,7 @@ GROWN = 1.25  # times the runs of before: then they are chosen anew
 class BestCurve:
     """A BestCurve is the quality of the best student of at most each size, with a 95% band, worst first.
 
-    Shapes: K sizes of the space, rising, in parameters. Qualities are in the rule's metric.
+    Shapes: K sizes of the space, rising, in the unit of its cost. Qualities are in the rule's metric.
     """
 
     sizes_K: Ints
@@ -44,16 +45,16 @@ class BestCurve:
 class SpaceLimit:
     """A SpaceLimit says where the limit of a whole space lies, by a surface model of what was trained of it so far.
 
-    Students that were never tried count as well. `size` is the size at or below which the limit lies as probably as
-    not; None where it probably lies beyond all. `nearness` is the probability that it lies there or one step of the
-    space beside it.
+    Students that were never tried count as well. Sizes are of the column `cost`. `size` is that at or below which the
+    limit lies as probably as not; None where it probably lies beyond all. `nearness` is the probability that it lies
+    there or one step of the space beside it.
 
     >>> from analysis import LimitRule
     >>> from analysis.seeking.space import Candidate, space_of
     >>> rule, sizes = LimitRule(metric="fid", threshold=10.0), [1_000 * n for n in range(1, 9)]
     >>> students = [Candidate(parameters=n, depth=1, block="dcgan", gan_weight=0.0, kimg=8.0) for n in sizes]
     >>> search = LimitSearch(space_of(students), rule, threshold=10.0)
-    >>> rows = [Measured(candidate=student, seed=0, quality=4.4e4 / student.parameters) for student in students[1::2]]
+    >>> rows = [Measured(candidate=student, seed=0, quality=4.4e4 / student.size) for student in students[1::2]]
     >>> found = search.read(rows)
     >>> found.size, found.trainings, found.students
     (5000, 4, 8)
@@ -65,10 +66,11 @@ class SpaceLimit:
     trainings: int
     students: int  # of the space
     curve: BestCurve
+    cost: Column = PARAMETERS
 
     @property
     def interval(self) -> tuple[int | None, int | None]:
-        """Returns the 95% interval in parameters, None for an end beyond all sizes."""
+        """Returns the 95% interval of the size, None for an end beyond all sizes."""
         return self.where.interval(LEVEL)
 
     @property
@@ -103,22 +105,23 @@ class SpaceLimit:
         basis = f"By a model of all {counted(self.students, 'student')} of the space after {self.trainings:,} trainings"
         if self.size is None:
             return f"{basis}, no size of it holds the rule, with a probability of {self.where.none_holds:.0%}."
-        place = f"{self.size:,} parameters, 1/{teacher_parameters / self.size:.1f} of the teacher"
+        place = f"{self.cost.amount(self.size)}, {self._ratio(self.size, teacher_parameters)} of the teacher"
         if self._all_hold:
             return f"{basis}, even its smallest size holds the rule, {place} ({self._surely_all:.0%} probable)."
         return (
-            f"{basis}, its limit lies near {place} (95% interval {self._range(teacher_parameters)}; within one step "
-            f"with a probability of {self.nearness:.0%})."
+            f"{basis}, its limit{self.cost.in_unit} lies near {place} (95% interval "
+            f"{self._range(teacher_parameters)}; within one step with a probability of {self.nearness:.0%})."
         )
 
     def short(self, teacher_parameters: int) -> str:
         """Returns the same in the length of a line that is written while a sweep runs."""
+        limit = f"limit of the space{self.cost.in_unit}"
         if self.size is None:
-            return f"limit of the space beyond all its sizes ({self.where.none_holds:.0%})"
+            return f"{limit} beyond all its sizes ({self.where.none_holds:.0%})"
         if self._all_hold:
-            return f"limit of the space at its smallest size or beyond ({self._surely_all:.0%})"
-        place = f"1/{teacher_parameters / self.size:.1f}, 95% {self._range(teacher_parameters)}"
-        return f"limit of the space near {place}; {self.nearness:.0%} within one step"
+            return f"{limit} at its smallest size or beyond ({self._surely_all:.0%})"
+        place = f"{self._ratio(self.size, teacher_parameters)}, 95% {self._range(teacher_parameters)}"
+        return f"{limit} near {place}; {self.nearness:.0%} within one step"
 
     def standing(self, teacher_parameters: int, *, confidence: float, precision: float) -> str:
         """Returns the same with how many more trainings a search for it is expected to need."""
@@ -137,8 +140,12 @@ class SpaceLimit:
     def _range(self, teacher_parameters: int) -> str:
         low, high = self.interval
         small = "its smallest size" if low == self.where.sizes_K[0] else "beyond" if low is None else ""
-        large = f"1/{teacher_parameters / high:.1f}" if high else "beyond all its sizes"
-        return f"{large} to {small or f'1/{teacher_parameters / (low or 1):.1f}'}"
+        large = self._ratio(high, teacher_parameters) if high else "beyond all its sizes"
+        return f"{large} to {small or self._ratio(low or 1, teacher_parameters)}"
+
+    def _ratio(self, size: int, teacher_parameters: int) -> str:
+        """Returns how large a student is beside the teacher, whose parameters are floats."""
+        return f"1/{self.cost.of_floats(teacher_parameters) / size:.1f}"
 
     def as_dict(self) -> dict[str, Any]:
         """Returns the same for a script. Every value is JSON."""
@@ -146,7 +153,13 @@ class SpaceLimit:
         low, high = self.interval
         chances = dict(zip(map(str, self.where.sizes_K.tolist()), self.where.chance_K.tolist(), strict=True))
         plain = {name: getattr(self, name) for name in names}
-        return {**plain, "interval": [low, high], "none_holds": self.where.none_holds, "chances": chances}
+        return {
+            "cost": self.cost.name,
+            **plain,
+            "interval": [low, high],
+            "none_holds": self.where.none_holds,
+            "chances": chances,
+        }
 
 
 class LimitSearch:
@@ -182,6 +195,7 @@ class LimitSearch:
             trainings=len(runs),
             students=len({candidate.student for candidate in self.space.candidates}),
             curve=self._curve(best_of_sizes(surface, quality_SC)),
+            cost=self.space.cost,
         )
 
     def deciding(self, measured: Sequence[Measured], *, most: int) -> list[Candidate]:
@@ -195,17 +209,17 @@ class LimitSearch:
         surface = surface_of(self.space, runs, scales=self._scales(runs))
         low, high = self.read(measured).interval
         whole = [place for place, each in enumerate(self.space.candidates) if each.kimg == self.space.final_kimg]
-        sizes = [self.space.candidates[place].parameters for place in whole]
+        sizes = [self.space.candidates[place].size for place in whole]
         points_C2 = np.stack([np.array(sizes, dtype=np.float64), surface.mean_C[whole]], axis=1)
         front = [self.space.candidates[whole[place]] for place in nondominated(points_C2)]
         largest = self.space.one_step(high)[1] if high else max(sizes)
         # The neighbours that clearly fail and clearly hold, where the frontier has none between the steps and the ends.
         if low is None:
             return front[-most:]  # no size holds: the largest tell whether that is so
-        below = max((each.parameters for each in front if each.parameters < low), default=0)
+        below = max((each.size for each in front if each.size < low), default=0)
         smallest = self.space.one_step(low)[0]
-        above = min((each.parameters for each in front if each.parameters > (high or math.inf)), default=math.inf)
-        inside = [each for each in front if min(smallest, below) <= each.parameters <= max(largest, above)]
+        above = min((each.size for each in front if each.size > (high or math.inf)), default=math.inf)
+        inside = [each for each in front if min(smallest, below) <= each.size <= max(largest, above)]
         places = np.unique(np.linspace(0, len(inside) - 1, min(most, len(inside))).round().astype(int))
         return [inside[place] for place in places]
 

@@ -90,7 +90,7 @@ def narrowing(surface: Surface, quality_SC: Floats, *, random: np.random.Generat
 
 def _below(where: Whereabouts, begun: Sequence[Training], *, space: Space, reserve: float) -> Mask:
     """Returns the candidates among which the next training is since they lie below the limit; none where it is not."""
-    size_C = np.array([each.parameters for each in space.candidates], dtype=np.float64)
+    size_C = np.array([each.size for each in space.candidates], dtype=np.float64)
     low, _ = where.interval()
     if low is None or where.none_holds >= SETTLED:
         return np.ones(len(size_C), dtype=bool)
@@ -99,7 +99,7 @@ def _below(where: Whereabouts, begun: Sequence[Training], *, space: Space, reser
         return size_C < float(where.sizes_K[max(settled, 1)])  # at the smallest size, that size again
     whole = _furthest(begun)
     spent = sum(each.kimg for each in whole)
-    spent_below = sum(each.kimg for each in whole if each.parameters < low)
+    spent_below = sum(each.kimg for each in whole if each.size < low)
     is_due = spent_below + space.final_kimg <= reserve * spent
     return (size_C < low) & is_due
 

@@ -10,12 +10,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from analysis.columns import PARAMETERS, Column
 from analysis.errors import AnalysisError
 from analysis.nouns import counted
 from analysis.trials import Floats, Ints
 
 STEP = 1.25  # from one size to the next, where no recipe has several
 HALF_A_DECADE = math.log(10) / 2
+BITS = "bits"  # of a weight: a setting
 Value = float | str
 
 
@@ -23,7 +25,12 @@ Value = float | str
 class Candidate:
     """A Candidate is a student that a search may train, and the budget of its training.
 
-    `settings` has whatever else the search varies, by name: numbers and words.
+    `settings` has whatever else the search varies, by name: numbers and words. `cost` is what it costs of what the
+    search seeks the least of, a whole number; None where that is the parameters.
+
+    >>> few = {"depth": 1, "block": "dcgan", "gan_weight": 0.0, "kimg": 8.0, "settings": (("bits", 4.0),)}
+    >>> Candidate(parameters=1_000, **few).size, Candidate(parameters=1_000, cost=580, **few).size
+    (1000, 580)
     """
 
     parameters: int
@@ -32,6 +39,12 @@ class Candidate:
     gan_weight: float
     kimg: float
     settings: tuple[tuple[str, Value], ...] = ()
+    cost: int | None = None
+
+    @property
+    def size(self) -> int:
+        """Returns what it costs of what the search seeks the least of."""
+        return self.parameters if self.cost is None else self.cost
 
     @property
     def student(self) -> tuple[object, ...]:
@@ -101,18 +114,22 @@ class Axis:
         if self.words:
             chosen = [[word == str(value) for word in self.words] for value in values]
             return np.array(chosen, np.float64) / math.sqrt(2)
-        return (_numbers(values, self.smallest)[:, None] - self.low) / self.span
+        return (_numbers(self.name, values, smallest=self.smallest)[:, None] - self.low) / self.span
 
 
 @dataclass(frozen=True, kw_only=True)
 class Space:
-    """A Space is all that a search may train, and the axes of what varies among it beside size and budget.
+    """A Space is all that a search may train, and the axes of what varies among it beside parameters and budget.
 
-    GAN weights act by their logarithm, and 0 lies half a decade below the smallest other.
+    The limit is sought along the candidates' sizes, which are of the column `cost`. Quality is modelled over their
+    parameters, whatever is sought: students of fewer bits at as many bytes have more of them. GAN weights act by their
+    logarithm, and 0 lies half a decade below the smallest other; bits act by the distance of two weights beside the
+    greatest one, which of some ways foretells held-out students best (`python -m tests.benchmarks.axes`).
     """
 
     candidates: tuple[Candidate, ...]
     axes: tuple[Axis, ...]
+    cost: Column = PARAMETERS
 
     @property
     def size_range(self) -> tuple[float, float]:
@@ -139,11 +156,11 @@ class Space:
         space it is `size` itself.
         """
         whole = [candidate for candidate in self.candidates if candidate.kimg == self.final_kimg]
-        own = {tuple(each.recipe.items()) for each in whole if each.parameters == size}
-        of_recipes = [{each.parameters for each in whole if tuple(each.recipe.items()) == recipe} for recipe in own]
+        own = {tuple(each.recipe.items()) for each in whole if each.size == size}
+        of_recipes = [{each.size for each in whole if tuple(each.recipe.items()) == recipe} for recipe in own]
         alike, step = [sizes for sizes in of_recipes if len(sizes) > 1], 1.0
         if not alike:
-            alike, step = [{each.parameters for each in whole}], STEP
+            alike, step = [{each.size for each in whole}], STEP
         low = max(max((each for each in sizes if each * step <= size != each), default=size) for sizes in alike)
         high = min(min((each for each in sizes if each >= size * step != each), default=size) for sizes in alike)
         return low, high
@@ -160,16 +177,19 @@ class Space:
         return Points(x_NF=x_NF, student_N=np.array(student_N, np.int64), seed_N=np.array(seed_N, np.int64))
 
 
-def space_of(candidates: Sequence[Candidate]) -> Space:
-    """Returns the space of some candidates. Raises AnalysisError where those of the whole budget have no two sizes."""
+def space_of(candidates: Sequence[Candidate], *, cost: Column = PARAMETERS) -> Space:
+    """Returns the space of some candidates, whose sizes are of `cost`.
+
+    Raises AnalysisError where those of the whole budget have no two sizes.
+    """
     final_kimg = max((candidate.kimg for candidate in candidates), default=0.0)
-    whole = [candidate.parameters for candidate in candidates if candidate.kimg == final_kimg]
+    whole = [candidate.size for candidate in candidates if candidate.kimg == final_kimg]
     if len(set(whole)) < 2:
         sizes = f"{counted(len(whole), 'candidate')} of the whole budget, of one size" if whole else "no candidate"
         raise AnalysisError("A limit is sought among two sizes or more", sizes, "Widen the space, or its constraints.")
     recipes = [candidate.recipe for candidate in candidates]
     axes = [_axis(name, [recipe[name] for recipe in recipes]) for name in recipes[0]]
-    return Space(candidates=tuple(candidates), axes=tuple(axis for axis in axes if axis is not None))
+    return Space(candidates=tuple(candidates), axes=tuple(axis for axis in axes if axis is not None), cost=cost)
 
 
 def require_distinct(trainings: Sequence[Training]) -> None:
@@ -188,12 +208,14 @@ def _axis(name: str, values: Sequence[Value]) -> Axis | None:
     if any(isinstance(value, str) for value in values):
         return Axis(name=name, words=tuple(sorted({str(value) for value in values})))
     smallest = min(float(value) for value in values if float(value) > 0) if name == "gan_weight" else None
-    numbers = _numbers(values, smallest)
+    numbers = _numbers(name, values, smallest=smallest)
     return Axis(name=name, low=float(numbers.min()), span=float(np.ptp(numbers)), smallest=smallest)
 
 
-def _numbers(values: Sequence[Value], smallest: float | None) -> Floats:
+def _numbers(name: str, values: Sequence[Value], *, smallest: float | None) -> Floats:
     numbers = np.array([float(value) for value in values], np.float64)
+    if name == BITS:
+        return np.asarray(2.0 ** (1 - numbers))
     if smallest is None:
         return numbers
     return np.where(numbers > 0, np.log(np.maximum(numbers, smallest)), math.log(smallest) - HALF_A_DECADE)

@@ -17,7 +17,7 @@ from analysis.trials import Floats, Ints, Mask
 class Whereabouts:
     """Whereabouts are the probabilities that the limit is each of the sizes, and that no size holds the rule."""
 
-    sizes_K: Ints  # in parameters, rising
+    sizes_K: Ints  # rising, in the unit of the space's cost
     chance_K: Floats
     none_holds: float
 
@@ -52,23 +52,23 @@ def limits_of(surface: Surface, quality_SC: Floats) -> tuple[Ints, Ints]:
 
     Only candidates of the whole budget have a size that may be the limit.
     """
-    whole_C, parameters_C, sizes_K = _sizes(surface)
-    place_SC = np.where(whole_C & (quality_SC <= 0), np.searchsorted(sizes_K, parameters_C), len(sizes_K))
+    whole_C, size_C, sizes_K = _sizes(surface)
+    place_SC = np.where(whole_C & (quality_SC <= 0), np.searchsorted(sizes_K, size_C), len(sizes_K))
     return sizes_K, place_SC.min(axis=1)
 
 
 def best_of_sizes(surface: Surface, quality_SC: Floats) -> tuple[Ints, Floats]:
     """Returns the sizes, rising, and in each sample the best value S x K of a student of at most each size."""
-    whole_C, parameters_C, sizes_K = _sizes(surface)
-    order = np.argsort(parameters_C[whole_C], kind="stable")
+    whole_C, size_C, sizes_K = _sizes(surface)
+    order = np.argsort(size_C[whole_C], kind="stable")
     best_SC = np.minimum.accumulate(quality_SC[:, whole_C][:, order], axis=1)
-    last_K = np.searchsorted(parameters_C[whole_C][order], sizes_K, side="right") - 1
+    last_K = np.searchsorted(size_C[whole_C][order], sizes_K, side="right") - 1
     return sizes_K, best_SC[:, last_K]
 
 
 def _sizes(surface: Surface) -> tuple[Mask, Ints, Ints]:
-    """Returns which candidates are of the whole budget, the parameters of all, and the sizes of those."""
+    """Returns which candidates are of the whole budget, the sizes of all, and each size of those once."""
     kimg_C = np.array([each.kimg for each in surface.candidates])
     whole_C = kimg_C == kimg_C.max()
-    parameters_C = np.array([each.parameters for each in surface.candidates], dtype=np.int64)
-    return whole_C, parameters_C, np.unique(parameters_C[whole_C])
+    size_C = np.array([each.size for each in surface.candidates], dtype=np.int64)
+    return whole_C, size_C, np.unique(size_C[whole_C])

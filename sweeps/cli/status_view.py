@@ -6,12 +6,11 @@ from dataclasses import dataclass
 from rich.console import RenderableType
 from rich.text import Text
 
-from analysis import width_text
+from analysis import COSTS, width_text
 from sweeps.display import Block, Listing, spread, whole
 from sweeps.results.status import SweepStatus
 
 RUNNING = ("running", "phase", "width", "depth", "parameters", "kimg", "FID")
-FRONTIER = ("frontier", "parameters", "ratio", "FID")
 SWEEPS = ("sweep", "data set", "state", "trials", "lowest FID", "core-hours")
 
 
@@ -55,12 +54,14 @@ class StatusView:
         return [Listing("running", RUNNING, rows=rows, optional=("phase", "depth", "width"))] if rows else []
 
     def _frontier(self) -> list[Listing]:
-        teacher = self.status.teacher_parameters
+        cost = COSTS[self.status.spec.limit_cost]
+        teacher = cost.of_floats(self.status.teacher_parameters)
         rows = [
-            (str(number), f"{parameters:,.0f}", f"{teacher / parameters:.1f}", f"{fid:.1f}")
-            for number, (parameters, fid) in enumerate(self.status.front, start=1)
+            (str(number), f"{each:,.0f}", f"{teacher / each:.1f}", f"{fid:.1f}")
+            for number, (each, fid) in enumerate(self.status.front, start=1)
         ]
-        return [Listing("frontier", FRONTIER, rows=rows, choose=spread)] if rows else []
+        headings = ("frontier", cost.noun.strip(), "ratio", "FID")
+        return [Listing("frontier", headings, rows=rows, choose=spread)] if rows else []
 
 
 def sweeps_listing(found: Sequence[SweepStatus]) -> Listing:

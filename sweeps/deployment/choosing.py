@@ -87,7 +87,7 @@ def chosen_of_sweep(
     """
     parent = find_sweep(tracking, name)
     spec = stored_spec(parent.data.tags)
-    findings = findings_of(read_trials(tracking, workspace, name=name).table, spec.limit)
+    findings = findings_of(read_trials(tracking, workspace, name=name).table, spec.limit, cost=spec.limit_cost)
     rows = _rows(findings, spec, whole=whole)
     students = [_student(row, name, tracking=tracking) for row in rows]
     if teacher:

@@ -41,9 +41,9 @@ class KnownTrials:
         return sum(entry.wall_s for entry in self.ledger.values())
 
     def finished_students(self) -> dict[str, Objectives]:
-        """Returns (parameters, fid) of each distilled student that reached the full budget, by identity."""
-        rows = analysis.final_students(self.table).to_pylist()
-        return {row["trial_key"]: (row["parameters"], row["fid"]) for row in rows if row["fid"] is not None}
+        """Returns (parameters or bytes, fid) of each distilled student that reached the full budget, by identity."""
+        rows, cost = analysis.final_students(self.table).to_pylist(), self.spec.limit_cost
+        return {row["trial_key"]: (row[cost], row["fid"]) for row in rows if None not in (row[cost], row["fid"])}
 
     def rungs(self) -> Rungs | None:
         """Returns what the search's pruning compares, with the rungs reached so far; None where nothing is pruned."""

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from analysis import TrialState, findings_of
+from analysis import COSTS, TrialState, findings_of
 from sweeps.driver.known import KnownTrials
 from sweeps.ledger.delivery import Delivery
 from sweeps.ledger.folders import TrialStorage
@@ -85,8 +85,9 @@ class OpenSweep:
             self._show(known)
 
     def _show(self, known: KnownTrials) -> None:
-        tracking, findings = self.basis.tracking, findings_of(known.table, self.spec.limit)
-        show_answer(tracking, tracking.client.get_run(self.parent_run_id), spec=self.spec, findings=findings)
+        tracking, spec = self.basis.tracking, self.spec
+        findings = findings_of(known.table, spec.limit, cost=spec.limit_cost)
+        show_answer(tracking, tracking.client.get_run(self.parent_run_id), spec=spec, findings=findings)
 
     def _reader_of(self, trials: TrialStorage) -> TrialReader:
         basis = self.basis
@@ -95,9 +96,9 @@ class OpenSweep:
 
     @property
     def teacher_objectives(self) -> Objectives:
-        """Returns the teacher's (parameters, fid)."""
-        foundation = self.basis.foundation
-        return float(foundation.teacher.parameters), foundation.teacher_metrics.fid
+        """Returns the teacher's (parameters, fid), or (bytes, fid) where the limit is of bytes."""
+        foundation, cost = self.basis.foundation, COSTS[self.spec.limit_cost]
+        return float(cost.of_floats(foundation.teacher.parameters)), foundation.teacher_metrics.fid
 
     def close(self, state: TrialState, patience_s: float) -> int:
         """End whatever still counts as running, and deliver. Returns how many trials have something undelivered.

@@ -65,7 +65,8 @@ class PhaseRun:
 
 def _view_of(sweeps: Sequence[OpenSweep], spending: Spending) -> SweepView:
     """Returns a view with all students that were finished before."""
-    view = SweepView({sweep.spec.name: sweep.teacher_objectives for sweep in sweeps}, spending)
+    costs = {sweep.spec.name: sweep.spec.limit_cost for sweep in sweeps}
+    view = SweepView({sweep.spec.name: sweep.teacher_objectives for sweep in sweeps}, spending, costs=costs)
     for sweep in sweeps:
         for key, objectives in sweep.known.finished_students().items():
             view.known(sweep.spec.name, key, objectives=objectives)

@@ -29,7 +29,7 @@ from sweeps.spec.sweep import SweepSpec
 from sweeps.trial.request import Job, TrialRequest
 
 Asked = tuple[dict[str, Value], TrialRequest]  # a point, and the trial that it is
-Sized = tuple[int, dict[str, Value]]  # a student's parameters, and its point
+Sized = tuple[int, dict[str, Value]]  # what a student costs of what the limit is of, and its point
 
 
 class PhaseLayout:
@@ -87,7 +87,7 @@ class PhaseLayout:
         spec = self._spec
         while True:
             known = self._sweep.read_again()
-            limit = analysis.compression_limit(known.table, spec.limit)
+            limit = fresh_seeds.confirmed_limit(known.table, spec)
             if fresh_seeds.reached(limit, spec) or (count := next(seeds)) > spec.confirm.most_seeds:
                 return [], fresh_seeds.remark(limit, spec)
             candidates = self._candidates(known)
@@ -200,7 +200,7 @@ class PhaseLayout:
         rows = analysis.limit_candidates(
             known.table, spec.limit, around=confirm.around, whole_frontier=whole, cost=spec.limit_cost
         )
-        return [(row["parameters"], _point(row)) for row in rows.to_pylist()]
+        return [(row[spec.limit_cost], _point(row)) for row in rows.to_pylist()]
 
     def _of_seeds(self, students: Iterable[Sized], seeds: Sequence[int]) -> Iterable[Asked]:
         for _, student in students:

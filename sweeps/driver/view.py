@@ -9,7 +9,7 @@ from rich.console import RenderableType
 from rich.progress_bar import ProgressBar
 from rich.text import Text
 
-from analysis import Mode, TrialState, dominated_share, front_of
+from analysis import COSTS, Mode, TrialState, dominated_share, front_of
 from sweeps.display import Block, Listing, spread
 from sweeps.driver.budget import Spending
 from sweeps.ledger.records import Objectives, finite_objectives
@@ -20,7 +20,7 @@ MOST_ROWS = 8  # of the running trials, and of a frontier
 PHASES = ("phase", "bar", "trials", "left")
 RUNNING = ("running", "width", "depth", "GAN weight", "parameters", "kimg", "FID", "time")
 OPTIONAL = ("time", "GAN weight", "depth", "width")  # of a narrow terminal
-FRONTIER = ("parameters", "ratio", "FID", "of teacher's")
+FRONTIER = ("ratio", "FID", "of teacher's")  # behind what a student costs
 
 
 @dataclass(kw_only=True)
@@ -47,10 +47,18 @@ class _Running:
 
 
 class SweepView:
-    """A SweepView shows what is known of the trials of this run of the command; Tune's callbacks keep it up to date."""
+    """A SweepView shows what is known of the trials of this run of the command; Tune's callbacks keep it up to date.
 
-    def __init__(self, teacher: Mapping[str, Objectives], spending: Spending) -> None:
+    `teacher` has for each sweep what its teacher costs, and its FID; `costs` the column of that cost where it is not
+    the parameters.
+    """
+
+    def __init__(
+        self, teacher: Mapping[str, Objectives], spending: Spending, *, costs: Mapping[str, str] | None = None
+    ) -> None:
         self._teacher, self._spending = teacher, spending
+        names = dict.fromkeys(teacher, "parameters") | dict(costs or {})
+        self._costs = {sweep: COSTS[name] for sweep, name in names.items()}
         self.standings: Callable[[], Mapping[str, str]] = dict  # what is known of each sweep's limit, in words
         self.dashboard = ""  # Ray's, where it has one
         self.phases: list[_Phase] = []
@@ -88,7 +96,7 @@ class SweepView:
         for phase in self.phases:
             if (phase.sweep, phase.name) == (sweep, job.request.phase):
                 phase.done += 1
-        objectives = finite_objectives(result, ("parameters", "fid"))
+        objectives = finite_objectives(result, (self._costs[sweep].name, "fid"))
         if state == TrialState.COMPLETED and job.request.distillation and objectives:
             self._points[sweep][job.request.key] = objectives
 
@@ -156,19 +164,20 @@ class SweepView:
         shown: list[Block] = []
         for sweep, share in self._hypervolumes().items():
             front = front_of(list(self._points[sweep].values()))
-            teacher_parameters, teacher_fid = self._teacher[sweep]
+            teacher_cost, teacher_fid = self._teacher[sweep]
             name = "frontier" if len(self._teacher) == 1 else sweep
             rows = [
                 (
                     str(number),
-                    f"{parameters:,.0f}",
-                    f"{teacher_parameters / parameters:.1f}",
+                    f"{cost:,.0f}",
+                    f"{teacher_cost / cost:.1f}",
                     f"{fid:.1f}",
                     f"{fid / teacher_fid:.2f}",
                 )
-                for number, (parameters, fid) in enumerate(front, start=1)
+                for number, (cost, fid) in enumerate(front, start=1)
             ]
-            listing = Listing(name, (name, *FRONTIER), rows=rows, optional=FRONTIER[-1:], choose=spread, most=MOST_ROWS)
+            headings = (name, self._costs[sweep].noun.strip(), *FRONTIER)
+            listing = Listing(name, headings, rows=rows, optional=FRONTIER[-1:], choose=spread, most=MOST_ROWS)
             lines = [Text(f"{len(front)} on the frontier, hypervolume {share:.1%}", style="dim")]
             lines += [Text(standing)] if (standing := self.standings().get(sweep)) else []
             shown.append([listing, *lines])

@@ -83,7 +83,7 @@ def register_students(
     model, spec = f"{name}-students", spec_of_sweep(tracking, name)
     chosen, at_limit = {*frontier["trial"].to_pylist(), limit.trial}, limit.trial
     if spec.limit_cost == BYTES:
-        sought = sought_of(analysis.findings_of(table, limit.rule), spec)
+        sought = sought_of(analysis.findings_of(table, limit.rule, cost=spec.limit_cost), spec)
         chosen, at_limit = sought.trials, sought.trial
     for row in table.to_pylist():
         if row["trial"] not in chosen:

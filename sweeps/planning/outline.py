@@ -8,16 +8,17 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from analysis import text_of, width_text
+from analysis import COSTS, text_of, width_text
 from analysis.absence import DASH
 
 
 @dataclass(frozen=True, kw_only=True)
 class Size:
-    """A Size is that of a generator; `ratio` is the teacher's parameters divided by these.
+    """A Size is that of a generator.
 
-    `first_layer_rank` and `stage_widths` are those of the trial table. Width, depth and `mac_g` are None of a generator
-    of the user's own, its parameters where its file cannot be read.
+    `ratio` is what the teacher costs divided by what it costs: parameters, or bytes where the sweep seeks the fewest.
+    `first_layer_rank` and `stage_widths` are those of the trial table. Width, depth, bytes and `mac_g` are None of a
+    generator of the user's own, its parameters where its file cannot be read.
     """
 
     width: int | None
@@ -25,6 +26,7 @@ class Size:
     first_layer_rank: int | None = None
     stage_widths: str | None = None
     parameters: int | None
+    weight_bytes: int | None
     mac_g: float | None
     ratio: float | None
 
@@ -59,6 +61,7 @@ class Plan:
     packing: str | None  # what is known of how many trials share a GPU
     warnings: tuple[str, ...]
     unmeasured: tuple[str, ...] = ()
+    cost: str = "parameters"  # whose limit is sought
 
     @property
     def core_hours(self) -> float | None:
@@ -69,13 +72,15 @@ class Plan:
         phases = _table("phase", "trials", "core-hours")
         for phase in self.phases:
             phases.add_row(phase.name, f"{phase.trials:,}" if phase.trials else "", text_of(phase.core_hours, ".2f"))
-        sizes = _table("generator", "width", "depth", "parameters", "ratio", "MACs (1e6)")
+        costs = dict.fromkeys(("parameters", self.cost))
+        headings = [COSTS[name].noun.strip() for name in costs]
+        sizes = _table("generator", "width", "depth", *headings, "ratio", "MACs (1e6)")
         for name, size in (("teacher", self.teacher), ("largest student", self.largest), ("smallest", self.smallest)):
             sizes.add_row(
                 name,
                 DASH if size.width is None else width_text(vars(size)),
                 text_of(size.depth, "d"),
-                text_of(size.parameters, ","),
+                *(text_of(getattr(size, name), ",") for name in costs),
                 text_of(size.ratio, ".1f"),
                 text_of(None if size.mac_g is None else size.mac_g * 1000, ".2f"),
             )

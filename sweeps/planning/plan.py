@@ -7,8 +7,9 @@ from pathlib import Path
 
 import torch
 
-from analysis import Mode, Phase
-from gan import DataRoot, GanError, GeneratorConfig, count_parameters, load_imported, mac_g
+from analysis import COSTS, Mode, Phase
+from gan import DataRoot, GanError, GeneratorConfig, count_parameters, load_imported, mac_g, weight_bytes
+from gan.networks.bits import FLOAT_BITS, Bits
 from sweeps.planning.calibration import JOINT, TEACHER, Calibration, calibrate
 from sweeps.planning.outline import PhasePlan, Plan, Size, total_of
 from sweeps.planning.packing import KeptPackings, Load, Packing
@@ -47,13 +48,14 @@ def plan_sweep(spec: SweepSpec, data_root: DataRoot, *, data_dir: Path, workers:
         workers=at_once,
         is_packed=packing is not None,
     )
-    gpus = spec.resources.gpus_before_packing, resources.gpus_before_packing
+    gpus, bits = (spec.resources.gpus_before_packing, resources.gpus_before_packing), _bits(spec)
     return Plan(
         name=spec.name,
         phases=phases,
         teacher=teacher,
-        smallest=_size(students.ends[0], teacher),
-        largest=_size(students.ends[-1], teacher),
+        cost=spec.limit_cost,
+        smallest=_size(students.ends[0], teacher, cost=spec.limit_cost, bits=bits[0]),
+        largest=_size(students.ends[-1], teacher, cost=spec.limit_cost, bits=bits[-1]),
         memory_gib=calibration.memory_gib,
         disk_gib=_disk_bytes(spec, students.ends[-1], phases=phases, calibration=calibration, workers=at_once) / 2**30,
         workers=at_once,
@@ -185,9 +187,10 @@ def _trials_of_phases(spec: SweepSpec, *, has_points: bool) -> dict[Phase, int]:
 def _teacher(spec: SweepSpec) -> tuple[Size, tuple[str, ...]]:
     """Returns the teacher's size, and what of it could not be read."""
     if isinstance(spec.teacher, TeacherSpec):
-        size = _size(spec.teacher_architecture, None)
+        size = _size(spec.teacher_architecture, None, cost=spec.limit_cost)
         return replace(size, ratio=1.0), ()
-    size, unread = Size(width=None, depth=None, parameters=None, mac_g=None, ratio=None), tuple[str, ...]()
+    size = Size(width=None, depth=None, parameters=None, weight_bytes=None, mac_g=None, ratio=None)
+    unread = tuple[str, ...]()
     try:
         generator = load_imported(spec.teacher.imported)
         parameters = sum(parameter.numel() for parameter in generator.parameters())
@@ -197,15 +200,23 @@ def _teacher(spec: SweepSpec) -> tuple[Size, tuple[str, ...]]:
     return size, unread
 
 
-def _size(generator: GeneratorConfig, teacher: Size | None) -> Size:
-    parameters, larger = count_parameters(generator), teacher.parameters if teacher else None
-    columns = columns_of(generator)
+def _size(generator: GeneratorConfig, teacher: Size | None, *, cost: str, bits: Bits = FLOAT_BITS) -> Size:
+    costs = {"parameters": count_parameters(generator), "weight_bytes": weight_bytes(generator, bits)}
+    larger, columns = teacher.parameters if teacher else None, columns_of(generator)
     return Size(
         **{name: columns[name] for name in ("width", "depth", RANK, "stage_widths")},
-        parameters=parameters,
+        parameters=costs["parameters"],
+        weight_bytes=costs["weight_bytes"],
         mac_g=mac_g(generator),
-        ratio=None if larger is None else larger / parameters,
+        ratio=None if larger is None else COSTS[cost].of_floats(larger) / costs[cost],
     )
+
+
+def _bits(spec: SweepSpec) -> list[Bits]:
+    """Returns the bits that a student's weights may have, the fewest first."""
+    searched = spec.search.space.student.get("bits")
+    recipes = [spec.recipe({"bits": value}) for value in extremes(searched)] if searched else [spec.student]
+    return sorted(recipe.bits for recipe in recipes)
 
 
 def _disk_bytes(

@@ -5,7 +5,7 @@ from typing import Any
 
 from analysis import TrialState, settings_of
 from analysis.seeking.space import Candidate
-from gan import GeneratorConfig, count_parameters
+from gan import count_parameters
 from sweeps.planning.points import architecture_at, frozen, is_allowed
 from sweeps.spec.architecture import dimensions_of_row
 from sweeps.spec.search import MOST_STUDENTS
@@ -31,8 +31,7 @@ def space_students(spec: SweepSpec) -> dict[frozenset[tuple[str, Any]], Candidat
 
 def student_at(spec: SweepSpec, point: Mapping[str, Value]) -> Candidate:
     """Returns the student at a point of the space."""
-    architecture = architecture_at(spec, point)
-    return _candidate(architecture, point, kimg=spec.recipe(point).kimg)
+    return _candidate(spec, point, kimg=spec.recipe(point).kimg)
 
 
 def student_of_row(spec: SweepSpec, row: Mapping[str, Any]) -> Candidate | None:
@@ -46,10 +45,11 @@ def student_of_row(spec: SweepSpec, row: Mapping[str, Any]) -> Candidate | None:
     if len(point) < len(domains):
         return None
     kimg = float(row["kimg"]) if row["state"] == TrialState.PRUNED else spec.recipe(point).kimg
-    return _candidate(architecture_at(spec, point), point, kimg=kimg)
+    return _candidate(spec, point, kimg=kimg)
 
 
-def _candidate(architecture: GeneratorConfig, point: Mapping[str, Value], *, kimg: float) -> Candidate:
+def _candidate(spec: SweepSpec, point: Mapping[str, Value], *, kimg: float) -> Candidate:
+    architecture = architecture_at(spec, point)
     settings = [
         (name, float(value) if is_number(value) else str(value)) for name, value in point.items() if name not in OF_SIZE
     ]
@@ -60,4 +60,5 @@ def _candidate(architecture: GeneratorConfig, point: Mapping[str, Value], *, kim
         gan_weight=float(point["gan_weight"]),
         kimg=kimg,
         settings=tuple(settings),
+        cost=spec.size_at(point, architecture),
     )

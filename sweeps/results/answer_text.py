@@ -26,7 +26,7 @@ def answer_text(parent: Run, spec: SweepSpec, *, findings: Findings, space: Spac
         return f"{_planned(spec)}\n\n{_commands(spec.name)}"
     first = findings.first
     sought = sought_of(findings, spec)
-    parts = [sought.limit.sentence(), *([findings.limit.answer] if sought.cost == BYTES else [])]
+    parts = [*findings.sentences]
     if space is not None:
         parts.append(space.sentence(first["teacher_parameters"]))
     parts += [_places(parent, findings, sought=sought), *_frontier(parent, findings, sought=sought)]

@@ -92,8 +92,7 @@ class Report:
     def _sentences(self) -> list[str]:
         """Returns the limit of the students tried and that of the whole space, what the search sought first."""
         of_space = [self.space.sentence(self.findings.first["teacher_parameters"])] if self.space else []
-        of_bytes = self.findings.bytes_limit
-        of_students = [self.limit.sentence(), *([of_bytes.sentence()] if of_bytes else [])]
+        of_students = self.findings.sentences
         return [*of_space, *of_students] if self.sought else [*of_students, *of_space]
 
     def as_dict(self) -> dict[str, Any]:
@@ -181,7 +180,7 @@ def _write(
 ) -> tuple[Report, analysis.Chapter]:
     parent, spec = find_sweep(tracking, name), spec_of_sweep(tracking, name)
     folder = out or workspace.sweep(name) / "report"
-    findings = analysis.findings_of(read_trials(tracking, workspace, name=name).table, spec.limit)
+    findings = analysis.findings_of(read_trials(tracking, workspace, name=name).table, spec.limit, cost=spec.limit_cost)
     device, note = _device(parent, spec, tracking=tracking, findings=findings, measurements=measurements)
     chapter = _chapter(parent, spec, tracking=tracking, findings=findings, device=device)
     try:

@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from analysis import AnalysisError, Mode, Phase, TrialState
+from analysis import COSTS, AnalysisError, Mode, Phase, TrialState
 from analysis.seeking.limit_search import FEWEST_TRAININGS, LimitSearch, SpaceLimit
 from analysis.seeking.space import Candidate, space_of
 from analysis.seeking.values import Measured
@@ -70,7 +70,7 @@ def space_course(spec: SweepSpec, table: pa.Table) -> tuple[tuple[float, SpaceLi
 
 
 def deciding_points(spec: SweepSpec, table: pa.Table, *, most: int) -> list[tuple[int, dict[str, Value]]]:
-    """Returns parameters and point of at most so many students that tell where the limit lies, smallest first.
+    """Returns size and point of at most so many students that tell where the limit lies, smallest first.
 
     They follow from the rows of the search alone, so that they stay what they are while fresh seeds come in; nothing
     where these do not say enough.
@@ -82,7 +82,7 @@ def deciding_points(spec: SweepSpec, table: pa.Table, *, most: int) -> list[tupl
     points = {student: dict(params) for params, student in space_students(spec).items()}
     domains = spec.search.space.domains()
     chosen = known[0].deciding(known[1], most=most)
-    return [(student.parameters, point_of(points[student], domains)) for student in chosen]
+    return [(student.size, point_of(points[student], domains)) for student in chosen]
 
 
 def _model_of(spec: SweepSpec, table: pa.Table) -> tuple[LimitSearch, list[Measured]] | None:
@@ -95,7 +95,10 @@ def _model_of(spec: SweepSpec, table: pa.Table) -> tuple[LimitSearch, list[Measu
     if len(measured) < FEWEST_TRAININGS or len({each.candidate for each in measured}) > MOST_STUDENTS:
         return None
     try:
-        space, threshold = space_of(students), spec.limit.threshold_for(rows.slice(0, 1).to_pylist()[0])
+        space, threshold = (
+            space_of(students, cost=COSTS[spec.limit_cost]),
+            spec.limit.threshold_for(rows.slice(0, 1).to_pylist()[0]),
+        )
     except AnalysisError:
         return None
     seed = seed_at(spec.seed, "reading") % 2**32

@@ -50,7 +50,7 @@ class SweepStatus:
     spec: SweepSpec
     counts: dict[str, dict[str, int]]  # phase -> state -> trials
     running: list[Running]
-    front: list[tuple[float, float]]  # (parameters, fid)
+    front: list[tuple[float, float]]  # (parameters or bytes, as the limit is of, fid)
     teacher_parameters: int
     trial_hours: float
     planned_trials: int
@@ -81,7 +81,7 @@ class SweepStatus:
             "trials": self.counts,
             "running": [vars(running) for running in self.running],
             "best_fid": self.best_fid,
-            "frontier": [{"parameters": int(parameters), "fid": fid} for parameters, fid in self.front],
+            "frontier": [{self.spec.limit_cost: int(cost), "fid": fid} for cost, fid in self.front],
             "space_limit": self.space and {**self.space.as_dict(), "expected_trainings": self._further(self.space)},
             "core_hours": self.core_hours,
         }
@@ -127,8 +127,8 @@ def sweep_status(tracking: Tracking, workspace: Workspace, *, name: str) -> Swee
     for row in table.select(["phase", "state"]).to_pylist():
         states = counts.setdefault(row["phase"], {})
         states[row["state"]] = states.get(row["state"], 0) + 1
-    frontier = analysis.pareto_frontier(table).to_pylist()
     spec = spec_of_sweep(tracking, name)
+    frontier = analysis.pareto_frontier(table, (spec.limit_cost, "fid")).to_pylist()
     reused = stored.taken | {key for key, record in pending.items() if REUSED in record.tags}
     taken = sum(row["phase"] == Phase.SEARCH and row["trial_key"] in reused for row in table.to_pylist())
     return SweepStatus(
@@ -138,7 +138,7 @@ def sweep_status(tracking: Tracking, workspace: Workspace, *, name: str) -> Swee
         spec=spec,
         counts=counts,
         running=[_running(record) for record in running.values() if record.state == analysis.TrialState.RUNNING],
-        front=[(float(row["parameters"]), row["fid"]) for row in frontier],
+        front=[(float(row[spec.limit_cost]), row["fid"]) for row in frontier],
         teacher_parameters=int(parent.data.tags[SHARED_PREFIX + "teacher_parameters"]),
         trial_hours=sum(table["wall_s"].to_pylist()) / 3600,
         planned_trials=planned_trials(spec) + (taken if spec.search.is_adaptive else 0),

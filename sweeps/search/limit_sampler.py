@@ -12,7 +12,7 @@ from optuna.distributions import BaseDistribution
 from optuna.samplers import BaseSampler, RandomSampler
 from optuna.trial import FrozenTrial, TrialState
 
-from analysis import SpaceLimit
+from analysis import COSTS, SpaceLimit
 from analysis.seeking.limit_search import FEWEST_TRAININGS, LimitSearch
 from analysis.seeking.space import Training, space_of
 from analysis.seeking.values import Measured
@@ -40,7 +40,8 @@ class LimitSampler(BaseSampler):
         self._params = {candidate: dict(params) for params, candidate in self._candidates.items()}
         seed = seed_at(spec.seed, "sampler") % 2**32
         threshold = spec.limit.threshold_for(teacher)
-        self._search = LimitSearch(space_of(list(self._params)), spec.limit, threshold=threshold, seed=seed)
+        space = space_of(list(self._params), cost=COSTS[spec.limit_cost])
+        self._search = LimitSearch(space, spec.limit, threshold=threshold, seed=seed)
         self._teacher_parameters = int(teacher["teacher_parameters"])
         self._confidence, self._precision = spec.search.confidence, spec.search.precision
         self._random = RandomSampler(seed=seed)
@@ -94,8 +95,10 @@ class LimitSampler(BaseSampler):
         is_sure = reading.nearness >= self._confidence < 1 and reading.factor <= self._precision
         if reading.trainings < FEWEST_TRAININGS or not is_sure:
             return None
-        place = "beyond all sizes" if reading.size is None else f"within one step of {reading.size:,} parameters"
-        return f"search: the limit of the space lies {place} with a probability of {reading.nearness:.0%}"
+        size = None if reading.size is None else reading.cost.amount(reading.size)
+        place = "beyond all sizes" if size is None else f"within one step of {size}"
+        limit = f"search: the limit of the space{reading.cost.in_unit}"
+        return f"{limit} lies {place} with a probability of {reading.nearness:.0%}"
 
     def why_open(self, study: Study) -> str | None:
         """Returns in words that the limit is not as certain as was asked; None where it is, or nothing was asked."""

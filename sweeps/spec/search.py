@@ -26,6 +26,7 @@ Confidence = Annotated[float, Field(ge=0.5, le=1)]
 Precision = Annotated[float, Field(gt=1, le=100)]  # a factor between the ends of an interval
 
 Cost = Literal["parameters", "weight_bytes", "mac_g"]  # known before any training
+WHOLE_COSTS = ("parameters", "weight_bytes")  # which have a limit of their own
 Quality = Literal["fid", "inception_score"]  # measured at every rung
 OBJECTIVES: dict[str, Literal["minimize", "maximize"]] = {
     "parameters": "minimize",
@@ -223,8 +224,11 @@ class SearchSpec(Config):
                 f"search.extend widens a range of widths, got widths of type {kinds}; write type: int, or leave "
                 "search.extend out"
             )
-        if self.objectives[0] != "parameters":
-            raise ValueError(f"the sampler limit is of parameters, got the cost {self.objectives[0]}; write parameters")
+        if self.objectives[0] not in WHOLE_COSTS:
+            raise ValueError(
+                f"the sampler limit seeks the fewest parameters or bytes, got the cost {self.objectives[0]}; write "
+                f"{' or '.join(WHOLE_COSTS)}"
+            )
 
 
 def _require_inside(domains: Mapping[str, AnyDomain], point: Point, *, number: int) -> None:

@@ -15,7 +15,7 @@ from gan import (
     GeneratorConfig,
 )
 from gan.config import Config
-from gan.networks.cost import count_parameters
+from gan.networks.cost import count_parameters, weight_bytes
 from gan.networks.dcgan import WIDEST, halved_widths
 from gan.seeds import seed_at
 from sweeps.errors import SweepError
@@ -95,7 +95,6 @@ class SweepSpec(Config):
         judged = {"search.objectives": self.search.objectives[1], "limit.metric": self.limit.metric}
         require_samples(self.evaluation, judged, has_classes=bool(self.teacher.space.num_classes))
         self._require_one_rule()
-        self._require_narrowable()
         if self.phases[0] != SweepPhase.SEARCH or list(self.phases) != sorted(set(self.phases), key=PHASES.index):
             others = ", ".join(PHASES[1:])
             raise ValueError(f"phases are search and then some of {others}, got {', '.join(self.phases)}")
@@ -148,23 +147,18 @@ class SweepSpec(Config):
         if self.search.sampler == "limit" and not self._has_two_sizes():
             raise ValueError("the sampler limit seeks among two sizes or more, got one; widen search.space")
 
-    def _require_narrowable(self) -> None:
-        """Raises ValueError where a confirmation is to narrow another limit than that of parameters."""
-        if self.limit_cost != PARAMETERS and self.confirm.precision is not None and Phase.CONFIRM in self.trial_phases:
-            raise ValueError(
-                f"confirm.precision narrows a limit of parameters, got {self.confirm.precision:g} and "
-                f"search.objectives {self.limit_cost}; leave it out, and give confirm.seeds"
-            )
-
     @property
     def limit_cost(self) -> str:
-        """Returns the cost whose limit is confirmed with fresh seeds: bytes where these lead the search."""
+        """Returns the cost whose limit is sought and confirmed: bytes where these lead the search."""
         return BYTES if self.search.objectives[0] == BYTES else PARAMETERS
 
     def _has_two_sizes(self) -> bool:
         points = (point for point in every_point(self.search.space.domains(), MOST_STUDENTS) or ())
-        students = (architecture_of(point, self.shape) for point in points if rank_excess(point, self.shape) <= 0)
-        sizes = (count_parameters(student) for student in students if self.search.constraints.allow(student))
+        possible = (
+            (point, architecture_of(point, self.shape)) for point in points if rank_excess(point, self.shape) <= 0
+        )
+        allowed = ((point, student) for point, student in possible if self.search.constraints.allow(student))
+        sizes = (self.size_at(point, student) for point, student in allowed)
         first = next(sizes, None)
         return any(size != first for size in sizes)
 
@@ -177,6 +171,10 @@ class SweepSpec(Config):
     def is_measured(self) -> bool:
         """Returns whether the sweep ends with a measurement of what its students cost on a device."""
         return SweepPhase.MEASURE in self.phases
+
+    def size_at(self, point: Mapping[str, Value], student: GeneratorConfig) -> int:
+        """Returns what the student at a point costs of what the limit is of: parameters, or bytes."""
+        return weight_bytes(student, self.recipe(point).bits) if self.limit_cost == BYTES else count_parameters(student)
 
     def recipe(self, point: Mapping[str, Value]) -> DistillationConfig:
         """Returns how the student at `point` is distilled: the spec's recipe with the point's values.

@@ -125,7 +125,7 @@ def engine_s(sweep: OpenSweep, work: Work = do_nothing, workers: int = WORKERS) 
     spending = Spending(budget=spec.budget, resources=spec.resources)
     view = TimedView({spec.name: sweep.teacher_objectives}, spending)
     view.times = []
-    queue = PhaseQueue(spec.name, spec.phases, lay_out=PhaseLayout(sweep).queue, on_phase=view.phase)
+    queue = PhaseQueue(spec.name, spec.trial_phases, lay_out=PhaseLayout(sweep).queue, on_phase=view.phase)
     need = TrialNeed(cpus=float(spec.resources.cpus_per_trial))
     with ray_session(num_cpus=workers):
         trials = TrialsToRun(contexts=[sweep.context], queues=[queue], need=need, scheduler=RungSurvival({}), work=work)

@@ -30,7 +30,7 @@ import pyarrow as pa
 from rich.console import Console
 from rich.table import Table
 
-from analysis import CompressionLimit, LimitRule, Phase, compression_limit, example_trials, limit_candidates
+from analysis import CostLimit, LimitRule, Phase, cost_limits, example_trials, limit_candidates
 from sweeps.driver import fresh_seeds
 from tests.benchmarks.seek import RULES, Reader, Reading, Rows, first_sure, one_row_each
 from tests.benchmarks.simulation import DATA, Curves, Simulation, Student, spec_of
@@ -110,7 +110,7 @@ class Confirmation:
     def kimg(self) -> float:
         return len(self._fresh) * self._world.curves.kimg
 
-    def with_seeds(self, count: int, sizes: set[int] | None = None) -> CompressionLimit:
+    def with_seeds(self, count: int, sizes: set[int] | None = None) -> CostLimit:
         """The limit when the candidates, or those of some sizes, have so many fresh seeds."""
         for student in self._candidates:
             if sizes is None or self._world.curves.parameters[student] in sizes:
@@ -119,9 +119,10 @@ class Confirmation:
                         fid = self._world.fresh(student, repeat=self._repeat, seed=seed)[-1][1]
                         self._fresh[student, seed] = math.log(fid)
         fresh = _table(self._world, self.rows, Phase.CONFIRM)
-        return compression_limit(pa.concat_tables([self._search, fresh]), self._rule)
+        (limit,) = cost_limits(pa.concat_tables([self._search, fresh]), self._rule, cost="parameters")
+        return limit
 
-    def to_precision(self) -> CompressionLimit:
+    def to_precision(self) -> CostLimit:
         """The limit when its interval is narrow enough, or the deciding candidates have MOST_SEEDS."""
         limit, sizes = self.with_seeds(FIRST_SEEDS), [self._world.curves.parameters[each] for each in self._candidates]
         for count in range(FIRST_SEEDS + 1, MOST_SEEDS + 1):
@@ -135,16 +136,14 @@ def rule_of(world: World, rule: float) -> LimitRule:
     return LimitRule(metric="fid", threshold=math.exp(world.threshold(rule)))
 
 
-def _outcome(
-    reader: Reader, rows: Rows, flow: Confirmation, *, limit: CompressionLimit, searched_kimg: float
-) -> Outcome:
+def _outcome(reader: Reader, rows: Rows, flow: Confirmation, *, limit: CostLimit, searched_kimg: float) -> Outcome:
     world, rule, kimg = reader.world, reader.rule, searched_kimg + flow.kimg
     interval = limit.interval
     low, high = (interval.low or 0.0, interval.high or math.inf) if interval else (0.0, math.inf)
     truth = world.curves.parameters[world.truth(rule)]
     # A crossing lies above the largest size that fails, the next below the truth.
     below = max((size for size in world.curves.parameters.values() if size < truth), default=0)
-    answer = float(limit.parameters or math.inf)
+    answer = float(limit.amount or math.inf)
     confirmed = Answer(answer, low, high, _is_near(world, rule, answer), low <= truth and high > below)
     return Outcome(
         searched_kimg=searched_kimg,

@@ -201,7 +201,7 @@ def measure(arguments: argparse.Namespace, servers: Servers, folder: Path, save:
     note_requests(folder / "driver")
     spending = Spending(budget=spec.budget, resources=spec.resources)
     view = WatchedView({spec.name: sweep.teacher_objectives}, spending)
-    queue = TimedQueue(spec.name, spec.phases, lay_out=PhaseLayout(sweep).queue, on_phase=view.phase)
+    queue = TimedQueue(spec.name, spec.trial_phases, lay_out=PhaseLayout(sweep).queue, on_phase=view.phase)
     rungs = sweep.known.rungs()
     judge = TimedSurvival({spec.name: rungs} if rungs is not None else {})
     work = Replay(DATA, arguments.seconds_per_trial, folder / "workers")

@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 
 import sweeps
-from tests.benchmarks import ratio, schemes, teachers, trial
+from sweeps.planning.students import space_students
+from tests.benchmarks import bits, ratio, schemes, teachers, trial
 
 
 @pytest.mark.parametrize("preset", ["digits-seeds", "shapes", "faces"])
@@ -25,6 +26,15 @@ def test_students_of_each_scheme_may_begin_as_part_of_their_teacher(preset: str)
     for changes in schemes.SCHEMES.values():
         student = {f"student.{key}": value for key, value in (schemes.MSE | dict(changes)).items()}
         assert schemes.student_of(sweeps.load_spec(preset, student), 8, {}).block == base.trained_teacher.block
+
+
+@pytest.mark.parametrize("preset", ["digits", "shapes"])
+def test_floats_of_ten_thousand_parameters_and_more(preset: str) -> None:
+    spec = bits.floats_of(preset, [8, 12])
+    students = space_students(spec).values()
+    assert len(students) == 2
+    assert min(student.size for student in students) > 10_000
+    assert spec.student.bits == 32
 
 
 def limit(**changes: Any) -> ratio.Limit:

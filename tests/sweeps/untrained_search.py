@@ -58,6 +58,7 @@ class Search:
             )
             for number, (key, objectives) in enumerate((finished or {}).items(), start=1)
         }
+        self.cost = spec.search.objectives[0]
         self.study = open_study(spec, open_storage(folder), teacher=TEACHER)
         total = grid_size(spec) if spec.search.sampler == "grid" else spec.search.trials
         self.queue = study_queue(
@@ -71,8 +72,9 @@ class Search:
             return None
         return Job.model_validate_json(config["job"]).request
 
-    def tell(self, number: int, fid: float, parameters: float = 5, state: str = "COMPLETED") -> None:
-        self.tune.on_trial_complete(f"t{number}", {"state": state, "parameters": parameters, "fid": fid})
+    def tell(self, number: int, fid: float, cost: float = 5, state: str = "COMPLETED") -> None:
+        """Tell what a trial came to: its FID, and what it costs of the search's first objective."""
+        self.tune.on_trial_complete(f"t{number}", {"state": state, self.cost: cost, "fid": fid})
 
 
 SMALL_SPACE = {

@@ -194,12 +194,12 @@ function drawSpace(element, chapter) {
     step(space.worst, { showlegend: false }),
     step(space.best, { fill: "tonexty", fillcolor: colour("sky") + "38", name: "95% band" }),
     step(space.middle, { name: "best student of at most this size", line: { shape: "hv", width: 2, color: colour("blue") } }),
-    { x: rows.map((i) => trials.parameters[i]), y: tried, text: rows.map((i) => trials.trial[i]), mode: "markers", type: "scatter", name: "student that was trained", marker: { size: 6, color: colour("grey") }, hovertemplate: "trial %{text}: %{y:.3~g}<extra></extra>" },
-    { x: space.sizes, y: space.chances, yaxis: "y2", type: "scatter", mode: "markers", name: "chance to be the limit", marker: { size: 5, color: colour("vermilion") }, hovertemplate: "%{x:,} parameters: %{y:.0%}<extra></extra>",
+    { x: rows.map((i) => trials[space.cost][i]), y: tried, text: rows.map((i) => trials.trial[i]), mode: "markers", type: "scatter", name: "student that was trained", marker: { size: 6, color: colour("grey") }, hovertemplate: "trial %{text}: %{y:.3~g}<extra></extra>" },
+    { x: space.sizes, y: space.chances, yaxis: "y2", type: "scatter", mode: "markers", name: "chance to be the limit", marker: { size: 5, color: colour("vermilion") }, hovertemplate: "%{x:,}" + space.noun + ": %{y:.0%}<extra></extra>",
       error_y: { type: "data", symmetric: false, array: space.sizes.map(() => 0), arrayminus: space.chances, width: 0, thickness: 2, color: colour("vermilion") } },
   ];
   const far = columns[space.metric].higher ? (y) => y > space.threshold / 8 : (y) => y < space.threshold * 8;
-  const xaxis = logAxis("generator parameters", space.sizes), yaxis = logAxis(columns[space.metric].axis, tried.concat(space.middle, [space.threshold]).filter(far));
+  const xaxis = logAxis(space.quantity, space.sizes), yaxis = logAxis(columns[space.metric].axis, tried.concat(space.middle, [space.threshold]).filter(far));
   const shapes = [line({ xref: "paper", x0: 0, x1: 1, y0: space.threshold, y1: space.threshold, line: { width: 1.2, dash: "dash", color: colour("soft") } })];
   if (space.interval[0]) shapes.push({ type: "rect", yref: "paper", y0: 0, y1: 1, x0: space.interval[0], x1: space.interval[1] ?? 10 ** xaxis.range[1], fillcolor: colour("ink"), opacity: 0.08, line: { width: 0 }, layer: "below" });
   const annotations = [{ text: "the rule", showarrow: false, xref: "paper", x: 1, xanchor: "right", y: Math.log10(space.threshold), yanchor: "bottom", font: { size: 11, color: colour("soft") } }];

@@ -5,8 +5,26 @@ from typing import Any
 
 import pytest
 
-from analysis import LimitRule, Phase, cost_limits, findings_of, limit_candidates, markdown_report, read_table
+from analysis import (
+    COSTS,
+    AnalysisError,
+    Chapter,
+    LimitRule,
+    Phase,
+    cost_limits,
+    course_figure,
+    findings_of,
+    limit_candidates,
+    markdown_report,
+    read_table,
+    space_figure,
+)
 from analysis.findings import Findings
+from analysis.page.charts import chart_data
+from analysis.page.text import chapter_text
+from analysis.seeking.limit_search import LimitSearch
+from analysis.seeking.space import Candidate, space_of
+from analysis.seeking.values import Measured
 
 FID = LimitRule(metric="fid", tolerance=1.0)  # the teacher has 5, so at most 10
 
@@ -85,3 +103,67 @@ def test_a_table_of_before_has_no_bytes() -> None:
     assert old["weight_bytes"].null_count == old["bits"].null_count == len(old) > 0
     assert findings_of(old, FID).bytes_limit is None
     assert cost_limits(old, FID, cost="weight_bytes") == ()
+
+
+def test_where_bytes_are_sought_the_answer_begins_with_them(table: Any, rows: list[dict[str, Any]]) -> None:
+    findings = findings_of(table(*rows), FID, cost="weight_bytes")
+    of_bytes = findings.bytes_limit
+    assert of_bytes is not None
+    assert findings.sought is of_bytes
+    assert findings.sentences == (of_bytes.sentence(), findings.limit.answer)
+    assert markdown_report(findings, {}).splitlines()[2] == of_bytes.sentence()
+    html = findings._repr_html_()
+    assert 0 < html.index("smallest store of weights") < html.index("the compression limit")
+    shown = chapter_text(Chapter(findings, "few"))
+    assert (shown["answer"], shown["sought"]) == ("5.0 kB, 4 bits", "limit in bytes")
+    charts = chart_data(Chapter(findings, "few"))
+    assert charts["view"] == "weight_bytes|fid"
+    assert charts["trials"]["weight_bytes"] == [row["weight_bytes"] for row in rows]
+
+
+def test_elsewhere_it_stands_behind_that_of_parameters(table: Any, rows: list[dict[str, Any]]) -> None:
+    findings = findings_of(table(*rows), FID)
+    assert findings.bytes_limit is not None
+    assert findings.sentences == (findings.limit.sentence(), findings.bytes_limit.sentence())
+    assert chapter_text(Chapter(findings, "few"))["answer"] == findings.limit.short()
+    assert chart_data(Chapter(findings, "few"))["view"] == "parameters|fid"
+
+
+def test_floats_alone_have_a_limit_in_bytes_where_it_is_sought(table: Any, rows: list[dict[str, Any]]) -> None:
+    findings = findings_of(table(*rows[:3]), FID, cost="weight_bytes")
+    assert findings.bytes_limit is not None
+    assert findings.bytes_limit.amount == pytest.approx(32_000)
+    assert findings.bytes_limit.short() == "32.0 kB, 32 bits"
+
+
+def test_a_cost_that_no_sweep_seeks_is_refused(table: Any, rows: list[dict[str, Any]]) -> None:
+    with pytest.raises(AnalysisError, match="one of parameters, weight_bytes, got 'mac_g'"):
+        findings_of(table(*rows), FID, cost="mac_g")
+
+
+def test_the_models_figures_and_chart_are_over_bytes(table: Any, rows: list[dict[str, Any]]) -> None:
+    findings = findings_of(table(*rows), FID, cost="weight_bytes")
+    students = [
+        Candidate(
+            parameters=row["parameters"],
+            depth=1,
+            block="dcgan",
+            gan_weight=0.0,
+            kimg=8.0,
+            settings=(("bits", float(row.get("bits", 32))),),
+            cost=row["weight_bytes"],
+        )
+        for row in rows
+    ]
+    measured = [Measured(candidate=each, seed=0, quality=row["fid"]) for each, row in zip(students, rows, strict=True)]
+    search = LimitSearch(space_of(students, cost=COSTS["weight_bytes"]), FID, threshold=10.0)
+    found = search.read(measured)
+    figure = space_figure(findings, found)
+    assert figure.axes[1].get_xlabel() == "weights, biases and scales [bytes]"
+    (tried,) = (each for each in figure.axes[0].collections if each.get_label() == "student that was trained")
+    assert sorted(tried.get_offsets()[:, 0]) == sorted(row["weight_bytes"] for row in rows)
+    course = course_figure(findings, [(8.0, search.read(measured[:4])), (16.0, found)])
+    assert course.axes[0].get_ylabel() == "weights, biases and scales [bytes]"
+    chart = chart_data(Chapter(findings, "few", space=found))["space"]
+    assert (chart["cost"], chart["noun"]) == ("weight_bytes", " bytes")
+    assert chart["sizes"] == sorted({row["weight_bytes"] for row in rows})

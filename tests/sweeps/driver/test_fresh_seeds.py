@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from analysis import CompressionLimit, LimitRule, Phase, compression_limit, example_trials
+from analysis import CostLimit, LimitRule, Phase, cost_limits, example_trials, trial_table
 from sweeps.driver import fresh_seeds
 from sweeps.search.queues import GrowingQueue, NoJob
 from sweeps.trial.request import Job
@@ -28,8 +28,9 @@ def confirmed(seeds: int, *, noise: float = 0.05, fids: tuple[float, ...] = (40.
     return example_trials(*search, *fresh)
 
 
-def limit_of(table: pa.Table) -> CompressionLimit:
-    return compression_limit(table, RULE)
+def limit_of(table: pa.Table, cost: str = "parameters") -> CostLimit:
+    (limit,) = cost_limits(table, RULE, cost=cost)
+    return limit
 
 
 def test_the_factor_is_of_the_intervals_ends_and_open_without_one() -> None:
@@ -66,6 +67,26 @@ def test_enough_is_what_the_sweep_asks(search_spec: Any, tiny: Any, precision: f
         assert f"a factor of {fresh_seeds.factor(limit):.2f} apart" in words
         assert "5 fresh seeds" in words
         assert ("wider than" in words) == (not enough)
+
+
+def test_where_bytes_are_sought_it_is_their_interval_that_narrows(search_spec: Any, tiny: Any) -> None:
+    tiny["confirm"] = {"precision": 1.2}
+    spec = search_spec(objectives=["weight_bytes", "fid"])
+    rows = confirmed(5).to_pylist()
+    few = [{**row, "bits": 4, "weight_bytes": row["parameters"] // 2} for row in rows]
+    learnt = [{**row, "weight_bytes": 4 * row["parameters"], "fid": 0.9 * row["fid"]} for row in rows]
+    table = trial_table([{**row, "trial": number} for number, row in enumerate([*few, *learnt])])
+    limit = fresh_seeds.confirmed_limit(table, spec)
+    assert limit is not None
+    assert limit.cost == "weight_bytes"
+    assert limit.interval is not None
+    sizes = sorted({row["weight_bytes"] for row in [*few, *learnt]})
+    decide = fresh_seeds.deciding_sizes(sizes, limit)
+    assert decide == {1_000, 2_000, 4_000}, "of four bits, in bytes"
+    assert "the interval in bytes is " in fresh_seeds.remark(limit, spec)
+    assert fresh_seeds.confirmed_limit(table.slice(0, 0), spec) is None
+    assert not fresh_seeds.reached(None, spec)
+    assert fresh_seeds.deciding_sizes(sizes, None) == set(sizes)
 
 
 def test_a_growing_queue_asks_for_more_when_all_have_ended() -> None:

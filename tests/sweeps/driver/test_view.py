@@ -105,6 +105,18 @@ def test_an_ascii_terminal_has_bars_too(view_of: Any, monkeypatch: pytest.Monkey
     assert "?" not in text
 
 
+def test_a_frontier_in_bytes_is_named_so(view_of: Any) -> None:
+    spending = Spending(budget=view_of("tiny")._spending.budget, resources=view_of("tiny")._spending.resources)
+    view = SweepView({"tiny": (4_000_000.0, 10.0)}, spending, costs={"tiny": "weight_bytes"})
+    view.phase("tiny", Phase.SEARCH, total=2, done=0)
+    view.began("1", job(1))
+    result = {"parameters": 5.0, "weight_bytes": 2_000.0, "fid": 20.0}
+    view.ended("1", "tiny", job=job(1), state=TrialState.COMPLETED, result=result)
+    lines = lines_of(view, width=80, height=24, color_system=None)
+    (heading,) = (number for number, line in enumerate(lines) if line.split()[:3] == ["frontier", "bytes", "ratio"])
+    assert lines[heading + 1].split() == ["1", "2,000", "2000.0", "20.0", "2.00"]
+
+
 def test_before_the_first_trial_there_is_what_was_spent(tiny: dict[str, Any], spec_file: Any) -> None:
     spec = sweeps.load_spec(spec_file(tiny))
     view = SweepView({"tiny": (1e6, 10.0)}, Spending(budget=spec.budget, resources=spec.resources))

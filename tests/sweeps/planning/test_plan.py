@@ -54,6 +54,21 @@ def test_trials_sizes_and_needs(planned: Callable[..., Plan], tiny: dict[str, An
     assert not plan.gpu_hours
 
 
+def test_where_bytes_are_sought_sizes_are_in_bytes(planned: Callable[..., Plan]) -> None:
+    bits = {"bits": {"type": "choice", "values": [32, 4]}}
+    plan = planned(search__objectives=["weight_bytes", "fid"], search__space__student=bits, search__points=[])
+    assert plan.smallest.parameters is not None
+    assert plan.smallest.weight_bytes is not None
+    assert plan.largest.weight_bytes is not None
+    assert plan.teacher.parameters is not None
+    assert plan.smallest.weight_bytes < plan.smallest.parameters < plan.largest.weight_bytes / 4
+    assert plan.smallest.ratio == 4 * plan.teacher.parameters / plan.smallest.weight_bytes
+    console = Console(width=120, file=io.StringIO())
+    console.print(plan.render())
+    assert "bytes" in console.file.getvalue()
+    assert f"{plan.smallest.weight_bytes:,}" in console.file.getvalue()
+
+
 def test_twice_the_trials_take_twice_as_long() -> None:
     paces = tuple(
         Pace(kind="joint", mac_g=mac, s_per_kimg=10.0 * mac, evaluation_s=1.0, ending_s=2.0) for mac in (0.1, 0.4)

@@ -28,7 +28,7 @@ def spec() -> sweeps.SweepSpec:
 
 @pytest.fixture(scope="module")
 def findings(spec: sweeps.SweepSpec) -> Findings:
-    return findings_of(read_table(RECORD / "trials.parquet"), spec.limit)
+    return findings_of(read_table(RECORD / "trials.parquet"), spec.limit, cost=spec.limit_cost)
 
 
 @pytest.fixture(scope="module")
@@ -87,7 +87,7 @@ def test_its_champion_is_the_student_of_least_bytes(store_tracking: Tracking, sp
         run = store_tracking.open_trial(parent.info.run_id, f"few-{number}", name=str(number), tags={})
         row |= {"trial_key": f"few-{number}", "run_id": run.info.run_id}
     table = example_trials(*rows)
-    findings = findings_of(table, spec.limit)
+    findings = findings_of(table, spec.limit, cost=spec.limit_cost)
     assert findings.limit.trial == 2, "whose files are nowhere: it is not registered"
     client.create_registered_model("few-students")
     registered = {row["run_id"]: row["trial_key"] for row in rows[2:]}  # by an earlier version, without models

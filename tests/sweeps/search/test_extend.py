@@ -8,7 +8,7 @@ import pytest
 
 import sweeps
 from analysis import TrialState
-from gan import default_data_root
+from gan import default_data_root, weight_bytes
 from sweeps.display import QuietDisplay
 from sweeps.driver.open_sweep import OpenSweep
 from sweeps.driver.phases import PhaseLayout
@@ -48,7 +48,8 @@ def trained(sweep: OpenSweep, job: Job, *, fid: float) -> None:
     """Record a job as a worker does that has trained it to `fid` times the teacher's."""
     log = TrialLog(job, sweep.context, delivery=delivery_of(sweep.context))
     log.open()
-    metrics = {**costs_of(job.request.architecture), "fid": fid * sweep.teacher_objectives[1], "inception_score": 1.0}
+    costs = costs_of(job.request.architecture, job.request.bits)
+    metrics = {**costs, "fid": fid * sweep.teacher_objectives[1], "inception_score": 1.0}
     log.report(job.request.kimg, metrics)
     log.close(TrialState.COMPLETED, None, kimg=job.request.kimg)
 
@@ -61,7 +62,7 @@ def goes_on(sweep: OpenSweep, queue: JobQueue, *, holds_from: int, most: int = 9
         widths.append(width)
         fid = 1.5 * (holds_from / width) ** 3  # twice the teacher's holds
         trained(sweep, job, fid=fid)
-        metrics = {**costs_of(job.request.architecture), "fid": fid * sweep.teacher_objectives[1]}
+        metrics = {**costs_of(job.request.architecture, job.request.bits), "fid": fid * sweep.teacher_objectives[1]}
         queue.ended(job, {"state": "COMPLETED", **metrics})
     return widths
 
@@ -114,3 +115,16 @@ def test_a_search_whose_trials_are_spent_goes_nowhere(begin: Any) -> None:
 def test_without_it_the_search_stays_where_it_is(begin: Any) -> None:
     sweep = begin("within")
     assert min(goes_on(sweep, PhaseLayout(sweep).queue("search"), holds_from=2)) == 4
+
+
+def test_in_bytes_it_goes_on_among_smaller_widths_as_well(begin: Any) -> None:
+    bits = {"bits": {"type": "choice", "values": [32, 4]}}
+    space = {"width": {"type": "int", "low": 4, "high": 5}, "depth": 1, "gan_weight": 0.0, "student": bits}
+    sweep = begin("fewer-bytes", extend=True, objectives=["weight_bytes", "fid"], space=space)
+    widths = goes_on(sweep, PhaseLayout(sweep).queue("search"), holds_from=3)
+    assert min(widths) < 4
+    assert len(widths) < 40, "it ends by itself"
+    found = space_limit(sweep.spec, sweep.read_again().table)
+    assert found is not None
+    assert found.cost.name == "weight_bytes"
+    assert found.size == weight_bytes(sweep.spec.student_architecture(3, 1), 4)

@@ -45,15 +45,9 @@ def test_how_much_bits_matter_is_told_of_floats_too(tiny: dict[str, Any], spec_f
         ((32, 4), {}, {"student": {"bits": 5}}, "32, 8, 6 or 4"),
         (
             (32, 4),
-            {"objectives": ["weight_bytes", "fid"], "sampler": "limit"},
+            {"objectives": ["mac_g", "fid"], "sampler": "limit"},
             {},
-            "the sampler limit is of parameters, got the cost weight_bytes",
-        ),
-        (
-            (32, 4),
-            {"objectives": ["weight_bytes", "fid"]},
-            {"confirm": {"precision": 1.5}, "phases": ["search", "confirm"]},
-            "confirm.precision narrows a limit of parameters, got 1.5 and search.objectives weight_bytes",
+            "seeks the fewest parameters or bytes, got the cost mac_g; write parameters or weight_bytes",
         ),
     ],
 )
