@@ -29,8 +29,9 @@ demo: $(INSTALLED)  ## the main job on handwritten digits, about 3 minutes
 test: $(INSTALLED)  ## the whole test suite
 	$(PYTEST)
 
-soak: $(INSTALLED)  ## what `make test` guards too, longer and more often
+soak: $(INSTALLED)  ## what `make test` guards too, longer and more often, and then two hours of small sweeps in a row
 	$(PYTEST) -m soak
+	OMP_NUM_THREADS=1 $(BIN)/python -m tests.benchmarks.soak
 
 # The lower bounds are those of Python 3.11: newer ones have no wheels of some. PYTHON=python3.11 where it is not python3.
 $(INSTALLED_LOWEST): pyproject.toml tests/lower_bounds.py
