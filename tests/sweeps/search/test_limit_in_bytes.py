@@ -60,6 +60,7 @@ def test_the_limit_in_bytes_is_found_with_few_trials_and_the_search_ends_by_itse
     sampler = search.study.sampler
     assert isinstance(sampler, LimitSampler)
     found = sampler.reading(search.study)
+    assert set(found.where.sizes_K.tolist()) == {bytes_of(each) for each in students.values()}
     near = [bytes_of(each) for each in students.values() if each.bits == 4]
     place = sorted(near).index(bytes_of(truth))
     assert found.size is not None
