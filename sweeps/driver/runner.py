@@ -247,6 +247,7 @@ def open_sweep(spec: SweepSpec, workspace: Workspace, *, tracking: Tracking, dis
             parent_run_id=parent.info.run_id,
             folder=folder,
             trials=trials,
+            is_new=tracking.has_trials(parent.info.run_id, "", count=0),
         )
     )
 

@@ -14,6 +14,7 @@ from mlflow.entities import Run
 
 import analysis
 from analysis import CostLimit, Findings, SpaceLimit, TrialState
+from sweeps.ledger.batches import curves_of
 from sweeps.ledger.notes import describe_run
 from sweeps.ledger.tracking import Tracking
 from sweeps.results.answer_text import FIGURE, answer_text
@@ -77,10 +78,11 @@ def _log_numbers(tracking: Tracking, parent: Run, *, findings: Findings, changed
     before = parent.data.metrics.get(SPENT, 0.0)  # of a run without these tags
     curves = _curves(findings, after=float(tags.get(SHOWN_KIMG, before)))
     step = max(round(_kimg(findings.table)), int(tags.get(SHOWN_STEP, round(before))))
-    tracking.log_curves(run_id, {name: _thinned(points) for name, points in curves.points.items()})
     if not curves.is_whole:  # the curves say where these are
         changed = {name: value for name, value in changed.items() if name not in curves.points}
-    tracking.log(run_id, changed, kimg=step, tags={SHOWN_KIMG: curves.kimg, SHOWN_STEP: step})
+    points = {name: _thinned(curve) for name, curve in curves.points.items()}
+    place = {SHOWN_KIMG: curves.kimg, SHOWN_STEP: step}
+    tracking.log(run_id, changed, kimg=step, tags=place, before=curves_of(points))
 
 
 def _withdrawn(known: Mapping[str, float]) -> dict[str, float]:

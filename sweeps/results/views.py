@@ -16,7 +16,17 @@ from analysis import QUALITIES, Findings
 from sweeps.ledger.links import view_link
 from sweeps.ledger.tags import KIND, SAVED_VIEW, SWEEP
 from sweeps.ledger.tracking import Tracking
-from sweeps.results.names import ALL_TRIALS, BEST_FID, BYTES, PARAMETERS, RATIO, SPENT
+from sweeps.results.names import (
+    ALL_TRIALS,
+    BEST_FID,
+    BYTES,
+    LAST_IMAGES,
+    LAST_STEP,
+    PARAMETERS,
+    RATIO,
+    RUNG_IMAGES,
+    SPENT,
+)
 from sweeps.spec.sought import sought_of
 from sweeps.spec.sweep import SweepSpec
 
@@ -30,7 +40,8 @@ _SECTION = "ganlimit"
 def save_views(tracking: Tracking, parent: Run, *, spec: SweepSpec, findings: Findings) -> None:
     """Save the views of a sweep's experiment: all sweeps, this one's students, and its frontier."""
     known: Mapping[str, str] = tracking.client.get_experiment(parent.info.experiment_id).tags
-    for key, (name, state) in _views(spec, findings).items():
+    has_steps = spec.mlflow.samples_at(files_are_free=tracking.store.takes_files_freely) == "rungs"
+    for key, (name, state) in _views(spec, findings, has_steps=has_steps).items():
         before, since_ms = known.get(SAVED_VIEW + key), parent.info.start_time
         text = json.dumps({"name": name, "createdAt": since_ms, "updatedAt": since_ms, "state": _packed(state)})
         if before is None or _state_of(before) != state:
@@ -55,20 +66,21 @@ def view_links(tracking: Tracking, parent: Run) -> dict[str, str]:
     return {word: view_link(experiment, key) for word, key in keys.items() if SAVED_VIEW + key in known}
 
 
-def _views(spec: SweepSpec, findings: Findings) -> dict[str, tuple[str, dict[str, Any]]]:
+def _views(spec: SweepSpec, findings: Findings, *, has_steps: bool) -> dict[str, tuple[str, dict[str, Any]]]:
     found = {SWEEPS_VIEW: ("Sweeps", _list(f"tags.`{KIND}` = 'sweep'", metrics=_OF_A_SWEEP, order=_NEWEST))}
     searched = [name for name in spec.domains() if name != "seed"]
     metrics = [*dict.fromkeys(("fid", spec.limit_cost, *_OF_A_STUDENT))]
     columns = partial(_list, metrics=metrics, params=searched, order=f"metrics.`{spec.limit_cost}`")
+    charts = _charts(spec, searched, has_steps=has_steps)
     students = f"tags.`{SWEEP}` = '{spec.name}' AND tags.`{KIND}` = 'trial'"
     found[students_view(spec.name)] = (
         f"{spec.name}: students",
-        columns(students) | _charts(spec, searched),
+        columns(students) | charts,
     )
     ids = ", ".join(f"'{run_id}'" for run_id in reversed(sought_of(findings, spec).frontier["run_id"].to_pylist()))
     if ids:
         frontier = columns(f"attributes.run_id IN ({ids})")
-        found[frontier_view(spec.name)] = (f"{spec.name}: frontier", frontier | _charts(spec, searched))
+        found[frontier_view(spec.name)] = (f"{spec.name}: frontier", frontier | charts)
     return found
 
 
@@ -91,20 +103,26 @@ def _list(where: str, *, metrics: Sequence[str], params: Sequence[str] = (), ord
     }
 
 
-def _charts(spec: SweepSpec, searched: Sequence[str]) -> dict[str, Any]:
+def _charts(spec: SweepSpec, searched: Sequence[str], *, has_steps: bool) -> dict[str, Any]:
     """Returns size against quality, the searched values beside both, the course of quality, and what students make."""
     cost, quality = spec.limit_cost, spec.search.objectives[1]
     axes = {"xaxis": {"key": cost, "type": "METRIC"}, "yaxis": {"key": quality, "type": "METRIC"}}
-    values = {"selectedParams": list(searched), "selectedMetrics": [cost, quality]}
-    images = {"imageKeys": ["samples"], "step": round(spec.recipe({}).kimg), "showRunParams": True}
     scale = "log" if QUALITIES[quality].log else "linear"
-    line = {"metricKey": quality, "xAxisKey": "step", "yAxisKey": "metric", "scaleType": scale, "lineSmoothness": 0}
-    own_axes = {"useGlobalXaxisKey": False, "useGlobalLineSmoothing": False}
-    kinds: dict[str, dict[str, Any]] = {"SCATTER": axes, "PARALLEL": values, "LINE": line | own_axes, "IMAGE": images}
+    own_axes = {"useGlobalXaxisKey": False, "useGlobalLineSmoothing": False, "lineSmoothness": 0}
+    line = {"metricKey": quality, "xAxisKey": "step", "yAxisKey": "metric", "scaleType": scale, **own_axes}
+    charts: list[tuple[str, str, dict[str, Any]]] = [
+        ("scatter", "SCATTER", axes),
+        ("parallel", "PARALLEL", {"selectedParams": list(searched), "selectedMetrics": [cost, quality]}),
+        ("line", "LINE", line),
+        ("image", "IMAGE", {"imageKeys": [LAST_IMAGES], "step": LAST_STEP, "showRunParams": True}),
+    ]
+    if has_steps:
+        at_end = round(spec.recipe({}).kimg)
+        charts.append(("steps", "IMAGE", {"imageKeys": [RUNG_IMAGES], "step": at_end, "showRunParams": True}))
     own = {"metricSectionId": _SECTION, "deleted": False, "isGenerated": False, "runsCountToCompare": 100}
     section = {"uuid": _SECTION, "name": "Size and quality", "display": True, "isReordered": False}
     return {
-        "compareRunCharts": [{"uuid": kind.lower(), "type": kind, **own, **what} for kind, what in kinds.items()],
+        "compareRunCharts": [{"uuid": name, "type": kind, **own, **what} for name, kind, what in charts],
         "compareRunSections": [{**section, "deleted": False, "isGenerated": False}],
     }
 

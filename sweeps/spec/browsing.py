@@ -19,9 +19,13 @@ class MlflowSpec(Config):
     """This is what people find in MLflow's pages beyond what is always there.
 
     experiment: where the runs of a new sweep are; else there is one for each data set.
-    samples: at which budgets a student's images are kept, as steps: at all `rungs`, at the `end` alone, or `none`. Else
+    samples: at which budgets a student's images are kept: at all `rungs`, as steps, at the `end` alone, or `none`. Else
         at all where artifacts are on this machine, and at the end where a tracking server takes each as a request.
     """
 
     experiment: Annotated[str, Field(pattern=rf"^{_PART}(/{_PART})?$"), AfterValidator(_of_sweeps)] | None = None
     samples: Literal["rungs", "end", "none"] | None = None
+
+    def samples_at(self, *, files_are_free: bool) -> str:
+        """Returns at which budgets images are kept: at all `rungs`, at the `end`, or at `none`."""
+        return self.samples or ("rungs" if files_are_free else "end")
