@@ -20,9 +20,9 @@ import analysis
 from gan import DeploymentCard, Generator, evaluation_latents, generate, load_generator
 from gan.images import save_grid
 from sweeps.ledger.sweeps import spec_of_sweep
-from sweeps.ledger.tags import IDENTITY, LOGGED_MODEL
+from sweeps.ledger.tags import IDENTITY
 from sweeps.ledger.tracking import Tracking
-from sweeps.models.logged_models import log_student
+from sweeps.models.logged_models import is_logged, log_student
 from sweeps.spec.sought import sought_of
 from sweeps.spec.sweep import BYTES, SweepSpec
 
@@ -94,7 +94,7 @@ def register_students(
         if version is None:
             version = _register_student(spec, tracking, row=row)
             tracking.client.set_registered_model_alias(model, f"trial-{row['trial']}", version.version)
-        if LOGGED_MODEL not in version.tags and version.run_id == row["run_id"]:  # new, or of an earlier release
+        if not is_logged(version) and version.run_id == row["run_id"]:  # new, or of an earlier release
             log_student(tracking, version, row=row)
         if row["trial"] == at_limit:
             tracking.registry.crown(version)

@@ -11,6 +11,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from analysis import frontier_rows
 from cluster import tracking_server
+from sweeps.ledger.links import run_link
 from sweeps.ledger.tracking import Tracking
 from sweeps.ledger.workspace import Workspace
 from sweeps.results.pages import pages_of
@@ -89,3 +90,15 @@ def test_students_compare_in_charts_and_in_what_they_make(page: Page, links: dic
         expect(page.get_by_role("link", name=re.compile(rf"^0*{row['trial']} \w+ w")).first).to_be_attached()
     for row in finished.result.table.to_pylist():  # students of 4 kimg, baselines of 2
         is_drawn(page, f"img[src*='last%20samples%2Bstep%2B0'][src*='{row['run_id']}']")
+
+
+def test_a_sweep_and_its_trials_name_their_models(page: Page, links: dict[str, str], finished: Any) -> None:
+    page.goto(links["tiny"])
+    expect(page.get_by_text("Logged models (1)")).to_be_visible()
+    expect(page.get_by_role("link", name="digits-teacher").last).to_be_visible()
+    student = finished.result.report.frontier.to_pylist()[0]
+    experiment = finished.tracking.client.get_run(student["run_id"]).info.experiment_id
+    page.goto(run_link(experiment, student["run_id"]))
+    expect(page.get_by_text("Logged models (2)")).to_be_visible()
+    for direction, name in (("Input", "digits-teacher"), ("Output", "tiny-students")):
+        expect(page.locator(".ag-row").filter(has_text=name)).to_contain_text(direction)
