@@ -5,6 +5,7 @@ A view is a tag of the experiment, as MLflow 3.17's own "Save as new view" write
 
 import base64
 import json
+import re
 import zlib
 from collections.abc import Mapping, Sequence
 from functools import partial
@@ -13,7 +14,7 @@ from typing import Any
 from mlflow.entities import Run
 
 from analysis import QUALITIES, Findings
-from sweeps.ledger.links import view_link
+from sweeps.ledger.links import compare_link, view_link
 from sweeps.ledger.tags import KIND, SAVED_VIEW, SWEEP
 from sweeps.ledger.tracking import Tracking
 from sweeps.results.names import (
@@ -35,6 +36,7 @@ _OF_A_SWEEP = (RATIO, PARAMETERS, BYTES, BEST_FID, "teacher/fid", ALL_TRIALS, SP
 _OF_A_STUDENT = ("fid", "parameters", "compression_ratio", "inception_score", "kimg")
 _NEWEST = "attributes.start_time"
 _SECTION = "ganlimit"
+_RUN_ID = re.compile("[0-9a-f]{32}")
 
 
 def save_views(tracking: Tracking, parent: Run, *, spec: SweepSpec, findings: Findings) -> None:
@@ -63,7 +65,9 @@ def view_links(tracking: Tracking, parent: Run) -> dict[str, str]:
     name, experiment = parent.data.tags[SWEEP], parent.info.experiment_id
     known = tracking.client.get_experiment(experiment).tags
     keys = {"frontier": frontier_view(name), "students": students_view(name)}
-    return {word: view_link(experiment, key) for word, key in keys.items() if SAVED_VIEW + key in known}
+    found = {word: view_link(experiment, key) for word, key in keys.items() if SAVED_VIEW + key in known}
+    chosen = _RUN_ID.findall(_filter_of(known.get(SAVED_VIEW + frontier_view(name), "")))
+    return found | ({"frontier, side by side": compare_link(experiment, chosen)} if len(chosen) > 1 else {})
 
 
 def _views(spec: SweepSpec, findings: Findings, *, has_steps: bool) -> dict[str, tuple[str, dict[str, Any]]]:
@@ -129,6 +133,10 @@ def _charts(spec: SweepSpec, searched: Sequence[str], *, has_steps: bool) -> dic
 
 def _packed(state: Mapping[str, Any]) -> str:
     return "deflate;" + base64.b64encode(zlib.compress(json.dumps(state).encode())).decode()
+
+
+def _filter_of(text: str) -> str:
+    return str((_state_of(text) or {}).get("searchFilter", ""))
 
 
 def _state_of(text: str) -> Any:

@@ -102,3 +102,27 @@ def test_a_sweep_and_its_trials_name_their_models(page: Page, links: dict[str, s
     expect(page.get_by_text("Logged models (2)")).to_be_visible()
     for direction, name in (("Input", "digits-teacher"), ("Output", "tiny-students")):
         expect(page.locator(".ag-row").filter(has_text=name)).to_contain_text(direction)
+
+
+def test_the_frontier_compares_side_by_side(page: Page, links: dict[str, str], finished: Any) -> None:
+    """Parallel coordinates choose by themselves; for the other plots MLflow takes the first names, or none."""
+    page.goto(links["its frontier, side by side"])
+    students = finished.result.report.frontier.to_pylist()
+    expect(page.get_by_text(f"Comparing {len(students)} Runs from 1 Experiment")).to_be_visible()
+    differing = [name for name in finished.spec.domains() if len({row[name] for row in students}) > 1]
+    for name in (*differing, "parameters"):
+        expect(page.locator(".axis-title").filter(has_text=re.compile(f"^{name}$"))).to_be_visible()
+    page.get_by_role("tab", name="Scatter Plot").click()
+    expect(page.locator(".ytitle")).to_have_text("best_fid")
+    for tab, cost in (("Scatter Plot", "parameters"), ("Box Plot", "width")):
+        page.get_by_role("tab", name=tab).click()
+        choose(page, {"X-axis:": cost, "Y-axis:": "fid"})
+        expect(page.locator(".xtitle")).to_have_text(cost)
+        expect(page.locator(".ytitle")).to_have_text("fid")
+
+
+def choose(page: Page, values: dict[str, str]) -> None:
+    """Chooses what a plot shows, by the label of each choice."""
+    for label, value in values.items():
+        page.get_by_label(label).click()
+        page.get_by_role("option", name=value, exact=True).click()
