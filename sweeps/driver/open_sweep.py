@@ -49,6 +49,7 @@ class SweepBasis:
             trials=self.trials,
             searched=tuple(spec.domains()),
             samples=spec.mlflow.samples_at(files_are_free=self.tracking.store.takes_files_freely),
+            system_metrics=spec.mlflow.system_metrics,
             is_new=self.is_new,
         )
 

@@ -43,6 +43,7 @@ from sweeps.ledger.tags import (
 )
 from sweeps.models.materials import MaterialSource
 from sweeps.spec.architecture import columns_of, dimensions_of_row, width_text
+from sweeps.trial.load import MachineLoad
 from sweeps.trial.request import Job
 
 SOON_S = 10.0  # a trial that is under way asks the store no more often
@@ -66,6 +67,7 @@ class TrialContext:
     searched: tuple[str, ...] = ()  # the dimensions of the space
     is_new: bool = False  # whether the store had no run of any of its trials when the driver began
     samples: str = "none"  # at which budgets images are kept: rungs, end or none
+    system_metrics: bool = False  # whether measurements have what the worker's machine does beside them
 
 
 @lru_cache(maxsize=8)
@@ -87,6 +89,7 @@ class TrialLog:
         # A trial that was cut off between two rungs does the later one again.
         self._reported_kimg, self._best_fid = 0.0, math.inf
         self._began = self._delivered = time.monotonic()
+        self._load = MachineLoad(context.compute) if context.system_metrics else None
 
     def finished(self) -> Record | None:
         """Returns the record of an earlier try that finished; None where there is something to do."""
@@ -121,6 +124,7 @@ class TrialLog:
         self._best_fid = min(self._best_fid, metrics["fid"])
         if kimg > self._reported_kimg:
             place = {"best_fid": self._best_fid, "kimg": kimg, "wall_s": self.elapsed_s}
+            place |= self._load.taken() if self._load else {}
             self._tell(Event(kind="reported", kimg=kimg, metrics={**metrics, **place}), waits=self._has_soon(kimg))
 
     def keep(self) -> None:
