@@ -189,6 +189,8 @@ def _claim_known(specs: Sequence[SweepSpec], tracking: Tracking, *, leases: Leas
     known = {spec.name: parent for spec in specs if (parent := tracking.find_sweep(spec.name))}
     for spec in specs:
         refuse_other_spec(known.get(spec.name), spec)
+        if spec.name not in known:
+            tracking.experiments.place(experiment_of(spec))  # which is refused before anything is trained
     if leases is not None:
         for name, parent in known.items():
             leases.hold(Lease(tracking, parent.info.run_id, name=name))
