@@ -21,6 +21,7 @@ from .examples import example_measurements, example_trials
 from .exporting import join_tables, write_csv
 from .figures.device import device_figure
 from .figures.examination import examination_figure
+from .figures.learnt import bytes_figure
 from .figures.pareto import pareto_figure
 from .figures.selection import Candidate, choose_teacher, selection_figure
 from .figures.space import course_figure, space_figure
@@ -141,6 +142,7 @@ __all__ = [
     "attainment",
     "baseline_text",
     "budget_note",
+    "bytes_figure",
     "choose_teacher",
     "compare",
     "comparison_markdown",

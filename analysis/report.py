@@ -16,6 +16,7 @@ from analysis.wording import caption
 
 REPORT_FIGURES = {
     "pareto": "Parameters against quality: the students, their Pareto frontier and the limit",
+    "bytes": "Bytes of what students learn against quality, by the bits of their weights, and the limit in bytes",
     "samples": "Samples of the teacher and of the frontier's students at the same latents",
     "interpolations": "Images along lines between latents, of the teacher and of students",
     "space": "The best student of at most each size by a model of the whole space, and how probably each is the limit",
@@ -30,6 +31,7 @@ REPORT_FIGURES = {
     "device-file_bytes": "Bytes of deployed students against quality, in every form that they were measured in",
 }
 _OF_DEVICE = ("device-latency_ms", "device-file_bytes")
+_ELSEWHERE = ("pareto", "bytes", *_OF_DEVICE)  # of the figures: with what they show
 
 
 def markdown_report(
@@ -66,9 +68,9 @@ def markdown_report(
             " ".join(findings.notes),
             budget_note(findings.frontier),
             *(gain.sentence() for gains in findings.gains.values() for gain in gains),
-            *(line for name in list(REPORT_FIGURES)[1:] for line in _figure(name, figures) if name not in _OF_DEVICE),
+            *(line for name in REPORT_FIGURES if name not in _ELSEWHERE for line in _figure(name, figures)),
         ]
-    parts += _bytes_parts(findings)
+    parts += _bytes_parts(findings, figures)
     parts += _device_parts(device, figures) if device else []
     if findings.answers:
         parts += ["## The paper's five questions"]
@@ -77,7 +79,7 @@ def markdown_report(
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
-def _bytes_parts(findings: Findings) -> list[str]:
+def _bytes_parts(findings: Findings, figures: Mapping[str, str]) -> list[str]:
     if findings.bytes_limit is None or findings.bytes_frontier is None:
         return []
     metric = findings.metric
@@ -87,7 +89,7 @@ def _bytes_parts(findings: Findings) -> list[str]:
         bits, learnt = row["bits"] or FLOAT_BITS, f"{row['weight_bytes']:,}"
         searched, fresh = metric.text(row[metric.name]), confirmed_text(row, findings)
         lines.append([str(row["trial"]), size_text(row), str(bits), learnt, f"{row['parameters']:,}", searched, fresh])
-    return ["## In bytes", "\n".join("| " + " | ".join(cells) + " |" for cells in lines)]
+    return ["## In bytes", *_figure("bytes", figures), "\n".join("| " + " | ".join(cells) + " |" for cells in lines)]
 
 
 def _device_parts(device: DeviceFindings, figures: Mapping[str, str]) -> list[str]:

@@ -28,15 +28,18 @@ def limit_label(limit: CompressionLimit) -> str:
     return words + (" (provisional)" if limit.provisional and limit.interval is None else "")
 
 
-def caption(findings: Findings) -> str:
-    """Returns what a figure of the sweep rests on: whose limit, how many students, which budget and protocol."""
+def caption(findings: Findings, *, frontier: pa.Table | None = None) -> str:
+    """Returns what a figure of the sweep rests on: whose limit, how many students, which budget and protocol.
+
+    `frontier` is the one that it shows, where that is another than the one in parameters.
+    """
     students = final_students(findings.table.select(["state", "mode", "final", "kimg"]))
-    first = findings.first
+    first, shown = findings.first, findings.frontier if frontier is None else frontier
     taught = f", teacher trained with {budget:g} kimg" if (budget := first["teacher_kimg"]) else ""  # 0 is unknown
     unfinished = pc.sum(pc.invert(findings.table["final"])).as_py() or 0
     parts = [
         *([f"limit {SCOPE}"] if findings.limit.parameters else []),
-        f"{len(findings.frontier)} students on the frontier of {len(students)} finished trials{_seeds(findings)}",
+        f"{len(shown)} students on the frontier of {len(students)} finished trials{_seeds(findings)}",
         f"distilled with {number_range(students['kimg'])} kimg{taught}",
         f"{findings.metric.label} of {first['num_samples']:,} samples, {first['extractor']}",
         f"protocol {first['protocol_digest'][:8]}",

@@ -8,14 +8,9 @@ from matplotlib.figure import Figure
 from analysis.columns import COSTS
 from analysis.device import DeviceFindings
 from analysis.figures.style import (
-    BLUE,
     COLUMN_INCHES,
-    GREEN,
-    GREY,
-    ORANGE,
-    SKY,
+    LOOKS,
     SMALL,
-    VERMILION,
     in_style,
     log_axis,
     plain_axis,
@@ -24,10 +19,6 @@ from analysis.figures.style import (
 from analysis.frontier.pareto import final_students, require_column
 from analysis.limit.cost_limit import CostLimit
 from analysis.schema import VARIANT
-
-LOOKS = (  # of the forms, in the order of their names
-    *(("o", BLUE), ("s", ORANGE), ("D", GREEN), ("^", SKY), ("v", VERMILION), ("P", GREY), ("X", BLUE), ("<", ORANGE)),
-)
 
 
 def device_figure(findings: DeviceFindings, cost: str) -> Figure:

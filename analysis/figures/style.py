@@ -21,6 +21,9 @@ from analysis.errors import AnalysisError
 # Okabe and Ito's palette, told apart by people of every colour vision.
 BLUE, SKY, ORANGE, GREEN = "#0072B2", "#56B4E9", "#E69F00", "#009E73"
 VERMILION, GREY = "#D55E00", "#8A8A8A"
+LOOKS = (  # of kinds, in the order of their names
+    *(("o", BLUE), ("s", ORANGE), ("D", GREEN), ("^", SKY), ("v", VERMILION), ("P", GREY), ("X", BLUE), ("<", ORANGE)),
+)
 
 COLUMN_INCHES = 3.5  # of a two-column page
 DPI = 350

@@ -15,12 +15,14 @@ from sweeps.models.foundation import Foundation
 from sweeps.results.answer import show_answer
 from sweeps.spec.sweep import SweepSpec
 from sweeps.trial.log import TrialContext, close_running
-from sweeps.trial.pictures import samples_at
 
 
 @dataclass(frozen=True, kw_only=True)
 class SweepBasis:
-    """A SweepBasis is what a sweep stands on: its specification and models, its parent run, and where its files are."""
+    """A SweepBasis is what a sweep stands on: its specification and models, its parent run, and where its files are.
+
+    It `is_new` where the tracking store had no run of its trials yet.
+    """
 
     spec: SweepSpec
     foundation: Foundation
@@ -28,6 +30,7 @@ class SweepBasis:
     parent_run_id: str
     folder: Path
     trials: TrialStorage
+    is_new: bool = False
 
     def context(self) -> TrialContext:
         """Returns what all its trials share."""
@@ -45,7 +48,9 @@ class SweepBasis:
             rungs_kimg=spec.evaluation.rungs_kimg,
             trials=self.trials,
             searched=tuple(spec.domains()),
-            samples=samples_at(spec.mlflow, self.tracking.store),
+            samples=spec.mlflow.samples_at(files_are_free=self.tracking.store.takes_files_freely),
+            system_metrics=spec.mlflow.system_metrics,
+            is_new=self.is_new,
         )
 
 

@@ -194,6 +194,8 @@ def _claim_known(specs: Sequence[SweepSpec], tracking: Tracking, *, leases: Leas
     known = {spec.name: parent for spec in specs if (parent := tracking.find_sweep(spec.name))}
     for spec in specs:
         refuse_other_spec(known.get(spec.name), spec)
+        if spec.name not in known:
+            tracking.experiments.place(experiment_of(spec))  # which is refused before anything is trained
     if leases is not None:
         for name, parent in known.items():
             leases.hold(Lease(tracking, parent.info.run_id, name=name))
@@ -252,6 +254,7 @@ def open_sweep(spec: SweepSpec, workspace: Workspace, *, tracking: Tracking, dis
             parent_run_id=parent.info.run_id,
             folder=folder,
             trials=trials,
+            is_new=tracking.has_trials(parent.info.run_id, "", count=0),
         )
     )
 

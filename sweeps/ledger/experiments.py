@@ -9,12 +9,16 @@ from mlflow.exceptions import MlflowException
 from mlflow.protos.databricks_pb2 import RESOURCE_ALREADY_EXISTS, ErrorCode
 
 from sweeps.errors import SweepError
+from sweeps.ledger.answers import is_away
 from sweeps.ledger.run_query import PAGE
 from sweeps.ledger.store import MODELS_EXPERIMENT, SWEEPS_EXPERIMENT, TrackingStore
 from sweeps.ledger.tags import EXPERIMENT, EXPERIMENT_KIND, MODEL_TRAINING
 from sweeps.spec.sweep import SweepSpec
 
 _LISTED = f"tags.`{EXPERIMENT}` LIKE '%'"
+_OTHER_KINDS = {"genai_development": "traces of language models"}  # MLflow's page opens it as such
+_GUESSED = "_inferred"  # behind a kind that MLflow's page has found by itself
+_ANOTHER = "Choose another with mlflow.experiment in the sweep's file, or leave it out."
 
 
 def experiment_of(spec: SweepSpec) -> str:
@@ -53,16 +57,30 @@ class Experiments:
     def place(self, name: str) -> str:
         """Returns the id of the experiment that was made as `name` for sweeps, made if there is none.
 
-        Raises SweepError where it is deleted, and where its artifacts lie behind a server that this store is opened
-        without; MlflowException where it may not be marked, since no sweep would be found in it again.
+        Raises SweepError where it is deleted, holds something else than sweeps, or has its artifacts behind a server
+        that this store is opened without; and where MLflow refuses it, or its mark, by which its sweeps are found.
         """
         if name not in self._by_name:
-            found = self._existing(name)
-            place = self._in_use(found) if found else self._made(name)
-            if found:
-                self._mark(found, name)
-            self._by_name[name] = place
+            try:
+                self._by_name[name] = self._placed(name)
+            except MlflowException as error:
+                if is_away(error):
+                    raise
+                raise SweepError(
+                    f"MLflow takes sweeps in the experiment {name}", f"its refusal: {error.message}", _ANOTHER
+                ) from error
         return self._by_name[name]
+
+    def _placed(self, name: str) -> str:
+        found = self._existing(name)
+        if found is None:
+            return self._made(name)
+        place, kind = self._in_use(found), found.tags.get(EXPERIMENT_KIND, MODEL_TRAINING)
+        others = "models" if place == self.models else _OTHER_KINDS.get(kind.removesuffix(_GUESSED))
+        if others:
+            raise SweepError(f"The experiment {name} is one that sweeps are in", f"one of {others}", _ANOTHER)
+        self._mark(found, name)
+        return place
 
     def refusal(self, experiment: Experiment) -> SweepError:
         """Returns the error of a deleted experiment, with the command that restores it."""

@@ -228,8 +228,11 @@ class TrialFolder:
     # --- images -------------------------------------------------------------------------------
 
     def images_at(self, kimg: float) -> list[Path]:
-        """Returns the files of what the student made at `kimg`, which have MLflow's step in their names."""
-        return sorted(self.images.glob(f"*+step+{round(kimg)}+*"))
+        """Returns the files of what the student made at `kimg`, which have MLflow's step in their names, and made last.
+
+        The latter are at step 0.
+        """
+        return sorted({path for step in (0, round(kimg)) for path in self.images.glob(f"*+step+{step}+*")})
 
     # --- inside -------------------------------------------------------------------------------
 

@@ -4,6 +4,8 @@ MLflow 3.17 opens an experiment as one of language models unless the browser was
 so: no tag of an experiment does.
 """
 
+import json
+from collections.abc import Sequence
 from urllib.parse import quote
 
 from mlflow.entities import Run
@@ -35,6 +37,12 @@ def artifact_link(run: Run, path: str, *, fresh: object) -> str:
 def model_link(name: str) -> str:
     """Returns the page of a registered model."""
     return f"#/models/{quote(name)}?{_TRAINING}"
+
+
+def compare_link(experiment_id: str, run_ids: Sequence[str]) -> str:
+    """Returns the page that compares runs of an experiment: what differs among them, side by side."""
+    runs, experiments = (quote(json.dumps(ids, separators=(",", ":"))) for ids in (list(run_ids), [experiment_id]))
+    return f"#/compare-runs?runs={runs}&experiments={experiments}&{_TRAINING}"
 
 
 def view_link(experiment_id: str, key: str, *, charts: bool = True) -> str:

@@ -28,7 +28,8 @@ SHARED_PREFIX = TAG + "shared."  # a column that all rows of a sweep have alike 
 # A job on a cluster has them as its metadata. The first holds a digest of the submission under the text of SPEC, whose
 # tags are another place: jobs of before are found by it.
 JOB_DIGEST, JOB_TRACKING_URI, JOB_DATASETS = TAG + "spec", TAG + "tracking_uri", TAG + "datasets"
-LOGGED_MODEL = TAG + "logged_model"  # of a registered version: MLflow's model that runs have as input or output
+# Of a registered version, before an experiment's id: MLflow's model that runs there have as input or output.
+LOGGED_MODEL = TAG + "logged_model"
 CRITIC_ACCURACY = "critic_accuracy"  # of a version whose critic was judged; and the metric's name
 PARENT, RUN_NAME = "mlflow.parentRunId", "mlflow.runName"
 # What MLflow's page shows: a description, who made a run with what, and of which kind an experiment is.

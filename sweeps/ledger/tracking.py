@@ -17,6 +17,7 @@ from mlflow.protos.databricks_pb2 import RESOURCE_DOES_NOT_EXIST, ErrorCode
 
 from analysis import TrialState
 from sweeps.errors import SweepError
+from sweeps.ledger.batches import metrics_at
 from sweeps.ledger.experiments import Experiments
 from sweeps.ledger.registry import Registry
 from sweeps.ledger.run_query import OLDEST_FIRST, are_as_many, by_id, has_tags, search
@@ -109,14 +110,16 @@ class Tracking:
         self.client.delete_run(opened.info.run_id)  # two drivers began at the same moment
         return oldest
 
-    def open_trial(self, parent_run_id: str, trial_key: str, *, name: str, tags: Mapping[str, str]) -> Run:
+    def open_trial(
+        self, parent_run_id: str, trial_key: str, *, name: str, tags: Mapping[str, str], is_new: bool = False
+    ) -> Run:
         """Returns the run of the trial with this identity under a sweep, created if there is none, running.
 
-        What is created has the source and the inputs of the sweep.
+        What is created has the source and the inputs of the sweep. Where the trial `is_new`, none is looked for.
         """
         identity = {PARENT: parent_run_id, TRIAL_KEY: trial_key}
         tags = {**tags, **identity, KIND: "trial"}
-        if found := self._reopened(identity, tags=tags):
+        if not is_new and (found := self._reopened(identity, tags=tags)):
             return found
         parent = self._parent(parent_run_id)
         place = parent.info.experiment_id if parent else self.experiments.place(SWEEPS_EXPERIMENT)
@@ -208,21 +211,15 @@ class Tracking:
         params: Mapping[str, object] | None = None,
         tags: Mapping[str, object] | None = None,
         time_ms: int | None = None,
+        before: Sequence[Metric] = (),
     ) -> None:
-        """Log one batch of metrics at `kimg` (rounded to whole kimg as MLflow's step), params and tags."""
-        when_ms = time_ms or int(time.time() * 1000)
+        """Log one batch: metrics at `kimg`, params and tags, and metrics of `before`."""
         self.client.log_batch(
             run_id,
-            metrics=[Metric(name, value, when_ms, round(kimg)) for name, value in (metrics or {}).items()],
+            metrics=[*before, *metrics_at(kimg, metrics or {}, time_ms=time_ms)],
             params=[Param(name, str(value)) for name, value in (params or {}).items()],
             tags=[RunTag(name, str(value)) for name, value in (tags or {}).items()],
         )
-
-    def log_curves(self, run_id: str, curves: Mapping[str, Sequence[tuple[float, float]]]) -> None:
-        """Log one batch of metrics, each at ever more kimg: (kimg, value)."""
-        now_ms = int(time.time() * 1000)
-        points = [Metric(name, value, now_ms, round(at)) for name, curve in curves.items() for at, value in curve]
-        self.client.log_batch(run_id, metrics=points)
 
     def close(
         self,
@@ -232,12 +229,14 @@ class Tracking:
         error: str | None = None,
         metrics: Mapping[str, float] | None = None,
         kimg: float = 0.0,
+        params: Mapping[str, object] | None = None,
         tags: Mapping[str, str] | None = None,
         time_ms: int | None = None,
+        before: Sequence[Metric] = (),
     ) -> None:
-        """End a run with its state (a trial's, or that of a sweep or of a model's training), and its last metrics."""
+        """End a run with its state (a trial's, or that of a sweep or of a model's training), and its last batch."""
         ending = {**(tags or {}), STATE: state, **({ERROR: error[:500]} if error else {})}
-        self.log(run_id, metrics, kimg=kimg, tags=ending, time_ms=time_ms)
+        self.log(run_id, metrics, kimg=kimg, params=params, tags=ending, time_ms=time_ms, before=before)
         self.client.set_terminated(run_id, str(run_status(state)), time_ms)
 
     def close_open_trials(self, parent_run_id: str, state: TrialState) -> int:

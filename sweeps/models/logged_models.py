@@ -1,6 +1,7 @@
 """This module makes registered versions models that runs in MLflow have as input or output.
 
-Their files are those of the version.
+Their files are those of the version. MLflow 3.17's page of a run looks for them in the run's experiment alone: there a
+version is a model of its own in each experiment that has runs with it.
 """
 
 import json
@@ -27,9 +28,14 @@ def log_student(tracking: Tracking, version: ModelVersion, *, row: Mapping[str, 
         tracking.client.log_outputs(row["run_id"], [LoggedModelOutput(model, step)])
 
 
-def known_model(tracking: Tracking, version: ModelVersion) -> str | None:
-    """Returns the id of the model that a version is; None where there is none."""
-    model = version.tags.get(LOGGED_MODEL)
+def is_logged(version: ModelVersion) -> bool:
+    """Returns whether a version was made a model in any experiment."""
+    return any(tag.startswith(LOGGED_MODEL) for tag in version.tags)
+
+
+def known_model(tracking: Tracking, version: ModelVersion, *, experiment: str) -> str | None:
+    """Returns the id of the model that a version is in an experiment; None where there is none."""
+    model = version.tags.get(_tag_of(experiment))
     try:
         return model and str(tracking.client.get_logged_model(model).model_id)
     except MlflowException:  # a person deleted it
@@ -45,7 +51,7 @@ def logged_model(
     metrics: Mapping[str, float],
     step: int,
 ) -> str:
-    """Returns the id of a new model for a registered version, with what was measured of it."""
+    """Returns the id of a new model of `experiment` for a registered version, with what was measured of it."""
     client, run_id = tracking.client, version.run_id
     assert run_id, "a registered model is of a run"
     number = str(version.version)
@@ -63,5 +69,9 @@ def logged_model(
     now_ms = version.creation_timestamp
     measured = [Metric(name, float(value), now_ms, step, model_id=model) for name, value in metrics.items()]
     client.log_batch(run_id, metrics=measured)
-    client.set_model_version_tag(version.name, number, LOGGED_MODEL, model)
+    client.set_model_version_tag(version.name, number, _tag_of(experiment), model)
     return model
+
+
+def _tag_of(experiment: str) -> str:
+    return f"{LOGGED_MODEL}.{experiment}"

@@ -17,14 +17,16 @@ from mlflow.entities.model_registry import ModelVersion
 from mlflow.models import infer_signature
 
 import analysis
-from gan import DeploymentCard, Generator, load_generator
+from gan import DeploymentCard, Generator, evaluation_latents, generate, load_generator
+from gan.images import save_grid
 from sweeps.ledger.sweeps import spec_of_sweep
-from sweeps.ledger.tags import IDENTITY, LOGGED_MODEL
+from sweeps.ledger.tags import IDENTITY
 from sweeps.ledger.tracking import Tracking
-from sweeps.models.logged_models import log_student
+from sweeps.models.logged_models import is_logged, log_student
 from sweeps.spec.sought import sought_of
-from sweeps.spec.sweep import BYTES
+from sweeps.spec.sweep import BYTES, SweepSpec
 
+SHOWN = 64  # images beside a registered student
 EXAMPLE_BATCH = 2  # torch.export takes a batch of 1 for a constant
 
 
@@ -90,15 +92,15 @@ def register_students(
             continue
         version = tracking.registry.find_version(model, row["trial_key"])
         if version is None:
-            version = _register_student(model, tracking, row=row)
+            version = _register_student(spec, tracking, row=row)
             tracking.client.set_registered_model_alias(model, f"trial-{row['trial']}", version.version)
-        if LOGGED_MODEL not in version.tags and version.run_id == row["run_id"]:  # new, or of an earlier release
+        if not is_logged(version) and version.run_id == row["run_id"]:  # new, or of an earlier release
             log_student(tracking, version, row=row)
         if row["trial"] == at_limit:
             tracking.registry.crown(version)
 
 
-def _register_student(model: str, tracking: Tracking, *, row: dict[str, Any]) -> ModelVersion:
+def _register_student(spec: SweepSpec, tracking: Tracking, *, row: dict[str, Any]) -> ModelVersion:
     stored = tracking.registry.model_folder(row["run_id"])
     assert stored is not None, "a completed trial keeps its student"
     generator, card = load_generator(stored)
@@ -112,4 +114,11 @@ def _register_student(model: str, tracking: Tracking, *, row: dict[str, Any]) ->
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name) / "model"
         save_mlflow_model(generator, folder)
-        return tracking.registry.register(model, row["run_id"], folder=folder, tags=tags)
+        _save_samples(spec, generator, folder=folder)
+        return tracking.registry.register(f"{spec.name}-students", row["run_id"], folder=folder, tags=tags)
+
+
+def _save_samples(spec: SweepSpec, generator: Generator, *, folder: Path) -> None:
+    evaluation = spec.evaluation
+    inputs_NI = evaluation_latents(evaluation.num_samples, generator.config, seed=evaluation.latent_seed)
+    save_grid(generate(generator, inputs_NI[:SHOWN]), folder / "samples.png")

@@ -21,8 +21,10 @@ def state_inputs(tracking: Tracking, parent: Run, *, spec: SweepSpec, foundation
     if parent.inputs and parent.inputs.dataset_inputs:
         return
     teacher = None
-    with suppress(MlflowException):  # of one who may not write beside the models, or of a server of before MLflow 3
-        teacher = _teacher(tracking, foundation)
+    with suppress(
+        MlflowException
+    ):  # of one who may not change the teacher's version, or of a server of before MLflow 3
+        teacher = _teacher(tracking, foundation, experiment=parent.info.experiment_id)
     tracking.client.log_inputs(
         parent.info.run_id,
         datasets=[dataset_input(spec.dataset, foundation.protocol.dataset_digest, shape=foundation.train_shape)],
@@ -44,20 +46,20 @@ def dataset_input(config: DatasetConfig, digest: str, *, shape: tuple[int, ...])
     return DatasetInput(dataset, [InputTag(_CONTEXT, "training")])
 
 
-def _teacher(tracking: Tracking, foundation: Foundation) -> str | None:
-    """Returns the id of the model that is a sweep's teacher; None where its version is gone."""
+def _teacher(tracking: Tracking, foundation: Foundation, *, experiment: str) -> str | None:
+    """Returns the id of the model of `experiment` that is a sweep's teacher; None where its version is gone."""
     name, _, number = foundation.teacher_version.partition("/")
     version = tracking.registry.version(name, number)
     if version is None:
         return None
-    if known := known_model(tracking, version):
+    if known := known_model(tracking, version, experiment=experiment):
         return known
     card = foundation.teacher
     fid = {"fid": foundation.teacher_metrics.fid}
     return logged_model(
         tracking,
         version,
-        experiment=tracking.experiments.models,
+        experiment=experiment,
         params={"dataset": card.dataset, "parameters": str(card.parameters)},
         metrics={**fid, "parameters": float(card.parameters)},
         step=round(card.kimg),

@@ -14,6 +14,7 @@ from mlflow.entities import Run
 
 import analysis
 from analysis import CostLimit, Findings, SpaceLimit, TrialState
+from sweeps.ledger.batches import curves_of
 from sweeps.ledger.notes import describe_run
 from sweeps.ledger.tracking import Tracking
 from sweeps.results.answer_text import FIGURE, answer_text
@@ -35,6 +36,7 @@ from sweeps.results.names import (
 from sweeps.results.views import save_views
 from sweeps.spec.flattened import flattened
 from sweeps.spec.sought import sought_of
+from sweeps.spec.sweep import BYTES as WEIGHT_BYTES
 from sweeps.spec.sweep import HOUR_S, SweepSpec
 
 SCREEN_DPI = 150  # a page shows an image in its own size
@@ -62,7 +64,7 @@ def show_answer(
     changed = {name: value for name, value in numbers.items() if not _is_same(known.get(name), value)}
     if changed and (known or len(findings.table)):
         _log_numbers(tracking, parent, findings=findings, changed=changed)
-        _draw(tracking, parent, findings=findings)
+        _draw(tracking, parent, spec=spec, findings=findings)
     if changed or not known:
         save_views(tracking, parent, spec=spec, findings=findings)
     describe_run(tracking, parent.info.run_id, text=answer_text(parent, spec, findings=findings, space=space))
@@ -71,16 +73,26 @@ def show_answer(
 def _log_numbers(tracking: Tracking, parent: Run, *, findings: Findings, changed: Mapping[str, float]) -> None:
     """Log how the curves go on, and then what has changed, at the greatest step so far.
 
-    MLflow shows the value of the greatest step, and what was spent falls where a trial's run is deleted.
+    MLflow shows the value of the greatest step, and what was spent falls where a trial's run is deleted. A curve ends
+    before the first trial that runs; its last value beyond is of all that have ended.
     """
     run_id, tags = parent.info.run_id, parent.data.tags
     before = parent.data.metrics.get(SPENT, 0.0)  # of a run without these tags
     curves = _curves(findings, after=float(tags.get(SHOWN_KIMG, before)))
     step = max(round(_kimg(findings.table)), int(tags.get(SHOWN_STEP, round(before))))
-    tracking.log_curves(run_id, {name: _thinned(points) for name, points in curves.points.items()})
-    if not curves.is_whole:  # the curves say where these are
-        changed = {name: value for name, value in changed.items() if name not in curves.points}
-    tracking.log(run_id, changed, kimg=step, tags={SHOWN_KIMG: curves.kimg, SHOWN_STEP: step})
+    points = {name: _thinned(curve) for name, curve in curves.points.items()}
+    if int(tags.get(SHOWN_STEP, 0)) > curves.after:
+        points = {name: _no_worse(tracking, run_id, name=name, curve=curve) for name, curve in points.items()}
+    place = {SHOWN_KIMG: curves.kimg, SHOWN_STEP: step}
+    tracking.log(run_id, changed, kimg=step, tags=place, before=curves_of(points))
+
+
+def _no_worse(tracking: Tracking, run_id: str, *, name: str, curve: list[Point]) -> list[Point]:
+    """Returns a curve that is nowhere worse than what was shown at fewer kimg, of trials that had ended early."""
+    best_of = min if name == BEST_FID else max
+    shown = [(point.step, point.value) for point in tracking.client.get_metric_history(run_id, name)]
+    known = [(step, value) for step, value in shown if math.isfinite(value)]
+    return [(kimg, best_of([value, *(each for step, each in known if step <= kimg)])) for kimg, value in curve]
 
 
 def _withdrawn(known: Mapping[str, float]) -> dict[str, float]:
@@ -143,11 +155,11 @@ def _rounded(value: float) -> float:
 
 @dataclass(frozen=True, kw_only=True)
 class _Curves:
-    """These are the further points of a search's curves by name, up to `kimg`. `is_whole` is where none is to come."""
+    """These are the points of a search's curves by name, beyond `after` and up to `kimg`."""
 
     points: dict[str, list[Point]]
+    after: float
     kimg: float
-    is_whole: bool
 
 
 def _curves(findings: Findings, *, after: float) -> _Curves:
@@ -169,7 +181,7 @@ def _curves(findings: Findings, *, after: float) -> _Curves:
             points[HYPERVOLUME].append((point["kimg"], _rounded(point["share"])))
             points[BEST_FID].append((point["kimg"], _rounded(best)))
     kimg = max([after, *(point["kimg"] for point in ended[-1:])])
-    return _Curves(points=points, kimg=kimg, is_whole=len(ended) == len(progress))
+    return _Curves(points=points, after=after, kimg=kimg)
 
 
 def _kimg(table: pa.Table) -> float:
@@ -188,10 +200,12 @@ def _thinned(points: list[Point]) -> list[Point]:
     return [points[round(place)] for place in np.linspace(0, len(points) - 1, MOST_POINTS)]
 
 
-def _draw(tracking: Tracking, parent: Run, *, findings: Findings) -> None:
+def _draw(tracking: Tracking, parent: Run, *, spec: SweepSpec, findings: Findings) -> None:
     if not len(findings.frontier):
         return
+    is_bytes = sought_of(findings, spec).cost == WEIGHT_BYTES
+    figure = analysis.bytes_figure(findings) if is_bytes else analysis.pareto_figure(findings)
     with tempfile.TemporaryDirectory() as name:
         stem = Path(name) / Path(FIGURE).stem
-        (path,) = analysis.save_figure(analysis.pareto_figure(findings), stem, formats=("png",), dpi=SCREEN_DPI)
+        (path,) = analysis.save_figure(figure, stem, formats=("png",), dpi=SCREEN_DPI)
         tracking.client.log_artifact(parent.info.run_id, str(path))

@@ -69,7 +69,8 @@ def _frontier(parent: Run, findings: Findings, *, sought: Sought) -> Iterator[st
     heading, *rows = ("| " + " | ".join(f"{cell}{_GAP}" for cell in cells) + " |" for cells in lines)
     yield "\n".join([heading, "|---|" + "---:|" * (len(headings) - 2) + "---|", *rows])
     kimg = f"{sum(findings.table['kimg'].to_pylist()):g}"
-    yield f"![parameters against {label}]({artifact_link(parent, FIGURE, fresh=kimg)})"
+    cost = "bytes" if few else "parameters"
+    yield f"![{cost} against {label}]({artifact_link(parent, FIGURE, fresh=kimg)})"
 
 
 def _shown(findings: Findings) -> list[FrontierRow]:

@@ -11,6 +11,8 @@ def drawn_figures(chapter: analysis.Chapter) -> dict[str, Figure]:
     if not len(findings.frontier):
         return {}
     figures = {"pareto": analysis.pareto_figure(findings), "sharpness": analysis.sharpness_figure(findings)}
+    if findings.bytes_limit:
+        figures["bytes"] = analysis.bytes_figure(findings)
     for stem, strips in (("samples", chapter.samples), ("interpolations", chapter.interpolations)):
         if strips:
             rows = [(f"{strip.label}\n{strip.about.rpartition(', ')[2]}", strip.images_NCHW) for strip in strips]

@@ -5,6 +5,7 @@ A view is a tag of the experiment, as MLflow 3.17's own "Save as new view" write
 
 import base64
 import json
+import re
 import zlib
 from collections.abc import Mapping, Sequence
 from functools import partial
@@ -13,10 +14,20 @@ from typing import Any
 from mlflow.entities import Run
 
 from analysis import QUALITIES, Findings
-from sweeps.ledger.links import view_link
+from sweeps.ledger.links import compare_link, view_link
 from sweeps.ledger.tags import KIND, SAVED_VIEW, SWEEP
 from sweeps.ledger.tracking import Tracking
-from sweeps.results.names import ALL_TRIALS, BEST_FID, BYTES, PARAMETERS, RATIO, SPENT
+from sweeps.results.names import (
+    ALL_TRIALS,
+    BEST_FID,
+    BYTES,
+    LAST_IMAGES,
+    LAST_STEP,
+    PARAMETERS,
+    RATIO,
+    RUNG_IMAGES,
+    SPENT,
+)
 from sweeps.spec.sought import sought_of
 from sweeps.spec.sweep import SweepSpec
 
@@ -25,12 +36,14 @@ _OF_A_SWEEP = (RATIO, PARAMETERS, BYTES, BEST_FID, "teacher/fid", ALL_TRIALS, SP
 _OF_A_STUDENT = ("fid", "parameters", "compression_ratio", "inception_score", "kimg")
 _NEWEST = "attributes.start_time"
 _SECTION = "ganlimit"
+_RUN_ID = re.compile("[0-9a-f]{32}")
 
 
 def save_views(tracking: Tracking, parent: Run, *, spec: SweepSpec, findings: Findings) -> None:
     """Save the views of a sweep's experiment: all sweeps, this one's students, and its frontier."""
     known: Mapping[str, str] = tracking.client.get_experiment(parent.info.experiment_id).tags
-    for key, (name, state) in _views(spec, findings).items():
+    has_steps = spec.mlflow.samples_at(files_are_free=tracking.store.takes_files_freely) == "rungs"
+    for key, (name, state) in _views(spec, findings, has_steps=has_steps).items():
         before, since_ms = known.get(SAVED_VIEW + key), parent.info.start_time
         text = json.dumps({"name": name, "createdAt": since_ms, "updatedAt": since_ms, "state": _packed(state)})
         if before is None or _state_of(before) != state:
@@ -52,23 +65,26 @@ def view_links(tracking: Tracking, parent: Run) -> dict[str, str]:
     name, experiment = parent.data.tags[SWEEP], parent.info.experiment_id
     known = tracking.client.get_experiment(experiment).tags
     keys = {"frontier": frontier_view(name), "students": students_view(name)}
-    return {word: view_link(experiment, key) for word, key in keys.items() if SAVED_VIEW + key in known}
+    found = {word: view_link(experiment, key) for word, key in keys.items() if SAVED_VIEW + key in known}
+    chosen = _RUN_ID.findall(_filter_of(known.get(SAVED_VIEW + frontier_view(name), "")))
+    return found | ({"frontier, side by side": compare_link(experiment, chosen)} if len(chosen) > 1 else {})
 
 
-def _views(spec: SweepSpec, findings: Findings) -> dict[str, tuple[str, dict[str, Any]]]:
+def _views(spec: SweepSpec, findings: Findings, *, has_steps: bool) -> dict[str, tuple[str, dict[str, Any]]]:
     found = {SWEEPS_VIEW: ("Sweeps", _list(f"tags.`{KIND}` = 'sweep'", metrics=_OF_A_SWEEP, order=_NEWEST))}
     searched = [name for name in spec.domains() if name != "seed"]
     metrics = [*dict.fromkeys(("fid", spec.limit_cost, *_OF_A_STUDENT))]
     columns = partial(_list, metrics=metrics, params=searched, order=f"metrics.`{spec.limit_cost}`")
+    charts = _charts(spec, searched, has_steps=has_steps)
     students = f"tags.`{SWEEP}` = '{spec.name}' AND tags.`{KIND}` = 'trial'"
     found[students_view(spec.name)] = (
         f"{spec.name}: students",
-        columns(students) | _charts(spec, searched),
+        columns(students) | charts,
     )
     ids = ", ".join(f"'{run_id}'" for run_id in reversed(sought_of(findings, spec).frontier["run_id"].to_pylist()))
     if ids:
         frontier = columns(f"attributes.run_id IN ({ids})")
-        found[frontier_view(spec.name)] = (f"{spec.name}: frontier", frontier | _charts(spec, searched))
+        found[frontier_view(spec.name)] = (f"{spec.name}: frontier", frontier | charts)
     return found
 
 
@@ -91,26 +107,36 @@ def _list(where: str, *, metrics: Sequence[str], params: Sequence[str] = (), ord
     }
 
 
-def _charts(spec: SweepSpec, searched: Sequence[str]) -> dict[str, Any]:
+def _charts(spec: SweepSpec, searched: Sequence[str], *, has_steps: bool) -> dict[str, Any]:
     """Returns size against quality, the searched values beside both, the course of quality, and what students make."""
     cost, quality = spec.limit_cost, spec.search.objectives[1]
     axes = {"xaxis": {"key": cost, "type": "METRIC"}, "yaxis": {"key": quality, "type": "METRIC"}}
-    values = {"selectedParams": list(searched), "selectedMetrics": [cost, quality]}
-    images = {"imageKeys": ["samples"], "step": round(spec.recipe({}).kimg), "showRunParams": True}
     scale = "log" if QUALITIES[quality].log else "linear"
-    line = {"metricKey": quality, "xAxisKey": "step", "yAxisKey": "metric", "scaleType": scale, "lineSmoothness": 0}
-    own_axes = {"useGlobalXaxisKey": False, "useGlobalLineSmoothing": False}
-    kinds: dict[str, dict[str, Any]] = {"SCATTER": axes, "PARALLEL": values, "LINE": line | own_axes, "IMAGE": images}
+    own_axes = {"useGlobalXaxisKey": False, "useGlobalLineSmoothing": False, "lineSmoothness": 0}
+    line = {"metricKey": quality, "xAxisKey": "step", "yAxisKey": "metric", "scaleType": scale, **own_axes}
+    charts: list[tuple[str, str, dict[str, Any]]] = [
+        ("scatter", "SCATTER", axes),
+        ("parallel", "PARALLEL", {"selectedParams": list(searched), "selectedMetrics": [cost, quality]}),
+        ("line", "LINE", line),
+        ("image", "IMAGE", {"imageKeys": [LAST_IMAGES], "step": LAST_STEP, "showRunParams": True}),
+    ]
+    if has_steps:
+        at_end = round(spec.recipe({}).kimg)
+        charts.append(("steps", "IMAGE", {"imageKeys": [RUNG_IMAGES], "step": at_end, "showRunParams": True}))
     own = {"metricSectionId": _SECTION, "deleted": False, "isGenerated": False, "runsCountToCompare": 100}
     section = {"uuid": _SECTION, "name": "Size and quality", "display": True, "isReordered": False}
     return {
-        "compareRunCharts": [{"uuid": kind.lower(), "type": kind, **own, **what} for kind, what in kinds.items()],
+        "compareRunCharts": [{"uuid": name, "type": kind, **own, **what} for name, kind, what in charts],
         "compareRunSections": [{**section, "deleted": False, "isGenerated": False}],
     }
 
 
 def _packed(state: Mapping[str, Any]) -> str:
     return "deflate;" + base64.b64encode(zlib.compress(json.dumps(state).encode())).decode()
+
+
+def _filter_of(text: str) -> str:
+    return str((_state_of(text) or {}).get("searchFilter", ""))
 
 
 def _state_of(text: str) -> Any:

@@ -1,5 +1,6 @@
 """This module states how a sweep's runs are shown in MLflow. No row depends on it."""
 
+import operator
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
@@ -19,9 +20,15 @@ class MlflowSpec(Config):
     """This is what people find in MLflow's pages beyond what is always there.
 
     experiment: where the runs of a new sweep are; else there is one for each data set.
-    samples: at which budgets a student's images are kept, as steps: at all `rungs`, at the `end` alone, or `none`. Else
+    samples: at which budgets a student's images are kept: at all `rungs`, as steps, at the `end` alone, or `none`. Else
         at all where artifacts are on this machine, and at the end where a tracking server takes each as a request.
+    system_metrics: whether each measurement of a trial has beside it what its machine does: cores, memory, GPUs.
     """
 
     experiment: Annotated[str, Field(pattern=rf"^{_PART}(/{_PART})?$"), AfterValidator(_of_sweeps)] | None = None
     samples: Literal["rungs", "end", "none"] | None = None
+    system_metrics: bool = Field(default=False, exclude_if=operator.not_)
+
+    def samples_at(self, *, files_are_free: bool) -> str:
+        """Returns at which budgets images are kept: at all `rungs`, at the `end`, or at `none`."""
+        return self.samples or ("rungs" if files_are_free else "end")

@@ -43,7 +43,10 @@ from sweeps.ledger.tags import (
 )
 from sweeps.models.materials import MaterialSource
 from sweeps.spec.architecture import columns_of, dimensions_of_row, width_text
+from sweeps.trial.load import MachineLoad
 from sweeps.trial.request import Job
+
+SOON_S = 10.0  # a trial that is under way asks the store no more often
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,13 +65,15 @@ class TrialContext:
     rungs_kimg: tuple[float, ...]
     trials: TrialStorage  # where each trial has its folder
     searched: tuple[str, ...] = ()  # the dimensions of the space
+    is_new: bool = False  # whether the store had no run of any of its trials when the driver began
     samples: str = "none"  # at which budgets images are kept: rungs, end or none
+    system_metrics: bool = False  # whether measurements have what the worker's machine does beside them
 
 
 @lru_cache(maxsize=8)
 def delivery_of(context: TrialContext) -> Delivery:
     """Returns the delivery of a sweep's journals, one for all trials of a worker."""
-    return Delivery(context.store, context.parent_run_id)
+    return Delivery(context.store, context.parent_run_id, is_new=context.is_new)
 
 
 class TrialLog:
@@ -83,7 +88,8 @@ class TrialLog:
         self.folder = context.trials.folder(job.request.key)
         # A trial that was cut off between two rungs does the later one again.
         self._reported_kimg, self._best_fid = 0.0, math.inf
-        self._began = time.monotonic()
+        self._began = self._delivered = time.monotonic()
+        self._load = MachineLoad(context.compute) if context.system_metrics else None
 
     def finished(self) -> Record | None:
         """Returns the record of an earlier try that finished; None where there is something to do."""
@@ -101,7 +107,8 @@ class TrialLog:
             self._reported_kimg = event.kimg
             self._best_fid = min(self._best_fid, event.metrics["fid"])
             self._began, self._spent_s = time.monotonic(), event.metrics["wall_s"]
-        self._tell(opening(self._job, self._context))
+        self.folder.append(opening(self._job, self._context))
+        self._deliver()
 
     @property
     def elapsed_s(self) -> float:
@@ -113,11 +120,12 @@ class TrialLog:
         self._spent_s, self._began, self._fused = self.elapsed_s, time.monotonic(), fused
 
     def report(self, kimg: float, metrics: Mapping[str, float]) -> None:
-        """Record what was measured at `kimg`."""
+        """Record what was measured at `kimg`. Where more is to come soon, it is delivered with that."""
         self._best_fid = min(self._best_fid, metrics["fid"])
         if kimg > self._reported_kimg:
             place = {"best_fid": self._best_fid, "kimg": kimg, "wall_s": self.elapsed_s}
-            self._tell(Event(kind="reported", kimg=kimg, metrics={**metrics, **place}))
+            place |= self._load.taken() if self._load else {}
+            self._tell(Event(kind="reported", kimg=kimg, metrics={**metrics, **place}), waits=self._has_soon(kimg))
 
     def keep(self) -> None:
         """Record that the trial's student lies in its folder. It is delivered with the next event."""
@@ -137,11 +145,28 @@ class TrialLog:
         why = {ABSENT: json.dumps(absent, sort_keys=True)[:TAG_LENGTH]} if absent else {}
         self._tell(replace(event, tags={**event.tags, **why}))
 
-    def _tell(self, event: Event) -> None:
-        if event.kind != "opened":
-            self._require_own()
+    def _tell(self, event: Event, *, waits: bool = False) -> None:
+        self._require_own()
         self.folder.append(event)
+        if not waits:
+            self._deliver()
+
+    def _deliver(self) -> None:
         self._delivery.deliver(self.folder)
+        self._delivered = time.monotonic()
+
+    def _has_soon(self, kimg: float) -> bool:
+        """Returns whether the next event is expected within `SOON_S` of the latest delivery: the end, or a rung.
+
+        Images of a rung do not wait: the driver, which stops trials there, would be held up by them.
+        """
+        budget_kimg = self._job.request.kimg
+        if kimg >= budget_kimg:
+            return True
+        following_kimg = min(each for each in (*self._context.rungs_kimg, budget_kimg) if each > kimg)
+        next_s = self.elapsed_s * self._fused * (following_kimg - kimg) / kimg
+        waited_s = time.monotonic() - self._delivered
+        return waited_s + next_s < SOON_S and not self.folder.images_at(kimg)
 
     def _require_own(self) -> None:
         # A node that is cut off works on for a while, although its trials already run elsewhere.

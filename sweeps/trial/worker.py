@@ -32,7 +32,6 @@ from gan import (
     train_gan,
 )
 from gan.compute import set_threads
-from gan.images import save_grid
 from gan.training.losses import Features
 from sweeps.models.materials import Materials
 from sweeps.spec.search import OBJECTIVES
@@ -226,9 +225,11 @@ class _Trial:
             return
         last = progress.kimg >= self.request.kimg
         metrics = self.shared.evaluator.evaluate(progress.generator, whole=last)
-        if self._context.samples == "rungs" or (last and self._context.samples == "end"):
+        at_rungs = self._context.samples == "rungs"
+        if at_rungs or (last and self._context.samples == "end"):
             inputs_BI = self.shared.evaluator.latents(self.request.architecture)[:SHOWN]
-            save_step(generate(progress.generator, inputs_BI), self.log.folder.images, kimg=progress.kimg)
+            kimg = progress.kimg if at_rungs else None
+            save_step(generate(progress.generator, inputs_BI), self.log.folder.images, kimg=kimg)
         self.log.report(progress.kimg, {**metrics.as_dict(), **progress.losses})
         if not last:
             found = {**self._costs, **metrics.as_dict(), "kimg": progress.kimg}
@@ -275,9 +276,7 @@ class _Trial:
             absent=metrics.absent,
             protocol_digest=request.protocol_digest,
         )
-        inputs_BI = self.shared.evaluator.latents(request.architecture)[:64]
         save_generator(folder.model, progress.generator, card=card)
-        save_grid(generate(progress.generator, inputs_BI), folder.model / "samples.png")
         self.log.keep()
 
     def _end(

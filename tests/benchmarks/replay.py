@@ -11,18 +11,21 @@ from pathlib import Path
 
 import numpy as np
 import requests
+import torch
 from ray.tune import report
 
+import sweeps.trial.log
 from analysis import TrialState
 from gan import GeneratorConfig
 from sweeps.trial.log import TrialContext, TrialLog, costs_of, delivery_of
+from sweeps.trial.pictures import save_step
 from sweeps.trial.request import Job
 from sweeps.trial.worker import outcome
 from tests.benchmarks.simulation import Curves, Student
 
 NOISE = 0.02  # of the whole curve, in log FID: no two trials have the same result
 FLOAT_BYTES = 4
-PICTURE_BYTES = 8192  # samples.png of 64 images of 16 x 16
+PICTURED = (8, 1, 16, 16)  # images NCHW of a student's end
 
 
 @dataclass(frozen=True)
@@ -30,7 +33,8 @@ class Replay:
     """What a worker does with a job: everything but training.
 
     A whole training takes `seconds`, in proportion to its kimg. Every request that the process makes is noted in
-    `requests`, a folder. A trial that completes keeps files of its student's size; there are no checkpoints.
+    `requests`, a folder. A trial that completes keeps files of its student's size; there are no checkpoints. Each rung
+    is told at once, as those of longer trials are.
     """
 
     curves: Path
@@ -40,6 +44,7 @@ class Replay:
     def __call__(self, jobs: Sequence[Job], context: TrialContext) -> None:
         (job,) = jobs
         note_requests(self.requests)
+        sweeps.trial.log.SOON_S = 0.0
         costs = costs_of(job.request.architecture)
         log = TrialLog(job, context, delivery=delivery_of(context))
         log.open()
@@ -51,8 +56,9 @@ class Replay:
             if kimg < job.request.kimg:
                 report(outcome(TrialState.RUNNING, {**costs, **measured, "kimg": kimg}))
         log.folder.model.mkdir(parents=True, exist_ok=True)
-        files = {"weights.safetensors": FLOAT_BYTES * int(costs["parameters"]), "samples.png": PICTURE_BYTES}
-        for name, size in {**files, "card.json": 1024}.items():
+        if context.samples != "none":
+            save_step(torch.zeros(PICTURED, dtype=torch.uint8), log.folder.images)
+        for name, size in {"weights.safetensors": FLOAT_BYTES * int(costs["parameters"]), "card.json": 1024}.items():
             (log.folder.model / name).write_bytes(b"\0" * size)
         log.keep()
         log.close(TrialState.COMPLETED, None, kimg=job.request.kimg, metrics={"latency_ms": 1.0})

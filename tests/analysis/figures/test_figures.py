@@ -19,6 +19,7 @@ from analysis import (
     Phase,
     RulerCurve,
     TrialState,
+    bytes_figure,
     examination_figure,
     findings_of,
     gain_figure,
@@ -138,6 +139,21 @@ def test_fresh_seeds_are_drawn_by_median_and_range_beside_the_searched_frontier(
     rows = [row for row in confirmed.table.to_pylist() if row["phase"] == Phase.CONFIRM]
     for size in {row["parameters"] for row in rows}:
         assert shown[size] == pytest.approx(np.median([row["fid"] for row in rows if row["parameters"] == size]))
+
+
+def test_bytes_are_drawn_by_the_bits_of_weights(table: Any) -> None:
+    students = ((4, 900, 30.0), (4, 1_500, 9.0), (8, 2_000, 8.0), (None, 7_000, 7.0))
+    rows = [{"bits": b, "weight_bytes": n, "width": n // 100, "fid": fid} for b, n, fid in students]
+    findings = findings_of(table(*rows), RULE)
+    figure = bytes_figure(findings)
+    assert figure.axes[0].get_xlabel() == "weights, biases and scales [bytes] (lower is better)"
+    for label, sizes in (("4 bits", [900, 1_500]), ("8 bits", [2_000]), ("floats", [7_000])):
+        assert sorted(line_of(figure, label).get_xdata()) == sizes
+    assert list(line_of(figure, "Pareto frontier").get_xdata()) == [900, 1_500, 2_000, 7_000]
+    assert list(line_of(figure, "teacher (FID 5.0)").get_xdata()) == [4 * findings.first["teacher_parameters"]]
+    assert "4 students on the frontier of 4 finished trials" in " ".join(texts(figure).split())
+    with pytest.raises(AnalysisError, match="few bits"):
+        bytes_figure(findings_of(table({"fid": 9.0}), RULE))
 
 
 def test_the_same_table_gives_the_same_bytes(sweep: Any, tmp_path: Path) -> None:

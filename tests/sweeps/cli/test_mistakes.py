@@ -9,6 +9,9 @@ import pytest
 
 from sweeps.cli import app as application
 from sweeps.exit_codes import ExitCode
+from sweeps.ledger.tags import EXPERIMENT_KIND
+from sweeps.ledger.tracking import Tracking
+from sweeps.ledger.workspace import Workspace
 
 
 @pytest.mark.parametrize(
@@ -35,6 +38,22 @@ def test_each_mistake_of_a_file_is_listed(ganlimit: Any, tiny: dict[str, Any], s
     error = json.loads(ganlimit("sweep", "plan", spec_file(tiny), "--json").stdout)["error"]
     assert len(error["mistakes"]) == 2
     assert error["value"].startswith("2 mistakes in ")
+
+
+def test_an_experiment_that_is_not_for_sweeps_is_one_before_anything_is_trained(
+    ganlimit: Any, tiny: dict[str, Any], spec_file: Any, tmp_path: Path
+) -> None:
+    tracking = Tracking(Workspace.open(tmp_path / "data").store)
+    tracking.client.create_experiment("chats", tags={EXPERIMENT_KIND: "genai_development"})
+    deleted = tracking.client.create_experiment("gone")
+    tracking.client.delete_experiment(deleted)
+    for name, said in (("chats", "traces of language models"), ("gone", f"--experiment-id {deleted}")):
+        path = spec_file({**tiny, "mlflow": {"experiment": name}})
+        answer = ganlimit("sweep", "run", path, "--data-dir", tmp_path / "data")
+        assert (answer.code, answer.stderr.count("error: ")) == (ExitCode.MISTAKE, 1)
+        assert said in answer.stderr
+        assert "Traceback" not in answer.stderr
+    assert not tracking.registry.models()
 
 
 def test_a_full_disk_is_one_too(ganlimit: Any, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -97,7 +97,11 @@ class TestLedger:
         _, card = load_generator(folder)
         assert card.metrics["fid"] == row["fid"]
         assert card.parameters == row["parameters"]
-        assert (folder / "samples.png").stat().st_size > 0
+
+    def test_images_lie_beside_each_student_of_the_frontier(self, finished: Any) -> None:
+        for row in finished.result.report.frontier.to_pylist():
+            folder = finished.tracking.registry.model_folder(row["run_id"])
+            assert cv2.imread(str(folder / "samples.png")) is not None
 
     def test_figures_and_table_are_artifacts_of_the_parent(self, finished: Any) -> None:
         client, parent = finished.tracking.client, finished.tracking.find_sweep("tiny")

@@ -92,6 +92,47 @@ def test_who_does_no_more_than_close_a_trial_asks_nothing_about_its_run(
     assert tracking.client.get_run(run_id).data.tags[STATE] == "COMPLETED"
 
 
+def test_a_run_that_a_killed_worker_of_a_new_sweep_began_is_found_by_the_next(
+    tracking: Tracking, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In a new sweep nobody asks for the run of a trial that begins; it is asked for where there may be one."""
+    parent, folder = tracking.open_sweep("s", {}).info.run_id, TrialFolder(tmp_path / "trials" / "key")
+    folder.append(OPENED)
+    with monkeypatch.context() as patch:
+        patch.setattr(TrialFolder, "set_delivered", killed)
+        patch.setattr(MlflowClient, "search_runs", None)
+        with pytest.raises(KeyboardInterrupt):
+            Delivery(tracking.store, parent, is_new=True).deliver(folder)
+    folder.append(OPENED)  # as Ray Tune tries again, in another process
+    assert Delivery(tracking.store, parent, is_new=True).deliver(folder)
+    folder.append(CLOSED)
+    assert Delivery(tracking.store, parent).deliver(folder)
+    (run,) = tracking.each_trial(parent)
+    assert (run.info.run_id, run.info.status) == (folder.delivered()[1], "FINISHED")
+
+
+def killed(*arguments: object) -> None:
+    raise KeyboardInterrupt
+
+
+def test_the_last_measurement_comes_with_the_end(tracking: Tracking, delivery: Delivery, tmp_path: Path) -> None:
+    folder = TrialFolder(tmp_path / "trials" / "key")
+    for event in (OPENED, reported(1), reported(2)):
+        folder.append(event)
+    folder.keep()
+    folder.append(CLOSED)
+    assert delivery.deliver(folder)
+    run_id = str(folder.delivered()[1])
+    history = tracking.client.get_metric_history(run_id, "fid")
+    assert [(metric.step, metric.value) for metric in history] == [(1, 10.0), (2, 5.0)]
+    found = tracking.client.get_run(run_id)
+    assert found.data.metrics == {"parameters": 10.0, "fid": 5.0, "kimg": 2.0, "wall_s": 1.0}
+    assert found.info.end_time == folder.events()[-1].time_ms
+    folder.set_delivered(2, run_id)  # killed when the store had all of it
+    assert Delivery(tracking.store, delivery.parent_run_id).deliver(folder)
+    assert len(tracking.client.get_metric_history(run_id, "fid")) == 2, "each once"
+
+
 @pytest.mark.parametrize(("state", "stays"), [("INTERRUPTED", True), ("FAILED", True), ("COMPLETED", False)])
 def test_a_checkpoint_stays_as_long_as_there_is_something_to_do(
     delivery: Delivery, tmp_path: Path, state: str, stays: bool
@@ -123,13 +164,13 @@ def test_images_are_brought_once_and_no_number_waits_for_them(
         assert tracking.client.get_run(run_id).data.metrics["kimg"] == kimg
         if kimg == 2:
             (kept / "images").unlink()
-    assert {path.name.split("+")[2] for path in (kept / "images").iterdir()} == {"3"}, "nor the others once more"
+    assert {path.name.split("+")[2] for path in (kept / "images").iterdir()} == {"0", "3"}, "nor the others once more"
 
 
 def test_a_trial_goes_on_where_images_cannot_be_written(tmp_path: Path) -> None:
     (tmp_path / "images").touch()
     save_step(torch.zeros(8, 1, 16, 16, dtype=torch.uint8), tmp_path / "images", kimg=1)
-    step = tmp_path / "full" / "samples+step+1+timestamp+1+1.png"
+    step = tmp_path / "full" / "last samples+step+0+timestamp+0+0.png"
     step.mkdir(parents=True)
     save_step(torch.zeros(8, 1, 16, 16, dtype=torch.uint8), tmp_path / "full", kimg=1)
     assert [path.name for path in tmp_path.glob("full/*")] == [step.name]

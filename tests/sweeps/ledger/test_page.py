@@ -14,7 +14,7 @@ import sweeps
 from sweeps.errors import SweepError
 from sweeps.ledger.store import SWEEPS_EXPERIMENT
 from sweeps.ledger.sweeps import find_sweep
-from sweeps.ledger.tags import EXPERIMENT, KIND, LOGGED_MODEL, SWEEP
+from sweeps.ledger.tags import EXPERIMENT, EXPERIMENT_KIND, KIND, LOGGED_MODEL, SWEEP
 from sweeps.ledger.tracking import Tracking
 from sweeps.ledger.workspace import Workspace
 from sweeps.results.pictures import teacher_folder
@@ -84,11 +84,26 @@ def test_a_sweep_is_placed_only_where_it_is_found_again(
     found = store_tracking.client.create_experiment("of others")
     with monkeypatch.context() as patch:
         patch.setattr(MlflowClient, "set_experiment_tag", refused)
-        with pytest.raises(MlflowException, match="Permission denied"):
+        with pytest.raises(SweepError, match=r"its refusal: .*Permission denied.*Choose another with mlflow\.exp"):
             Tracking(store.store).open_sweep("placed", {}, experiment="of others")
     assert not store_tracking.client.search_runs([found])
     placed = store_tracking.open_sweep("placed", {}, experiment="of others")
     assert find_sweep(Tracking(store.store), "placed").info.run_id == placed.info.run_id
+
+
+@pytest.mark.parametrize("kind", ["genai_development", "genai_development_inferred"])
+def test_a_sweep_is_not_placed_among_traces(store_tracking: Tracking, kind: str) -> None:
+    found = store_tracking.client.create_experiment(f"chats {kind}", tags={EXPERIMENT_KIND: kind})
+    with pytest.raises(SweepError, match=rf"experiment chats {kind} .*, got one of traces of language models\. Choose"):
+        store_tracking.experiments.place(f"chats {kind}")
+    assert EXPERIMENT not in store_tracking.client.get_experiment(found).tags
+
+
+def test_a_sweep_is_not_placed_among_models_whatever_they_are_called(tmp_path: Path) -> None:
+    tracking = Tracking(Workspace.open(tmp_path).store)
+    tracking.client.rename_experiment(tracking.experiments.models, "compression")
+    with pytest.raises(SweepError, match=r"The experiment compression .*, got one of models\. Choose"):
+        Tracking(tracking.store).experiments.place("compression")
 
 
 def test_a_sweep_whose_run_is_deleted_is_not_begun_beside_it(new_sweep: Any) -> None:
@@ -154,7 +169,7 @@ def test_no_model_is_made_again_while_the_first_is_there(
     assert after is not None
     assert champion is not None
     # What MLflow's own page shows of a version is made anew when a sweep uses it.
-    told = {name: value for name, value in before.tags.items() if name != LOGGED_MODEL}
+    told = {name: value for name, value in before.tags.items() if not name.startswith(LOGGED_MODEL)}
     assert (told.items() <= after.tags.items(), str(champion.version)) == (True, number)
     row = finished.result.table.to_pylist()[0]
     assert teacher_folder(tracking, row) == tracking.registry.fetch(after), "reports find it by its weights"

@@ -23,7 +23,6 @@ from sweeps.ledger.tracking import Tracking
 from sweeps.results.answer import show_answer
 from sweeps.spec.browsing import MlflowSpec
 from sweeps.trial.log import TrialContext, opening
-from sweeps.trial.pictures import samples_at
 from sweeps.trial.request import Job
 from tests.sweeps.untrained_search import request_of
 
@@ -135,16 +134,21 @@ def test_what_a_student_makes_is_there_over_steps(tracking: Tracking, parent: An
     trial = next(tracking.each_trial(parent.info.run_id))
     assert trial.data.tags["mlflow.loggedImages"] == "True"
     folder = Path(tracking.client.download_artifacts(trial.info.run_id, "images", str(tmp_path)))
-    found = {(path.name.split("+")[2], path.suffix): cv2.imread(str(path)) for path in folder.iterdir()}
-    assert found.keys() == {(step, form) for step in "24" for form in (".png", ".webp")}
+    names = {path: path.name.split("+") for path in folder.iterdir()}
+    found = {(key, step, path.suffix): cv2.imread(str(path)) for path, (key, _, step, *_) in names.items()}
+    steps = (("samples", "2"), ("samples", "4"), ("last samples", "0"))
+    assert found.keys() == {(*step, form) for step in steps for form in (".png", ".webp")}
     assert all(image.shape[1] >= 256 and image.std() > 0 for image in found.values())
-    assert (found["2", ".png"] != found["4", ".png"]).any(), "a student learns"
+    early, late, last = (found[(*step, ".png")] for step in steps)
+    assert (early != late).any(), "a student learns"
+    assert (late == last).all()
 
 
 def test_a_server_takes_images_at_the_end_unless_the_file_says_otherwise() -> None:
     local, server = TrackingStore("sqlite:///mlflow.db", "file:///artifacts"), TrackingStore("http://host:5000")
-    assert [samples_at(MlflowSpec(), store) for store in (local, server)] == ["rungs", "end"]
-    assert samples_at(MlflowSpec(samples="rungs"), server) == "rungs"
+    free = [store.takes_files_freely for store in (local, server)]
+    assert [MlflowSpec().samples_at(files_are_free=each) for each in free] == ["rungs", "end"]
+    assert MlflowSpec(samples="rungs").samples_at(files_are_free=False) == "rungs"
 
 
 def test_searched_values_have_the_same_names_in_all_phases(tmp_path: Path) -> None:

@@ -67,13 +67,23 @@ def test_numbers_follow_where_less_was_spent(shown: Shown) -> None:
 def test_a_curve_has_every_trial_whatever_the_order_of_their_ends(shown: Shown) -> None:
     begun = {"state": "RUNNING", "final": False, "fid": 40.0}
     first, second, third = ({"parameters": 1000 * number, "fid": 24 / number} for number in (1, 2, 3))
-    shown.show(first, {**second, **begun, "kimg": 48.0}, third)
-    assert shown.points("frontier/best_fid") == [(64, 24)]
+    now = shown.show(first, {**second, **begun, "kimg": 48.0}, third)
+    assert shown.points("frontier/best_fid") == [(64, 24), (176, 8)]
+    assert now.metrics["frontier/best_fid"] == 8, "of all that have ended"
     whole = shown.show(first, second, third)
-    assert sorted(set(shown.points("frontier/best_fid"))) == [(64, 24), (128, 12), (192, 8)]
+    assert sorted(set(shown.points("frontier/best_fid"))) == [(64, 24), (128, 12), (176, 8), (192, 8)]
     assert whole.metrics["frontier/best_fid"] == 8
     steps, shares = zip(*sorted(set(shown.points("frontier/hypervolume"))), strict=True)
-    assert (steps, list(shares)) == ((64, 128, 192), sorted(shares))
+    assert (steps, list(shares)) == ((64, 128, 176, 192), sorted(shares))
+
+
+def test_a_curve_never_falls_behind_what_was_shown(shown: Shown) -> None:
+    begun = {"state": "RUNNING", "final": False, "fid": 40.0, "kimg": 16.0}
+    slow, plain, best = ({"parameters": 1000 * number, "fid": fid} for number, fid in ((1, 24.0), (2, 20.0), (3, 8.0)))
+    shown.show({**slow, **begun}, {**plain, **begun}, best)
+    assert shown.points("frontier/best_fid") == [(96, 8)]
+    shown.show(slow, plain, best)
+    assert sorted(set(shown.points("frontier/best_fid"))) == [(64, 24), (96, 8), (128, 8), (192, 8)]
 
 
 def test_what_comes_from_other_sweeps_was_not_spent(shown: Shown) -> None:

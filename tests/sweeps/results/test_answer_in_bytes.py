@@ -10,12 +10,12 @@ import pytest
 from mlflow.entities import Run
 
 import sweeps
-from analysis import Findings, example_trials, findings_of, read_table
+from analysis import Findings, bytes_figure, example_trials, findings_of, pareto_figure, read_table, save_figure
 from sweeps.ledger.sweeps import find_sweep
 from sweeps.ledger.tags import IDENTITY, NOTE, SAVED_VIEW, spec_tags
 from sweeps.ledger.tracking import Tracking
 from sweeps.models.mlflow_models import register_students
-from sweeps.results.answer import show_answer
+from sweeps.results.answer import SCREEN_DPI, show_answer
 from sweeps.results.overview import sweeps_text
 
 RECORD = Path("docs/records/digits-bits")
@@ -62,6 +62,14 @@ def test_its_metrics_and_its_line_in_the_experiment_have_bytes(parent: Run, find
     assert {name: value for name, value in metrics.items() if name.startswith("limit/bytes")} == shown
     assert metrics["limit/student_bytes"] == limit.student.costs["weight_bytes"]
     assert f"{limit.amount:,.0f} bytes |" in sweeps_text([parent], models="1")
+
+
+def test_its_figure_is_over_bytes(store_tracking: Tracking, parent: Run, findings: Findings, tmp_path: Path) -> None:
+    shown = Path(store_tracking.client.download_artifacts(parent.info.run_id, "frontier.png", str(tmp_path)))
+    for figure, is_shown in ((bytes_figure(findings), True), (pareto_figure(findings), False)):
+        (path,) = save_figure(figure, tmp_path / "drawn", formats=("png",), dpi=SCREEN_DPI)
+        assert (path.read_bytes() == shown.read_bytes()) == is_shown
+    assert "![bytes against FID](" in parent.data.tags[NOTE]
 
 
 def test_its_views_are_over_bytes(store_tracking: Tracking, parent: Run, findings: Findings) -> None:

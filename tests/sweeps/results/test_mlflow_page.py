@@ -7,20 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import requests
-from mlflow.entities import LoggedModelInput
 from playwright.sync_api import Browser, Page, expect
 
 from analysis import frontier_rows
 from cluster import tracking_server
-from gan import DatasetConfig
-from sweeps.ledger.delivery import Delivery
-from sweeps.ledger.journal import Event, TrialFolder
-from sweeps.ledger.store import TrackingStore
-from sweeps.ledger.tags import MODE, PHASE, POINT, RUN_NAME, STATE, TRIAL
+from sweeps.ledger.links import run_link
 from sweeps.ledger.tracking import Tracking
 from sweeps.ledger.workspace import Workspace
-from sweeps.models.run_inputs import dataset_input
 from sweeps.results.pages import pages_of
 from tests.cluster.servers import free_port
 
@@ -91,42 +84,45 @@ def test_a_sweeps_run_shows_its_answer(page: Page, links: dict[str, str], finish
 
 def test_students_compare_in_charts_and_in_what_they_make(page: Page, links: dict[str, str], finished: Any) -> None:
     page.goto(links["its students"])
-    for title in ("parameters vs. fid", "Parallel Coordinates", "samples"):
+    for title in ("parameters vs. fid", "Parallel Coordinates", "samples", "last samples"):
         expect(page.get_by_text(title, exact=True).first).to_be_visible()
     for row in finished.result.table.to_pylist():
         expect(page.get_by_role("link", name=re.compile(rf"^0*{row['trial']} \w+ w")).first).to_be_attached()
-    # At the step of a baseline or of a student, whichever the page has read first.
-    is_drawn(page, "img[src*='samples%2Bstep%2B']")
+    for row in finished.result.table.to_pylist():  # students of 4 kimg, baselines of 2
+        is_drawn(page, f"img[src*='last%20samples%2Bstep%2B0'][src*='{row['run_id']}']")
 
 
-def test_a_trial_of_two_rungs_costs_a_tracking_server_eight_requests(
-    served: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    store, send, asked = TrackingStore(served), requests.Session.send, list[str]()
-    tracking = Tracking(store)
-    parent = tracking.open_sweep("counted", {}, experiment="counted").info.run_id
-    data = dataset_input(DatasetConfig(name="digits"), "d" * 64, shape=(100, 1, 16, 16))
-    teacher = tracking.client.create_logged_model(tracking.experiments.models, name="teacher")
-    tracking.client.log_inputs(parent, datasets=[data], models=[LoggedModelInput(teacher.model_id)])
-    delivery = Delivery(store, parent)
-    tags = {RUN_NAME: "001", TRIAL: "1", PHASE: "search", MODE: "distilled", STATE: "RUNNING", POINT: "{}"}
+def test_a_sweep_and_its_trials_name_their_models(page: Page, links: dict[str, str], finished: Any) -> None:
+    page.goto(links["tiny"])
+    expect(page.get_by_text("Logged models (1)")).to_be_visible()
+    expect(page.get_by_role("link", name="digits-teacher").last).to_be_visible()
+    student = finished.result.report.frontier.to_pylist()[0]
+    experiment = finished.tracking.client.get_run(student["run_id"]).info.experiment_id
+    page.goto(run_link(experiment, student["run_id"]))
+    expect(page.get_by_text("Logged models (2)")).to_be_visible()
+    for direction, name in (("Input", "digits-teacher"), ("Output", "tiny-students")):
+        expect(page.locator(".ag-row").filter(has_text=name)).to_contain_text(direction)
 
-    def counted(self: Any, request: Any, **options: Any) -> Any:
-        asked.append(f"{request.method} {request.url.partition('mlflow/')[2].partition('?')[0]}")
-        return send(self, request, **options)
 
-    def trial(key: str) -> TrialFolder:
-        folder = TrialFolder(tmp_path / key)
-        events = [Event(kind="opened", metrics={"parameters": 1.0}, params={"width": "1"}, tags=tags)]
-        events += [Event(kind="reported", kimg=kimg, metrics={"fid": 1.0, "kimg": kimg}) for kimg in (1.0, 2.0)]
-        for event in [*events, Event(kind="closed", kimg=2.0, metrics={"wall_s": 1.0}, tags={STATE: "COMPLETED"})]:
-            folder.append(event)
-            assert delivery.deliver(folder)
-        return folder
+def test_the_frontier_compares_side_by_side(page: Page, links: dict[str, str], finished: Any) -> None:
+    """Parallel coordinates choose by themselves; for the other plots MLflow takes the first names, or none."""
+    page.goto(links["its frontier, side by side"])
+    students = finished.result.report.frontier.to_pylist()
+    expect(page.get_by_text(f"Comparing {len(students)} Runs from 1 Experiment")).to_be_visible()
+    differing = [name for name in finished.spec.domains() if len({row[name] for row in students}) > 1]
+    for name in (*differing, "parameters"):
+        expect(page.locator(".axis-title").filter(has_text=re.compile(f"^{name}$"))).to_be_visible()
+    page.get_by_role("tab", name="Scatter Plot").click()
+    expect(page.locator(".ytitle")).to_have_text("best_fid")
+    for tab, cost in (("Scatter Plot", "parameters"), ("Box Plot", "width")):
+        page.get_by_role("tab", name=tab).click()
+        choose(page, {"X-axis:": cost, "Y-axis:": "fid"})
+        expect(page.locator(".xtitle")).to_have_text(cost)
+        expect(page.locator(".ytitle")).to_have_text("fid")
 
-    trial("first")
-    monkeypatch.setattr(requests.Session, "send", counted)
-    run = tracking.client.get_run(str(trial("second").delivered()[1]))
-    assert len(asked) - 1 == 8, asked
-    assert run.inputs.dataset_inputs[0].dataset.name == "digits"
-    assert run.inputs.model_inputs[0].model_id == teacher.model_id
+
+def choose(page: Page, values: dict[str, str]) -> None:
+    """Chooses what a plot shows, by the label of each choice."""
+    for label, value in values.items():
+        page.get_by_label(label).click()
+        page.get_by_role("option", name=value, exact=True).click()
