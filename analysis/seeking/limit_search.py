@@ -13,11 +13,11 @@ from analysis.frontier.pareto import nondominated
 from analysis.limit.crossing import LEVEL
 from analysis.limit.rule import LimitRule
 from analysis.nouns import counted
+from analysis.seeking.belief import ASK, Belief, Beliefs
 from analysis.seeking.covariance import Scales
-from analysis.seeking.next_run import SAMPLES, NextRun, next_run
+from analysis.seeking.next_run import NextRun, next_run
 from analysis.seeking.scales import fitted_scales, usual_scales
 from analysis.seeking.space import Candidate, Run, Space, Training
-from analysis.seeking.surface import surface_of
 from analysis.seeking.values import Measured, qualities_of, runs_of
 from analysis.seeking.whereabouts import Whereabouts, best_of_sizes, whereabouts_of
 from analysis.trials import Floats, Ints
@@ -25,6 +25,8 @@ from analysis.trials import Floats, Ints
 FEWEST_RUNS = 4  # by which hyperparameters are chosen
 FEWEST_TRAININGS = 8  # a surface of fewer says what was assumed of it
 ALMOST = 0.9999  # as good as sure
+# Trainings under way at a time, and over those that have ended: python -m tests.benchmarks.flows --workers 1 8 64
+FIRST_PENDING, PENDING = 3, 0.1
 GROWN = 1.25  # times the runs of before: then they are chosen anew
 
 
@@ -42,22 +44,12 @@ class BestCurve:
 
 
 @dataclass(frozen=True, kw_only=True)
-class SpaceLimit:
-    """A SpaceLimit says where the limit of a whole space lies, by a surface model of what was trained of it so far.
+class LimitPlace:
+    """A LimitPlace says where the limit of a whole space lies, by a surface model of what was trained of it so far.
 
     Students that were never tried count as well. Sizes are of the column `cost`. `size` is that at or below which the
     limit lies as probably as not; None where it probably lies beyond all. `nearness` is the probability that it lies
     there or one step of the space beside it.
-
-    >>> from analysis import LimitRule
-    >>> from analysis.seeking.space import Candidate, space_of
-    >>> rule, sizes = LimitRule(metric="fid", threshold=10.0), [1_000 * n for n in range(1, 9)]
-    >>> students = [Candidate(parameters=n, depth=1, block="dcgan", gan_weight=0.0, kimg=8.0) for n in sizes]
-    >>> search = LimitSearch(space_of(students), rule, threshold=10.0)
-    >>> rows = [Measured(candidate=student, seed=0, quality=4.4e4 / student.size) for student in students[1::2]]
-    >>> found = search.read(rows)
-    >>> found.size, found.trainings, found.students
-    (5000, 4, 8)
     """
 
     where: Whereabouts
@@ -65,7 +57,6 @@ class SpaceLimit:
     nearness: float
     trainings: int
     students: int  # of the space
-    curve: BestCurve
     cost: Column = PARAMETERS
 
     @property
@@ -83,6 +74,10 @@ class SpaceLimit:
         if low is None:
             return 1.0
         return math.inf if high is None else high / low
+
+    def is_sure(self, *, confidence: float, precision: float) -> bool:
+        """Returns whether it is as certain as that; never with a confidence of 1."""
+        return self.nearness >= confidence < 1 and self.factor <= precision
 
     def expected_trainings(self, *, confidence: float, precision: float) -> int | None:
         """Returns how many more trainings are expected until it is as certain as that; None where nothing can be said.
@@ -162,6 +157,24 @@ class SpaceLimit:
         }
 
 
+@dataclass(frozen=True, kw_only=True)
+class SpaceLimit(LimitPlace):
+    """A SpaceLimit is a LimitPlace with the quality of the best student of at most each size.
+
+    >>> from analysis import LimitRule
+    >>> from analysis.seeking.space import Candidate, space_of
+    >>> rule, sizes = LimitRule(metric="fid", threshold=10.0), [1_000 * n for n in range(1, 9)]
+    >>> students = [Candidate(parameters=n, depth=1, block="dcgan", gan_weight=0.0, kimg=8.0) for n in sizes]
+    >>> search = LimitSearch(space_of(students), rule, threshold=10.0)
+    >>> rows = [Measured(candidate=student, seed=0, quality=4.4e4 / student.size) for student in students[1::2]]
+    >>> found = search.read(rows)
+    >>> found.size, found.trainings, found.students
+    (5000, 4, 8)
+    """
+
+    curve: BestCurve
+
+
 class LimitSearch:
     """A LimitSearch names the next training, and says where the limit lies, as rows come in.
 
@@ -173,30 +186,43 @@ class LimitSearch:
         self.space = space
         self._rule, self._threshold, self._seed = rule, threshold, seed
         self._fitted: tuple[Sequence[Run], Scales] | None = None  # by these rows
+        self._beliefs = Beliefs(space, seed=seed)
+        self._students = len({candidate.student for candidate in space.candidates})
 
     def next(
         self, measured: Sequence[Measured], *, pending: Sequence[Training] = (), lost: Sequence[Training] = ()
     ) -> NextRun:
         """Returns the next training, with `pending` as if they had ended. Its seed counts from 0 without the `lost`."""
-        runs, random = self._runs(measured), self._random(len(measured), len(pending), len(lost))
-        return next_run(self.space, runs, scales=self._scales(runs), random=random, pending=pending, lost=lost)
+        random = self._random(measured, pending, lost)
+        belief = self._awaiting(measured, pending, random=random)
+        return next_run(self.space, belief, begun=[*measured, *pending], random=random, lost=lost)
+
+    def must_wait(
+        self, measured: Sequence[Measured], *, pending: Sequence[Training], confidence: float, precision: float
+    ) -> bool:
+        """Returns whether the next training is better chosen when one of `pending` has ended.
+
+        What many workers are given at once is chosen by little: FIRST_PENDING of them are under way at a time, or the
+        share PENDING of what has ended, if that is more. And none begins where those under way are expected to leave
+        the limit as certain as is asked.
+        """
+        if not pending or len(pending) >= max(FIRST_PENDING, PENDING * len(measured)):
+            return bool(pending)
+        if len(measured) + len(pending) < FEWEST_TRAININGS or confidence == 1:
+            return False
+        expected = self._placed(self._awaiting(measured, pending, random=self._random(measured, pending)), trainings=0)
+        return expected.is_sure(confidence=confidence, precision=precision)
+
+    def place(self, measured: Sequence[Measured]) -> LimitPlace:
+        """Returns where the limit lies: what a search asks after each training."""
+        runs, belief = self._believed(measured)
+        return self._placed(belief, trainings=len(runs))
 
     def read(self, measured: Sequence[Measured]) -> SpaceLimit:
-        """Returns where the limit lies."""
-        runs = self._runs(measured)
-        surface = surface_of(self.space, runs, scales=self._scales(runs))
-        quality_SC = surface.draw(SAMPLES, self._random(len(measured)))
-        where = whereabouts_of(surface, quality_SC)
-        size = where.median
-        return SpaceLimit(
-            where=where,
-            size=size,
-            nearness=where.none_holds if size is None else where.chance_between(*self.space.one_step(size)),
-            trainings=len(runs),
-            students=len({candidate.student for candidate in self.space.candidates}),
-            curve=self._curve(best_of_sizes(surface, quality_SC)),
-            cost=self.space.cost,
-        )
+        """Returns where the limit lies, with the curve of the best students: what a report shows."""
+        _, belief = self._believed(measured)
+        curve = self._curve(best_of_sizes(belief.surface, belief.quality_SC))
+        return SpaceLimit(**vars(self.place(measured)), curve=curve)
 
     def deciding(self, measured: Sequence[Measured], *, most: int) -> list[Candidate]:
         """Returns at most so many students, smallest first, whose fresh seeds tell where the limit lies.
@@ -205,9 +231,9 @@ class LimitSearch:
         interval to one step above it; of more than `most` those at even distances, both ends among them. Whether they
         were tried does not matter.
         """
-        runs = self._runs(measured)
-        surface = surface_of(self.space, runs, scales=self._scales(runs))
-        low, high = self.read(measured).interval
+        _, belief = self._believed(measured)
+        surface, where = belief.surface, whereabouts_of(belief.surface, belief.quality_SC)
+        low, high = where.interval(LEVEL)
         whole = [place for place, each in enumerate(self.space.candidates) if each.kimg == self.space.final_kimg]
         sizes = [self.space.candidates[place].size for place in whole]
         points_C2 = np.stack([np.array(sizes, dtype=np.float64), surface.mean_C[whole]], axis=1)
@@ -232,16 +258,41 @@ class LimitSearch:
     def _runs(self, measured: Sequence[Measured]) -> list[Run]:
         return runs_of(measured, self._rule, threshold=self._threshold)
 
-    def _scales(self, runs: Sequence[Run]) -> Scales:
-        """Returns the hyperparameters by the first of the rows, as many as the last step of GROWN has reached."""
+    def _placed(self, belief: Belief, *, trainings: int) -> LimitPlace:
+        where = whereabouts_of(belief.surface, belief.quality_SC)
+        size = where.median
+        nearness = where.none_holds if size is None else where.chance_between(*self.space.one_step(size))
+        return LimitPlace(
+            where=where,
+            size=size,
+            nearness=nearness,
+            trainings=trainings,
+            students=self._students,
+            cost=self.space.cost,
+        )
+
+    def _awaiting(
+        self, measured: Sequence[Measured], pending: Sequence[Training], *, random: np.random.Generator
+    ) -> Belief:
+        runs = self._runs(measured)
+        scales, first = self._scales(runs)
+        return self._beliefs.awaiting(runs, scales=scales, first=first, pending=pending, random=random)
+
+    def _random(self, *known: Sequence[Training]) -> np.random.Generator:
+        return np.random.default_rng([self._seed, ASK, *map(len, known)])
+
+    def _believed(self, measured: Sequence[Measured]) -> tuple[list[Run], Belief]:
+        runs = self._runs(measured)
+        scales, first = self._scales(runs)
+        return runs, self._beliefs.after(runs, scales=scales, first=first)
+
+    def _scales(self, runs: Sequence[Run]) -> tuple[Scales, int]:
+        """Returns the hyperparameters by the first of the rows, and their number: the last step of GROWN."""
         count = FEWEST_RUNS
         if len(runs) < count:
-            return usual_scales(self.space)
+            return usual_scales(self.space), 0
         while (following := math.ceil(GROWN * count)) <= len(runs):
             count = following
         if self._fitted is None or self._fitted[0] != runs[:count]:
             self._fitted = runs[:count], fitted_scales(self.space, runs[:count])
-        return self._fitted[1]
-
-    def _random(self, *place: int) -> np.random.Generator:
-        return np.random.default_rng([self._seed, *place])
+        return self._fitted[1], count

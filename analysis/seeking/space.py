@@ -7,6 +7,7 @@ import math
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -131,18 +132,18 @@ class Space:
     axes: tuple[Axis, ...]
     cost: Column = PARAMETERS
 
-    @property
+    @cached_property
     def size_range(self) -> tuple[float, float]:
         """Returns the logarithms of the fewest and of the most parameters."""
         sizes = [candidate.parameters for candidate in self.candidates]
         return math.log(min(sizes)), math.log(max(sizes))
 
-    @property
+    @cached_property
     def final_kimg(self) -> float:
         """Returns the largest budget, of which the limit is stated."""
         return max(candidate.kimg for candidate in self.candidates)
 
-    @property
+    @cached_property
     def groups(self) -> Ints:
         """Returns which of the G lengths each of the F coordinates has."""
         widths = [1, 1, *(len(axis.words) or 1 for axis in self.axes)]

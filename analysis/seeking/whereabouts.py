@@ -53,8 +53,11 @@ def limits_of(surface: Surface, quality_SC: Floats) -> tuple[Ints, Ints]:
     Only candidates of the whole budget have a size that may be the limit.
     """
     whole_C, size_C, sizes_K = _sizes(surface)
-    place_SC = np.where(whole_C & (quality_SC <= 0), np.searchsorted(sizes_K, size_C), len(sizes_K))
-    return sizes_K, place_SC.min(axis=1)
+    by_size = np.flatnonzero(whole_C)[np.argsort(size_C[whole_C], kind="stable")]
+    holds_SC = np.take(quality_SC <= 0, by_size, axis=1)
+    first_S = holds_SC.argmax(axis=1)
+    size_S = np.searchsorted(sizes_K, size_C[by_size])[first_S]
+    return sizes_K, np.where(holds_SC[np.arange(len(first_S)), first_S], size_S, len(sizes_K))
 
 
 def best_of_sizes(surface: Surface, quality_SC: Floats) -> tuple[Ints, Floats]:

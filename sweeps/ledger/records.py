@@ -107,6 +107,13 @@ def finite_objectives(metrics: Mapping[str, Any], names: Sequence[str]) -> Objec
     return (cost, quality) if math.isfinite(cost) and math.isfinite(quality) else None
 
 
+def objectives_of(result: Mapping[str, Any], names: Sequence[str]) -> Objectives | None:
+    """Returns (cost, quality) of a trial that completed or was stopped at a rung; None otherwise, or if not finite."""
+    if result.get("state") not in {TrialState.COMPLETED, TrialState.RUNNING}:
+        return None
+    return finite_objectives(result, names)
+
+
 def _entry(record: Record, names: Sequence[str]) -> LedgerEntry:
     tags, metrics, state = record.tags, record.metrics, record.state
     objectives = None

@@ -6,7 +6,7 @@ Finished trials are known by their identity and answered from the ledger.
 import random
 from abc import abstractmethod
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -16,9 +16,8 @@ import optuna
 from optuna.trial import TrialState
 
 from analysis import Phase
-from analysis import TrialState as Ended
 from gan.seeds import seed_at
-from sweeps.ledger.records import Ledger, Objectives, finite_objectives, next_ordinal, settled_in
+from sweeps.ledger.records import Ledger, Objectives, next_ordinal, objectives_of, settled_in
 from sweeps.ledger.tags import SETTLED
 from sweeps.planning.points import LISTED_POINTS, excess_at, is_allowed, listed_points
 from sweeps.search.limit_sampler import FAILED, LOST, LimitSampler
@@ -150,6 +149,12 @@ class StudyQueue(JobQueue):
         found = self._sampler.why_over(self._study)
         return found and f"{found}: it ended after {self.done} of {self.total} trials"
 
+    def _must_wait(self) -> bool:
+        """Returns whether what is asked next had better know how a trial that runs has ended."""
+        if not isinstance(self._sampler, LimitSampler) or not self._has_room() or self._stands_in_line():
+            return False
+        return self._sampler.must_wait(self._study)
+
     def _stands_in_line(self) -> bool:
         return bool(self._study.get_trials(deepcopy=False, states=(TrialState.WAITING,)))
 
@@ -227,7 +232,9 @@ class ImmediateStudyQueue(StudyQueue):
         self._handed_out = self.done
 
     def next(self) -> Job | NoJob:
-        """Returns the next job, or LEFT where the search has ended."""
+        """Returns the next job, YET where it is better chosen when another has ended, LEFT where the search has."""
+        if self._running and self._must_wait():
+            return NoJob.YET
         asked = self._ask()
         if asked is None:
             return NoJob.LEFT
@@ -290,10 +297,3 @@ class BatchedStudyQueue(StudyQueue):
 def study_queue(search: SearchBasis) -> StudyQueue:
     """Returns the queue of a sweep's search, of the kind that `search.reproducible` asks for."""
     return (BatchedStudyQueue if search.spec.search.reproducible else ImmediateStudyQueue)(search)
-
-
-def objectives_of(result: Mapping[str, Any], names: Sequence[str]) -> Objectives | None:
-    """Returns (cost, quality) of a trial that completed or was stopped at a rung; None otherwise, or if not finite."""
-    if result.get("state") not in {Ended.COMPLETED, Ended.RUNNING}:
-        return None
-    return finite_objectives(result, names)

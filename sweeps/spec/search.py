@@ -14,7 +14,7 @@ from gan.networks.dcgan import GeneratorConfig
 from sweeps.spec.space import AnyDomain, Domain, FixedDomain, FloatDomain, GivenValue, IntDomain, Value, every_point
 
 MOST_TRIALS_OF_GP = 500  # python -m tests.benchmarks.engine --asks --samplers gp
-MOST_STUDENTS = 2000  # that `limit` compares: python -m tests.benchmarks.seek --asks 2000
+MOST_STUDENTS = 2000  # that `limit` compares: python -m tests.benchmarks.engine --asks
 REPLICATES = 1000  # seeds of one student that `limit` may ask for
 
 RANK = "first_layer_rank"

@@ -23,8 +23,9 @@ from rich.console import Console
 from rich.table import Table
 
 from analysis.seeking.limit_search import FEWEST_TRAININGS
-from tests.benchmarks.seek import NARROW, RULES, SURE, Reader, sought
+from tests.benchmarks.seek import RULES
 from tests.benchmarks.simulation import DATA, Curves
+from tests.benchmarks.sought import NARROW, SURE, Reader, sought
 from tests.benchmarks.worlds import SYNTHETIC, recorded, synthetic
 
 BUDGET = 640.0  # kimg of a search
@@ -43,8 +44,9 @@ def once(job: tuple[str, int], *, data: Path) -> Ratios:
     for rule in RULES:
         reader = Reader(world, rule, repeat)
         expected: list[float | None] = []
-        for _, rows in sought(world, reader, repeat=repeat, workers=1, budget=BUDGET):
-            read = reader.search.read(reader.measured(rows))
+        for stand in sought(world, reader, repeat=repeat, workers=1, budget=BUDGET):
+            rows = stand.rows
+            read = reader.search.place(reader.measured(rows))
             further = read.expected_trainings(confidence=SURE, precision=NARROW)
             expected.append(None if further is None else len(rows) + further)
             if further == 0 and len(rows) >= FEWEST_TRAININGS:

@@ -1,6 +1,6 @@
 """Whole flows to a confirmed limit, search, end and fresh seeds, on spaces whose limit is known, by simulated time.
 
-    python -m tests.benchmarks.flows [--repeats 100] [--worlds recorded steep] [--processes N] [--out flows.json]
+    python -m tests.benchmarks.flows [--repeats 100] [--worlds recorded steep] [--workers 1 8 64] [--out flows.json]
 
 `limit` searches as `sampler: limit` does until it is as sure and narrow as that asks, or 640 kimg are spent; the
 students that decide where the limit lies then get two fresh seeds each, and more until the interval's ends are a factor
@@ -8,10 +8,13 @@ of 1.5 apart, 12 at most. `before` is NSGA-II with pruning for 960 kimg, after w
 around the limit get five fresh seeds. Candidates and intervals are the product's own.
 
 An answer is within one step as in seek.py. The table has, of each answer, the share of repeats within one step, the
-share whose 95% interval covers the truth, and the median factor between the interval's ends.
+share whose 95% interval covers the truth, and the median factor between the interval's ends. Wall time is in lengths of
+a whole training, those of the workers apart by a fifth; kimg are of all that was begun.
 """
 
 import argparse
+import heapq
+import itertools
 import json
 import math
 import multiprocessing
@@ -26,14 +29,16 @@ from typing import Any
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+import numpy as np
 import pyarrow as pa
 from rich.console import Console
 from rich.table import Table
 
 from analysis import CostLimit, LimitRule, Phase, cost_limits, example_trials, limit_candidates
 from sweeps.driver import fresh_seeds
-from tests.benchmarks.seek import RULES, Reader, Reading, Rows, first_sure, one_row_each
+from tests.benchmarks.seek import RULES, one_row_each
 from tests.benchmarks.simulation import DATA, Curves, Simulation, Student, spec_of
+from tests.benchmarks.sought import PACE, Reader, Reading, Rows, Stand, first_sure
 from tests.benchmarks.worlds import SYNTHETIC, World, recorded, synthetic
 
 SEARCH_KIMG, BEFORE_KIMG = 640.0, 960.0
@@ -59,7 +64,7 @@ class Answer:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a flow came to: kimg of the search and in all, and three answers.
+    """What a flow came to: kimg of the search and in all, wall time in lengths of a whole training, three answers.
 
     `ended` is the model's of the whole space at the end of the search, `confirmed` that of fresh seeds as a report
     states it, `read` the model's of all rows.
@@ -67,6 +72,7 @@ class Outcome:
 
     searched_kimg: float
     kimg: float
+    wall: float
     ended: Answer
     confirmed: Answer
     read: Answer
@@ -75,50 +81,51 @@ class Outcome:
 def limit_flow(world: World, rule: float, *, repeat: int, workers: int) -> Outcome:
     """Goes straight for the limit, then takes fresh seeds until the interval is narrow."""
     reader = Reader(world, rule, repeat)
-    rows, spent = first_sure(world, reader, repeat=repeat, workers=workers, budget=SEARCH_KIMG)
+    found = first_sure(world, reader, repeat=repeat, workers=workers, budget=SEARCH_KIMG)
     students = {candidate: student for student, candidate in world.candidates.items()}
-    deciding = reader.search.deciding(reader.measured(rows), most=MOST_CANDIDATES)
-    flow = Confirmation(world, rule, repeat, rows, [students[each] for each in deciding])
-    return _outcome(reader, rows, flow, limit=flow.to_precision(), searched_kimg=spent)
+    deciding = reader.search.deciding(reader.measured(found.rows), most=MOST_CANDIDATES)
+    flow = Confirmation(reader, found, [students[each] for each in deciding], workers=workers)
+    return flow.outcome(flow.to_precision())
 
 
-def flow_before(world: World, rule: float, *, repeat: int, workers: int) -> Outcome:
-    """Searches the frontier, then confirms it and what lies around the limit with a fixed number of seeds."""
+def flows_before(world: World, *, repeat: int, workers: int) -> dict[float, Outcome]:
+    """Searches the frontier, then confirms it and what lies around each rule's limit with a fixed number of seeds."""
     curves = world.one_seed_each(repeat)
     simulation = Simulation(curves, spec_of("nsgaii", pruning=True, repeat=repeat), workers)
     *_, spent = simulation.run(BEFORE_KIMG)
     rows = one_row_each(curves, simulation)
-    judged, search = rule_of(world, rule), _table(world, rows, Phase.SEARCH)
-    candidates = limit_candidates(search, judged, around=AROUND, whole_frontier=True)
-    flow = Confirmation(world, rule, repeat, rows, [_student(row) for row in candidates.to_pylist()])
-    return _outcome(Reader(world, rule, repeat), rows, flow, limit=flow.with_seeds(SEEDS_BEFORE), searched_kimg=spent)
+    found, search = Stand(rows, spent, simulation.now / curves.kimg), _table(world, rows, Phase.SEARCH)
+    outcomes = {}
+    for rule in RULES:
+        candidates = limit_candidates(search, rule_of(world, rule), around=AROUND, whole_frontier=True)
+        students = [_student(row) for row in candidates.to_pylist()]
+        flow = Confirmation(Reader(world, rule, repeat), found, students, workers=workers)
+        outcomes[rule] = flow.outcome(flow.with_seeds(SEEDS_BEFORE))
+    return outcomes
 
 
 class Confirmation:
-    """Candidates of a search with fresh seeds, which cost `kimg` so far."""
+    """Candidates of a search with fresh seeds."""
 
-    def __init__(self, world: World, rule: float, repeat: int, rows: Rows, candidates: list[Student]) -> None:
-        self._world, self._rule, self._repeat = world, rule_of(world, rule), repeat
-        self._search, self._candidates = _table(world, rows, Phase.SEARCH), candidates
+    def __init__(self, reader: Reader, found: Stand, candidates: list[Student], *, workers: int) -> None:
+        self._reader, self._found, self._candidates, self._workers = reader, found, candidates, workers
+        self._world, self._rule = reader.world, rule_of(reader.world, reader.rule)
+        self._search = _table(self._world, found.rows, Phase.SEARCH)
         self._fresh: dict[tuple[Student, int], float] = {}
-
-    @property
-    def rows(self) -> Rows:
-        return [(student, seed, fid) for (student, seed), fid in self._fresh.items()]
-
-    @property
-    def kimg(self) -> float:
-        return len(self._fresh) * self._world.curves.kimg
+        self._pace, self._wall = np.random.default_rng([3, reader.repeat]), found.wall
 
     def with_seeds(self, count: int, sizes: set[int] | None = None) -> CostLimit:
         """The limit when the candidates, or those of some sizes, have so many fresh seeds."""
+        ends = [self._wall] * self._workers
         for student in self._candidates:
             if sizes is None or self._world.curves.parameters[student] in sizes:
                 for seed in range(FRESH, FRESH + count):
                     if (student, seed) not in self._fresh:
-                        fid = self._world.fresh(student, repeat=self._repeat, seed=seed)[-1][1]
+                        fid = self._world.fresh(student, repeat=self._reader.repeat, seed=seed)[-1][1]
                         self._fresh[student, seed] = math.log(fid)
-        fresh = _table(self._world, self.rows, Phase.CONFIRM)
+                        heapq.heapreplace(ends, ends[0] + math.exp(PACE * self._pace.standard_normal()))
+        self._wall = max(ends)
+        fresh = _table(self._world, self._rows, Phase.CONFIRM)
         (limit,) = cost_limits(pa.concat_tables([self._search, fresh]), self._rule, cost="parameters")
         return limit
 
@@ -131,27 +138,32 @@ class Confirmation:
             limit = self.with_seeds(count, fresh_seeds.deciding_sizes(sizes, limit))
         return limit
 
+    def outcome(self, limit: CostLimit) -> Outcome:
+        """What search and fresh seeds came to, of which `limit` is what the report states."""
+        world, rule, interval = self._world, self._reader.rule, limit.interval
+        kimg = self._found.spent + len(self._fresh) * world.curves.kimg
+        low, high = (interval.low or 0.0, interval.high or math.inf) if interval else (0.0, math.inf)
+        truth = world.curves.parameters[world.truth(rule)]
+        # A crossing lies above the largest size that fails, the next below the truth.
+        below = max((size for size in world.curves.parameters.values() if size < truth), default=0)
+        answer = float(limit.amount or math.inf)
+        confirmed = Answer(answer, low, high, _is_near(world, rule, answer), low <= truth and high > below)
+        return Outcome(
+            searched_kimg=self._found.spent,
+            kimg=kimg,
+            wall=self._wall,
+            ended=_of_reading(world, rule, self._reader.read(self._found.rows, self._found.spent)),
+            confirmed=confirmed,
+            read=_of_reading(world, rule, self._reader.read([*self._found.rows, *self._rows], kimg)),
+        )
+
+    @property
+    def _rows(self) -> Rows:
+        return [(student, seed, fid) for (student, seed), fid in self._fresh.items()]
+
 
 def rule_of(world: World, rule: float) -> LimitRule:
     return LimitRule(metric="fid", threshold=math.exp(world.threshold(rule)))
-
-
-def _outcome(reader: Reader, rows: Rows, flow: Confirmation, *, limit: CostLimit, searched_kimg: float) -> Outcome:
-    world, rule, kimg = reader.world, reader.rule, searched_kimg + flow.kimg
-    interval = limit.interval
-    low, high = (interval.low or 0.0, interval.high or math.inf) if interval else (0.0, math.inf)
-    truth = world.curves.parameters[world.truth(rule)]
-    # A crossing lies above the largest size that fails, the next below the truth.
-    below = max((size for size in world.curves.parameters.values() if size < truth), default=0)
-    answer = float(limit.amount or math.inf)
-    confirmed = Answer(answer, low, high, _is_near(world, rule, answer), low <= truth and high > below)
-    return Outcome(
-        searched_kimg=searched_kimg,
-        kimg=kimg,
-        ended=_of_reading(world, rule, reader.read(rows, searched_kimg)),
-        confirmed=confirmed,
-        read=_of_reading(world, rule, reader.read([*rows, *flow.rows], kimg)),
-    )
 
 
 def _of_reading(world: World, rule: float, read: Reading) -> Answer:
@@ -183,7 +195,12 @@ def _student(row: dict[str, Any]) -> Student:
     return row["width"], row["depth"], row["block"], row["gan_weight"]
 
 
-FLOWS = {"limit": limit_flow, "before": flow_before}
+def limit_flows(world: World, *, repeat: int, workers: int) -> dict[float, Outcome]:
+    """Goes straight for the limit of each rule."""
+    return {rule: limit_flow(world, rule, repeat=repeat, workers=workers) for rule in RULES}
+
+
+FLOWS = {"limit": limit_flows, "before": flows_before}
 
 
 def once(job: tuple[str, str, int], *, data: Path, workers: int) -> dict[str, Outcome]:
@@ -191,13 +208,13 @@ def once(job: tuple[str, str, int], *, data: Path, workers: int) -> dict[str, Ou
     name, flow, repeat = job
     curves = Curves.load(data)
     world = recorded(curves) if name == "recorded" else synthetic(curves, name, repeat=repeat)
-    return {f"{rule:g}": FLOWS[flow](world, rule, repeat=repeat, workers=workers) for rule in RULES}
+    return {f"{rule:g}": found for rule, found in FLOWS[flow](world, repeat=repeat, workers=workers).items()}
 
 
 def judged_all(outcomes: list[Outcome]) -> dict[str, Any]:
     """Medians of the kimg and of the intervals' factors, and the shares of repeats."""
     found: dict[str, Any] = {
-        name: median(getattr(each, name) for each in outcomes) for name in ("searched_kimg", "kimg")
+        name: median(getattr(each, name) for each in outcomes) for name in ("searched_kimg", "kimg", "wall")
     }
     for name in ("ended", "confirmed", "read"):
         answers: list[Answer] = [getattr(each, name) for each in outcomes]
@@ -212,12 +229,12 @@ def judged_all(outcomes: list[Outcome]) -> dict[str, Any]:
 def table_of(found: dict[str, dict[str, dict[str, Any]]]) -> Table:
     """Shares within one step / covered (median factor of the interval), for each of the three answers."""
     table = Table(box=None, header_style="bold")
-    for heading in ("world", "flow", "rule", "search", "kimg", "end of search", "confirmed", "all rows read"):
+    for heading in ("world", "flow", "rule", "search", "kimg", "wall", "end of search", "confirmed", "all rows read"):
         table.add_column(heading, justify="left" if heading in ("world", "flow") else "right")
     for world, flows in found.items():
         for flow, rules in flows.items():
             for rule, row in rules.items():
-                cells = [f"{row['searched_kimg']:.0f}", f"{row['kimg']:.0f}"]
+                cells = [f"{row['searched_kimg']:.0f}", f"{row['kimg']:.0f}", f"{row['wall']:.1f}"]
                 for answer in (row["ended"], row["confirmed"], row["read"]):
                     cells.append(f"{answer['within']:.0%} / {answer['covered']:.0%} ({answer['factor']:.2f})")
                 table.add_row(world, flow, rule, *cells)
@@ -229,23 +246,23 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=100)
     parser.add_argument("--worlds", nargs="+", default=["recorded", *SYNTHETIC], choices=["recorded", *SYNTHETIC])
     parser.add_argument("--flows", nargs="+", default=list(FLOWS), choices=list(FLOWS))
-    parser.add_argument("--workers", type=int, default=1, help="trials at once")
+    parser.add_argument("--workers", type=int, nargs="+", default=[1], help="trials at once, a row of the table each")
     parser.add_argument("--processes", type=int, default=os.cpu_count())
     parser.add_argument("--data", type=Path, default=DATA)
     parser.add_argument("--out", type=Path, help="where the figures are written as JSON")
     arguments, console = parser.parse_args(), Console(file=sys.stdout, width=120)
-    run = partial(once, data=arguments.data, workers=arguments.workers)
     found: dict[str, dict[str, dict[str, Any]]] = {}
     with ProcessPoolExecutor(arguments.processes, multiprocessing.get_context("spawn")) as pool:
-        for name in arguments.worlds:
-            for flow in arguments.flows:
-                repeats = list(pool.map(run, [(name, flow, repeat) for repeat in range(arguments.repeats)]))
-                rules = {rule: judged_all([each[rule] for each in repeats]) for rule in repeats[0]}
-                found.setdefault(name, {})[flow] = rules
-            console.print(table_of({name: found[name]}))
-    if arguments.out:
-        shared = {name: getattr(arguments, name) for name in ("repeats", "workers")}
-        arguments.out.write_text(json.dumps({**shared, "worlds": found}, indent=1) + "\n")
+        for flow, name, workers in itertools.product(arguments.flows, arguments.worlds, arguments.workers):
+            run = partial(once, data=arguments.data, workers=workers)
+            repeats = list(pool.map(run, [(name, flow, repeat) for repeat in range(arguments.repeats)]))
+            rules = {rule: judged_all([each[rule] for each in repeats]) for rule in repeats[0]}
+            row = f"{flow}, {workers} workers" if len(arguments.workers) > 1 else flow
+            found.setdefault(name, {})[row] = rules
+            console.print(table_of({name: {row: rules}}))
+            if arguments.out:  # it takes an hour: what is done is kept
+                shared = {each: getattr(arguments, each) for each in ("repeats", "workers")}
+                arguments.out.write_text(json.dumps({**shared, "worlds": found}, indent=1) + "\n")
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """Policies that look for the compression limit, on spaces whose limit is known, by simulated time.
 
-    python -m tests.benchmarks.seek [--repeats 100] [--worlds recorded steep] [--asks 200 2000] [--out seek.json]
+    python -m tests.benchmarks.seek [--repeats 100] [--worlds recorded steep] [--out seek.json]
 
 `limit` trains what `analysis.seeking` names; random search, Optuna's TPE and the engine's NSGA-II search the same
 students through the engine's own queue (simulation.py), every trial to its end. All have the same fresh seeds
@@ -9,21 +9,18 @@ the surface model, whatever the policy was, and as a sweep's report reads a sear
 
 The truth is the smallest size whose best student holds the rule in the mean of the logarithms. An answer is within one
 step of it where it lies between the sizes of that student's architecture at the next smaller and the next larger width.
-Kimg are those of trainings that have ended. `--asks` measures the CPU time of an ask after so many trainings of as many
-students, with 64 more pending. `end` is the kimg at which a search that asks the model whether it is sure would end,
-and how often it is right then.
+Kimg are those of trainings that have ended. `end` is the kimg at which a search that asks the model whether it is sure
+would end, and how often it is right then.
 """
 
 import argparse
-import heapq
 import json
 import math
 import multiprocessing
 import os
-import time
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from statistics import mean, median
@@ -31,50 +28,17 @@ from typing import Any
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from analysis.frontier.pareto import nondominated
-from analysis.limit.crossing import crossing, falling_curve
-from analysis.limit.rule import LimitRule
-from analysis.seeking.limit_search import FEWEST_TRAININGS, LimitSearch
-from analysis.seeking.next_run import next_run
-from analysis.seeking.scales import fitted_scales
-from analysis.seeking.space import Run, Training
-from analysis.seeking.surface import tempered
-from analysis.seeking.values import Measured
-from tests.benchmarks.simulation import DATA, WORKERS, Curves, Simulation, Student, spec_of
+from tests.benchmarks.simulation import DATA, WORKERS, Curves, Simulation, spec_of
+from tests.benchmarks.sought import NARROW, Reader, Reading, Rows, is_end, sought
 from tests.benchmarks.worlds import SYNTHETIC, World, recorded, synthetic
 
 RULES = (1.5, 2.0, 3.0)
 RIVALS = ("nsgaii", "tpe", "random")
 SEEK = "limit"
 CHECK = 32  # kimg between two readings
-NARROW = 1.5  # the factor between the ends of the model's interval at which a search for a narrow one would end
-SURE = 0.9  # the model's nearness at which a search by it would end
-ASKS, PENDING = 3, 64  # of which the mean is taken; trainings that have not ended meanwhile
-PACE = 0.2  # how far the workers' times for one training lie apart, in logarithms
-
-Rows = list[tuple[Student, int, float]]  # student, seed, log FID, in the order of their ends
-
-
-@dataclass(frozen=True)
-class Reading:
-    """What the rows say of the limit when `kimg` were spent: the model's median and interval, and the frontier's."""
-
-    kimg: float
-    median: float
-    low: float
-    high: float
-    nearness: float  # by the model's own account
-    trainings: int
-    frontier: float
-
-    @property
-    def width(self) -> float:
-        """The interval's larger end over its smaller one."""
-        return self.high / self.low if math.isfinite(self.low) else math.inf
 
 
 @dataclass(frozen=True)
@@ -90,82 +54,14 @@ class Repeat:
         return low <= answer <= high
 
 
-class Reader:
-    """Reads ever more rows of one search under one rule."""
-
-    def __init__(self, world: World, rule: float, repeat: int) -> None:
-        self.world, self.rule, self._threshold = world, rule, world.threshold(rule)
-        threshold = math.exp(self._threshold)
-        judged = LimitRule(metric="fid", threshold=threshold)
-        self.search = LimitSearch(world.space, judged, threshold=threshold, seed=repeat)
-
-    def measured(self, rows: Rows) -> list[Measured]:
-        """The rows as the model takes them."""
-        return [
-            Measured(candidate=self.world.candidates[student], seed=seed, quality=math.exp(fid))
-            for student, seed, fid in rows
-        ]
-
-    def read(self, rows: Rows, kimg: float) -> Reading:
-        found = self.search.read(self.measured(rows))
-        median, low, high = (size or math.inf for size in (found.size, *found.interval))
-        frontier = self.from_the_frontier(rows)
-        return Reading(
-            kimg=kimg,
-            median=median,
-            low=low,
-            high=high,
-            nearness=found.nearness,
-            trainings=found.trainings,
-            frontier=frontier,
-        )
-
-    def from_the_frontier(self, rows: Rows) -> float:
-        """Where the isotonic curve of the students on the frontier crosses the rule."""
-        sizes = np.array([math.log(self.world.curves.parameters[student]) for student, _, _ in rows])
-        values = np.array([fid for _, _, fid in rows])
-        front = nondominated(np.stack([sizes, values], axis=1))
-        order = front[np.argsort(sizes[front])]
-        curve = falling_curve(values[order], np.ones(len(order)))
-        found = crossing(sizes[order], curve, threshold=self._threshold)
-        return math.inf if found is None else math.exp(found)
-
-
 def seek(world: World, rule: float, *, repeat: int, workers: int, budget: float) -> list[Reading]:
     """The readings of a search that asks for each training by the rule."""
     reader = Reader(world, rule, repeat)
     return [
-        reader.read(rows, spent)
-        for spent, rows in sought(world, reader, repeat=repeat, workers=workers, budget=budget)
-        if spent % CHECK == 0
+        reader.read(stand.rows, stand.spent)
+        for stand in sought(world, reader, repeat=repeat, workers=workers, budget=budget)
+        if stand.spent % CHECK == 0
     ]
-
-
-def first_sure(world: World, reader: Reader, *, repeat: int, workers: int, budget: float) -> tuple[Rows, float]:
-    """The rows of a search that ends as the sampler does, or with its budget, and the kimg of these."""
-    for spent, rows in sought(world, reader, repeat=repeat, workers=workers, budget=budget):
-        if is_end(reader.read(rows, spent), NARROW):
-            break
-    return rows, spent
-
-
-def sought(world: World, reader: Reader, *, repeat: int, workers: int, budget: float) -> Iterator[tuple[float, Rows]]:
-    """Yields the kimg spent and the rows at the end of each training of a search by the reader's rule."""
-    random = np.random.default_rng([2, repeat])
-    students = {candidate: student for student, candidate in world.candidates.items()}
-    rows: Rows = []
-    running: list[tuple[float, int, Student, int]] = []  # when it ends, its number, the student, the seed
-    begun, now = 0, 0.0
-    while len(rows) * world.curves.kimg < budget:
-        while len(running) < workers:
-            pending = [Training(candidate=world.candidates[student], seed=seed) for _, _, student, seed in running]
-            asked = reader.search.next(reader.measured(rows), pending=pending)
-            seconds = world.curves.kimg * math.exp(PACE * random.standard_normal())
-            heapq.heappush(running, (now + seconds, begun, students[asked.candidate], asked.seed))
-            begun += 1
-        now, _, student, seed = heapq.heappop(running)
-        rows.append((student, seed, math.log(world.fresh(student, repeat=repeat, seed=seed)[-1][1])))
-        yield len(rows) * world.curves.kimg, rows
 
 
 def rival(world: World, sampler: str, *, repeat: int, workers: int, budget: float) -> dict[float, list[Reading]]:
@@ -235,34 +131,11 @@ def ended(repeats: list[Repeat], *, factor: float = math.inf) -> dict[str, float
     }
 
 
-def is_end(reading: Reading, factor: float) -> bool:
-    return reading.trainings >= FEWEST_TRAININGS and reading.nearness >= SURE and reading.width <= factor
-
-
 def first_to_stay(kimg: list[float], shares: list[float], at_least: float = 0.9) -> float | None:
     """The kimg from which on the share is never again below `at_least`; None where it is at the end."""
     short = [place for place, share in enumerate(shares) if share < at_least]
     first = short[-1] + 1 if short else 0
     return kimg[first] if first < len(kimg) else None
-
-
-def seconds_of_an_ask(world: World, rows: int) -> dict[str, float]:
-    """CPU seconds of the next training after so many, and of choosing hyperparameters anew, which few asks do."""
-    random, space = np.random.default_rng(0), world.space
-    runs = []
-    for number, place in enumerate(random.integers(len(world.students), size=rows)):
-        student = world.students[place]
-        value = tempered(float(world.draw(student, random)[-1]) - world.threshold(2.0))
-        candidate = world.candidates[student]
-        candidate = replace(candidate, parameters=candidate.parameters + number)  # seeds of one would be one row
-        runs.append(Run(candidate=candidate, seed=number, value=value))
-    pending = [Training(candidate=each, seed=rows) for each in space.candidates[:PENDING]]
-    began = time.process_time()
-    scales = fitted_scales(space, runs)
-    fitted = time.process_time()
-    for _ in range(ASKS):
-        next_run(space, runs, scales=scales, random=random, pending=pending)
-    return {"ask": (time.process_time() - fitted) / ASKS, "scales": fitted - began}
 
 
 def table_of(found: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> Table:
@@ -303,14 +176,8 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=WORKERS, help="trials at once")
     parser.add_argument("--processes", type=int, default=os.cpu_count())
     parser.add_argument("--data", type=Path, default=DATA)
-    parser.add_argument("--asks", nargs="*", type=int, default=[], metavar="ROWS", help="measure an ask after so many")
     parser.add_argument("--out", type=Path, help="where the figures are written as JSON")
     arguments, console = parser.parse_args(), Console()
-    asks = {rows: seconds_of_an_ask(recorded(Curves.load(arguments.data)), rows) for rows in arguments.asks}
-    for rows, seconds in asks.items():
-        console.print(
-            f"after {rows:,} trainings: {seconds['ask']:.2f} s of CPU an ask, {seconds['scales']:.2f} s the scales"
-        )
     run = partial(once, data=arguments.data, workers=arguments.workers, budget=arguments.budget)
     found: dict[str, dict[str, dict[str, Any]]] = {}
     with ProcessPoolExecutor(arguments.processes, multiprocessing.get_context("spawn")) as pool:
@@ -322,7 +189,7 @@ def main() -> None:
             console.print(table_of({name: found[name]}))
     if arguments.out:
         shared = {name: getattr(arguments, name) for name in ("repeats", "budget", "workers")}
-        arguments.out.write_text(json.dumps({**shared, "asks": asks, "worlds": found}, indent=1) + "\n")
+        arguments.out.write_text(json.dumps({**shared, "worlds": found}, indent=1) + "\n")
 
 
 if __name__ == "__main__":

@@ -100,6 +100,7 @@ class Simulation:
         self._waiting: list[tuple[float, int, int]] = []  # (time, trial, rung that it reaches then)
         self._jobs: dict[int, Job] = {}
         self.kimg = curves.kimg
+        self.now = 0.0  # on the clock
         self.found: set[Student] = set()  # that were trained to the end
 
     def run(self, budget_kimg: float = math.inf) -> Iterator[float]:
@@ -109,6 +110,7 @@ class Simulation:
             self._begin(0.0)
         while self._waiting and spent < budget_kimg:
             now, trial, rung = heapq.heappop(self._waiting)
+            self.now = now
             job = self._jobs[trial]
             student = self._nearest(job.point)
             run = self._runs[student]

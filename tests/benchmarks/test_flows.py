@@ -24,7 +24,7 @@ def test_a_flow_ends_near_the_limit_and_counts_all_it_spends() -> None:
 
 def test_shares_and_medians() -> None:
     sure, unsure = Answer(10, 9, 12, True, True), Answer(50, 0, math.inf, False, True)
-    outcomes = [Outcome(100, 300, sure, unsure, sure), Outcome(300, 500, unsure, unsure, sure)]
+    outcomes = [Outcome(100, 300, 9.0, sure, unsure, sure), Outcome(300, 500, 9.0, unsure, unsure, sure)]
     found = judged_all(outcomes)
     assert (found["searched_kimg"], found["kimg"]) == (200, 400)
     assert found["ended"] == {"within": 0.5, "covered": 1, "factor": math.inf}

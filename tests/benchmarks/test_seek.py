@@ -6,8 +6,9 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from tests.benchmarks.seek import Reader, Repeat, first_to_stay, judged, seek
+from tests.benchmarks.seek import Repeat, first_to_stay, judged, seek
 from tests.benchmarks.simulation import DATA, Curves
+from tests.benchmarks.sought import Reader
 from tests.benchmarks.worlds import SYNTHETIC, World, recorded, synthetic
 
 

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from scipy.stats import norm
 
+from analysis.seeking.belief import believed
 from analysis.seeking.next_run import NextRun, Purpose, narrowing, next_run
 from analysis.seeking.scales import usual_scales
 from analysis.seeking.space import Run, Space, Training
@@ -19,8 +20,8 @@ def ask(
     space: Space, runs: Sequence[Run], *, pending: Sequence[Training] = (), reserve: float = 0.0, seed: int = 0
 ) -> NextRun:
     random = np.random.default_rng(seed)
-    scales = usual_scales(space)
-    return next_run(space, runs, scales=scales, random=random, pending=pending, reserve=reserve)
+    belief = believed(space, runs, scales=usual_scales(space), random=random, pending=pending)
+    return next_run(space, belief, begun=[*runs, *pending], random=random, reserve=reserve)
 
 
 def variance_left(surface: Surface, chosen: int, *, random: np.random.Generator) -> float:

@@ -72,6 +72,18 @@ def test_the_limit_is_found_with_few_trials_and_the_search_ends_by_itself(
     assert "within one step of" in search.queue.remark
 
 
+def test_many_workers_wait_for_what_decides_the_next_trial(search_spec: Any, tmp_path: Path) -> None:
+    trials = {}
+    for workers in (1, 64):
+        folder = tmp_path / str(workers)
+        folder.mkdir()
+        search = Search(search_spec(space=SPACE, sampler="limit", trials=60), folder)
+        trials[workers] = len(run(search, workers=workers, noise=0.1))
+        assert search.queue.remark
+        assert "within one step of" in search.queue.remark, "it ends by itself"
+    assert trials[64] <= 1.3 * trials[1], trials
+
+
 def test_replicates_are_of_other_seeds_and_no_training_is_asked_twice(search_spec: Any, tmp_path: Path) -> None:
     search = Search(search_spec(space=SPACE, sampler="limit", trials=25, confidence=1.0), tmp_path)
     asked = run(search, workers=3, noise=0.6)

@@ -8,8 +8,8 @@ from optuna.trial import TrialState
 
 from analysis import Phase
 from gan import DistillationConfig, GeneratorConfig, count_parameters, mac_g
+from sweeps.ledger.records import objectives_of
 from sweeps.search import study_queue as sweeps_search
-from sweeps.search.study_queue import objectives_of
 from sweeps.spec.space import ChoiceDomain, FloatDomain, IntDomain, distributions
 from tests.sweeps.untrained_search import SMALL_SPACE, Search, grid_size, request_of
 
