@@ -53,8 +53,8 @@ def deploy(
     as_json: Json = False,
 ) -> None:
     """Export a sweep's student at the limit, or any stored generator, for a device: a file, its card and a script."""
-    from sweeps.deployment.measuring import Timing
     from sweeps.deployment.deploying import deploy as deployed
+    from sweeps.deployment.measuring import Timing
     from sweeps.display import display_for
 
     found = deployed(
