@@ -1,7 +1,7 @@
 """What fewer bits do to FID: of students that learnt with floats and are rounded, and of those that learnt rounded.
 
     python -m tests.benchmarks.bits SWEEP [--data-dir DIR] [--most 12] [--fewest 10000] [--out FILE] [--show FILE]
-    python -m tests.benchmarks.bits --train 6 8 10 12 14 16 [--preset digits] [--data-dir DIR] [--out FILE]
+    python -m tests.benchmarks.bits --train 6 8 10 12 14 16 [--preset digits] [--workers 1] [--out FILE]
 
 The students are those of a finished sweep, at most so many, of all sizes that it trained from the fewest parameters on;
 or floats of some widths that are trained first, one a width, by the recipe and on the teacher of a preset, in its sweep
@@ -136,6 +136,7 @@ def main() -> None:
     parser.add_argument("--data-dir", type=Path, default=default_data_dir())
     parser.add_argument("--train", type=int, nargs="+", metavar="WIDTH", help="train such students, and take them")
     parser.add_argument("--preset", default="digits")
+    parser.add_argument("--workers", type=int, help="trainings at once")
     parser.add_argument("--most", type=int, default=12)
     parser.add_argument("--fewest", type=int, default=0, help="parameters of a student")
     parser.add_argument("--out", type=Path)
@@ -149,7 +150,7 @@ def main() -> None:
         parser.error("give a sweep's name, or --train with widths")
     if given.train:
         spec = floats_of(given.preset, given.train)
-        sweeps.run_sweep(spec, given.data_dir)
+        sweeps.run_sweep(spec, given.data_dir, workers=given.workers)
         given.sweep = spec.name
     found = rows_of(given.sweep, given.data_dir, most=given.most, fewest=given.fewest, console=console)
     console.print(table_of(found["rows"]))
