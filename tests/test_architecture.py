@@ -51,7 +51,7 @@ def test_every_room_says_what_it_is_for_and_is_on_the_map(package: str) -> None:
 
 
 def test_sweeps_can_be_drawn() -> None:
-    """Between rooms and ground files there is no circle; there are at most 8 levels and 64 arrows."""
+    """Between rooms and ground files there is no circle; there are at most 8 levels and 65 arrows."""
     graph = grimp.build_graph("sweeps")
     rooms = graph.find_children("sweeps")
     for room in rooms:
@@ -61,4 +61,4 @@ def test_sweeps_can_be_drawn() -> None:
     for room in TopologicalSorter(below).static_order():
         level[room] = 1 + max((level[other] for other in below[room]), default=0)
     assert max(level.values()) <= 8, level
-    assert sum(map(len, below.values())) <= 64
+    assert sum(map(len, below.values())) <= 65

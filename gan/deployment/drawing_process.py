@@ -1,5 +1,6 @@
-"""This script draws in a process of its own and says how much memory that took: FOLDER BATCH THREADS are its arguments.
+"""This script draws in a process of its own and says how much memory each batch took.
 
+Its arguments are FOLDER THREADS BATCH...
 An export's folder draws by its own run.py, so with its runtime and NumPy alone; a stored generator is run by PyTorch.
 """
 
@@ -12,27 +13,36 @@ from pathlib import Path
 CALLS = 3
 
 
-def drawing_of_export(folder: Path, batch: int, *, threads: int) -> Callable[[], object]:
-    """Returns a call that draws so many images with the export in `folder`."""
+Draw = Callable[[int], Callable[[], object]]  # of so many images
+
+
+def drawing_of_export(folder: Path, *, threads: int) -> Draw:
+    """Returns what gives calls that draw with the export in `folder`."""
     stated = importlib.util.spec_from_file_location("run", folder / "run.py")
     assert stated is not None
     assert stated.loader is not None
     program = importlib.util.module_from_spec(stated)
     stated.loader.exec_module(program)
     card = json.loads((folder / "card.json").read_text())
-    generator, latents = program.loaded(card, threads), program.drawn(card, batch, seed=0)
-    return lambda: generator(latents)
+    generator = program.loaded(card, threads)
+
+    def of_batch(batch: int) -> Callable[[], object]:
+        latents = program.drawn(card, batch, seed=0)
+        return lambda: generator(latents)
+
+    return of_batch
 
 
-def drawing_of_stored(folder: Path, batch: int, *, threads: int) -> Callable[[], object]:
-    """Returns a call that draws so many images with the stored generator in `folder`."""
+def drawing_of_stored(folder: Path, *, threads: int) -> Draw:
+    """Returns what gives calls that draw with the stored generator in `folder`."""
     import torch
 
     from gan.deployment.latency import eager
     from gan.networks.artifacts import load_any_generator
 
     torch.set_num_threads(threads)
-    return eager(load_any_generator(folder)[0], batch)
+    generator, _ = load_any_generator(folder)
+    return lambda batch: eager(generator, batch)
 
 
 def peak_bytes() -> int | None:
@@ -48,12 +58,15 @@ def peak_bytes() -> int | None:
 
 
 def main() -> None:
-    folder, batch, threads = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
+    folder, threads, batches = Path(sys.argv[1]), int(sys.argv[2]), [int(text) for text in sys.argv[3:]]
     drawing = drawing_of_export if (folder / "run.py").is_file() else drawing_of_stored
-    draw = drawing(folder, batch, threads=threads)
-    for _ in range(CALLS):
-        draw()
-    print(json.dumps(peak_bytes()))
+    of_batch, found = drawing(folder, threads=threads), []
+    for batch in sorted(batches):  # a peak is of all that was drawn before
+        draw = of_batch(batch)
+        for _ in range(CALLS):
+            draw()
+        found.append(peak_bytes())
+    print(json.dumps(found))
 
 
 if __name__ == "__main__":

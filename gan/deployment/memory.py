@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from gan.errors import GanError
@@ -10,8 +11,8 @@ from gan.errors import GanError
 PROCESS = Path(__file__).with_name("drawing_process.py")
 
 
-def peak_memory(folder: Path, batch: int, *, threads: int = 1) -> int | None:
-    """Returns the most bytes that are resident while the generator in `folder` draws `batch` images.
+def peak_memory(folder: Path, batches: Sequence[int], *, threads: int = 1) -> dict[int, int | None]:
+    """Returns the most bytes that are resident while the generator in `folder` draws so many images, by the batch.
 
     They are of a whole process that does only that: Python, NumPy and the runtime of an export, as its run.py loads
     them, or PyTorch for a stored generator. Nothing is subtracted. None stands where the system does not tell (it is
@@ -19,18 +20,17 @@ def peak_memory(folder: Path, batch: int, *, threads: int = 1) -> int | None:
 
     >>> origin = Origin(weights_digest="its SHA-256", dataset="digits")
     >>> card = deploy_generator(folder / "drawing", teacher, origin=origin)
-    >>> peak_memory(folder / "drawing", batch=1) > card.file_bytes
+    >>> peak_memory(folder / "drawing", [1])[1] > card.file_bytes
     True
     """
     # -P: a module's name is no file beside the script.
-    command = [sys.executable, "-P", str(PROCESS), str(folder.resolve()), str(batch), str(threads)]
+    command = [sys.executable, "-P", str(PROCESS), str(folder.resolve()), *map(str, (threads, *sorted(batches)))]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         said = (done.stderr.strip().splitlines() or [f"exit status {done.returncode}"])[-1]
         raise GanError(
             "A generator draws in a process of its own, whose memory is measured",
-            f"{folder}, a batch of {batch} ({said})",
+            f"{folder}, batches of {', '.join(map(str, batches))} ({said})",
             "Give the machine more memory, or measure a smaller generator.",
         )
-    found: int | None = json.loads(done.stdout.splitlines()[-1])
-    return found
+    return dict(zip(sorted(batches), json.loads(done.stdout.splitlines()[-1]), strict=True))

@@ -1,11 +1,11 @@
 """This module exports what was chosen, measures it beside PyTorch, and logs both to MLflow."""
 
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import product
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from gan import DeploymentCard, DrawingCosts, Evaluator, GanError, deploy_generator, load_dataset, record_costs
 from gan.deployment.card import Format
@@ -34,7 +34,10 @@ class DeployedExport:
         return {"folder": str(self.folder), **self.card.model_dump(mode="json")}
 
 
-Refused = Callable[[Candidate, Format, GanError], None]
+class Refused(Protocol):
+    """A Refused hears which candidate cannot be had in which format, and why."""
+
+    def __call__(self, candidate: Candidate, form: Format, *, error: GanError) -> None: ...
 
 
 def write_exports(
@@ -59,7 +62,7 @@ def write_exports(
             except GanError as error:
                 if refused is None:
                     raise
-                refused(candidate, form, error)
+                refused(candidate, form, error=error)
             else:
                 if workshop:
                     _log(exports[-1], workshop.tracking)

@@ -63,8 +63,8 @@ class Measured:
 
     of: Candidate
     card: DeploymentCard
-    form: str
     _: KW_ONLY
+    form: str
     call: Callable[[int], Callable[[], object]]  # of a batch of this size
     folder: Path | None
 
@@ -77,15 +77,15 @@ class Measured:
             inputs_NI = deployed.card.architecture.inputs(batch, "latency", seed=0).numpy()
             return partial(deployed, inputs_NI)
 
-        return cls(candidate, deployed.card, deployed.card.format, call=call, folder=folder)
+        return cls(candidate, deployed.card, form=deployed.card.format, call=call, folder=folder)
 
     @classmethod
     def in_pytorch(cls, candidate: Candidate, card: DeploymentCard, *, compile_too: bool) -> list["Measured"]:
         """Returns the generator that `card` is of an export of, as PyTorch runs it."""
         generator = candidate.generator
-        found = [cls(candidate, card, PYTORCH, call=partial(eager, generator), folder=candidate.stored)]
+        found = [cls(candidate, card, form=PYTORCH, call=partial(eager, generator), folder=candidate.stored)]
         if compile_too:
-            found.append(cls(candidate, card, COMPILED, call=partial(compiled, generator), folder=None))
+            found.append(cls(candidate, card, form=COMPILED, call=partial(compiled, generator), folder=None))
         return found
 
     @property
@@ -209,7 +209,7 @@ def _readable(path: Path) -> pa.Table | None:
 
 def count_of_steps(contenders: Sequence[Measured]) -> int:
     """Returns how often `measure` tells of its progress."""
-    return len(BATCHES) * (1 + len(contenders))
+    return len(BATCHES) + len(contenders)
 
 
 def measure(contenders: Sequence[Measured], threads: int, *, update: Update) -> Measurements:
@@ -221,12 +221,15 @@ def measure(contenders: Sequence[Measured], threads: int, *, update: Update) -> 
             calls = {str(place): contender.call(batch) for place, contender in enumerate(contenders)}
             found |= {(int(place), batch): one for place, one in latencies(calls, batch).items()}
             update(next(steps), f"times of a batch of {batch}")
-    rows = []
-    for batch in BATCHES:
-        for place, one in enumerate(contenders):
-            peak = peak_memory(one.folder, batch, threads=threads) if one.folder else None
-            rows.append(_row(one, found[place, batch], peak_bytes=peak))
-            update(next(steps), f"memory of {one.name} in {one.form}")
+    peaks: list[dict[int, int | None]] = []
+    for one in contenders:
+        peaks.append(peak_memory(one.folder, BATCHES, threads=threads) if one.folder else dict.fromkeys(BATCHES))
+        update(next(steps), f"memory of {one.name} in {one.form}")
+    rows = [
+        _row(one, found[place, batch], peak_bytes=peaks[place][batch])
+        for batch in BATCHES
+        for place, one in enumerate(contenders)
+    ]
     return Measurements(MeasurementProtocol.here(threads), tuple(rows))
 
 

