@@ -37,7 +37,7 @@ def bytes_figure(findings: Findings) -> Figure:
     The teacher is at 4 bytes a parameter. Raises AnalysisError where no student of few bits has finished.
 
     >>> from analysis import LimitRule, bytes_figure, example_trials, findings_of
-    >>> students = [{"bits": bits, "weight_bytes": 500 * bits, "fid": 80 / bits} for bits in (4, 8, 16)]
+    >>> students = [{"width": n, "bits": n, "weight_bytes": 500 * n, "fid": 80 / n} for n in (4, 8)]
     >>> findings = findings_of(example_trials(*students), LimitRule(metric="fid", tolerance=1.0))
     >>> bytes_figure(findings).axes[0].get_title(loc="left")
     'digits: limit 4.0 kB, 8 bits (provisional)'

@@ -92,7 +92,7 @@ def _no_worse(tracking: Tracking, run_id: str, *, name: str, curve: list[Point])
     best_of = min if name == BEST_FID else max
     shown = [(point.step, point.value) for point in tracking.client.get_metric_history(run_id, name)]
     known = [(step, value) for step, value in shown if math.isfinite(value)]
-    return [(kimg, best_of([value, *(each for step, each in known if step <= kimg)])) for kimg, value in curve]
+    return [(kimg, best_of([value, *(each for step, each in known if step <= round(kimg))])) for kimg, value in curve]
 
 
 def _withdrawn(known: Mapping[str, float]) -> dict[str, float]:

@@ -7,8 +7,5 @@ RATIO, PARAMETERS, BYTES = LIMIT + "ratio", LIMIT + "parameters", LIMIT + "bytes
 HYPERVOLUME, BEST_FID = FRONTIER + "hypervolume", FRONTIER + "best_fid"
 SPENT = "spent/kimg"
 ALL_TRIALS = TRIALS + "all"
-# Images: what a student made at each rung, over steps, and what it made last. MLflow 3.17 opens a chart of images at
-# the step of the run that it has read first, if that has but one: the last ones are at the same step in all runs.
-RUNG_IMAGES, LAST_IMAGES, LAST_STEP = "samples", "last samples", 0
 # Tags of how far a sweep was shown: MLflow's step of its numbers, and the kimg up to which its curves are drawn.
 SHOWN_STEP, SHOWN_KIMG = TAG + "shown_step", TAG + "shown_kimg"

@@ -17,17 +17,8 @@ from analysis import QUALITIES, Findings
 from sweeps.ledger.links import compare_link, view_link
 from sweeps.ledger.tags import KIND, SAVED_VIEW, SWEEP
 from sweeps.ledger.tracking import Tracking
-from sweeps.results.names import (
-    ALL_TRIALS,
-    BEST_FID,
-    BYTES,
-    LAST_IMAGES,
-    LAST_STEP,
-    PARAMETERS,
-    RATIO,
-    RUNG_IMAGES,
-    SPENT,
-)
+from sweeps.results.names import ALL_TRIALS, BEST_FID, BYTES, PARAMETERS, RATIO, SPENT
+from sweeps.spec.browsing import LAST_IMAGES, LAST_STEP, RUNG_IMAGES
 from sweeps.spec.sought import sought_of
 from sweeps.spec.sweep import SweepSpec
 

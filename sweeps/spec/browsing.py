@@ -7,6 +7,10 @@ from pydantic import AfterValidator, Field
 
 from gan.config import Config
 
+# Images: what a student made at each rung, over steps, and what it made last. MLflow 3.17 opens a chart of images at
+# the step of the run that it has read first, if that has but one: the last ones are at the same step in all runs.
+RUNG_IMAGES, LAST_IMAGES, LAST_STEP = "samples", "last samples", 0
+
 _PART = "[A-Za-z0-9][A-Za-z0-9._-]{0,62}"
 
 

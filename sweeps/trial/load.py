@@ -41,10 +41,13 @@ class MachineLoad:
 
 def _cpu_s() -> tuple[float, float]:
     """Returns for how many seconds the cores have worked since the machine began, and how many there were."""
-    times = psutil.cpu_times()._asdict()
-    # Linux counts what guests take as the user's as well.
-    whole = sum(times.values()) - times.get("guest", 0.0) - times.get("guest_nice", 0.0)
-    return whole - times["idle"] - times.get("iowait", 0.0), whole
+    times = psutil.cpu_times()
+    # Linux alone has these, and counts what guests take as the user's as well.
+    guests, waiting = (
+        sum(float(getattr(times, name, 0.0)) for name in names) for names in (("guest", "guest_nice"), ("iowait",))
+    )
+    whole = sum(times) - guests
+    return whole - times.idle - waiting, whole
 
 
 def _gpu(number: int) -> dict[str, float]:

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from gan import GanError
 from gan.images import save_grid
-from sweeps.results.names import LAST_IMAGES, LAST_STEP, RUNG_IMAGES
+from sweeps.spec.browsing import LAST_IMAGES, LAST_STEP, RUNG_IMAGES
 
 COLUMNS = 4
 SIDE = 256  # pixels across, at least

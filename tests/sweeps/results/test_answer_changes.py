@@ -78,12 +78,13 @@ def test_a_curve_has_every_trial_whatever_the_order_of_their_ends(shown: Shown) 
 
 
 def test_a_curve_never_falls_behind_what_was_shown(shown: Shown) -> None:
-    begun = {"state": "RUNNING", "final": False, "fid": 40.0, "kimg": 16.0}
-    slow, plain, best = ({"parameters": 1000 * number, "fid": fid} for number, fid in ((1, 24.0), (2, 20.0), (3, 8.0)))
+    begun = {"state": "RUNNING", "final": False, "fid": 40.0, "kimg": 0.3}
+    slow, plain = ({"parameters": 1000, "fid": fid, "kimg": 32.3} for fid in (24.0, 20.0))
+    best = {"parameters": 3000, "fid": 8.0}
     shown.show({**slow, **begun}, {**plain, **begun}, best)
-    assert shown.points("frontier/best_fid") == [(96, 8)]
+    assert shown.points("frontier/best_fid") == [(65, 8)]
     shown.show(slow, plain, best)
-    assert sorted(set(shown.points("frontier/best_fid"))) == [(64, 24), (96, 8), (128, 8), (192, 8)]
+    assert sorted(set(shown.points("frontier/best_fid"))) == [(32, 24), (65, 8), (129, 8)]
 
 
 def test_what_comes_from_other_sweeps_was_not_spent(shown: Shown) -> None:

@@ -9,7 +9,7 @@ from mlflow.system_metrics.metrics.cpu_monitor import CPUMonitor
 
 import sweeps
 from analysis import TrialState
-from gan import CPU, Compute, DistillationConfig, Protocol
+from gan import Compute, DistillationConfig, Protocol
 from sweeps.ledger.delivery import Delivery
 from sweeps.ledger.folders import MountedTrials
 from sweeps.ledger.tracking import Tracking
@@ -23,7 +23,7 @@ from tests.sweeps.untrained_search import request_of
 def test_names_and_units_are_those_of_mlflow() -> None:
     theirs = CPUMonitor()
     theirs.collect_metrics()
-    load, until = MachineLoad(CPU), time.monotonic() + 0.5
+    load, until = MachineLoad(Compute()), time.monotonic() + 0.5
     while time.monotonic() < until:
         pass
     ours = load.taken()
