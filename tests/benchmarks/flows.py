@@ -213,9 +213,8 @@ def once(job: tuple[str, str, int], *, data: Path, workers: int) -> dict[str, Ou
 
 def judged_all(outcomes: list[Outcome]) -> dict[str, Any]:
     """Medians of the kimg and of the intervals' factors, and the shares of repeats."""
-    found: dict[str, Any] = {
-        name: median(getattr(each, name) for each in outcomes) for name in ("searched_kimg", "kimg", "wall")
-    }
+    found: dict[str, Any] = {"repeats": len(outcomes)}
+    found |= {name: median(getattr(each, name) for each in outcomes) for name in ("searched_kimg", "kimg", "wall")}
     for name in ("ended", "confirmed", "read"):
         answers: list[Answer] = [getattr(each, name) for each in outcomes]
         found[name] = {
@@ -249,9 +248,11 @@ def main() -> None:
     parser.add_argument("--workers", type=int, nargs="+", default=[1], help="trials at once, a row of the table each")
     parser.add_argument("--processes", type=int, default=os.cpu_count())
     parser.add_argument("--data", type=Path, default=DATA)
-    parser.add_argument("--out", type=Path, help="where the figures are written as JSON")
+    parser.add_argument("--out", type=Path, help="where the figures are written as JSON, beside those that it has")
     arguments, console = parser.parse_args(), Console(file=sys.stdout, width=120)
     found: dict[str, dict[str, dict[str, Any]]] = {}
+    if arguments.out and arguments.out.exists():
+        found = json.loads(arguments.out.read_text())["worlds"]
     with ProcessPoolExecutor(arguments.processes, multiprocessing.get_context("spawn")) as pool:
         for flow, name, workers in itertools.product(arguments.flows, arguments.worlds, arguments.workers):
             run = partial(once, data=arguments.data, workers=workers)
@@ -261,8 +262,7 @@ def main() -> None:
             found.setdefault(name, {})[row] = rules
             console.print(table_of({name: {row: rules}}))
             if arguments.out:  # it takes an hour: what is done is kept
-                shared = {each: getattr(arguments, each) for each in ("repeats", "workers")}
-                arguments.out.write_text(json.dumps({**shared, "worlds": found}, indent=1) + "\n")
+                arguments.out.write_text(json.dumps({"worlds": found}, indent=1) + "\n")
 
 
 if __name__ == "__main__":
