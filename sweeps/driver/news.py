@@ -1,12 +1,15 @@
 """This module keeps the runs of sweeps in MLflow up to date while their trials run, at a bounded rate.
 
-It has a thread of its own: a tracking store that is slow or away keeps no trial waiting.
+It has a thread of its own, so that a tracking store that is slow or away keeps no trial waiting. It draws in a thread
+that all news of a process share.
 """
 
 import logging
 import threading
 import time
 from collections.abc import Callable, Sequence
+from functools import cache
+from queue import SimpleQueue
 
 from sweeps.driver.open_sweep import OpenSweep
 
@@ -51,7 +54,28 @@ class News:
     def _show(self, sweep: OpenSweep) -> None:
         if self._over.is_set():
             return
-        try:
-            sweep.show_news(self._over.is_set)
-        except Exception:  # whatever it is, trials go on and the next time is soon enough
-            _log.info("%s: its run in MLflow is not up to date", sweep.spec.name, exc_info=True)
+        done = threading.Event()
+
+        def show() -> None:
+            try:
+                sweep.show_news(self._over.is_set)
+            except Exception:  # whatever it is, trials go on and the next time is soon enough
+                _log.info("%s: its run in MLflow is not up to date", sweep.spec.name, exc_info=True)
+            finally:
+                done.set()
+
+        _artist().put(show)
+        done.wait()
+
+
+@cache
+def _artist() -> "SimpleQueue[Callable[[], None]]":
+    """Returns the calls of the one thread that draws: Matplotlib keeps fonts open for every thread that drew."""
+    calls: SimpleQueue[Callable[[], None]] = SimpleQueue()
+
+    def work() -> None:
+        while True:
+            calls.get()()
+
+    threading.Thread(target=work, name="news", daemon=True).start()
+    return calls

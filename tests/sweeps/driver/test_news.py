@@ -5,7 +5,7 @@ import shutil
 import time
 from collections.abc import Callable
 from pathlib import Path
-from threading import Event
+from threading import Event, get_native_id
 from types import SimpleNamespace
 from typing import Any
 
@@ -92,6 +92,24 @@ def test_what_is_under_way_ends_before_a_report_is_written(monkeypatch: pytest.M
         ended[0] = 1
         assert begun.wait(10)
     assert shown == ["first"]
+
+
+def test_one_thread_draws_the_news_of_all_sweeps_of_a_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Matplotlib keeps the fonts of each thread that drew open, about 15 MiB, and a notebook runs many sweeps."""
+    monkeypatch.setattr(news, "PAUSE_S", 0.02)
+    threads, shown = set[int](), Event()
+
+    def show(is_over: Callable[[], bool]) -> None:
+        threads.add(get_native_id())
+        shown.set()
+
+    for _ in range(3):
+        ended = [0]
+        with news.News([Sweep(show)], lambda ended=ended: ended[0]):  # type: ignore[list-item, misc]
+            ended[0] = 1
+            assert shown.wait(10)
+            shown.clear()
+    assert len(threads) == 1
 
 
 def test_what_was_read_too_late_is_not_shown(finished: Any, data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
