@@ -12,8 +12,10 @@ from .datasets import (
 from .deployment.card import DeployedInput, DeployedOutput, DeploymentCard, Origin
 from .deployment.exporting import Deployed, deploy_generator, load_deployed, record_costs
 from .deployment.folding import FoldedGenerator, fold
-from .deployment.latency import DrawingCost, DrawingCosts, Latency, MeasurementProtocol, eager, latencies
+from .deployment.in_pytorch import eager
+from .deployment.latency import DrawingCost, DrawingCosts, Latency, MeasurementProtocol, latencies
 from .deployment.memory import peak_memory
+from .deployment.quiet import latency_alone, one_measurement
 from .errors import AbsentScoreError, ArtifactError, GanError
 from .extractors.classifier import (
     Classifier,
@@ -186,6 +188,7 @@ __all__ = [
     "is_straight",
     "judge_critic",
     "latencies",
+    "latency_alone",
     "latency_ms",
     "load_any_generator",
     "load_checkpoint",
@@ -200,6 +203,7 @@ __all__ = [
     "load_selfsupervised",
     "load_statistics",
     "mac_g",
+    "one_measurement",
     "open_pool",
     "peak_memory",
     "pool_latents",

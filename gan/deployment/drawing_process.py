@@ -37,7 +37,7 @@ def drawing_of_stored(folder: Path, *, threads: int) -> Draw:
     """Returns what gives calls that draw with the stored generator in `folder`."""
     import torch
 
-    from gan.deployment.latency import eager
+    from gan.deployment.in_pytorch import eager
     from gan.networks.artifacts import load_any_generator
 
     torch.set_num_threads(threads)

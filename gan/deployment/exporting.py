@@ -21,7 +21,7 @@ from gan.deployment.folder import replaced_folder
 from gan.deployment.folding import fold
 from gan.deployment.formats import FORMS
 from gan.deployment.latency import DrawingCosts
-from gan.deployment.runtimes import INT8_OPERATORS, Runner, deploy_extra, onnx_operators
+from gan.deployment.runtimes import INT8_OPERATORS, Runner, deploy_extra, onnx_operators, onnx_opset
 from gan.digests import file_digest
 from gan.errors import ArtifactError, GanError
 from gan.images import to_uint8
@@ -78,8 +78,8 @@ def deploy_generator(
         way.write(generator, path, seed=evaluator.protocol.latent_seed if evaluator else 0)
         run = way.open(path, 1)
         about = _differences(generator, run, form=form)
-        about |= {"format": form, "opset": way.opset, "origin": origin, **_about_file(path), **_about(generator)}
-        about |= _about_graph(path, generator) if way.opset else {}
+        about |= {"format": form, "origin": origin, **_about_file(path), **_about(generator)}
+        about |= _about_graph(path, generator) if way.is_onnx else {}
         about |= _scores(evaluator, generator, run=run) if evaluator else {}
         card = DeploymentCard(producers={name: version(name) for name in ("ganlimit", *way.packages)}, **about)
         (unfinished / CARD_FILE).write_text(card.model_dump_json(indent=2) + "\n")
@@ -148,9 +148,10 @@ def _about_graph(path: Path, generator: AnyGenerator) -> dict[str, Any]:
     """Returns what the runtime computes of an ONNX file, and the bits that its weights learnt with."""
     with deploy_extra():
         from gan.deployment.packing import bits_of
-    assert isinstance(generator, Generator), "ONNX files are of such alone"
-    operators, bits = onnx_operators(path), bits_of(fold(generator).float().cpu())
+    operators = onnx_operators(path)
+    bits = bits_of(fold(generator).float().cpu()) if isinstance(generator, Generator) else FLOAT_BITS
     return {
+        "opset": onnx_opset(path),
         "bits": None if bits == FLOAT_BITS else bits,
         "operators": operators,
         "int8_operators": {kind: count for kind, count in operators.items() if kind in INT8_OPERATORS},

@@ -9,12 +9,12 @@ from typing import Literal, Protocol
 
 import torch
 
-from gan.deployment.card import OPSET, Format
+from gan.deployment.card import Format
 from gan.deployment.folding import FoldedGenerator, fold
 from gan.deployment.runtimes import Runner, deploy_extra, open_exported_program, open_onnx
 from gan.errors import GanError
 from gan.networks.dcgan import Generator
-from gan.networks.imported import AnyGenerator
+from gan.networks.imported import AnyGenerator, ImportedGenerator
 from gan.networks.own_network import first_line, quietly
 
 Storage = Literal["float", "half", "int8"]
@@ -40,18 +40,27 @@ class Form:
     write: Write
     open: Callable[[Path, int], Runner]  # with so many threads
     packages: tuple[str, ...]
-    opset: int | None = None
+    is_onnx: bool = False
     largest: float
     rms: float
     rounds: bool = False
 
 
 def _write_onnx(generator: AnyGenerator, path: Path, *, seed: int, storage: Storage) -> None:
+    if storage == "float" and not isinstance(generator, Generator):
+        _write_own_onnx(generator, path)
+        return
     folded = _folded(generator)
     with deploy_extra():
         from gan.deployment import graph
     stores = {"float": graph.store_float, "half": graph.store_half, "int8": graph.store_int8}
     path.write_bytes(graph.onnx_model(folded, stores[storage]).SerializeToString(deterministic=True))
+
+
+def _write_own_onnx(generator: ImportedGenerator, path: Path) -> None:
+    with deploy_extra():
+        from gan.deployment.own_graph import own_model
+    path.write_bytes(own_model(_program(generator), generator.imported.path).SerializeToString(deterministic=True))
 
 
 def _write_static_int8(generator: AnyGenerator, path: Path, *, seed: int) -> None:
@@ -71,26 +80,30 @@ def _write_packed(generator: AnyGenerator, path: Path, *, seed: int) -> None:
 def _folded(generator: AnyGenerator) -> FoldedGenerator:
     if not isinstance(generator, Generator):
         raise GanError(
-            "The ONNX formats are for generators of ganlimit's own architectures",
+            "The ONNX formats of fewer bits are for generators of ganlimit's own architectures",
             f"a network of your own ({generator.imported.path})",
-            "Export it as torch-export, or with the tools of the framework that it came from.",
+            "Export it as onnx or torch-export, or with the tools of the framework that it came from.",
         )
     return fold(generator).float().cpu()
 
 
 def _write_exported_program(generator: AnyGenerator, path: Path, *, seed: int) -> None:
+    program = _program(generator)
+    with quietly():
+        torch.export.save(program, path)
+
+
+def _program(generator: AnyGenerator) -> torch.export.ExportedProgram:
+    """Returns a generator as a program for batches of any size. Raises GanError for a network that has none."""
     network = fold(generator).float().cpu() if isinstance(generator, Generator) else generator
     example_NI = generator.config.inputs(EXAMPLE_BATCH, "deployment", seed=0)
     batch = torch.export.Dim("N", min=1)
     try:
         with quietly():
-            program = torch.export.export(network, (example_NI,), dynamic_shapes=({0: batch},))
-            torch.export.save(program, path)
-    except OSError:
-        raise
+            return torch.export.export(network, (example_NI,), dynamic_shapes=({0: batch},))
     except Exception as error:  # a network of any kind raises errors of any kind
         raise GanError(
-            "torch-export is for networks that torch.export can follow",
+            "torch-export, and onnx of a network of your own, are for what torch.export can follow",
             f"{type(network).__name__} ({first_line(error)})",
             "Give the teacher as a torch.export file (.pt2), or by its factory.",
         ) from error
@@ -110,7 +123,7 @@ FORMS: dict[Format, Form] = {
         write=partial(_write_onnx, storage="float"),
         open=open_onnx,
         packages=_ONNX_PACKAGES,
-        opset=OPSET,
+        is_onnx=True,
         largest=1e-3,
         rms=1e-4,
     ),
@@ -119,7 +132,7 @@ FORMS: dict[Format, Form] = {
         write=partial(_write_onnx, storage="half"),
         open=open_onnx,
         packages=_ONNX_PACKAGES,
-        opset=OPSET,
+        is_onnx=True,
         largest=0.1,
         rms=0.01,
         rounds=True,
@@ -129,7 +142,7 @@ FORMS: dict[Format, Form] = {
         write=partial(_write_onnx, storage="int8"),
         open=open_onnx,
         packages=_ONNX_PACKAGES,
-        opset=OPSET,
+        is_onnx=True,
         largest=2.0,  # an edge may lie a pixel further
         rms=0.05,
         rounds=True,
@@ -139,7 +152,7 @@ FORMS: dict[Format, Form] = {
         write=_write_static_int8,
         open=open_onnx,
         packages=_ONNX_PACKAGES,
-        opset=OPSET,
+        is_onnx=True,
         largest=2.0,
         rms=0.1,
         rounds=True,
@@ -149,7 +162,7 @@ FORMS: dict[Format, Form] = {
         write=_write_packed,
         open=open_onnx,
         packages=_ONNX_PACKAGES,
-        opset=OPSET,
+        is_onnx=True,
         largest=1e-3,
         rms=1e-4,
         rounds=True,

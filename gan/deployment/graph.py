@@ -13,7 +13,7 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 from torch import nn
 
-from gan.deployment.card import INPUT, OPSET, OUTPUT
+from gan.deployment.card import BATCH, INPUT, OPSET, OUTPUT
 from gan.deployment.folding import FoldedGenerator
 from gan.networks.bits import greatest_number, scaled_axis
 from gan.networks.convolutions import Convolution
@@ -23,7 +23,6 @@ GREATEST_INT8 = greatest_number(8)
 SAVED_BYTES = 3  # of a weight in 8 bits
 NODES_BYTES = 100  # about, of what makes floats of it
 _BY_DEFAULT = ((1, 1), (0, 0, 0, 0), 1)  # a stride, pads and groups that a node need not state
-BATCH = "N"
 
 
 class Graph:

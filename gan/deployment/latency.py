@@ -1,26 +1,21 @@
 """This module measures how long generators take: several side by side, in turns, so that a machine's moods are shared.
 
 A time is a property of a machine, its threads and its libraries: together they are a measurement protocol, and times of
-two protocols are never compared.
-
-Shapes: N batch, I columns of a generator's inputs.
+two protocols are never compared. It needs no PyTorch, so that a process may time an export with its runtime alone.
 """
 
+import json
 import os
 import platform
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from types import FunctionType
 
 import numpy as np
-import torch
 
 from gan.config import Config
 from gan.digests import value_digest
-from gan.networks.imported import AnyGenerator
 
 WARM_UPS, ROUNDS = 10, 40
 TURN_S, LARGEST_TURN = 0.005, 20  # of a contender in a round: at least one call
@@ -51,6 +46,16 @@ class MeasurementProtocol(Config):
     @property
     def digest(self) -> str:
         return value_digest(self.model_dump())
+
+    @property
+    def columns(self) -> dict[str, object]:
+        """Returns it as a table of measurements has it in each row."""
+        about = {"cpu": self.cpu, "cores": self.cores, "threads": self.threads}
+        return {**about, "versions": json.dumps(self.versions), "measurement_digest": self.digest}
+
+    def __str__(self) -> str:
+        versions = ", ".join(f"{name} {number}" for name, number in self.versions.items())
+        return f"{self.cpu}, {self.threads} of {self.cores} cores; {versions}"
 
 
 class Latency(Config):
@@ -110,53 +115,6 @@ def latencies(contenders: Mapping[str, Callable[[], object]], batch: int) -> dic
         if number >= 2 and time.perf_counter() - began > LONGEST_S:
             break
     return {name: _latency(found, batch) for name, found in times_s.items()}
-
-
-def eager(generator: AnyGenerator, batch: int) -> Callable[[], object]:
-    """Returns a call of a generator in PyTorch as it is, for `latencies`.
-
-    >>> eager(teacher, batch=3)().shape
-    torch.Size([3, 1, 16, 16])
-    """
-    inputs_NI = generator.config.inputs(batch, "latency", seed=0)
-
-    @torch.inference_mode()
-    def run() -> torch.Tensor:
-        images: torch.Tensor = generator(inputs_NI)
-        return images
-
-    return run
-
-
-def compiled(generator: AnyGenerator, batch: int) -> Callable[[], object]:
-    """Returns a call of a generator as torch.compile makes it, which takes half a minute and a C++ compiler."""
-    inputs_NI = generator.config.inputs(batch, "latency", seed=0)
-
-    def call(inputs_NI: torch.Tensor) -> torch.Tensor:
-        images: torch.Tensor = generator(inputs_NI)
-        return images
-
-    # PyTorch keeps eight compiled forms for each code object, and runs any further one uncompiled.
-    own = FunctionType(call.__code__.replace(), call.__globals__, closure=call.__closure__)
-    network = torch.compile(own, dynamic=False)
-
-    @torch.inference_mode()
-    def run() -> torch.Tensor:
-        images: torch.Tensor = network(inputs_NI)
-        return images
-
-    return run
-
-
-@contextmanager
-def threads_of_torch(count: int) -> Iterator[None]:
-    """Lets PyTorch compute with `count` threads for the length of a `with` block."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(count)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 def _calls(run: Callable[[], object]) -> int:

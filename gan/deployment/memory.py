@@ -1,14 +1,10 @@
 """This module measures how much memory a process takes in which a generator draws, and nothing else happens."""
 
 import json
-import subprocess
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from gan.errors import GanError
-
-PROCESS = Path(__file__).with_name("drawing_process.py")
+from gan.deployment.processes import answer_of
 
 
 def peak_memory(folder: Path, batches: Sequence[int], *, threads: int = 1) -> dict[int, int | None]:
@@ -23,14 +19,7 @@ def peak_memory(folder: Path, batches: Sequence[int], *, threads: int = 1) -> di
     >>> peak_memory(folder / "drawing", [1])[1] > card.file_bytes
     True
     """
-    # -P: a module's name is no file beside the script.
-    command = [sys.executable, "-P", str(PROCESS), str(folder.resolve()), *map(str, (threads, *sorted(batches)))]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode:
-        said = (done.stderr.strip().splitlines() or [f"exit status {done.returncode}"])[-1]
-        raise GanError(
-            "A generator draws in a process of its own, whose memory is measured",
-            f"{folder}, batches of {', '.join(map(str, batches))} ({said})",
-            "Give the machine more memory, or measure a smaller generator.",
-        )
-    return dict(zip(sorted(batches), json.loads(done.stdout.splitlines()[-1]), strict=True))
+    ascending = sorted(batches)
+    rule = "A generator draws in a process of its own, whose memory is measured"
+    found = json.loads(answer_of("drawing_process.py", folder.resolve(), threads, *ascending, rule=rule))
+    return dict(zip(ascending, found, strict=True))

@@ -18,7 +18,7 @@ from gan.networks.own_network import first_line, quietly
 Runner = Callable[[np.ndarray], np.ndarray]  # inputs NI, float32, to images NCHW
 # Those of ONNX Runtime's operators that compute in whole numbers.
 INT8_OPERATORS = frozenset({"ConvInteger", "MatMulInteger", "QGemm", "QLinearConv", "QLinearMatMul"})
-_EXTRA = {"onnx", "onnxruntime"}
+_EXTRA = {"onnx", "onnxruntime", "onnxscript"}
 
 
 @contextmanager
@@ -55,6 +55,14 @@ def open_onnx(path: Path, threads: int = 1) -> Runner:
         return images_NCHW
 
     return run
+
+
+def onnx_opset(path: Path) -> int:
+    """Returns the version of ONNX's operators that a file asks for."""
+    with deploy_extra():
+        import onnx
+    opsets = onnx.load(path, load_external_data=False).opset_import
+    return next(int(each.version) for each in opsets if not each.domain)
 
 
 def onnx_operators(path: Path) -> dict[str, int]:

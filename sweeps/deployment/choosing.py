@@ -13,10 +13,11 @@ from sweeps.ledger.sweeps import find_sweep, stored_spec
 from sweeps.ledger.tags import SWEEP, TEACHER_VERSION, TRIAL, TRIAL_KEY
 from sweeps.ledger.tracking import Tracking
 from sweeps.ledger.workspace import Workspace
+from sweeps.results.device_view import device_of
 from sweeps.results.pictures import teacher_folder
 from sweeps.results.reading import read_trials
 from sweeps.results.sampling import stored_folder
-from sweeps.spec.sought import sought_of
+from sweeps.spec.sought import Sought, sought_of
 from sweeps.spec.sweep import SweepSpec
 
 LOGGED_IN = "deployment"
@@ -83,12 +84,14 @@ def chosen_of_sweep(
 ) -> Chosen:
     """Returns the student at a sweep's limit, or with `whole` all of its frontier, and with `teacher` its teacher.
 
-    The student at the limit is the smallest whose quality holds the rule. Raises SweepError where there is none.
+    The student at the limit is the smallest whose quality holds the rule, or the fastest where latency led the search.
+    Raises SweepError where there is none.
     """
     parent = find_sweep(tracking, name)
     spec = stored_spec(parent.data.tags)
     findings = findings_of(read_trials(tracking, workspace, name=name).table, spec.limit, cost=spec.limit_cost)
-    rows = _rows(findings, spec, whole=whole)
+    sought = _sought(findings, spec, tracking=tracking, parent_run_id=parent.info.run_id)
+    rows = _rows(findings, sought, name=name, whole=whole)
     students = [_student(row, name, tracking=tracking) for row in rows]
     if teacher:
         students.append(_teacher(findings.first, name, run_id=parent.info.run_id, tracking=tracking))
@@ -115,15 +118,21 @@ def _origin(artifact: str, card: GeneratorCard | ImportedCard, *, tracking: Trac
     return origin.model_copy(update={**trial, "sweep": tags.get(SWEEP), "teacher": tags.get(TEACHER_VERSION)})
 
 
-def _rows(findings: Findings, spec: SweepSpec, *, whole: bool) -> list[dict[str, Any]]:
-    """Returns the trials that are deployed, the smallest first, in the cost whose limit the sweep sought.
+def _sought(findings: Findings, spec: SweepSpec, *, tracking: Tracking, parent_run_id: str) -> Sought:
+    """Returns the limit that a sweep sought, in latency where that led the search."""
+    timed = len(findings.frontier) > 0 and spec.search.is_timed
+    device, _ = device_of(findings, spec, tracking=tracking, parent_run_id=parent_run_id) if timed else (None, "")
+    return sought_of(findings, spec, device=device)
+
+
+def _rows(findings: Findings, sought: Sought, *, name: str, whole: bool) -> list[dict[str, Any]]:
+    """Returns the trials that are deployed, those of least cost first, each once.
 
     Raises SweepError where there is none.
     """
-    name, sought = spec.name, sought_of(findings, spec)
     if whole and len(sought.frontier):
-        smallest_first: list[dict[str, Any]] = sought.frontier.sort_by(sought.cost).to_pylist()
-        return smallest_first
+        least_first = sought.frontier.sort_by(sought.cost).to_pylist()
+        return list({row["trial"]: row for row in reversed(least_first)}.values())[::-1]  # in whichever form it is
     at_limit = [row for row in findings.table.to_pylist() if row["trial"] == sought.trial]
     if whole or not at_limit:
         raise SweepError(

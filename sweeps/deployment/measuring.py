@@ -22,10 +22,11 @@ from gan import (
     eager,
     latencies,
     load_deployed,
+    one_measurement,
     peak_memory,
 )
 from gan.deployment.formats import FORMS
-from gan.deployment.latency import compiled, threads_of_torch
+from gan.deployment.in_pytorch import compiled, threads_of_torch
 from sweeps.deployment.choosing import Candidate
 from sweeps.deployment.pages import WEB
 from sweeps.display import Update
@@ -138,9 +139,7 @@ class Measurements:
         Memory is that of a whole process which draws one image at a time.
         """
         console.print(self._table())
-        said = self.protocol
-        versions = ", ".join(f"{name} {number}" for name, number in said.versions.items())
-        console.print(f"{said.cpu}, {said.threads} of {said.cores} cores; {versions}", style="dim", highlight=False)
+        console.print(str(self.protocol), style="dim", highlight=False)
 
     def _table(self) -> Table:
         table = Table(box=None, header_style="bold", padding=(0, 1, 0, 0), pad_edge=False)
@@ -186,15 +185,10 @@ class Measurements:
         return replace(self, rows=(*({name: row[name] for name in self.rows[0]} for row in kept), *self.rows))
 
     def _write(self, table: Path, text: Path) -> list[Path]:
-        write_measurements(measurement_table({**row, **self._flat()} for row in self.rows), table)
+        write_measurements(measurement_table({**row, **self.protocol.columns} for row in self.rows), table)
         with written_whole(text) as unfinished:
             unfinished.write_text(json.dumps(self.as_dict(), indent=2) + "\n")
         return [table, text]
-
-    def _flat(self) -> dict[str, Any]:
-        protocol = self.protocol
-        about = {"cpu": protocol.cpu, "cores": protocol.cores, "threads": protocol.threads}
-        return {**about, "versions": json.dumps(protocol.versions), "measurement_digest": protocol.digest}
 
 
 def _readable(path: Path) -> pa.Table | None:
@@ -216,7 +210,7 @@ def measure(contenders: Sequence[Measured], threads: int, *, update: Update) -> 
     """Returns what all contenders take here: each batch of them side by side, and then the memory of each alone."""
     found: dict[tuple[int, int], Latency] = {}
     steps = itertools.count(1)
-    with threads_of_torch(threads):
+    with threads_of_torch(threads), one_measurement():
         for batch in BATCHES:
             calls = {str(place): contender.call(batch) for place, contender in enumerate(contenders)}
             found |= {(int(place), batch): one for place, one in latencies(calls, batch).items()}

@@ -13,6 +13,7 @@ from gan.deployment.card import Format
 from gan.deployment.formats import require_packages
 from sweeps.deployment.choosing import Candidate, Chosen, chosen_of_sweep, has_frontier
 from sweeps.deployment.exports import DeployedExport, log_costs, measure_exports, write_exports
+from sweeps.deployment.latencies import FORM
 from sweeps.deployment.measuring import BATCHES, PYTORCH, TABLE, Timing
 from sweeps.errors import SweepError
 from sweeps.ledger.measurements import stored_measurements
@@ -25,8 +26,7 @@ ANY_NETWORK: Format = "torch-export"  # the format for a network of the user's o
 
 def require_measurable(spec: SweepSpec) -> None:
     """Raises GanError where the sweep is to be measured in a form whose packages are missing."""
-    if spec.is_measured:
-        require_packages(spec.measure.formats)
+    require_packages([*(spec.measure.formats if spec.is_measured else ()), *([FORM] if spec.search.is_timed else ())])
 
 
 def measure_sweep(spec: SweepSpec, workshop: Workshop) -> None:

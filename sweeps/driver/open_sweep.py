@@ -1,18 +1,23 @@
 """This module is a sweep under way on one data set: what it stands on, and what is known of it."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from analysis import COSTS, TrialState, findings_of
+from sweeps.deployment.latencies import LatencyBook
 from sweeps.driver.known import KnownTrials
 from sweeps.ledger.delivery import Delivery
 from sweeps.ledger.folders import TrialStorage
+from sweeps.ledger.journal import Record
 from sweeps.ledger.records import Objectives
 from sweeps.ledger.snapshot import TrialReader
 from sweeps.ledger.tracking import Tracking
 from sweeps.models.foundation import Foundation
 from sweeps.results.answer import show_answer
+from sweeps.results.table import architecture_columns
+from sweeps.spec.architecture import architecture_of, architecture_of_row
+from sweeps.spec.search import LATENCY
 from sweeps.spec.sweep import SweepSpec
 from sweeps.trial.log import TrialContext, close_running
 
@@ -21,7 +26,8 @@ from sweeps.trial.log import TrialContext, close_running
 class SweepBasis:
     """A SweepBasis is what a sweep stands on: its specification and models, its parent run, and where its files are.
 
-    It `is_new` where the tracking store had no run of its trials yet.
+    It `is_new` where the tracking store had no run of its trials yet. `latencies` are those of its students where they
+    lead the search.
     """
 
     spec: SweepSpec
@@ -31,6 +37,7 @@ class SweepBasis:
     folder: Path
     trials: TrialStorage
     is_new: bool = False
+    latencies: LatencyBook | None = None
 
     def context(self) -> TrialContext:
         """Returns what all its trials share."""
@@ -97,7 +104,15 @@ class OpenSweep:
     def _reader_of(self, trials: TrialStorage) -> TrialReader:
         basis = self.basis
         names = basis.spec.search.objectives
-        return TrialReader(basis.tracking, basis.parent_run_id, trials=trials, names=names)
+        return TrialReader(basis.tracking, basis.parent_run_id, trials=trials, names=names, priced=self._priced)
+
+    def _priced(self, record: Record) -> Record:
+        """Returns a trial's record with what leads the search as its latency, where that is measured by the driver."""
+        latencies = self.basis.latencies
+        if latencies is None or "width" not in record.params:  # it has just begun
+            return record
+        architecture = architecture_of(architecture_of_row(architecture_columns(record)), self.spec.shape)
+        return replace(record, metrics={**record.metrics, LATENCY: latencies.of(architecture).median_ms})
 
     @property
     def teacher_objectives(self) -> Objectives:

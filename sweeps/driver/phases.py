@@ -24,6 +24,7 @@ from sweeps.search.study import has_study, open_study
 from sweeps.search.study_file import open_storage
 from sweeps.search.study_queue import SearchBasis, study_queue
 from sweeps.spec.architecture import architecture_of_row
+from sweeps.spec.search import LATENCY
 from sweeps.spec.space import Value
 from sweeps.spec.sweep import SweepSpec
 from sweeps.trial.request import Job, TrialRequest
@@ -42,7 +43,7 @@ class PhaseLayout:
     def __init__(self, sweep: OpenSweep) -> None:
         self._sweep, self._spec = sweep, sweep.spec
         foundation = sweep.basis.foundation
-        self._requests = Requests(sweep.spec, foundation)
+        self._requests = Requests(sweep.spec, foundation, latencies=sweep.basis.latencies)
         self._reuse = Reuse.of(
             sweep.basis.tracking,
             sweep.spec.name,
@@ -109,7 +110,7 @@ class PhaseLayout:
         ledger, jobs = known.ledger, []
         missing = [(point, request) for point, request in asked if not is_settled(ledger, request.key)]
         for number, (point, request) in enumerate(missing, start=next_ordinal(ledger)):
-            job = Job(request=request, trial=ordinal(ledger, request.key, otherwise=number), point=point)
+            job = self._requests.job(request, ordinal(ledger, request.key, otherwise=number), point=point)
             if request.key in self._reuse:
                 self._reuse.take(job, self._spec.search.objectives)
             else:
@@ -137,6 +138,7 @@ class PhaseLayout:
             SearchBasis(
                 spec=spec,
                 to_request=self._requests.student,
+                to_job=self._requests.job,
                 study=study,
                 ledger=known.ledger,
                 total=self._total(known),
@@ -181,7 +183,7 @@ class PhaseLayout:
             found = next(((point, request) for point, request in requests if request.key == key), None)
             if found is not None:
                 point, request = found
-                job = Job(request=request, trial=first + self.taken, point=point)
+                job = self._requests.job(request, first + self.taken, point=point)
                 self._reuse.take(job, search.objectives)
                 self.taken += 1
 
@@ -196,9 +198,9 @@ class PhaseLayout:
             deciding = space_limits.deciding_points(spec, known.table, most=2 * (confirm.around + 1))
             if deciding:
                 return deciding
-        whole = confirm.of == "frontier"
+        whole, cost = confirm.of == "frontier", LATENCY if spec.search.is_timed else spec.limit_cost
         rows = analysis.limit_candidates(
-            known.table, spec.limit, around=confirm.around, whole_frontier=whole, cost=spec.limit_cost
+            known.table, spec.limit, around=confirm.around, whole_frontier=whole, cost=cost
         )
         return [(row[spec.limit_cost], _point(row)) for row in rows.to_pylist()]
 

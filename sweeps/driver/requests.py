@@ -1,23 +1,34 @@
 """This module makes a trial of a point of a sweep's space: here the search crosses into the domain."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from typing import Any
 
 from analysis import Phase
+from sweeps.deployment.latencies import LatencyBook
 from sweeps.models.foundation import Foundation
 from sweeps.planning.points import architecture_at
 from sweeps.spec.space import Value
 from sweeps.spec.sweep import SweepSpec
-from sweeps.trial.request import TrialRequest
+from sweeps.trial.request import Job, TrialRequest
 
 
 @dataclass(frozen=True)
 class Requests:
-    """Requests are what a sweep on its foundation asks of a worker for a point."""
+    """Requests are what a sweep on its foundation asks of a worker for a point.
+
+    `latencies` are those of its students where they lead the search.
+    """
 
     spec: SweepSpec
     foundation: Foundation
+    _: KW_ONLY
+    latencies: LatencyBook | None = None
+
+    def job(self, request: TrialRequest, trial: int, *, point: Mapping[str, Value]) -> Job:
+        """Returns the job of a trial, whose student is timed before it is trained, where that leads the search."""
+        latency = self.latencies.of(request.architecture) if self.latencies else None
+        return Job(request=request, trial=trial, point=dict(point), latency=latency)
 
     def student(self, point: Mapping[str, Value], phase: Phase = Phase.SEARCH) -> TrialRequest:
         """Returns the distillation of the point's student."""

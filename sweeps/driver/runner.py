@@ -14,6 +14,7 @@ import pyarrow as pa
 from analysis import TrialState
 from cluster import read_token
 from gan import DataRoot, default_data_root, load_dataset
+from sweeps.deployment.latencies import latencies_of, refuse_other_machine, workers_beside
 from sweeps.deployment.phase import measure_sweep, require_measurable
 from sweeps.display import Display, QuietDisplay
 from sweeps.driver.closing import ClosingRuns, ended_file
@@ -91,8 +92,9 @@ def run_sweep(
 ) -> SweepResult:
     """Run the sweep, or continue it, and write its report.
 
-    `workers` is the number of trials at once (as many as there are cores by default); it changes the speed and, for an
-    adaptive sampler, which points are asked, but never the row of a trial. With the `address` of a Ray cluster
+    `workers` is the number of trials at once (as many as there are cores by default, less those that time students
+    where latency leads the search); it changes the speed and, for an adaptive sampler, which points are asked, but
+    never the row of a trial. With the `address` of a Ray cluster
     (host:port or "auto") the trials run there, without one on this machine; `token_file` has the cluster's secret, and
     `tracking_uri` is where runs go. Without them the environment's are taken, as Ray and MLflow do. Raises SweepError
     and its kin for what a person must mend, before any trial starts.
@@ -145,7 +147,7 @@ def run_sweeps(
             workspace,
             data_root=data_root,
             display=display,
-            workers=workers,
+            workers=workers if workers or address else workers_beside(specs),
             address=address,
             token_file=token_file,
         )
@@ -194,6 +196,8 @@ def _claim_known(specs: Sequence[SweepSpec], tracking: Tracking, *, leases: Leas
     known = {spec.name: parent for spec in specs if (parent := tracking.find_sweep(spec.name))}
     for spec in specs:
         refuse_other_spec(known.get(spec.name), spec)
+        if parent := known.get(spec.name):
+            refuse_other_machine(spec, tracking, parent_run_id=parent.info.run_id)
         if spec.name not in known:
             tracking.experiments.place(experiment_of(spec))  # which is refused before anything is trained
     if leases is not None:
@@ -245,16 +249,18 @@ def open_sweep(spec: SweepSpec, workspace: Workspace, *, tracking: Tracking, dis
     tags |= {**spec_tags(spec.model_dump_json()), **({GROUP: spec.group} if spec.group else {})}
     tags |= {VERSION + name: version(name) for name in VERSIONED} | origin_tags(f"ganlimit sweep run {spec.name}")
     folder, trials = workspace.sweep(spec.name), site.trials(spec)
-    parent = tracking.open_sweep(spec.name, tags, experiment=experiment_of(spec))
+    parent_run_id = tracking.open_sweep(spec.name, tags, experiment=experiment_of(spec)).info.run_id
+    latencies = latencies_of(spec, folder, tracking=tracking, parent_run_id=parent_run_id, teacher=foundation.teacher)
     return OpenSweep(
         SweepBasis(
             spec=spec,
             foundation=foundation,
             tracking=tracking,
-            parent_run_id=parent.info.run_id,
+            parent_run_id=parent_run_id,
             folder=folder,
             trials=trials,
-            is_new=tracking.has_trials(parent.info.run_id, "", count=0),
+            is_new=tracking.has_trials(parent_run_id, "", count=0),
+            latencies=latencies,
         )
     )
 

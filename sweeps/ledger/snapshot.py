@@ -15,8 +15,8 @@ speaks, and the store is asked
 A change that a person makes by hand in a settled run is not noticed.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import KW_ONLY, dataclass, field
 
 from mlflow.entities import Run
 from mlflow.exceptions import MlflowException
@@ -29,6 +29,11 @@ from sweeps.ledger.tags import PHASE, REUSED, SETTLED, TRIAL_KEY
 from sweeps.ledger.tracking import Tracking
 
 Reached = tuple[float, Objectives]  # (kimg, what was measured there)
+Priced = Callable[[Record], Record]
+
+
+def _as_it_is(record: Record) -> Record:
+    return record
 
 
 @dataclass(frozen=True)
@@ -48,6 +53,7 @@ class _Journaled:
     """This is what the journals say, read one after the other: no more of each is kept."""
 
     names: Sequence[str]
+    priced: Priced
     records: dict[str, Record] = field(default_factory=dict)
     reached: dict[str, Sequence[Reached]] = field(default_factory=dict)
     pending: set[str] = field(default_factory=set)  # the store lacks something of these
@@ -56,9 +62,10 @@ class _Journaled:
     asked: set[str] = field(default_factory=set)  # the run ids of the other trials
 
     def add(self, journal: Journal) -> None:
-        record = journal.record()
-        if record is None:
+        found = journal.record()
+        if found is None:
             return
+        record = self.priced(found)
         self.records[journal.key], self.began[journal.key] = record, journal.events[0].time_ms
         if not journal.is_delivered:
             self.pending.add(journal.key)
@@ -80,13 +87,15 @@ class _Journaled:
 class _Runs:
     """These are the sweep's own runs, as they were fetched."""
 
+    priced: Priced
+    _: KW_ONLY
     records: dict[str, Record] = field(default_factory=dict)
     began: dict[str, int] = field(default_factory=dict)
 
     def add(self, runs: Iterable[Run]) -> None:
         for run in runs:
             key = run.data.tags[TRIAL_KEY]
-            self.records[key], self.began[key] = record_of(run), run.info.start_time
+            self.records[key], self.began[key] = self.priced(record_of(run)), run.info.start_time
 
     def run_ids(self) -> set[str]:
         return {record.run_id for record in self.records.values()}
@@ -98,10 +107,22 @@ class _Runs:
 
 
 class TrialReader:
-    """A TrialReader reads the trials of one sweep, whose search has the objectives `names`."""
+    """A TrialReader reads the trials of one sweep, whose search has the objectives `names`.
 
-    def __init__(self, tracking: Tracking, parent_run_id: str, *, trials: TrialStorage, names: Sequence[str]) -> None:
+    `priced` gives a record the cost that was measured for its student, where such a cost leads the search.
+    """
+
+    def __init__(
+        self,
+        tracking: Tracking,
+        parent_run_id: str,
+        *,
+        trials: TrialStorage,
+        names: Sequence[str],
+        priced: Priced = _as_it_is,
+    ) -> None:
         self._tracking, self._parent_run_id, self._trials, self._names = tracking, parent_run_id, trials, names
+        self._priced = priced
         self._last: Mapping[str, Record] = {}
 
     def read(self) -> TrialSnapshot:
@@ -119,7 +140,7 @@ class TrialReader:
 
     def _journaled(self) -> _Journaled:
         # The journals first: what is delivered in between is then read twice rather than not at all.
-        found = _Journaled(names=self._names)
+        found = _Journaled(names=self._names, priced=self._priced)
         for folder in self._trials.folders():
             found.add(folder.read())
         return found
@@ -132,15 +153,16 @@ class TrialReader:
         """Returns what the store says, from the journals where they speak for it."""
         own = self._own(journaled) if journaled.settled else None
         if own is None:
-            own = _Runs()
+            own = _Runs(self._priced)
             own.add(self._tracking.each_trial(self._parent_run_id))
-        return own.in_order(journaled.began) | shared_records(self._tracking, self._parent_run_id)
+        shared = shared_records(self._tracking, self._parent_run_id)
+        return own.in_order(journaled.began) | {key: self._priced(record) for key, record in shared.items()}
 
     def _own(self, journaled: _Journaled) -> _Runs | None:
         """Returns the sweep's own runs; None where they are not those of the journals and the requested ones."""
         tracking, parent = self._tracking, self._parent_run_id
         deleted = {run.info.run_id for run in tracking.each_trial(parent, deleted=True)}
-        found = _Runs()
+        found = _Runs(self._priced)
         found.add(tracking.changeable_trials(parent))
         found.add(tracking.trials_by_id(parent, journaled.asked - deleted - found.run_ids()))
         settled = {key: journaled.records[key] for key in journaled.settled - found.records.keys()}

@@ -13,6 +13,7 @@ IDENTITY = TAG + "identity"
 POINT = TAG + "point"
 ABSENT = TAG + "absent"  # why scores of a trial cannot be had, as JSON
 TRIAL, PHASE = TAG + "trial", TAG + "phase"
+MEASUREMENT = TAG + "measurement"  # the digest of the machine that timed the student, and of its threads and versions
 TEACHER_DIGEST, PROTOCOL = TAG + "teacher_digest", TAG + "protocol"
 WORKER = TAG + "worker"  # host:pid
 NODE = TAG + "node"  # the address of the worker's node in its cluster

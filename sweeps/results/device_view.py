@@ -1,10 +1,24 @@
-"""This module shows on the terminal what a sweep's students cost on a device."""
+"""This module finds what a sweep's students cost on a device, and shows it on the terminal."""
 
 from rich.console import Console
 from rich.table import Table
 
 import analysis
+from sweeps.ledger.measurements import kept_measurements
+from sweeps.ledger.tracking import Tracking
 from sweeps.results.frontier_view import VERDICTS
+from sweeps.spec.sweep import SweepSpec
+
+
+def device_of(
+    findings: analysis.Findings, spec: SweepSpec, *, tracking: Tracking, parent_run_id: str
+) -> tuple[analysis.DeviceFindings | None, str]:
+    """Returns what is kept of that with a sweep's run, None where nothing is; and why something is left out.
+
+    Raises AnalysisError where it is damaged.
+    """
+    kept, note = kept_measurements(tracking, parent_run_id, table=findings.table, spec=spec)
+    return kept and analysis.device_findings_of(findings.table, kept, rule=spec.limit), note
 
 
 def print_device(findings: analysis.DeviceFindings, console: Console) -> None:

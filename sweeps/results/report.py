@@ -17,14 +17,13 @@ from analysis import DeviceFindings, SpaceLimit
 from sweeps.errors import SweepError
 from sweeps.ledger.examinations import kept_examination
 from sweeps.ledger.links import run_link
-from sweeps.ledger.measurements import kept_measurements
 from sweeps.ledger.notes import only_shown
 from sweeps.ledger.sweeps import find_sweep, spec_of_sweep, stored_spec
 from sweeps.ledger.tags import VERSION
 from sweeps.ledger.tracking import Tracking
 from sweeps.ledger.workspace import Workspace
 from sweeps.results.answer import show_answer
-from sweeps.results.device_view import print_device
+from sweeps.results.device_view import device_of, print_device
 from sweeps.results.examinations import ruler_curves
 from sweeps.results.frontier_view import frontier_table
 from sweeps.results.importance import importances
@@ -227,8 +226,7 @@ def _device(
     if measurements is not None:
         return analysis.device_findings_of(findings.table, measurements, rule=spec.limit), ""
     try:
-        kept = kept_measurements(tracking, parent.info.run_id, table=findings.table)
-        return kept and analysis.device_findings_of(findings.table, kept, rule=spec.limit), ""
+        return device_of(findings, spec, tracking=tracking, parent_run_id=parent.info.run_id)
     except analysis.AnalysisError as error:
         return None, f"What a deployment measured is left out: {error}"
 

@@ -65,11 +65,7 @@ def _row(key: str, record: Record) -> dict[str, Any]:
         "mode": tags[MODE],
         "state": str(state),
         "final": state == TrialState.COMPLETED and kimg >= float(params["budget_kimg"]),
-        "width": int(params["width"]),
-        "depth": int(params["depth"]),
-        "block": params.get("block", DEFAULT_BLOCK),
-        "first_layer_rank": int(params.get("first_layer_rank", 0)) or None,
-        "stage_widths": params.get("stage_widths"),
+        **architecture_columns(record),
         "bits": None if (bits := int(params.get("bits", FLOAT_BITS))) == FLOAT_BITS else bits,
         "gan_weight": float(params["gan_weight"]) if "gan_weight" in params else None,
         "scheme": params.get("scheme"),
@@ -85,6 +81,18 @@ def _row(key: str, record: Record) -> dict[str, Any]:
         "fid_per_class": _of_classes(metrics),
         "wall_s": 0.0 if REUSED in tags else metrics.get("wall_s", 0.0),  # what this sweep spent on it
         "error": tags.get(ERROR),
+    }
+
+
+def architecture_columns(record: Record) -> dict[str, Any]:
+    """Returns the columns of a trial's row that tell its student's architecture."""
+    params = record.params
+    return {
+        "width": int(params["width"]),
+        "depth": int(params["depth"]),
+        "block": params.get("block", DEFAULT_BLOCK),
+        "first_layer_rank": int(params.get("first_layer_rank", 0)) or None,
+        "stage_widths": params.get("stage_widths"),
     }
 
 

@@ -19,6 +19,7 @@ from sweeps.ledger.tags import KIND, SAVED_VIEW, SWEEP
 from sweeps.ledger.tracking import Tracking
 from sweeps.results.names import ALL_TRIALS, BEST_FID, BYTES, PARAMETERS, RATIO, SPENT
 from sweeps.spec.browsing import LAST_IMAGES, LAST_STEP, RUNG_IMAGES
+from sweeps.spec.search import DEPLOYED_MS
 from sweeps.spec.sought import sought_of
 from sweeps.spec.sweep import SweepSpec
 
@@ -64,8 +65,9 @@ def view_links(tracking: Tracking, parent: Run) -> dict[str, str]:
 def _views(spec: SweepSpec, findings: Findings, *, has_steps: bool) -> dict[str, tuple[str, dict[str, Any]]]:
     found = {SWEEPS_VIEW: ("Sweeps", _list(f"tags.`{KIND}` = 'sweep'", metrics=_OF_A_SWEEP, order=_NEWEST))}
     searched = [name for name in spec.domains() if name != "seed"]
-    metrics = [*dict.fromkeys(("fid", spec.limit_cost, *_OF_A_STUDENT))]
-    columns = partial(_list, metrics=metrics, params=searched, order=f"metrics.`{spec.limit_cost}`")
+    cost = _metric_of(spec)
+    metrics = [*dict.fromkeys(("fid", cost, *_OF_A_STUDENT))]
+    columns = partial(_list, metrics=metrics, params=searched, order=f"metrics.`{cost}`")
     charts = _charts(spec, searched, has_steps=has_steps)
     students = f"tags.`{SWEEP}` = '{spec.name}' AND tags.`{KIND}` = 'trial'"
     found[students_view(spec.name)] = (
@@ -77,6 +79,11 @@ def _views(spec: SweepSpec, findings: Findings, *, has_steps: bool) -> dict[str,
         frontier = columns(f"attributes.run_id IN ({ids})")
         found[frontier_view(spec.name)] = (f"{spec.name}: frontier", frontier | charts)
     return found
+
+
+def _metric_of(spec: SweepSpec) -> str:
+    """Returns the metric of a trial's run that has the cost which leads the search."""
+    return DEPLOYED_MS if spec.search.is_timed else spec.limit_cost
 
 
 def _list(where: str, *, metrics: Sequence[str], params: Sequence[str] = (), order: str) -> dict[str, Any]:
@@ -100,7 +107,7 @@ def _list(where: str, *, metrics: Sequence[str], params: Sequence[str] = (), ord
 
 def _charts(spec: SweepSpec, searched: Sequence[str], *, has_steps: bool) -> dict[str, Any]:
     """Returns size against quality, the searched values beside both, the course of quality, and what students make."""
-    cost, quality = spec.limit_cost, spec.search.objectives[1]
+    cost, quality = _metric_of(spec), spec.search.objectives[1]
     axes = {"xaxis": {"key": cost, "type": "METRIC"}, "yaxis": {"key": quality, "type": "METRIC"}}
     scale = "log" if QUALITIES[quality].log else "linear"
     own_axes = {"useGlobalXaxisKey": False, "useGlobalLineSmoothing": False, "lineSmoothness": 0}

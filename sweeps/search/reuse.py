@@ -47,6 +47,7 @@ class Reuse:
         own = {TRIAL: str(job.trial), PHASE: job.request.phase, POINT: job.point_json, REUSED: record.run_id}
         own |= {SWEEP: self._sweep}
         metrics = {**costs_of(job.request.architecture, job.request.bits), **record.metrics}  # which an early one lacks
+        metrics |= job.latency.metrics if job.latency else {}
         folder = self._trials.folder(job.request.key)
         if folder.path.exists():
             folder.delete()  # an unfinished try of this sweep
@@ -55,4 +56,4 @@ class Reuse:
         )
         self._delivery.deliver(folder)  # now, so that whoever reads only the store sees the row while the sweep runs
         assert record.state == TrialState.COMPLETED
-        return finite_objectives(metrics, objectives)
+        return finite_objectives({**metrics, **job.priced}, objectives)

@@ -26,7 +26,7 @@ from sweeps.search.reuse import Reuse
 from sweeps.search.study import OUR_TRIAL
 from sweeps.spec.space import Value, distributions, point_of
 from sweeps.spec.sweep import SweepSpec
-from sweeps.trial.request import Job, TrialRequest
+from sweeps.trial.request import Job, ToJob, TrialRequest, unmeasured_job
 
 PATIENCE = 2  # repeats before a sampler is led elsewhere, where all points that are left can be listed
 PATIENCE_WITHOUT_LIST = 20
@@ -40,8 +40,8 @@ ToRequest = Callable[[Point], TrialRequest]
 class SearchBasis:
     """A SearchBasis is what a queue asks, and what is known from the start.
 
-    `to_request` makes a trial of a point. `total` is how many trials the search has, those of `ledger` among them. What
-    `reuse` has is taken over from other sweeps instead of trained.
+    `to_request` makes a trial of a point, and `to_job` a job of that. `total` is how many trials the search has, those
+    of `ledger` among them. What `reuse` has is taken over from other sweeps instead of trained.
     """
 
     spec: SweepSpec
@@ -50,6 +50,7 @@ class SearchBasis:
     ledger: Ledger
     total: int
     reuse: Reuse | None = None
+    to_job: ToJob = unmeasured_job
 
 
 @dataclass(kw_only=True)
@@ -78,7 +79,8 @@ class StudyQueue(JobQueue):
         self.done = len(list(settled_in(ledger, Phase.SEARCH)))
         self._spec, self._search, self._domains = spec, spec.search, spec.domains()
         self._distributions = distributions(self._domains)
-        self._to_request, self._study, self._sampler = search.to_request, search.study, search.study.sampler
+        self._to_request, self._to_job = search.to_request, search.to_job
+        self._study, self._sampler = search.study, search.study.sampler
         self._ledger, self._next_trial = ledger, next_ordinal(ledger)
         chance = seed_at(spec.seed, "random points") % 2**32
         self._random, self._chance = optuna.samplers.RandomSampler(seed=chance), random.Random(chance)
@@ -162,7 +164,7 @@ class StudyQueue(JobQueue):
         """Make a job of a new point. Returns None where its result was known and another is asked."""
         self._keys.add(request.key)
         known = self._ledger.get(request.key)
-        job = Job(request=request, trial=known.trial if known else self._take_ordinal(), point=dict(point))
+        job = self._to_job(request, known.trial if known else self._take_ordinal(), point=point)
         trial.set_user_attr(OUR_TRIAL, job.trial)  # Optuna counts otherwise
         if known and known.settled:
             return self._answer(_Asked(trial=trial, job=job, objectives=known.objectives, ended=True))

@@ -25,13 +25,16 @@ Seed = Annotated[int, Field(ge=0, lt=2**31)]
 Confidence = Annotated[float, Field(ge=0.5, le=1)]
 Precision = Annotated[float, Field(gt=1, le=100)]  # a factor between the ends of an interval
 
-Cost = Literal["parameters", "weight_bytes", "mac_g"]  # known before any training
+LATENCY = "latency_ms"  # of the deployed student, on the driver's machine
+DEPLOYED_MS = "deployed_ms"  # the same as a trial's run has it, beside the latency in PyTorch where it trained
+Cost = Literal["parameters", "weight_bytes", "mac_g", "latency_ms"]  # known before any training
 WHOLE_COSTS = ("parameters", "weight_bytes")  # which have a limit of their own
 Quality = Literal["fid", "inception_score"]  # measured at every rung
 OBJECTIVES: dict[str, Literal["minimize", "maximize"]] = {
     "parameters": "minimize",
     "weight_bytes": "minimize",
     "mac_g": "minimize",
+    LATENCY: "minimize",
     "fid": "minimize",
     "inception_score": "maximize",
 }
@@ -168,6 +171,11 @@ class SearchSpec(Config):
         """Returns whether what is asked depends on all results so far, those of other sweeps among them."""
         return self.sampler != "grid" and not self.reproducible
 
+    @property
+    def is_timed(self) -> bool:
+        """Returns whether the search is led by how long its students take, once deployed."""
+        return self.objectives[0] == LATENCY
+
     @model_validator(mode="after")
     def _is_complete(self) -> "SearchSpec":
         domains = self.space.domains()
@@ -182,6 +190,8 @@ class SearchSpec(Config):
             raise ValueError("0 trials leave a grid or a reproducible search nothing; give 1 or more")
         if self.sampler == "gp" and self.trials > MOST_TRIALS_OF_GP:
             raise ValueError(f"gp takes seconds a suggestion beyond {MOST_TRIALS_OF_GP} trials; use tpe or nsgaii")
+        if self.reproducible and self.is_timed:
+            raise ValueError("latency_ms is another each time, and a reproducible search is not; leave one of them out")
         if self.reproducible and self.pruning:
             raise ValueError("pruning depends on timing, which a reproducible search must not; leave one of them out")
         if self.sampler == "limit":

@@ -1,10 +1,11 @@
-"""This module chooses of a sweep's findings those in the cost whose limit it seeks: parameters, or bytes."""
+"""This module chooses of a sweep's findings those in the cost whose limit it seeks: parameters, bytes or latency."""
 
 from dataclasses import dataclass
 
 import pyarrow as pa
 
-from analysis import CompressionLimit, CostLimit, Findings
+from analysis import CompressionLimit, CostLimit, DeviceFindings, Findings
+from sweeps.spec.search import LATENCY
 from sweeps.spec.sweep import BYTES, PARAMETERS, SweepSpec
 
 
@@ -26,8 +27,16 @@ class Sought:
         return {*self.frontier["trial"].to_pylist(), *([] if self.trial is None else [self.trial])}
 
 
-def sought_of(findings: Findings, spec: SweepSpec) -> Sought:
-    """Returns the limit that `spec` seeks. It is that of parameters where no student of few bits has been measured."""
+def sought_of(findings: Findings, spec: SweepSpec, *, device: DeviceFindings | None = None) -> Sought:
+    """Returns the limit that `spec` seeks.
+
+    It is that of parameters where no student of few bits has been measured, and where `device`, what deployed students
+    cost, is not given.
+    """
+    if spec.search.is_timed and device is not None and device.limits.get(LATENCY):
+        fastest = device.limits[LATENCY][0]
+        trial = fastest.student.trial if fastest.student else None
+        return Sought(cost=LATENCY, limit=fastest, trial=trial, frontier=device.frontiers[LATENCY])
     limit, of_bytes, frontier = findings.limit, findings.bytes_limit, findings.bytes_frontier
     if spec.limit_cost != BYTES or of_bytes is None or frontier is None:
         return Sought(cost=PARAMETERS, limit=limit, trial=limit.trial, frontier=findings.frontier)

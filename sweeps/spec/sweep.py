@@ -44,7 +44,7 @@ from sweeps.spec.phases import (
 )
 from sweeps.spec.resources import ClusterSpec, ResourceSpec
 from sweeps.spec.schemes import require_schemes
-from sweeps.spec.search import MOST_STUDENTS, REPLICATES, SearchSpec, Seed
+from sweeps.spec.search import LATENCY, MOST_STUDENTS, REPLICATES, SearchSpec, Seed
 from sweeps.spec.space import AnyDomain, ChoiceDomain, FixedDomain, IntDomain, Value, every_point, extremes
 from sweeps.spec.starts import require_starts
 
@@ -146,6 +146,9 @@ class SweepSpec(Config):
             )
         if self.search.sampler == "limit" and not self._has_two_sizes():
             raise ValueError("the sampler limit seeks among two sizes or more, got one; widen search.space")
+        if self.search.is_timed and self.confirm.precision is not None:
+            got = f"{self.confirm.precision:g} and search.objectives {LATENCY}"
+            raise ValueError(f"confirm.precision narrows no limit of latency, got {got}; leave it out")
 
     @property
     def limit_cost(self) -> str:

@@ -26,6 +26,7 @@ from sweeps.ledger.tags import (
     DATASET,
     ERROR,
     HAS_IMAGES,
+    MEASUREMENT,
     MODE,
     NODE,
     PHASE,
@@ -184,6 +185,7 @@ def opening(job: Job, context: TrialContext) -> Event:
     architecture, request = job.request.architecture, job.request
     costs = costs_of(architecture, request.bits)
     costs["compression_ratio"] = context.teacher_parameters / costs["parameters"]
+    costs |= job.latency.metrics if job.latency else {}
     params: dict[str, object] = {
         **{name: value for name, value in columns_of(architecture).items() if value is not None},
         "seed": request.seed,
@@ -236,6 +238,7 @@ def _tags(job: Job, context: TrialContext) -> dict[str, str]:
         NODE: _node(),
         STATE: str(TrialState.RUNNING),
         **({} if context.samples == "none" else {HAS_IMAGES: "True"}),
+        **({MEASUREMENT: job.latency.measurement_digest} if job.latency else {}),
     }
 
 

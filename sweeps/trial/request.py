@@ -1,7 +1,8 @@
 """This module states what one trial is asked to do, and the identity that follows from it."""
 
 import json
-from typing import Annotated
+from collections.abc import Mapping
+from typing import Annotated, Protocol
 
 from pydantic import Field
 
@@ -18,7 +19,10 @@ from gan import (
 from gan.config import Config
 from gan.digests import value_digest
 from gan.networks.bits import FLOAT_BITS, Bits
+from sweeps.ledger.measurements import DeployedLatency
 from sweeps.spec.phases import PhaseField
+from sweeps.spec.search import LATENCY
+from sweeps.spec.space import Value
 
 
 class TrialRequest(Config):
@@ -115,13 +119,33 @@ def _defaults(kind: type[Config], names: set[str]) -> dict[str, object]:
 
 
 class Job(Config):
-    """A Job is a request on its way to a worker: its ordinal in the sweep, and the point of the space it came from."""
+    """A Job is a request on its way to a worker: its ordinal in the sweep, and the point of the space it came from.
+
+    `latency` is measured beforehand where it leads the search.
+    """
 
     request: TrialRequest
     trial: int
     point: dict[str, bool | float | int | str]
+    latency: DeployedLatency | None = None
+
+    @property
+    def priced(self) -> dict[str, float]:
+        """Returns the measured cost that leads the search, by its name as an objective; nothing where none does."""
+        return {LATENCY: self.latency.median_ms} if self.latency else {}
 
     @property
     def point_json(self) -> str:
         """Returns the searched values by name, as the same text for the same values."""
         return json.dumps(self.point, sort_keys=True)
+
+
+class ToJob(Protocol):
+    """A ToJob makes the job of a trial, with what is measured before it is trained."""
+
+    def __call__(self, request: TrialRequest, trial: int, *, point: Mapping[str, Value]) -> Job: ...
+
+
+def unmeasured_job(request: TrialRequest, trial: int, *, point: Mapping[str, Value]) -> Job:
+    """Returns the job of a trial of which nothing is measured beforehand."""
+    return Job(request=request, trial=trial, point=dict(point))

@@ -161,7 +161,7 @@ class _Trial:
 
     def __init__(self, job: Job, context: TrialContext, *, log: TrialLog) -> None:
         self.request, self._context, self.log = job.request, context, log
-        self._costs = costs_of(job.request.architecture, job.request.bits)
+        self._costs = {**costs_of(job.request.architecture, job.request.bits), **job.priced}
         self.outcome: dict[str, Any] = outcome(TrialState.RUNNING, self._costs)
 
     @property
@@ -185,7 +185,7 @@ class _Trial:
         """Returns whether an earlier try came to an end, but its worker was lost before Tune heard of it."""
         record = self.log.finished()
         if record:
-            self.outcome = outcome(record.state, record.metrics)
+            self.outcome = outcome(record.state, {**record.metrics, **self._costs})
         return record is not None
 
     def begin(self) -> None:

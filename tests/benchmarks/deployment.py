@@ -38,7 +38,7 @@ from gan import (
     load_deployed,
 )
 from gan.deployment.card import Format
-from gan.deployment.latency import threads_of_torch
+from gan.deployment.in_pytorch import threads_of_torch
 
 BATCHES = (1, 64)
 LATENT_SIZE = 64

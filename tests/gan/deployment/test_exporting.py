@@ -15,6 +15,7 @@ from torch import nn
 
 import gan.deployment
 from gan import (
+    AnyGenerator,
     ArtifactError,
     GanError,
     Generator,
@@ -43,10 +44,11 @@ class Own(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.map = nn.Linear(8, 256)
+        self.map = nn.Linear(8, 64)
+        self.layers = nn.Sequential(nn.BatchNorm2d(4), nn.SiLU(), nn.ConvTranspose2d(4, 3, 4, stride=4))
 
     def forward(self, latents: torch.Tensor) -> torch.Tensor:
-        return torch.sigmoid(4 * self.map(latents)).view(-1, 1, 16, 16)
+        return torch.sigmoid(40 * self.layers(self.map(latents).view(-1, 4, 4, 4)))
 
 
 @pytest.fixture
@@ -138,14 +140,60 @@ def test_the_script_draws_images(form: Format, classes: int, distribution: str, 
     assert (picture[16:, 48:] == 255).all()  # where no image is left
 
 
-def test_a_generator_of_ones_own_is_exported_as_a_program_alone(own_program: Path, tmp_path: Path) -> None:
-    own = load_imported(ImportedConfig(file=str(own_program), latent_size=8, output_range=(0.0, 1.0)))
+def own_of(program: Path) -> AnyGenerator:
+    return load_imported(ImportedConfig(file=str(program), latent_size=8, output_range=(0.0, 1.0)))
+
+
+def test_a_generator_of_ones_own_is_exported_as_a_program(own_program: Path, tmp_path: Path) -> None:
+    own = own_of(own_program)
     card = deploy_generator(tmp_path / "export", own, origin=ORIGIN, form="torch-export")
     assert card.architecture == own.config
-    assert load_deployed(tmp_path / "export")(np.zeros((2, 8), np.float32)).shape == (2, 1, 16, 16)
-    with pytest.raises(GanError, match=r"own architectures, got .*own\.pt2\)\. Export it as torch-export"):
-        deploy_generator(tmp_path / "other", own, origin=ORIGIN)
+    assert load_deployed(tmp_path / "export")(np.zeros((2, 8), np.float32)).shape == (2, 3, 16, 16)
+    with pytest.raises(GanError, match=r"own architectures, got .*own\.pt2\)\. Export it as onnx or torch-export"):
+        deploy_generator(tmp_path / "other", own, origin=ORIGIN, form="onnx-int8")
     assert files_of(tmp_path) == {"export", "own.pt2"}
+
+
+def test_a_program_of_ones_own_is_exported_as_onnx(own_program: Path, tmp_path: Path) -> None:
+    pytest.importorskip("onnxscript", reason="PyTorch's exporter needs it")
+    own = own_of(own_program)
+    card = deploy_generator(tmp_path / "export", own, origin=ORIGIN)
+    inputs_NI = own.config.inputs(7, "another place", seed=1)
+    with torch.no_grad():
+        found = load_deployed(tmp_path / "export")(inputs_NI.numpy()) - own(inputs_NI).numpy()
+    assert np.abs(found).max() < 1e-5
+    assert files_of(tmp_path / "export") == {"card.json", "model.onnx", "run.py"}
+    model = onnx.load(tmp_path / "export" / "model.onnx")
+    ((given,), (made,)) = model.graph.input, model.graph.output
+    assert (given.name, made.name) == ("latent", "images")
+    assert [each.dim_param or each.dim_value for each in given.type.tensor_type.shape.dim] == ["N", 8]
+    assert [each.version for each in model.opset_import if not each.domain] == [card.opset]
+    assert not any(node.metadata_props or node.doc_string for node in model.graph.node)
+    assert not any(each.external_data for each in model.graph.initializer)
+    assert card.file_bytes < 4 * card.parameters + 2000
+    program = subprocess.run(
+        [sys.executable, str(tmp_path / "export" / "run.py"), "--count", "3", "--out", "own.npy"],
+        cwd=tmp_path, check=True, timeout=60,
+    )  # fmt: skip
+    assert program.returncode == 0
+    assert np.load(tmp_path / "own.npy").shape == (3, 3, 16, 16)
+
+
+def test_a_network_that_no_exporter_follows_is_one_error(tmp_path: Path) -> None:
+    pytest.importorskip("onnxscript", reason="PyTorch's exporter needs it")
+    torch.jit.save(torch.jit.trace(Own().eval(), torch.zeros(2, 8)), tmp_path / "own.pt")
+    with pytest.raises(GanError, match=r"torch\.export can follow, got .*Give the teacher as a torch\.export file"):
+        deploy_generator(tmp_path / "export", own_of(tmp_path / "own.pt"), origin=ORIGIN)
+    assert files_of(tmp_path) == {"own.pt"}
+
+
+def test_a_missing_exporter_is_named(own_program: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "onnxscript", None)  # as where it is not installed
+    monkeypatch.delitem(sys.modules, "gan.deployment.own_graph", raising=False)
+    monkeypatch.delattr(gan.deployment, "own_graph", raising=False)
+    with pytest.raises(GanError, match=r"none called onnxscript\. Install them: pip install 'ganlimit\[deploy\]'"):
+        deploy_generator(tmp_path / "export", own_of(own_program), origin=ORIGIN)
+    assert files_of(tmp_path) == {"own.pt2"}
 
 
 def test_an_export_with_other_images_is_refused_and_leaves_nothing(small: Generator, tmp_path: Path) -> None:

@@ -6,7 +6,8 @@ import pytest
 import torch
 
 from gan import Generator, Latency, MeasurementProtocol, eager, latencies
-from gan.deployment.latency import ROUNDS, WARM_UPS, threads_of_torch
+from gan.deployment.in_pytorch import threads_of_torch
+from gan.deployment.latency import ROUNDS, WARM_UPS
 
 
 def test_contenders_have_turns_one_after_the_other() -> None:
