@@ -1,5 +1,6 @@
 """This module measures an export alone: in a process of its own, while no other measurement runs on this machine."""
 
+import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,19 +11,21 @@ from filelock import FileLock
 from gan.deployment.latency import Latency
 from gan.deployment.processes import answer_of
 
-LOCK = "ganlimit-measurement.lock"  # in the folder of temporary files, which all processes of a machine have in common
-FOR_ALL = 0o666  # other people's processes measure as well
+LOCK = "ganlimit-measurement"  # in the folder of temporary files, which all processes of a machine have in common
 
 
 @contextmanager
 def one_measurement() -> Iterator[None]:
     """Holds this machine for one measurement, for the length of a `with` block; another one waits until it has ended.
 
+    It is one of the same user: systems refuse a file of somebody else's in that folder.
+
     >>> with one_measurement():
     ...     print("measured")
     measured
     """
-    with FileLock(Path(tempfile.gettempdir()) / LOCK, mode=FOR_ALL):
+    user = os.getuid() if hasattr(os, "getuid") else ""  # Windows has a folder of temporary files for each user
+    with FileLock(Path(tempfile.gettempdir()) / f"{LOCK}-{user}.lock"):
         yield
 
 

@@ -8,6 +8,7 @@ import os
 import tempfile
 import threading
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -25,15 +26,15 @@ from gan import (
     deploy_generator,
     latency_alone,
 )
-from gan.deployment.card import Format
 from sweeps.deployment.choosing import LOGGED_IN
 from sweeps.errors import SweepError
 from sweeps.ledger.measurements import LATENCIES, DeployedLatency, stored_latencies, untrained_digest
 from sweeps.ledger.tracking import Tracking
 from sweeps.spec.architecture import columns_of
+from sweeps.spec.search import TIMED_FORM
 from sweeps.spec.sweep import SweepSpec
 
-FORM: Format = "onnx"
+QUOTA = Path("/sys/fs/cgroup/cpu.max")
 Row = Mapping[str, Any]
 
 
@@ -52,6 +53,7 @@ class LatencyBook:
         rows = [row for table in before if table is not None for row in table.to_pylist()]
         _require_this_machine(spec, rows, here=self._protocol)
         self._rows = {row["weights_digest"]: row for row in rows}
+        self._logged = 0 if before[0] is None else len({row["weights_digest"] for row in before[0].to_pylist()})
         self._lock = threading.Lock()  # whoever shows the sweep reads it in a thread of its own
 
     def of(self, architecture: GeneratorConfig) -> DeployedLatency:
@@ -63,12 +65,15 @@ class LatencyBook:
         if isinstance(teacher, GeneratorCard):
             self._known(teacher.weights_digest, teacher.architecture, name="teacher")
 
-    def log(self) -> None:
-        """Log what is known to the sweep's run. While the store is away it stays in the sweep's folder."""
-        try:
-            self._tracking.client.log_artifact(self._parent_run_id, str(self._path), LOGGED_IN)
-        except (MlflowException, OSError):
-            return
+    def log(self) -> bool:
+        """Log what the sweep's run lacks; the sweep's folder has it all. Returns False while the store is away."""
+        with self._lock:
+            known = len(self._rows)
+        if self._logged < known:
+            with suppress(MlflowException, OSError):
+                self._tracking.client.log_artifact(self._parent_run_id, str(self._path), LOGGED_IN)
+                self._logged = known
+        return self._logged == known
 
     def _known(self, key: str, architecture: GeneratorConfig, *, name: str) -> DeployedLatency:
         with self._lock:
@@ -76,7 +81,6 @@ class LatencyBook:
                 self._rows[key] = self._measured(key, architecture, name=name)
                 self._path.parent.mkdir(parents=True, exist_ok=True)
                 write_measurements(measurement_table(self._rows.values()), self._path)
-                self.log()
             row = self._rows[key]
         times = {each: row[each] for each in ("median_ms", "low_ms", "high_ms")}
         return DeployedLatency(**times, measurement_digest=row["measurement_digest"])
@@ -84,11 +88,13 @@ class LatencyBook:
     def _measured(self, key: str, architecture: GeneratorConfig, *, name: str) -> dict[str, Any]:
         threads, origin = self._spec.measure.threads, Origin(weights_digest=key, dataset=self._spec.dataset.name)
         with tempfile.TemporaryDirectory(prefix="ganlimit-timed-") as place:
-            folder = Path(place) / FORM
-            card = deploy_generator(folder, build_generator(architecture, seed=0).eval(), origin=origin, form=FORM)
+            folder = Path(place) / TIMED_FORM
+            card = deploy_generator(
+                folder, build_generator(architecture, seed=0).eval(), origin=origin, form=TIMED_FORM
+            )
             latency = latency_alone(folder, threads=threads)
         return {
-            **{"name": name, "form": FORM, "rounds": False, "sweep": self._spec.name, "weights_digest": key},
+            **{"name": name, "form": TIMED_FORM, "rounds": False, "sweep": self._spec.name, "weights_digest": key},
             **{name: getattr(card, name) for name in ("parameters", "file_bytes", "compressed_bytes")},
             **latency.model_dump(),
             "images_per_s": latency.images_per_s,
@@ -119,7 +125,16 @@ def workers_beside(specs: Sequence[SweepSpec]) -> int | None:
     threads = max((spec.measure.threads for spec in specs if spec.search.is_timed), default=0)
     if not threads:
         return None
-    return max(1, ((os.cpu_count() or 1) - threads) // specs[0].resources.cpus_per_trial)
+    return max(1, (allowed_cores() - threads) // specs[0].resources.cpus_per_trial)
+
+
+def allowed_cores() -> int:
+    """Returns how many cores this process may use: of a container those of its quota, as Ray counts them."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    with suppress(OSError, ValueError):  # no control groups of version 2, or no quota
+        quota, period = map(int, QUOTA.read_text().split())
+        cores = min(cores, max(1, quota // period))
+    return cores
 
 
 def _require_this_machine(spec: SweepSpec, rows: Sequence[Row], *, here: MeasurementProtocol) -> None:

@@ -13,11 +13,11 @@ from gan.deployment.card import Format
 from gan.deployment.formats import require_packages
 from sweeps.deployment.choosing import Candidate, Chosen, chosen_of_sweep, has_frontier
 from sweeps.deployment.exports import DeployedExport, log_costs, measure_exports, write_exports
-from sweeps.deployment.latencies import FORM
 from sweeps.deployment.measuring import BATCHES, PYTORCH, TABLE, Timing
 from sweeps.errors import SweepError
 from sweeps.ledger.measurements import stored_measurements
 from sweeps.models.workshop import Workshop
+from sweeps.spec.search import TIMED_FORM
 from sweeps.spec.sweep import SweepSpec
 
 FOLDER = "deployed"  # of a sweep's own folder
@@ -26,7 +26,9 @@ ANY_NETWORK: Format = "torch-export"  # the format for a network of the user's o
 
 def require_measurable(spec: SweepSpec) -> None:
     """Raises GanError where the sweep is to be measured in a form whose packages are missing."""
-    require_packages([*(spec.measure.formats if spec.is_measured else ()), *([FORM] if spec.search.is_timed else ())])
+    require_packages(
+        [*(spec.measure.formats if spec.is_measured else ()), *([TIMED_FORM] if spec.search.is_timed else ())]
+    )
 
 
 def measure_sweep(spec: SweepSpec, workshop: Workshop) -> None:
@@ -57,12 +59,14 @@ def _measure(spec: SweepSpec, workshop: Workshop) -> None:
     if not missing:
         return
     timing = Timing(threads=spec.measure.threads)
-    if kept is not None:
+    if kept is not None and len(kept):
         folder.mkdir(parents=True, exist_ok=True)
         analysis.write_measurements(kept, folder / TABLE)  # which new rows join, or which gets another name
         if kept["measurement_digest"][0].as_py() != MeasurementProtocol.here(timing.threads).digest:
             missing = chosen.candidates
     exports = _exports(replace(chosen, candidates=tuple(missing)), spec, folder=folder, workshop=workshop)
+    if not exports:  # each was refused, and said so
+        return
     exports, _ = measure_exports(exports, folder, timing=timing, display=workshop.display)
     log_costs(chosen, exports, tables=sorted(folder.glob("measurements*")), tracking=tracking)
 

@@ -1,6 +1,7 @@
 """This module is the end of a driver's work: the runs of its sweeps are closed, whatever ended it."""
 
 import contextlib
+from collections.abc import Iterator
 from pathlib import Path
 
 from mlflow.exceptions import MlflowException
@@ -50,6 +51,18 @@ class ClosingRuns:
                 # Of trials of which this machine has no journal.
                 self._tracking.close_open_trials(sweep.parent_run_id, TrialState.LOST)
                 self._tracking.close(sweep.parent_run_id, state)
+
+
+@contextlib.contextmanager
+def closed_on_error(tracking: Tracking, parent_run_id: str) -> Iterator[None]:
+    """Closes the run of a sweep, which nobody holds yet, where an error leaves the `with` block."""
+    try:
+        yield
+    except BaseException as error:
+        state = SweepState.INTERRUPTED if isinstance(error, KeyboardInterrupt) else SweepState.FAILED
+        with contextlib.suppress(MlflowException):
+            tracking.close(parent_run_id, state)
+        raise
 
 
 def ended_file(folder: Path) -> Path:

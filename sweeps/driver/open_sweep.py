@@ -95,6 +95,8 @@ class OpenSweep:
         known = KnownTrials(self.spec, self._shared, trials=reader.read())
         if not is_over():
             self._show(known)
+        if self.basis.latencies:
+            self.basis.latencies.log()
 
     def _show(self, known: KnownTrials) -> None:
         tracking, spec = self.basis.tracking, self.spec
@@ -126,4 +128,5 @@ class OpenSweep:
         Call it only when the workers are gone, so that nothing else writes to a journal.
         """
         close_running(self.basis.trials, state)
-        return self.delivery.deliver_all(self.basis.trials, patience_s)
+        has_latencies = self.basis.latencies is None or self.basis.latencies.log()
+        return self.delivery.deliver_all(self.basis.trials, patience_s) + (not has_latencies)

@@ -17,7 +17,7 @@ from gan import DataRoot, default_data_root, load_dataset
 from sweeps.deployment.latencies import latencies_of, refuse_other_machine, workers_beside
 from sweeps.deployment.phase import measure_sweep, require_measurable
 from sweeps.display import Display, QuietDisplay
-from sweeps.driver.closing import ClosingRuns, ended_file
+from sweeps.driver.closing import ClosingRuns, closed_on_error, ended_file
 from sweeps.driver.open_sweep import OpenSweep, SweepBasis
 from sweeps.driver.phase_run import PhaseRun
 from sweeps.driver.sameness import refuse_other_models, refuse_other_spec
@@ -250,7 +250,9 @@ def open_sweep(spec: SweepSpec, workspace: Workspace, *, tracking: Tracking, dis
     tags |= {VERSION + name: version(name) for name in VERSIONED} | origin_tags(f"ganlimit sweep run {spec.name}")
     folder, trials = workspace.sweep(spec.name), site.trials(spec)
     parent_run_id = tracking.open_sweep(spec.name, tags, experiment=experiment_of(spec)).info.run_id
-    latencies = latencies_of(spec, folder, tracking=tracking, parent_run_id=parent_run_id, teacher=foundation.teacher)
+    with closed_on_error(tracking, parent_run_id):
+        teacher = foundation.teacher
+        latencies = latencies_of(spec, folder, tracking=tracking, parent_run_id=parent_run_id, teacher=teacher)
     return OpenSweep(
         SweepBasis(
             spec=spec,

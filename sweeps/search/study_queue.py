@@ -232,11 +232,17 @@ class ImmediateStudyQueue(StudyQueue):
         super().__init__(search)
         self._told = {key: entry.objectives for key, entry in search.ledger.items() if entry.settled}
         self._handed_out = self.done
+        self._waits: bool | None = (
+            None  # whether the next point has to; None where a trial has ended since it was asked
+        )
 
     def next(self) -> Job | NoJob:
         """Returns the next job, YET where it is better chosen when another has ended, LEFT where the search has."""
-        if self._running and self._must_wait():
+        if self._running and self._waits is None:
+            self._waits = self._must_wait()  # it stays so until a trial ends, and Ray Tune asks ten times a second
+        if self._running and self._waits:
             return NoJob.YET
+        self._waits = None
         asked = self._ask()
         if asked is None:
             return NoJob.LEFT
@@ -245,6 +251,7 @@ class ImmediateStudyQueue(StudyQueue):
 
     def ended(self, job: Job, result: Mapping[str, Any]) -> None:
         """Tell the study."""
+        self._waits = None
         self._tell_outcome(self._end(job, result))
 
     def _has_room(self) -> bool:

@@ -26,6 +26,7 @@ Confidence = Annotated[float, Field(ge=0.5, le=1)]
 Precision = Annotated[float, Field(gt=1, le=100)]  # a factor between the ends of an interval
 
 LATENCY = "latency_ms"  # of the deployed student, on the driver's machine
+TIMED_FORM: Literal["onnx"] = "onnx"  # in which it is deployed where its latency leads
 DEPLOYED_MS = "deployed_ms"  # the same as a trial's run has it, beside the latency in PyTorch where it trained
 Cost = Literal["parameters", "weight_bytes", "mac_g", "latency_ms"]  # known before any training
 WHOLE_COSTS = ("parameters", "weight_bytes")  # which have a limit of their own

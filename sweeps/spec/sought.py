@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import pyarrow as pa
 
 from analysis import CompressionLimit, CostLimit, DeviceFindings, Findings
-from sweeps.spec.search import LATENCY
+from sweeps.spec.search import LATENCY, TIMED_FORM
 from sweeps.spec.sweep import BYTES, PARAMETERS, SweepSpec
 
 
@@ -33,8 +33,9 @@ def sought_of(findings: Findings, spec: SweepSpec, *, device: DeviceFindings | N
     It is that of parameters where no student of few bits has been measured, and where `device`, what deployed students
     cost, is not given.
     """
-    if spec.search.is_timed and device is not None and device.limits.get(LATENCY):
-        fastest = device.limits[LATENCY][0]
+    of_form = () if device is None else device.limits.get(LATENCY, ())
+    fastest = next((limit for limit in of_form if limit.form == TIMED_FORM), None)
+    if spec.search.is_timed and device is not None and fastest is not None:
         trial = fastest.student.trial if fastest.student else None
         return Sought(cost=LATENCY, limit=fastest, trial=trial, frontier=device.frontiers[LATENCY])
     limit, of_bytes, frontier = findings.limit, findings.bytes_limit, findings.bytes_frontier

@@ -54,6 +54,7 @@ def _gpu(number: int) -> dict[str, float]:
     free, total = torch.cuda.mem_get_info(number)
     used = total - free
     found = {"memory_usage_megabytes": used / _MB, "memory_usage_percentage": 100 * used / total}
-    with suppress(ImportError, RuntimeError):  # where NVIDIA's package nvidia-ml-py is not installed
+    # It is not to be had without NVIDIA's package nvidia-ml-py, whose errors are its own, nor of a part of a GPU.
+    with suppress(Exception):
         found["utilization_percentage"] = float(torch.cuda.utilization(number))
     return found

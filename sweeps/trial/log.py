@@ -47,7 +47,7 @@ from sweeps.spec.architecture import columns_of, dimensions_of_row, width_text
 from sweeps.trial.load import MachineLoad
 from sweeps.trial.request import Job
 
-SOON_S = 10.0  # a trial that is under way asks the store no more often
+SOON_S = 10.0  # what is measured sooner after the last telling waits for the next, where no image comes with it
 
 
 @dataclass(frozen=True, kw_only=True)
