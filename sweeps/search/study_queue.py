@@ -232,7 +232,7 @@ class ImmediateStudyQueue(StudyQueue):
         super().__init__(search)
         self._told = {key: entry.objectives for key, entry in search.ledger.items() if entry.settled}
         self._handed_out = self.done
-        self._waits: bool | None = None  # whether the next point does; None where a trial has ended since that was asked
+        self._waits: bool | None = None  # whether the next point does; None is not known since a trial ended
 
     def next(self) -> Job | NoJob:
         """Returns the next job, YET where it is better chosen when another has ended, LEFT where the search has."""
