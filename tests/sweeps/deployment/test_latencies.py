@@ -6,12 +6,13 @@ from typing import Any
 import optuna
 import pyarrow as pa
 import pytest
+from mlflow.exceptions import MlflowException
 
 import sweeps
 from analysis import write_measurements
 from gan import GeneratorConfig, MeasurementProtocol
 from sweeps.deployment.choosing import LOGGED_IN
-from sweeps.deployment.latencies import LatencyBook, workers_beside
+from sweeps.deployment.latencies import LatencyBook, allowed_cores, workers_beside
 from sweeps.ledger.measurements import LATENCIES, stored_latencies, untrained_digest
 from sweeps.ledger.tags import MEASUREMENT
 from sweeps.ledger.tracking import Tracking
@@ -108,7 +109,24 @@ def test_an_architecture_is_timed_once(timed: Timed) -> None:
     wide = architecture.model_copy(update={"width": 7})
     found = book.of(wide)
     assert found.low_ms <= found.median_ms <= found.high_ms
+    assert timed.known_ms() == before, "the search does not wait for the store"
+    later = LatencyBook(timed.spec, timed.folder, tracking=timed.tracking, parent_run_id=timed.run_id)
+    assert later.log(), "a driver that ended before is no loss"
     assert timed.known_ms() == before | {untrained_digest(wide): found.median_ms}
+
+
+def test_what_the_store_lacks_is_told(timed: Timed, monkeypatch: pytest.MonkeyPatch) -> None:
+    book = LatencyBook(timed.spec, timed.folder, tracking=timed.tracking, parent_run_id=timed.run_id)
+    row = timed.result.table.to_pylist()[0]
+    book.of(architecture_of(architecture_of_row(row), timed.spec.shape).model_copy(update={"width": 5}))
+    with monkeypatch.context() as patch:
+        patch.setattr(timed.tracking.client, "log_artifact", away)
+        assert not book.log()
+    assert book.log()
+
+
+def away(*_: Any, **__: Any) -> None:
+    raise MlflowException("the store is away")
 
 
 def test_a_search_of_another_machine_is_refused_before_anything_is_done(timed: Timed, tmp_path: Path) -> None:
@@ -136,10 +154,20 @@ def test_what_cannot_be_is_a_mistake_in_the_file(tiny: dict[str, Any], spec_file
 
 
 def test_trials_leave_a_core_for_the_timing(tiny: dict[str, Any], spec_file: Any, monkeypatch: Any) -> None:
-    monkeypatch.setattr("os.cpu_count", lambda: 8)
+    monkeypatch.setattr("sweeps.deployment.latencies.allowed_cores", lambda: 8)
     plain = sweeps.load_spec(spec_file(tiny))
     assert workers_beside([plain]) is None
     tiny["search"] |= {"objectives": ["latency_ms", "fid"]}
     assert workers_beside([sweeps.load_spec(spec_file(tiny))]) == 7
     tiny |= {"measure": {"threads": 2}, "resources": {"cpus_per_trial": 3}}
     assert workers_beside([sweeps.load_spec(spec_file(tiny))]) == 2
+
+
+def test_of_a_container_its_quota_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    quota = tmp_path / "cpu.max"
+    monkeypatch.setattr("sweeps.deployment.latencies.QUOTA", quota)
+    of_machine = allowed_cores()
+    quota.write_text("100000 100000\n")
+    assert allowed_cores() == 1
+    quota.write_text("max 100000\n")
+    assert allowed_cores() == of_machine
