@@ -104,19 +104,18 @@ class Telling:
             )
         else:
             self._tracking.log(run_id, event.metrics, kimg=kimg, params=params, time_ms=time_ms, before=before)
-        for each in told:
-            if each.kind == "reported":
-                self._bring_images(each.kimg)
+        self._bring_images([each.kimg for each in told if each.kind == "reported"])
 
     def _share(self, event: Event) -> None:
         tags, self._run_id = event.tags, event.tags[REUSED]
         place = {"trial": tags[TRIAL], "phase": tags[PHASE]}
         self._tracking.share(self._run(), self._parent_run_id, **place, point=tags.get(POINT))
 
-    def _bring_images(self, kimg: float) -> None:
-        """Bring what a student made at `kimg`. It is for people alone: no number waits for it."""
+    def _bring_images(self, kimg: Sequence[float]) -> None:
+        """Bring what a student made at these budgets. It is for people alone: no number waits for it."""
         with suppress(MlflowException, OSError):
-            for path in self._folder.images_at(kimg):
+            # What it made last belongs to each of them, and is brought once.
+            for path in sorted({path for each in kimg for path in self._folder.images_at(each)}):
                 self._artifacts().log_artifact(str(path), path.parent.name)
 
     def _bring(self, folder: Path) -> None:

@@ -65,7 +65,7 @@ def test_a_stored_generator_draws_with_pytorch(small: Generator, tmp_path: Path)
 def test_a_process_that_cannot_draw_is_one_error(small: Generator, tmp_path: Path) -> None:
     deploy_generator(tmp_path / "export", small, origin=ORIGIN)
     (tmp_path / "export" / "model.onnx").write_bytes(b"no network")
-    with pytest.raises(GanError, match=r"draws in a process of its own.*got .*export 1 3 \(.+\)\. Give"):
+    with pytest.raises(GanError, match=r"draws in a process of its own.*got .*export 1 3 \(.+\)\. See"):
         peak_memory(tmp_path / "export", [3])
 
 

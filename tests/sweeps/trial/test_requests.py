@@ -99,7 +99,7 @@ def test_a_whole_trial_of_two_rungs_with_its_student_and_images_asks_so_often(
         train(queue, sweep)  # and what a worker asks once
     asked.clear()
     run_id = train(queue, sweep)
-    assert len(asked) == requests, asked
+    assert len(asked) == requests, "\n".join(asked)
     client = sweep.basis.tracking.client
     run = client.get_run(run_id)
     assert run.info.status == "FINISHED"
