@@ -74,7 +74,7 @@ def test_from_the_specification_to_the_confirmed_limit(
     assert "limit of the space in bytes" in shown
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 def test_one_that_is_killed_in_search_and_in_confirmation_has_the_same_rows(
     finished: Any, spec_of_bytes: dict[str, Any], tmp_path: Path
 ) -> None:
