@@ -69,6 +69,8 @@ class LatencyBook:
         """Log what the sweep's run lacks; the sweep's folder has it all. Returns False while the store is away."""
         with self._lock:
             known = len(self._rows)
+            if self._logged < known:
+                self._write()  # of a folder that another one of this machine went on from, it lacks some
         if self._logged < known:
             with suppress(MlflowException, OSError):
                 self._tracking.client.log_artifact(self._parent_run_id, str(self._path), LOGGED_IN)
@@ -79,11 +81,14 @@ class LatencyBook:
         with self._lock:
             if key not in self._rows:
                 self._rows[key] = self._measured(key, architecture, name=name)
-                self._path.parent.mkdir(parents=True, exist_ok=True)
-                write_measurements(measurement_table(self._rows.values()), self._path)
+                self._write()
             row = self._rows[key]
         times = {each: row[each] for each in ("median_ms", "low_ms", "high_ms")}
         return DeployedLatency(**times, measurement_digest=row["measurement_digest"])
+
+    def _write(self) -> None:
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        write_measurements(measurement_table(self._rows.values()), self._path)
 
     def _measured(self, key: str, architecture: GeneratorConfig, *, name: str) -> dict[str, Any]:
         threads, origin = self._spec.measure.threads, Origin(weights_digest=key, dataset=self._spec.dataset.name)
@@ -111,6 +116,13 @@ def latencies_of(
     book = LatencyBook(spec, folder, tracking=tracking, parent_run_id=parent_run_id)
     book.note_teacher(teacher)
     return book
+
+
+def bring_latencies(spec: SweepSpec, folder: Path, *, tracking: Tracking, parent_run_id: str) -> bool:
+    """Brings the latencies in a sweep's folder that its run lacks. Returns False while the store is away."""
+    if not (spec.search.is_timed and (folder / LATENCIES.name).exists()):
+        return True
+    return LatencyBook(spec, folder, tracking=tracking, parent_run_id=parent_run_id).log()
 
 
 def refuse_other_machine(spec: SweepSpec, tracking: Tracking, *, parent_run_id: str) -> None:

@@ -14,7 +14,7 @@ import pyarrow as pa
 from analysis import TrialState
 from cluster import read_token
 from gan import DataRoot, default_data_root, load_dataset
-from sweeps.deployment.latencies import latencies_of, refuse_other_machine, workers_beside
+from sweeps.deployment.latencies import bring_latencies, latencies_of, refuse_other_machine, workers_beside
 from sweeps.deployment.phase import measure_sweep, require_measurable
 from sweeps.display import Display, QuietDisplay
 from sweeps.driver.closing import ClosingRuns, closed_on_error, ended_file
@@ -213,14 +213,17 @@ def sync_sweep(name: str, workspace: Workspace) -> tuple[int, Report]:
     """
     tracking = Tracking(workspace.store)
     parent_run_id: str = find_sweep(tracking, name).info.run_id
-    folder, storage = workspace.sweep(name), spec_of_sweep(tracking, name).cluster.storage
+    folder, spec = workspace.sweep(name), spec_of_sweep(tracking, name)
+    storage = spec.cluster.storage
     trials = trials_of(name, storage) if storage else MountedTrials(folder / "trials")
     with sole_driver(folder, name), Leases(QuietDisplay()) as leases:
         if workspace.tracking_uri is not None:
             leases.hold(Lease(tracking, parent_run_id, name=name))
         close_running(trials, TrialState.LOST)  # left by a driver that was killed
         count = len(undelivered(trials))
-        if remaining := Delivery(tracking.store, parent_run_id).deliver_all(trials):
+        remaining = Delivery(tracking.store, parent_run_id).deliver_all(trials)
+        remaining += not bring_latencies(spec, folder, tracking=tracking, parent_run_id=parent_run_id)
+        if remaining:
             raise UndeliveredError(name, remaining)
         state = SweepState(ended.read_text()) if (ended := ended_file(folder)).exists() else SweepState.FAILED
         if count:

@@ -122,7 +122,9 @@ def test_what_the_store_lacks_is_told(timed: Timed, monkeypatch: pytest.MonkeyPa
     with monkeypatch.context() as patch:
         patch.setattr(type(timed.tracking.client), "log_artifact", away)
         assert not book.log()
-    assert book.log()
+    known = timed.known_ms()
+    sweeps.sync_sweep(NAME, Workspace.existing(timed.data_dir))
+    assert len(timed.known_ms()) == len(known) + 1, "as the error that counts it says"
 
 
 def away(*_: Any, **__: Any) -> None:
