@@ -13,6 +13,7 @@ from analysis import write_measurements
 from gan import GeneratorConfig, MeasurementProtocol
 from sweeps.deployment.choosing import LOGGED_IN
 from sweeps.deployment.latencies import LatencyBook, allowed_cores, workers_beside
+from sweeps.driver.runner import sync_sweep
 from sweeps.ledger.measurements import LATENCIES, stored_latencies, untrained_digest
 from sweeps.ledger.tags import MEASUREMENT
 from sweeps.ledger.tracking import Tracking
@@ -123,7 +124,7 @@ def test_what_the_store_lacks_is_told(timed: Timed, monkeypatch: pytest.MonkeyPa
         patch.setattr(type(timed.tracking.client), "log_artifact", away)
         assert not book.log()
     known = timed.known_ms()
-    sweeps.sync_sweep(NAME, Workspace.existing(timed.data_dir))
+    sync_sweep(NAME, Workspace.existing(timed.data_dir))
     assert len(timed.known_ms()) == len(known) + 1, "as the error that counts it says"
 
 
