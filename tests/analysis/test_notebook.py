@@ -22,6 +22,7 @@ from analysis import (
     frontier_rows,
     trial_table,
 )
+from tests.waiting import PATIENCE_S
 
 ROOT = Path(__file__).parents[2]
 NOTEBOOK = ROOT / "docs" / "example.ipynb"
@@ -34,7 +35,9 @@ COLOR = re.compile(r"#[0-9a-f]{3}|rgb|background|(?<!border-)color:(?!inherit)")
 def executed() -> dict[str, Any]:
     """What each cell of code shows, by the cell's id and the kind of what is shown."""
     notebook = nbformat.read(NOTEBOOK, as_version=4)
-    NotebookClient(notebook, timeout=120, kernel_name="python3", resources={"metadata": {"path": str(ROOT)}}).execute()
+    NotebookClient(
+        notebook, timeout=int(PATIENCE_S), kernel_name="python3", resources={"metadata": {"path": str(ROOT)}}
+    ).execute()
     return {
         cell.id: {kind: text for output in cell.outputs for kind, text in output.get("data", {}).items()}
         | {output.name: output.text for output in cell.outputs if output.output_type == "stream"}

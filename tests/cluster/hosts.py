@@ -14,6 +14,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.waiting import PATIENCE_S
+
 NETWORK = "10.77.{}"  # used by nobody outside the namespaces
 BRIDGE = "glb{}"
 
@@ -53,7 +55,7 @@ class Host:
     def run(self, *command: object, expect: int = 0, **environment: str) -> str:
         """Run a command on this host to its end; what it said."""
         process = self.start(*command, **environment)
-        said, _ = process.communicate(timeout=420)
+        said, _ = process.communicate(timeout=PATIENCE_S)
         assert process.returncode == expect, said
         return said
 
@@ -74,7 +76,7 @@ class Host:
 
     def kill(self) -> None:
         """End all that runs here at once, without any grace: the host lost its power."""
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + PATIENCE_S
         while pids := self.processes():
             for pid in pids:
                 with suppress(ProcessLookupError):

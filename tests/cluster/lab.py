@@ -4,7 +4,6 @@ import json
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -19,16 +18,10 @@ from sweeps.ledger.tags import KIND, NODE, SWEEP
 from tests.cluster import command_server
 from tests.cluster.hosts import Host, Network, network
 from tests.cluster.servers import PostgresServer, S3Server, postgres, s3_server
+from tests.waiting import PATIENCE_S, wait_until
 
 ADMIN_PASSWORD = "a-long-enough-canary"
-
-
-def wait_until(condition: Callable[[], Any], seconds: float = 300.0) -> Any:
-    deadline = time.monotonic() + seconds
-    while not (found := condition()):
-        assert time.monotonic() < deadline, "it did not come to pass in time"
-        time.sleep(0.7)  # asking takes as much of the machine as a trial
-    return found
+ASK_EVERY_S = 0.7  # asking takes as much of the machine as a trial
 
 
 class CommandLine:
@@ -94,12 +87,12 @@ class Lab:
         options += ["--admin-password-file", self.password_file, "--data-dir", self.store.home / "data"]
         secret = {"MLFLOW_BACKEND_STORE_URI": self.database.uri, **self.s3.environment}
         self.server = self.store.start(*command, *options, **secret)
-        wait_until(self._answers)
+        wait_until(self._answers, every_s=ASK_EVERY_S)
 
     def stop_tracking(self) -> None:
         assert self.server is not None
         self.server.terminate()
-        self.server.communicate(timeout=30)
+        self.server.communicate(timeout=PATIENCE_S)
 
     def _answers(self) -> bool:
         assert self.server is not None
@@ -134,7 +127,7 @@ class Lab:
     def wait(self, name: str, condition: Callable[[], Any]) -> None:
         """Until the condition holds; what the job has said is told where it does not."""
         try:
-            wait_until(condition)
+            wait_until(condition, every_s=ASK_EVERY_S)
         except AssertionError as error:
             raise AssertionError(self.job("logs", name)[-6000:]) from error
 

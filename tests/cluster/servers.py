@@ -20,8 +20,9 @@ import psycopg2
 import pytest
 from botocore.config import Config
 
+from tests.waiting import PATIENCE_S
+
 USER, PASSWORD = "ganlimit", "correct-horse-canary"
-START_TIMEOUT_S = 30.0
 
 
 def free_port(host: str = "127.0.0.1") -> int:
@@ -92,7 +93,7 @@ class PostgresServer:
         """End it as `pg_ctl stop -m fast` does: open connections are closed, nothing written is lost."""
         if self._process is not None:
             self._process.send_signal(signal.SIGINT)
-            self._process.wait(START_TIMEOUT_S)
+            self._process.wait(PATIENCE_S)
             self._process = None
 
     def restart(self) -> None:
@@ -232,7 +233,7 @@ def _answers(url: str) -> bool:
 
 
 def _wait_for(ready: Callable[[], bool], process: subprocess.Popen[bytes], explain: Callable[[], str]) -> None:
-    deadline = time.monotonic() + START_TIMEOUT_S
+    deadline = time.monotonic() + PATIENCE_S
     while not ready():
         assert process.poll() is None, explain()
         assert time.monotonic() < deadline, explain()

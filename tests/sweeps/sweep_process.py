@@ -5,9 +5,7 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from collections import Counter
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +18,7 @@ from sweeps.ledger.journal import Record
 from sweeps.ledger.tags import WORKER
 from sweeps.ledger.tracking import Tracking
 from sweeps.ledger.workspace import Workspace
+from tests.waiting import wait_until
 
 GRID = {
     "width": {"type": "choice", "values": [1, 2, 3, 4]},
@@ -91,13 +90,6 @@ class Sweep:
 
 def ignore_sigint() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-
-
-def wait_until(condition: Callable[[], Any], seconds: float = 180.0) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "it did not come to pass in time"
-        time.sleep(0.02)
 
 
 def running(sweep: Sweep) -> list[Record]:

@@ -11,6 +11,7 @@ from typing import Any
 import psutil
 
 from cluster import ClusterOverview, NodeState, cluster_overview, node_folder, read_state
+from tests.waiting import PATIENCE_S
 
 SMALL = ("--num-cpus", "1", "--object-store-memory", "100000000")
 
@@ -24,7 +25,9 @@ class Machine:
 
     def ganlimit(self, *arguments: object) -> subprocess.CompletedProcess[str]:
         command = self._command(*arguments)
-        return subprocess.run(command, env=self.environment, capture_output=True, text=True, check=False, timeout=120)
+        return subprocess.run(
+            command, env=self.environment, capture_output=True, text=True, check=False, timeout=PATIENCE_S
+        )
 
     def start(self, *arguments: object) -> subprocess.Popen[str]:
         pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}

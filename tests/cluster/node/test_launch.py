@@ -14,6 +14,7 @@ from cluster.node import processes as own_processes
 from cluster.node.commands import start_head
 from tests.cluster.node.machine import SMALL, Machine, require_nothing_left
 from tests.cluster.servers import free_port
+from tests.waiting import PATIENCE_S
 
 
 def test_a_taken_port_is_seen_before_anything_starts(tmp_path: Path) -> None:
@@ -75,13 +76,13 @@ def test_a_start_that_fails_half_way_leaves_nothing_running(temporary: Path, env
 def test_a_start_that_is_told_to_end_leaves_nothing_running(temporary: Path, environment: dict[str, str]) -> None:
     machine = Machine(temporary / "terminated", environment)
     up = machine.start("up", "--port", free_port(), "--dashboard-port", free_port(), "--no-tracking", *SMALL)
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + PATIENCE_S
     while not ((state := read_state(node_folder(machine.data_dir))) and state.processes):
         assert time.monotonic() < deadline, up.communicate()
         time.sleep(0.05)
     for _ in range(2):  # as `timeout` does
         up.terminate()
-    _, errors = up.communicate(timeout=60)
+    _, errors = up.communicate(timeout=PATIENCE_S)
     assert up.returncode == 143, errors
     assert errors == "Stopped. The same command again goes on from here.\n"
     require_nothing_left(machine, temporary)

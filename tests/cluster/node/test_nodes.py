@@ -16,6 +16,7 @@ from cluster import node_folder, read_state
 from cluster.node import processes as own_processes
 from tests.cluster.node.machine import SMALL, Machine
 from tests.cluster.servers import free_port
+from tests.waiting import PATIENCE_S
 
 SECRET = "hush-hush-7391"
 
@@ -103,7 +104,7 @@ def test_a_job_finds_our_python_its_credentials_and_the_other_node_and_its_trial
     script.write_text(TUNE)
     entrypoint = f"python {script} {go} {temporary / 'results'}"
     head.ask("/api/jobs/", {"entrypoint": entrypoint, "submission_id": "tuned"})
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + PATIENCE_S
     while (seen := head.overview()).trials == 0 or seen.nodes[1].cpus_free:
         assert time.monotonic() < deadline, (seen, head.ask("/api/jobs/tuned/logs")["logs"])
         time.sleep(0.2)
@@ -172,13 +173,13 @@ def test_a_job_waits_for_the_end_of_an_earlier_one_of_its_id_and_a_second_one_is
     folder.mkdir()
     (folder / "sweep.yaml").write_text("nothing")
     head.ask("/api/jobs/", {"entrypoint": f"python {script}", "submission_id": "holder"})
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + PATIENCE_S
     while "HELD" not in head.ask("/api/jobs/holder/logs")["logs"]:
         assert time.monotonic() < deadline, head.ask("/api/jobs/holder/logs")
         time.sleep(0.2)
     # In a process of its own, which alone shows the cluster's token from then on.
     given = [sys.executable, "-c", AGAIN, head.state.dashboard_url, str(head.token), str(folder)]
-    answer = subprocess.run(given, capture_output=True, text=True, check=False, timeout=120)
+    answer = subprocess.run(given, capture_output=True, text=True, check=False, timeout=PATIENCE_S)
     assert answer.returncode == 0, answer.stderr
     refusal, message, name = answer.stdout.splitlines()
     assert refusal.startswith("A cluster has one job of an id at a time, got ")
@@ -189,7 +190,7 @@ def test_a_job_waits_for_the_end_of_an_earlier_one_of_its_id_and_a_second_one_is
 
 def test_a_driver_knows_the_dashboard_and_has_a_name_there(head: Machine) -> None:
     given = [sys.executable, "-c", ATTACHED, head.state.address, str(head.token)]
-    answer = subprocess.run(given, capture_output=True, text=True, check=False, timeout=120)
+    answer = subprocess.run(given, capture_output=True, text=True, check=False, timeout=PATIENCE_S)
     assert answer.stdout.strip() == head.state.dashboard_url, answer.stderr
     assert "sweep run here" in {(job["metadata"] or {}).get("job_name") for job in head.ask("/api/jobs/")}
 

@@ -16,6 +16,7 @@ import pytest
 from mlflow import MlflowClient
 
 from tests.cluster.servers import PASSWORD, PostgresServer, S3Server, free_port, postgres, s3_server
+from tests.waiting import PATIENCE_S
 
 ADMIN_PASSWORD = "a-long-enough-canary"
 SEARCH, CREATE = "/api/2.0/mlflow/experiments/search?max_results=9", "/api/2.0/mlflow/experiments/create"
@@ -50,7 +51,7 @@ def tracking_serve(*options: object, **environment: str) -> subprocess.Popen[str
 def refusal(*options: object, **environment: str) -> str:
     """What is said where the server must not start: one message, no trace."""
     process = tracking_serve(*options, **environment)
-    said, _ = process.communicate(timeout=60)
+    said, _ = process.communicate(timeout=PATIENCE_S)
     assert process.returncode == 2, said
     assert "Traceback" not in said
     return " ".join(said.split())
@@ -72,7 +73,7 @@ def team(data_dir: Path, *options: object, **environment: str) -> Iterator[Team]
         yield Team(port, "".join(lines), data_dir / "tracking-server.log", process)
     finally:
         process.send_signal(signal.SIGTERM)
-        process.communicate(timeout=30)
+        process.communicate(timeout=PATIENCE_S)
     assert process.returncode == 0
     assert subprocess.run(["pgrep", "-f", f"port {port} "], check=False).returncode == 1, "no process is left behind"
 

@@ -31,6 +31,7 @@ from gan.deployment.card import Format
 from gan.deployment.formats import FORMS
 from gan.digests import file_digest
 from tests.gan.deployment.conftest import ORIGIN, SMALL, trained
+from tests.waiting import PATIENCE_S
 
 ONNX: tuple[Format, ...] = ("onnx", "onnx-fp16", "onnx-int8", "onnx-int8-static", "onnx-packed")
 
@@ -127,7 +128,7 @@ def test_the_script_draws_images(form: Format, classes: int, distribution: str, 
     deploy_generator(tmp_path / "export", generator, origin=ORIGIN, form=form)
     for name in ("images.npy", *(["images.png"] if form == "onnx" else [])):
         command = [sys.executable, "-I", str(tmp_path / "export" / "run.py"), "--count", "11", "--out", name]
-        subprocess.run(command, cwd=tmp_path, check=True, timeout=60)
+        subprocess.run(command, cwd=tmp_path, check=True, timeout=PATIENCE_S)
     images_NCHW = np.load(tmp_path / "images.npy")
     assert images_NCHW.shape == (11, 3, 16, 16)
     assert 0.1 < images_NCHW.std() < 1
@@ -173,7 +174,7 @@ def test_a_program_of_ones_own_is_exported_as_onnx(own_program: Path, tmp_path: 
     assert card.file_bytes < 4 * card.parameters + 2000
     program = subprocess.run(
         [sys.executable, str(tmp_path / "export" / "run.py"), "--count", "3", "--out", "own.npy"],
-        cwd=tmp_path, check=True, timeout=60,
+        cwd=tmp_path, check=True, timeout=PATIENCE_S,
     )  # fmt: skip
     assert program.returncode == 0
     assert np.load(tmp_path / "own.npy").shape == (3, 3, 16, 16)

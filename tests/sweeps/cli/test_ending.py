@@ -11,7 +11,8 @@ from typing import Any
 from sweeps.ledger.folders import MountedTrials
 from sweeps.ledger.store import MODELS_EXPERIMENT
 from sweeps.ledger.tags import KIND
-from tests.sweeps.sweep_process import Sweep, running, wait_until
+from tests.sweeps.sweep_process import Sweep, running
+from tests.waiting import PATIENCE_S, wait_until
 
 
 def ended_by_sigterm(process: subprocess.Popen[str]) -> str:
@@ -20,7 +21,7 @@ def ended_by_sigterm(process: subprocess.Popen[str]) -> str:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGTERM)
         time.sleep(0.2)
-    _, errors = process.communicate(timeout=90)
+    _, errors = process.communicate(timeout=PATIENCE_S)
     assert process.returncode == 143, errors
     return errors
 

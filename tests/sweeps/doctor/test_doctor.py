@@ -25,6 +25,7 @@ from sweeps.ledger.tags import IDENTITY, KIND
 from sweeps.ledger.tracking import Tracking
 from sweeps.ledger.workspace import Workspace
 from sweeps.models.identity import trained_identity
+from tests.waiting import PATIENCE_S
 
 TAKEN: set[int] = set()  # by this process
 
@@ -238,7 +239,9 @@ def _ganlimit(folder: Path, *arguments: object) -> subprocess.CompletedProcess[s
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("RAY_", "MLFLOW_"))}
     kept |= {"PYTHONPATH": str(Path(__file__).parents[3]), "TMPDIR": str(folder), "COLUMNS": "150"}
     command = [sys.executable, "-m", "sweeps.cli", *map(str, arguments)]
-    return subprocess.run(command, cwd=folder, env=kept, capture_output=True, text=True, check=False, timeout=240)
+    return subprocess.run(
+        command, cwd=folder, env=kept, capture_output=True, text=True, check=False, timeout=PATIENCE_S
+    )
 
 
 @pytest.mark.slow

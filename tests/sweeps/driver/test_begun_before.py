@@ -29,6 +29,10 @@ def runs_of(tracking: Tracking) -> dict[str, Any]:
     }
 
 
+def real_figures(row: dict[str, Any]) -> dict[str, float]:
+    return {name: row[name] for name in row if name.startswith("real_")}
+
+
 @pytest.mark.slow
 def test_it_goes_on_with_the_same_rows_and_nothing_twice(tmp_path: Path) -> None:
     workspace = Workspace(unpack(BEGUN, tmp_path / "data"), tracking_uri="")
@@ -40,7 +44,10 @@ def test_it_goes_on_with_the_same_rows_and_nothing_twice(tmp_path: Path) -> None
 
     after = sweeps.run_sweep(spec, workspace.root, workers=1).table.to_pylist()
 
-    assert [row for row in after if row["run_id"] in {row["run_id"] for row in done}] == done
+    again = {row["run_id"]: row for row in after}
+    assert [again[row["run_id"]] | real_figures(row) for row in done] == done
+    for row in done:  # held-out images are measured anew, here perhaps by another kind of processor
+        assert real_figures(again[row["run_id"]]) == pytest.approx(real_figures(row), rel=1e-5)
     assert {row["trial_key"]: row["trial"] for row in rows}.items() <= {
         r["trial_key"]: r["trial"] for r in after
     }.items()

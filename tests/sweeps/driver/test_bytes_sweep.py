@@ -11,7 +11,8 @@ import yaml
 
 import sweeps
 from analysis import Phase
-from tests.sweeps.sweep_process import Sweep, wait_until
+from tests.sweeps.sweep_process import Sweep
+from tests.waiting import wait_until
 
 IN_BYTES = {
     "sampler": "limit",

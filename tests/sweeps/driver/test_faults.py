@@ -23,7 +23,8 @@ from sweeps.ledger.folders import MountedTrials
 from sweeps.ledger.journal import Record, TrialFolder
 from sweeps.ledger.tags import ERROR, STATE, TRIAL_KEY
 from sweeps.search.study_file import open_storage
-from tests.sweeps.sweep_process import GRID, Sweep, running, wait_for_checkpoints, wait_until, worker_of
+from tests.sweeps.sweep_process import GRID, Sweep, running, wait_for_checkpoints, worker_of
+from tests.waiting import PATIENCE_S, wait_until
 
 POINT = {"width": 2, "depth": 1, "gan_weight": 0.0}
 
@@ -118,7 +119,7 @@ def test_a_driver_is_alone_and_when_it_is_stopped_each_trial_goes_on_from_its_la
     wait_for_checkpoints(sweep, trials=2)
     stopped = ganlimit("sweep", "stop", sweep.name, "--data-dir", sweep.data_dir)
     assert stopped.code == 0, stopped.stderr
-    _, errors = first.communicate(timeout=60)
+    _, errors = first.communicate(timeout=PATIENCE_S)
     assert first.returncode == 130, errors
     assert f"ganlimit sweep resume {sweep.name}" in errors
     assert "RUNNING" not in sweep.states()

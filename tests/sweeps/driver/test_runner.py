@@ -21,6 +21,7 @@ import sweeps
 from analysis import TrialState
 from gan import ArtifactError, load_generator
 from sweeps.ledger.tags import ERROR, PARENT, PHASE, PROTOCOL, SHARED_PREFIX, STATE, TEACHER_VERSION, TRIAL_KEY
+from tests.waiting import PATIENCE_S
 
 # What a trial's row says beside its result: where, when and in which order it ran.
 CIRCUMSTANCES = ["sweep", "trial", "run_id", "wall_s", "latency_ms"]
@@ -229,7 +230,7 @@ def all_trials(finished: Any) -> list[Any]:
 
 def wait_for_a_finished_trial(process: subprocess.Popen[bytes], leader: int, data_dir: Path) -> Any:
     """Until one trial is finished and another runs. Reads the terminal, so that its buffer never fills."""
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + PATIENCE_S
     while time.monotonic() < deadline:
         drain(leader, process, 0.5)
         assert process.poll() is None, "the sweep ended by itself"
@@ -273,7 +274,7 @@ def test_two_processes_may_open_a_new_data_directory_at_once(tmp_path: Path) -> 
     )
     both = [subprocess.Popen([sys.executable, "-c", code, str(tmp_path)], stderr=subprocess.PIPE) for _ in range(2)]
     for process in both:
-        _, errors = process.communicate(timeout=120)
+        _, errors = process.communicate(timeout=PATIENCE_S)
         assert process.returncode == 0, errors.decode()
 
 

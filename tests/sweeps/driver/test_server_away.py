@@ -16,7 +16,8 @@ from sweeps.ledger.folders import MountedTrials
 from sweeps.ledger.tags import KIND, PARENT, STATE
 from sweeps.ledger.tracking import Tracking
 from sweeps.ledger.workspace import Workspace
-from tests.sweeps.sweep_process import GRID, Sweep, running, wait_until, worker_of
+from tests.sweeps.sweep_process import GRID, Sweep, running, worker_of
+from tests.waiting import PATIENCE_S, wait_until
 
 
 @pytest.fixture
@@ -100,7 +101,7 @@ def test_what_it_missed_is_brought_when_it_is_back_and_by_sync_where_it_stays_aw
             missed = reported(sweep)
         wait_until(lambda: stored(sweep, port) >= missed)
 
-    _, errors = process.communicate(timeout=240)
+    _, errors = process.communicate(timeout=PATIENCE_S)
     assert process.returncode == 3, errors
     assert f"ganlimit sweep sync {sweep.name}" in errors
     assert "Traceback" not in errors

@@ -13,6 +13,8 @@ from typing import Any
 
 import pytest
 
+from tests.waiting import PATIENCE_S
+
 
 @pytest.fixture
 def dashboard(finished: Any) -> Iterator[str]:
@@ -31,7 +33,7 @@ def dashboard(finished: Any) -> Iterator[str]:
 
 
 def fetch(address: str) -> Any:
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + PATIENCE_S
     while True:
         try:
             with urllib.request.urlopen(address, timeout=10) as answer:

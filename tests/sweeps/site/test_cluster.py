@@ -9,7 +9,6 @@ import json
 import os
 import signal
 import sys
-import time
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,8 +19,9 @@ import yaml
 
 import analysis
 from sweeps.ledger.tags import NODE, STATE, TRIAL_KEY
-from tests.cluster.lab import ADMIN_PASSWORD, Lab, laboratory, wait_until
+from tests.cluster.lab import ADMIN_PASSWORD, Lab, laboratory
 from tests.cluster.servers import PASSWORD
+from tests.waiting import PATIENCE_S, wait_until
 
 RUNGS = [10.048, 20.032, 30.016, 40.0]  # whole batches of 64
 TRIALS = 6
@@ -127,7 +127,7 @@ def test_a_finished_sweep_that_is_resumed_claims_nothing_while_it_writes_its_rep
     driver = lab.head.start(*command, **lab.desk.environment, **lab.s3.environment)
     wait_until(lambda: heard.read_text().split() == ["alone", "shared", "alone"] or driver.poll() is not None)
     assert driver.poll() is None, "others have the whole cluster again while the report is written"
-    said, _ = driver.communicate(timeout=120)
+    said, _ = driver.communicate(timeout=PATIENCE_S)
     assert driver.returncode == 0, said
     watcher.kill()
     watcher.communicate()
@@ -187,13 +187,11 @@ def test_on_a_new_head_the_same_submission_goes_on(lab: Lab, tiny: dict[str, Any
     lab.wait(
         "beheaded", lambda: 2 <= lab.finished("beheaded") < TRIALS - 2 and lab.is_between_rungs("beheaded", lab.late)
     )
-    lost = time.monotonic()
     lab.head.kill()
     before = {run.info.run_id: run.info.end_time for run in lab.runs("beheaded") if run.info.status == "FINISHED"}
-    said, _ = follower.communicate(timeout=90)
+    said, _ = follower.communicate(timeout=PATIENCE_S)
     assert "on a new head, the same command goes on" in said
-    wait_until(lambda: not lab.late.processes(), 90)
-    assert time.monotonic() - lost < 90
+    wait_until(lambda: not lab.late.processes())
 
     lab.late.ganlimit("cluster", "down", "--data-dir", lab.late.home / "data")
     lab.head = lab.one  # another machine
