@@ -19,6 +19,10 @@ if TYPE_CHECKING:
 if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
+# Ray gives its workers what other processes leave (nice 15): with two tests at once a sweep would get nothing while
+# the other test computes.
+os.environ.setdefault("RAY_worker_niceness", "0")
+
 # Files that take minutes: they begin first, so that the last process does not wait for one of them alone.
 LONGEST = (
     *("test_cluster.py", "test_faults.py", "test_runner.py", "test_reporting.py", "test_reuse.py"),

@@ -19,6 +19,8 @@ from tests.waiting import PATIENCE_S
 NETWORK = "10.77.{}"  # used by nobody outside the namespaces
 BRIDGE = "glb{}"
 
+KEPT = ("PATH", "LANG", "PYTHONPATH", "RAY_worker_niceness")  # of the environment of the tests
+
 
 @dataclass
 class Host:
@@ -38,7 +40,7 @@ class Host:
 
     def start(self, *command: object, stdin: int = subprocess.DEVNULL, **environment: str) -> subprocess.Popen[str]:
         """Start a command on this host; what it says goes to its stdout."""
-        kept = {name: os.environ[name] for name in ("PATH", "LANG", "PYTHONPATH") if name in os.environ}
+        kept = {name: os.environ[name] for name in KEPT if name in os.environ}
         threads = {"OMP_NUM_THREADS": "1"}
         own = {"HOME": str(self.home), "TMPDIR": str(self.home / "tmp"), **threads}
         return subprocess.Popen(
