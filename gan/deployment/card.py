@@ -18,7 +18,16 @@ from gan.networks.latents import Distribution, LatentSpace
 INPUT, OUTPUT = "latent", "images"  # of every export
 BATCH = "N"  # the name of the axis of any length
 OPSET = 17  # of 2022: every runtime of today reads it
-Format = Literal["onnx", "onnx-fp16", "onnx-int8", "onnx-int8-static", "onnx-packed", "torch-export"]
+Format = Literal[
+    "onnx",
+    "onnx-fp16",
+    "onnx-int8",
+    "onnx-int8-static",
+    "onnx-packed",
+    "torch-export",
+    "litert",
+    "litert-int8",
+]
 Axis = int | Literal["N"]  # N is a batch of any size
 
 

@@ -24,11 +24,36 @@ def loaded(card: dict[str, Any], threads: int = 0) -> Generator:
         options.intra_op_num_threads = threads
         session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
         return lambda latents: session.run(["images"], {"latent": latents})[0]
+    if path.endswith(".tflite"):
+        return litert(path, threads)
     import torch
 
     torch.set_num_threads(threads or torch.get_num_threads())
     network = torch.export.load(path).module()
     return lambda latents: network(torch.from_numpy(latents)).detach().numpy()
+
+
+def litert(path: str, threads: int) -> Generator:
+    """Returns the function of a LiteRT file."""
+    from ai_edge_litert.interpreter import Interpreter
+
+    network = Interpreter(path, num_threads=threads or None)
+    network.allocate_tensors()
+    (about,), (made,) = network.get_input_details(), network.get_output_details()
+    given, shape = about["index"], tuple(about["shape"])
+
+    def images(latents: np.ndarray) -> np.ndarray:
+        nonlocal shape
+        if latents.shape != shape:
+            network.resize_tensor_input(given, latents.shape)
+            network.allocate_tensors()
+            shape = latents.shape
+        network.set_tensor(given, latents)
+        network.invoke()
+        found: np.ndarray = network.get_tensor(made["index"])
+        return found
+
+    return images
 
 
 def drawn(card: dict[str, Any], count: int, *, seed: int) -> np.ndarray:
