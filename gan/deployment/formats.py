@@ -233,4 +233,5 @@ def runtimes_of(forms: Iterable[str]) -> tuple[str, ...]:
     >>> runtimes_of(["onnx", "pytorch", "litert"])
     ('ai-edge-litert', 'onnxruntime')
     """
-    return tuple(sorted({way.runtime for form, way in FORMS.items() if form in set(forms)}))
+    asked = set(forms)
+    return tuple(sorted({way.runtime for form, way in FORMS.items() if form in asked}))

@@ -13,6 +13,7 @@ height and width.
 
 import copy
 from collections.abc import Callable
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -37,15 +38,20 @@ _BATCH = -1
 _ROWS_AND_COLUMNS_ALONE = 0b1001  # of N, H, W and C, the others are taken whole
 
 Arrange = Callable[[np.ndarray], np.ndarray]  # a weight of PyTorch's into the order of LiteRT's
-Store = Callable[[LiteRtGraph, Convolution, Arrange], int]
 
 
-def store_float(graph: LiteRtGraph, layer: Convolution, arrange: Arrange) -> int:
+class Store(Protocol):
+    """A Store adds the weight of a convolution to a graph, in the order that `arrange` gives it."""
+
+    def __call__(self, graph: LiteRtGraph, layer: Convolution, *, arrange: Arrange) -> int: ...
+
+
+def store_float(graph: LiteRtGraph, layer: Convolution, *, arrange: Arrange) -> int:
     """Adds a convolution's weight as it is."""
     return graph.constant(arrange(layer.weight.numpy()))
 
 
-def store_int8(graph: LiteRtGraph, layer: Convolution, arrange: Arrange) -> int:
+def store_int8(graph: LiteRtGraph, layer: Convolution, *, arrange: Arrange) -> int:
     """Adds a weight in 8 bits with a scale for each outgoing channel, or as it is where that is smaller.
 
     LiteRT makes floats of it once, when it loads the file. Convolutions in groups have too few weights to a channel.
@@ -54,7 +60,7 @@ def store_int8(graph: LiteRtGraph, layer: Convolution, arrange: Arrange) -> int:
     each = arrange(np.broadcast_to(scale, whole.shape))
     scales = scale.ravel() if scale.size == 1 else each.reshape(len(each), -1)[:, 0]
     if layer.groups > 1 or SAVED_BYTES * whole.size < SCALE_BYTES * scales.size + OPERATOR_BYTES:
-        return store_float(graph, layer, arrange)
+        return store_float(graph, layer, arrange=arrange)
     stored = graph.constant(arrange(whole), scales)
     return graph.node("DEQUANTIZE", stored, shape=graph.shape(stored), version=IN_CHANNELS)
 
@@ -104,11 +110,11 @@ def _channels_first(graph: LiteRtGraph, current: int) -> int:
     _, height, width, channels = graph.shape(current)
     shape = (1, channels, height, width)
     if channels == 1:
-        return _reshaped(graph, current, shape)
+        return _reshaped(graph, current, shape=shape)
     return graph.node("TRANSPOSE", current, graph.whole(0, 3, 1, 2), shape=shape, options="TransposeOptions")
 
 
-def _reshaped(graph: LiteRtGraph, current: int, shape: tuple[int, ...]) -> int:
+def _reshaped(graph: LiteRtGraph, current: int, *, shape: tuple[int, ...]) -> int:
     new = [_BATCH, *shape[1:]]
     return graph.node("RESHAPE", current, shape=shape, options="ReshapeOptions", newShape=new)
 
@@ -139,13 +145,13 @@ class _Layer:
             by_output = weight.transpose(2, 3, 1, 0) if self._layer.transposed else weight.transpose(2, 3, 0, 1)
             return by_output.reshape(side * side * channels, -1)
 
-        weight = self._store(graph, self._layer, arrange)
+        weight = self._store(graph, self._layer, arrange=arrange)
         bias = () if self._layer.bias is None else (self._bias(side * side),)
         made = graph.node(
             "FULLY_CONNECTED", current, weight, *bias, shape=(1, side * side * channels),
             version=1 if bias else UNBIASED, options="FullyConnectedOptions", fusedActivationFunction=self._activation,
         )  # fmt: skip
-        return made if side == 1 else _reshaped(graph, made, (1, side, side, channels))
+        return made if side == 1 else _reshaped(graph, made, shape=(1, side, side, channels))
 
     def _unfolded_by_group(self, current: int) -> int:
         """Makes each channel's first map of its own part of a vector."""
@@ -155,37 +161,38 @@ class _Layer:
         def arrange(weight: np.ndarray) -> np.ndarray:
             return weight.reshape(channels, -1, pixels).transpose(0, 2, 1).reshape(channels * pixels, 1, 1, -1)
 
-        weight = self._store(graph, self._layer, arrange)
-        column = _reshaped(graph, current, (1, 1, 1, incoming))
+        weight = self._store(graph, self._layer, arrange=arrange)
+        column = _reshaped(graph, current, shape=(1, 1, 1, incoming))
         made = self._convolution(
-            "CONV_2D", column, weight, self._bias(pixels, by_channel=True), shape=(1, 1, 1, channels * pixels),
-            version=GROUPED,
+            "CONV_2D", column, weight=weight, bias=self._bias(pixels, by_channel=True),
+            shape=(1, 1, 1, channels * pixels), version=GROUPED,
         )  # fmt: skip
-        maps = _reshaped(graph, made, (1, 1, channels, pixels))
-        return _reshaped(graph, self._channels_last(maps), (1, self._side, self._side, channels))
+        maps = _reshaped(graph, made, shape=(1, 1, channels, pixels))
+        return _reshaped(graph, self._channels_last(maps), shape=(1, self._side, self._side, channels))
 
     def _convolved(self, current: int) -> int:
         graph, (_, height, width, _) = self._graph, self._graph.shape(current)
         shape = (1, height, width, self._layer.out_channels)
         if not self._depthwise:
-            weight = self._store(graph, self._layer, lambda weight: weight.transpose(0, 2, 3, 1))
-            return self._convolution("CONV_2D", current, weight, self._bias(), shape=shape)
-        weight = self._store(graph, self._layer, lambda weight: weight.transpose(1, 2, 3, 0))
-        return self._convolution("DEPTHWISE_CONV_2D", current, weight, self._bias(), shape=shape, each=1)
+            weight = self._store(graph, self._layer, arrange=lambda weight: weight.transpose(0, 2, 3, 1))
+            return self._convolution("CONV_2D", current, weight=weight, bias=self._bias(), shape=shape)
+        weight = self._store(graph, self._layer, arrange=lambda weight: weight.transpose(1, 2, 3, 0))
+        return self._convolution("DEPTHWISE_CONV_2D", current, weight=weight, bias=self._bias(), shape=shape, each=1)
 
     def _enlarged(self, current: int) -> int:
         graph, layer, (_, height, width, incoming) = self._graph, self._layer, self._graph.shape(current)
         frame = graph.constant(np.array([[0, 0], [1, 1], [1, 1], [0, 0]], dtype=np.int32))
         framed = graph.node("PAD", current, frame, shape=(1, height + 2, width + 2, incoming), options="PadOptions")
         rows, columns, channels = height + 1, width + 1, layer.out_channels
-        weight = self._store(graph, layer, _each_by_each if self._depthwise else _by_window)
-        bias, shape = self._bias(4, by_channel=self._depthwise), (1, rows, columns, 4 * channels)
+        weight = self._store(graph, layer, arrange=_each_by_each if self._depthwise else _by_window)
+        shape = (1, rows, columns, 4 * channels)
+        stated = {"weight": weight, "bias": self._bias(4, by_channel=self._depthwise)}
         if self._depthwise:
-            made = self._convolution("DEPTHWISE_CONV_2D", framed, weight, bias, shape=shape, each=4, same=False)
-            by_channel = _reshaped(graph, made, (1, rows * columns, channels, 4))
-            made = _reshaped(graph, self._channels_last(by_channel), shape)
+            made = self._convolution("DEPTHWISE_CONV_2D", framed, **stated, shape=shape, each=4, same=False)
+            by_channel = _reshaped(graph, made, shape=(1, rows * columns, channels, 4))
+            made = _reshaped(graph, self._channels_last(by_channel), shape=shape)
         else:
-            made = self._convolution("CONV_2D", framed, weight, bias, shape=shape, same=False)
+            made = self._convolution("CONV_2D", framed, **stated, shape=shape, same=False)
         larger = (1, STRIDE * rows, STRIDE * columns, channels)
         placed = graph.node("DEPTH_TO_SPACE", made, shape=larger, options="DepthToSpaceOptions", blockSize=STRIDE)
         return self._without_frame(placed)
@@ -206,7 +213,7 @@ class _Layer:
         return graph.node("TRANSPOSE", current, order, shape=shape, options="TransposeOptions")
 
     def _convolution(
-        self, kind: str, current: int, weight: int, bias: int, *, shape: tuple[int, ...], same: bool = True,
+        self, kind: str, current: int, *, weight: int, bias: int, shape: tuple[int, ...], same: bool = True,
         each: int | None = None, version: int = 1,
     ) -> int:  # fmt: skip
         """Adds a convolution of stride 1; `each` is how many channels it makes of each, where these are apart."""

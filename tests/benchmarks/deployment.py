@@ -44,6 +44,7 @@ from gan.deployment.in_pytorch import threads_of_torch
 BATCHES = (1, 64)
 LATENT_SIZE = 64
 PYTORCH = "pytorch"
+FORMATS = ("onnx", "onnx-int8", "onnx-int8-static", "litert", "litert-int8")  # refused are those not installed
 UNTRAINED = Origin(weights_digest="none: never trained", dataset="none")
 TOLD = ("file_bytes", "compressed_bytes", "largest_difference", "rms_difference", "operators", "int8_operators")
 TEACHER_WIDTHS = {16: 64, 32: 64, 64: 64, 128: 32}
@@ -130,9 +131,7 @@ def main() -> None:
     parser.add_argument("--sizes", type=int, nargs="+", default=[16, 32, 64, 128])
     parser.add_argument("--widths", type=int, nargs="+", default=[2, 8, 32])
     parser.add_argument("--blocks", nargs="+", default=["dcgan", "separable"])
-    parser.add_argument(
-        "--formats", nargs="+", default=["onnx", "onnx-int8", "onnx-int8-static", "litert", "litert-int8"]
-    )
+    parser.add_argument("--formats", nargs="+", default=FORMATS)
     parser.add_argument("--out", type=Path)
     parser.add_argument("--show", type=Path, help="print what an earlier run wrote, and run nothing")
     given = parser.parse_args()

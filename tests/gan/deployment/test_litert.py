@@ -76,7 +76,8 @@ def test_the_card_says_what_the_file_is(tmp_path: Path) -> None:
 
 def test_a_program_names_input_and_output(small: Generator, tmp_path: Path) -> None:
     deploy_generator(tmp_path, small, origin=ORIGIN, form="litert")
-    draw = interpreter.Interpreter(str(tmp_path / "model.tflite"), num_threads=1).get_signature_runner()
+    network = interpreter.Interpreter(str(tmp_path / "model.tflite"), num_threads=1)
+    draw = network.get_signature_runner()
     inputs_NI = small.config.inputs(3, "another place", seed=1)
     with torch.no_grad():
         expected_NCHW = small(inputs_NI).numpy()
