@@ -79,7 +79,13 @@ def deploy_generator(
         way.write(generator, path, seed=evaluator.protocol.latent_seed if evaluator else 0)
         run = way.open(path, 1)
         about = _differences(generator, run, form=form)
-        about |= {"format": form, "origin": origin, **_about_file(path), **_about(generator)}
+        about |= {
+            "format": form,
+            "origin": origin,
+            "largest_batch": way.largest_batch,
+            **_about_file(path),
+            **_about(generator),
+        }
         about |= _about_graph(path, generator) if way.is_onnx else {}
         about |= _scores(evaluator, generator, run=run) if evaluator else {}
         card = DeploymentCard(producers={name: version(name) for name in ("ganlimit", *way.packages)}, **about)

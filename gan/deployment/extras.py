@@ -7,7 +7,7 @@ from typing import Literal
 
 from gan.errors import GanError
 
-ExtraName = Literal["deploy", "litert"]
+ExtraName = Literal["deploy", "litert", "executorch"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,6 +21,7 @@ class Extra:
 EXTRAS: dict[ExtraName, Extra] = {
     "deploy": Extra(files="ONNX files", modules=frozenset({"onnx", "onnxruntime", "onnxscript"})),
     "litert": Extra(files="LiteRT files", modules=frozenset({"ai_edge_litert", "flatbuffers"})),
+    "executorch": Extra(files="ExecuTorch programs", modules=frozenset({"executorch"})),
 }
 
 

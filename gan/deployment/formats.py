@@ -10,10 +10,17 @@ from typing import Literal, Protocol
 
 import torch
 
-from gan.deployment.card import Format
+from gan.deployment.card import LARGEST_BATCH, Format
 from gan.deployment.extras import ExtraName, needing
 from gan.deployment.folding import FoldedGenerator, fold
-from gan.deployment.runtimes import Runner, open_exported_program, open_litert, open_onnx
+from gan.deployment.runtimes import (
+    Runner,
+    open_executorch,
+    open_exported_program,
+    open_litert,
+    open_onnx,
+    without_native_log,
+)
 from gan.errors import GanError
 from gan.networks.dcgan import Generator
 from gan.networks.imported import AnyGenerator, ImportedGenerator
@@ -45,6 +52,7 @@ class Form:
     runtime: str
     extra: ExtraName | None = None
     is_onnx: bool = False
+    largest_batch: int | None = None  # None is any
     largest: float
     rms: float
     rounds: bool = False
@@ -108,17 +116,28 @@ def _write_exported_program(generator: AnyGenerator, path: Path, *, seed: int) -
         torch.export.save(program, path)
 
 
-def _program(generator: AnyGenerator) -> torch.export.ExportedProgram:
-    """Returns a generator as a program for batches of any size. Raises GanError for a network that has none."""
+def _write_executorch(generator: AnyGenerator, path: Path, *, seed: int) -> None:
+    program = _program(generator, largest=LARGEST_BATCH)
+    with needing("executorch"), without_native_log():
+        from gan.deployment.executorch_program import write_program
+
+        write_program(program, path)
+
+
+def _program(generator: AnyGenerator, largest: int | None = None) -> torch.export.ExportedProgram:
+    """Returns a generator as a program for batches of any size, or up to `largest`, which has room for so many.
+
+    Raises GanError for a network that has none.
+    """
     network = fold(generator).float().cpu() if isinstance(generator, Generator) else generator
-    example_NI = generator.config.inputs(EXAMPLE_BATCH, "deployment", seed=0)
-    batch = torch.export.Dim("N", min=1)
+    example_NI = generator.config.inputs(largest or EXAMPLE_BATCH, "deployment", seed=0)
+    batch = torch.export.Dim("N", min=1, max=largest)
     try:
         with quietly():
             return torch.export.export(network, (example_NI,), dynamic_shapes=({0: batch},))
     except Exception as error:  # a network of any kind raises errors of any kind
         raise GanError(
-            "torch-export, and onnx of a network of your own, are for what torch.export can follow",
+            "torch-export and executorch, and onnx of a network of your own, are for what torch.export can follow",
             f"{type(network).__name__} ({first_line(error)})",
             "Give the teacher as a torch.export file (.pt2), or by its factory.",
         ) from error
@@ -223,6 +242,17 @@ FORMS: dict[Format, Form] = {
         largest=2.0,
         rms=0.05,
         rounds=True,
+    ),
+    "executorch": Form(
+        file="model.pte",
+        write=_write_executorch,
+        open=open_executorch,
+        packages=("executorch", "torch"),
+        runtime="executorch",
+        extra="executorch",
+        largest_batch=LARGEST_BATCH,
+        largest=1e-3,
+        rms=1e-4,
     ),
 }
 

@@ -26,6 +26,8 @@ def loaded(card: dict[str, Any], threads: int = 0) -> Generator:
         return lambda latents: session.run(["images"], {"latent": latents})[0]
     if path.endswith(".tflite"):
         return litert(path, threads)
+    if path.endswith(".pte"):
+        return executorch(path, threads)
     import torch
 
     torch.set_num_threads(threads or torch.get_num_threads())
@@ -52,6 +54,24 @@ def litert(path: str, threads: int) -> Generator:
         network.invoke()
         found: np.ndarray = network.get_tensor(made["index"])
         return found
+
+    return images
+
+
+def executorch(path: str, threads: int) -> Generator:
+    """Returns the function of an ExecuTorch program, which in Python takes tensors of PyTorch."""
+    import torch
+    from executorch.extension.pybindings import portable_lib
+    from executorch.runtime import Runtime
+
+    if threads:
+        portable_lib._unsafe_reset_threadpool(threads)
+    method = Runtime.get().load_program(path).load_method("forward")
+    largest = method.metadata.input_tensor_meta(0).sizes()[0]
+
+    def images(latents: np.ndarray) -> np.ndarray:
+        parts = torch.from_numpy(np.ascontiguousarray(latents)).split(largest)
+        return np.concatenate([method.execute([part])[0].numpy() for part in parts])
 
     return images
 

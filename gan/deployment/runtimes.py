@@ -70,15 +70,24 @@ def onnx_operators(path: Path) -> dict[str, int]:
 def open_litert(path: Path, threads: int = 1) -> Runner:
     """Returns the function of a LiteRT file, run by LiteRT on the CPU. It settles anew where a batch's size changes."""
     try:
-        with needing("litert"), _without_native_log():
+        with needing("litert"), without_native_log():
             return program.litert(str(path), threads)
     except (ValueError, RuntimeError) as error:  # by what is wrong with the file
         raise _unreadable("A LiteRT file is one that LiteRT reads", path, error=error) from error
 
 
+def open_executorch(path: Path, threads: int = 1) -> Runner:
+    """Returns the function of an ExecuTorch program, which draws a larger batch than it takes in pieces."""
+    try:
+        with needing("executorch"), without_native_log():
+            return program.executorch(str(path), threads)
+    except (RuntimeError, ValueError) as error:  # by what is wrong with the file
+        raise _unreadable("An ExecuTorch program is one that ExecuTorch reads", path, error=error) from error
+
+
 @contextmanager
-def _without_native_log() -> Iterator[None]:
-    """Keeps from people what a library's native code writes to stderr: LiteRT says there by which kernels it runs."""
+def without_native_log() -> Iterator[None]:
+    """Keeps from people what native code writes to stderr: LiteRT and ExecuTorch say there what they run on."""
     try:
         kept = os.dup(STDERR)
     except OSError:  # closed, so that nothing is seen

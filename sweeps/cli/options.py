@@ -27,6 +27,7 @@ class DeployedForm(StrEnum):
     TORCH_EXPORT = "torch-export"
     LITERT = "litert"
     LITERT_INT8 = "litert-int8"
+    EXECUTORCH = "executorch"
     WEB = "web"
 
 

@@ -260,12 +260,13 @@ def test_a_changed_byte_is_refused(small: Generator, tmp_path: Path) -> None:
 @pytest.mark.parametrize(("package", "form", "extra"), [
     ("onnx", "onnx", "deploy"), ("onnxruntime", "onnx", "deploy"),
     ("ai_edge_litert", "litert", "litert"), ("ai_edge_litert", "litert-int8", "litert"),
+    ("executorch", "executorch", "executorch"),
 ])  # fmt: skip
 def test_a_missing_extra_is_named(
     small: Generator, package: str, form: Format, extra: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, package, None)  # as where it is not installed
-    for module in ("graph", "litert", "litert_file"):
+    for module in ("graph", "litert", "litert_file", "executorch_program"):
         monkeypatch.delitem(sys.modules, f"gan.deployment.{module}", raising=False)
         monkeypatch.delattr(gan.deployment, module, raising=False)
     said = rf"the extra {extra}, got none called {package}\. Install them: pip install 'ganlimit\[{extra}\]'"
