@@ -2,16 +2,18 @@
 PYTHON ?= python3
 VENV ?= .venv
 VENV_LOWEST ?= .venv-lowest
+VENV_DEVICES ?= .venv-devices
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 INSTALLED_LOWEST := $(VENV_LOWEST)/.installed
+INSTALLED_DEVICES := $(VENV_DEVICES)/.installed
 
 # Two processes, a file at a time, and no threads that wait for each other's cores.
 IN_PARALLEL := -n 2 --dist loadfile --no-loadscope-reorder -rs --durations=20
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest $(IN_PARALLEL)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test soak test-lowest check lint constraints clean
+.PHONY: help demo test soak test-lowest test-devices check lint constraints clean
 
 help:  ## what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -43,6 +45,15 @@ $(INSTALLED_LOWEST): pyproject.toml tests/lower_bounds.py
 test-lowest: $(INSTALLED_LOWEST)  ## the fast tests on the oldest versions that pyproject.toml allows
 	OMP_NUM_THREADS=1 $(VENV_LOWEST)/bin/python -m pytest $(IN_PARALLEL) -m "not slow and not soak"
 
+# ExecuTorch brings 22 packages, and goes with the pinned ones. LiteRT goes with them too.
+$(INSTALLED_DEVICES): pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV_DEVICES)
+	$(VENV_DEVICES)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev,litert,executorch]'
+	touch $@
+
+test-devices: $(INSTALLED_DEVICES)  ## the exports for LiteRT and ExecuTorch, in an environment that has both
+	OMP_NUM_THREADS=1 $(VENV_DEVICES)/bin/python -m pytest $(IN_PARALLEL) tests/gan/deployment
+
 check: lint  ## what to run before a commit: lint, types, architecture and the fast tests
 	$(PYTEST) -m "not slow and not soak"
 
@@ -60,4 +71,4 @@ constraints: $(INSTALLED)  ## pin what is installed now
 	mv constraints.new constraints.txt
 
 clean:  ## remove environment and caches, keep results
-	rm -rf $(VENV) $(VENV_LOWEST) build *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) $(VENV_LOWEST) $(VENV_DEVICES) build *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache

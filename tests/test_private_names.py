@@ -18,6 +18,7 @@ IMPORT = re.compile(r"^\s*from ([\w.]+) import (\w+)", re.MULTILINE)
 OUT_OF_MEMORY = "a worker that Ray ends for want of memory ends its trial and not its sweep"
 # Private by their underscore, or parts of a module of which we replace or read what its documentation leaves out.
 NEEDED_BY = {
+    "executorch.extension.pybindings.portable_lib._unsafe_reset_threadpool": "--threads of deploy --format executorch",
     "mlflow.utils.search_utils.SearchUtils.create_page_token": "reading on where a tracking server's runs were left",
     "optuna.Study._storage": "NSGA-II without copies (search.sampler: nsgaii) writes a trial's generation",
     "optuna.samplers.NSGAIISampler._get_generation_key": "studies that either NSGA-II goes on with, Optuna's or ours",
@@ -50,6 +51,7 @@ NEEDED_BY = {
     "torch._foreach_copy_": "fused students (resources.fused_trials): their running statistics",
     "torch._foreach_lerp_": "the moving average of a generator's weights, in one call",
 }
+OPTIONAL = ("executorch",)  # of an extra that goes without the others
 # Attributes that a class does not have, but its instances.
 INSTANCES: dict[str, Callable[[], object]] = {
     "optuna.Study": optuna.create_study,
@@ -76,6 +78,9 @@ def found(name: str) -> object:
 
 @pytest.mark.parametrize("name", NEEDED_BY)
 def test_the_installed_libraries_have_each_private_name(name: str) -> None:
+    package = name.partition(".")[0]
+    if package in OPTIONAL:
+        pytest.importorskip(package)
     try:
         found(name)
     except (AttributeError, ImportError) as error:
@@ -131,6 +136,7 @@ def test_no_private_name_is_used_beside_these() -> None:
 
 def test_a_library_of_which_private_names_are_used_has_an_upper_bound() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    requirements = [Requirement(text) for text in project["dependencies"]]
+    stated = [*project["dependencies"], *(text for name in OPTIONAL for text in project["optional-dependencies"][name])]
+    requirements = [Requirement(text) for text in stated]
     bounded = {each.name for each in requirements if any(part.operator == "<" for part in each.specifier)}
     assert {name.partition(".")[0] for name in NEEDED_BY} == bounded

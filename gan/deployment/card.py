@@ -17,8 +17,19 @@ from gan.networks.latents import Distribution, LatentSpace
 
 INPUT, OUTPUT = "latent", "images"  # of every export
 BATCH = "N"  # the name of the axis of any length
+LARGEST_BATCH = 64  # of a format that has one
 OPSET = 17  # of 2022: every runtime of today reads it
-Format = Literal["onnx", "onnx-fp16", "onnx-int8", "onnx-int8-static", "onnx-packed", "torch-export"]
+Format = Literal[
+    "onnx",
+    "onnx-fp16",
+    "onnx-int8",
+    "onnx-int8-static",
+    "onnx-packed",
+    "torch-export",
+    "litert",
+    "litert-int8",
+    "executorch",
+]
 Axis = int | Literal["N"]  # N is a batch of any size
 
 
@@ -106,10 +117,11 @@ class DeploymentCard(Config):
     """A DeploymentCard says what an export is: enough to run it, to check it and to know how it came about.
 
     operators: what ONNX Runtime computes on this CPU after its optimisations, by kind; int8_operators: those of them
-    that compute in 8 bits. bits: of each weight, where the generator learnt with so few. largest_difference,
-    rms_difference: of its images from the original's at `checked_latents` latents, in [-1, 1]. compressed_bytes: of the
-    file as zlib has it, which is what a download takes. metrics: of the export's own images under the protocol, where
-    they were measured; `absent` says why one cannot be had. measured: what it took where it was measured last.
+    that compute in 8 bits. largest_batch: that the file takes at once, if there is one; run.py draws more in pieces.
+    bits: of each weight, where the generator learnt with so few. largest_difference, rms_difference: of its images from
+    the original's at `checked_latents` latents, in [-1, 1]. compressed_bytes: of the file as zlib has it, which is what
+    a download takes. metrics: of the export's own images under the protocol, where they were measured; `absent` says
+    why one cannot be had. measured: what it took where it was measured last.
 
     >>> origin = Origin(weights_digest="its SHA-256", dataset="digits")
     >>> stated = deploy_generator(folder / "carded", teacher, origin=origin)
@@ -125,6 +137,7 @@ class DeploymentCard(Config):
     file_bytes: int
     compressed_bytes: int
     opset: int | None = Field(default=None, exclude_if=_is_none)
+    largest_batch: int | None = Field(default=None, exclude_if=_is_none)
     operators: dict[str, int] | None = Field(default=None, exclude_if=_is_none)
     int8_operators: dict[str, int] | None = Field(default=None, exclude_if=_is_none)
     bits: Bits | None = Field(default=None, exclude_if=_is_none)

@@ -17,11 +17,12 @@ import torch
 
 from gan.deployment import run as program
 from gan.deployment.card import DeployedInput, DeployedOutput, DeploymentCard, Format, Origin
+from gan.deployment.extras import needing
 from gan.deployment.folder import replaced_folder
 from gan.deployment.folding import fold
 from gan.deployment.formats import FORMS
 from gan.deployment.latency import DrawingCosts
-from gan.deployment.runtimes import INT8_OPERATORS, Runner, deploy_extra, onnx_operators, onnx_opset
+from gan.deployment.runtimes import INT8_OPERATORS, Runner, onnx_operators, onnx_opset
 from gan.digests import file_digest
 from gan.errors import ArtifactError, GanError
 from gan.images import to_uint8
@@ -64,7 +65,7 @@ def deploy_generator(
     """Writes an export of a generator to `folder`, whole or not at all, and returns its card.
 
     An earlier export there is replaced. Raises GanError where its images differ from the generator's by more than the
-    format allows, where the format cannot express it, where the extra `deploy` is missing, and where `folder` cannot
+    format allows, where the format cannot express it, where the format's extra is missing, and where `folder` cannot
     be written or holds anything else. An `evaluator` measures the images of the export under its protocol.
 
     >>> origin = Origin(weights_digest="its SHA-256", dataset="digits")
@@ -78,7 +79,13 @@ def deploy_generator(
         way.write(generator, path, seed=evaluator.protocol.latent_seed if evaluator else 0)
         run = way.open(path, 1)
         about = _differences(generator, run, form=form)
-        about |= {"format": form, "origin": origin, **_about_file(path), **_about(generator)}
+        about |= {
+            "format": form,
+            "origin": origin,
+            "largest_batch": way.largest_batch,
+            **_about_file(path),
+            **_about(generator),
+        }
         about |= _about_graph(path, generator) if way.is_onnx else {}
         about |= _scores(evaluator, generator, run=run) if evaluator else {}
         card = DeploymentCard(producers={name: version(name) for name in ("ganlimit", *way.packages)}, **about)
@@ -146,7 +153,7 @@ def _about_file(path: Path) -> dict[str, Any]:
 
 def _about_graph(path: Path, generator: AnyGenerator) -> dict[str, Any]:
     """Returns what the runtime computes of an ONNX file, and the bits that its weights learnt with."""
-    with deploy_extra():
+    with needing("deploy"):
         from gan.deployment.packing import bits_of
     operators = onnx_operators(path)
     bits = bits_of(fold(generator).float().cpu()) if isinstance(generator, Generator) else FLOAT_BITS

@@ -14,12 +14,11 @@ from onnx import TensorProto, helper, numpy_helper
 from torch import nn
 
 from gan.deployment.card import BATCH, INPUT, OPSET, OUTPUT
+from gan.deployment.eight_bits import in_int8
 from gan.deployment.folding import FoldedGenerator
-from gan.networks.bits import greatest_number, scaled_axis
 from gan.networks.convolutions import Convolution
 
 IR_VERSION = 8  # that goes with the opset
-GREATEST_INT8 = greatest_number(8)
 SAVED_BYTES = 3  # of a weight in 8 bits
 NODES_BYTES = 100  # about, of what makes floats of it
 _BY_DEFAULT = ((1, 1), (0, 0, 0, 0), 1)  # a stride, pads and groups that a node need not state
@@ -73,21 +72,6 @@ def store_int8(graph: Graph, layer: Convolution) -> str:
     if SAVED_BYTES * whole.size < scale.nbytes + NODES_BYTES:
         return store_float(graph, layer)
     return graph.node("Mul", graph.node("Cast", graph.constant(whole), to=TensorProto.FLOAT), graph.constant(scale))
-
-
-def in_int8(layer: Convolution, greatest: int = GREATEST_INT8) -> tuple[np.ndarray, np.ndarray]:
-    """Returns a weight in whole numbers up to `greatest`, and the scales, shaped to multiply it, that give it back.
-
-    There is one scale for each channel along `gan.networks.bits.scaled_axis`, or one for all where they are equal.
-    """
-    weight: np.ndarray = layer.weight.numpy()
-    axis = scaled_axis(layer)
-    others = tuple(each for each in range(weight.ndim) if each != axis)
-    reach = np.abs(weight).max(axis=others, keepdims=True)
-    scale = np.where(reach > 0, reach / greatest, 1).astype(np.float32)
-    if np.ptp(scale) == 0:
-        scale = scale.max(keepdims=True)
-    return np.rint(weight / scale).astype(np.int8), scale
 
 
 def onnx_model(folded: FoldedGenerator, store: Store = store_float, *, graph: Graph | None = None) -> onnx.ModelProto:

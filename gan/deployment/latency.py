@@ -8,7 +8,7 @@ import json
 import os
 import platform
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -20,7 +20,7 @@ from gan.digests import value_digest
 WARM_UPS, ROUNDS = 10, 40
 TURN_S, LARGEST_TURN = 0.005, 20  # of a contender in a round: at least one call
 LONGEST_S = 20.0  # of all rounds together, of which there are 3 at least
-PACKAGES = ("torch", "onnxruntime")
+PACKAGES = ("torch", "onnxruntime")  # of every protocol, where they are installed
 
 
 class MeasurementProtocol(Config):
@@ -38,9 +38,9 @@ class MeasurementProtocol(Config):
     versions: dict[str, str]
 
     @classmethod
-    def here(cls, threads: int = 1) -> "MeasurementProtocol":
-        """Returns the protocol of this machine as it is."""
-        versions = {"python": platform.python_version(), **_versions()}
+    def here(cls, threads: int = 1, runtimes: Iterable[str] = ()) -> "MeasurementProtocol":
+        """Returns the protocol of this machine as it is, with versions of `runtimes`, packages, beside the usual."""
+        versions = {"python": platform.python_version(), **_versions(dict.fromkeys((*PACKAGES, *runtimes)))}
         return cls(cpu=_cpu(), cores=os.cpu_count() or 1, threads=threads, versions=versions)
 
     @property
@@ -143,9 +143,9 @@ def _cpu() -> str:
     return names[0] if names else platform.processor() or platform.machine()
 
 
-def _versions() -> dict[str, str]:
+def _versions(packages: Iterable[str]) -> dict[str, str]:
     found = {}
-    for package in PACKAGES:
+    for package in packages:
         try:
             found[package] = version(package)
         except PackageNotFoundError:

@@ -24,11 +24,56 @@ def loaded(card: dict[str, Any], threads: int = 0) -> Generator:
         options.intra_op_num_threads = threads
         session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
         return lambda latents: session.run(["images"], {"latent": latents})[0]
+    if path.endswith(".tflite"):
+        return litert(path, threads)
+    if path.endswith(".pte"):
+        return executorch(path, threads)
     import torch
 
     torch.set_num_threads(threads or torch.get_num_threads())
     network = torch.export.load(path).module()
     return lambda latents: network(torch.from_numpy(latents)).detach().numpy()
+
+
+def litert(path: str, threads: int) -> Generator:
+    """Returns the function of a LiteRT file."""
+    from ai_edge_litert.interpreter import Interpreter
+
+    network = Interpreter(path, num_threads=threads or None)
+    network.allocate_tensors()
+    (about,), (made,) = network.get_input_details(), network.get_output_details()
+    given, shape = about["index"], tuple(about["shape"])
+
+    def images(latents: np.ndarray) -> np.ndarray:
+        nonlocal shape
+        if latents.shape != shape:
+            network.resize_tensor_input(given, latents.shape)
+            network.allocate_tensors()
+            shape = latents.shape
+        network.set_tensor(given, latents)
+        network.invoke()
+        found: np.ndarray = network.get_tensor(made["index"])
+        return found
+
+    return images
+
+
+def executorch(path: str, threads: int) -> Generator:
+    """Returns the function of an ExecuTorch program, which in Python takes tensors of PyTorch."""
+    import torch
+    from executorch.extension.pybindings import portable_lib
+    from executorch.runtime import Runtime
+
+    if threads:
+        portable_lib._unsafe_reset_threadpool(threads)
+    method = Runtime.get().load_program(path).load_method("forward")
+    largest = method.metadata.input_tensor_meta(0).sizes()[0]
+
+    def images(latents: np.ndarray) -> np.ndarray:
+        parts = torch.from_numpy(np.ascontiguousarray(latents)).split(largest)
+        return np.concatenate([method.execute([part])[0].numpy() for part in parts])
+
+    return images
 
 
 def drawn(card: dict[str, Any], count: int, *, seed: int) -> np.ndarray:

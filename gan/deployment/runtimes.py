@@ -3,6 +3,7 @@
 Shapes: N batch, I columns of a generator's inputs, C H W image channels, height and width.
 """
 
+import os
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -12,33 +13,20 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from gan.errors import ArtifactError, GanError
+from gan.deployment import run as program
+from gan.deployment.extras import needing
+from gan.errors import ArtifactError
 from gan.networks.own_network import first_line, quietly
 
+STDERR = 2
 Runner = Callable[[np.ndarray], np.ndarray]  # inputs NI, float32, to images NCHW
 # Those of ONNX Runtime's operators that compute in whole numbers.
 INT8_OPERATORS = frozenset({"ConvInteger", "MatMulInteger", "QGemm", "QLinearConv", "QLinearMatMul"})
-_EXTRA = {"onnx", "onnxruntime", "onnxscript"}
-
-
-@contextmanager
-def deploy_extra() -> Iterator[None]:
-    """Turns the absence of a package of the extra `deploy` within the block into a GanError that names the extra."""
-    try:
-        yield
-    except ModuleNotFoundError as error:
-        if error.name not in _EXTRA:
-            raise
-        raise GanError(
-            "ONNX files are written and run with the packages of the extra deploy",
-            f"none called {error.name}",
-            "Install them: pip install 'ganlimit[deploy]'.",
-        ) from error
 
 
 def open_onnx(path: Path, threads: int = 1) -> Runner:
     """Returns the function of an ONNX file, run by ONNX Runtime on the CPU."""
-    with deploy_extra():
+    with needing("deploy"):
         import onnxruntime
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = threads
@@ -59,7 +47,7 @@ def open_onnx(path: Path, threads: int = 1) -> Runner:
 
 def onnx_opset(path: Path) -> int:
     """Returns the version of ONNX's operators that a file asks for."""
-    with deploy_extra():
+    with needing("deploy"):
         import onnx
     opsets = onnx.load(path, load_external_data=False).opset_import
     return next(int(each.version) for each in opsets if not each.domain)
@@ -67,7 +55,7 @@ def onnx_opset(path: Path) -> int:
 
 def onnx_operators(path: Path) -> dict[str, int]:
     """Returns how many nodes of each kind ONNX Runtime has after its optimisations for this CPU, by kind."""
-    with deploy_extra():
+    with needing("deploy"):
         import onnx
         import onnxruntime
     options = onnxruntime.SessionOptions()
@@ -77,6 +65,41 @@ def onnx_operators(path: Path) -> dict[str, int]:
         onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
         optimised = onnx.load(options.optimized_model_filepath)
     return dict(sorted(Counter(node.op_type for node in optimised.graph.node).items()))
+
+
+def open_litert(path: Path, threads: int = 1) -> Runner:
+    """Returns the function of a LiteRT file, run by LiteRT on the CPU. It settles anew where a batch's size changes."""
+    try:
+        with needing("litert"), without_native_log():
+            return program.litert(str(path), threads)
+    except (ValueError, RuntimeError) as error:  # by what is wrong with the file
+        raise _unreadable("A LiteRT file is one that LiteRT reads", path, error=error) from error
+
+
+def open_executorch(path: Path, threads: int = 1) -> Runner:
+    """Returns the function of an ExecuTorch program, which draws a larger batch than it takes in pieces."""
+    try:
+        with needing("executorch"), without_native_log():
+            return program.executorch(str(path), threads)
+    except (RuntimeError, ValueError) as error:  # by what is wrong with the file
+        raise _unreadable("An ExecuTorch program is one that ExecuTorch reads", path, error=error) from error
+
+
+@contextmanager
+def without_native_log() -> Iterator[None]:
+    """Keeps from people what native code writes to stderr: LiteRT and ExecuTorch say there what they run on."""
+    try:
+        kept = os.dup(STDERR)
+    except OSError:  # closed, so that nothing is seen
+        yield
+        return
+    with Path(os.devnull).open("wb") as nowhere:
+        os.dup2(nowhere.fileno(), STDERR)
+        try:
+            yield
+        finally:
+            os.dup2(kept, STDERR)
+            os.close(kept)
 
 
 def open_exported_program(path: Path, threads: int = 1) -> Runner:

@@ -13,8 +13,9 @@ import onnx
 from torch import Tensor, nn
 
 from gan.deployment.card import INPUT, OUTPUT
+from gan.deployment.eight_bits import GREATEST_INT8, in_int8
 from gan.deployment.folding import FoldedGenerator
-from gan.deployment.graph import GREATEST_INT8, Graph, add_layer, in_int8, model_of
+from gan.deployment.graph import Graph, add_layer, model_of
 from gan.networks.convolutions import Convolution
 
 CALIBRATED = 512  # latents

@@ -25,6 +25,9 @@ class DeployedForm(StrEnum):
     ONNX_INT8_STATIC = "onnx-int8-static"
     ONNX_PACKED = "onnx-packed"
     TORCH_EXPORT = "torch-export"
+    LITERT = "litert"
+    LITERT_INT8 = "litert-int8"
+    EXECUTORCH = "executorch"
     WEB = "web"
 
 

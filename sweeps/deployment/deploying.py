@@ -12,6 +12,7 @@ from rich.table import Table
 
 from gan import DataRoot, DeploymentCard, default_data_root
 from gan.deployment.card import Format
+from gan.deployment.formats import require_packages
 from gan.networks.artifacts import CARD_FILE
 from sweeps.deployment.choosing import Chosen, chosen_artifact, chosen_folder, chosen_of_sweep
 from sweeps.deployment.exports import DeployedExport, log_costs, measure_exports, write_exports
@@ -88,9 +89,11 @@ def deploy(
     display = display or QuietDisplay()
     if timing:
         timing.require_possible(formats)
+    forms = [form for form in dict.fromkeys(formats) if form != WEB]
+    require_packages(forms)
     with _workshop(what, data_dir, tracking_uri=tracking_uri, data_root=data_root, display=display) as workshop:
         chosen = _chosen(what, workshop, whole=whole, teacher=teacher)
-        folder, forms = out or DEFAULT_OUT / chosen.name, [form for form in dict.fromkeys(formats) if form != WEB]
+        folder = out or DEFAULT_OUT / chosen.name
         engine = page_runtime(given=runtime, asked=WEB in formats, data_dir=data_dir, data_root=data_root)
         exports = write_exports(chosen, folder, formats=forms, display=display, workshop=workshop) if forms else []
         logged_to = workshop.tracking if workshop else None

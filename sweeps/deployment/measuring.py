@@ -25,7 +25,7 @@ from gan import (
     one_measurement,
     peak_memory,
 )
-from gan.deployment.formats import FORMS
+from gan.deployment.formats import FORMS, runtimes_of
 from gan.deployment.in_pytorch import compiled, threads_of_torch
 from sweeps.deployment.choosing import Candidate
 from sweeps.deployment.pages import WEB
@@ -224,7 +224,8 @@ def measure(contenders: Sequence[Measured], threads: int, *, update: Update) -> 
         for batch in BATCHES
         for place, one in enumerate(contenders)
     ]
-    return Measurements(MeasurementProtocol.here(threads), tuple(rows))
+    runtimes = runtimes_of(one.form for one in contenders)
+    return Measurements(MeasurementProtocol.here(threads, runtimes), tuple(rows))
 
 
 def _row(one: Measured, latency: Latency, *, peak_bytes: int | None) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from mlflow.exceptions import MlflowException
 import analysis
 from gan import GanError, Generator, MeasurementProtocol
 from gan.deployment.card import Format
-from gan.deployment.formats import require_packages
+from gan.deployment.formats import require_packages, runtimes_of
 from sweeps.deployment.choosing import Candidate, Chosen, chosen_of_sweep, has_frontier
 from sweeps.deployment.exports import DeployedExport, log_costs, measure_exports, write_exports
 from sweeps.deployment.measuring import BATCHES, PYTORCH, TABLE, Timing
@@ -62,7 +62,8 @@ def _measure(spec: SweepSpec, workshop: Workshop) -> None:
     if kept is not None and len(kept):
         folder.mkdir(parents=True, exist_ok=True)
         analysis.write_measurements(kept, folder / TABLE)  # which new rows join, or which gets another name
-        if kept["measurement_digest"][0].as_py() != MeasurementProtocol.here(timing.threads).digest:
+        here = MeasurementProtocol.here(timing.threads, runtimes_of(spec.measure.formats))
+        if kept["measurement_digest"][0].as_py() != here.digest:
             missing = chosen.candidates
     exports = _exports(replace(chosen, candidates=tuple(missing)), spec, folder=folder, workshop=workshop)
     if not exports:  # each was refused, and said so

@@ -38,11 +38,13 @@ from gan import (
     load_deployed,
 )
 from gan.deployment.card import Format
+from gan.deployment.formats import runtimes_of
 from gan.deployment.in_pytorch import threads_of_torch
 
 BATCHES = (1, 64)
 LATENT_SIZE = 64
 PYTORCH = "pytorch"
+FORMATS = ("onnx", "onnx-int8", "onnx-int8-static", "litert", "litert-int8")  # refused are those not installed
 UNTRAINED = Origin(weights_digest="none: never trained", dataset="none")
 TOLD = ("file_bytes", "compressed_bytes", "largest_difference", "rms_difference", "operators", "int8_operators")
 TEACHER_WIDTHS = {16: 64, 32: 64, 64: 64, 128: 32}
@@ -129,7 +131,7 @@ def main() -> None:
     parser.add_argument("--sizes", type=int, nargs="+", default=[16, 32, 64, 128])
     parser.add_argument("--widths", type=int, nargs="+", default=[2, 8, 32])
     parser.add_argument("--blocks", nargs="+", default=["dcgan", "separable"])
-    parser.add_argument("--formats", nargs="+", default=["onnx", "onnx-int8", "onnx-int8-static"])
+    parser.add_argument("--formats", nargs="+", default=FORMATS)
     parser.add_argument("--out", type=Path)
     parser.add_argument("--show", type=Path, help="print what an earlier run wrote, and run nothing")
     given = parser.parse_args()
@@ -146,7 +148,10 @@ def main() -> None:
                 config = GeneratorConfig.model_validate({**shape, "width": width, "block": block})
                 rows += measure(config, given.formats)
                 console.print(f"{size} pixels, width {width}, {block}: done", highlight=False)
-    whole = {"protocol": MeasurementProtocol.here(threads=1).model_dump(), "rows": rows}
+    whole = {
+        "protocol": MeasurementProtocol.here(threads=1, runtimes=runtimes_of(given.formats)).model_dump(),
+        "rows": rows,
+    }
     show(console, whole)
     if given.out:
         given.out.write_text(json.dumps(whole, indent=1) + "\n")

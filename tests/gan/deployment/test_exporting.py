@@ -28,7 +28,7 @@ from gan import (
 )
 from gan.deployment import exporting
 from gan.deployment.card import Format
-from gan.deployment.formats import FORMS
+from gan.deployment.formats import FORMS, require_packages
 from gan.digests import file_digest
 from tests.gan.deployment.conftest import ORIGIN, SMALL, trained
 from tests.waiting import PATIENCE_S
@@ -150,8 +150,9 @@ def test_a_generator_of_ones_own_is_exported_as_a_program(own_program: Path, tmp
     card = deploy_generator(tmp_path / "export", own, origin=ORIGIN, form="torch-export")
     assert card.architecture == own.config
     assert load_deployed(tmp_path / "export")(np.zeros((2, 8), np.float32)).shape == (2, 3, 16, 16)
-    with pytest.raises(GanError, match=r"own architectures, got .*own\.pt2\)\. Export it as onnx or torch-export"):
-        deploy_generator(tmp_path / "other", own, origin=ORIGIN, form="onnx-int8")
+    for form in ("onnx-int8", "litert", "litert-int8"):
+        with pytest.raises(GanError, match=r"own architectures, got .*own\.pt2\)\. Export it as onnx or torch-export"):
+            deploy_generator(tmp_path / "other", own, origin=ORIGIN, form=form)  # type: ignore[arg-type]
     assert files_of(tmp_path) == {"export", "own.pt2"}
 
 
@@ -257,15 +258,23 @@ def test_a_changed_byte_is_refused(small: Generator, tmp_path: Path) -> None:
         load_deployed(tmp_path)
 
 
-@pytest.mark.parametrize("package", ["onnx", "onnxruntime"])
+@pytest.mark.parametrize(("package", "form", "extra"), [
+    ("onnx", "onnx", "deploy"), ("onnxruntime", "onnx", "deploy"),
+    ("ai_edge_litert", "litert", "litert"), ("ai_edge_litert", "litert-int8", "litert"),
+    ("executorch", "executorch", "executorch"),
+])  # fmt: skip
 def test_a_missing_extra_is_named(
-    small: Generator, package: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    small: Generator, package: str, form: Format, extra: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, package, None)  # as where it is not installed
-    monkeypatch.delitem(sys.modules, "gan.deployment.graph", raising=False)
-    monkeypatch.delattr(gan.deployment, "graph", raising=False)
-    with pytest.raises(GanError, match=rf"none called {package}\. Install them: pip install 'ganlimit\[deploy\]'"):
-        deploy_generator(tmp_path / "export", small, origin=ORIGIN)
+    for module in ("graph", "litert", "litert_file", "executorch_program"):
+        monkeypatch.delitem(sys.modules, f"gan.deployment.{module}", raising=False)
+        monkeypatch.delattr(gan.deployment, module, raising=False)
+    said = rf"the extra {extra}, got none called {package}\. Install them: pip install 'ganlimit\[{extra}\]'"
+    with pytest.raises(GanError, match=said):
+        deploy_generator(tmp_path / "export", small, origin=ORIGIN, form=form)
+    with pytest.raises(GanError, match=said):
+        require_packages([form])
     assert not files_of(tmp_path)
 
 
@@ -273,7 +282,7 @@ def test_nothing_heavy_is_loaded_before_it_is_used() -> None:
     code = "import sys, gan; gan.deploy_generator; print(*sys.modules)"
     said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
     assert "gan.deployment.exporting" in said
-    assert not {"onnx", "onnxruntime", "torch._dynamo"} & set(said)
+    assert not {"onnx", "onnxruntime", "ai_edge_litert", "torch._dynamo"} & set(said)
 
 
 def test_the_card_is_plain_json(small: Generator, tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from gan import Generator, Latency, MeasurementProtocol, eager, latencies
+from gan.deployment.formats import runtimes_of
 from gan.deployment.in_pytorch import threads_of_torch
 from gan.deployment.latency import ROUNDS, WARM_UPS
 
@@ -49,6 +50,14 @@ def test_another_machine_or_version_is_another_protocol() -> None:
     others = {"cpu": "another", "cores": here.cores + 1, "threads": 2, "versions": {**here.versions, "torch": "0.1"}}
     digests = {here.model_copy(update={name: value}).digest for name, value in others.items()}
     assert len(digests | {here.digest}) == 5
+
+
+def test_versions_are_those_of_what_runs() -> None:
+    ran = runtimes_of(iter(["pytorch", "onnx", "onnx-int8", "litert"]))  # pytorch is a form, and no format
+    assert ran == ("ai-edge-litert", "onnxruntime")
+    usual, beside = MeasurementProtocol.here(), MeasurementProtocol.here(runtimes=["numpy", "of no such package"])
+    assert set(beside.versions) - set(usual.versions) == {"numpy"}
+    assert beside.digest != usual.digest == MeasurementProtocol.here(runtimes=runtimes_of(["onnx"])).digest
 
 
 def test_a_latency_is_of_whole_batches() -> None:
