@@ -14,10 +14,10 @@ BOUNDED = re.compile(r"(?P<name>[\w.-]+)(\[[\w,]+\])?>=(?P<bound>\d[\w.]*)(,<[\w
 
 
 def lower_bounds() -> Iterator[str]:
-    """Yields NAME==VERSION for what ganlimit and its extras `team` and `deploy` need."""
+    """Yields NAME==VERSION for what ganlimit and its extras `team`, `deploy` and `litert` need."""
     project = tomllib.loads(PYPROJECT.read_text(encoding="utf-8"))["project"]
     extras = project["optional-dependencies"]
-    for text in [*project["dependencies"], *extras["team"], *extras["deploy"]]:
+    for text in [*project["dependencies"], *extras["team"], *extras["deploy"], *extras["litert"]]:
         match = BOUNDED.fullmatch(text)
         if match is None:
             sys.exit(f"A dependency has a lower bound, and at most one upper bound: NAME>=1.2,<3, got {text}.")
