@@ -33,6 +33,7 @@ from sweeps.results.names import (
     SPENT,
     TRIALS,
 )
+from sweeps.results.student_notes import describe_students
 from sweeps.results.views import save_views
 from sweeps.spec.flattened import flattened
 from sweeps.spec.sought import sought_of
@@ -68,6 +69,7 @@ def show_answer(
     if changed or not known:
         save_views(tracking, parent, spec=spec, findings=findings)
     describe_run(tracking, parent.info.run_id, text=answer_text(parent, spec, findings=findings, space=space))
+    describe_students(tracking, parent, findings=findings, frontier=sought_of(findings, spec).frontier)
 
 
 def _log_numbers(tracking: Tracking, parent: Run, *, findings: Findings, changed: Mapping[str, float]) -> None:

@@ -48,7 +48,6 @@ def _places(parent: Run, findings: Findings, *, sought: Sought) -> str:
         places["the frontier's charts and samples"] = view_link(experiment_id, frontier_view(name))
     places["all students"] = view_link(experiment_id, students_view(name))
     places["other sweeps"] = view_link(experiment_id, SWEEPS_VIEW, charts=False)
-    places["teacher"] = version_link(findings.first["teacher_version"])
     return " · ".join(f"[{word}]({link})" for word, link in places.items())
 
 
@@ -58,11 +57,13 @@ def _frontier(parent: Run, findings: Findings, *, sought: Sought) -> Iterator[st
         return
     confirmed, label = findings.is_confirmed, findings.metric.label
     fresh, few = (["fresh seeds"] if confirmed else []), (["bits", "bytes"] if sought.cost == BYTES else [])
-    headings = ["student", *few, "parameters", "ratio", "size", "GAN", label, *fresh, "rule"]
+    headings = ["on the frontier", *few, "parameters", "ratio", "size", "GAN", label, *fresh, "rule"]
     lines, size = [headings], findings.first["teacher_parameters"]
     quality = analysis.reference_text(findings.first, "teacher_", metric=findings.metric)
     floats = [str(FLOAT_BITS), f"{size * FLOAT_BITS // 8:,}"] if few else []
-    lines.append(["teacher", *floats, f"{size:,}", "1", "", "", quality, *("" for _ in fresh), ""])
+    version = findings.first["teacher_version"]
+    teacher = f"teacher [{version}]({version_link(version)})"
+    lines.append([teacher, *floats, f"{size:,}", "1", "", "", quality, *("" for _ in fresh), ""])
     learnt = {row["trial"]: _learnt(row) for row in sought.frontier.to_pylist()} if few else {}
     for row in _shown(replace(findings, frontier=sought.frontier)):
         lines.append(_cells(parent, row, learnt=learnt.get(row.trial, []), confirmed=confirmed))

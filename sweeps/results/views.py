@@ -116,11 +116,11 @@ def _charts(spec: SweepSpec, searched: Sequence[str], *, has_steps: bool) -> dic
         ("scatter", "SCATTER", axes),
         ("parallel", "PARALLEL", {"selectedParams": list(searched), "selectedMetrics": [cost, quality]}),
         ("line", "LINE", line),
-        ("image", "IMAGE", {"imageKeys": [LAST_IMAGES], "step": LAST_STEP, "showRunParams": True}),
+        ("image", "IMAGE", {"imageKeys": [LAST_IMAGES], "step": LAST_STEP, "showRunParams": False}),
     ]
     if has_steps:
         at_end = round(spec.recipe({}).kimg)
-        charts.append(("steps", "IMAGE", {"imageKeys": [RUNG_IMAGES], "step": at_end, "showRunParams": True}))
+        charts.append(("steps", "IMAGE", {"imageKeys": [RUNG_IMAGES], "step": at_end, "showRunParams": False}))
     own = {"metricSectionId": _SECTION, "deleted": False, "isGenerated": False, "runsCountToCompare": 100}
     section = {"uuid": _SECTION, "name": "Size and quality", "display": True, "isReordered": False}
     return {

@@ -100,8 +100,8 @@ def test_what_is_deployed_meanwhile_is_logged_where_it_was(
         seen.append(places_in(renamed))
         return original(*arguments, **options)
 
-    original = deploying._export
-    monkeypatch.setattr(deploying, "_export", looked_at)
+    original = deploying.write_exports
+    monkeypatch.setattr(deploying, "write_exports", looked_at)
     (export,) = sweeps.deploy("tiny", out=tmp_path / "out", data_dir=renamed).exports
     assert seen == [before]
     assert export.card.origin.trial

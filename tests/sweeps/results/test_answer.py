@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 from pathlib import Path
 from typing import Any, cast
 from urllib.parse import parse_qs, urlparse
@@ -20,6 +21,7 @@ from sweeps.ledger.store import MODELS_EXPERIMENT, SWEEPS_EXPERIMENT, TrackingSt
 from sweeps.ledger.sweeps import find_sweep
 from sweeps.ledger.tags import NOTE
 from sweeps.ledger.tracking import Tracking
+from sweeps.ledger.workspace import Workspace
 from sweeps.results.answer import show_answer
 from sweeps.spec.browsing import MlflowSpec
 from sweeps.trial.log import TrialContext, opening
@@ -70,6 +72,27 @@ def test_a_sweeps_description_is_its_answer(finished: Any, tracking: Tracking, p
     files = {file.path for file in tracking.client.list_artifacts(parent.info.run_id)}
     assert asked["path"][0] in files
     assert any("/artifacts/report/report.html" in link for link in links_of(text))
+
+
+def test_each_student_of_the_frontier_says_what_it_is_and_what_it_made(finished: Any, tracking: Tracking) -> None:
+    for row in finished.result.report.frontier.to_pylist():
+        text = tracking.client.get_run(row["run_id"]).data.tags[NOTE]
+        assert f"{row['parameters']:,} parameters" in text
+        assert f"FID {row['fid']:.1f} after 4 kimg" in text
+        assert "| 2 kimg | 4 kimg |" in text
+        files = {file.path for file in tracking.client.list_artifacts(row["run_id"], "images")}
+        shown = [parse_qs(urlparse(link).query)["path"][0] for link in links_of(text) if "get-artifact" in link]
+        assert len(shown) == 2
+        assert set(shown) <= files
+
+
+def test_a_students_description_that_a_person_wrote_is_left_alone(finished: Any, tmp_path: Path) -> None:
+    workspace = Workspace.existing(Path(shutil.copytree(finished.data_dir, tmp_path / "data")))
+    tracking, row = Tracking(workspace.store), finished.result.report.frontier.to_pylist()[0]
+    tracking.log(row["run_id"], tags={NOTE: "the one for the watch"})
+    parent = find_sweep(tracking, "tiny")
+    show_answer(tracking, parent, spec=finished.spec, findings=finished.result.report.findings)
+    assert tracking.client.get_run(row["run_id"]).data.tags[NOTE] == "the one for the watch"
 
 
 def test_a_sweeps_metrics_are_its_answer(finished: Any, parent: Any) -> None:

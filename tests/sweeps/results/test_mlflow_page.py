@@ -104,6 +104,23 @@ def test_a_sweep_and_its_trials_name_their_models(page: Page, links: dict[str, s
         expect(page.locator(".ag-row").filter(has_text=name)).to_contain_text(direction)
 
 
+def test_a_student_shows_what_it_made_at_each_rung(page: Page, links: dict[str, str], finished: Any) -> None:
+    """It is in the description: no chart needs to be looked for."""
+    page.goto(links["tiny"])
+    page.get_by_text("Show more").first.click()
+    student = finished.result.report.frontier.to_pylist()[0]
+    with page.expect_popup() as opened:
+        page.get_by_role("link", name=f"trial {student['trial']}", exact=True).click()
+    run = opened.value
+    expect(run.get_by_text(f"A student of {student['parameters']:,} parameters")).to_be_visible()
+    run.get_by_text("Show more").first.click()
+    for kimg in (2, 4):
+        image = f"img[src*='samples%2Bstep%2B{kimg}%2B'][src*='{student['run_id']}']"
+        expect(run.locator(image)).to_be_visible()
+        is_drawn(run, image)
+    run.close()
+
+
 def test_the_frontier_compares_side_by_side(page: Page, links: dict[str, str], finished: Any) -> None:
     """Parallel coordinates choose by themselves; for the other plots MLflow takes the first names, or none."""
     page.goto(links["its frontier, side by side"])

@@ -1,0 +1,73 @@
+"""This module describes the frontier's students on their own runs in MLflow: what each is, and what it made when."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import pyarrow as pa
+from mlflow.entities import Run
+
+from analysis import Findings
+from sweeps.ledger.links import artifact_link, run_link, version_link
+from sweeps.ledger.notes import describe_run
+from sweeps.ledger.run_query import search
+from sweeps.ledger.tags import HAS_IMAGES, NOTE
+from sweeps.ledger.tracking import Tracking
+from sweeps.spec.browsing import LAST_IMAGES, RUNG_IMAGES
+
+MOST_RUNGS = 6  # of the page's width
+Row = Mapping[str, Any]
+
+
+def describe_students(tracking: Tracking, parent: Run, *, findings: Findings, frontier: pa.Table) -> None:
+    """Describe the students of a frontier whose runs lack a description, as soon as their images are in the store.
+
+    A student that is on the frontier has ended, so what is said of it stays true. Students of other sweeps have the
+    descriptions that those gave them.
+    """
+    rows = {row["run_id"]: row for row in frontier.to_pylist()}
+    if not rows:
+        return
+    chosen = f"attributes.run_id IN ({', '.join(repr(run_id) for run_id in rows)})"
+    for run in search(tracking.client, [parent.info.experiment_id], where=chosen):
+        if NOTE not in run.data.tags:
+            row = rows[run.info.run_id]
+            images = _images(tracking, run)
+            if HAS_IMAGES not in run.data.tags or round(row["kimg"]) in images:
+                describe_run(tracking, run.info.run_id, text=_text(parent, run, row, findings=findings, images=images))
+
+
+def _images(tracking: Tracking, run: Run) -> dict[int, str]:
+    """Returns the paths of what a student made, by the rung in kimg; what it made last, where no rung was kept."""
+    if HAS_IMAGES not in run.data.tags:
+        return {}
+    files = [file.path for file in tracking.client.list_artifacts(run.info.run_id, "images")]
+    named = [(path, path.rpartition("/")[2].split("+")) for path in files if path.endswith(".png")]
+    steps = {int(words[2]): path for path, words in named if words[0] == RUNG_IMAGES}
+    last = {round(run.data.metrics.get("kimg", 0.0)): path for path, words in named if words[0] == LAST_IMAGES}
+    return dict(sorted((steps or last).items()))
+
+
+def _text(parent: Run, run: Run, row: Row, *, findings: Findings, images: Mapping[int, str]) -> str:
+    metric, experiment_id = findings.metric, parent.info.experiment_id
+    quality = metric.text(row[metric.name])
+    ratio = row["teacher_parameters"] / row["parameters"]
+    teacher = f"[{row['teacher_version']}]({version_link(row['teacher_version'])})"
+    sweep = f"[{row['sweep']}]({run_link(experiment_id, parent.info.run_id)})"
+    first = (
+        f"A student of {row['parameters']:,} parameters, 1/{ratio:.1f} of {teacher}, on **{row['dataset']}**: "
+        f"{metric.label} {quality} after {row['kimg']:g} kimg. It is on the frontier of the sweep {sweep}."
+    )
+    return "\n\n".join([first, *_gallery(run, images)])
+
+
+def _gallery(run: Run, images: Mapping[int, str]) -> Iterator[str]:
+    """Yields a table of what the student made at its rungs, early ones first."""
+    if not images:
+        return
+    steps = list(images)
+    if len(steps) > MOST_RUNGS:
+        steps = [steps[round(place * (len(steps) - 1) / (MOST_RUNGS - 1))] for place in range(MOST_RUNGS)]
+    yield "What it makes of the same latents as it learns:"
+    shown = [f"![{step} kimg]({artifact_link(run, images[step], fresh=step)})" for step in steps]
+    lines = ([f"{step} kimg" for step in steps], ["---"] * len(steps), shown)
+    yield "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
