@@ -10,6 +10,7 @@ from urllib.request import url2pathname
 from mlflow import MlflowClient
 from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
+from mlflow.protos.databricks_pb2 import RESOURCE_ALREADY_EXISTS, ErrorCode
 
 from sweeps.errors import SweepError
 from sweeps.ledger.run_query import PAGE
@@ -68,7 +69,11 @@ class Registry:
     def register_files(self, model: str, run_id: str, *, tags: Mapping[str, str]) -> ModelVersion:
         """Register what the run has kept as a new version of `model`. Returns that version."""
         if model not in self.models():
-            self._client.create_registered_model(model)
+            try:
+                self._client.create_registered_model(model)
+            except MlflowException as error:  # another worker made it, meanwhile
+                if error.error_code != ErrorCode.Name(RESOURCE_ALREADY_EXISTS):
+                    raise
         source = f"{self._client.get_run(run_id).info.artifact_uri}/model"
         return self._client.create_model_version(model, source, run_id, tags=dict(tags))
 

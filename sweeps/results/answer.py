@@ -76,7 +76,8 @@ def _log_numbers(tracking: Tracking, parent: Run, *, findings: Findings, changed
     """Log how the curves go on, and then what has changed, at the greatest step so far.
 
     MLflow shows the value of the greatest step, and what was spent falls where a trial's run is deleted. A curve ends
-    before the first trial that runs; its last value beyond is of all that have ended.
+    before the first trial that runs; its last value beyond is of all that have ended. What is known of trials before
+    that step only later stands at it where it is better.
     """
     run_id, tags = parent.info.run_id, parent.data.tags
     before = parent.data.metrics.get(SPENT, 0.0)  # of a run without these tags
@@ -84,17 +85,26 @@ def _log_numbers(tracking: Tracking, parent: Run, *, findings: Findings, changed
     step = max(round(_kimg(findings.table)), int(tags.get(SHOWN_STEP, round(before))))
     points = {name: _thinned(curve) for name, curve in curves.points.items()}
     if int(tags.get(SHOWN_STEP, 0)) > curves.after:
-        points = {name: _no_worse(tracking, run_id, name=name, curve=curve) for name, curve in points.items()}
+        points = {name: _fitting(tracking, run_id, name=name, curve=curve) for name, curve in points.items()}
     place = {SHOWN_KIMG: curves.kimg, SHOWN_STEP: step}
     tracking.log(run_id, changed, kimg=step, tags=place, before=curves_of(points))
 
 
-def _no_worse(tracking: Tracking, run_id: str, *, name: str, curve: list[Point]) -> list[Point]:
-    """Returns a curve that is nowhere worse than what was shown at fewer kimg, of trials that had ended early."""
+def _fitting(tracking: Tracking, run_id: str, *, name: str, curve: list[Point]) -> list[Point]:
+    """Returns a curve that falls nowhere, with what was shown of trials that had ended early.
+
+    It is nowhere worse than what was shown at fewer kimg. A point that is better than what was shown at more kimg was
+    not known then, and stands there.
+    """
     best_of = min if name == BEST_FID else max
     shown = [(point.step, point.value) for point in tracking.client.get_metric_history(run_id, name)]
     known = [(step, value) for step, value in shown if math.isfinite(value)]
-    return [(kimg, best_of([value, *(each for step, each in known if step <= round(kimg))])) for kimg, value in curve]
+    fitting = []
+    for kimg, value in curve:
+        best = best_of([value, *(each for step, each in known if step <= round(kimg))])
+        worse = [float(step) for step, each in known if best_of(each, best) != each]
+        fitting.append((max([kimg, *worse]), best))
+    return fitting
 
 
 def _withdrawn(known: Mapping[str, float]) -> dict[str, float]:

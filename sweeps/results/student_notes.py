@@ -55,7 +55,7 @@ def _text(parent: Run, run: Run, row: Row, *, findings: Findings, images: Mappin
     sweep = f"[{row['sweep']}]({run_link(experiment_id, parent.info.run_id)})"
     first = (
         f"A student of {row['parameters']:,} parameters, 1/{ratio:.1f} of {teacher}, on **{row['dataset']}**: "
-        f"{metric.label} {quality} after {row['kimg']:g} kimg. It is on the frontier of the sweep {sweep}."
+        f"{metric.label} {quality} after {round(row['kimg'])} kimg. It is on the frontier of the sweep {sweep}."
     )
     return "\n\n".join([first, *_gallery(run, images)])
 

@@ -99,7 +99,7 @@ def test_mlflow_shows_a_run_by_how_it_ended(state: TrialState | SweepState) -> N
 
 def test_the_schema_of_a_sweep_names_the_phases_as_words() -> None:
     phases = json_schema()["properties"]["phases"]
-    assert phases["items"] == {"enum": ["search", "confirm", "baseline"], "type": "string"}
+    assert phases["items"] == {"enum": ["search", "confirm", "baseline", "measure"], "type": "string"}
     assert phases["default"] == [str(phase) for phase in Phase]
 
 

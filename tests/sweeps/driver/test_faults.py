@@ -73,7 +73,7 @@ def test_a_driver_that_is_killed_again_and_again_loses_nothing_and_repeats_nothi
         time.sleep(chance.uniform(0.0, 1.0))
         process.kill()
         process.communicate()
-        completed = {run.info.run_id: run.info.end_time for run in sweep.runs() if run.data.tags[STATE] == "COMPLETED"}
+        completed = {run.info.run_id: run.info.end_time for run in sweep.runs() if run.info.status == "FINISHED"}
         for key in (folder.key for folder in MountedTrials(sweep.trials).folders()):
             assert lost_kimg(sweep, key) < 1.1, "at most one rung of work"
     sweep.go_on()

@@ -87,6 +87,17 @@ def test_a_curve_never_falls_behind_what_was_shown(shown: Shown) -> None:
     assert sorted(set(shown.points("frontier/best_fid"))) == [(32, 24), (65, 8), (129, 8)]
 
 
+def test_a_curve_does_not_fall_where_an_early_trial_turns_out_better_later(shown: Shown) -> None:
+    begun = {"state": "RUNNING", "final": False, "fid": 40.0, "kimg": 48.0}
+    first, second, third = (
+        {"parameters": 1000 * number, "fid": fid} for number, fid in ((1, 24.0), (2, 12.0), (3, 30.0))
+    )
+    shown.show(first, {**second, **begun}, third)
+    assert shown.points("frontier/best_fid") == [(64, 24), (176, 24)]
+    shown.show(first, second, third)
+    assert sorted(set(shown.points("frontier/best_fid"))) == [(64, 24), (176, 12), (176, 24), (192, 12)]
+
+
 def test_what_comes_from_other_sweeps_was_not_spent(shown: Shown) -> None:
     taken = {"parameters": 4000, "fid": 8.0, "wall_s": 0.0}
     metrics = shown.show(taken, {"parameters": 2000, "fid": 9.0}).metrics
