@@ -33,7 +33,9 @@ def describe_students(tracking: Tracking, parent: Run, *, findings: Findings, fr
             row = rows[run.info.run_id]
             images = _images(tracking, run)
             if HAS_IMAGES not in run.data.tags or round(row["kimg"]) in images:
-                describe_run(tracking, run.info.run_id, text=_text(parent, run, row, findings=findings, images=images))
+                describe_run(
+                    tracking, run.info.run_id, text=_text(parent, run, row=row, findings=findings, images=images)
+                )
 
 
 def _images(tracking: Tracking, run: Run) -> dict[int, str]:
@@ -47,7 +49,7 @@ def _images(tracking: Tracking, run: Run) -> dict[int, str]:
     return dict(sorted((steps or last).items()))
 
 
-def _text(parent: Run, run: Run, row: Row, *, findings: Findings, images: Mapping[int, str]) -> str:
+def _text(parent: Run, run: Run, *, row: Row, findings: Findings, images: Mapping[int, str]) -> str:
     metric, experiment_id = findings.metric, parent.info.experiment_id
     quality = metric.text(row[metric.name])
     ratio = row["teacher_parameters"] / row["parameters"]
