@@ -20,10 +20,13 @@ def write_program(program: torch.export.ExportedProgram, path: Path) -> None:
     try:
         with quietly():
             lowered = to_edge_transform_and_lower(program, partitioner=[XnnpackPartitioner()])
-            path.write_bytes(lowered.to_executorch().buffer)
+            file = lowered.to_executorch().buffer
+    except (ModuleNotFoundError, MemoryError):
+        raise
     except Exception as error:  # of many kinds, by what the network does
         raise GanError(
             "executorch is for networks that ExecuTorch has operators for",
             first_line(error),
             "Export it as torch-export.",
         ) from error
+    path.write_bytes(file)

@@ -105,7 +105,7 @@ def _folded(generator: AnyGenerator) -> FoldedGenerator:
         raise GanError(
             "The ONNX formats of fewer bits, and those of LiteRT, are for generators of ganlimit's own architectures",
             f"a network of your own ({generator.imported.path})",
-            "Export it as onnx or torch-export, or with the tools of the framework that it came from.",
+            "Export it as onnx, torch-export or executorch, or with the tools of the framework that it came from.",
         )
     return fold(generator).float().cpu()
 

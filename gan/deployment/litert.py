@@ -81,9 +81,10 @@ def litert_file(folded: FoldedGenerator, store: Store = store_float) -> bytes:
 
 @torch.no_grad()
 def with_even_map(folded: FoldedGenerator) -> FoldedGenerator:
-    """Returns the same generator, the channels of whose first map have weights up to 1 each, and what follows the rest.
+    """Returns the same generator, the channels of whose first map reach up to 1 each, and what follows has the rest.
 
-    A ReLU lets a factor through. So one scale is enough for the first layer, which has one for each pixel else.
+    A ReLU lets a factor through. So one scale is enough for the first layer, which has one for each pixel else. A
+    channel of small weights and a large bias reaches as far as its bias: what follows would lose it else.
     """
     folded = copy.deepcopy(folded)
     convolutions = [layer for layer in folded.layers if isinstance(layer, Convolution)]
@@ -92,7 +93,8 @@ def with_even_map(folded: FoldedGenerator) -> FoldedGenerator:
     if layer.groups > 1:
         return folded  # it has few weights, which stay floats
     assert layer.bias is not None
-    reach_O = layer.weight.abs().amax(dim=(0, 2, 3)).clamp(min=torch.finfo(torch.float32).tiny)
+    reach_O = torch.maximum(layer.weight.abs().amax(dim=(0, 2, 3)), layer.bias.abs())
+    reach_O = reach_O.clamp(min=torch.finfo(torch.float32).tiny)
     layer.weight /= reach_O.view(-1, 1, 1)
     layer.bias /= reach_O
     following.weight *= reach_O.view(-1, 1, 1, 1) if following.transposed else reach_O.view(-1, 1, 1)

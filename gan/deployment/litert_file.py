@@ -65,6 +65,7 @@ class LiteRtGraph:
         if options:
             operator.builtinOptionsType = getattr(schema.BuiltinOptions, options)
             operator.builtinOptions = getattr(schema, f"{options}T")()
+            assert stated.keys() <= vars(operator.builtinOptions).keys(), "the schema has each option"
             vars(operator.builtinOptions).update(stated)
         self._operators.append(operator)
         return made

@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import os
 import struct
 import zlib
 from collections.abc import Callable
@@ -39,14 +40,16 @@ def litert(path: str, threads: int) -> Generator:
     """Returns the function of a LiteRT file."""
     from ai_edge_litert.interpreter import Interpreter
 
-    network = Interpreter(path, num_threads=threads or None)
+    network = Interpreter(path, num_threads=threads or os.cpu_count())
     network.allocate_tensors()
     (about,), (made,) = network.get_input_details(), network.get_output_details()
-    given, shape = about["index"], tuple(about["shape"])
+    given = about["index"]
+    shape: tuple[int, ...] | None = tuple(about["shape"])
 
     def images(latents: np.ndarray) -> np.ndarray:
         nonlocal shape
         if latents.shape != shape:
+            shape = None  # where this fails, the next call settles anew
             network.resize_tensor_input(given, latents.shape)
             network.allocate_tensors()
             shape = latents.shape
@@ -59,7 +62,10 @@ def litert(path: str, threads: int) -> Generator:
 
 
 def executorch(path: str, threads: int) -> Generator:
-    """Returns the function of an ExecuTorch program, which in Python takes tensors of PyTorch."""
+    """Returns the function of an ExecuTorch program, which in Python takes tensors of PyTorch.
+
+    Given threads are those of all programs of the process.
+    """
     import torch
     from executorch.extension.pybindings import portable_lib
     from executorch.runtime import Runtime
@@ -70,6 +76,8 @@ def executorch(path: str, threads: int) -> Generator:
     largest = method.metadata.input_tensor_meta(0).sizes()[0]
 
     def images(latents: np.ndarray) -> np.ndarray:
+        if not len(latents):
+            raise ValueError("An ExecuTorch program draws at least one image, got no latents; give one.")
         parts = torch.from_numpy(np.ascontiguousarray(latents)).split(largest)
         return np.concatenate([method.execute([part])[0].numpy() for part in parts])
 

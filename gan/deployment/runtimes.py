@@ -5,6 +5,7 @@ Shapes: N batch, I columns of a generator's inputs, C H W image channels, height
 
 import os
 import tempfile
+import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -19,6 +20,7 @@ from gan.errors import ArtifactError
 from gan.networks.own_network import first_line, quietly
 
 STDERR = 2
+_STDERR_TAKEN = threading.RLock()
 Runner = Callable[[np.ndarray], np.ndarray]  # inputs NI, float32, to images NCHW
 # Those of ONNX Runtime's operators that compute in whole numbers.
 INT8_OPERATORS = frozenset({"ConvInteger", "MatMulInteger", "QGemm", "QLinearConv", "QLinearMatMul"})
@@ -87,13 +89,16 @@ def open_executorch(path: Path, threads: int = 1) -> Runner:
 
 @contextmanager
 def without_native_log() -> Iterator[None]:
-    """Keeps from people what native code writes to stderr: LiteRT and ExecuTorch say there what they run on."""
-    try:
-        kept = os.dup(STDERR)
-    except OSError:  # closed, so that nothing is seen
-        yield
-        return
-    with Path(os.devnull).open("wb") as nowhere:
+    """Keeps from people what native code writes to stderr: LiteRT and ExecuTorch say there what they run on.
+
+    It is the process's, so that one thread at a time has it, and what others write there meanwhile is lost.
+    """
+    with _STDERR_TAKEN, Path(os.devnull).open("wb") as nowhere:
+        try:
+            kept = os.dup(STDERR)
+        except OSError:  # closed, so that nothing is seen
+            yield
+            return
         os.dup2(nowhere.fileno(), STDERR)
         try:
             yield

@@ -100,7 +100,7 @@ def deploy(
         pages = write_pages(chosen, folder, runtime=engine, display=display, tracking=logged_to) if engine else []
         measurements = None
         if timing:
-            exports, measurements = measure_exports(exports, folder, timing=timing, display=display)
+            exports, measurements = measure_exports(exports, folder, formats=forms, timing=timing, display=display)
             if logged_to:
                 log_costs(chosen, exports, tables=(folder / TABLE, folder / JSON), tracking=logged_to)
     return Deployment(tuple(exports), measurements=measurements, pages=tuple(pages))

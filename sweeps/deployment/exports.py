@@ -71,9 +71,9 @@ def write_exports(
 
 
 def measure_exports(
-    exports: Sequence[DeployedExport], folder: Path, *, timing: Timing, display: Display
+    exports: Sequence[DeployedExport], folder: Path, *, formats: Sequence[str], timing: Timing, display: Display
 ) -> tuple[list[DeployedExport], Measurements]:
-    """Measures all exports side by side, and PyTorch beside them, and writes a table to `folder`.
+    """Measures all exports of these formats side by side, and PyTorch beside them, and writes a table to `folder`.
 
     Returns the exports, whose cards have what they took, and the measurements.
     """
@@ -83,7 +83,7 @@ def measure_exports(
             contenders += Measured.in_pytorch(export.of, export.card, compile_too=timing.compile_too)
         contenders.append(Measured.of_export(export.folder, export.of, threads=timing.threads))
     with display.step("measurement", count_of_steps(contenders)) as update:
-        measurements = measure(contenders, timing.threads, update=update)
+        measurements = measure(contenders, timing.threads, formats=formats, update=update)
     measurements.write(folder)
     return [_with_costs(export, measurements) for export in exports], measurements
 

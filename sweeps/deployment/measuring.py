@@ -206,8 +206,11 @@ def count_of_steps(contenders: Sequence[Measured]) -> int:
     return len(BATCHES) + len(contenders)
 
 
-def measure(contenders: Sequence[Measured], threads: int, *, update: Update) -> Measurements:
-    """Returns what all contenders take here: each batch of them side by side, and then the memory of each alone."""
+def measure(contenders: Sequence[Measured], threads: int, *, formats: Sequence[str], update: Update) -> Measurements:
+    """Returns what all contenders take here: each batch of them side by side, and then the memory of each alone.
+
+    The protocol has the runtimes of all `formats` that were asked for, whether one was refused or not.
+    """
     found: dict[tuple[int, int], Latency] = {}
     steps = itertools.count(1)
     with threads_of_torch(threads), one_measurement():
@@ -224,8 +227,7 @@ def measure(contenders: Sequence[Measured], threads: int, *, update: Update) -> 
         for batch in BATCHES
         for place, one in enumerate(contenders)
     ]
-    runtimes = runtimes_of(one.form for one in contenders)
-    return Measurements(MeasurementProtocol.here(threads, runtimes), tuple(rows))
+    return Measurements(MeasurementProtocol.here(threads, runtimes_of(formats)), tuple(rows))
 
 
 def _row(one: Measured, latency: Latency, *, peak_bytes: int | None) -> dict[str, Any]:

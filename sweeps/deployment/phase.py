@@ -68,7 +68,8 @@ def _measure(spec: SweepSpec, workshop: Workshop) -> None:
     exports = _exports(replace(chosen, candidates=tuple(missing)), spec, folder=folder, workshop=workshop)
     if not exports:  # each was refused, and said so
         return
-    exports, _ = measure_exports(exports, folder, timing=timing, display=workshop.display)
+    formats = spec.measure.formats
+    exports, _ = measure_exports(exports, folder, formats=formats, timing=timing, display=workshop.display)
     log_costs(chosen, exports, tables=sorted(folder.glob("measurements*")), tracking=tracking)
 
 

@@ -99,12 +99,13 @@ def _fitting(tracking: Tracking, run_id: str, *, name: str, curve: list[Point]) 
     best_of = min if name == BEST_FID else max
     shown = [(point.step, point.value) for point in tracking.client.get_metric_history(run_id, name)]
     known = [(step, value) for step, value in shown if math.isfinite(value)]
-    fitting = []
+    fitting: dict[int, Point] = {}  # one a step, the last: of two at once MLflow would show the larger
     for kimg, value in curve:
         best = best_of([value, *(each for step, each in known if step <= round(kimg))])
         worse = [float(step) for step, each in known if best_of(each, best) != each]
-        fitting.append((max([kimg, *worse]), best))
-    return fitting
+        place = max([kimg, *worse])
+        fitting[round(place)] = (place, best)
+    return [*fitting.values()]
 
 
 def _withdrawn(known: Mapping[str, float]) -> dict[str, float]:

@@ -9,7 +9,7 @@ from mlflow.entities import Run
 from analysis import Findings
 from sweeps.ledger.links import artifact_link, run_link, version_link
 from sweeps.ledger.notes import describe_run
-from sweeps.ledger.run_query import search
+from sweeps.ledger.run_query import by_id, search
 from sweeps.ledger.tags import HAS_IMAGES, NOTE
 from sweeps.ledger.tracking import Tracking
 from sweeps.spec.browsing import LAST_IMAGES, RUNG_IMAGES
@@ -21,21 +21,19 @@ Row = Mapping[str, Any]
 def describe_students(tracking: Tracking, parent: Run, *, findings: Findings, frontier: pa.Table) -> None:
     """Describe the students of a frontier whose runs lack a description, as soon as their images are in the store.
 
-    A student that is on the frontier has ended, so what is said of it stays true. Students of other sweeps have the
-    descriptions that those gave them.
+    A student that is on the frontier has ended, so what is said of it stays true where it is on the frontier no more.
+    Students of other sweeps have the descriptions that those gave them.
     """
     rows = {row["run_id"]: row for row in frontier.to_pylist()}
-    if not rows:
-        return
-    chosen = f"attributes.run_id IN ({', '.join(repr(run_id) for run_id in rows)})"
-    for run in search(tracking.client, [parent.info.experiment_id], where=chosen):
-        if NOTE not in run.data.tags:
+    for chosen, _ in by_id(rows):
+        for run in search(tracking.client, [parent.info.experiment_id], where=chosen):
+            if NOTE in run.data.tags:
+                continue
             row = rows[run.info.run_id]
             images = _images(tracking, run)
             if HAS_IMAGES not in run.data.tags or round(row["kimg"]) in images:
-                describe_run(
-                    tracking, run.info.run_id, text=_text(parent, run, row=row, findings=findings, images=images)
-                )
+                text = _text(parent, run, row=row, findings=findings, images=images)
+                describe_run(tracking, run.info.run_id, text=text)
 
 
 def _images(tracking: Tracking, run: Run) -> dict[int, str]:
@@ -57,7 +55,7 @@ def _text(parent: Run, run: Run, *, row: Row, findings: Findings, images: Mappin
     sweep = f"[{row['sweep']}]({run_link(experiment_id, parent.info.run_id)})"
     first = (
         f"A student of {row['parameters']:,} parameters, 1/{ratio:.1f} of {teacher}, on **{row['dataset']}**: "
-        f"{metric.label} {quality} after {round(row['kimg'])} kimg. It is on the frontier of the sweep {sweep}."
+        f"{metric.label} {quality} after {round(row['kimg'])} kimg. The sweep {sweep} has the limit."
     )
     return "\n\n".join([first, *_gallery(run, images)])
 

@@ -1,5 +1,6 @@
 """A LiteRT file makes the images of what it was made of, in batches of any size, by LiteRT and NumPy alone."""
 
+import copy
 import subprocess
 import sys
 from importlib.metadata import version
@@ -91,6 +92,20 @@ def test_weights_take_the_bytes_of_their_type(block: str, share: float, tmp_path
     whole, eighth = (deploy_generator(tmp_path / form, generator, origin=ORIGIN, form=form) for form in FORMATS)
     assert whole.file_bytes < 4 * 1.03 * whole.parameters + 8000
     assert eighth.file_bytes < share * whole.file_bytes
+
+
+@pytest.mark.parametrize("gain", [0.0, 1e-3, 0.03])
+def test_a_channel_that_has_nearly_died_costs_no_quality(gain: float, small: Generator, tmp_path: Path) -> None:
+    """What follows it has its bias alone, which one scale for all channels must not round to nothing."""
+    generator = copy.deepcopy(small)
+    with torch.no_grad():
+        norm = next(layer for layer in generator.modules() if isinstance(layer, torch.nn.BatchNorm2d))
+        norm.weight[0], norm.bias[0] = gain, 0.5
+    found = {
+        form: deploy_generator(tmp_path / form, generator, origin=ORIGIN, form=form).rms_difference
+        for form in ("onnx-int8", "litert-int8")
+    }
+    assert found["litert-int8"] <= 2 * found["onnx-int8"]
 
 
 @pytest.mark.parametrize("name", ["dcgan", "deep", "low-rank", "separable", "resize"])

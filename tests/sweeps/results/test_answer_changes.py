@@ -98,6 +98,17 @@ def test_a_curve_does_not_fall_where_an_early_trial_turns_out_better_later(shown
     assert sorted(set(shown.points("frontier/best_fid"))) == [(64, 24), (176, 12), (176, 24), (192, 12)]
 
 
+def test_several_that_turn_out_better_at_once_show_the_best(shown: Shown) -> None:
+    begun = {"state": "RUNNING", "final": False, "fid": 40.0, "kimg": 48.0}
+    first, *late = ({"parameters": 1000 * number, "fid": fid} for number, fid in ((1, 24.0), (2, 12.0), (3, 8.0)))
+    last = {"parameters": 4000, "fid": 30.0}
+    shown.show(first, *({**each, **begun} for each in late), last)
+    assert shown.points("frontier/best_fid") == [(64, 24), (224, 24)]
+    whole = shown.show(first, *late, last)
+    assert sorted(set(shown.points("frontier/best_fid"))) == [(64, 24), (224, 8), (224, 24), (256, 8)]
+    assert whole.metrics["frontier/best_fid"] == 8
+
+
 def test_what_comes_from_other_sweeps_was_not_spent(shown: Shown) -> None:
     taken = {"parameters": 4000, "fid": 8.0, "wall_s": 0.0}
     metrics = shown.show(taken, {"parameters": 2000, "fid": 9.0}).metrics
