@@ -1,8 +1,8 @@
 """This module writes an export's folder whole or not at all."""
 
 import json
-import os
 import shutil
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,10 +18,12 @@ def replaced_folder(folder: Path) -> Iterator[Path]:
     Raises GanError where it cannot be written, or holds anything but an earlier export.
     """
     folder = folder.expanduser().resolve()
-    unfinished, former = (folder.with_name(f".{folder.name}.{os.getpid()}.{kind}") for kind in ("new", "former"))
+    own: Path | None = None  # of this call alone, whoever else writes here
     try:
         _require_free(folder)
         folder.parent.mkdir(parents=True, exist_ok=True)
+        own = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
+        unfinished, former = own / "new", own / "former"
         unfinished.mkdir()
         yield unfinished
         if folder.exists():
@@ -37,8 +39,8 @@ def replaced_folder(folder: Path) -> Iterator[Path]:
             "An export's folder can be written", f"{folder} ({error.strerror})", "Choose another."
         ) from error
     finally:
-        for left in (unfinished, former):
-            shutil.rmtree(left, ignore_errors=True)
+        if own is not None:
+            shutil.rmtree(own, ignore_errors=True)
 
 
 def _require_free(folder: Path) -> None:

@@ -1,6 +1,7 @@
 """This script draws images with the generator beside it: python run.py [--count 64] [--seed 0] [--out images.png]."""
 
 import argparse
+import hashlib
 import json
 import os
 import struct
@@ -121,7 +122,13 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("images.png"), help="a .png, or a .npy of floats in [-1, 1]")
     parser.add_argument("--threads", type=int, default=0, help="that compute; 0 are as many as the runtime likes")
     given = parser.parse_args()
+    if given.count < 1 or given.seed < 0 or given.threads < 0:
+        parser.error("--count is at least 1, --seed and --threads are at least 0")
+    if given.out.suffix not in (".png", ".npy") or not given.out.absolute().parent.is_dir():
+        parser.error(f"--out is a .png or a .npy in a folder that there is, got {given.out}")
     card = json.loads((HERE / "card.json").read_text())
+    if hashlib.sha256((HERE / card["file"]).read_bytes()).hexdigest() != card["file_digest"]:
+        parser.error(f"{card['file']} has another SHA-256 digest than its card says: export it again")
     images = loaded(card, given.threads)(drawn(card, given.count, seed=given.seed))
     np.save(given.out, images) if given.out.suffix == ".npy" else given.out.write_bytes(png(images))
 

@@ -119,6 +119,26 @@ def test_an_exported_program_takes_any_batch(small: Generator, tmp_path: Path) -
         assert torch.allclose(network(inputs_NI), small(inputs_NI), atol=1e-5)
 
 
+def test_the_script_refuses_mistakes_and_a_changed_file(small: Generator, tmp_path: Path) -> None:
+    folder = tmp_path / "export"
+    deploy_generator(folder, small, origin=ORIGIN, form="onnx")
+
+    def said(*words: str) -> str:
+        command = [sys.executable, "-I", str(folder / "run.py"), *words]
+        ended = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=PATIENCE_S)
+        assert ended.returncode == 2
+        assert "Traceback" not in ended.stderr
+        return ended.stderr
+
+    for words in (["--count", "0"], ["--seed", "-1"], ["--out", "images.jpg"], ["--out", "nowhere/images.png"]):
+        assert words[0] in said(*words).splitlines()[-1]
+    changed = bytearray((folder / "model.onnx").read_bytes())
+    changed[len(changed) // 2] ^= 1
+    (folder / "model.onnx").write_bytes(changed)
+    assert "model.onnx has another SHA-256 digest" in said()
+    assert {path.name for path in tmp_path.iterdir()} == {"export"}, "nothing is drawn"
+
+
 @pytest.mark.parametrize(("form", "classes", "distribution"), [
     ("onnx", 4, "truncated-normal"), ("onnx-int8", 0, "sphere"), ("torch-export", 0, "uniform"),
 ])  # fmt: skip
@@ -151,7 +171,9 @@ def test_a_generator_of_ones_own_is_exported_as_a_program(own_program: Path, tmp
     assert card.architecture == own.config
     assert load_deployed(tmp_path / "export")(np.zeros((2, 8), np.float32)).shape == (2, 3, 16, 16)
     for form in ("onnx-int8", "litert", "litert-int8"):
-        with pytest.raises(GanError, match=r"own architectures, got .*own\.pt2\)\. Export it as onnx or torch-export"):
+        with pytest.raises(
+            GanError, match=r"own architectures, got .*own\.pt2\)\. Export it as onnx, torch-export or executorch"
+        ):
             deploy_generator(tmp_path / "other", own, origin=ORIGIN, form=form)  # type: ignore[arg-type]
     assert files_of(tmp_path) == {"export", "own.pt2"}
 
@@ -235,7 +257,7 @@ def test_an_earlier_export_stays_where_its_place_cannot_be_taken(
     rename = Path.rename
 
     def interrupted(path: Path, target: Path) -> Path:
-        if path.name.endswith(".new"):
+        if path.name == "new":
             raise KeyboardInterrupt
         return rename(path, target)
 
