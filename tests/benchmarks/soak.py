@@ -92,9 +92,9 @@ class Workers:
         while not self._ended.wait(EVERY_S):
             memories, files = [], 0
             for process in psutil.Process().children(recursive=True):
-                with suppress(psutil.Error):
+                with suppress(psutil.Error, OSError):
                     if process.pid not in self._own:
-                        memories.append(process.memory_full_info().uss / MIB)
+                        memories.append(anonymous_mib(process))
                         files += process.num_fds()
             seen = {
                 "workers_mib": sum(memories),
@@ -104,9 +104,15 @@ class Workers:
             self.most = {name: max(value, seen[name]) for name, value in self.most.items()}
 
 
+def anonymous_mib(process: psutil.Process) -> float:
+    """MiB that the process has for itself; pages of libraries are counted nowhere, as others may share them."""
+    lines = Path(f"/proc/{process.pid}/smaps_rollup").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("Anonymous:")) / 1024
+
+
 def of_process(name: str, processes: Sequence[psutil.Process]) -> Row:
     return {
-        f"{name}_mib": sum(process.memory_full_info().uss for process in processes) / MIB,
+        f"{name}_mib": sum(map(anonymous_mib, processes)),
         f"{name}_files": float(sum(process.num_fds() for process in processes)),
         f"{name}_threads": float(sum(process.num_threads() for process in processes)),
     }
