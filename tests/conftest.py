@@ -25,7 +25,7 @@ os.environ.setdefault("RAY_worker_niceness", "0")
 
 # Files that take minutes: they begin first, so that the last process does not wait for one of them alone.
 LONGEST = (
-    *("test_cluster.py", "test_faults.py", "test_runner.py", "test_reporting.py", "test_reuse.py"),
+    *("test_cluster.py", "test_faults.py", "test_runner.py", "test_ctrl_c.py", "test_reporting.py", "test_reuse.py"),
     *("test_server_away.py", "test_tracking_serve.py", "test_nodes.py", "test_packed_sweep.py"),
     *("test_fused_trials.py", "test_doctor.py"),
 )

@@ -1,6 +1,5 @@
 """This module writes an export's folder whole or not at all."""
 
-import json
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -8,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from gan.errors import GanError
-from gan.networks.artifacts import CARD_FILE
+from gan.networks.artifacts import stated_kind
 
 
 @contextmanager
@@ -44,11 +43,6 @@ def replaced_folder(folder: Path) -> Iterator[Path]:
 
 
 def _require_free(folder: Path) -> None:
-    if not folder.exists() or not any(folder.iterdir()):
+    if not folder.exists() or not any(folder.iterdir()) or stated_kind(folder) == "deployment":
         return
-    try:
-        if json.loads((folder / CARD_FILE).read_text())["kind"] == "deployment":
-            return
-    except (OSError, ValueError, KeyError, TypeError):
-        pass
     raise GanError("An export's folder is new, empty or an earlier export", folder, "Choose another.")

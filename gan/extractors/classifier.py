@@ -6,7 +6,7 @@ Shapes: B batch, F features, K classes, C H W image channels, height and width.
 from collections.abc import Iterator
 from dataclasses import KW_ONLY, dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import torch
 import torch.nn.functional as F
@@ -197,7 +197,7 @@ class ClassifierCard(Config):
     'classifier'
     """
 
-    kind: str = "classifier"
+    kind: Literal["classifier"] = "classifier"
     config: ClassifierConfig
     image_channels: int
     num_classes: int

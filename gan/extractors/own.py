@@ -68,7 +68,7 @@ class OwnExtractorCard(Config):
     2
     """
 
-    kind: str = "own extractor"
+    kind: Literal["own extractor"] = "own extractor"
     config: OwnExtractorConfig
     weights_digest: str
 

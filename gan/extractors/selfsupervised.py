@@ -18,7 +18,7 @@ import warnings
 from collections.abc import Iterator
 from dataclasses import KW_ONLY, dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import torch
 import torch.nn.functional as F
@@ -260,7 +260,7 @@ class SelfSupervisedCard(Config):
     'selfsupervised'
     """
 
-    kind: str = "selfsupervised"
+    kind: Literal["selfsupervised"] = "selfsupervised"
     config: SelfSupervisedConfig
     image_channels: int
     image_size: int

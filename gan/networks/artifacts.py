@@ -9,7 +9,7 @@ import operator
 import shutil
 from collections.abc import Callable
 from pathlib import Path
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 import torch
 from pydantic import Field, JsonValue, ValidationError
@@ -46,7 +46,7 @@ class GeneratorCard(Config):
     (32.0, 64.0)
     """
 
-    kind: str = "generator"
+    kind: Literal["generator"] = "generator"
     architecture: GeneratorConfig
     parameters: int
     dataset: str
@@ -77,7 +77,7 @@ class ImportedCard(Config):
     12.0
     """
 
-    kind: str = "imported generator"
+    kind: Literal["imported generator"] = "imported generator"
     imported: ImportedConfig
     shape: ImageShape
     parameters: int
@@ -144,11 +144,7 @@ def load_any_generator(folder: Path) -> tuple[AnyGenerator, GeneratorCard | Impo
     >>> card.dataset
     'digits'
     """
-    try:
-        kind = json.loads((folder / CARD_FILE).read_text()).get("kind")
-    except (OSError, ValueError, AttributeError):
-        kind = None  # which load_generator reports
-    if kind != "imported generator":
+    if stated_kind(folder) != "imported generator":
         return load_generator(folder)
     card = read_card(folder, ImportedCard)
     path = folder / card.imported.path
@@ -181,12 +177,28 @@ def save_model(folder: Path, module: nn.Module, *, card: CardT) -> CardT:
     return card
 
 
+def stated_kind(folder: Path) -> str | None:
+    """Returns what the card in `folder` says it is of; None where there is no card, or it does not say."""
+    try:
+        kind = json.loads((folder / CARD_FILE).read_text())["kind"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return kind if isinstance(kind, str) else None
+
+
 def read_card(folder: Path, card_type: type[CardT]) -> CardT:
     """Returns the card in `folder`. Raises ArtifactError where there is none of this type."""
     path = folder / CARD_FILE
     try:
         return card_type.model_validate_json(path.read_text())
     except (OSError, ValueError) as error:
+        asked, found = card_type.model_fields["kind"].default, stated_kind(folder)
+        if found not in (asked, None):
+            raise ArtifactError(
+                f"What is read here is of the kind '{asked}'",
+                f"{path}, of the kind '{found}'",
+                "Name the folder of one; of an export, the model that it was made of.",
+            ) from error
         reason = f"{error.error_count()} invalid fields" if isinstance(error, ValidationError) else error
         raise ArtifactError(
             f"A stored model has a {CARD_FILE} that describes it", f"{path} ({reason})", _REMEDY

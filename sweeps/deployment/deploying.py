@@ -49,7 +49,7 @@ class Deployment:
         table = Table(box=None, header_style="bold", padding=(0, 1, 0, 0), pad_edge=False)
         for heading in ("", "format"):
             table.add_column(heading, no_wrap=True)
-        for heading in ("params", "bytes", "zipped", "differs", "FID\nbefore", "FID"):
+        for heading in ("params", "bytes", "zipped", "largest\ndifference", "RMS", "FID\nbefore", "FID"):
             table.add_column(heading, justify="right", vertical="bottom", no_wrap=True)
         for export in self.exports:
             table.add_row(*_cells(export.card, export.card.format))
@@ -87,10 +87,7 @@ def deploy(
     Raises SweepError where there is nothing of that name, and GanError where one cannot be exported.
     """
     display = display or QuietDisplay()
-    if timing:
-        timing.require_possible(formats)
-    forms = [form for form in dict.fromkeys(formats) if form != WEB]
-    require_packages(forms)
+    forms = _possible(formats, timing)
     with _workshop(what, data_dir, tracking_uri=tracking_uri, data_root=data_root, display=display) as workshop:
         chosen = _chosen(what, workshop, whole=whole, teacher=teacher)
         folder = out or DEFAULT_OUT / chosen.name
@@ -104,6 +101,15 @@ def deploy(
             if logged_to:
                 log_costs(chosen, exports, tables=(folder / TABLE, folder / JSON), tracking=logged_to)
     return Deployment(tuple(exports), measurements=measurements, pages=tuple(pages))
+
+
+def _possible(formats: Sequence[Format | Web], timing: Timing | None) -> list[Format]:
+    """Returns the formats of a file, each once. Raises GanError or SweepError where one cannot be had or timed here."""
+    if timing:
+        timing.require_possible(formats)
+    forms = [form for form in dict.fromkeys(formats) if form != WEB]
+    require_packages(forms)
+    return forms
 
 
 @contextmanager
@@ -140,6 +146,6 @@ def _cells(card: DeploymentCard, form: str) -> list[str]:
         f"trial {card.origin.trial}" if card.origin.trial else card.origin.model or "",
         form,
         *(f"{number:,}" for number in (card.parameters, card.file_bytes, card.compressed_bytes)),
-        f"{card.largest_difference:.2g}",
+        *(f"{difference:.2g}" for difference in (card.largest_difference, card.rms_difference)),
         *("" if fid is None else f"{fid:.2f}" for fid in (before, after)),
     ]

@@ -23,6 +23,7 @@ from gan import (
     ImportedConfig,
     count_parameters,
     deploy_generator,
+    load_any_generator,
     load_deployed,
     load_imported,
 )
@@ -248,6 +249,12 @@ def test_an_earlier_export_is_replaced_and_nothing_else_is(small: Generator, tmp
     with pytest.raises(GanError, match=r"folder can be written, got .*File exists"):
         deploy_generator(tmp_path / "file" / "export", small, origin=ORIGIN)
     assert files_of(tmp_path) == {"export", "mine", "file"}
+
+
+def test_an_export_is_not_taken_for_the_generator_it_was_made_of(small: Generator, tmp_path: Path) -> None:
+    deploy_generator(tmp_path, small, origin=ORIGIN)
+    with pytest.raises(ArtifactError, match=r"the kind 'generator', got .*'deployment'.* model that it was made of"):
+        load_any_generator(tmp_path)
 
 
 def test_an_earlier_export_stays_where_its_place_cannot_be_taken(

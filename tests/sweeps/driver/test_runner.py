@@ -1,12 +1,8 @@
 """The main job for real: Ray, Optuna, MLflow and training, on a sweep of half a minute."""
 
-import os
-import pty
 import shutil
-import signal
 import subprocess
 import sys
-import time
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -20,7 +16,9 @@ import analysis
 import sweeps
 from analysis import TrialState
 from gan import ArtifactError, load_generator
-from sweeps.ledger.tags import ERROR, PARENT, PHASE, PROTOCOL, SHARED_PREFIX, STATE, TEACHER_VERSION, TRIAL_KEY
+from sweeps.ledger.tags import ERROR, PARENT, PHASE, PROTOCOL, SHARED_PREFIX, STATE, TEACHER_VERSION
+from sweeps.ledger.tracking import Tracking
+from sweeps.ledger.workspace import Workspace
 from tests.waiting import PATIENCE_S
 
 # What a trial's row says beside its result: where, when and in which order it ran.
@@ -181,90 +179,8 @@ def test_one_flipped_byte_in_a_model_stops_the_sweep_before_any_trial(finished: 
     assert len(all_trials(finished)) == trials
 
 
-@pytest.mark.slow
-def test_ctrl_c_ends_soon_and_the_same_command_goes_on(
-    ganlimit: Any, finished: Any, tiny: dict[str, Any], spec_file: Any, tmp_path: Path
-) -> None:
-    data_dir = shutil.copytree(finished.data_dir, tmp_path / "data")  # with its teacher
-    tiny["name"], tiny["student"]["kimg"] = "interrupted", 24
-    tiny["search"]["trials"], tiny["baseline"]["of"] = 4, "none"
-    command = ("sweep", "run", str(spec_file(tiny)), "--data-dir", str(data_dir))
-    leader, terminal = pty.openpty()
-    # A session of its own on a terminal: Ctrl-C reaches Ray's processes as well, as it does for a person.
-    process = subprocess.Popen(
-        [sys.executable, "-m", "sweeps.cli", *command],
-        stdin=terminal,
-        stdout=terminal,
-        stderr=terminal,
-        start_new_session=True,
-        cwd=Path.cwd(),
-    )
-    os.close(terminal)
-    tracking = wait_for_a_finished_trial(process, leader, data_dir)
-    os.killpg(process.pid, signal.SIGINT)
-    began = time.monotonic()
-    drain(leader, process, 30)
-    assert process.wait(30) == 130
-    assert time.monotonic() - began < 30, "in 10 seconds on a machine with nothing else to do"
-    parent = tracking.find_sweep("interrupted").info.run_id
-    before = {run.data.tags[TRIAL_KEY]: run for run in tracking.each_trial(parent)}
-    states = [run.data.tags[STATE] for run in before.values()]
-    assert set(states) == {"COMPLETED", "INTERRUPTED"}
-    assert all(run.info.status != "RUNNING" for run in before.values())
-    assert tracking.find_sweep("interrupted").info.status == "KILLED"
-
-    result = ganlimit(*command, "--quiet")
-    assert result.code == 0, result.stderr
-    after = {run.data.tags[TRIAL_KEY]: run for run in tracking.each_trial(parent)}
-    assert len(after) == 4
-    assert all(run.data.tags[STATE] == "COMPLETED" for run in after.values())
-    for key, run in before.items():
-        assert after[key].info.run_id == run.info.run_id
-        if run.data.tags[STATE] == "COMPLETED":
-            assert after[key].info.end_time == run.info.end_time, "a finished trial ran again"
-
-
 def all_trials(finished: Any) -> list[Any]:
     return list(finished.tracking.each_trial(finished.tracking.find_sweep("tiny").info.run_id))
-
-
-def wait_for_a_finished_trial(process: subprocess.Popen[bytes], leader: int, data_dir: Path) -> Any:
-    """Until one trial is finished and another runs. Reads the terminal, so that its buffer never fills."""
-    deadline = time.monotonic() + PATIENCE_S
-    while time.monotonic() < deadline:
-        drain(leader, process, 0.5)
-        assert process.poll() is None, "the sweep ended by itself"
-        if not (data_dir / "mlflow.db").exists():
-            continue
-        tracking = sweeps_tracking(data_dir)
-        parent = tracking.find_sweep("interrupted")
-        statuses = {run.info.status for run in tracking.each_trial(parent.info.run_id)} if parent else set()
-        if statuses >= {"FINISHED", "RUNNING"}:
-            return tracking
-    raise AssertionError("no trial finished in time")
-
-
-def sweeps_tracking(data_dir: Path) -> Any:
-    from sweeps.ledger.tracking import Tracking
-    from sweeps.ledger.workspace import Workspace
-
-    return Tracking(Workspace.existing(data_dir).store)
-
-
-def drain(leader: int, process: subprocess.Popen[bytes], seconds: float) -> None:
-    """Read what the process prints, until it is silent for good or the time is over."""
-    import select
-
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        readable, _, _ = select.select([leader], [], [], 0.2)
-        try:
-            if readable and not os.read(leader, 65536):
-                return
-        except OSError:  # Linux says so when the other side is closed
-            return
-        if process.poll() is not None and not readable:
-            return
 
 
 def test_two_processes_may_open_a_new_data_directory_at_once(tmp_path: Path) -> None:
@@ -282,7 +198,7 @@ def test_a_sweep_does_not_go_on_with_another_teacher(finished: Any, tmp_path: Pa
     """A teacher trained again is another version; rows of both under one sweep would be compared wrongly."""
     copied = tmp_path / "data"
     shutil.copytree(finished.data_dir, copied)
-    tracking = sweeps_tracking(copied)
+    tracking = Tracking(Workspace.existing(copied).store)
     parent = tracking.find_sweep("tiny").info.run_id
     tracking.log(parent, tags={SHARED_PREFIX + "teacher_digest": "0" * 64})
     with pytest.raises(sweeps.SweepError, match=r"teacher_digest it began with, 0000.*--name"):
