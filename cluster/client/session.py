@@ -70,8 +70,8 @@ def ray_session(
     a second one acts at once. SIGTERM is what this process's handler makes of it, if it has one, and waits
     for as long; without one Ray ends the process with a crash dump.
 
-    Raises ClusterError when this process has a Ray connection already, the cluster cannot be reached, or the
-    path of the temporary folder is too long for Ray's sockets.
+    Raises ClusterError when this process has a Ray connection already, the cluster cannot be reached, a Ray of its
+    own does not start, or the path of the temporary folder is too long for Ray's sockets.
     """
     if ray.is_initialized():
         raise ClusterError(
@@ -97,21 +97,32 @@ def _embedded(num_cpus: int | None) -> Iterator[RaySession]:
         os.environ["RAY_AUTH_TOKEN"] = _session_token()
     try:
         with _loopback_only():
-            with while_ray_starts(), _in_a_group_of_its_own(), _without_helpers():
-                ray.init(
-                    address="local",
-                    num_cpus=num_cpus,
-                    include_dashboard=False,
-                    log_to_driver=False,
-                    logging_level=logging.ERROR,
-                    _node_ip_address=LOOPBACK,
-                    _temp_dir=folder,
-                )
+            _start(folder, num_cpus)
             yield _describe(owned=True)
     finally:
         with while_ray_stops():
             ray.shutdown()
             shutil.rmtree(folder, ignore_errors=True)
+
+
+def _start(folder: str, num_cpus: int | None) -> None:
+    try:
+        with while_ray_starts(), _in_a_group_of_its_own(), _without_helpers():
+            ray.init(
+                address="local",
+                num_cpus=num_cpus,
+                include_dashboard=False,
+                log_to_driver=False,
+                logging_level=logging.ERROR,
+                _node_ip_address=LOOPBACK,
+                _temp_dir=folder,
+            )
+    except Exception as error:  # of no type of its own, where a node has not come up in the 30 s that Ray gives it
+        raise ClusterError(
+            "A Ray of its own can be started on this machine",
+            f"{type(error).__name__}: {str(error).strip() or 'no reason given'}",
+            "Where much else runs here, wait until less does; then give the same command again.",
+        ) from error
 
 
 @contextmanager

@@ -31,11 +31,11 @@ def pages_of(tracking: Tracking) -> Iterator[tuple[str, str]]:
     newest = tracking.sweeps()
     for run in newest[:MOST_SWEEPS]:
         name, experiment, run_id = run.data.tags[SWEEP], str(run.info.experiment_id), str(run.info.run_id)
-        yield name, run_link(experiment, run_id)
-        if any(file.path == "report" for file in tracking.client.list_artifacts(run_id)):
-            yield "  its report", run_link(experiment, run_id, page=REPORT)
+        yield f"{name}: limit, best students, samples", run_link(experiment, run_id)
         for word, link in view_links(tracking, run).items():
             yield f"  its {word}", link
+        if any(file.path == "report" for file in tracking.client.list_artifacts(run_id)):
+            yield "  its report, to read alone", run_link(experiment, run_id, page=REPORT)
     for each in dict.fromkeys(str(run.info.experiment_id) for run in newest):
         found = tracking.client.get_experiment(each)
         has_view = SAVED_VIEW + SWEEPS_VIEW in found.tags

@@ -6,6 +6,8 @@ const number = (value, digits = 3) =>
   Math.abs(value) >= 1000 ? Math.round(value).toLocaleString("en") : String(Number(value.toPrecision(digits)));
 const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue("--" + name).trim();
 const narrow = () => window.innerWidth < 700;
+// A viewer such as MLflow's shows a page in a frame whose links open nothing, and whose anchors lead nowhere.
+const framed = window.self !== window.top;
 const CONFIG = { displayModeBar: false, responsive: true, doubleClick: "reset", scrollZoom: false };
 
 function axis(title, extra = {}) {
@@ -282,7 +284,7 @@ function drawGrid(canvas, strip) {
 }
 function openRun(chapter, trial) {
   const run = chapter.trials.run_id[rowOf(chapter, trial)];
-  if (chapter.run_url && run) window.open(runAddress(chapter, run), "_blank", "noopener");
+  if (chapter.run_url && run && !framed) window.open(runAddress(chapter, run), "_blank", "noopener");
 }
 const runAddress = (chapter, run) => chapter.run_url.replace("{run_id}", encodeURIComponent(run));
 function listen(element, article, chapter) {
@@ -368,7 +370,7 @@ function trialTable(article, chapter) {
         const td = document.createElement(name === "trial" ? "th" : "td"), text = cell(name, i);
         td.className = numeric.has(name) ? "num" : "";
         if (name === "trial") td.scope = "row";
-        if (name === "trial" && chapter.run_url && trials.run_id[i])
+        if (name === "trial" && chapter.run_url && trials.run_id[i] && !framed)
           td.append(Object.assign(document.createElement("a"), { textContent: text, href: runAddress(chapter, trials.run_id[i]), target: "_blank", rel: "noopener", title: "open the run in MLflow" }));
         else td.textContent = text;
         tr.append(td);
@@ -411,10 +413,15 @@ for (const article of document.querySelectorAll("article")) {
   if (frontier) chooseView(article, chapter, frontier);
   tables.push(trialTable(article, chapter));
   for (const link of article.querySelectorAll("a[data-run]"))
-    if (chapter.run_url) Object.assign(link, { href: runAddress(chapter, link.dataset.run), target: "_blank", rel: "noopener" });
+    if (chapter.run_url && !framed) Object.assign(link, { href: runAddress(chapter, link.dataset.run), target: "_blank", rel: "noopener" });
   for (const form of article.querySelectorAll("form")) form.addEventListener("submit", (event) => event.preventDefault());
 }
 for (const element of charts) watch.observe(element);
+for (const words of document.querySelectorAll("[data-alone], [data-framed]")) words.hidden = "alone" in words.dataset === framed;
+if (framed) for (const link of document.querySelectorAll('a[href^="#"]')) link.addEventListener("click", (event) => {
+  event.preventDefault();
+  document.getElementById(decodeURIComponent(link.hash.slice(1))).scrollIntoView();
+});
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redraw);
 window.addEventListener("beforeprint", () => {
   document.documentElement.dataset.print = "";

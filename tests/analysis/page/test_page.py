@@ -119,6 +119,26 @@ def test_it_begins_with_the_answer(opened: Opened, sweep_rows: Any) -> None:
     assert opened.page.locator("h1 .label").first.text_content() == "compression limit of the students tried"
 
 
+def test_in_a_viewers_frame_it_offers_no_link_that_would_open_nothing(
+    browser: Browser, report: Path, opened: Opened
+) -> None:
+    """MLflow's viewer shows it in a sandbox: links open nothing there, and anchors lead nowhere."""
+    opened.page.locator("a[data-run][href]").first.wait_for()
+    viewer = report.with_name("viewer.html")
+    viewer.write_text(
+        f'<iframe sandbox="allow-scripts" src="{report.name}" style="width: 900px; height: 700px"></iframe>'
+    )
+    page = browser.new_page(viewport=WIDE)
+    page.goto(viewer.as_uri())
+    framed = page.frame_locator("iframe")
+    expect(framed.locator('[data-chart="frontier"] .main-svg').first).to_be_visible()
+    expect(framed.locator("a[href^=http]")).to_have_count(0)
+    expect(framed.get_by_text("its run is among the students in MLflow")).to_be_visible()
+    framed.get_by_role("link", name="Samples", exact=True).click()
+    expect(framed.get_by_role("heading", name="Samples, down to where they break")).to_be_in_viewport()
+    page.close()
+
+
 def _at(opened: Opened, trial: int) -> tuple[float, float]:
     """Where on the screen a trial's point of the frontier lies."""
     place = opened.page.evaluate(

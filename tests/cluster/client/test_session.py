@@ -233,6 +233,27 @@ def test_a_ctrl_c_that_comes_while_ray_fails_to_start_is_not_lost(temporary: Pat
     assert list(temporary.glob("gl-*")) == []
 
 
+def test_a_ray_that_does_not_start_is_a_clear_error(temporary: Path) -> None:
+    code = """
+        import ray._private.node
+        from cluster import ClusterError, ray_session
+
+        def slow(*arguments):
+            raise Exception("The current node timed out during startup.")  # as Ray does
+
+        ray._private.node.Node.start_ray_processes = slow
+        try:
+            with ray_session(num_cpus=1):
+                pass
+        except ClusterError as error:
+            print(error)
+        """
+    said = run_python(code, TMPDIR=str(temporary))
+    assert "can be started on this machine, got Exception: The current node timed out during startup." in said
+    assert "same command again" in said
+    assert list(temporary.glob("gl-*")) == []
+
+
 @pytest.mark.parametrize(
     ("when", "owner"),
     [

@@ -69,7 +69,7 @@ def test_an_experiment_opens_with_its_sweeps(page: Page, links: dict[str, str], 
 
 
 def test_a_sweeps_run_shows_its_answer(page: Page, links: dict[str, str], finished: Any) -> None:
-    page.goto(links["tiny"])
+    page.goto(links["tiny: limit, best students, samples"])
     sentence = finished.result.report.limit.sentence().split(" (")[0]
     expect(page.get_by_text(sentence).first).to_be_visible()
     page.get_by_text("Show more").first.click()
@@ -93,7 +93,7 @@ def test_students_compare_in_charts_and_in_what_they_make(page: Page, links: dic
 
 
 def test_a_sweep_and_its_trials_name_their_models(page: Page, links: dict[str, str], finished: Any) -> None:
-    page.goto(links["tiny"])
+    page.goto(links["tiny: limit, best students, samples"])
     expect(page.get_by_text("Logged models (1)")).to_be_visible()
     expect(page.get_by_role("link", name="digits-teacher").last).to_be_visible()
     student = finished.result.report.frontier.to_pylist()[0]
@@ -106,7 +106,7 @@ def test_a_sweep_and_its_trials_name_their_models(page: Page, links: dict[str, s
 
 def test_a_student_shows_what_it_made_at_each_rung(page: Page, links: dict[str, str], finished: Any) -> None:
     """It is in the description: no chart needs to be looked for."""
-    page.goto(links["tiny"])
+    page.goto(links["tiny: limit, best students, samples"])
     page.get_by_text("Show more").first.click()
     student = finished.result.report.frontier.to_pylist()[0]
     with page.expect_popup() as opened:
