@@ -1,5 +1,6 @@
 """A search may be led by how long its students take, once deployed: each architecture is timed once, on one machine."""
 
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ import pytest
 from mlflow.exceptions import MlflowException
 
 import sweeps
-from analysis import write_measurements
+from analysis import Phase, limit_candidates, write_measurements
 from gan import GeneratorConfig, MeasurementProtocol
 from sweeps.deployment.choosing import LOGGED_IN
 from sweeps.deployment.latencies import LatencyBook, allowed_cores, workers_beside
@@ -26,12 +27,12 @@ SMALL = GeneratorConfig(image_size=16, image_channels=1, width=1, latent_size=16
 
 
 class Timed:
-    """A sweep that latency leads: it has what the tiny sweep trained, and one trial of its own."""
+    """A sweep that latency leads: it has what the tiny sweep trained, one trial of its own, and a confirmation."""
 
     def __init__(self, finished: Any, data_dir: Path) -> None:
         self.data_dir, data = data_dir, finished.spec.model_dump(mode="json")
-        data |= {"name": NAME, "phases": ["search"], "search": data["search"] | {"objectives": ["latency_ms", "fid"]}}
-        data["search"]["trials"] = 1
+        data |= {"name": NAME, "phases": ["search", "confirm"], "confirm": {"seeds": 2, "around": 1, "of": "limit"}}
+        data["search"] |= {"objectives": ["latency_ms", "fid"], "trials": 1}
         self.spec = sweeps.SweepSpec.model_validate(data, strict=False)
         self.before = finished.result.table
         self.result = sweeps.run_sweep(self.spec, data_dir)
@@ -70,20 +71,26 @@ def test_the_study_is_told_what_each_architecture_takes(timed: Timed) -> None:
     told = optuna.load_study(study_name=study.study_name, storage=open_storage(timed.folder)).get_trials(
         states=(optuna.trial.TrialState.COMPLETE,)
     )
-    expected = {(known[digest], row["fid"]) for digest, row in zip(digests, rows, strict=True)}
-    assert {tuple(trial.values) for trial in told} == expected
-    assert len(rows) > 1
+    searched = [
+        (known[digest], row["fid"]) for digest, row in zip(digests, rows, strict=True) if row["phase"] == Phase.SEARCH
+    ]
+    assert {tuple(trial.values) for trial in told} == set(searched)
+    assert len(searched) > 1
 
 
 def test_a_trial_has_it_beside_its_machine_and_its_identity_knows_nothing_of_it(timed: Timed) -> None:
     trained = {row["trial_key"] for row in timed.before.to_pylist()}
-    (own,) = (row for row in timed.result.table.to_pylist() if row["trial_key"] not in trained)
+    rows = timed.result.table.to_pylist()
+    (own,) = (row for row in rows if row["phase"] == Phase.SEARCH and row["trial_key"] not in trained)
     run = timed.tracking.client.get_run(own["run_id"])
     digest = untrained_digest(architecture_of(architecture_of_row(own), timed.spec.shape))
     assert run.data.metrics["deployed_ms"] == timed.known_ms()[digest]
     assert run.data.metrics["deployed_ms_p5"] <= run.data.metrics["deployed_ms"] <= run.data.metrics["deployed_ms_p95"]
     assert run.data.tags[MEASUREMENT] == MeasurementProtocol.here(1).digest
-    assert len(timed.result.table) == 1 + sum(row["phase"] == "search" for row in timed.before.to_pylist())
+    searched = [
+        sum(each["phase"] == "search" for each in table.to_pylist()) for table in (timed.result.table, timed.before)
+    ]
+    assert searched[0] == 1 + searched[1]
 
 
 def test_the_smallest_latency_that_holds_the_rule_is_reported_and_deployed(timed: Timed, tmp_path: Path) -> None:
@@ -98,6 +105,26 @@ def test_the_smallest_latency_that_holds_the_rule_is_reported_and_deployed(timed
     assert student is not None
     found = sweeps.deploy(NAME, out=tmp_path / "out", data_dir=timed.data_dir)
     assert [export.card.origin.trial for export in found.exports] == [student.trial]
+
+
+def test_fresh_seeds_of_students_around_the_limit_in_latency_decide_it(timed: Timed) -> None:
+    known, table = timed.known_ms(), timed.result.table
+    of_row = {
+        row["trial"]: known[untrained_digest(architecture_of(architecture_of_row(row), timed.spec.shape))]
+        for row in table.to_pylist()
+    }
+    place = table.schema.get_field_index("latency_ms")
+    timed_table = table.set_column(place, table.field(place), pa.array([of_row[n] for n in table["trial"].to_pylist()]))
+    expected = limit_candidates(timed_table, timed.spec.limit, around=1, whole_frontier=False, cost="latency_ms")
+    fresh = [row for row in table.to_pylist() if row["phase"] == Phase.CONFIRM]
+    assert Counter((row["width"], row["depth"], row["gan_weight"]) for row in fresh) == {
+        (row["width"], row["depth"], row["gan_weight"]): 2 for row in expected.to_pylist()
+    }
+    limit = timed.result.report.device.limits["latency_ms"][0]
+    assert (limit.students, limit.seeds) == (len(expected), 2)
+    assert not {row["seed"] for row in fresh} & {
+        row["seed"] for row in table.to_pylist() if row["phase"] == Phase.SEARCH
+    }
 
 
 def test_an_architecture_is_timed_once(timed: Timed) -> None:
