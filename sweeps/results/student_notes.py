@@ -6,7 +6,7 @@ from typing import Any
 import pyarrow as pa
 from mlflow.entities import Run
 
-from analysis import Findings
+from analysis import Column, Findings
 from sweeps.ledger.links import artifact_link, run_link, version_link
 from sweeps.ledger.notes import describe_run
 from sweeps.ledger.run_query import by_id, search
@@ -32,7 +32,7 @@ def describe_students(tracking: Tracking, parent: Run, *, findings: Findings, fr
             row = rows[run.info.run_id]
             images = _images(tracking, run)
             if HAS_IMAGES not in run.data.tags or round(row["kimg"]) in images:
-                text = _text(parent, run, row=row, findings=findings, images=images)
+                text = _text(tracking, parent, run=run, row=row, findings=findings, images=images)
                 describe_run(tracking, run.info.run_id, text=text)
 
 
@@ -47,7 +47,7 @@ def _images(tracking: Tracking, run: Run) -> dict[int, str]:
     return dict(sorted((steps or last).items()))
 
 
-def _text(parent: Run, run: Run, *, row: Row, findings: Findings, images: Mapping[int, str]) -> str:
+def _text(tracking: Tracking, parent: Run, *, run: Run, row: Row, findings: Findings, images: Mapping[int, str]) -> str:
     metric, experiment_id = findings.metric, parent.info.experiment_id
     quality = metric.text(row[metric.name])
     ratio = row["teacher_parameters"] / row["parameters"]
@@ -57,17 +57,24 @@ def _text(parent: Run, run: Run, *, row: Row, findings: Findings, images: Mappin
         f"A student of {row['parameters']:,} parameters, 1/{ratio:.1f} of {teacher}, on **{row['dataset']}**: "
         f"{metric.label} {quality} after {round(row['kimg'])} kimg. The sweep {sweep} has the limit."
     )
-    return "\n\n".join([first, *_gallery(run, images)])
+    return "\n\n".join([first, *_gallery(run, images, qualities=_qualities(tracking, run, metric=metric))])
 
 
-def _gallery(run: Run, images: Mapping[int, str]) -> Iterator[str]:
-    """Yields a table of what the student made at its rungs, early ones first."""
+def _qualities(tracking: Tracking, run: Run, *, metric: Column) -> dict[int, str]:
+    """Returns what a student scored, by the rung in kimg."""
+    history = tracking.client.get_metric_history(run.info.run_id, metric.name)
+    return {point.step: f"{metric.label} {metric.text(point.value)}" for point in history}
+
+
+def _gallery(run: Run, images: Mapping[int, str], *, qualities: Mapping[int, str]) -> Iterator[str]:
+    """Yields a table of what the student made and scored at its rungs, early ones first."""
     if not images:
         return
     steps = list(images)
     if len(steps) > MOST_RUNGS:
         steps = [steps[round(place * (len(steps) - 1) / (MOST_RUNGS - 1))] for place in range(MOST_RUNGS)]
-    yield "What it makes of the same latents as it learns:"
+    yield "What it makes of the same latents as it learns, at each rung:"
     shown = [f"![{step} kimg]({artifact_link(run, images[step], fresh=step)})" for step in steps]
-    lines = ([f"{step} kimg" for step in steps], ["---"] * len(steps), shown)
+    headings = [": ".join([f"{step} kimg", *filter(None, [qualities.get(step)])]) for step in steps]
+    lines = (headings, ["---"] * len(steps), shown)
     yield "\n".join(f"| {' | '.join(cells)} |" for cells in lines)

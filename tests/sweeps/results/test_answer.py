@@ -79,7 +79,7 @@ def test_each_student_of_the_frontier_says_what_it_is_and_what_it_made(finished:
         text = tracking.client.get_run(row["run_id"]).data.tags[NOTE]
         assert f"{row['parameters']:,} parameters" in text
         assert f"FID {row['fid']:.1f} after 4 kimg" in text
-        assert "| 2 kimg | 4 kimg |" in text
+        assert re.search(rf"\| 2 kimg: FID [\d.]+ \| 4 kimg: FID {row['fid']:.1f} \|", text)
         files = {file.path for file in tracking.client.list_artifacts(row["run_id"], "images")}
         shown = [parse_qs(urlparse(link).query)["path"][0] for link in links_of(text) if "get-artifact" in link]
         assert len(shown) == 2

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from analysis import frontier_rows
+from analysis import QUALITIES, frontier_rows
 from cluster import tracking_server
 from sweeps.ledger.links import run_link
 from sweeps.ledger.tracking import Tracking
@@ -114,6 +114,7 @@ def test_a_student_shows_what_it_made_at_each_rung(page: Page, links: dict[str, 
     run = opened.value
     expect(run.get_by_text(f"A student of {student['parameters']:,} parameters")).to_be_visible()
     run.get_by_text("Show more").first.click()
+    expect(run.get_by_text(f"4 kimg: FID {QUALITIES['fid'].text(student['fid'])}")).to_be_visible()
     for kimg in (2, 4):
         image = f"img[src*='samples%2Bstep%2B{kimg}%2B'][src*='{student['run_id']}']"
         expect(run.locator(image)).to_be_visible()
