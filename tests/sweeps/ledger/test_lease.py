@@ -16,6 +16,7 @@ from sweeps.ledger.lease import Lease, Leases
 from sweeps.ledger.store import TrackingStore
 from sweeps.ledger.tags import DRIVER
 from sweeps.ledger.tracking import Tracking
+from tests.waiting import PATIENCE_S
 
 QUIET = QuietDisplay()
 
@@ -77,8 +78,10 @@ def test_a_driver_that_was_thought_to_be_gone_ends(tracking: Tracking, run_id: s
     def drive() -> None:
         with Leases(QUIET) as held:
             held.hold(Lease(tracking, run_id, name="s"))
-            hold(tracking, run_id, id="another", machine="another")
-            time.sleep(5)
+            deadline = time.monotonic() + PATIENCE_S
+            while time.monotonic() < deadline:
+                hold(tracking, run_id, id="another", machine="another")  # a beat at this moment may write over it
+                time.sleep(1)
 
     with pytest.raises(sweeps.SweepError, match=r"while the sweep is its own, got process .* on elsewhere"):
         drive()
