@@ -9,12 +9,12 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
-from functools import cache, partial
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import ray
-from ray._private import ray_constants, services, utils
+from ray._private import ray_constants, services, utils, worker
 from ray._private.node import Node
 from ray.job_config import JobConfig
 
@@ -26,6 +26,7 @@ from cluster.tokens import use_token
 
 JOB = "RAY_JOB_CONFIG_JSON_ENV_VAR"  # set by Ray in the environment of a job
 REACH_TIMEOUT_S = 5.0
+TIMED_OUT, STARTS_WITHIN_S = "timed out during startup", 30  # of Ray's own; nothing sets it
 HELPERS = ("start_api_server", "start_log_monitor", "start_monitor")  # of a Ray node
 # What remains of the 107 bytes of a Unix socket's path after Ray's own part of it:
 # /session_2026-01-31_23-59-59_999999_4194304/sockets/plasma_store
@@ -107,7 +108,7 @@ def _embedded(num_cpus: int | None) -> Iterator[RaySession]:
 
 def _start(folder: str, num_cpus: int | None) -> None:
     try:
-        with while_ray_starts(), _in_a_group_of_its_own(), _without_helpers():
+        with while_ray_starts(), _ended_with_a_failure(), _without_helpers():
             ray.init(
                 address="local",
                 num_cpus=num_cpus,
@@ -117,25 +118,39 @@ def _start(folder: str, num_cpus: int | None) -> None:
                 _node_ip_address=LOOPBACK,
                 _temp_dir=folder,
             )
-    except Exception as error:  # of no type of its own, where a node has not come up in the 30 s that Ray gives it
+    except Exception as error:
+        if TIMED_OUT not in str(error):  # Ray has no type for it
+            raise
         raise ClusterError(
-            "A Ray of its own can be started on this machine",
-            f"{type(error).__name__}: {str(error).strip() or 'no reason given'}",
-            "Where much else runs here, wait until less does; then give the same command again.",
+            f"A Ray of its own starts on this machine within Ray's {STARTS_WITHIN_S} s",
+            "a machine on which it did not",
+            "Wait until less runs here, then give the same command again.",
         ) from error
 
 
 @contextmanager
-def _in_a_group_of_its_own() -> Iterator[None]:
-    # `timeout` and a scheduler tell a whole group of processes to end. Ray's would be gone before the block has closed
-    # its work, and Ray's core ends a process whose node is gone: at once, with code 1. Linux ends them with this
-    # process; elsewhere Ray needs them in its group, to find them.
+def _ended_with_a_failure() -> Iterator[None]:
+    # A node that has not come up leaves its processes running. And `timeout` and a scheduler tell a whole group of
+    # processes to end. Ray's would be gone before the block has closed its work, and Ray's core ends a process whose
+    # node is gone: at once, with code 1. In groups of their own Linux ends them with this process; elsewhere Ray needs
+    # them in its group, to find them.
     starting: Any = services
-    before = starting.ConsolePopen
-    if utils.detect_fate_sharing_support():
-        starting.ConsolePopen = partial(before, process_group=0)
+    before, started = starting.ConsolePopen, list[Any]()
+    group = {"process_group": 0} if utils.detect_fate_sharing_support() else {}
+
+    def start(*arguments: Any, **options: Any) -> Any:
+        started.append(before(*arguments, **options, **group))
+        return started[-1]
+
+    starting.ConsolePopen = start
     try:
         yield
+    except BaseException:
+        if worker._global_node is None:  # one that is there ray.shutdown() ends
+            for process in started:
+                process.kill()
+                process.wait()
+        raise
     finally:
         starting.ConsolePopen = before
 

@@ -194,10 +194,11 @@ def read_card(folder: Path, card_type: type[CardT]) -> CardT:
     except (OSError, ValueError) as error:
         asked, found = card_type.model_fields["kind"].default, stated_kind(folder)
         if found not in (asked, None):
+            export = found == "deployment"
             raise ArtifactError(
-                f"What is read here is of the kind '{asked}'",
-                f"{path}, of the kind '{found}'",
-                "Name the folder of one; of an export, the model that it was made of.",
+                f"A stored {asked} is read here",
+                f"{path}, the card of {'an export' if export else f'a stored {found}'}",
+                "Name the model that the export was made of." if export else f"Name a stored {asked}.",
             ) from error
         reason = f"{error.error_count()} invalid fields" if isinstance(error, ValidationError) else error
         raise ArtifactError(

@@ -12,7 +12,7 @@ from rich.table import Table
 
 from gan import DataRoot, DeploymentCard, default_data_root
 from gan.deployment.card import Format
-from gan.deployment.formats import require_packages
+from gan.deployment.formats import FORMS, require_packages
 from gan.networks.artifacts import CARD_FILE
 from sweeps.deployment.choosing import Chosen, chosen_artifact, chosen_folder, chosen_of_sweep
 from sweeps.deployment.exports import DeployedExport, log_costs, measure_exports, write_exports
@@ -27,6 +27,7 @@ from sweeps.ledger.workspace import Workspace
 from sweeps.models.workshop import Workshop
 
 DEFAULT_OUT = Path("deployed")
+ROUNDED = [name for name, form in FORMS.items() if form.rounds]  # judged by the root mean square above all
 
 
 @dataclass(frozen=True)
@@ -49,7 +50,7 @@ class Deployment:
         table = Table(box=None, header_style="bold", padding=(0, 1, 0, 0), pad_edge=False)
         for heading in ("", "format"):
             table.add_column(heading, no_wrap=True)
-        for heading in ("params", "bytes", "zipped", "largest\ndifference", "RMS", "FID\nbefore", "FID"):
+        for heading in ("params", "bytes", "zipped", "differs", "FID\nbefore", "FID"):
             table.add_column(heading, justify="right", vertical="bottom", no_wrap=True)
         for export in self.exports:
             table.add_row(*_cells(export.card, export.card.format))
@@ -146,6 +147,6 @@ def _cells(card: DeploymentCard, form: str) -> list[str]:
         f"trial {card.origin.trial}" if card.origin.trial else card.origin.model or "",
         form,
         *(f"{number:,}" for number in (card.parameters, card.file_bytes, card.compressed_bytes)),
-        *(f"{difference:.2g}" for difference in (card.largest_difference, card.rms_difference)),
+        f"{card.rms_difference:.1g} RMS" if card.format in ROUNDED else f"{card.largest_difference:.2g}",
         *("" if fid is None else f"{fid:.2f}" for fid in (before, after)),
     ]

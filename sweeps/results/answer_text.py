@@ -57,7 +57,7 @@ def _frontier(parent: Run, findings: Findings, *, sought: Sought) -> Iterator[st
         return
     confirmed, label = findings.is_confirmed, findings.metric.label
     fresh, few = (["fresh seeds"] if confirmed else []), (["bits", "bytes"] if sought.cost == BYTES else [])
-    headings = ["on the frontier", *few, "parameters", "ratio", "size", "GAN", label, *fresh, "rule"]
+    headings = ["on the frontier", *few, "parameters", "ratio", "width x depth", "GAN weight", label, *fresh, "rule"]
     lines, size = [headings], findings.first["teacher_parameters"]
     quality = analysis.reference_text(findings.first, "teacher_", metric=findings.metric)
     floats = [str(FLOAT_BITS), f"{size * FLOAT_BITS // 8:,}"] if few else []

@@ -9,6 +9,7 @@ from sweeps.ledger.store import TrackingStore
 from sweeps.ledger.tags import SAVED_VIEW, SWEEP
 from sweeps.ledger.tracking import Tracking
 from sweeps.results.answer_text import REPORT
+from sweeps.results.names import FRONTIER_SIZE
 from sweeps.results.views import SWEEPS_VIEW, view_links
 
 MOST_SWEEPS = 5
@@ -31,7 +32,11 @@ def pages_of(tracking: Tracking) -> Iterator[tuple[str, str]]:
     newest = tracking.sweeps()
     for run in newest[:MOST_SWEEPS]:
         name, experiment, run_id = run.data.tags[SWEEP], str(run.info.experiment_id), str(run.info.run_id)
-        yield f"{name}: limit, best students, samples", run_link(experiment, run_id)
+        has_students = FRONTIER_SIZE in run.data.metrics
+        yield (
+            f"{name}: {'limit, best students, samples' if has_students else 'how it stands'}",
+            run_link(experiment, run_id),
+        )
         for word, link in view_links(tracking, run).items():
             yield f"  its {word}", link
         if any(file.path == "report" for file in tracking.client.list_artifacts(run_id)):

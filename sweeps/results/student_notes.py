@@ -57,7 +57,8 @@ def _text(tracking: Tracking, parent: Run, *, run: Run, row: Row, findings: Find
         f"A student of {row['parameters']:,} parameters, 1/{ratio:.1f} of {teacher}, on **{row['dataset']}**: "
         f"{metric.label} {quality} after {round(row['kimg'])} kimg. The sweep {sweep} has the limit."
     )
-    return "\n\n".join([first, *_gallery(run, images, qualities=_qualities(tracking, run, metric=metric))])
+    qualities = _qualities(tracking, run, metric=metric) if images else {}
+    return "\n\n".join([first, *_gallery(run, images, qualities=qualities)])
 
 
 def _qualities(tracking: Tracking, run: Run, *, metric: Column) -> dict[int, str]:
@@ -73,7 +74,7 @@ def _gallery(run: Run, images: Mapping[int, str], *, qualities: Mapping[int, str
     steps = list(images)
     if len(steps) > MOST_RUNGS:
         steps = [steps[round(place * (len(steps) - 1) / (MOST_RUNGS - 1))] for place in range(MOST_RUNGS)]
-    yield "What it makes of the same latents as it learns, at each rung:"
+    yield "What it makes of the same latents as it learns:"
     shown = [f"![{step} kimg]({artifact_link(run, images[step], fresh=step)})" for step in steps]
     headings = [": ".join([f"{step} kimg", *filter(None, [qualities.get(step)])]) for step in steps]
     lines = (headings, ["---"] * len(steps), shown)

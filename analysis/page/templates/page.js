@@ -6,8 +6,8 @@ const number = (value, digits = 3) =>
   Math.abs(value) >= 1000 ? Math.round(value).toLocaleString("en") : String(Number(value.toPrecision(digits)));
 const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue("--" + name).trim();
 const narrow = () => window.innerWidth < 700;
-// A viewer such as MLflow's shows a page in a frame whose links open nothing, and whose anchors lead nowhere.
-const framed = window.self !== window.top;
+// A viewer such as MLflow's shows a page in a sandboxed frame, whose links open nothing and whose anchors lead nowhere.
+const framed = window.self !== window.top && window.origin === "null";
 const CONFIG = { displayModeBar: false, responsive: true, doubleClick: "reset", scrollZoom: false };
 
 function axis(title, extra = {}) {
@@ -291,7 +291,7 @@ function listen(element, article, chapter) {
   const live = article.querySelector("[data-live]");
   element.on("plotly_hover", (event) => {
     const point = event.points.find((p) => p.customdata !== undefined);
-    if (point) { showCard(article, chapter, point.customdata, event.event.clientX, event.event.clientY); element.style.cursor = "pointer"; }
+    if (point) { showCard(article, chapter, point.customdata, event.event.clientX, event.event.clientY); element.style.cursor = framed ? "" : "pointer"; }
   });
   element.on("plotly_unhover", () => { card.hidden = true; });
   element.on("plotly_click", (event) => {
@@ -413,15 +413,22 @@ for (const article of document.querySelectorAll("article")) {
   if (frontier) chooseView(article, chapter, frontier);
   tables.push(trialTable(article, chapter));
   for (const link of article.querySelectorAll("a[data-run]"))
-    if (chapter.run_url && !framed) Object.assign(link, { href: runAddress(chapter, link.dataset.run), target: "_blank", rel: "noopener" });
+    if (framed) link.replaceWith(...link.childNodes);
+    else if (chapter.run_url) Object.assign(link, { href: runAddress(chapter, link.dataset.run), target: "_blank", rel: "noopener" });
   for (const form of article.querySelectorAll("form")) form.addEventListener("submit", (event) => event.preventDefault());
 }
 for (const element of charts) watch.observe(element);
 for (const words of document.querySelectorAll("[data-alone], [data-framed]")) words.hidden = "alone" in words.dataset === framed;
-if (framed) for (const link of document.querySelectorAll('a[href^="#"]')) link.addEventListener("click", (event) => {
-  event.preventDefault();
-  document.getElementById(decodeURIComponent(link.hash.slice(1))).scrollIntoView();
-});
+if (framed) {
+  for (const chart of document.querySelectorAll("[data-framed-label]")) chart.setAttribute("aria-label", chart.dataset.framedLabel);
+  for (const link of document.querySelectorAll('a[href^="#"]')) link.addEventListener("click", (event) => {
+    const target = document.getElementById(decodeURIComponent(link.hash.slice(1)));
+    event.preventDefault();
+    target.scrollIntoView();
+    target.tabIndex = -1; // the next Tab goes on from there
+    target.focus({ preventScroll: true });
+  });
+}
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redraw);
 window.addEventListener("beforeprint", () => {
   document.documentElement.dataset.print = "";

@@ -132,10 +132,13 @@ def test_in_a_viewers_frame_it_offers_no_link_that_would_open_nothing(
     page.goto(viewer.as_uri())
     framed = page.frame_locator("iframe")
     expect(framed.locator('[data-chart="frontier"] .main-svg').first).to_be_visible()
-    expect(framed.locator("a[href^=http]")).to_have_count(0)
+    expect(framed.locator("a[href^=http], a:not([href])")).to_have_count(0)
+    expect(framed.locator('[data-chart="frontier"]')).not_to_have_attribute("aria-label", re.compile("Enter opens"))
     expect(framed.get_by_text("its run is among the students in MLflow")).to_be_visible()
     framed.get_by_role("link", name="Samples", exact=True).click()
     expect(framed.get_by_role("heading", name="Samples, down to where they break")).to_be_in_viewport()
+    framed.get_by_role("link", name="Skip to the answer").press("Enter")
+    expect(framed.locator("main")).to_be_focused()
     page.close()
 
 

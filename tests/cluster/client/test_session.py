@@ -233,24 +233,29 @@ def test_a_ctrl_c_that_comes_while_ray_fails_to_start_is_not_lost(temporary: Pat
     assert list(temporary.glob("gl-*")) == []
 
 
-def test_a_ray_that_does_not_start_is_a_clear_error(temporary: Path) -> None:
+def test_a_ray_that_does_not_come_up_in_time_is_a_clear_error_and_leaves_nothing(temporary: Path) -> None:
+    """Its node is never seen, and the 30 s that Ray waits for it are over in one."""
     code = """
-        import ray._private.node
+        import time, types, psutil
+        from ray._private import node, services
         from cluster import ClusterError, ray_session
 
-        def slow(*arguments):
-            raise Exception("The current node timed out during startup.")  # as Ray does
+        def unseen(*arguments):
+            raise RuntimeError("no such node")
 
-        ray._private.node.Node.start_ray_processes = slow
+        services.get_node = unseen
+        node.time = types.SimpleNamespace(**{**vars(time), "monotonic": lambda: 30 * time.monotonic()})
         try:
             with ray_session(num_cpus=1):
                 pass
         except ClusterError as error:
             print(error)
+        print(psutil.Process().children(recursive=True))
         """
-    said = run_python(code, TMPDIR=str(temporary))
-    assert "can be started on this machine, got Exception: The current node timed out during startup." in said
-    assert "same command again" in said
+    said = run_python(code, TMPDIR=str(temporary)).splitlines()
+    assert said[0].startswith("A Ray of its own starts on this machine within Ray's 30 s, got")
+    assert said[0].endswith("give the same command again.")
+    assert said[1] == "[]"
     assert list(temporary.glob("gl-*")) == []
 
 

@@ -253,7 +253,7 @@ def test_an_earlier_export_is_replaced_and_nothing_else_is(small: Generator, tmp
 
 def test_an_export_is_not_taken_for_the_generator_it_was_made_of(small: Generator, tmp_path: Path) -> None:
     deploy_generator(tmp_path, small, origin=ORIGIN)
-    with pytest.raises(ArtifactError, match=r"the kind 'generator', got .*'deployment'.* model that it was made of"):
+    with pytest.raises(ArtifactError, match=r"stored generator is read here, got .*of an export\. Name the model"):
         load_any_generator(tmp_path)
 
 

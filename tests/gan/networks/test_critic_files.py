@@ -83,7 +83,11 @@ def test_a_card_of_another_kind_or_of_another_network_is_refused(tmp_path: Path)
         assert "\n" not in str(error.value)
     for written, changed, said in (
         ('"num_classes":0', '"num_classes":-1', r"card\.json that describes it"),
-        ('"critic"', '"generator"', r"is of the kind 'critic', got .*card\.json, of the kind 'generator'"),
+        (
+            '"critic"',
+            '"generator"',
+            r"stored critic is read here, got .*, the card of a stored generator\. Name a",
+        ),
     ):
         path.write_text(card.model_dump_json().replace(written, changed, 1))
         with pytest.raises(ArtifactError, match=said):

@@ -20,7 +20,7 @@ from tests.waiting import PATIENCE_S
 
 
 @pytest.mark.slow
-def test_ctrl_c_ends_soon_and_the_same_command_goes_on(
+def test_ctrl_c_waits_for_no_trial_and_the_same_command_goes_on(
     ganlimit: Any, finished: Any, tiny: dict[str, Any], spec_file: Any, tmp_path: Path
 ) -> None:
     data_dir = shutil.copytree(finished.data_dir, tmp_path / "data")  # with its teacher

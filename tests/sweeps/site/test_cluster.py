@@ -26,7 +26,7 @@ from tests.waiting import PATIENCE_S, wait_until
 RUNGS = [10.048, 20.032, 30.016, 40.0]  # whole batches of 64
 TRIALS = 6
 TRIALS_WITHOUT_END = 60  # minutes of work: stopped long before, however slowly the machine starts the other sweep
-TRIALS_OF_HOSTS = 6  # enough for a node that joins late
+TRIALS_OF_HOSTS = 8  # enough for a node that joins late
 GRID = {
     "width": {"type": "choice", "values": [4, 8]},
     "depth": {"type": "choice", "values": [1, 2]},
