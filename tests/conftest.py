@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
@@ -22,6 +23,10 @@ if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
 # Ray gives its workers what other processes leave (nice 15): with two tests at once a sweep would get nothing while
 # the other test computes.
 os.environ.setdefault("RAY_worker_niceness", "0")
+
+# How fast examples are drawn says more of what else runs here than of them.
+settings.register_profile("ganlimit", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("ganlimit")
 
 # Files that take minutes: they begin first, so that the last process does not wait for one of them alone.
 LONGEST = (

@@ -38,6 +38,7 @@ NEEDED_BY = {
     "ray._private.utils.estimate_available_memory": "doctor: is there room for Ray's object store",
     "ray._private.utils.get_shared_memory_bytes": "doctor: the size of /dev/shm",
     "ray._private.utils.set_sigterm_handler": "SIGTERM while Ray starts ends a command with 143",
+    "ray._private.worker._global_node": "a Ray of this machine alone that does not come up leaves no process",
     "ray._private.worker.connect": "SIGTERM while Ray connects makes no crash dump",
     "ray._private.utils.resolve_object_store_memory": "doctor: the object store that Ray would make",
     "ray._raylet.AuthenticationTokenLoader.reset_cache": "--token-file, which Ray looks for when it is imported",

@@ -23,7 +23,9 @@ from analysis.columns import COLUMNS, COSTS, QUALITIES
 
 VALUES = st.one_of(st.sampled_from([math.nan, math.inf, -math.inf, None]), st.integers(1, 5).map(float))
 SIZES = st.integers(1, 5)
-DRAWN = settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+DRAWN = settings(
+    deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 PAIRS = [(cost, quality) for cost in COSTS if cost in TRIAL_SCHEMA.names for quality in QUALITIES]
 TRIPLES = [("parameters", "latency_ms", "fid"), ("mac_g", "inception_score", "kid"), ("fid", "kid", "latent_mse")]
 

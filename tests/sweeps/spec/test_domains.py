@@ -125,7 +125,9 @@ KEYS = ("width", "depth", "gan_weight", "block", "batch_size", "optimiser.beta1"
 
 
 @given(key=st.sampled_from(KEYS), domain=st.one_of(RANGES, CHOICES, VALUES))
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 def test_a_domain_is_refused_in_our_words_or_every_value_of_it_is_a_student_of_its_own(
     key: str, domain: Any, tiny: dict[str, Any], spec_file: Any
 ) -> None:
