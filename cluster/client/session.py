@@ -123,7 +123,7 @@ def _start(folder: str, num_cpus: int | None) -> None:
             raise
         raise ClusterError(
             f"A Ray of its own starts on this machine within Ray's {STARTS_WITHIN_S} s",
-            "a machine on which it did not",
+            str(error).partition(".")[0],
             "Wait until less runs here, then give the same command again.",
         ) from error
 
