@@ -6,13 +6,14 @@ import secrets
 import shutil
 import socket
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
 
+import psutil
 import ray
 from ray._private import ray_constants, services, utils, worker
 from ray._private.node import Node
@@ -27,6 +28,7 @@ from cluster.tokens import use_token
 JOB = "RAY_JOB_CONFIG_JSON_ENV_VAR"  # set by Ray in the environment of a job
 REACH_TIMEOUT_S = 5.0
 TIMED_OUT, STARTS_WITHIN_S = "timed out during startup", 30  # of Ray's own; nothing sets it
+ENDS_WITHIN_S = 5.0  # a process that was killed, unless nobody waits for it
 HELPERS = ("start_api_server", "start_log_monitor", "start_monitor")  # of a Ray node
 # What remains of the 107 bytes of a Unix socket's path after Ray's own part of it:
 # /session_2026-01-31_23-59-59_999999_4194304/sockets/plasma_store
@@ -147,12 +149,27 @@ def _ended_with_a_failure() -> Iterator[None]:
         yield
     except BaseException:
         if worker._global_node is None:  # one that is there ray.shutdown() ends
-            for process in started:
-                process.kill()
-                process.wait()
+            _kill(started)
         raise
     finally:
         starting.ConsolePopen = before
+
+
+def _kill(started: Sequence[Any]) -> None:
+    # Ray's node agents are children of its raylet, would outlive it by a minute, and write into the folder meanwhile.
+    for process in started:
+        try:
+            seen = psutil.Process(process.pid)
+            seen.suspend()  # it starts no others while they are counted
+            children = seen.children(recursive=True)
+        except psutil.NoSuchProcess:  # its children have gone with it
+            children = []
+        process.kill()
+        process.wait()
+        for child in children:
+            with suppress(psutil.NoSuchProcess):
+                child.kill()
+        psutil.wait_procs(children, timeout=ENDS_WITHIN_S)
 
 
 @contextmanager

@@ -30,10 +30,19 @@ def factor(limit: CostLimit | None) -> float:
     """
     if limit is None or not limit.confirmed or limit.interval is None:
         return math.inf
-    if _lies_beyond(limit):
+    if lies_beyond(limit):
         return 1.0
     low, high = limit.interval.low, limit.interval.high
     return math.inf if low is None or high is None else high / low
+
+
+def lies_beyond(limit: CostLimit | None) -> bool:
+    """Returns whether the whole interval of a confirmed limit lies beyond the sizes that are judged."""
+    if limit is None or not limit.confirmed or limit.interval is None or limit.ends is None:
+        return False
+    low, high = limit.interval.low, limit.interval.high
+    has_open_end = low is None or high is None
+    return has_open_end and ((high or math.inf) <= limit.ends[0] or (low or 0.0) >= limit.ends[1])
 
 
 def deciding_sizes(sizes: Iterable[int], limit: CostLimit | None) -> set[int]:
@@ -53,18 +62,9 @@ def remark(limit: CostLimit | None, spec: SweepSpec) -> str:
     """Returns in words what further seeds came to."""
     found, seeds = factor(limit), limit.most_seeds if limit else 0
     span = "it has an open end" if math.isinf(found) else f"its ends are a factor of {found:.2f} apart"
-    if limit and _lies_beyond(limit):
+    if lies_beyond(limit):
         return f"confirm: with {seeds} fresh seeds the limit lies beyond the sizes that were tried"
     interval = f"the interval{limit.column.in_unit if limit else ''}"
     if reached(limit, spec):
         return f"confirm: {interval} is as narrow as was asked with {seeds} fresh seeds: {span}"
     return f"confirm: after {seeds} fresh seeds {interval} is wider than {spec.confirm.precision:g}: {span}"
-
-
-def _lies_beyond(limit: CostLimit) -> bool:
-    """Returns whether the whole interval of a confirmed limit lies beyond the sizes that are judged."""
-    if limit.interval is None or limit.ends is None:
-        return False
-    low, high = limit.interval.low, limit.interval.high
-    has_open_end = low is None or high is None
-    return has_open_end and ((high or math.inf) <= limit.ends[0] or (low or 0.0) >= limit.ends[1])

@@ -1,7 +1,6 @@
 """This module says what each phase of a sweep runs, given what is known already."""
 
-import itertools
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -10,10 +9,10 @@ from optuna.storages import BaseStorage
 
 import analysis
 from analysis import Phase
-from sweeps.driver import fresh_seeds
 from sweeps.driver.known import KnownTrials
 from sweeps.driver.open_sweep import OpenSweep
 from sweeps.driver.requests import Requests
+from sweeps.driver.rounds import Asked, Rounds, Sized, with_seeds
 from sweeps.ledger.records import is_settled, next_ordinal, ordinal, settled_in
 from sweeps.ledger.tags import PROTOCOL, TEACHER_DIGEST
 from sweeps.planning.points import frozen, is_allowed, places_of, planned_trials
@@ -27,10 +26,7 @@ from sweeps.spec.architecture import architecture_of_row
 from sweeps.spec.search import LATENCY
 from sweeps.spec.space import Value
 from sweeps.spec.sweep import SweepSpec
-from sweeps.trial.request import Job, TrialRequest
-
-Asked = tuple[dict[str, Value], TrialRequest]  # a point, and the trial that it is
-Sized = tuple[int, dict[str, Value]]  # what a student costs of what the limit is of, and its point
+from sweeps.trial.request import Job
 
 
 class PhaseLayout:
@@ -52,7 +48,6 @@ class PhaseLayout:
             delivery=sweep.delivery,
         )
         self._is_first = True
-        self._confirmed: set[str] = set()  # trials of fresh seeds that were handed out: none is tried in each round
         self._searched = sweep.spec  # with the space of the search, which may become wider
         self.taken = 0
         self.remarks: list[str] = []
@@ -77,33 +72,19 @@ class PhaseLayout:
 
     def _growing(self, known: KnownTrials) -> JobQueue:
         """Returns the queue of a confirmation whose deciding candidates get further seeds."""
-        asked, seeds = list(self._confirmations(known)), itertools.count(self._spec.confirm.seeds + 1)
-        jobs, done = self._missing(known, asked), len(asked)
-        self._confirmed |= {request.key for _, request in asked}
-        more = partial(self._further, seeds)
-        return GrowingQueue(self._spec.name, jobs, done=done - len(jobs), more=more)
+        rounds = Rounds(self._spec, self._requests, candidates=self._candidates(known))
+        asked = rounds.first()
+        jobs, more = self._missing(known, asked), partial(self._further, rounds)
+        return GrowingQueue(self._spec.name, jobs, done=len(asked) - len(jobs), more=more)
 
-    def _further(self, seeds: Iterator[int]) -> tuple[list[Job], str | None]:
-        """Returns the trials of the next seed that some deciding candidate lacks, or in words how it ended."""
-        spec = self._spec
-        while True:
-            known = self._sweep.read_again()
-            limit = fresh_seeds.confirmed_limit(known.table, spec)
-            if fresh_seeds.reached(limit, spec) or (count := next(seeds)) > spec.confirm.most_seeds:
-                return [], fresh_seeds.remark(limit, spec)
-            candidates = self._candidates(known)
-            sizes = fresh_seeds.deciding_sizes((size for size, _ in candidates), limit)
-            deciding = [each for each in candidates if each[0] in sizes]
-            asked = [each for each in self._of_seeds(deciding, spec.fresh_seeds(count)) if not self._was_asked(each)]
+    def _further(self, rounds: Rounds) -> tuple[list[Job], str | None]:
+        """Returns the trials of the next round that lacks some, or in words how the rounds ended."""
+        known = self._sweep.read_again()
+        while asked := rounds.next(known.table):
             if jobs := self._missing(known, asked):
                 return jobs, None
-
-    def _was_asked(self, asked: Asked) -> bool:
-        """Returns whether a trial was handed out in an earlier round, and notes that it is now."""
-        key = asked[1].key
-        before = key in self._confirmed
-        self._confirmed.add(key)
-        return before
+            known = self._sweep.read_again()
+        return [], rounds.remark
 
     def _missing(self, known: KnownTrials, asked: Sequence[Asked]) -> list[Job]:
         """Returns jobs of what is not done with; those that another sweep finished are taken over."""
@@ -189,13 +170,13 @@ class PhaseLayout:
 
     def _confirmations(self, known: KnownTrials) -> Iterable[Asked]:
         """Returns the candidates with each of the fresh seeds."""
-        return self._of_seeds(self._candidates(known), self._spec.confirm_seeds)
+        return with_seeds(self._requests, self._candidates(known), seeds=self._spec.confirm_seeds)
 
     def _candidates(self, known: KnownTrials) -> list[Sized]:
         """Returns the students that tell where the limit lies, by the rows of the search."""
         spec, confirm = self._spec, self._spec.confirm
         if spec.search.sampler == "limit":
-            deciding = space_limits.deciding_points(spec, known.table, most=2 * (confirm.around + 1))
+            deciding = space_limits.deciding_points(spec, known.table, most=confirm.most_candidates)
             if deciding:
                 return deciding
         whole, cost = confirm.of == "frontier", LATENCY if spec.search.is_timed else spec.limit_cost
@@ -203,12 +184,6 @@ class PhaseLayout:
             known.table, spec.limit, around=confirm.around, whole_frontier=whole, cost=cost
         )
         return [(row[spec.limit_cost], _point(row)) for row in rows.to_pylist()]
-
-    def _of_seeds(self, students: Iterable[Sized], seeds: Sequence[int]) -> Iterable[Asked]:
-        for _, student in students:
-            for seed in seeds:
-                point = {**student, "seed": seed}
-                yield point, self._requests.student(point, Phase.CONFIRM)
 
     def _baselines(self, known: KnownTrials) -> Iterable[Asked]:
         """Yields the from-scratch twins of the chosen students."""

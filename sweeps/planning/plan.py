@@ -174,7 +174,7 @@ def _trials_of_phases(spec: SweepSpec, *, has_points: bool) -> dict[Phase, int]:
     """Returns how many trials each phase has at most; `has_points` says whether the space has a student at all."""
     searched = planned_trials(spec) if has_points else 0
     seeks = spec.search.sampler == "limit"  # whose candidates are those of the model
-    around = 2 * (spec.confirm.around + seeks)
+    around = spec.confirm.most_candidates if seeks else 2 * spec.confirm.around
     frontier = ASSUMED_FRONTIER if spec.confirm.of == "frontier" and not seeks else 0
     known = ASSUMED_FRONTIER + around if has_points and searches_nothing(spec) else searched
     seeds = spec.confirm.most_seeds if spec.confirm.precision else spec.confirm.seeds

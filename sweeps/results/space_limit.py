@@ -69,14 +69,16 @@ def space_course(spec: SweepSpec, table: pa.Table) -> tuple[tuple[float, SpaceLi
     return tuple((float(spent[end - 1]), search.read(measured[:end])) for end in ends)
 
 
-def deciding_points(spec: SweepSpec, table: pa.Table, *, most: int) -> list[tuple[int, dict[str, Value]]]:
+def deciding_points(
+    spec: SweepSpec, table: pa.Table, *, most: int, phases: Sequence[Phase] = (Phase.SEARCH,)
+) -> list[tuple[int, dict[str, Value]]]:
     """Returns size and point of at most so many students that tell where the limit lies, smallest first.
 
-    They follow from the rows of the search alone, so that they stay what they are while fresh seeds come in; nothing
-    where these do not say enough.
+    They follow from the rows of `phases`: those of the search alone stay what they are while fresh seeds come in.
+    Nothing where the rows do not say enough.
     """
     spec = searched_spec(spec, table)
-    known = _model_of(spec, table.filter(pc.equal(table["phase"], str(Phase.SEARCH))))
+    known = _model_of(spec, table.filter(pc.is_in(table["phase"], pa.array([str(phase) for phase in phases]))))
     if known is None:
         return []
     points = {student: dict(params) for params, student in space_students(spec).items()}

@@ -45,7 +45,9 @@ class ConfirmSpec(Config):
     `of: frontier`, the whole frontier. After a search of the sampler `limit` they are at most 2 (`around` + 1) students
     that its model expects on the frontier around the limit, whether they were tried or not. With a `precision`, those
     that decide where the limit lies get further seeds, one after the other, until the ends of its interval are at most
-    that factor apart, or they have `most_seeds`.
+    that factor apart, or they have `most_seeds`. After a search for the limit further students join them before each
+    seed: those that its model names by all trainings so far, as long as the trainings of the confirmation stay at most
+    `most_candidates` times `most_seeds`.
     """
 
     seeds: Annotated[int, Field(ge=1, le=1000)] = 5
@@ -53,6 +55,11 @@ class ConfirmSpec(Config):
     of: Literal["frontier", "limit"] = "frontier"
     precision: Precision | None = Field(default=None, exclude_if=partial(operator.is_, None))
     most_seeds: Annotated[int, Field(ge=1, le=1000)] = Field(default=20, exclude_if=partial(operator.eq, 20))
+
+    @property
+    def most_candidates(self) -> int:
+        """Returns how many students a search for the limit names at a time, at most."""
+        return 2 * (self.around + 1)
 
     def with_seeds(self, seeds: int) -> "ConfirmSpec":
         """Returns the same with another number of seeds, and at most as many as before or as these."""

@@ -4,8 +4,9 @@
 
 `limit` searches as `sampler: limit` does until it is as sure and narrow as that asks, or 640 kimg are spent; the
 students that decide where the limit lies then get two fresh seeds each, and more until the interval's ends are a factor
-of 1.5 apart, 12 at most. `before` is NSGA-II with pruning for 960 kimg, after which its whole frontier and what lies
-around the limit get five fresh seeds. Candidates and intervals are the product's own.
+of 1.5 apart, 12 at most; before each further seed those join that the model names by all rows. `before` is NSGA-II with
+pruning for 960 kimg, after which its whole frontier and what lies around the limit get five fresh seeds. Candidates and
+intervals are the product's own.
 
 An answer is within one step as in seek.py. The table has, of each answer, the share of repeats within one step, the
 share whose 95% interval covers the truth, and the median factor between the interval's ends. Wall time is in lengths of
@@ -82,9 +83,7 @@ def limit_flow(world: World, rule: float, *, repeat: int, workers: int) -> Outco
     """Goes straight for the limit, then takes fresh seeds until the interval is narrow."""
     reader = Reader(world, rule, repeat)
     found = first_sure(world, reader, repeat=repeat, workers=workers, budget=SEARCH_KIMG)
-    students = {candidate: student for student, candidate in world.candidates.items()}
-    deciding = reader.search.deciding(reader.measured(found.rows), most=MOST_CANDIDATES)
-    flow = Confirmation(reader, found, [students[each] for each in deciding], workers=workers)
+    flow = Confirmation(reader, found, deciding(reader, found.rows), workers=workers)
     return flow.outcome(flow.to_precision())
 
 
@@ -102,6 +101,12 @@ def flows_before(world: World, *, repeat: int, workers: int) -> dict[float, Outc
         flow = Confirmation(Reader(world, rule, repeat), found, students, workers=workers)
         outcomes[rule] = flow.outcome(flow.with_seeds(SEEDS_BEFORE))
     return outcomes
+
+
+def deciding(reader: Reader, rows: Rows) -> list[Student]:
+    """The students that tell where the limit lies, by these rows."""
+    students = {candidate: student for student, candidate in reader.world.candidates.items()}
+    return [students[each] for each in reader.search.deciding(reader.measured(rows), most=MOST_CANDIDATES)]
 
 
 class Confirmation:
@@ -131,10 +136,14 @@ class Confirmation:
 
     def to_precision(self) -> CostLimit:
         """The limit when its interval is narrow enough, or the deciding candidates have MOST_SEEDS."""
-        limit, sizes = self.with_seeds(FIRST_SEEDS), [self._world.curves.parameters[each] for each in self._candidates]
+        limit = self.with_seeds(FIRST_SEEDS)
         for count in range(FIRST_SEEDS + 1, MOST_SEEDS + 1):
-            if fresh_seeds.factor(limit) <= PRECISION:
+            named = deciding(self._reader, [*self._found.rows, *self._rows])
+            new = [each for each in named if each not in self._candidates]
+            if fresh_seeds.factor(limit) <= PRECISION and not (new and fresh_seeds.lies_beyond(limit)):
                 break
+            self._candidates += new
+            sizes = [self._world.curves.parameters[each] for each in self._candidates]
             limit = self.with_seeds(count, fresh_seeds.deciding_sizes(sizes, limit))
         return limit
 

@@ -76,6 +76,13 @@ class Host:
         except OSError:
             return b""
 
+    def signal(self, title: bytes, signum: int) -> None:
+        """Send a signal to the processes whose command line begins so."""
+        for pid in self.processes():
+            if self.command(pid).startswith(title):
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signum)
+
     def kill(self) -> None:
         """End all that runs here at once, without any grace: the host lost its power."""
         deadline = time.monotonic() + PATIENCE_S

@@ -1,6 +1,7 @@
 """A laboratory: hosts that are namespaces, a database, an object store, and a tracking server with accounts."""
 
 import json
+import signal
 import subprocess
 import sys
 import tempfile
@@ -21,6 +22,7 @@ from tests.cluster.servers import PostgresServer, S3Server, postgres, s3_server
 from tests.waiting import PATIENCE_S, wait_until
 
 ADMIN_PASSWORD = "a-long-enough-canary"
+TRIAL = b"ray::ImplicitFunc"  # how Ray calls the process of a trial
 ASK_EVERY_S = 0.7  # asking takes as much of the machine as a trial
 
 
@@ -152,6 +154,32 @@ class Lab:
     def is_between_rungs(self, name: str, host: Host) -> bool:
         """Whether a trial on that host is on its way from one rung to the next."""
         return any(run.info.status == "RUNNING" and self.kimg_of(run) for run in self.reported(name, host))
+
+    @contextmanager
+    def paused(self, host: Host) -> Iterator[None]:
+        """Have that host's trials stand still until the block ends."""
+        host.signal(TRIAL, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            host.signal(TRIAL, signal.SIGCONT)
+
+    @contextmanager
+    def held(self, name: str, host: Host) -> Iterator[None]:
+        """Have that host's trials stand still, one of them between two rungs, until the block ends."""
+        with ExitStack() as held:
+
+            def hold() -> bool:
+                if not self.is_between_rungs(name, host):
+                    return False
+                held.enter_context(self.paused(host))
+                if self.is_between_rungs(name, host):
+                    return True
+                held.close()  # it has ended meanwhile
+                return False
+
+            self.wait(name, hold)
+            yield
 
     def running_on(self, name: str) -> set[str]:
         """The addresses of the hosts on which trials run."""

@@ -256,6 +256,8 @@ def test_a_ray_that_does_not_come_up_in_time_is_a_clear_error_and_leaves_nothing
     assert said[0].startswith("A Ray of its own starts on this machine within Ray's 30 s, got")
     assert said[0].endswith("give the same command again.")
     assert said[1] == "[]"
+    left = [process for process in psutil.process_iter(["cmdline"]) if str(temporary) in str(process.info["cmdline"])]
+    assert left == [], "not even what its processes have started"
     assert list(temporary.glob("gl-*")) == []
 
 

@@ -29,22 +29,22 @@ def ended_by_sigterm(process: subprocess.Popen[str]) -> str:
 def test_trials_keep_their_last_rung_and_the_same_command_goes_on(
     finished: Any, tiny: dict[str, Any], tmp_path: Path
 ) -> None:
-    tiny["student"]["kimg"], tiny["evaluation"]["rungs_kimg"] = 30, [10, 20]
+    tiny["student"]["kimg"], tiny["evaluation"]["rungs_kimg"] = 12, [4, 8]
     sweep = Sweep(tiny, tmp_path, trials=1).with_models_of(finished)
     process = sweep.start(own_group=True)
-    wait_until(lambda: any(record.metrics.get("kimg", 0) >= 10 for record in running(sweep)))
+    wait_until(lambda: any(record.metrics.get("kimg", 0) >= 4 for record in running(sweep)))
     again = f"so does, once a trial has begun: ganlimit sweep resume {sweep.name}"
     assert ended_by_sigterm(process) == f"Stopped. The same command again goes on from here; {again}\n"
     (folder,) = MountedTrials(sweep.trials).folders()
     checkpoint = folder.checkpoint()
     assert checkpoint is not None
-    assert checkpoint.kimg >= 10
+    assert checkpoint.kimg >= 4
     assert sweep.states() == {"INTERRUPTED": 1}
     assert {run.info.status for run in sweep.runs()} == {"KILLED"}
     assert sweep.tracking.find_sweep(sweep.name).info.status == "KILLED"
 
     sweep.go_on()
-    rungs = [round(event.kimg / 10) for event in folder.events() if event.kind == "reported"]
+    rungs = [round(event.kimg / 4) for event in folder.events() if event.kind == "reported"]
     assert rungs == [1, 2, 3]
     assert not folder.checkpoint_path.exists()
 

@@ -24,7 +24,7 @@ def test_ctrl_c_waits_for_no_trial_and_the_same_command_goes_on(
     ganlimit: Any, finished: Any, tiny: dict[str, Any], spec_file: Any, tmp_path: Path
 ) -> None:
     data_dir = shutil.copytree(finished.data_dir, tmp_path / "data")  # with its teacher
-    tiny["name"], tiny["student"]["kimg"] = "interrupted", 24
+    tiny["name"], tiny["student"]["kimg"] = "interrupted", 12
     tiny["search"]["trials"], tiny["baseline"]["of"] = 4, "none"
     command = ("sweep", "run", str(spec_file(tiny)), "--data-dir", str(data_dir))
     leader, terminal = pty.openpty()

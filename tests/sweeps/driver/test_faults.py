@@ -9,7 +9,7 @@ import socket
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,19 +20,31 @@ import sweeps
 from analysis import TrialState
 from gan import Checkpoint, save_checkpoint
 from sweeps.ledger.folders import MountedTrials
-from sweeps.ledger.journal import Record, TrialFolder
+from sweeps.ledger.journal import Event, Record, TrialFolder
 from sweeps.ledger.tags import ERROR, STATE, TRIAL_KEY
 from sweeps.search.study_file import open_storage
 from tests.sweeps.sweep_process import GRID, Sweep, running, wait_for_checkpoints, worker_of
 from tests.waiting import PATIENCE_S, wait_until
 
 POINT = {"width": 2, "depth": 1, "gan_weight": 0.0}
+RUNG_KIMG = 4  # some seconds of work
 
 
 def rows(sweep: Sweep) -> dict[str, dict[str, Any]]:
     table = sweeps.sweep_table(sweep.tracking, sweep.name)
     circumstances = ["sweep", "trial", "run_id", "wall_s", "latency_ms"]
     return {row["trial_key"]: row for row in table.drop_columns(circumstances).to_pylist()}
+
+
+def with_rungs(tiny: dict[str, Any], rungs: int) -> None:
+    """Have the trials of the specification measured so often, their end included."""
+    *before, end = (RUNG_KIMG * number for number in range(1, rungs + 1))
+    tiny["student"]["kimg"], tiny["evaluation"]["rungs_kimg"] = end, before
+
+
+def rungs_of(events: Sequence[Event]) -> list[int]:
+    """Which rungs a trial has reported, from 1, in that order."""
+    return [round(event.kimg / RUNG_KIMG) for event in events if event.kind == "reported"]
 
 
 @contextlib.contextmanager
@@ -61,7 +73,7 @@ def test_a_driver_that_is_killed_loses_nothing_and_repeats_nothing(
     undisturbed, killed = tmp_path / "undisturbed", tmp_path / "killed"
     undisturbed.mkdir()
     killed.mkdir()
-    trials = min(40, 2 * kills + 4)
+    trials = min(40, 2 * kills + 2)
     grid = {"sampler": "grid", "space": GRID, "trials": trials}
     tiny["student"]["kimg"], tiny["evaluation"]["rungs_kimg"] = 5, [1, 2, 3, 4]
     chance, cut_off = random.Random(0), 0
@@ -107,7 +119,7 @@ def test_a_driver_is_alone_and_when_it_is_stopped_each_trial_goes_on_from_its_la
     ganlimit: Any, finished: Any, tiny: dict[str, Any], tmp_path: Path
 ) -> None:
     """What has become NaN since then diverges within one report."""
-    tiny["student"]["kimg"], tiny["evaluation"]["rungs_kimg"] = 60, [10, 20, 30, 40, 50]
+    with_rungs(tiny, 6)
     widths = {"width": {"type": "choice", "values": [2, 3]}}
     space = GRID | {"gan_weight": 0.0, "depth": 1} | widths
     sweep = Sweep(tiny, tmp_path, sampler="grid", space=space, trials=2).with_models_of(finished)
@@ -130,12 +142,11 @@ def test_a_driver_is_alone_and_when_it_is_stopped_each_trial_goes_on_from_its_la
     assert "no driver" in nobody.stderr
 
     sound, spoilt = MountedTrials(sweep.trials).folders()
-    assert all(stands_at(folder).kimg >= 10 for folder in (sound, spoilt))
+    assert all(stands_at(folder).kimg >= RUNG_KIMG for folder in (sound, spoilt))
     spoil(spoilt)
     before = len(spoilt.reported())
     sweep.go_on()
-    rungs = [round(event.kimg / 10) for event in sound.events() if event.kind == "reported"]
-    assert rungs == [1, 2, 3, 4, 5, 6]
+    assert rungs_of(sound.events()) == [1, 2, 3, 4, 5, 6]
     assert not sound.checkpoint_path.exists()
     record = spoilt.record()
     assert record is not None
@@ -167,7 +178,7 @@ def spoil(folder: TrialFolder) -> None:
 def test_fused_trials_whose_worker_is_killed_go_on_from_the_last_rung(
     finished: Any, tiny: dict[str, Any], tmp_path: Path
 ) -> None:
-    tiny["student"]["kimg"], tiny["evaluation"]["rungs_kimg"] = 40, [10, 20, 30]
+    with_rungs(tiny, 4)
     tiny["resources"] = {"fused_trials": 3}
     space = {name: {"type": "choice", "values": [value]} for name, value in POINT.items()}
     search = {"sampler": "grid", "space": space, "seeds": [0, 1, 2], "trials": 3}
@@ -176,7 +187,7 @@ def test_fused_trials_whose_worker_is_killed_go_on_from_the_last_rung(
 
     def kill_once() -> None:
         records = sweep.records()
-        if not before and any(record.metrics.get("kimg", 0) >= 20 for record in running(sweep)):
+        if not before and any(record.metrics.get("kimg", 0) >= 2 * RUNG_KIMG for record in running(sweep)):
             before.update(records)
             os.kill(worker_of(running(sweep)[0]), signal.SIGKILL)
 
@@ -192,8 +203,7 @@ def went_on(folder: TrialFolder, before: Record, *, rungs: int) -> None:
     events = folder.events()
     again = [number for number, event in enumerate(events) if event.kind == "opened"]
     assert len(again) == 2
-    reported = [round(event.kimg / 10) for event in events if event.kind == "reported"]
-    assert reported == list(range(1, rungs + 1)), "no rung was reported twice, and none is missing"
+    assert rungs_of(events) == list(range(1, rungs + 1)), "no rung was reported twice, and none is missing"
     first_after = next(event for event in events[again[1] :] if event.kind == "reported")
     assert first_after.metrics["wall_s"] > before.metrics["wall_s"], "its time goes on as well"
     assert not folder.checkpoint_path.exists(), "a finished trial keeps no checkpoint"
@@ -213,7 +223,7 @@ class Harm:
     def __call__(self) -> None:
         for record in running(self.sweep):
             worker, width = worker_of(record), record.params["width"]
-            if width == "1" and not self.killed and record.metrics.get("kimg", 0) >= 10:
+            if width == "1" and not self.killed and record.metrics.get("kimg", 0) >= RUNG_KIMG:
                 self.killed[worker] = record
                 kill(worker)
             elif width == "3" and worker not in self.poisoned:
@@ -230,7 +240,7 @@ class Harm:
 def test_a_worker_that_dies_or_finds_no_memory_costs_its_own_trial_alone(
     finished: Any, tiny: dict[str, Any], tmp_path: Path
 ) -> None:
-    tiny["student"]["kimg"], tiny["evaluation"]["rungs_kimg"] = 30, [10, 20]
+    with_rungs(tiny, 3)
     space = GRID | {"gan_weight": 0.0, "depth": 1}
     sweep = Sweep(tiny, tmp_path, sampler="grid", space=space, trials=4).with_models_of(finished)
     harm = Harm(sweep)

@@ -1,26 +1,20 @@
 """A search for the limit that goes on beyond its space, with the trials of a sweep told and none of them trained."""
 
-import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 import sweeps
-from analysis import TrialState
-from gan import default_data_root, weight_bytes
-from sweeps.display import QuietDisplay
+from gan import weight_bytes
 from sweeps.driver.open_sweep import OpenSweep
 from sweeps.driver.phases import PhaseLayout
-from sweeps.driver.runner import open_sweep
-from sweeps.ledger.tracking import Tracking
-from sweeps.ledger.workspace import Workspace
 from sweeps.results.importance import importances
 from sweeps.results.space_limit import searched_spec, space_limit
 from sweeps.search.queues import JobQueue, NoJob
-from sweeps.site.site import ThisMachine
-from sweeps.trial.log import TrialLog, costs_of, delivery_of
+from sweeps.trial.log import costs_of
 from sweeps.trial.request import Job
+from tests.sweeps.told_sweep import opened_beside, trained
 
 
 @pytest.fixture
@@ -36,22 +30,9 @@ def begin(finished: Any, tiny: dict[str, Any], spec_file: Any, tmp_path: Path) -
             "space": {"width": {"type": "int", "low": 4, "high": 5}, "depth": 1, "gan_weight": 0.0},
             **search,
         }
-        workspace = Workspace.existing(Path(shutil.copytree(finished.data_dir, tmp_path / "data")))
-        site = ThisMachine(workspace, default_data_root(), num_cpus=1)
-        spec, tracking = sweeps.load_spec(spec_file(tiny)), Tracking(workspace.store)
-        return open_sweep(spec, workspace, tracking=tracking, display=QuietDisplay(), site=site)
+        return opened_beside(finished, sweeps.load_spec(spec_file(tiny)), tmp_path / "data")
 
     return open_it
-
-
-def trained(sweep: OpenSweep, job: Job, *, fid: float) -> None:
-    """Record a job as a worker does that has trained it to `fid` times the teacher's."""
-    log = TrialLog(job, sweep.context, delivery=delivery_of(sweep.context))
-    log.open()
-    costs = costs_of(job.request.architecture, job.request.bits)
-    metrics = {**costs, "fid": fid * sweep.teacher_objectives[1], "inception_score": 1.0}
-    log.report(job.request.kimg, metrics)
-    log.close(TrialState.COMPLETED, None, kimg=job.request.kimg)
 
 
 def goes_on(sweep: OpenSweep, queue: JobQueue, *, holds_from: int, most: int = 99) -> list[int]:
@@ -61,9 +42,7 @@ def goes_on(sweep: OpenSweep, queue: JobQueue, *, holds_from: int, most: int = 9
         width = job.request.architecture.width
         widths.append(width)
         fid = 1.5 * (holds_from / width) ** 3  # twice the teacher's holds
-        trained(sweep, job, fid=fid)
-        metrics = {**costs_of(job.request.architecture, job.request.bits), "fid": fid * sweep.teacher_objectives[1]}
-        queue.ended(job, {"state": "COMPLETED", **metrics})
+        queue.ended(job, trained(sweep, job, fid=fid))
     return widths
 
 
