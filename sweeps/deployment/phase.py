@@ -14,6 +14,7 @@ from gan.deployment.formats import require_packages, runtimes_of
 from sweeps.deployment.choosing import Candidate, Chosen, chosen_of_sweep, has_frontier
 from sweeps.deployment.exports import DeployedExport, log_costs, measure_exports, write_exports
 from sweeps.deployment.measuring import BATCHES, PYTORCH, TABLE, Timing
+from sweeps.deployment.refusals import Refusals
 from sweeps.errors import SweepError
 from sweeps.ledger.measurements import stored_measurements
 from sweeps.models.workshop import Workshop
@@ -55,17 +56,19 @@ def _measure(spec: SweepSpec, workshop: Workshop) -> None:
     chosen = chosen_of_sweep(spec.name, workspace, tracking=tracking, whole=True, teacher=True)
     assert chosen.run_id is not None, "a sweep has a run"
     folder, kept = workspace.sweep(spec.name) / FOLDER, stored_measurements(tracking, chosen.run_id)
-    missing = _without_rows(chosen, spec.measure.formats, kept=kept)
+    timing = Timing(threads=spec.measure.threads)
+    here = MeasurementProtocol.here(timing.threads, runtimes_of(spec.measure.formats))
+    refusals = Refusals(folder, measurement_digest=here.digest)
+    missing = _without_rows(chosen, spec.measure.formats, kept=kept, refusals=refusals)
     if not missing:
         return
-    timing = Timing(threads=spec.measure.threads)
     if kept is not None and len(kept):
         folder.mkdir(parents=True, exist_ok=True)
         analysis.write_measurements(kept, folder / TABLE)  # which new rows join, or which gets another name
-        here = MeasurementProtocol.here(timing.threads, runtimes_of(spec.measure.formats))
         if kept["measurement_digest"][0].as_py() != here.digest:
             missing = chosen.candidates
-    exports = _exports(replace(chosen, candidates=tuple(missing)), spec, folder=folder, workshop=workshop)
+    chosen = replace(chosen, candidates=tuple(missing))
+    exports = _exports(chosen, spec, folder=folder, workshop=workshop, refusals=refusals)
     if not exports:  # each was refused, and said so
         return
     formats = spec.measure.formats
@@ -73,25 +76,34 @@ def _measure(spec: SweepSpec, workshop: Workshop) -> None:
     log_costs(chosen, exports, tables=sorted(folder.glob("measurements*")), tracking=tracking)
 
 
-def _without_rows(chosen: Chosen, formats: Sequence[Format], *, kept: pa.Table | None) -> tuple[Candidate, ...]:
-    """Returns the candidates of which `kept` lacks a form or a batch; of a network of the user's own PyTorch is one."""
+def _without_rows(
+    chosen: Chosen, formats: Sequence[Format], *, kept: pa.Table | None, refusals: Refusals
+) -> tuple[Candidate, ...]:
+    """Returns the candidates of which `kept` lacks a batch of a form that was not refused.
+
+    PyTorch is one of the forms, and of a network of the user's own the only one.
+    """
     columns = ("weights_digest", "form", "batch")
     known = set() if kept is None else set(zip(*(kept[name].to_pylist() for name in columns), strict=True))
 
     def is_known(candidate: Candidate) -> bool:
         digest = candidate.origin.weights_digest
         others = formats if isinstance(candidate.generator, Generator) else ()
+        others = [form for form in others if (digest, form) not in refusals]
         return all((digest, form, batch) in known for form in (PYTORCH, *others) for batch in BATCHES)
 
     return tuple(candidate for candidate in chosen.candidates if not is_known(candidate))
 
 
-def _exports(chosen: Chosen, spec: SweepSpec, *, folder: Path, workshop: Workshop) -> list[DeployedExport]:
+def _exports(
+    chosen: Chosen, spec: SweepSpec, *, folder: Path, workshop: Workshop, refusals: Refusals
+) -> list[DeployedExport]:
     """Returns exports in the forms of the sweep, and of a candidate that is in none of them as a program."""
     display = workshop.display
 
     def refused(candidate: Candidate, form: Format, *, error: GanError) -> None:
         display.say(f"{spec.name}: {candidate.folder} is not measured as {form}: {error}")
+        refusals.note(candidate.origin.weights_digest, form=form, reason=str(error))
 
     formats = spec.measure.formats
     found = write_exports(chosen, folder, formats=formats, display=display, workshop=workshop, refused=refused)

@@ -13,6 +13,7 @@ import pytest
 import sweeps
 from analysis import read_measurements, write_measurements
 from gan import GanError, MeasurementProtocol
+from sweeps.deployment import exports
 from sweeps.deployment.choosing import LOGGED_IN
 from sweeps.display import QuietDisplay, Update
 from sweeps.ledger.measurements import stored_measurements
@@ -134,6 +135,34 @@ def test_another_machine_measures_all_of_them_in_a_table_of_its_own(
     assert "measurements-elsewher.parquet" in logged
     kept = measuring.tracking.client.download_artifacts(measuring.run_id, f"{LOGGED_IN}/measurements-elsewher.parquet")
     assert read_measurements(Path(kept)).num_rows == len(elsewhere) - 1
+
+
+def test_a_form_that_is_refused_is_tried_once(
+    measuring: Measuring, measured: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lost = measuring.frontier["trial_key"][0].as_py()
+
+    def refuse(candidate: Any, root: Path, *, form: str, evaluator: Any) -> Any:
+        if form == "onnx-int8":
+            raise GanError("Its images are those of the original", "others", "Choose another format.")
+        return export(candidate, root, form=form, evaluator=evaluator)
+
+    export = exports._export
+    monkeypatch.setattr(exports, "_export", refuse)
+    before = measuring.stored()
+    of_lost = pc.fill_null(pc.equal(before["trial_key"], lost), fill_value=False)
+    measuring.store(before.filter(pc.invert(pc.and_(of_lost, pc.equal(before["form"], "onnx-int8")))), tmp_path)
+    _, display = measuring.run()
+    assert display.steps["exports"] == 2
+    assert "is not measured as onnx-int8: Its images are those of the original" in display.said[0]
+    _, display = measuring.run()
+    assert "exports" not in display.steps, "it is known that it cannot be had"
+    (kept,) = measuring.data_dir.rglob("refused.json")
+    kept.write_text("half a fi")
+    _, display = measuring.run()
+    assert display.steps["exports"] == 2, "what cannot be read is tried again"
+    kept.unlink()
+    measuring.store(before, tmp_path)
 
 
 def test_what_cannot_be_measured_is_said_and_the_report_is_written(
