@@ -15,6 +15,8 @@ import pytest
 from mlflow import MlflowClient
 from mlflow.entities import Run
 
+from analysis import TrialState
+from sweeps.ledger.folders import TrialStorage
 from sweeps.ledger.tags import KIND, NODE, SWEEP
 from tests.cluster import command_server
 from tests.cluster.hosts import Host, Network, network
@@ -151,10 +153,6 @@ class Lab:
         """The trials that have reported on that host."""
         return [run for run in self.runs(name) if run.data.tags[NODE] == host.address and "kimg" in run.data.metrics]
 
-    def is_between_rungs(self, name: str, host: Host) -> bool:
-        """Whether a trial on that host is on its way from one rung to the next."""
-        return any(run.info.status == "RUNNING" and self.kimg_of(run) for run in self.reported(name, host))
-
     @contextmanager
     def paused(self, host: Host) -> Iterator[None]:
         """Have that host's trials stand still until the block ends."""
@@ -165,20 +163,23 @@ class Lab:
             host.signal(TRIAL, signal.SIGCONT)
 
     @contextmanager
-    def held(self, name: str, host: Host) -> Iterator[None]:
-        """Have that host's trials stand still, one of them between two rungs, until the block ends."""
+    def held(self, trials: TrialStorage, host: Host) -> Iterator[None]:
+        """Have that host's trials stand still, one of them between two rungs, until the block ends.
+
+        Their journals say so: the tracking server hears of rungs that are near to each other with the later one.
+        """
         with ExitStack() as held:
 
             def hold() -> bool:
-                if not self.is_between_rungs(name, host):
-                    return False
                 held.enter_context(self.paused(host))
-                if self.is_between_rungs(name, host):
+                records = [record for folder in trials.folders() if (record := folder.record())]
+                here = [each for each in records if each.tags[NODE] == host.address and "kimg" in each.metrics]
+                if any(each.state == TrialState.RUNNING for each in here):
                     return True
-                held.close()  # it has ended meanwhile
+                held.close()  # a while to go on
                 return False
 
-            self.wait(name, hold)
+            wait_until(hold, every_s=ASK_EVERY_S)
             yield
 
     def running_on(self, name: str) -> set[str]:
@@ -200,6 +201,8 @@ def laboratory() -> Iterator[Lab]:
         patch = stack.enter_context(pytest.MonkeyPatch.context())
         patch.setenv("MLFLOW_TRACKING_USERNAME", "admin")
         patch.setenv("MLFLOW_TRACKING_PASSWORD", ADMIN_PASSWORD)
+        for name, value in s3.environment.items():
+            patch.setenv(name, value)
         lab = Lab(net, database, s3, folder)
         lab.start_tracking()
         yield lab

@@ -18,6 +18,7 @@ import pytest
 import yaml
 
 import analysis
+from sweeps.ledger.folders import trials_of
 from sweeps.ledger.tags import NODE, STATE, TRIAL_KEY
 from tests.cluster.lab import ADMIN_PASSWORD, Lab, laboratory
 from tests.cluster.servers import PASSWORD
@@ -162,13 +163,14 @@ def test_a_sweep_outlives_a_node_its_servers_and_takes_in_a_late_node(lab: Lab, 
     lab.wait("hosts", lambda: lab.reported("hosts", lab.head) and lab.reported("hosts", lab.one))
     assert "nothing is done twice" in lab.submit(spec), "a second submission is the first one"
 
-    with lab.held("hosts", lab.head):  # however quick it is, it leaves trials to the others
+    trials = trials_of("hosts", f"{lab.s3.uri}/trials")
+    with lab.held(trials, lab.head):  # however quick it is, it leaves trials to the others
         lab.stop_tracking()
         with lab.paused(lab.one):  # none of its trials ends meanwhile
             lab.database.restart()
             lab.start_tracking()
-        with lab.held("hosts", lab.one):
-            before = {run.data.tags[TRIAL_KEY]: lab.kimg_of(run) for run in lab.runs("hosts")}
+        with lab.held(trials, lab.one):
+            before = {each.key: [event.kimg for event in each.reported()] for each in trials.folders()}
             lab.one.kill()
         lab.join(lab.late)
         lab.wait("hosts", lambda: lab.reported("hosts", lab.late))
@@ -181,6 +183,7 @@ def test_a_sweep_outlives_a_node_its_servers_and_takes_in_a_late_node(lab: Lab, 
     assert {tuple(lab.kimg_of(run)) for run in runs} == {tuple(RUNGS)}, "each rung once, in order"
     assert {run.data.tags[NODE] for run in runs} >= {lab.head.address, lab.late.address}
     after = {run.data.tags[TRIAL_KEY]: lab.kimg_of(run) for run in runs}
+    assert any(before.values())
     assert all(after[key][: len(kimg)] == kimg for key, kimg in before.items()), "nothing measured was lost"
 
 
@@ -192,7 +195,7 @@ def test_on_a_new_head_the_same_submission_goes_on(lab: Lab, tiny: dict[str, Any
     lab.submit(spec)
     follower = lab.desk.start(sys.executable, "-m", "sweeps.cli", "sweep", "logs", "beheaded", *lab.where, "--follow")
     lab.wait("beheaded", lambda: lab.finished("beheaded"))
-    with lab.held("beheaded", lab.late):
+    with lab.held(trials_of("beheaded", str(shared)), lab.late):
         assert lab.finished("beheaded") < TRIALS
         lab.head.kill()
     before = {run.info.run_id: run.info.end_time for run in lab.runs("beheaded") if run.info.status == "FINISHED"}
