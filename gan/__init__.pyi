@@ -16,7 +16,7 @@ from .deployment.in_pytorch import eager
 from .deployment.latency import DrawingCost, DrawingCosts, Latency, MeasurementProtocol, latencies
 from .deployment.memory import peak_memory
 from .deployment.quiet import latency_alone, one_measurement
-from .errors import AbsentScoreError, ArtifactError, GanError
+from .errors import AbsentScoreError, ArtifactError, FormatError, GanError
 from .extractors.classifier import (
     Classifier,
     ClassifierCard,
@@ -127,6 +127,7 @@ __all__ = [
     "ExtractorWeights",
     "FeatureExtractor",
     "FoldedGenerator",
+    "FormatError",
     "GanError",
     "GanTrainingConfig",
     "Generator",

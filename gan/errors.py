@@ -3,7 +3,8 @@
 ValueError
 └── GanError              rule, value, remedy
     ├── ArtifactError     a stored artifact is missing, damaged or not what its card says
-    └── AbsentScoreError  a score cannot be had of these images and this extractor
+    ├── AbsentScoreError  a score cannot be had of these images and this extractor
+    └── FormatError       a network cannot be exported in a format
 """
 
 # What reading a damaged file may raise, beside errors of the library that reads it.
@@ -33,6 +34,14 @@ class ArtifactError(GanError):
     ... except ArtifactError as error:
     ...     print(error.rule)
     A stored model has a card.json that describes it
+    """
+
+
+class FormatError(GanError):
+    """A network cannot be exported in a format, whenever it is tried: that cannot express it, or draws other images.
+
+    >>> str(FormatError("onnx is for networks that it has operators for", "none for aten::x", "Choose another."))
+    'onnx is for networks that it has operators for, got none for aten::x. Choose another.'
     """
 
 

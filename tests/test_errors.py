@@ -23,6 +23,7 @@ EXAMPLES: tuple[ValueError, ...] = (
     gan.GanError(*RULE),
     gan.ArtifactError(*RULE),
     gan.AbsentScoreError(*RULE),
+    gan.FormatError(*RULE),
     cluster.ClusterError(*RULE),
     analysis.AnalysisError(*RULE),
     sweeps.SweepError(*RULE),

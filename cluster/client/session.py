@@ -28,7 +28,7 @@ from cluster.tokens import use_token
 JOB = "RAY_JOB_CONFIG_JSON_ENV_VAR"  # set by Ray in the environment of a job
 REACH_TIMEOUT_S = 5.0
 TIMED_OUT, STARTS_WITHIN_S = "timed out during startup", 30  # of Ray's own; nothing sets it
-ENDS_WITHIN_S = 5.0  # a process that was killed, unless nobody waits for it
+ENDS_WITHIN_S = 5.0  # a process that was killed; one that its parent never waits for is seen longer
 HELPERS = ("start_api_server", "start_log_monitor", "start_monitor")  # of a Ray node
 # What remains of the 107 bytes of a Unix socket's path after Ray's own part of it:
 # /session_2026-01-31_23-59-59_999999_4194304/sockets/plasma_store
@@ -158,14 +158,13 @@ def _ended_with_a_failure() -> Iterator[None]:
 def _kill(started: Sequence[Any]) -> None:
     # Ray's node agents are children of its raylet, would outlive it by a minute, and write into the folder meanwhile.
     for process in started:
-        try:
+        children = []
+        if process.poll() is None:
             seen = psutil.Process(process.pid)
             seen.suspend()  # it starts no others while they are counted
             children = seen.children(recursive=True)
-        except psutil.NoSuchProcess:  # its children have gone with it
-            children = []
-        process.kill()
-        process.wait()
+            process.kill()
+            process.wait()
         for child in children:
             with suppress(psutil.NoSuchProcess):
                 child.kill()

@@ -11,12 +11,12 @@ import torch
 from executorch.backends.xnnpack.partition.xnnpack_partitioner import XnnpackPartitioner
 from executorch.exir import to_edge_transform_and_lower
 
-from gan.errors import GanError
+from gan.errors import FormatError
 from gan.networks.own_network import first_line, quietly
 
 
 def write_program(program: torch.export.ExportedProgram, path: Path) -> None:
-    """Writes an exported program as one of ExecuTorch. Raises GanError where that has no operators for it."""
+    """Writes an exported program as one of ExecuTorch. Raises FormatError where that has no operators for it."""
     try:
         with quietly():
             lowered = to_edge_transform_and_lower(program, partitioner=[XnnpackPartitioner()])
@@ -24,7 +24,7 @@ def write_program(program: torch.export.ExportedProgram, path: Path) -> None:
     except (ModuleNotFoundError, MemoryError):
         raise
     except Exception as error:  # of many kinds, by what the network does
-        raise GanError(
+        raise FormatError(
             "executorch is for networks that ExecuTorch has operators for",
             first_line(error),
             "Export it as torch-export.",

@@ -24,7 +24,7 @@ from gan.deployment.formats import FORMS
 from gan.deployment.latency import DrawingCosts
 from gan.deployment.runtimes import INT8_OPERATORS, Runner, onnx_operators, onnx_opset
 from gan.digests import file_digest
-from gan.errors import ArtifactError, GanError
+from gan.errors import ArtifactError, FormatError
 from gan.images import to_uint8
 from gan.measuring.evaluation import Evaluator
 from gan.networks.artifacts import CARD_FILE, read_card
@@ -64,9 +64,11 @@ def deploy_generator(
 ) -> DeploymentCard:
     """Writes an export of a generator to `folder`, whole or not at all, and returns its card.
 
-    An earlier export there is replaced. Raises GanError where its images differ from the generator's by more than the
-    format allows, where the format cannot express it, where the format's extra is missing, and where `folder` cannot
-    be written or holds anything else. An `evaluator` measures the images of the export under its protocol.
+    An earlier export there is replaced. An `evaluator` measures the images of the export under its protocol.
+
+    Raises FormatError where the format cannot express the generator, or the export's images differ from its by more
+    than the format allows; GanError where the format's extra is missing, or `folder` cannot be written or holds
+    anything else.
 
     >>> origin = Origin(weights_digest="its SHA-256", dataset="digits")
     >>> card = deploy_generator(folder / "exported", teacher, origin=origin)
@@ -178,7 +180,7 @@ def _scores(evaluator: Evaluator, generator: AnyGenerator, *, run: Runner) -> di
 
 
 def _differences(generator: AnyGenerator, run: Runner, *, form: Format) -> dict[str, Any]:
-    """Returns how far images are from the generator's in batches of any size. Raises GanError where that is too far."""
+    """Returns how far images are from the generator's in batches of any size. Raises FormatError if it is too far."""
     inputs_NI = generator.config.inputs(CHECKED, "deployment", seed=0)
     device = next(generator.parameters()).device
     with torch.inference_mode():
@@ -197,7 +199,7 @@ def _require_alike(form: Format, *, largest: float, rms: float) -> None:
     allowed = FORMS[form]
     if largest <= allowed.largest and rms <= allowed.rms:  # which NaN is not
         return
-    raise GanError(
+    raise FormatError(
         f"Images of an export as {form} differ from the original's by at most {allowed.largest:g} at a pixel and "
         f"{allowed.rms:g} as root mean square, in [-1, 1]",
         f"{largest:.3g} and {rms:.3g}",

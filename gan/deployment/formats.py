@@ -21,7 +21,7 @@ from gan.deployment.runtimes import (
     open_onnx,
     without_native_log,
 )
-from gan.errors import GanError
+from gan.errors import FormatError
 from gan.networks.dcgan import Generator
 from gan.networks.imported import AnyGenerator, ImportedGenerator
 from gan.networks.own_network import first_line, quietly
@@ -100,9 +100,9 @@ def _write_litert(generator: AnyGenerator, path: Path, *, seed: int, storage: Li
 
 
 def _folded(generator: AnyGenerator) -> FoldedGenerator:
-    """Returns a generator of plain convolutions. Raises GanError for a network of the user's own."""
+    """Returns a generator of plain convolutions. Raises FormatError for a network of the user's own."""
     if not isinstance(generator, Generator):
-        raise GanError(
+        raise FormatError(
             "The ONNX formats of fewer bits, and those of LiteRT, are for generators of ganlimit's own architectures",
             f"a network of your own ({generator.imported.path})",
             "Export it as onnx, torch-export or executorch, or with the tools of the framework that it came from.",
@@ -127,7 +127,7 @@ def _write_executorch(generator: AnyGenerator, path: Path, *, seed: int) -> None
 def _program(generator: AnyGenerator, largest: int | None = None) -> torch.export.ExportedProgram:
     """Returns a generator as a program for batches of any size, or up to `largest`, which has room for so many.
 
-    Raises GanError for a network that has none.
+    Raises FormatError for a network that has none.
     """
     network = fold(generator).float().cpu() if isinstance(generator, Generator) else generator
     example_NI = generator.config.inputs(largest or EXAMPLE_BATCH, "deployment", seed=0)
@@ -135,8 +135,10 @@ def _program(generator: AnyGenerator, largest: int | None = None) -> torch.expor
     try:
         with quietly():
             return torch.export.export(network, (example_NI,), dynamic_shapes=({0: batch},))
+    except MemoryError:
+        raise
     except Exception as error:  # a network of any kind raises errors of any kind
-        raise GanError(
+        raise FormatError(
             "torch-export and executorch, and onnx of a network of your own, are for what torch.export can follow",
             f"{type(network).__name__} ({first_line(error)})",
             "Give the teacher as a torch.export file (.pt2), or by its factory.",

@@ -10,22 +10,24 @@ import onnxscript  # which PyTorch's exporter needs, and does not bring
 import torch
 
 from gan.deployment.card import BATCH, INPUT, OUTPUT
-from gan.errors import GanError
+from gan.errors import FormatError
 from gan.networks.own_network import first_line, quietly
 
 
 def own_model(program: torch.export.ExportedProgram, path: Path) -> onnx.ModelProto:
     """Returns the ONNX model of a program, `latent` to `images`, with its weights inside. `path` is told in errors.
 
-    Raises GanError where the exporter has no ONNX operators for what the network does.
+    Raises FormatError where the exporter has no ONNX operators for what the network does.
     """
     try:
         with quietly():
             exported = torch.onnx.export(
                 program, dynamo=True, input_names=[INPUT], output_names=[OUTPUT], verbose=False
             )
+    except MemoryError:
+        raise
     except Exception as error:  # of many kinds, by what the exporter meets
-        raise GanError(
+        raise FormatError(
             "onnx is for networks that PyTorch's exporter has ONNX operators for",
             f"{path} ({first_line(error)}; onnxscript {onnxscript.__version__})",
             "Export it as torch-export, or with the tools of the framework that it came from.",

@@ -8,7 +8,7 @@ import pyarrow as pa
 from mlflow.exceptions import MlflowException
 
 import analysis
-from gan import GanError, Generator, MeasurementProtocol
+from gan import FormatError, GanError, Generator, MeasurementProtocol
 from gan.deployment.card import Format
 from gan.deployment.formats import require_packages, runtimes_of
 from sweeps.deployment.choosing import Candidate, Chosen, chosen_of_sweep, has_frontier
@@ -81,15 +81,16 @@ def _without_rows(
 ) -> tuple[Candidate, ...]:
     """Returns the candidates of which `kept` lacks a batch of a form that was not refused.
 
-    PyTorch is one of the forms, and of a network of the user's own the only one.
+    PyTorch is one of the forms. Of a network of the user's own it is the only one, and none where that is no program.
     """
     columns = ("weights_digest", "form", "batch")
     known = set() if kept is None else set(zip(*(kept[name].to_pylist() for name in columns), strict=True))
 
     def is_known(candidate: Candidate) -> bool:
-        digest = candidate.origin.weights_digest
-        others = formats if isinstance(candidate.generator, Generator) else ()
-        others = [form for form in others if (digest, form) not in refusals]
+        digest, is_own = candidate.origin.weights_digest, not isinstance(candidate.generator, Generator)
+        if is_own and (digest, ANY_NETWORK) in refusals:
+            return True
+        others = [form for form in formats if not is_own and (digest, form) not in refusals]
         return all((digest, form, batch) in known for form in (PYTORCH, *others) for batch in BATCHES)
 
     return tuple(candidate for candidate in chosen.candidates if not is_known(candidate))
@@ -103,7 +104,8 @@ def _exports(
 
     def refused(candidate: Candidate, form: Format, *, error: GanError) -> None:
         display.say(f"{spec.name}: {candidate.folder} is not measured as {form}: {error}")
-        refusals.note(candidate.origin.weights_digest, form=form, reason=str(error))
+        if isinstance(error, FormatError):  # and not for want of room, or of a package
+            refusals.note(candidate.origin.weights_digest, form=form, reason=str(error))
 
     formats = spec.measure.formats
     found = write_exports(chosen, folder, formats=formats, display=display, workshop=workshop, refused=refused)

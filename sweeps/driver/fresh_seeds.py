@@ -48,7 +48,7 @@ def lies_beyond(limit: CostLimit | None) -> bool:
 def deciding_sizes(sizes: Iterable[int], limit: CostLimit | None) -> set[int]:
     """Returns those of the candidates' sizes that decide where the limit lies: all where its interval has an open end.
 
-    Else those between its ends, and the next ones on both sides.
+    Else those between its ends, and the next ones on both sides; and where it lies beyond all sizes, those beyond.
     """
     known = sorted(set(sizes))
     if limit is None or limit.interval is None or math.isinf(factor(limit)):

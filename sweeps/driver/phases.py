@@ -1,6 +1,6 @@
 """This module says what each phase of a sweep runs, given what is known already."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from functools import partial
 from typing import Any
 
@@ -12,7 +12,7 @@ from analysis import Phase
 from sweeps.driver.known import KnownTrials
 from sweeps.driver.open_sweep import OpenSweep
 from sweeps.driver.requests import Requests
-from sweeps.driver.rounds import Asked, Rounds, Sized, with_seeds
+from sweeps.driver.rounds import Asked, Rounds, Sized, point_of_row, with_seeds
 from sweeps.ledger.records import is_settled, next_ordinal, ordinal, settled_in
 from sweeps.ledger.tags import PROTOCOL, TEACHER_DIGEST
 from sweeps.planning.points import frozen, is_allowed, places_of, planned_trials
@@ -72,8 +72,9 @@ class PhaseLayout:
 
     def _growing(self, known: KnownTrials) -> JobQueue:
         """Returns the queue of a confirmation whose deciding candidates get further seeds."""
-        rounds = Rounds(self._spec, self._requests, candidates=self._candidates(known))
-        asked = rounds.first()
+        candidates, folder = self._candidates(known), self._sweep.folder
+        rounds = Rounds(self._spec, self._requests, candidates=candidates, folder=folder)
+        asked = rounds.begun(known.table)
         jobs, more = self._missing(known, asked), partial(self._further, rounds)
         return GrowingQueue(self._spec.name, jobs, done=len(asked) - len(jobs), more=more)
 
@@ -183,7 +184,7 @@ class PhaseLayout:
         rows = analysis.limit_candidates(
             known.table, spec.limit, around=confirm.around, whole_frontier=whole, cost=cost
         )
-        return [(row[spec.limit_cost], _point(row)) for row in rows.to_pylist()]
+        return [(row[spec.limit_cost], point_of_row(row)) for row in rows.to_pylist()]
 
     def _baselines(self, known: KnownTrials) -> Iterable[Asked]:
         """Yields the from-scratch twins of the chosen students."""
@@ -203,8 +204,3 @@ def scratch_twins(table: pa.Table, spec: SweepSpec) -> list[dict[str, Value]]:
         rows = analysis.student_frontier(table, spec.limit.metric).to_pylist()
     twins = [{**architecture_of_row(row), "seed": row["seed"]} for row in rows]
     return list({frozen(twin): twin for twin in twins}.values())
-
-
-def _point(row: Mapping[str, Any]) -> dict[str, Value]:
-    settings = analysis.settings_of(row)
-    return {**settings, **architecture_of_row(row), "gan_weight": row["gan_weight"]}

@@ -1,21 +1,29 @@
 """This module hands out fresh seeds round by round, until the interval of a confirmed limit is narrow enough."""
 
-import itertools
-from collections.abc import Iterable, Iterator, Sequence
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from analysis import Phase
+import analysis
+from analysis import CostLimit, Phase, written_whole
 from sweeps.driver import fresh_seeds
 from sweeps.driver.requests import Requests
 from sweeps.results.space_limit import deciding_points
+from sweeps.spec.architecture import architecture_of_row
 from sweeps.spec.space import Value
 from sweeps.spec.sweep import SweepSpec
 from sweeps.trial.request import TrialRequest
 
+FILE = "rounds.json"  # in a sweep's folder
+
 Asked = tuple[dict[str, Value], TrialRequest]  # a point, and the trial that it is
-Sized = tuple[int, dict[str, Value]]  # what a student costs of what the limit is of, and its point
+Sized = tuple[int, dict[str, Value]]  # a student's size, in the cost whose limit is sought, and its point
+Round = tuple[int, list[Sized]]  # for how many seeds, and whom
 
 
 def with_seeds(requests: Requests, students: Iterable[Sized], *, seeds: Sequence[int]) -> Iterator[Asked]:
@@ -26,55 +34,78 @@ def with_seeds(requests: Requests, students: Iterable[Sized], *, seeds: Sequence
             yield point, requests.student(point, Phase.CONFIRM)
 
 
+def point_of_row(row: Mapping[str, Any]) -> dict[str, Value]:
+    """Returns the point of a row's student, without its seed."""
+    return {**analysis.settings_of(row), **architecture_of_row(row), "gan_weight": row["gan_weight"]}
+
+
 class Rounds:
     """Rounds give the candidates of a search as many fresh seeds as its limit needs.
 
-    After a search for the limit further students become candidates before each round: those that the model names by
-    all rows so far. The trials in all stay as many as the first candidates alone could have.
+    After a search for the limit further students join before each round: those that the model names by all rows so far,
+    where they decide. A round that would take more than `most_trials` in all is not begun.
 
-    A round follows from the rows of the rounds before it alone. So a driver that goes on asks, round by round, what the
-    one before it asked.
+    What a round asks is kept in a file of the sweep's `folder` before any of it runs: a driver that goes on does that
+    first, and decides the next round by the same rows as one that was never stopped.
     """
 
-    def __init__(self, spec: SweepSpec, requests: Requests, *, candidates: Iterable[Sized]) -> None:
-        self._spec, self._requests, self._candidates = spec, requests, list(candidates)
-        self._seeds = itertools.count(spec.confirm.seeds + 1)
-        self._most = spec.confirm.most_seeds * max(spec.confirm.most_candidates, len(self._candidates))
-        self._asked: set[str] = set()  # identities of the trials of all rounds
+    def __init__(self, spec: SweepSpec, requests: Requests, *, candidates: Iterable[Sized], folder: Path) -> None:
+        self._spec, self._requests, self._path = spec, requests, folder / FILE
+        self._candidates = list(candidates)
+        self._kept = self._read()  # for how many seeds each round was, and its students
+        self._asked: set[str] = set()  # identities of the trials that this driver has handed out
+        self._level = spec.confirm.seeds  # fresh seeds that the latest round was for
+        self.most_trials = spec.confirm.most_seeds * max(spec.confirm.most_candidates, len(self._candidates))
         self.remark: str | None = None  # how they ended
 
-    def first(self) -> list[Asked]:
-        """Returns the trials of the first round."""
-        return self._ask(self._candidates, seeds=self._spec.confirm_seeds)
+    def begun(self, table: pa.Table) -> list[Asked]:
+        """Returns the trials of all rounds so far, by the sweep's rows: at first those of the candidates."""
+        self._candidates = self._students(table)
+        asked = list(with_seeds(self._requests, self._candidates, seeds=self._spec.confirm_seeds))
+        for level, students in self._kept:
+            asked += with_seeds(self._requests, students, seeds=self._spec.fresh_seeds(level))
+            self._level = max(self._level, level)
+        found = {request.key: (point, request) for point, request in asked}
+        self._asked |= found.keys()
+        return list(found.values())
 
     def next(self, table: pa.Table) -> list[Asked]:
         """Returns the trials of the next round, by the sweep's rows; nothing when there are enough."""
-        spec, table = self._spec, self._of_the_rounds(table)
-        limit = fresh_seeds.confirmed_limit(table, spec)
+        spec, limit = self._spec, fresh_seeds.confirmed_limit(table, self._spec)
         is_open = not fresh_seeds.reached(limit, spec)
         named = self._named(table) if is_open or fresh_seeds.lies_beyond(limit) else []
-        if is_open or named:
-            self._candidates += named
-            sizes = fresh_seeds.deciding_sizes((size for size, _ in self._candidates), limit)
-            deciding = [each for each in self._candidates if each[0] in sizes]
-            while (count := next(self._seeds)) <= spec.confirm.most_seeds:
-                if asked := self._ask(deciding, seeds=spec.fresh_seeds(count)):
-                    return asked
-        self.remark = fresh_seeds.remark(limit, spec)
-        return []
-
-    def _ask(self, students: Iterable[Sized], *, seeds: Sequence[int]) -> list[Asked]:
-        """Returns the trials that no round had, as far as there is room for them, and notes that this one has them."""
-        new = (each for each in with_seeds(self._requests, students, seeds=seeds) if each[1].key not in self._asked)
-        asked = list(itertools.islice(new, self._most - len(self._asked)))
+        sizes = fresh_seeds.deciding_sizes((size for size, _ in [*self._candidates, *named]), limit)
+        joining = [each for each in named if each[0] in sizes]
+        if not is_open and not joining:
+            return self._ended(limit)
+        self._candidates += joining
+        deciding = [each for each in self._candidates if each[0] in sizes]
+        self._level = min(max(self._level, self._seeds_in(table)) + 1, spec.confirm.most_seeds)
+        done = self._asked | set(self._fresh(table)["trial_key"].to_pylist())
+        trials = with_seeds(self._requests, deciding, seeds=spec.fresh_seeds(self._level))
+        asked = [(point, request) for point, request in trials if request.key not in done]
+        if not asked:
+            return self._ended(limit)
+        if len(done) + len(asked) > self.most_trials:
+            return self._ended(limit, room=f"; another round would be more than {self.most_trials} trainings in all")
+        self._keep((self._level, deciding))
         self._asked |= {request.key for _, request in asked}
         return asked
 
-    def _of_the_rounds(self, table: pa.Table) -> pa.Table:
-        """Returns the rows without those of fresh seeds that an earlier driver had from a later round."""
-        is_fresh = pc.equal(table["phase"], str(Phase.CONFIRM))
-        was_asked = pc.is_in(table["trial_key"], pa.array(sorted(self._asked), pa.string()))
-        return table.filter(pc.or_(pc.invert(is_fresh), was_asked))
+    def _ended(self, limit: CostLimit | None, *, room: str = "") -> list[Asked]:
+        self.remark = fresh_seeds.remark(limit, self._spec) + room
+        return []
+
+    def _students(self, table: pa.Table) -> list[Sized]:
+        """Returns the candidates, and the students that joined them when an earlier driver ran."""
+        found = {self._key(each[1]): each for each in self._candidates}
+        for row in self._fresh(table).to_pylist():
+            point = point_of_row(row)
+            request = self._requests.student({**point, "seed": row["seed"]}, Phase.CONFIRM)
+            size = row[self._spec.limit_cost]
+            if size is not None and request.key == row["trial_key"]:  # else its recipe is one of before
+                found.setdefault(self._key(point), (size, point))
+        return list(found.values())
 
     def _named(self, table: pa.Table) -> list[Sized]:
         """Returns the further students that tell where the limit lies, by all rows of a search for it."""
@@ -85,5 +116,29 @@ class Rounds:
         named = deciding_points(self._spec, table, most=most, phases=phases)
         return [each for each in named if self._key(each[1]) not in known]
 
+    def _seeds_in(self, table: pa.Table) -> int:
+        """Returns how many fresh seeds the students have at most, whoever asked for them."""
+        seeds = self._spec.fresh_seeds(self._spec.confirm.most_seeds)
+        places = {seed: place for place, seed in enumerate(seeds, start=1)}
+        return max((places.get(seed, 0) for seed in self._fresh(table)["seed"].to_pylist()), default=0)
+
     def _key(self, student: dict[str, Value]) -> str:
         return self._requests.student(student, Phase.CONFIRM).key
+
+    @staticmethod
+    def _fresh(table: pa.Table) -> pa.Table:
+        return table.filter(pc.equal(table["phase"], str(Phase.CONFIRM)))
+
+    # --- the file -----------------------------------------------------------------------------
+
+    def _keep(self, latest: Round) -> None:
+        self._kept.append(latest)
+        with written_whole(self._path) as unfinished:
+            unfinished.write_text(json.dumps(self._kept) + "\n")
+
+    def _read(self) -> list[Round]:
+        """Returns the rounds of earlier drivers; none where there is no file that can be read."""
+        with suppress(OSError, ValueError, TypeError):
+            kept = json.loads(self._path.read_text())
+            return [(int(level), [(int(size), dict(point)) for size, point in students]) for level, students in kept]
+        return []

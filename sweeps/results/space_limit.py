@@ -74,8 +74,8 @@ def deciding_points(
 ) -> list[tuple[int, dict[str, Value]]]:
     """Returns size and point of at most so many students that tell where the limit lies, smallest first.
 
-    They follow from the rows of `phases`: those of the search alone stay what they are while fresh seeds come in.
-    Nothing where the rows do not say enough.
+    They follow from the rows of `phases`. With those of the search alone the answer does not change while fresh seeds
+    come in. Nothing where the rows do not say enough.
     """
     spec = searched_spec(spec, table)
     known = _model_of(spec, table.filter(pc.is_in(table["phase"], pa.array([str(phase) for phase in phases]))))

@@ -46,8 +46,8 @@ class ConfirmSpec(Config):
     that its model expects on the frontier around the limit, whether they were tried or not. With a `precision`, those
     that decide where the limit lies get further seeds, one after the other, until the ends of its interval are at most
     that factor apart, or they have `most_seeds`. After a search for the limit further students join them before each
-    seed: those that its model names by all trainings so far, as long as the trainings of the confirmation stay at most
-    `most_candidates` times `most_seeds`.
+    seed: those that its model names by all trainings so far, as long as all stay within 2 (`around` + 1) times
+    `most_seeds` trainings.
     """
 
     seeds: Annotated[int, Field(ge=1, le=1000)] = 5

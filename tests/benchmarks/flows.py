@@ -144,6 +144,8 @@ class Confirmation:
                 break
             self._candidates += new
             sizes = [self._world.curves.parameters[each] for each in self._candidates]
+            if len(self._fresh) >= MOST_CANDIDATES * MOST_SEEDS:
+                break
             limit = self.with_seeds(count, fresh_seeds.deciding_sizes(sizes, limit))
         return limit
 

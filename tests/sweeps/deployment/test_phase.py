@@ -12,7 +12,7 @@ import pytest
 
 import sweeps
 from analysis import read_measurements, write_measurements
-from gan import GanError, MeasurementProtocol
+from gan import FormatError, GanError, MeasurementProtocol
 from sweeps.deployment import exports
 from sweeps.deployment.choosing import LOGGED_IN
 from sweeps.display import QuietDisplay, Update
@@ -144,21 +144,24 @@ def test_a_form_that_is_refused_is_tried_once(
 
     def refuse(candidate: Any, root: Path, *, form: str, evaluator: Any) -> Any:
         if form == "onnx-int8":
-            raise GanError("Its images are those of the original", "others", "Choose another format.")
+            raise error("Its images are those of the original", "others", "Choose another format.")
         return export(candidate, root, form=form, evaluator=evaluator)
 
-    export = exports._export
+    export, error = exports._export, GanError
     monkeypatch.setattr(exports, "_export", refuse)
     before = measuring.stored()
     of_lost = pc.fill_null(pc.equal(before["trial_key"], lost), fill_value=False)
     measuring.store(before.filter(pc.invert(pc.and_(of_lost, pc.equal(before["form"], "onnx-int8")))), tmp_path)
     _, display = measuring.run()
-    assert display.steps["exports"] == 2
     assert "is not measured as onnx-int8: Its images are those of the original" in display.said[0]
+    assert not list(measuring.data_dir.rglob("refused.json")), "it may pass"
+    error = FormatError
+    _, display = measuring.run()
+    assert display.steps["exports"] == 2
     _, display = measuring.run()
     assert "exports" not in display.steps, "it is known that it cannot be had"
     (kept,) = measuring.data_dir.rglob("refused.json")
-    kept.write_text("half a fi")
+    kept.write_text('{"digest": null}')
     _, display = measuring.run()
     assert display.steps["exports"] == 2, "what cannot be read is tried again"
     kept.unlink()

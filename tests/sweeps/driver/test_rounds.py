@@ -1,21 +1,26 @@
 """Rounds of fresh seeds, with the trials of a sweep told and none of them trained."""
 
+from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 
 import sweeps
-from analysis import Phase
+from analysis import Phase, example_trials
+from sweeps.driver import rounds
 from sweeps.driver.open_sweep import OpenSweep
 from sweeps.driver.phases import PhaseLayout
+from sweeps.driver.rounds import Asked, Rounds
 from sweeps.search.queues import JobQueue
 from sweeps.trial.request import Job
 from tests.sweeps.told_sweep import opened, opened_beside, trained
 
 NOISE = 0.1  # of the logarithm of a training's FID
-LUCK = 0.3  # of the seed of the search, which takes students of half the width for good ones
+LUCK = 0.3  # factor on every FID of the search, so that it takes students of half the width for good ones
 
 
 @pytest.fixture
@@ -64,3 +69,115 @@ def test_students_join_that_the_search_took_for_clear_and_a_resume_asks_the_same
         pieces += piece
         again = opened(again.spec, tmp_path / "in pieces")
     assert sorted(pieces) == sorted(trials), "each once"
+
+
+class Scripted:
+    """Rounds of students whose size is 1,000 times their width, with what the model names in a script."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, folder: Path, spec: sweeps.SweepSpec) -> None:
+        self.named: list[int] = []
+        self.trained: dict[tuple[int, int], float] = {}
+        self._folder, self._spec = folder, spec
+        monkeypatch.setattr(rounds, "deciding_points", lambda *_, **__: [sized(width) for width in self.named])
+
+    def rounds(self, *widths: int, **confirm: Any) -> Rounds:
+        spec = self._spec.model_copy(update={"confirm": self._spec.confirm.model_copy(update=confirm)})
+        requests: Any = SimpleNamespace(student=request_of)
+        return Rounds(spec, requests, candidates=[sized(width) for width in widths], folder=self._folder)
+
+    def train(self, asked: Sequence[Asked], but: Sequence[int] = ()) -> Counter[int]:
+        """Trains what is asked, but some widths. Returns how many trials each width has now."""
+        for point, request in asked:
+            width = int(point["width"])
+            if width not in but:
+                noise = NOISE * np.random.default_rng([width, request.seed]).standard_normal()
+                self.trained[width, request.seed] = fid_of(width) * float(np.exp(noise))
+        return Counter(width for width, _ in self.trained)
+
+    @property
+    def table(self) -> Any:
+        search = [{**row_of(width), "fid": fid_of(width), "trial_key": f"{width}"} for width in range(1, 10)]
+        fresh = [
+            {**row_of(width), "phase": Phase.CONFIRM, "seed": seed, "fid": fid, "trial_key": key_of(width, seed)}
+            for (width, seed), fid in self.trained.items()
+        ]
+        return example_trials(*search, *fresh)
+
+
+def fid_of(width: int) -> float:
+    """5 is the smallest width that holds the rule, 10."""
+    return 8.0 * (5 / width) ** 2
+
+
+def row_of(width: int) -> dict[str, Any]:
+    return {"parameters": 1_000 * width, "width": width, "depth": 1, "gan_weight": 0.0}
+
+
+def sized(width: int) -> tuple[int, dict[str, Any]]:
+    return 1_000 * width, {"width": width, "depth": 1, "gan_weight": 0.0}
+
+
+def key_of(width: int, seed: int) -> str:
+    return f"{width}-{seed}"
+
+
+def request_of(point: dict[str, Any], phase: Phase) -> Any:
+    seed = point.get("seed", 0)
+    return SimpleNamespace(key=key_of(point["width"], seed), seed=seed)
+
+
+@pytest.fixture
+def scripted(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, tiny: dict[str, Any], spec_file: Any) -> Scripted:
+    tiny["search"] |= {"sampler": "limit", "points": []}
+    tiny["confirm"] = {"seeds": 2, "around": 1, "precision": 1.001, "most_seeds": 6}
+    tiny["limit"], tiny["phases"] = {"metric": "fid", "threshold": 10.0}, ["search", "confirm"]
+    return Scripted(monkeypatch, tmp_path, sweeps.load_spec(spec_file(tiny)))
+
+
+def test_more_seeds_are_for_those_that_joined_as_well(scripted: Scripted) -> None:
+    first = scripted.rounds(3, 7)
+    scripted.train(first.begun(scripted.table))
+    scripted.named = [5]
+    assert scripted.train(first.next(scripted.table)) == {3: 3, 7: 3, 5: 3}
+    more = scripted.rounds(3, 7, seeds=6)
+    assert scripted.train(more.begun(scripted.table)) == {3: 6, 7: 6, 5: 6}
+    assert more.next(scripted.table) == []
+
+
+def test_a_round_is_whole_or_is_not_begun(scripted: Scripted) -> None:
+    found = scripted.rounds(3, 7, around=1, most_seeds=3)  # 12 trainings
+    scripted.train(found.begun(scripted.table))
+    scripted.named = [4, 5, 6]
+    assert found.next(scripted.table) == [], "five students with three seeds"
+    assert "more than 12 trainings" in str(found.remark)
+
+
+def test_who_is_named_and_does_not_decide_costs_nothing(scripted: Scripted) -> None:
+    found = scripted.rounds(7, 8, 9, seeds=4)  # which hold clearly
+    scripted.train(found.begun(scripted.table))
+    scripted.named = [12]
+    assert found.next(scripted.table) == []
+    assert "beyond the sizes that were tried" in str(found.remark)
+    scripted.named = [5]
+    assert 5 in scripted.train(found.next(scripted.table)), "the limit may lie there"
+
+
+def test_what_fails_is_tried_again_by_the_next_driver_and_not_in_each_round(scripted: Scripted) -> None:
+    first = scripted.rounds(3, 5, 7)
+    scripted.train(first.begun(scripted.table), but=[5])
+    asked = first.next(scripted.table)
+    assert sum(point["width"] == 5 for point, _ in asked) == 1, "with the third seed alone"
+    scripted.train(asked, but=[5])
+    again = scripted.rounds(3, 5, 7)
+    assert scripted.train(again.begun(scripted.table)) == {3: 3, 5: 3, 7: 3}
+
+
+def test_a_round_that_was_cut_off_is_ended_as_it_was_asked(scripted: Scripted) -> None:
+    first = scripted.rounds(3, 7)
+    scripted.train(first.begun(scripted.table))
+    scripted.named = [5]
+    asked = first.next(scripted.table)
+    scripted.train(asked[:1])
+    scripted.named = [4, 6]  # by the rows of one trial more
+    again = scripted.rounds(3, 7)
+    assert {request.key for _, request in again.begun(scripted.table)} >= {request.key for _, request in asked}
