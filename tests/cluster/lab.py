@@ -17,6 +17,7 @@ from mlflow.entities import Run
 
 from analysis import TrialState
 from sweeps.ledger.folders import TrialStorage
+from sweeps.ledger.journal import Record
 from sweeps.ledger.tags import KIND, NODE, SWEEP
 from tests.cluster import command_server
 from tests.cluster.hosts import Host, Network, network
@@ -163,23 +164,21 @@ class Lab:
             host.signal(TRIAL, signal.SIGCONT)
 
     @contextmanager
-    def held(self, trials: TrialStorage, host: Host) -> Iterator[None]:
-        """Have that host's trials stand still, one of them between two rungs, until the block ends.
+    def held(self, name: str, host: Host, *, trials: TrialStorage) -> Iterator[None]:
+        """Have that host's trial stand still between two rungs until the block ends. It has a core, and so one trial.
 
-        Their journals say so: the tracking server hears of rungs that are near to each other with the later one.
+        The server is told of quick rungs late, so the journals are read.
         """
         with ExitStack() as held:
 
             def hold() -> bool:
                 held.enter_context(self.paused(host))
-                records = [record for folder in trials.folders() if (record := folder.record())]
-                here = [each for each in records if each.tags[NODE] == host.address and "kimg" in each.metrics]
-                if any(each.state == TrialState.RUNNING for each in here):
+                if any(is_between_rungs(each) for each in records_on(host, trials)):
                     return True
-                held.close()  # a while to go on
+                held.close()  # let it run on for a while
                 return False
 
-            wait_until(hold, every_s=ASK_EVERY_S)
+            self.wait(name, hold)
             yield
 
     def running_on(self, name: str) -> set[str]:
@@ -188,6 +187,18 @@ class Lab:
 
     def finished(self, name: str) -> int:
         return sum(run.info.status == "FINISHED" for run in self.runs(name))
+
+
+def records_on(host: Host, trials: TrialStorage) -> list[Record]:
+    """The records of the trials that ran there last."""
+    records = [record for folder in trials.folders() if (record := folder.record())]
+    return [record for record in records if record.tags[NODE] == host.address]
+
+
+def is_between_rungs(record: Record) -> bool:
+    """Whether a trial has reported, and is not at the end of its budget."""
+    kimg, budget_kimg = record.metrics.get("kimg", 0.0), float(record.params["budget_kimg"])
+    return record.state == TrialState.RUNNING and 0 < kimg < budget_kimg
 
 
 @contextmanager

@@ -20,7 +20,7 @@ import yaml
 import analysis
 from sweeps.ledger.folders import trials_of
 from sweeps.ledger.tags import NODE, STATE, TRIAL_KEY
-from tests.cluster.lab import ADMIN_PASSWORD, Lab, laboratory
+from tests.cluster.lab import ADMIN_PASSWORD, Lab, laboratory, records_on
 from tests.cluster.servers import PASSWORD
 from tests.waiting import PATIENCE_S, wait_until
 
@@ -158,22 +158,26 @@ def test_a_submitted_driver_that_is_terminated_closes_its_runs_and_says_how_to_g
 @pytest.mark.slow
 def test_a_sweep_outlives_a_node_its_servers_and_takes_in_a_late_node(lab: Lab, tiny: dict[str, Any]) -> None:
     spec = spec_of(tiny, "hosts", f"{lab.s3.uri}/trials", lab.folder, trials=TRIALS_OF_HOSTS)
+    trials = trials_of("hosts", f"{lab.s3.uri}/trials")
+
+    def rungs() -> int:
+        return sum(len(folder.reported()) for folder in trials.folders())
+
     said = lab.submit(spec)
     assert "Submitted hosts" in said
-    lab.wait("hosts", lambda: lab.reported("hosts", lab.head) and lab.reported("hosts", lab.one))
-    assert "nothing is done twice" in lab.submit(spec), "a second submission is the first one"
-
-    trials = trials_of("hosts", f"{lab.s3.uri}/trials")
-    with lab.held(trials, lab.head):  # however quick it is, it leaves trials to the others
-        lab.stop_tracking()
-        with lab.paused(lab.one):  # none of its trials ends meanwhile
+    lab.wait("hosts", lambda: records_on(lab.head, trials) and records_on(lab.one, trials))
+    lab.stop_tracking()
+    told = rungs()
+    lab.wait("hosts", lambda: rungs() > told)  # it goes on without its server
+    with lab.held("hosts", lab.head, trials=trials):  # however quick that is, it leaves trials to the others
+        with lab.held("hosts", lab.one, trials=trials):
             lab.database.restart()
             lab.start_tracking()
-        with lab.held(trials, lab.one):
+            assert "nothing is done twice" in lab.submit(spec), "a second submission is the first one"
             before = {each.key: [event.kimg for event in each.reported()] for each in trials.folders()}
             lab.one.kill()
         lab.join(lab.late)
-        lab.wait("hosts", lambda: lab.reported("hosts", lab.late))
+        lab.wait("hosts", lambda: records_on(lab.late, trials))
 
     said = lab.job("logs", "hosts", "--follow")
     assert f"search: {TRIALS_OF_HOSTS} of {TRIALS_OF_HOSTS} trials" in said, said
@@ -195,7 +199,7 @@ def test_on_a_new_head_the_same_submission_goes_on(lab: Lab, tiny: dict[str, Any
     lab.submit(spec)
     follower = lab.desk.start(sys.executable, "-m", "sweeps.cli", "sweep", "logs", "beheaded", *lab.where, "--follow")
     lab.wait("beheaded", lambda: lab.finished("beheaded"))
-    with lab.held(trials_of("beheaded", str(shared)), lab.late):
+    with lab.held("beheaded", lab.late, trials=trials_of("beheaded", str(shared))):
         assert lab.finished("beheaded") < TRIALS
         lab.head.kill()
     before = {run.info.run_id: run.info.end_time for run in lab.runs("beheaded") if run.info.status == "FINISHED"}
