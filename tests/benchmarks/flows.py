@@ -136,18 +136,25 @@ class Confirmation:
 
     def to_precision(self) -> CostLimit:
         """The limit when its interval is narrow enough, or the deciding candidates have MOST_SEEDS."""
-        limit = self.with_seeds(FIRST_SEEDS)
+        limit, size_of = self.with_seeds(FIRST_SEEDS), self._world.curves.parameters
         for count in range(FIRST_SEEDS + 1, MOST_SEEDS + 1):
-            named = deciding(self._reader, [*self._found.rows, *self._rows])
-            new = [each for each in named if each not in self._candidates]
-            if fresh_seeds.factor(limit) <= PRECISION and not (new and fresh_seeds.lies_beyond(limit)):
+            is_open = fresh_seeds.factor(limit) > PRECISION
+            asks = is_open or fresh_seeds.lies_beyond(limit)
+            named = deciding(self._reader, [*self._found.rows, *self._rows]) if asks else []
+            sizes = fresh_seeds.deciding_sizes([size_of[each] for each in (*self._candidates, *named)], limit)
+            joining = [each for each in named if each not in self._candidates and size_of[each] in sizes]
+            if not is_open and not joining:
                 break
-            self._candidates += new
-            sizes = [self._world.curves.parameters[each] for each in self._candidates]
-            if len(self._fresh) >= MOST_CANDIDATES * MOST_SEEDS:
+            self._candidates += joining
+            if self._further(count, sizes) > MOST_CANDIDATES * MOST_SEEDS - len(self._fresh):
                 break
-            limit = self.with_seeds(count, fresh_seeds.deciding_sizes(sizes, limit))
+            limit = self.with_seeds(count, sizes)
         return limit
+
+    def _further(self, count: int, sizes: set[int]) -> int:
+        """How many trainings candidates of these sizes lack to so many seeds."""
+        chosen = [each for each in self._candidates if self._world.curves.parameters[each] in sizes]
+        return sum((each, seed) not in self._fresh for each in chosen for seed in range(FRESH, FRESH + count))
 
     def outcome(self, limit: CostLimit) -> Outcome:
         """What search and fresh seeds came to, of which `limit` is what the report states."""
