@@ -98,7 +98,8 @@ class Rounds:
 
     def _students(self, table: pa.Table) -> list[Sized]:
         """Returns the candidates, and the students that joined them when an earlier driver ran."""
-        found = {self._key(each[1]): each for each in self._candidates}
+        of_rounds = [each for _, students in self._kept for each in students]
+        found = {self._key(each[1]): each for each in (*self._candidates, *of_rounds)}
         for row in self._fresh(table).to_pylist():
             point = point_of_row(row)
             request = self._requests.student({**point, "seed": row["seed"]}, Phase.CONFIRM)

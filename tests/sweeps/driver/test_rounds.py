@@ -180,4 +180,8 @@ def test_a_round_that_was_cut_off_is_ended_as_it_was_asked(scripted: Scripted) -
     scripted.train(asked[:1])
     scripted.named = [4, 6]  # by the rows of one trial more
     again = scripted.rounds(3, 7)
-    assert {request.key for _, request in again.begun(scripted.table)} >= {request.key for _, request in asked}
+    ended = again.begun(scripted.table)
+    assert {request.key for _, request in ended} >= {request.key for _, request in asked}
+    scripted.train(ended)
+    scripted.named = []
+    assert 5 in scripted.train(again.next(scripted.table)), "who joined stays"
