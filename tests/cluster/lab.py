@@ -136,6 +136,15 @@ class Lab:
         except AssertionError as error:
             raise AssertionError(self.job("logs", name)[-6000:]) from error
 
+    def spread(self, name: str, host: Host, *, trials: TrialStorage) -> None:
+        """Wait until trials run on that host beside the head.
+
+        Ray Tune gives a worker up that is still starting when another one has become free, so that the head's stands
+        still meanwhile: trials here are shorter than a worker's start.
+        """
+        with self.held(name, self.head, trials=trials):
+            self.wait(name, lambda: any(each.state == TrialState.RUNNING for each in records_on(host, trials)))
+
     # --- what the tracking server knows -------------------------------------------------------
 
     def client(self) -> MlflowClient:
@@ -149,10 +158,6 @@ class Lab:
 
     def kimg_of(self, run: Run) -> list[float]:
         return [metric.value for metric in self.client().get_metric_history(run.info.run_id, "kimg")]
-
-    def reported(self, name: str, host: Host) -> list[Run]:
-        """The trials that have reported on that host."""
-        return [run for run in self.runs(name) if run.data.tags[NODE] == host.address and "kimg" in run.data.metrics]
 
     @contextmanager
     def paused(self, host: Host) -> Iterator[None]:
@@ -180,10 +185,6 @@ class Lab:
 
             self.wait(name, hold)
             yield
-
-    def running_on(self, name: str) -> set[str]:
-        """The addresses of the hosts on which trials run."""
-        return {run.data.tags[NODE] for run in self.runs(name) if run.info.status == "RUNNING"}
 
     def finished(self, name: str) -> int:
         return sum(run.info.status == "FINISHED" for run in self.runs(name))

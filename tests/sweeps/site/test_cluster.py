@@ -106,7 +106,7 @@ def test_two_sweeps_share_the_cluster_whoever_came_first(lab: Lab, tiny: dict[st
     first = spec_of(tiny, "first", f"{lab.s3.uri}/trials", lab.folder, trials=TRIALS_WITHOUT_END)
     second = spec_of(tiny, "second-one", f"{lab.s3.uri}/trials", lab.folder)
     lab.submit(first)
-    lab.wait("first", lambda: lab.reported("first", lab.head) and lab.reported("first", lab.one))
+    lab.spread("first", lab.one, trials=trials_of("first", f"{lab.s3.uri}/trials"))
     lab.submit(second, "--trials", 3)
     lab.wait("second-one", lambda: lab.finished("second-one"))
     done = lab.finished("first")
@@ -139,7 +139,7 @@ def test_a_finished_sweep_that_is_resumed_claims_nothing_while_it_writes_its_rep
         watcher.communicate()
 
     assert "Submitted first" in lab.submit(lab.folder / "first.yaml"), "what was stopped goes on"
-    lab.wait("first", lambda: lab.running_on("first") == {lab.head.address, lab.one.address})
+    lab.spread("first", lab.one, trials=trials_of("first", f"{lab.s3.uri}/trials"))
 
 
 @pytest.mark.slow
@@ -165,11 +165,11 @@ def test_a_sweep_outlives_a_node_its_servers_and_takes_in_a_late_node(lab: Lab, 
 
     said = lab.submit(spec)
     assert "Submitted hosts" in said
-    lab.wait("hosts", lambda: records_on(lab.head, trials) and records_on(lab.one, trials))
-    lab.stop_tracking()
-    told = rungs()
-    lab.wait("hosts", lambda: rungs() > told)  # it goes on without its server
     with lab.held("hosts", lab.head, trials=trials):  # however quick that is, it leaves trials to the others
+        lab.wait("hosts", lambda: records_on(lab.one, trials))
+        lab.stop_tracking()
+        told = rungs()
+        lab.wait("hosts", lambda: rungs() > told)  # it goes on without its server
         with lab.held("hosts", lab.one, trials=trials):
             lab.database.restart()
             lab.start_tracking()
@@ -198,8 +198,10 @@ def test_on_a_new_head_the_same_submission_goes_on(lab: Lab, tiny: dict[str, Any
     spec = spec_of(tiny, "beheaded", shared, lab.folder)
     lab.submit(spec)
     follower = lab.desk.start(sys.executable, "-m", "sweeps.cli", "sweep", "logs", "beheaded", *lab.where, "--follow")
+    trials = trials_of("beheaded", str(shared))
+    lab.spread("beheaded", lab.late, trials=trials)
     lab.wait("beheaded", lambda: lab.finished("beheaded"))
-    with lab.held("beheaded", lab.late, trials=trials_of("beheaded", str(shared))):
+    with lab.held("beheaded", lab.late, trials=trials):
         assert lab.finished("beheaded") < TRIALS
         lab.head.kill()
     before = {run.info.run_id: run.info.end_time for run in lab.runs("beheaded") if run.info.status == "FINISHED"}
