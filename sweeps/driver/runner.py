@@ -141,6 +141,7 @@ def run_sweeps(
         for spec in specs:
             drivers.enter_context(sole_driver(workspace.sweep(spec.name), spec.name))
         tracking = Tracking(workspace.store)
+        drivers.callback(tracking.registry.close)  # a notebook has one sweep after the other
         leases = drivers.enter_context(Leases(display))
         at_site = site_of(
             specs,

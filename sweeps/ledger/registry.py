@@ -26,6 +26,11 @@ class Registry:
     def __init__(self, client: MlflowClient) -> None:
         self._client = client
 
+    def close(self) -> None:
+        """Remove what was downloaded. A later call downloads it again."""
+        if downloads := self.__dict__.pop("_downloads", None):
+            downloads.cleanup()
+
     def find_version(self, model: str, identity: str) -> ModelVersion | None:
         """Returns the newest version of a registered model with this identity; None where there is none."""
         found = [version for version in self.versions(model) if version.tags.get(IDENTITY) == identity]
@@ -95,7 +100,7 @@ class Registry:
     def model_folder(self, run_id: str) -> Path | None:
         """Returns the folder of the model that a run kept; None where there is no such run, or it kept none.
 
-        The folder is a local store's own, or a download that lasts as long as this object.
+        The folder is a local store's own, or a download that lasts until this object is closed, and as long as it.
         """
         try:
             artifacts = urlparse(self._client.get_run(run_id).info.artifact_uri)

@@ -17,6 +17,7 @@ from sweeps.display import QuietDisplay
 from sweeps.driver.open_sweep import OpenSweep
 from sweeps.driver.phases import PhaseLayout
 from sweeps.driver.runner import open_sweep
+from sweeps.ledger.store import TrackingStore
 from sweeps.ledger.tracking import Tracking
 from sweeps.ledger.workspace import Workspace
 from sweeps.models.run_inputs import state_inputs
@@ -110,3 +111,13 @@ def test_a_whole_trial_of_two_rungs_with_its_student_and_images_asks_so_often(
     assert run.inputs.model_inputs
     names = [Path(file.path).suffix for part in ("images", "model") for file in client.list_artifacts(run_id, part)]
     assert sorted(names) == [".json", ".png", ".safetensors", ".webp"]
+
+
+def test_what_was_downloaded_goes_with_whoever_closes_it(sweep: OpenSweep, server: str) -> None:
+    registry = Tracking(TrackingStore(server)).registry
+    (version,) = registry.versions("digits-teacher")
+    folder = registry.fetch(version)
+    assert (folder / "weights.safetensors").is_file()
+    registry.close()
+    assert not folder.exists()
+    assert (registry.fetch(version) / "weights.safetensors").is_file(), "it is downloaded again"
