@@ -37,6 +37,22 @@ def trained(config: GeneratorConfig) -> Generator:
     return generator.eval()
 
 
+SIZES = [
+    pytest.param((size, block, width), id=f"{width}-{block}-{size}", marks=[pytest.mark.slow] if size > 32 else [])
+    for width in (2, 8, 32)
+    for block in ("dcgan", "separable")
+    for size in (16, 32, 64, 128)
+]
+
+
+@pytest.fixture
+def sized(request: pytest.FixtureRequest) -> Generator:
+    """A generator of each image size, block and width, where a test is parametrised by SIZES."""
+    size, block, width = request.param
+    shape = {"image_size": size, "image_channels": 1 if size == 16 else 3, "latent_size": 64}
+    return trained(GeneratorConfig.model_validate({**shape, "width": width, "block": block}))
+
+
 @pytest.fixture(scope="session", params=ARCHITECTURES)
 def generator(request: pytest.FixtureRequest) -> Generator:
     return trained(ARCHITECTURES[request.param])

@@ -12,7 +12,7 @@ import torch
 from gan import ArtifactError, Generator, deploy_generator, load_deployed
 from gan.deployment.card import LARGEST_BATCH
 from gan.deployment.formats import FORMS
-from tests.gan.deployment.conftest import ARCHITECTURES, ORIGIN, trained
+from tests.gan.deployment.conftest import ARCHITECTURES, ORIGIN, SIZES, trained
 from tests.gan.deployment.test_exporting import own_of, own_program  # noqa: F401 - a fixture
 
 pytest.importorskip("executorch.runtime", reason="the extra executorch has it")
@@ -30,6 +30,14 @@ def test_every_kind_of_block_is_exported(name: str, tmp_path: Path) -> None:
     card = deploy_generator(tmp_path / "export", trained(ARCHITECTURES[name]), origin=ORIGIN, form="executorch")
     assert card.largest_difference < 1e-4
     assert {path.name for path in (tmp_path / "export").iterdir()} == {"card.json", "model.pte", "run.py"}
+
+
+@pytest.mark.parametrize("sized", SIZES, indirect=True)
+def test_every_size_has_the_images_of_the_original(sized: Generator, tmp_path: Path) -> None:
+    card = deploy_generator(tmp_path, sized, origin=ORIGIN, form="executorch")
+    assert card.checked_latents == 256
+    assert card.checked_batches == (1, 3, 64)
+    assert card.largest_difference < 1e-4
 
 
 def test_more_than_the_largest_batch_are_drawn_in_pieces(exported: Path, small: Generator) -> None:

@@ -24,7 +24,7 @@ from gan import (
 from gan.deployment.card import Format
 from gan.deployment.formats import FORMS
 from gan.digests import file_digest
-from tests.gan.deployment.conftest import ARCHITECTURES, ORIGIN, SMALL, trained
+from tests.gan.deployment.conftest import ARCHITECTURES, ORIGIN, SIZES, SMALL, trained
 
 interpreter = pytest.importorskip("ai_edge_litert.interpreter", reason="the extra litert has it")
 FORMATS: tuple[Format, ...] = ("litert", "litert-int8")
@@ -48,13 +48,9 @@ def test_every_architecture_is_exported_and_loads(generator: Generator, form: Fo
         assert np.sqrt((found**2).mean()) <= FORMS[form].rms
 
 
-@pytest.mark.parametrize("size", [16, 32, *(pytest.param(size, marks=pytest.mark.slow) for size in (64, 128))])
-@pytest.mark.parametrize("block", ["dcgan", "separable"])
-@pytest.mark.parametrize("width", [2, 8, 32])
-def test_every_size_has_the_images_of_the_original(size: int, block: str, width: int, tmp_path: Path) -> None:
-    shape = {"image_size": size, "image_channels": 1 if size == 16 else 3, "latent_size": 64}
-    generator = trained(GeneratorConfig.model_validate({**shape, "width": width, "block": block}))
-    card = deploy_generator(tmp_path, generator, origin=ORIGIN, form="litert")
+@pytest.mark.parametrize("sized", SIZES, indirect=True)
+def test_every_size_has_the_images_of_the_original(sized: Generator, tmp_path: Path) -> None:
+    card = deploy_generator(tmp_path, sized, origin=ORIGIN, form="litert")
     assert card.checked_latents == 256
     assert card.checked_batches == (1, 3, 64)
     assert card.largest_difference < 1e-4
