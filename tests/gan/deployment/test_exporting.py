@@ -295,6 +295,8 @@ def test_a_changed_byte_is_refused(small: Generator, tmp_path: Path) -> None:
 def test_a_missing_extra_is_named(
     small: Generator, package: str, form: Format, extra: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    for module in [each for each in sys.modules if each.startswith(f"{package}.")]:  # what another test imported
+        monkeypatch.delitem(sys.modules, module)
     monkeypatch.setitem(sys.modules, package, None)  # as where it is not installed
     for module in ("graph", "litert", "litert_file", "executorch_program"):
         monkeypatch.delitem(sys.modules, f"gan.deployment.{module}", raising=False)
