@@ -11,7 +11,7 @@ import torch
 from executorch.backends.xnnpack.partition.xnnpack_partitioner import XnnpackPartitioner
 from executorch.exir import to_edge_transform_and_lower
 
-from gan.errors import FormatError
+from gan.deployment.refusing import refused
 from gan.networks.own_network import first_line, quietly
 
 
@@ -24,9 +24,10 @@ def write_program(program: torch.export.ExportedProgram, path: Path) -> None:
     except (ModuleNotFoundError, MemoryError):
         raise
     except Exception as error:  # of many kinds, by what the network does
-        raise FormatError(
-            "executorch is for networks that ExecuTorch has operators for",
-            first_line(error),
-            "Export it as torch-export.",
+        raise refused(
+            error,
+            rule="executorch is for networks that ExecuTorch has operators for",
+            value=first_line(error),
+            remedy="Export it as torch-export.",
         ) from error
     path.write_bytes(file)

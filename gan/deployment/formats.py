@@ -13,6 +13,7 @@ import torch
 from gan.deployment.card import LARGEST_BATCH, Format
 from gan.deployment.extras import ExtraName, needing
 from gan.deployment.folding import FoldedGenerator, fold
+from gan.deployment.refusing import refused
 from gan.deployment.runtimes import (
     Runner,
     open_executorch,
@@ -135,13 +136,12 @@ def _program(generator: AnyGenerator, largest: int | None = None) -> torch.expor
     try:
         with quietly():
             return torch.export.export(network, (example_NI,), dynamic_shapes=({0: batch},))
-    except MemoryError:
-        raise
     except Exception as error:  # a network of any kind raises errors of any kind
-        raise FormatError(
-            "torch-export and executorch, and onnx of a network of your own, are for what torch.export can follow",
-            f"{type(network).__name__} ({first_line(error)})",
-            "Give the teacher as a torch.export file (.pt2), or by its factory.",
+        raise refused(
+            error,
+            rule="torch-export and executorch, and onnx of a network of your own, are for what torch.export can follow",
+            value=f"{type(network).__name__} ({first_line(error)})",
+            remedy="Give the teacher as a torch.export file (.pt2), or by its factory.",
         ) from error
 
 

@@ -10,7 +10,7 @@ import onnxscript  # which PyTorch's exporter needs, and does not bring
 import torch
 
 from gan.deployment.card import BATCH, INPUT, OUTPUT
-from gan.errors import FormatError
+from gan.deployment.refusing import refused
 from gan.networks.own_network import first_line, quietly
 
 
@@ -24,13 +24,12 @@ def own_model(program: torch.export.ExportedProgram, path: Path) -> onnx.ModelPr
             exported = torch.onnx.export(
                 program, dynamo=True, input_names=[INPUT], output_names=[OUTPUT], verbose=False
             )
-    except MemoryError:
-        raise
     except Exception as error:  # of many kinds, by what the exporter meets
-        raise FormatError(
-            "onnx is for networks that PyTorch's exporter has ONNX operators for",
-            f"{path} ({first_line(error)}; onnxscript {onnxscript.__version__})",
-            "Export it as torch-export, or with the tools of the framework that it came from.",
+        raise refused(
+            error,
+            rule="onnx is for networks that PyTorch's exporter has ONNX operators for",
+            value=f"{path} ({first_line(error)}; onnxscript {onnxscript.__version__})",
+            remedy="Export it as torch-export, or with the tools of the framework that it came from.",
         ) from error
     assert exported is not None
     model: onnx.ModelProto = exported.model_proto

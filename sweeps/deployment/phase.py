@@ -22,6 +22,7 @@ from sweeps.spec.search import TIMED_FORM
 from sweeps.spec.sweep import SweepSpec
 
 FOLDER = "deployed"  # of a sweep's own folder
+WRITERS = ("ganlimit", "onnx", "onnxscript", "flatbuffers")  # whose versions may lift a refusal, beside the runtimes
 ANY_NETWORK: Format = "torch-export"  # the format for a network of the user's own
 
 
@@ -58,7 +59,8 @@ def _measure(spec: SweepSpec, workshop: Workshop) -> None:
     folder, kept = workspace.sweep(spec.name) / FOLDER, stored_measurements(tracking, chosen.run_id)
     timing = Timing(threads=spec.measure.threads)
     here = MeasurementProtocol.here(timing.threads, runtimes_of(spec.measure.formats))
-    refusals = Refusals(folder, measurement_digest=here.digest)
+    exporting = MeasurementProtocol.here(timing.threads, (*runtimes_of(spec.measure.formats), *WRITERS))
+    refusals = Refusals(folder, protocol_digest=exporting.digest)
     missing = _without_rows(chosen, spec.measure.formats, kept=kept, refusals=refusals)
     if not missing:
         return

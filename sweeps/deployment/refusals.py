@@ -12,12 +12,13 @@ FILE = "refused.json"
 class Refusals:
     """Refusals are the forms that networks could not be had in, on one machine with certain versions.
 
-    They are kept in a file of `folder`, under the digest of a measurement protocol. Elsewhere, and with other versions,
-    each is tried anew. Where the file cannot be read, all are.
+    They are kept in a file of `folder`, under the digest of a protocol that has the machine and the versions of what
+    writes or runs the forms. Elsewhere, and with other versions, each is tried anew. Where the file cannot be read, all
+    are.
     """
 
-    def __init__(self, folder: Path, *, measurement_digest: str) -> None:
-        self._path, self._digest = folder / FILE, measurement_digest
+    def __init__(self, folder: Path, *, protocol_digest: str) -> None:
+        self._path, self._digest = folder / FILE, protocol_digest
         self._all: dict[str, dict[str, str]] = {}  # reasons, by protocol and by network and form
         with suppress(OSError, ValueError, TypeError):
             kept = dict(json.loads(self._path.read_text()))

@@ -13,6 +13,7 @@ import analysis
 from analysis import CostLimit, Phase, written_whole
 from sweeps.driver import fresh_seeds
 from sweeps.driver.requests import Requests
+from sweeps.ledger.tags import SETTLED
 from sweeps.results.space_limit import deciding_points
 from sweeps.spec.architecture import architecture_of_row
 from sweeps.spec.space import Value
@@ -81,16 +82,23 @@ class Rounds:
         self._candidates += joining
         deciding = [each for each in self._candidates if each[0] in sizes]
         self._level = min(max(self._level, self._seeds_in(table)) + 1, spec.confirm.most_seeds)
-        done = self._asked | set(self._fresh(table)["trial_key"].to_pylist())
+        settled = (row["trial_key"] for row in self._fresh(table).to_pylist() if row["state"] in SETTLED)
+        done = self._asked.union(settled)
         trials = with_seeds(self._requests, deciding, seeds=spec.fresh_seeds(self._level))
         asked = [(point, request) for point, request in trials if request.key not in done]
         if not asked:
             return self._ended(limit)
-        if len(done) + len(asked) > self.most_trials:
+        if self._is_too_much(asked, done=done):
             return self._ended(limit, room=f"; another round would be more than {self.most_trials} trainings in all")
         self._keep((self._level, deciding))
         self._asked |= {request.key for _, request in asked}
         return asked
+
+    def _is_too_much(self, asked: Sequence[Asked], *, done: set[str]) -> bool:
+        """Returns whether the candidates would have more trials than they may; those of a fixed list never have."""
+        trials = with_seeds(self._requests, self._candidates, seeds=self._spec.fresh_seeds(self._level))
+        used = sum(request.key in done for _, request in trials)
+        return self._spec.search.sampler == "limit" and used + len(asked) > self.most_trials
 
     def _ended(self, limit: CostLimit | None, *, room: str = "") -> list[Asked]:
         self.remark = fresh_seeds.remark(limit, self._spec) + room
@@ -134,12 +142,21 @@ class Rounds:
 
     def _keep(self, latest: Round) -> None:
         self._kept.append(latest)
+        kept = [
+            {"seeds": level, "students": [[size, point, self._key(point)] for size, point in students]}
+            for level, students in self._kept
+        ]
         with written_whole(self._path) as unfinished:
-            unfinished.write_text(json.dumps(self._kept) + "\n")
+            unfinished.write_text(json.dumps(kept) + "\n")
 
     def _read(self) -> list[Round]:
-        """Returns the rounds of earlier drivers; none where there is no file that can be read."""
-        with suppress(OSError, ValueError, TypeError):
-            kept = json.loads(self._path.read_text())
-            return [(int(level), [(int(size), dict(point)) for size, point in students]) for level, students in kept]
-        return []
+        """Returns the rounds of earlier drivers; none where there is no file that can be read.
+
+        A student that would be another training now, of another teacher say, is left out.
+        """
+        found: list[Round] = []
+        with suppress(OSError, ValueError, TypeError, KeyError, OverflowError):
+            for kept in json.loads(self._path.read_text()):
+                students = [(int(size), point) for size, point, key in kept["students"] if self._key(point) == key]
+                found.append((min(max(int(kept["seeds"]), 1), self._spec.confirm.most_seeds), students))
+        return found

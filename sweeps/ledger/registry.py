@@ -127,4 +127,4 @@ class Registry:
     @cached_property
     def _downloads(self) -> tempfile.TemporaryDirectory[str]:
         # Only a process that downloads makes it: a worker that is ended from outside could not remove it.
-        return tempfile.TemporaryDirectory(prefix="ganlimit-download-")
+        return tempfile.TemporaryDirectory(prefix="ganlimit-download-", ignore_cleanup_errors=True)

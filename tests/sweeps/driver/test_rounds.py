@@ -80,6 +80,9 @@ class Scripted:
         self._folder, self._spec = folder, spec
         monkeypatch.setattr(rounds, "deciding_points", lambda *_, **__: [sized(width) for width in self.named])
 
+    def sampler(self, name: str) -> None:
+        self._spec = self._spec.model_copy(update={"search": self._spec.search.model_copy(update={"sampler": name})})
+
     def rounds(self, *widths: int, **confirm: Any) -> Rounds:
         spec = self._spec.model_copy(update={"confirm": self._spec.confirm.model_copy(update=confirm)})
         requests: Any = SimpleNamespace(student=request_of)
@@ -185,3 +188,32 @@ def test_a_round_that_was_cut_off_is_ended_as_it_was_asked(scripted: Scripted) -
     scripted.train(ended)
     scripted.named = []
     assert 5 in scripted.train(again.next(scripted.table)), "who joined stays"
+
+
+@pytest.mark.parametrize(
+    "kept", ["half a fi", "5", "[5]", '[{"seeds": 1}]', '[{"seeds": 3, "students": [[1, {}, "k"]]}]']
+)
+def test_a_file_that_cannot_be_read_has_no_rounds(scripted: Scripted, tmp_path: Path, kept: str) -> None:
+    (tmp_path / rounds.FILE).write_text(kept)
+    assert len(scripted.rounds(3, 7).begun(scripted.table)) == 4
+
+
+def test_what_would_be_another_training_now_is_no_part_of_a_round(scripted: Scripted, tmp_path: Path) -> None:
+    first = scripted.rounds(3, 7)
+    scripted.train(first.begun(scripted.table))
+    scripted.named = [5]
+    first.next(scripted.table)
+    path = tmp_path / rounds.FILE
+    path.write_text(path.read_text().replace('"5-0"', '"5-0 of another teacher"'))
+    again = scripted.rounds(3, 7).begun(scripted.table)
+    assert {int(point["width"]) for point, _ in again} == {3, 7}
+
+
+def test_a_fixed_list_of_candidates_has_all_its_seeds(scripted: Scripted) -> None:
+    scripted.sampler("random")
+    scripted.train(scripted.rounds(1, 2, 8, 9, seeds=6).begun(scripted.table))
+    others = scripted.rounds(3, 5, 7)
+    scripted.train(others.begun(scripted.table))
+    for _ in range(9):
+        scripted.train(others.next(scripted.table))
+    assert "more than" not in str(others.remark)
