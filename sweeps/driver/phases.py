@@ -1,5 +1,6 @@
 """This module says what each phase of a sweep runs, given what is known already."""
 
+import itertools
 from collections.abc import Iterable, Sequence
 from functools import partial
 from typing import Any
@@ -13,7 +14,7 @@ from sweeps.driver.known import KnownTrials
 from sweeps.driver.open_sweep import OpenSweep
 from sweeps.driver.requests import Requests
 from sweeps.driver.rounds import Asked, Rounds, Sized, point_of_row, with_seeds
-from sweeps.ledger.records import is_settled, next_ordinal, ordinal, settled_in
+from sweeps.ledger.records import is_settled, next_ordinal, settled_in
 from sweeps.ledger.tags import PROTOCOL, TEACHER_DIGEST
 from sweeps.planning.points import frozen, is_allowed, places_of, planned_trials
 from sweeps.results import space_limit as space_limits
@@ -91,8 +92,10 @@ class PhaseLayout:
         """Returns jobs of what is not done with; those that another sweep finished are taken over."""
         ledger, jobs = known.ledger, []
         missing = [(point, request) for point, request in asked if not is_settled(ledger, request.key)]
-        for number, (point, request) in enumerate(missing, start=next_ordinal(ledger)):
-            job = self._requests.job(request, ordinal(ledger, request.key, otherwise=number), point=point)
+        numbers = itertools.count(next_ordinal(ledger))
+        for point, request in missing:  # one that was cut off keeps its number, and takes no further one
+            number = ledger[request.key].trial if request.key in ledger else next(numbers)
+            job = self._requests.job(request, number, point=point)
             if request.key in self._reuse:
                 self._reuse.take(job, self._spec.search.objectives)
             else:

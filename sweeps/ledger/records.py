@@ -77,11 +77,6 @@ def is_settled(ledger: Ledger, key: str) -> bool:
     return key in ledger and ledger[key].settled
 
 
-def ordinal(ledger: Ledger, key: str, *, otherwise: int) -> int:
-    """Returns the ordinal that a trial was given before, or `otherwise`."""
-    return ledger[key].trial if key in ledger else otherwise
-
-
 def settled_in(ledger: Ledger, phase: Phase) -> Iterable[LedgerEntry]:
     """Yields the settled trials of a phase."""
     return [entry for entry in ledger.values() if entry.settled and entry.phase == phase]
