@@ -48,6 +48,7 @@ from sweeps.trial.load import MachineLoad
 from sweeps.trial.request import Job
 
 SOON_S = 10.0  # what is measured sooner after the last telling waits for the next, where no image comes with it
+LATER_S = 600.0  # after the first that was told by itself: each is a request, and a trial has ten at most
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,6 +91,7 @@ class TrialLog:
         # A trial that was cut off between two rungs does the later one again.
         self._reported_kimg, self._best_fid = 0.0, math.inf
         self._began = self._delivered = time.monotonic()
+        self._has_told = False  # a measurement by itself
         self._load = MachineLoad(context.compute) if context.system_metrics else None
 
     def finished(self) -> Record | None:
@@ -121,12 +123,14 @@ class TrialLog:
         self._spent_s, self._began, self._fused = self.elapsed_s, time.monotonic(), fused
 
     def report(self, kimg: float, metrics: Mapping[str, float]) -> None:
-        """Record what was measured at `kimg`. Where more is to come soon, it is delivered with that."""
+        """Record what was measured at `kimg`. It is delivered with what comes next, where that is soon enough."""
         self._best_fid = min(self._best_fid, metrics["fid"])
         if kimg > self._reported_kimg:
             place = {"best_fid": self._best_fid, "kimg": kimg, "wall_s": self.elapsed_s}
             place |= self._load.taken() if self._load else {}
-            self._tell(Event(kind="reported", kimg=kimg, metrics={**metrics, **place}), waits=self._has_soon(kimg))
+            waits = self._waits(kimg)
+            self._has_told |= not waits
+            self._tell(Event(kind="reported", kimg=kimg, metrics={**metrics, **place}), waits=waits)
 
     def keep(self) -> None:
         """Record that the trial's student lies in its folder. It is delivered with the next event."""
@@ -156,18 +160,21 @@ class TrialLog:
         self._delivery.deliver(self.folder)
         self._delivered = time.monotonic()
 
-    def _has_soon(self, kimg: float) -> bool:
-        """Returns whether the next event is expected within `SOON_S` of the latest delivery: the end, or a rung.
+    def _waits(self, kimg: float) -> bool:
+        """Returns whether what was measured at `kimg` goes with the next event: the trial's end, or a later rung.
 
+        The first is told at once unless more is expected within `SOON_S`, a later one where the last was `LATER_S` ago.
         Images of a rung do not wait: the driver, which stops trials there, would be held up by them.
         """
         budget_kimg = self._job.request.kimg
         if kimg >= budget_kimg:
             return True
+        if self.folder.images_at(kimg):
+            return False
         following_kimg = min(each for each in (*self._context.rungs_kimg, budget_kimg) if each > kimg)
         next_s = self.elapsed_s * self._fused * (following_kimg - kimg) / kimg
         waited_s = time.monotonic() - self._delivered
-        return waited_s + next_s < SOON_S and not self.folder.images_at(kimg)
+        return waited_s + next_s < SOON_S or (self._has_told and waited_s < LATER_S)
 
     def _require_own(self) -> None:
         # A node that is cut off works on for a while, although its trials already run elsewhere.

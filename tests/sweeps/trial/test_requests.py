@@ -58,6 +58,7 @@ def sweep(server: str, tmp_path_factory: pytest.TempPathFactory) -> OpenSweep:
     path = tmp_path_factory.mktemp("asking")
     tiny = yaml.safe_load(TINY)
     tiny["extractor"]["epochs"], tiny["teacher"]["training"]["kimg"] = 1, 1
+    tiny["evaluation"]["rungs_kimg"] = [1, 2, 3]
     (path / "asking.yaml").write_text(yaml.safe_dump({**tiny, "name": "asking"}))
     workspace = Workspace.open(path / "data", server)
     site = ThisMachine(workspace, default_data_root(), num_cpus=1)
@@ -84,18 +85,20 @@ def train(queue: JobQueue, sweep: OpenSweep) -> str:
     return record.run_id
 
 
-@pytest.mark.parametrize(("soon_s", "requests"), [(600.0, 9), (0.0, 10)])
-def test_a_whole_trial_of_two_rungs_with_its_student_and_images_asks_so_often(
+@pytest.mark.parametrize(("soon_s", "later_s", "requests"), [(600.0, 600.0, 9), (0.0, 600.0, 10), (0.0, 0.0, 12)])
+def test_a_whole_trial_of_four_rungs_with_its_student_and_images_asks_so_often(
     sweep: OpenSweep,
     queue: JobQueue,
     asked: list[str],
     monkeypatch: pytest.MonkeyPatch,
     soon_s: float,
+    later_s: float,
     requests: int,
 ) -> None:
-    """Of rungs that are further apart than SOON_S each is told by itself."""
+    """The first of rungs that are further apart than SOON_S is told by itself, and others that are so by LATER_S."""
     monkeypatch.setattr(sweeps.trial.worker, "report", lambda outcome: None)  # Ray Tune's, outside of a trial
     monkeypatch.setattr(sweeps.trial.log, "SOON_S", soon_s)
+    monkeypatch.setattr(sweeps.trial.log, "LATER_S", later_s)
     if soon_s:
         train(queue, sweep)  # and what a worker asks once
     asked.clear()
@@ -105,7 +108,7 @@ def test_a_whole_trial_of_two_rungs_with_its_student_and_images_asks_so_often(
     run = client.get_run(run_id)
     assert run.info.status == "FINISHED"
     assert run.info.artifact_uri.startswith("mlflow-artifacts:")
-    assert len(client.get_metric_history(run_id, "fid")) == 2
+    assert len(client.get_metric_history(run_id, "fid")) == 4
     assert run.data.metrics["wall_s"] > 0
     assert run.inputs.dataset_inputs[0].dataset.name == "digits"
     assert run.inputs.model_inputs
