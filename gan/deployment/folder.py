@@ -1,5 +1,6 @@
 """This module writes an export's folder whole or not at all."""
 
+import glob
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -9,20 +10,25 @@ from pathlib import Path
 from gan.errors import GanError
 from gan.networks.artifacts import stated_kind
 
+FORMER = "former"  # the earlier export, while the new one takes its place
+
 
 @contextmanager
 def replaced_folder(folder: Path) -> Iterator[Path]:
     """Yields a folder beside `folder`, which takes its place when the block has ended well, and else is removed.
+
+    What a process left that was killed while it did so is put right first: the earlier export is where it was.
 
     Raises GanError where it cannot be written, or holds anything but an earlier export.
     """
     folder = folder.expanduser().resolve()
     own: Path | None = None  # of this call alone, whoever else writes here
     try:
+        _bring_back(folder)
         _require_free(folder)
         folder.parent.mkdir(parents=True, exist_ok=True)
         own = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
-        unfinished, former = own / "new", own / "former"
+        unfinished, former = own / "new", own / FORMER
         unfinished.mkdir()
         yield unfinished
         if folder.exists():
@@ -40,6 +46,14 @@ def replaced_folder(folder: Path) -> Iterator[Path]:
     finally:
         if own is not None:
             shutil.rmtree(own, ignore_errors=True)
+
+
+def _bring_back(folder: Path) -> None:
+    """Put an earlier export where it was, if a process was killed between moving it away and moving the new one in."""
+    for former in folder.parent.glob(f".{glob.escape(folder.name)}.*/{FORMER}"):
+        if not folder.exists() and stated_kind(former) == "deployment":
+            former.rename(folder)
+        shutil.rmtree(former.parent, ignore_errors=True)
 
 
 def _require_free(folder: Path) -> None:
