@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from html import escape
 from typing import Any, Protocol, overload
 
 import pyarrow as pa
@@ -13,6 +14,7 @@ from analysis.limit.result import CompressionLimit
 from analysis.limit.rule import LimitRule
 from analysis.notebook import html_table
 from analysis.schema import DEFAULT_BLOCK, settings_of, size_text, width_text
+from analysis.schemes import PLUS
 
 VERDICTS = {True: "holds", False: "breaks", None: ""}  # by whether the rule holds
 
@@ -79,6 +81,7 @@ class FrontierRows(Sequence[FrontierRow]):
     rows: tuple[FrontierRow, ...]
     metric: str  # the label of what the rule judges
     confirmed: bool  # fresh seeds are judged, and not the search
+    shared: str = ""  # what their schemes have in common, which no row repeats
 
     @overload
     def __getitem__(self, place: int) -> FrontierRow: ...
@@ -96,7 +99,8 @@ class FrontierRows(Sequence[FrontierRow]):
         fresh = ["fresh seeds"] if self.confirmed else []
         metric = f"{self.metric} in the search" if self.confirmed else self.metric
         headings = ["trial", "student", "rule", "parameters", "ratio", metric, *fresh]
-        return html_table(headings, [self._cells(row) for row in self.rows], texts=3)
+        note = f"<p>All of them: {escape(self.shared)}.</p>" if self.shared else ""
+        return html_table(headings, [self._cells(row) for row in self.rows], texts=3) + note
 
     def _cells(self, row: FrontierRow) -> list[str]:
         fresh = [row.confirmed_short] if self.confirmed else []
@@ -115,11 +119,20 @@ def frontier_rows(findings: Found) -> FrontierRows:
     >>> [(row.ratio, row.searched, row.holds) for row in frontier_rows(findings)]
     [('12.5', '10.0', True), ('25.0', '20.0', False)]
     """
-    rows = tuple(_frontier_row(row, findings) for row in reversed(findings.frontier.to_pylist()))
-    return FrontierRows(rows=rows, metric=findings.metric.label, confirmed=findings.is_confirmed)
+    students = findings.frontier.to_pylist()[::-1]
+    shared = _shared_parts([row["scheme"] for row in students])
+    rows = tuple(_frontier_row(row, findings, shared=shared) for row in students)
+    metric, confirmed = findings.metric.label, findings.is_confirmed
+    return FrontierRows(rows=rows, metric=metric, confirmed=confirmed, shared=PLUS.join(shared))
 
 
-def _frontier_row(row: Mapping[str, Any], findings: Found) -> FrontierRow:
+def _shared_parts(schemes: Sequence[str | None]) -> list[str]:
+    """Returns what the schemes of several students have in common."""
+    first, *others = ((scheme or "").split(PLUS) for scheme in schemes or [None])
+    return [part for part in first if part and others and all(part in other for other in others)]
+
+
+def _frontier_row(row: Mapping[str, Any], findings: Found, *, shared: Sequence[str]) -> FrontierRow:
     metric = findings.metric
     return FrontierRow(
         trial=row["trial"],
@@ -130,7 +143,7 @@ def _frontier_row(row: Mapping[str, Any], findings: Found) -> FrontierRow:
         depth=str(row["depth"]),
         size=size_text(row),
         gan_weight="" if row["gan_weight"] is None else f"{row['gan_weight']:g}",
-        student=student_text(row),
+        student=student_text(row, shared=shared),
         searched=metric.text(row[metric.name]),
         confirmed=confirmed_text(row, findings),
         confirmed_short=_range(row, findings, to="\N{EN DASH}"),
@@ -141,11 +154,12 @@ def _frontier_row(row: Mapping[str, Any], findings: Found) -> FrontierRow:
     )
 
 
-def student_text(row: Mapping[str, Any]) -> str:
-    """Returns a student's configuration in a few words."""
+def student_text(row: Mapping[str, Any], *, shared: Sequence[str] = ()) -> str:
+    """Returns a student's configuration in a few words, without the `shared` parts of its scheme."""
     weight = "" if row["gan_weight"] is None else f", GAN weight {row['gan_weight']:g}"
     block = "" if row["block"] == DEFAULT_BLOCK else f" {row['block']}"
-    scheme = f", {row['scheme']}" if row["scheme"] else ""
+    own = [part for part in (row["scheme"] or "").split(PLUS) if part and part not in shared]
+    scheme = f", {PLUS.join(own)}" if own else ""
     settings = {name: value for name, value in settings_of(row).items() if name != "bits"}  # which the scheme says
     rest = "".join(f", {name} {_word(value)}" for name, value in settings.items())
     return f"width {width_text(row)}, depth {row['depth']}{block}{weight}{scheme}{rest}"

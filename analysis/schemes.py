@@ -8,6 +8,8 @@ from analysis.trials import Ints, Trials, codes_of, first_of_each
 
 Row = dict[str, Any]
 
+PLUS = " + "  # between the parts of a scheme's name
+
 
 class Scheme(StrEnum):
     """A scheme is a way to make a generator, or what generators are compared with: a row of the paper's table.

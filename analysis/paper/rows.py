@@ -9,11 +9,10 @@ import pyarrow as pa
 
 from analysis.errors import AnalysisError
 from analysis.schema import width_text
-from analysis.schemes import Row, Scheme, scheme_of
+from analysis.schemes import PLUS, Row, Scheme, scheme_of
 from analysis.tables import require_one_protocol, require_one_teacher
 from analysis.trials import Floats, Ints, Trials, codes_of, first_of_each
 
-PLUS = " + "  # between the parts of a scheme's name
 PAPER_METRICS = ("inception_score", "fid", "sharpness")
 
 

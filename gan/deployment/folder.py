@@ -1,6 +1,7 @@
 """This module writes an export's folder whole or not at all."""
 
-import glob
+import ctypes
+import os
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -10,27 +11,29 @@ from pathlib import Path
 from gan.errors import GanError
 from gan.networks.artifacts import stated_kind
 
-FORMER = "former"  # the earlier export, while the new one takes its place
+AT_FDCWD, RENAME_EXCHANGE = -100, 2  # of Linux: fcntl.h and linux/fs.h
 
 
 @contextmanager
 def replaced_folder(folder: Path) -> Iterator[Path]:
     """Yields a folder beside `folder`, which takes its place when the block has ended well, and else is removed.
 
-    What a process left that was killed while it did so is put right first: the earlier export is where it was.
+    An earlier export stays until the new one stands there, whenever the process is killed. On a file system that cannot
+    exchange two names there is a moment in which neither does.
 
     Raises GanError where it cannot be written, or holds anything but an earlier export.
     """
     folder = folder.expanduser().resolve()
     own: Path | None = None  # of this call alone, whoever else writes here
     try:
-        _bring_back(folder)
         _require_free(folder)
         folder.parent.mkdir(parents=True, exist_ok=True)
         own = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
-        unfinished, former = own / "new", own / FORMER
+        unfinished, former = own / "new", own / "former"
         unfinished.mkdir()
         yield unfinished
+        if folder.exists() and exchanged(unfinished, folder):
+            return
         if folder.exists():
             folder.rename(former)
         try:
@@ -48,12 +51,14 @@ def replaced_folder(folder: Path) -> Iterator[Path]:
             shutil.rmtree(own, ignore_errors=True)
 
 
-def _bring_back(folder: Path) -> None:
-    """Put an earlier export where it was, if a process was killed between moving it away and moving the new one in."""
-    for former in folder.parent.glob(f".{glob.escape(folder.name)}.*/{FORMER}"):
-        if not folder.exists() and stated_kind(former) == "deployment":
-            former.rename(folder)
-        shutil.rmtree(former.parent, ignore_errors=True)
+def exchanged(one: Path, other: Path) -> bool:
+    """Exchange the names of two folders at once. Returns False where the file system, or the system, cannot."""
+    try:
+        rename = ctypes.CDLL(None, use_errno=True).renameat2
+    except AttributeError:  # no Linux with glibc 2.28
+        return False
+    result: int = rename(AT_FDCWD, os.fsencode(one), AT_FDCWD, os.fsencode(other), RENAME_EXCHANGE)
+    return result == 0
 
 
 def _require_free(folder: Path) -> None:

@@ -99,7 +99,7 @@ def stop(
         stop_job(jobs_at(address, token_file), name, address=address)
         return
     from sweeps.ledger.lock import stop_driver
-    from sweeps.ledger.sweeps import find_sweeps
+    from sweeps.ledger.sweeps import find_sweeps, is_known
     from sweeps.ledger.tracking import Tracking
 
     workspace = existing(data_dir, tracking_uri)
@@ -107,8 +107,9 @@ def stop(
     if folder is None:
         first, *_ = find_sweeps(Tracking(workspace.store), name)  # those of one file have one driver
         folder = workspace.sweep(first)
-    driver = stop_driver(folder, name)
-    say(f"Asked {driver} to stop. Go on with: ganlimit sweep resume {name}")
+    driver, known = stop_driver(folder, name), is_known(Tracking(workspace.store), name)
+    again = f"with: ganlimit sweep resume {name}" if known else "by the same command: no trial had begun"
+    say(f"Asked {driver} to stop. Go on {again}")
 
 
 def sync(name: SweepName, data_dir: DataDir = None, *, tracking_uri: TrackingUri = None) -> None:

@@ -47,7 +47,7 @@ def init(
         typer.Option("--teacher", help="A generator of your own, as a file.", show_default=False),
     ] = None,
 ) -> None:
-    """Write a sweep with every key explained, and the schema that editors check it against."""
+    """Write a sweep with its keys explained, and the schema, of every key, that editors check it against."""
     from sweeps.spec.template import write_template
 
     for path in write_template(out, preset, data=data, teacher=teacher):

@@ -58,7 +58,7 @@ class Listing:
         """Returns it with `shown` rows, and a line that counts the others."""
         others = len(self.rows) - shown
         if not shown:
-            return _remark(f"{self.name}: no room for {others}")
+            return _remark(f"{self.name}: no room for {others}" if others else f"{self.name}: none yet")
         rows = [self.rows[number] for number in self.choose(len(self.rows), shown)]
         return Group(_Rows(self, rows), *([_remark(f"and {others} more")] if others else []))
 

@@ -20,6 +20,7 @@ class Workspace:
 
     mlflow.db, artifacts/   the tracking store, unless there is a tracking server
     pools/                  teachers' images, one Arrow file per pool
+    teachers/               where trainings of teachers stand that were cut off, or are under way
     references/             the real images as extractors see them
     runtimes/               what pages run networks with; can be deleted at any time
     packings/               how many trials share a GPU, as measured; can be deleted at any time
@@ -67,6 +68,10 @@ class Workspace:
     @property
     def pools(self) -> Path:
         return self.root / "pools"
+
+    @property
+    def teachers(self) -> Path:
+        return self.root / "teachers"
 
     @property
     def references(self) -> Path:

@@ -84,9 +84,10 @@ class Report:
         for path in self.files:
             if path.suffix in {".html", ".md", ".parquet"}:
                 console.print(f"  {path}", highlight=False, soft_wrap=True)
-        figures = sorted({path.parent for path in self.files if path.suffix == ".png"})
-        for folder in figures:
-            console.print(f"  {folder}/ (PNG, SVG, PDF)", highlight=False, soft_wrap=True)
+        figures = [path for path in self.files if path.suffix[1:] in analysis.FORMATS]
+        for folder in sorted({path.parent for path in figures}):
+            forms = [form.upper() for form in analysis.FORMATS if any(path.suffix == f".{form}" for path in figures)]
+            console.print(f"  {folder}/ ({', '.join(forms)})", highlight=False, soft_wrap=True)
 
     def _sentences(self) -> list[str]:
         """Returns the limit of the students tried and that of the whole space, what the search sought first."""

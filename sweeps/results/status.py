@@ -26,7 +26,7 @@ WORDS = {RunStatus.KILLED: "STOPPED"}  # MLflow's word for what a person stopped
 
 @dataclass(frozen=True, kw_only=True)
 class Running:
-    """This is a trial that runs now; `fid` is that of its last rung."""
+    """This is a trial that runs now; `fid` is that of its last rung, or of the last one that the server was told of."""
 
     trial: int
     phase: str

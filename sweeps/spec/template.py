@@ -1,4 +1,4 @@
-"""This module writes a specification to start from, with every key explained, and its JSON Schema for editors."""
+"""This module writes a specification to start from, with its keys explained, and the JSON Schema of all for editors."""
 
 import json
 from importlib import resources

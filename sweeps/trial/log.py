@@ -48,7 +48,7 @@ from sweeps.trial.load import MachineLoad
 from sweeps.trial.request import Job
 
 SOON_S = 10.0  # what is measured sooner after the last telling waits for the next, where no image comes with it
-LATER_S = 600.0  # after the first that was told by itself: each is a request, and a trial has ten at most
+LATER_S = 600.0  # what is expected sooner after it waits as well, where the trial has told a measurement already
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,7 +91,7 @@ class TrialLog:
         # A trial that was cut off between two rungs does the later one again.
         self._reported_kimg, self._best_fid = 0.0, math.inf
         self._began = self._delivered = time.monotonic()
-        self._has_told = False  # a measurement by itself
+        self._has_told_measurement = False
         self._load = MachineLoad(context.compute) if context.system_metrics else None
 
     def finished(self) -> Record | None:
@@ -128,9 +128,8 @@ class TrialLog:
         if kimg > self._reported_kimg:
             place = {"best_fid": self._best_fid, "kimg": kimg, "wall_s": self.elapsed_s}
             place |= self._load.taken() if self._load else {}
-            waits = self._waits(kimg)
-            self._has_told |= not waits
-            self._tell(Event(kind="reported", kimg=kimg, metrics={**metrics, **place}), waits=waits)
+            event = Event(kind="reported", kimg=kimg, metrics={**metrics, **place})
+            self._has_told_measurement |= self._tell(event, waits=self._may_wait(kimg))
 
     def keep(self) -> None:
         """Record that the trial's student lies in its folder. It is delivered with the next event."""
@@ -150,20 +149,22 @@ class TrialLog:
         why = {ABSENT: json.dumps(absent, sort_keys=True)[:TAG_LENGTH]} if absent else {}
         self._tell(replace(event, tags={**event.tags, **why}))
 
-    def _tell(self, event: Event, *, waits: bool = False) -> None:
+    def _tell(self, event: Event, *, waits: bool = False) -> bool:
+        """Record an event. Returns whether the store has it: not where it `waits`, or the store is away."""
         self._require_own()
         self.folder.append(event)
-        if not waits:
-            self._deliver()
+        return not waits and self._deliver()
 
-    def _deliver(self) -> None:
-        self._delivery.deliver(self.folder)
-        self._delivered = time.monotonic()
+    def _deliver(self) -> bool:
+        has_all = self._delivery.deliver(self.folder)
+        if has_all:
+            self._delivered = time.monotonic()
+        return has_all
 
-    def _waits(self, kimg: float) -> bool:
-        """Returns whether what was measured at `kimg` goes with the next event: the trial's end, or a later rung.
+    def _may_wait(self, kimg: float) -> bool:
+        """Returns whether what was measured at `kimg` is told with the next event: the trial's end, or a later rung.
 
-        The first is told at once unless more is expected within `SOON_S`, a later one where the last was `LATER_S` ago.
+        It is where that comes within `SOON_S` of the last telling, or within `LATER_S` once a measurement was told.
         Images of a rung do not wait: the driver, which stops trials there, would be held up by them.
         """
         budget_kimg = self._job.request.kimg
@@ -174,7 +175,7 @@ class TrialLog:
         following_kimg = min(each for each in (*self._context.rungs_kimg, budget_kimg) if each > kimg)
         next_s = self.elapsed_s * self._fused * (following_kimg - kimg) / kimg
         waited_s = time.monotonic() - self._delivered
-        return waited_s + next_s < SOON_S or (self._has_told and waited_s < LATER_S)
+        return waited_s + next_s < (LATER_S if self._has_told_measurement else SOON_S)
 
     def _require_own(self) -> None:
         # A node that is cut off works on for a while, although its trials already run elsewhere.

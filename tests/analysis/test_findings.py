@@ -113,3 +113,17 @@ def test_a_teacher_of_unknown_training_has_no_budget() -> None:
     findings = findings_of(table, LimitRule(metric="fid", tolerance=1.0))
     assert "teacher" not in caption(findings)
     assert "teacher unknown" in budget_note(findings.frontier)
+
+
+def test_what_all_schemes_of_a_frontier_share_is_said_once() -> None:
+    taught = "pruned start + critic features 0.1"
+    students = [
+        {"width": width, "parameters": 1_000 * width, "fid": 80 / width, "scheme": taught + more}
+        for width, more in ((4, ""), (8, " + l1"))
+    ]
+    rows = frontier_rows(findings_of(example_trials(*students), LimitRule(metric="fid", tolerance=1.0)))
+    assert rows.shared == taught
+    assert [row.student for row in rows] == ["width 8, depth 1, GAN weight 0, l1", "width 4, depth 1, GAN weight 0"]
+    assert rows._repr_html_().count(taught) == 1
+    (alone,) = frontier_rows(findings_of(example_trials(students[0]), LimitRule(metric="fid", tolerance=1.0)))
+    assert alone.student == f"width 4, depth 1, GAN weight 0, {taught}"

@@ -34,7 +34,7 @@ class Replay:
 
     A whole training takes `seconds`, in proportion to its kimg. Every request that the process makes is noted in
     `requests`, a folder. A trial that completes keeps files of its student's size; there are no checkpoints. Each rung
-    is told at once, as those of longer trials are.
+    is told at once, as those of trials of hours are.
     """
 
     curves: Path
@@ -44,7 +44,7 @@ class Replay:
     def __call__(self, jobs: Sequence[Job], context: TrialContext) -> None:
         (job,) = jobs
         note_requests(self.requests)
-        sweeps.trial.log.SOON_S = 0.0
+        sweeps.trial.log.SOON_S = sweeps.trial.log.LATER_S = 0.0
         costs = costs_of(job.request.architecture)
         log = TrialLog(job, context, delivery=delivery_of(context))
         log.open()

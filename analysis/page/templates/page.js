@@ -334,8 +334,8 @@ function chooseView(article, chapter, chart) {
 // --- the table of all trials --------------------------------------------------------------------------
 const SHOWN = [
   ["trial", "trial"], ["phase", "phase"], ["state", "state"], ["mode", "mode"], ["parameters", "parameters"], ["compression_ratio", "ratio"], ["width", "width"], ["depth", "depth"], ["block", "block"], ["first_layer_rank", "rank"], ["stage_widths", "stage widths"],
-  ["gan_weight", "GAN weight"], ["scheme", "scheme"], ["settings", "settings"], ["seed", "seed"], ["kimg", "kimg"], ["fid", "FID"], ["inception_score", "IS"], ["sharpness", "sharpness"], ["kid", "KID"],
-  ["precision", "precision"], ["recall", "recall"], ["latent_ssim", "SSIM"], ["latency_ms", "ms an image"], ["wall_s", "seconds"], ["error", "error"],
+  ["gan_weight", "GAN weight"], ["seed", "seed"], ["kimg", "kimg"], ["fid", "FID"], ["inception_score", "IS"], ["sharpness", "sharpness"], ["kid", "KID"],
+  ["precision", "precision"], ["recall", "recall"], ["latent_ssim", "SSIM"], ["latency_ms", "ms an image"], ["wall_s", "seconds"], ["scheme", "scheme"], ["settings", "settings"], ["error", "error"],
 ];
 const PAGE = 25, PRINTED = 400; // rows
 function trialTable(article, chapter) {

@@ -1,4 +1,4 @@
-"""What a process leaves that was killed while it put an export in its place."""
+"""A folder that is written anew stands whole at every moment, whenever the process is killed."""
 
 import os
 from multiprocessing import get_context
@@ -6,44 +6,46 @@ from pathlib import Path
 
 import pytest
 
-from gan import GanError, Generator, deploy_generator, load_deployed
-from gan.deployment.folder import replaced_folder
+from gan import Generator, deploy_generator, load_deployed
+from gan.deployment import folder as folders
+from gan.deployment.folder import exchanged, replaced_folder
 from tests.gan.deployment.conftest import ORIGIN
 
 
-def killed_before(name: str, folder: Path) -> None:
-    """Replace the folder with an empty one, and die where a folder of that name would be moved."""
-    rename = Path.rename
-
-    def dying(path: Path, target: Path) -> Path:
-        if path.name == name:
-            os._exit(9)
-        return rename(path, target)
-
-    Path.rename = dying  # type: ignore[method-assign]
-    with replaced_folder(folder):
-        pass
+@pytest.fixture
+def exchanging(tmp_path: Path) -> Path:
+    """A folder on a file system that can exchange two names."""
+    (tmp_path / "one").mkdir()
+    (tmp_path / "other").mkdir()
+    (tmp_path / "one" / "mine").touch()
+    if not exchanged(tmp_path / "one", tmp_path / "other"):
+        pytest.skip("this file system cannot exchange two names")
+    assert (tmp_path / "other" / "mine").exists()
+    return tmp_path
 
 
-def kill_before(name: str, folder: Path) -> None:
-    process = get_context("fork").Process(target=killed_before, args=(name, folder))
+def killed_between_names(folder: Path) -> None:
+    """Replace the folder, and die as soon as a name is changed in another way than at once."""
+    Path.rename = lambda path, target: os._exit(9)  # type: ignore[method-assign]
+    with replaced_folder(folder) as new:
+        (new / "card.json").write_text("{}")
+
+
+def test_there_is_no_moment_without_an_export(small: Generator, exchanging: Path) -> None:
+    deploy_generator(exchanging / "export", small, origin=ORIGIN)
+    process = get_context("fork").Process(target=killed_between_names, args=(exchanging / "export",))
     process.start()
     process.join()
-    assert process.exitcode == 9
+    assert process.exitcode == 0
+    assert (exchanging / "export" / "card.json").read_text() == "{}"
+    assert sorted(path.name for path in exchanging.iterdir()) == ["export", "one", "other"]
 
 
-@pytest.mark.parametrize("moved", ["export", "new"])
-def test_the_next_call_finds_the_earlier_export_where_it_was(small: Generator, tmp_path: Path, moved: str) -> None:
-    before = deploy_generator(tmp_path / "export", small, origin=ORIGIN)
-    kill_before(moved, tmp_path / "export")
-    assert (tmp_path / "export").exists() == (moved == "export")
-    with pytest.raises(GanError, match="a format"), replaced_folder(tmp_path / "export"):
-        raise GanError("An export has a format", "none", "Name a format.")
-    assert load_deployed(tmp_path / "export").card == before
-
-
-def test_it_leaves_nothing_behind(small: Generator, tmp_path: Path) -> None:
-    deploy_generator(tmp_path / "export", small, origin=ORIGIN)
-    kill_before("new", tmp_path / "export")
-    deploy_generator(tmp_path / "export", small, origin=ORIGIN)
+def test_where_names_cannot_be_exchanged_they_are_changed_in_turn(
+    small: Generator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(folders, "exchanged", lambda one, other: False)
+    deploy_generator(tmp_path / "export", small, origin=ORIGIN, form="torch-export")
+    card = deploy_generator(tmp_path / "export", small, origin=ORIGIN)
+    assert load_deployed(tmp_path / "export").card == card
     assert [path.name for path in tmp_path.iterdir()] == ["export"]

@@ -63,6 +63,10 @@ def test_it_is_never_taller_than_the_terminal_and_says_what_it_leaves_out(height
     assert "no room for" in "".join(lines) or " more" in "".join(lines) or len(lines) == 25
 
 
+def test_where_there_is_nothing_it_says_so() -> None:
+    assert shown(whole([[students(0)]])) == shown(Fitted([[students(0)]])) == ["students: none yet"]
+
+
 @pytest.mark.parametrize(
     ("width", "expected"),
     [(30, "student 1  1,000      1.5"), (20, "student 1      1.5"), (12, "st…      1.5")],

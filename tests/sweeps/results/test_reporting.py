@@ -1,10 +1,12 @@
 """What a sweep leaves for people: its page, figures and table, of one sweep and of several."""
 
+import io
 import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.console import Console
 
 import analysis
 import sweeps
@@ -83,6 +85,15 @@ def test_confirming_again_runs_what_is_missing_and_nothing_else(
 def rows_of(table: Any) -> dict[str, tuple[str, float]]:
     """Phase and FID of each trial."""
     return {row["trial_key"]: (row["phase"], row["fid"]) for row in table.to_pylist()}
+
+
+def test_it_names_the_forms_of_the_figures_that_are_there(finished: Any) -> None:
+    folder = finished.result.report.folder / "figures"
+    console = Console(file=io.StringIO(), width=400)
+    finished.result.report.print_to(console)
+    said = console.file.getvalue()  # type: ignore[attr-defined]
+    assert {path.suffix for path in folder.iterdir()} == {".png"}
+    assert f"{folder}/ (PNG)\n" in said
 
 
 def test_the_report_has_page_figures_for_a_paper_and_table(confirmed: Any, tmp_path: Path) -> None:
