@@ -8,14 +8,17 @@ from ray.tune.search import Searcher
 import sweeps
 from analysis import Phase
 from analysis import TrialState as Ended
-from gan import DistillationConfig
+from gan import Compute, DistillationConfig, Protocol
 from sweeps.driver.tune_searcher import QueueSearcher
+from sweeps.ledger.folders import MountedTrials
 from sweeps.ledger.records import LedgerEntry
+from sweeps.ledger.store import TrackingStore
 from sweeps.planning.points import listed_points
 from sweeps.search.study import open_study
 from sweeps.search.study_file import open_storage
 from sweeps.search.study_queue import SearchBasis, ToRequest, study_queue
 from sweeps.spec.architecture import architecture_of
+from sweeps.trial.log import TrialContext
 from sweeps.trial.request import Job, TrialRequest
 
 TEACHER = {"teacher_fid": 5.0, "teacher_inception_score": 8.0, "teacher_parameters": 10_000}
@@ -35,6 +38,24 @@ def request_of(point: Any, **changes: Any) -> TrialRequest:
         "threads": 1,
     }
     return TrialRequest(**values | changes)
+
+
+def context_of(folder: Path, **changes: Any) -> TrialContext:
+    """What trials share that train nothing, and keep their files in `folder`."""
+    values: dict[str, Any] = {
+        "sweep": "s",
+        "parent_run_id": "none",
+        "store": TrackingStore(f"sqlite:///{folder / 'never-opened.db'}"),
+        "dataset": "digits",
+        "compute": Compute(),
+        "protocol": Protocol(dataset_digest="d", extractor="classifier", extractor_digest="e", num_samples=100),
+        "materials": None,
+        "teacher_version": "1",
+        "teacher_parameters": 100,
+        "rungs_kimg": (),
+        "trials": MountedTrials(folder / "trials"),
+    }
+    return TrialContext(**values | changes)
 
 
 def grid_size(spec: sweeps.SweepSpec) -> int:

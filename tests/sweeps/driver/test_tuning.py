@@ -1,7 +1,7 @@
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,17 +13,16 @@ from ray.tune import report
 import sweeps
 from analysis import Phase, TrialState
 from cluster import Share, TrialNeed, ray_session
-from gan import Compute, DistillationConfig, GeneratorConfig, Protocol
+from gan import DistillationConfig, GeneratorConfig
 from sweeps.driver.budget import Spending
 from sweeps.driver.tune_scheduler import RungSurvival
 from sweeps.driver.tuning import TrialsToRun, Watchers, run_trials
 from sweeps.driver.view import SweepView
-from sweeps.ledger.folders import MountedTrials
-from sweeps.ledger.tracking import TrackingStore
 from sweeps.search.queues import ListQueue, NoJob
 from sweeps.trial.log import TrialContext
 from sweeps.trial.request import Job, TrialRequest
 from sweeps.trial.worker import outcome
+from tests.sweeps.untrained_search import context_of
 
 PLACES = 3
 GIB = 2**30
@@ -57,7 +56,7 @@ def test_all_places_are_given_away_before_the_first_worker_has_started_and_none_
     queue = Queue(spec.name, [_job(number) for number in range(1, PLACES + 1)], done=0)
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "canary")
     with ray_session(num_cpus=PLACES):
-        contexts, scheduler = [_context(spec.name, tmp_path)], RungSurvival({})
+        contexts, scheduler = [context_of(tmp_path, sweep=spec.name)], RungSurvival({})
         share = Share("alone", lambda: 1 / PLACES, ask=lambda driver, claim: PLACES)
         share.claim()
         trials = TrialsToRun(
@@ -93,7 +92,7 @@ def test_a_worker_that_ray_ends_for_want_of_memory_ends_its_trial_alone(
     view = SweepView({spec.name: (100.0, 1.0)}, spending)
     queue = ListQueue(spec.name, [_job(1)], done=0)
     with ray_session(num_cpus=1):
-        contexts, scheduler = [_context(spec.name, tmp_path)], RungSurvival({})
+        contexts, scheduler = [context_of(tmp_path, sweep=spec.name)], RungSurvival({})
         run_trials(
             TrialsToRun(contexts=contexts, queues=[queue], need=TrialNeed(cpus=1.0), scheduler=scheduler, work=work),
             Watchers(view, spending),
@@ -113,19 +112,3 @@ def _job(number: int) -> Job:
         threads=1,
     )
     return Job(request=request, trial=number, point={})
-
-
-def _context(sweep: str, folder: Path) -> TrialContext:
-    return TrialContext(
-        sweep=sweep,
-        parent_run_id="none",
-        store=TrackingStore(f"sqlite:///{folder / 'never-opened.db'}"),
-        dataset="digits",
-        compute=Compute(),
-        protocol=Protocol(dataset_digest="d", extractor="classifier", extractor_digest="e", num_samples=100),
-        materials=cast(Any, None),  # nothing is trained
-        teacher_version="1",
-        teacher_parameters=100,
-        rungs_kimg=(),
-        trials=MountedTrials(folder / "trials"),
-    )

@@ -4,7 +4,7 @@ import json
 import re
 import shutil
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 from urllib.parse import parse_qs, urlparse
 
 import cv2
@@ -12,10 +12,8 @@ import pytest
 
 import sweeps
 from analysis import findings_of, frontier_rows
-from gan import Compute, Protocol
 from sweeps.errors import SweepError
 from sweeps.ledger.experiments import experiment_of
-from sweeps.ledger.folders import MountedTrials
 from sweeps.ledger.notes import describe_run
 from sweeps.ledger.store import MODELS_EXPERIMENT, SWEEPS_EXPERIMENT, TrackingStore
 from sweeps.ledger.sweeps import find_sweep
@@ -24,9 +22,9 @@ from sweeps.ledger.tracking import Tracking
 from sweeps.ledger.workspace import Workspace
 from sweeps.results.answer import show_answer
 from sweeps.spec.browsing import MlflowSpec
-from sweeps.trial.log import TrialContext, opening
+from sweeps.trial.log import opening
 from sweeps.trial.request import Job
-from tests.sweeps.untrained_search import request_of
+from tests.sweeps.untrained_search import context_of, request_of
 
 LINK = re.compile(r"\]\(([^)]+)\)")
 
@@ -178,20 +176,7 @@ def test_a_server_takes_images_at_the_end_unless_the_file_says_otherwise() -> No
 
 def test_searched_values_have_the_same_names_in_all_phases(tmp_path: Path) -> None:
     searched = ("width", "depth", "gan_weight", "first_layer_rank", "stage_widths.0", "stage_widths.1")
-    context = TrialContext(
-        sweep="s",
-        parent_run_id="none",
-        store=TrackingStore("sqlite:///never-opened.db"),
-        dataset="digits",
-        compute=Compute(),
-        protocol=Protocol(dataset_digest="d", extractor="classifier", extractor_digest="e", num_samples=100),
-        materials=cast(Any, None),  # nothing is trained
-        teacher_version="1",
-        teacher_parameters=100,
-        rungs_kimg=(),
-        trials=MountedTrials(tmp_path),
-        searched=searched,
-    )
+    context = context_of(tmp_path, searched=searched)
     job = Job(request=request_of({"width": 4, "depth": 1, "gan_weight": 0.0}), trial=1, point={"width": 4, "depth": 1})
     params = opening(job, context).params
     assert params["first_layer_rank"] == "0", "as the search writes a whole layer"

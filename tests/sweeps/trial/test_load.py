@@ -2,22 +2,21 @@
 
 import time
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import pytest
 from mlflow.system_metrics.metrics.cpu_monitor import CPUMonitor
 
 import sweeps
 from analysis import TrialState
-from gan import Compute, DistillationConfig, Protocol
+from gan import Compute, DistillationConfig
 from sweeps.ledger.delivery import Delivery
-from sweeps.ledger.folders import MountedTrials
 from sweeps.ledger.tracking import Tracking
 from sweeps.ledger.workspace import Workspace
 from sweeps.trial.load import MachineLoad
-from sweeps.trial.log import TrialContext, TrialLog
+from sweeps.trial.log import TrialLog
 from sweeps.trial.request import Job
-from tests.sweeps.untrained_search import request_of
+from tests.sweeps.untrained_search import context_of, request_of
 
 
 def test_names_and_units_are_those_of_mlflow() -> None:
@@ -38,20 +37,7 @@ def test_names_and_units_are_those_of_mlflow() -> None:
 def test_a_trial_tells_of_its_machine_where_that_is_asked_for(asked: bool, tmp_path: Path) -> None:
     tracking = Tracking(Workspace.open(tmp_path).store)
     parent = tracking.open_sweep("s", {}).info.run_id
-    context = TrialContext(
-        sweep="s",
-        parent_run_id=parent,
-        store=tracking.store,
-        dataset="digits",
-        compute=Compute(),
-        protocol=Protocol(dataset_digest="d", extractor="classifier", extractor_digest="e", num_samples=100),
-        materials=cast(Any, None),  # nothing is trained
-        teacher_version="1",
-        teacher_parameters=100,
-        rungs_kimg=(2.0,),
-        trials=MountedTrials(tmp_path / "trials"),
-        system_metrics=asked,
-    )
+    context = context_of(tmp_path, parent_run_id=parent, store=tracking.store, rungs_kimg=(2.0,), system_metrics=asked)
     request = request_of({"width": 4, "depth": 1, "gan_weight": 0.0}, distillation=DistillationConfig(kimg=4.0))
     job = Job(request=request, trial=1, point={"width": 4, "depth": 1})
     log = TrialLog(job, context, delivery=Delivery(tracking.store, parent))

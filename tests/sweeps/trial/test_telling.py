@@ -2,20 +2,18 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
 import pytest
 
 import sweeps.trial.log
 from analysis import TrialState
-from gan import Compute, DistillationConfig, Protocol
+from gan import DistillationConfig
 from sweeps.ledger.delivery import Delivery
-from sweeps.ledger.folders import MountedTrials
 from sweeps.ledger.journal import TrialFolder
-from sweeps.ledger.store import TrackingStore
-from sweeps.trial.log import TrialContext, TrialLog
+from sweeps.trial.log import TrialLog
 from sweeps.trial.request import Job
-from tests.sweeps.untrained_search import request_of
+from tests.sweeps.untrained_search import context_of, request_of
 
 
 class Clock:
@@ -43,19 +41,7 @@ class Trial:
     """A trial that is measured at these minutes, with a kimg a minute, and ends with the last."""
 
     def __init__(self, minutes: Sequence[float], folder: Path, clock: Clock) -> None:
-        context = TrialContext(
-            sweep="s",
-            parent_run_id="parent",
-            store=TrackingStore("http://nowhere"),
-            dataset="digits",
-            compute=Compute(),
-            protocol=Protocol(dataset_digest="d", extractor="classifier", extractor_digest="e", num_samples=100),
-            materials=cast(Any, None),  # nothing is trained
-            teacher_version="1",
-            teacher_parameters=100,
-            rungs_kimg=tuple(minutes[:-1]),
-            trials=MountedTrials(folder),
-        )
+        context = context_of(folder, rungs_kimg=tuple(minutes[:-1]))
         request = request_of(
             {"width": 4, "depth": 1, "gan_weight": 0.0}, distillation=DistillationConfig(kimg=minutes[-1])
         )
