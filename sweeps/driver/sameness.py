@@ -7,7 +7,7 @@ from mlflow.entities import Run
 
 from sweeps.errors import SweepError
 from sweeps.ledger.sweeps import stored_spec
-from sweeps.ledger.tags import SHARED_PREFIX
+from sweeps.ledger.tags import common_columns
 from sweeps.ledger.tracking import Tracking
 from sweeps.spec.sweep import SweepSpec
 
@@ -50,12 +50,13 @@ def refuse_other_spec(parent: Run | None, spec: SweepSpec) -> None:
 def refuse_other_models(tracking: Tracking, name: str, *, tags: Mapping[str, str]) -> None:
     """Raises SweepError where the sweep's parent run states another teacher or protocol, which all its rows share."""
     parent = tracking.find_sweep(name)
+    now = common_columns(tags)
+    before = common_columns(parent.data.tags) if parent else now
     for column in ("teacher_digest", "protocol_digest"):
-        before = parent.data.tags[SHARED_PREFIX + column] if parent else tags[SHARED_PREFIX + column]
-        if before != tags[SHARED_PREFIX + column]:
+        if before[column] != now[column]:
             raise SweepError(
-                f"The sweep {name} goes on with the {column} it began with, {before}",
-                tags[SHARED_PREFIX + column],
+                f"The sweep {name} goes on with the {column} it began with, {before[column]}",
+                now[column],
                 "A model was trained again since: give the sweep another name with --name.",
             )
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from mlflow.entities import Run
 
 from sweeps.errors import SweepError
-from sweeps.ledger.tags import SWEEP, spec_text
+from sweeps.ledger.tags import SWEEP, spec_in
 from sweeps.ledger.tracking import Tracking
 from sweeps.spec.places import with_absolute_paths
 from sweeps.spec.sweep import SweepSpec
@@ -44,5 +44,5 @@ def spec_of_sweep(tracking: Tracking, name: str) -> SweepSpec:
 
 def stored_spec(tags: Mapping[str, str]) -> SweepSpec:
     """Returns the specification that `spec_tags` stored; a relative path in an old one is of the working folder."""
-    data = with_absolute_paths(json.loads(spec_text(tags)))
+    data = with_absolute_paths(spec_in(tags))
     return SweepSpec.model_validate_json(json.dumps(data))

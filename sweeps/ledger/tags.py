@@ -1,7 +1,9 @@
 """This module names the tags by which runs are known in MLflow."""
 
 import itertools
+import json
 from collections.abc import Mapping
+from typing import Any
 
 from analysis import TrialState
 
@@ -25,7 +27,8 @@ REOPENED = TAG + "reopened"  # when a run was begun again after it had settled
 MODE = TAG + "mode"  # what a student learns from
 DATASET, TEACHER_VERSION = TAG + "dataset", TAG + "teacher_version"
 CHOSEN = TAG + "chosen"  # the teacher that a selection has made the champion
-SHARED_PREFIX = TAG + "shared."  # a column that all rows of a sweep have alike stands at its parent run
+COMMON = TAG + "common"  # the columns that all rows of a sweep have alike, at its parent run, as JSON
+_COMMON_EACH = TAG + "shared."  # before the name of such a column, where an earlier version began the sweep
 # A job on a cluster has them as its metadata. The first holds a digest of the submission under the text of SPEC, whose
 # tags are another place: jobs of before are found by it.
 JOB_DIGEST, JOB_TRACKING_URI, JOB_DATASETS = TAG + "spec", TAG + "tracking_uri", TAG + "datasets"
@@ -50,12 +53,44 @@ TAG_LENGTH = 5000  # MLflow cuts a longer value
 
 
 def spec_tags(text: str) -> dict[str, str]:
-    """Returns a sweep's specification as tags of its parent run: in pieces, each as long as a tag can be."""
+    """Returns a sweep's specification, as JSON, as tags of its parent run: in pieces, each as long as a tag can be."""
+    return _in_pieces(SPEC, text)
+
+
+def spec_in(tags: Mapping[str, str]) -> Any:
+    """Returns the specification that `spec_tags` cut into pieces, as plain data."""
+    return _data_in(SPEC, tags)
+
+
+def common_tags(columns: Mapping[str, object]) -> dict[str, str]:
+    """Returns what every row of a sweep's table repeats, as one tag of its parent run, or as few as it takes.
+
+    A value that is None is left out.
+
+    >>> common_tags({"teacher_fid": 5.0, "real_fid": None})
+    {'ganlimit.common': '{"teacher_fid": "5.0"}'}
+    """
+    known = {name: str(value) for name, value in columns.items() if value is not None}
+    return _in_pieces(COMMON, json.dumps(known, sort_keys=True))
+
+
+def common_columns(tags: Mapping[str, str]) -> dict[str, str]:
+    """Returns what `common_tags` made of columns, whichever version began the sweep.
+
+    >>> common_columns({"ganlimit.shared.teacher_fid": "5.0", "ganlimit.sweep": "digits"})
+    {'teacher_fid': '5.0'}
+    """
+    each = {name.removeprefix(_COMMON_EACH): value for name, value in tags.items() if name.startswith(_COMMON_EACH)}
+    return {**each, **(_data_in(COMMON, tags) if COMMON in tags else {})}
+
+
+def _in_pieces(name: str, text: str) -> dict[str, str]:
     pieces = [text[start : start + TAG_LENGTH] for start in range(0, len(text), TAG_LENGTH)]
-    return {SPEC + (f".{number}" if number else ""): piece for number, piece in enumerate(pieces)}
+    return {name + (f".{number}" if number else ""): piece for number, piece in enumerate(pieces)}
 
 
-def spec_text(tags: Mapping[str, str]) -> str:
-    """Returns the specification that `spec_tags` cut into pieces."""
-    rest = itertools.takewhile(tags.__contains__, (f"{SPEC}.{number}" for number in itertools.count(1)))
-    return "".join(tags[name] for name in (SPEC, *rest))
+def _data_in(name: str, tags: Mapping[str, str]) -> Any:
+    rest = itertools.takewhile(tags.__contains__, (f"{name}.{number}" for number in itertools.count(1)))
+    text = "".join(tags[each] for each in (name, *rest))
+    data, _ = json.JSONDecoder().raw_decode(text)  # pieces of a longer one of before may follow
+    return data

@@ -15,7 +15,7 @@ from gan import (
     load_dataset,
 )
 from sweeps.display import Display
-from sweeps.ledger.tags import SHARED_PREFIX
+from sweeps.ledger.tags import common_tags
 from sweeps.models.critic_making import find_or_make_critic, require_named_critic
 from sweeps.models.examining import faults_text
 from sweeps.models.extractors import Extractor, find_or_make_extractor
@@ -70,7 +70,7 @@ class Foundation:
             "extractor_faults": faults_text(self.examination),
         }
         assert shared.keys() == SHARED_COLUMNS.keys(), "the schema says which columns all rows have alike"
-        return {SHARED_PREFIX + name: str(value) for name, value in shared.items() if value is not None}
+        return common_tags(shared)
 
 
 def _verify(dataset: ImageDataset, display: Display) -> None:

@@ -6,7 +6,7 @@ from mlflow.entities import Run
 
 from sweeps.ledger.links import experiment_link, model_link, run_link
 from sweeps.ledger.notes import describe_experiment
-from sweeps.ledger.tags import SHARED_PREFIX, SWEEP
+from sweeps.ledger.tags import SWEEP, common_columns
 from sweeps.ledger.tracking import Tracking
 from sweeps.results.names import ALL_TRIALS, BEST_FID, BYTES, PARAMETERS, RATIO
 
@@ -25,7 +25,7 @@ def describe_experiments(tracking: Tracking, experiment_id: str) -> None:
 
 def sweeps_text(sweeps: list[Run], *, models: str) -> str:
     """Returns the Markdown of an experiment with these sweeps; its first line is what the page shows unopened."""
-    datasets = sorted({run.data.tags.get(f"{SHARED_PREFIX}dataset", "") for run in sweeps} - {""})
+    datasets = sorted({common_columns(run.data.tags).get("dataset", "") for run in sweeps} - {""})
     about = f" on **{', '.join(datasets)}**" if datasets else ""
     lines = ["| sweep | limit | parameters | lowest FID | trials |", "|---|---|---:|---:|---:|"]
     lines += [_row(run) for run in sweeps[:MOST_LISTED]]

@@ -12,7 +12,7 @@ from sweeps.ledger.lock import Driver, current_driver
 from sweeps.ledger.records import journaled_records
 from sweeps.ledger.states import RunStatus
 from sweeps.ledger.sweeps import find_sweep, spec_of_sweep
-from sweeps.ledger.tags import PHASE, REUSED, SHARED_PREFIX, TRIAL
+from sweeps.ledger.tags import PHASE, REUSED, TRIAL, common_columns
 from sweeps.ledger.tracking import Tracking
 from sweeps.ledger.workspace import Workspace
 from sweeps.planning.points import planned_trials
@@ -139,7 +139,7 @@ def sweep_status(tracking: Tracking, workspace: Workspace, *, name: str) -> Swee
         counts=counts,
         running=[_running(record) for record in running.values() if record.state == analysis.TrialState.RUNNING],
         front=[(float(row[spec.limit_cost]), row["fid"]) for row in frontier],
-        teacher_parameters=int(parent.data.tags[SHARED_PREFIX + "teacher_parameters"]),
+        teacher_parameters=int(common_columns(parent.data.tags)["teacher_parameters"]),
         trial_hours=sum(table["wall_s"].to_pylist()) / 3600,
         planned_trials=planned_trials(spec) + (taken if spec.search.is_adaptive else 0),
         space=space_limit(spec, table) if spec.search.sampler == "limit" else None,

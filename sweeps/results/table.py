@@ -13,7 +13,7 @@ from gan.networks.bits import FLOAT_BITS
 from sweeps.ledger.journal import Record
 from sweeps.ledger.records import stored_records
 from sweeps.ledger.sweeps import find_sweep
-from sweeps.ledger.tags import ERROR, MODE, PHASE, POINT, REUSED, SHARED_PREFIX, TRIAL
+from sweeps.ledger.tags import ERROR, MODE, PHASE, POINT, REUSED, TRIAL, common_columns
 from sweeps.ledger.tracking import Tracking
 from sweeps.spec.search import STAGE
 
@@ -40,13 +40,14 @@ def table_of(name: str, shared_tags: Mapping[str, str], *, records: Iterable[tup
 
 def shared_columns(name: str, tags: Mapping[str, str]) -> dict[str, Any]:
     """Returns what all rows of the sweep `name` have in common, from the tags of its parent run."""
-    return {"sweep": name, **{column: _shared(column, tags) for column in SHARED_COLUMNS}}
+    stated = common_columns(tags)
+    return {"sweep": name, **{column: _shared(column, stated) for column in SHARED_COLUMNS}}
 
 
-def _shared(column: str, tags: Mapping[str, str]) -> Any:
-    if TRIAL_SCHEMA.field(column).nullable and SHARED_PREFIX + column not in tags:
+def _shared(column: str, stated: Mapping[str, str]) -> Any:
+    if TRIAL_SCHEMA.field(column).nullable and column not in stated:
         return None
-    return SHARED_COLUMNS[column](tags[SHARED_PREFIX + column])
+    return SHARED_COLUMNS[column](stated[column])
 
 
 def row_of(shared: Mapping[str, Any], key: str, *, record: Record) -> dict[str, Any] | None:

@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 
 import sweeps
 from sweeps.ledger.records import stored_records
-from sweeps.ledger.tags import PHASE, SHARED_PREFIX
+from sweeps.ledger.tags import PHASE, common_columns
 from sweeps.ledger.tracking import Tracking
 from sweeps.ledger.workspace import Workspace
 
@@ -55,7 +55,8 @@ def export(data_dir: Path) -> pa.Table:
         for metric in tracking.client.get_metric_history(found.run_id, "fid"):
             place = {"parameters": int(found.metrics["parameters"]), "kimg": float(metric.step), "fid": metric.value}
             rows.append({**student, **place})
-    shared = {name: parent.data.tags[SHARED_PREFIX + name] for name in ("teacher_parameters", "teacher_fid")}
+    stated = common_columns(parent.data.tags)
+    shared = {name: stated[name] for name in ("teacher_parameters", "teacher_fid")}
     order = [(name, "ascending") for name in ("width", "depth", "block", "gan_weight", "seed", "kimg")]
     return pa.Table.from_pylist(rows, SCHEMA.with_metadata(shared)).sort_by(order)
 

@@ -35,7 +35,6 @@ from sweeps.ledger.tags import (
     PHASE,
     POINT,
     PROTOCOL,
-    SHARED_PREFIX,
     STATE,
     SWEEP,
     TEACHER_DIGEST,
@@ -43,6 +42,7 @@ from sweeps.ledger.tags import (
     TRIAL,
     TRIAL_KEY,
     WORKER,
+    common_tags,
 )
 from sweeps.ledger.tracking import Tracking
 from sweeps.ledger.workspace import Workspace
@@ -128,8 +128,7 @@ def _timed(work: Callable[[], Any]) -> tuple[float, Any]:
 def _make_store(tracking: Tracking, workspace: Workspace, arguments: argparse.Namespace) -> str:
     values: dict[type, object] = {str: "x" * 64, int: 10**6, float: 1 / 3}
     shared = {column: values[kind] for column, kind in SHARED_COLUMNS.items()} | {"dataset": "digits"}
-    tags = {SHARED_PREFIX + name: str(value) for name, value in shared.items()}
-    parent_run_id: str = tracking.open_sweep(NAME, tags).info.run_id
+    parent_run_id: str = tracking.open_sweep(NAME, common_tags(shared)).info.run_id
     delivery = Delivery(tracking.store, parent_run_id)
     prototypes = sum(PROTOTYPES.values())
     run_ids = [

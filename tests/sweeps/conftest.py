@@ -16,7 +16,7 @@ from sweeps.cli import main
 from sweeps.ledger.delivery import Delivery
 from sweeps.ledger.folders import MountedTrials
 from sweeps.ledger.journal import Event, TrialFolder
-from sweeps.ledger.tags import ERROR, MODE, PHASE, POINT, SHARED_PREFIX, STATE, SWEEP, TRIAL
+from sweeps.ledger.tags import ERROR, MODE, PHASE, POINT, STATE, SWEEP, TRIAL, common_tags
 from sweeps.ledger.tracking import Tracking
 from sweeps.ledger.workspace import Workspace
 from sweeps.planning.packing import Load
@@ -132,9 +132,7 @@ class StoredSweep:
 
     def __init__(self, workspace: Workspace, tracking: Tracking, name: str, **shared: Any) -> None:
         self.workspace, self.tracking, self.name = workspace, tracking, name
-        stated = {column: value for column, value in {**SHARED, **shared}.items() if value is not None}
-        tags = {SHARED_PREFIX + column: str(value) for column, value in stated.items()}
-        self.parent_run_id: str = tracking.open_sweep(name, tags).info.run_id
+        self.parent_run_id: str = tracking.open_sweep(name, common_tags({**SHARED, **shared})).info.run_id
         self.delivery = Delivery(tracking.store, self.parent_run_id)
         self.folders: list[TrialFolder] = []
 

@@ -16,7 +16,7 @@ import analysis
 import sweeps
 from analysis import TrialState
 from gan import ArtifactError, load_generator
-from sweeps.ledger.tags import ERROR, PARENT, PHASE, PROTOCOL, SHARED_PREFIX, STATE, TEACHER_VERSION
+from sweeps.ledger.tags import ERROR, PARENT, PHASE, PROTOCOL, STATE, TEACHER_VERSION, common_columns, common_tags
 from sweeps.ledger.tracking import Tracking
 from sweeps.ledger.workspace import Workspace
 from tests.waiting import PATIENCE_S
@@ -199,8 +199,9 @@ def test_a_sweep_does_not_go_on_with_another_teacher(finished: Any, tmp_path: Pa
     copied = tmp_path / "data"
     shutil.copytree(finished.data_dir, copied)
     tracking = Tracking(Workspace.existing(copied).store)
-    parent = tracking.find_sweep("tiny").info.run_id
-    tracking.log(parent, tags={SHARED_PREFIX + "teacher_digest": "0" * 64})
+    parent = tracking.find_sweep("tiny")
+    stated = common_columns(parent.data.tags)
+    tracking.log(parent.info.run_id, tags=common_tags({**stated, "teacher_digest": "0" * 64}))
     with pytest.raises(sweeps.SweepError, match=r"teacher_digest it began with, 0000.*--name"):
         sweeps.run_sweep(finished.spec, copied)
 

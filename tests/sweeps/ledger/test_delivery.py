@@ -1,5 +1,6 @@
 """Journals on their way to a real tracking store, and what people do to the runs there."""
 
+import json
 import shutil
 from pathlib import Path
 from urllib.parse import urlparse
@@ -12,7 +13,7 @@ from sweeps.ledger.delivery import Delivery
 from sweeps.ledger.folders import MountedTrials
 from sweeps.ledger.journal import Event, TrialFolder
 from sweeps.ledger.store import TrackingStore
-from sweeps.ledger.tags import PHASE, REUSED, STATE, TRIAL, spec_tags, spec_text
+from sweeps.ledger.tags import PHASE, REUSED, STATE, TRIAL, spec_in, spec_tags
 from sweeps.ledger.tracking import Tracking
 from sweeps.trial.pictures import save_step
 
@@ -177,9 +178,10 @@ def test_a_trial_goes_on_where_images_cannot_be_written(tmp_path: Path) -> None:
 
 
 def test_a_specification_of_any_length_comes_back_whole(tracking: Tracking) -> None:
-    text = "".join(f'"{number}": 1,' for number in range(3000))
+    data = {str(number): 1 for number in range(3000)}
+    text = json.dumps(data)
     assert len(text) > 8000, "more than MLflow keeps in one tag"
     tracking.open_sweep("long", spec_tags(text))
     found = tracking.find_sweep("long")
     assert found is not None
-    assert spec_text(found.data.tags) == text
+    assert spec_in(found.data.tags) == data

@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from sweeps.ledger.records import stored_records
-from sweeps.ledger.tags import SHARED_PREFIX
+from sweeps.ledger.tags import COMMON, common_columns, common_tags
 from sweeps.results import run_cache
 from sweeps.results.reading import StoredTrials, read_trials
 from sweeps.results.run_cache import CACHE_FILE, RunCache
@@ -179,7 +179,9 @@ class TestCacheFile:
         check(forged)
 
     def test_of_a_sweep_whose_rows_share_something_else_is_not(self, forged: Any) -> None:
-        forged.tracking.client.set_tag(forged.parent_run_id, SHARED_PREFIX + "teacher_fid", "2.5")
+        stated = common_columns(forged.tracking.find_sweep(forged.name).data.tags)
+        (text,) = common_tags({**stated, "teacher_fid": 2.5}).values()
+        forged.tracking.client.set_tag(forged.parent_run_id, COMMON, text)
         assert set(check(forged).table["teacher_fid"].to_pylist()) == {2.5}
 
     def test_of_a_sweep_that_was_deleted_and_begun_anew_is_not(self, forged: Any) -> None:

@@ -8,7 +8,7 @@ import pytest
 import sweeps
 from analysis.frontier_table import student_text
 from sweeps.ledger.journal import Record
-from sweeps.ledger.tags import MODE, PHASE, POINT, SHARED_PREFIX, STATE, TRIAL
+from sweeps.ledger.tags import MODE, PHASE, POINT, STATE, TRIAL, common_tags
 from sweeps.results.table import table_of
 from sweeps.search.study import open_study
 from sweeps.search.study_file import open_storage
@@ -54,8 +54,7 @@ def test_the_table_and_people_have_it(search_spec: Any, tmp_path: Path) -> None:
         (job.request.key, Record(run_id="r", tags=told | {POINT: job.point_json}, params=params, metrics=costs))
         for job in asked(search_spec(space=SPACE, trials=4, sampler="grid"), tmp_path)
     ]
-    shared = {SHARED_PREFIX + column: str(value) for column, value in SHARED.items()}
-    rows = table_of("tiny", shared, records=records).to_pylist()
+    rows = table_of("tiny", common_tags(SHARED), records=records).to_pylist()
     assert {row["settings"] for row in rows} == {f'{{"{NAME}": {word}, "gan_every": 2}}' for word in ("true", "false")}
     assert student_text(rows[0] | {"settings": f'{{"{NAME}": true}}'}).endswith(f", {NAME} true")
 
