@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,7 @@ from sweeps.cli.options import Dashboard, DataDir, Follow, Json, SweepName, Toke
 from sweeps.cli.output import console, print_each, print_json, remark, say, show
 from sweeps.cli.remote import jobs_at, require_use, show_beginning, stop_job
 from sweeps.display import can_redraw, redrawn, whole
+from sweeps.errors import SweepError
 
 if TYPE_CHECKING:
     from sweeps.cli.status_view import StatusView
@@ -98,6 +100,8 @@ def stop(
         _require_no_place(address, data_dir=data_dir, tracking_uri=tracking_uri)
         stop_job(jobs_at(address, token_file), name, address=address)
         return
+    from mlflow.exceptions import MlflowException
+
     from sweeps.ledger.lock import stop_driver
     from sweeps.ledger.sweeps import find_sweeps, is_known
     from sweeps.ledger.tracking import Tracking
@@ -107,7 +111,9 @@ def stop(
     if folder is None:
         first, *_ = find_sweeps(Tracking(workspace.store), name)  # those of one file have one driver
         folder = workspace.sweep(first)
-    driver, known = stop_driver(folder, name), is_known(Tracking(workspace.store), name)
+    driver, known = stop_driver(folder, name), True
+    with suppress(SweepError, MlflowException):  # the driver is asked to stop, wherever the store is
+        known = is_known(Tracking(workspace.store), name)
     again = f"with: ganlimit sweep resume {name}" if known else "by the same command: no trial had begun"
     say(f"Asked {driver} to stop. Go on {again}")
 

@@ -111,14 +111,22 @@ class TeacherProgress:
             save_checkpoint(self._path, whole, identity=self._identity)
 
     def found(self) -> Standing:
-        """Returns what was kept, or the beginning. A damaged file is deleted, and the training begins anew."""
+        """Returns what was kept, or the beginning. A damaged file is deleted, and the training begins anew.
+
+        Raises ArtifactError where the file cannot be read.
+        """
         try:
             whole = load_checkpoint(self._path, self._identity)
-        except ArtifactError:
-            self.delete()
-            whole = None
-        if whole is None:
-            return Standing()
+            return self._standing(whole) if whole else Standing()
+        except ArtifactError as error:
+            if isinstance(error.__cause__, OSError):  # it may be read again
+                raise
+        except (KeyError, ValueError):  # of another version
+            pass
+        self.delete()
+        return Standing()
+
+    def _standing(self, whole: Checkpoint) -> Standing:
         return Standing(
             checkpoint=Checkpoint(whole.images_seen, _of(whole.state, _TRAINING)),
             updates=round(whole.notes[_UPDATES]),

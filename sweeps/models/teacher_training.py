@@ -4,6 +4,7 @@ import copy
 import tempfile
 import time
 from collections.abc import Iterator
+from importlib.metadata import version
 from pathlib import Path
 
 from mlflow.entities.model_registry import ModelVersion
@@ -11,6 +12,7 @@ from mlflow.entities.model_registry import ModelVersion
 from gan import (
     Checkpoint,
     CriticCard,
+    GanTrainingConfig,
     GeneratorCard,
     ImageDataset,
     Progress,
@@ -48,7 +50,9 @@ def train_teacher(
     """
     tracking = workshop.tracking
     architecture, training = spec.teacher_architecture, spec.trained_teacher.training
-    kept = TeacherProgress(workshop.workspace, value_digest([identity.digest, extractor.protocol.digest])[:32])
+    versions = [version(name) for name in ("ganlimit", "torch")]  # another may name or lay out its state otherwise
+    place = value_digest([identity.digest, extractor.protocol.digest, *versions])[:32]
+    kept = TeacherProgress(workshop.workspace, place)
     standing = kept.found()
     with tracking.model_run(identity.model, {KIND: "teacher", IDENTITY: identity.digest}) as run_id:
         tracking.log(run_id, params={**architecture.model_dump(), "kimg": training.kimg, "seed": spec.seed})
@@ -60,7 +64,7 @@ def train_teacher(
         with workshop.display.step("teacher", training.kimg) as update:
             for trained in _reports(spec, dataset, extractor=extractor, kept=kept, standing=standing, update=update):
                 tracking.log(run_id, trained.reports[-1].metrics, kimg=trained.last.kimg)
-                if trained.last.kimg < training.kimg:  # behind the end there is nothing to go on with
+                if not _is_end(trained.last.kimg, training):  # behind the end there is nothing to go on with
                     kept.keep(trained, spent_s=time.monotonic() - began)
         best, last = trained.best, trained.last
         places = {"best_fid": best.metrics.fid, "best_kimg": best.kimg, "last_fid": last.metrics.fid}
@@ -68,11 +72,11 @@ def train_teacher(
         with tempfile.TemporaryDirectory() as name:
             folder = Path(name) / "model"
             stored, critic = _stored(folder, trained, spec=spec, dataset=dataset, extractor=extractor)
-            version = register_teacher(
+            registered = register_teacher(
                 tracking, identity, run_id=run_id, folder=folder, card=stored, judgement=critic.judgement
             )
     kept.delete()
-    return version
+    return registered
 
 
 def _stored(
@@ -136,7 +140,7 @@ def _reports(
             )
         if reports and best is None:
             best = _best_of(standing, progress, extractor=extractor)
-        if number % (BAR_UPDATES // TEACHER_REPORTS) == 0 or progress.kimg >= training.kimg:
+        if number % (BAR_UPDATES // TEACHER_REPORTS) == 0 or _is_end(progress.kimg, training):
             last, report = _measured(progress, loss=training.adversarial.loss, dataset=dataset, extractor=extractor)
             reports = (*reports, report)
             if best is None or last.metrics.fid <= best.metrics.fid:
@@ -144,6 +148,11 @@ def _reports(
             yield Reached(best=best, last=last, reports=reports, updates=number, progress=progress)
             note = f"FID {last.metrics.fid:.1f}, critic's accuracy {report.judgement.accuracy:.0%}"
         update(progress.kimg, note)
+
+
+def _is_end(kimg: float, training: GanTrainingConfig) -> bool:
+    """Returns whether a training has seen its images, which are whole ones."""
+    return round(kimg * 1000) >= round(training.kimg * 1000)
 
 
 def _measured(
