@@ -14,7 +14,7 @@ from analysis.limit.result import CompressionLimit
 from analysis.limit.rule import LimitRule
 from analysis.notebook import html_table
 from analysis.schema import DEFAULT_BLOCK, settings_of, size_text, width_text
-from analysis.schemes import PLUS
+from analysis.schemes import PLUS, parts_in_common
 
 VERDICTS = {True: "holds", False: "breaks", None: ""}  # by whether the rule holds
 
@@ -120,16 +120,10 @@ def frontier_rows(findings: Found) -> FrontierRows:
     [('12.5', '10.0', True), ('25.0', '20.0', False)]
     """
     students = findings.frontier.to_pylist()[::-1]
-    shared = _shared_parts([row["scheme"] for row in students])
+    shared = parts_in_common(row["scheme"] for row in students) if students else ()
     rows = tuple(_frontier_row(row, findings, shared=shared) for row in students)
     metric, confirmed = findings.metric.label, findings.is_confirmed
     return FrontierRows(rows=rows, metric=metric, confirmed=confirmed, shared=PLUS.join(shared))
-
-
-def _shared_parts(schemes: Sequence[str | None]) -> list[str]:
-    """Returns what the schemes of several students have in common."""
-    first, *others = ((scheme or "").split(PLUS) for scheme in schemes or [None])
-    return [part for part in first if part and others and all(part in other for other in others)]
 
 
 def _frontier_row(row: Mapping[str, Any], findings: Found, *, shared: Sequence[str]) -> FrontierRow:

@@ -1,5 +1,6 @@
 """This module says by which scheme a trial made its student, and which size the student has."""
 
+from collections.abc import Iterable
 from enum import StrEnum
 from typing import Any
 
@@ -24,6 +25,12 @@ class Scheme(StrEnum):
     JOINT = "distilled, joint"
     OTHER = "distilled, other"  # the table's column `scheme` says by what
     SCRATCH = "from scratch"
+
+
+def parts_in_common(schemes: Iterable[str | None]) -> tuple[str, ...]:
+    """Returns what the names of several schemes have in common; nothing of one alone."""
+    first, *others = ((scheme or "").split(PLUS) for scheme in schemes)
+    return tuple(part for part in first if part and others and all(part in other for other in others))
 
 
 def scheme_of(row: Row) -> Scheme:

@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from analysis.errors import AnalysisError
 from analysis.schema import width_text
-from analysis.schemes import PLUS, Row, Scheme, scheme_of
+from analysis.schemes import PLUS, Row, Scheme, parts_in_common, scheme_of
 from analysis.tables import require_one_protocol, require_one_teacher
 from analysis.trials import Floats, Ints, Trials, codes_of, first_of_each
 
@@ -108,11 +108,8 @@ def shared_parts(rows: Sequence[PaperRow]) -> tuple[str, ...]:
     (('pruned start', 'l1'), ['these alone', 'real teacher'])
     """
     distilled = [row for row in rows if row.scheme in (Scheme.MSE, Scheme.JOINT, Scheme.OTHER)]
-    schemes = {(row.other_scheme, row.gan_weight or 0.0): (row.other_scheme or "").split(PLUS) for row in distilled}
-    if len(schemes) < 2:
-        return ()
-    first, *others = schemes.values()
-    return tuple(part for part in first if part and all(part in other for other in others))
+    schemes = dict.fromkeys((row.other_scheme, row.gan_weight or 0.0) for row in distilled)
+    return parts_in_common(scheme for scheme, _ in schemes) if schemes else ()
 
 
 def comparable_rows(trials: Trials) -> Ints:
