@@ -30,7 +30,15 @@ settings.load_profile("ganlimit")
 
 # Files that take minutes: they begin first, so that the last process does not wait for one of them alone.
 LONGEST = (
-    *("test_cluster.py", "test_faults.py", "test_runner.py", "test_ctrl_c.py", "test_reporting.py", "test_reuse.py"),
+    *(
+        "test_cluster.py",
+        "test_shared_cluster.py",
+        "test_faults.py",
+        "test_runner.py",
+        "test_ctrl_c.py",
+        "test_reporting.py",
+        "test_reuse.py",
+    ),
     *("test_server_away.py", "test_tracking_serve.py", "test_nodes.py", "test_packed_sweep.py"),
     *("test_fused_trials.py", "test_doctor.py"),
 )
