@@ -15,8 +15,7 @@ from sweeps.display import can_redraw, redrawn, whole
 from sweeps.errors import SweepError
 
 if TYPE_CHECKING:
-    from sweeps.cli.status_view import StatusView
-    from sweeps.ledger.tracking import Tracking
+    from sweeps.cli.status_view import View
 
 FOLLOW_EVERY_S = 2.0
 
@@ -36,11 +35,11 @@ def status(
     With the address of the cluster to which it was submitted, show that of its job as well.
     """
     require_use(address, token_file=token_file)
-    from sweeps.cli.status_view import StatusView
+    from sweeps.cli.status_view import PreparationView, StatusView
     from sweeps.ledger.sweeps import find_sweeps, is_known
     from sweeps.ledger.tracking import Tracking
     from sweeps.ledger.workspace import Workspace
-    from sweeps.results.status import sweep_status
+    from sweeps.results.status import preparation_of, sweep_status
 
     if address:
         from sweeps.site.submitted import job_of, tracking_uri_of
@@ -54,11 +53,11 @@ def status(
             return
     workspace = existing(data_dir, tracking_uri)
     tracking = Tracking(workspace.store)
-    _require_trials(tracking, name, workspace=workspace)
-    names = find_sweeps(tracking, name)
 
-    def look() -> list[StatusView]:
-        return [StatusView(sweep_status(tracking, workspace, name=member)) for member in names]
+    def look() -> "Sequence[View]":
+        if preparation := preparation_of(tracking, workspace, name=name):
+            return [PreparationView(preparation)]
+        return [StatusView(sweep_status(tracking, workspace, name=each)) for each in find_sweeps(tracking, name)]
 
     if follow:
         _follow(look, as_json=as_json)
@@ -143,20 +142,7 @@ def _require_no_place(address: str, *, data_dir: Path | None, tracking_uri: str 
         )
 
 
-def _require_trials(tracking: "Tracking", name: str, *, workspace: "sweeps.Workspace") -> None:
-    """Raises SweepError for a sweep whose driver still makes its models: nothing is known of it yet."""
-    from sweeps.ledger.lock import current_driver
-    from sweeps.ledger.sweeps import is_known
-
-    if not is_known(tracking, name) and (folder := workspace.driven(name)):
-        raise sweeps.SweepError(
-            f"The trials of {name} begin when its models are made",
-            current_driver(folder) or "a driver that has just begun",
-            f"Look again in a while, or stop it: ganlimit sweep stop {name}.",
-        )
-
-
-def _follow(look: "Callable[[], Sequence[StatusView]]", *, as_json: bool) -> None:
+def _follow(look: "Callable[[], Sequence[View]]", *, as_json: bool) -> None:
     found = look()
     if as_json or not can_redraw(console()):
         _write_changes(found, look, as_json=as_json)
@@ -168,7 +154,12 @@ def _follow(look: "Callable[[], Sequence[StatusView]]", *, as_json: bool) -> Non
             refresh()
 
 
-def _write_changes(found: "Sequence[StatusView]", look: "Callable[[], Sequence[StatusView]]", *, as_json: bool) -> None:
+def _write_changes(
+    found: "Sequence[View]",
+    look: "Callable[[], Sequence[View]]",
+    *,
+    as_json: bool,
+) -> None:
     """Write for a file or a pipe: where a sweep stands, and again whenever that has changed."""
     written: Sequence[object] = []
     while True:

@@ -8,7 +8,7 @@ from rich.text import Text
 
 from analysis import COSTS, width_text
 from sweeps.display import Block, Listing, spread, whole
-from sweeps.results.status import SweepStatus
+from sweeps.results.status import Preparation, SweepStatus
 
 RUNNING = ("running", "phase", "width", "depth", "parameters", "kimg", "FID")
 SWEEPS = ("sweep", "data set", "state", "trials", "lowest FID", "core-hours")
@@ -62,6 +62,27 @@ class StatusView:
         ]
         headings = ("frontier", cost.noun.strip(), "ratio", "FID")
         return [Listing("frontier", headings, rows=rows, choose=spread)] if rows else []
+
+
+@dataclass(frozen=True)
+class PreparationView:
+    """A PreparationView shows a sweep whose models are being made."""
+
+    status: Preparation
+
+    def as_dict(self) -> Mapping[str, object]:
+        return self.status.as_dict()
+
+    def render(self) -> RenderableType:
+        return whole(self.blocks())
+
+    def blocks(self) -> list[Block]:
+        """Returns what there is to show."""
+        head = Text.assemble((self.status.name, "bold"), f": {self.status.state}")
+        return [[head, Text(f"  {self.status.standing}")]]
+
+
+View = StatusView | PreparationView
 
 
 def sweeps_listing(found: Sequence[SweepStatus]) -> Listing:

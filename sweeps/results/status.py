@@ -11,7 +11,7 @@ from sweeps.ledger.lease import driver_elsewhere
 from sweeps.ledger.lock import Driver, current_driver
 from sweeps.ledger.records import journaled_records
 from sweeps.ledger.states import RunStatus
-from sweeps.ledger.sweeps import find_sweep, spec_of_sweep
+from sweeps.ledger.sweeps import find_sweep, is_known, spec_of_sweep
 from sweeps.ledger.tags import PHASE, REUSED, TRIAL, common_columns
 from sweeps.ledger.tracking import Tracking
 from sweeps.ledger.workspace import Workspace
@@ -111,6 +111,41 @@ class SweepStatus:
         """Returns in words how many trials a phase has."""
         of = f" of {self.planned_trials}" if phase == Phase.SEARCH else ""
         return f"{sum(self.counts.get(phase, {}).values())}{of} trials"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Preparation:
+    """A Preparation is a sweep whose driver makes its models: no trial has begun, and the store has nothing of it."""
+
+    name: str
+    driver: Driver
+
+    is_running = True
+
+    @property
+    def state(self) -> str:
+        return f"running, {self.driver}"
+
+    @property
+    def standing(self) -> str:
+        return "its models are being made, no trial has begun"
+
+    def line(self) -> str:
+        """Returns the whole in one line."""
+        return f"{self.name} ({self.state}): {self.standing}"
+
+    def as_dict(self) -> dict[str, Any]:
+        """Returns what a SweepStatus has for a script, as far as it is known."""
+        unknown = dict.fromkeys(("planned_trials", "best_fid", "space_limit"))
+        nothing: dict[str, Any] = {"trials": {}, "running": [], "frontier": [], "core_hours": 0.0}
+        return {"sweep": self.name, "status": str(RunStatus.RUNNING), "driver": str(self.driver), **unknown, **nothing}
+
+
+def preparation_of(tracking: Tracking, workspace: Workspace, *, name: str) -> Preparation | None:
+    """Returns the sweep called `name` while its driver makes its models; None once its trials have begun."""
+    folder = None if is_known(tracking, name) else workspace.driven(name)
+    driver = current_driver(folder) if folder else None
+    return Preparation(name=name, driver=driver) if driver else None
 
 
 def sweep_status(tracking: Tracking, workspace: Workspace, *, name: str) -> SweepStatus:

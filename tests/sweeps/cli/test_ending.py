@@ -1,6 +1,7 @@
 """What a scheduler, `timeout`, Kubernetes and systemd send ends a driver in order, whatever it does at the time."""
 
 import contextlib
+import json
 import os
 import signal
 import subprocess
@@ -49,8 +50,8 @@ def test_trials_keep_their_last_rung_and_the_same_command_goes_on(
     assert not folder.checkpoint_path.exists()
 
 
-def test_a_teacher_in_training_before_ray_starts_leaves_a_closed_run(
-    finished: Any, tiny: dict[str, Any], tmp_path: Path
+def test_a_teacher_in_training_before_ray_starts_is_told_of_and_leaves_a_closed_run(
+    ganlimit: Any, finished: Any, tiny: dict[str, Any], tmp_path: Path
 ) -> None:
     tiny["teacher"]["training"]["kimg"] = 6000
     sweep = Sweep(tiny, tmp_path, trials=1).with_models_of(finished)
@@ -63,6 +64,14 @@ def test_a_teacher_in_training_before_ray_starts_leaves_a_closed_run(
     before = {run.info.run_id for run in training()}
     process = sweep.start(own_group=True)
     wait_until(lambda: len(training()) > len(before))
+    where = ("sweep", "status", sweep.name, "--data-dir", sweep.data_dir)
+    told = ganlimit(*where)
+    assert told.code == 0, told.stderr
+    assert "its models are being made, no trial has begun" in told.stdout
+    as_json = json.loads(ganlimit(*where, "--json").stdout)
+    of_tiny = ganlimit("sweep", "status", "tiny", "--json", "--data-dir", finished.data_dir)
+    assert as_json.keys() == json.loads(of_tiny.stdout).keys()
+    assert (as_json["status"], as_json["trials"]) == ("RUNNING", {})
     assert ended_by_sigterm(process).endswith(f"ganlimit sweep resume {sweep.name}\n")
     (run,) = (run for run in training() if run.info.run_id not in before)
     assert run.info.status == "KILLED"
