@@ -17,7 +17,7 @@ MARGIN = 0.1  # of the range of sizes at each end: a line through two sizes side
 REPETITIONS = 1999  # of the straight line, for the p-value
 SIGNIFICANT = 0.05
 MOST_APART = 2_000  # observations whose noise is drawn one by one
-FEWEST_SIZES = 5
+FEWEST_SIZES, FEWEST_VALUES = 5, 6
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,10 +82,10 @@ def find_corner(sizes_N: Floats, values_N: Floats, *, level: float = LEVEL) -> C
     """
     distinct = np.unique(sizes_N)
     if len(distinct) < FEWEST_SIZES:
-        return f"a break point needs {FEWEST_SIZES} sizes, got {len(distinct)}"
+        return f"No break point is stated: that needs {FEWEST_SIZES} sizes, got {len(distinct)}."
     free = len(sizes_N) - 4
-    if free < 2:
-        return "a break point needs 6 measured values"
+    if len(sizes_N) < FEWEST_VALUES:
+        return f"No break point is stated: that needs {FEWEST_VALUES} measured values, got {len(sizes_N)}."
     sample = _sample(sizes_N, values_N)
     corners_T, hinges_MT = _hinges(sample)
     straight = _without_line(sample, sample.values_M)
@@ -94,10 +94,10 @@ def find_corner(sizes_N: Floats, values_N: Floats, *, level: float = LEVEL) -> C
     best, total = int(np.argmax(gains_T)), float(straight @ straight) + sample.within
     # What is left of a straight line is rounding, in which any corner can be seen.
     if total <= len(values_N) * (1e-9 * max(1.0, float(np.abs(values_N).max()))) ** 2:
-        return "the curve is a straight line"
+        return "No break point is stated: the curve is a straight line."
     p_value = _p_value(float(gains_T[best]) / total, sample)
     if p_value > SIGNIFICANT:
-        return f"no significant break: two lines fit no better than one (p = {p_value:.2g})"
+        return f"No break point is stated: two lines fit no better than one (p = {p_value:.2g})."
     noise = (total - gains_T[best]) / free
     excess_T = gains_T[best] - gains_T - noise * f_distribution.ppf(level, 1, free)
     above, below = _slopes(sample, float(corners_T[best]))

@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from sweeps.errors import SpecError, SweepError
 from sweeps.spec.datasets import datasets_mistakes, members
 from sweeps.spec.filling import with_what_files_say
-from sweeps.spec.mistakes import Location, described, dotted
+from sweeps.spec.mistakes import REPLACED, Location, described, dotted
 from sweeps.spec.places import mistakes_for_nodes, with_absolute_paths
 from sweeps.spec.sweep import SweepSpec
 
@@ -76,6 +76,7 @@ def load_specs(
         data = with_absolute_paths(data)
     for path, value in (overrides or {}).items():
         _replace(data, path, value=value)
+        lines[tuple(path.split("."))] = REPLACED
     specs, mistakes = [], list(datasets_mistakes(data, lines))
     for label, member in () if mistakes else members(data):
         whole = member if for_nodes else with_what_files_say(member)

@@ -25,6 +25,8 @@ UNION_TAGS = {*DOMAINS, "scalar", "[key]", *KINDS, "one", "each"}
 
 Location = tuple[str | int, ...]
 
+REPLACED = 0  # the line of a value that does not stand in the file
+
 
 def described(error: ValidationError, lines: dict[Location, int]) -> list[str]:
     """Returns each mistake of a file as one line; `lines` are those of its places."""
@@ -41,7 +43,7 @@ def _described(detail: ErrorDetails, lines: dict[Location, int]) -> str:
     # A union puts its branch's tag into the location; the file has no such level.
     location = _in_file(detail["loc"], lines)
     line = next((lines[location[:n]] for n in range(len(location), -1, -1) if location[:n] in lines), 1)
-    where = f"line {line}: {dotted(location) or 'the sweep'}"
+    where = f"{_at(line)}: {dotted(location) or 'the sweep'}"
     kind, message = detail["type"], detail["msg"].removeprefix("Value error, ")
     if kind == "extra_forbidden":
         return f"{where}: unknown key{_suggestion(detail)}"
@@ -52,7 +54,7 @@ def _described(detail: ErrorDetails, lines: dict[Location, int]) -> str:
         got = given.get("type", "none") if isinstance(given, dict) else given
         return f"{where}: a domain's type is int, float, choice or fixed, got {got!r}. Or write one value."
     if kind == "value_error" and not location:
-        return f"line {_line_named(message, lines)}: {message.removesuffix('.')}."
+        return f"{_at(_line_named(message, lines))}: {message.removesuffix('.')}."
     if kind == "value_error":
         return f"{where}: {message.removesuffix('.')}."
     rule, given = message[0].lower() + message[1:], detail["input"]
@@ -65,6 +67,10 @@ def _described(detail: ErrorDetails, lines: dict[Location, int]) -> str:
 def dotted(location: Location) -> str:
     """Returns a location as a person writes it: the keys of a file with dots between them."""
     return ".".join(map(str, location)).replace(".[key]", "")
+
+
+def _at(line: int) -> str:
+    return "given with the command" if line == REPLACED else f"line {line}"
 
 
 def _line_named(message: str, lines: dict[Location, int]) -> int:

@@ -56,9 +56,9 @@ def test_noise_about_a_line_has_no_break_but_one_time_in_twenty() -> None:
     [
         (SIZES, -SIZES, "straight line"),
         (SIZES, 0 * SIZES, "straight line"),
-        (SIZES, -two_lines(SIZES, 9.0), "no significant break"),  # flatter below: saturation, and no break
+        (SIZES, -two_lines(SIZES, 9.0), "two lines fit no better"),  # flatter below: saturation, and no break
         (SIZES[:20], -(SIZES[:20] ** 2), "needs 5 sizes, got 4"),
-        (SIZES[::5][:5], SIZES[::5][:5] ** 2, "needs 6 measured values"),
+        (SIZES[::5][:5], SIZES[::5][:5] ** 2, "needs 6 measured values, got 5"),
         (np.array([]), np.array([]), "needs 5 sizes, got 0"),
     ],
 )

@@ -53,7 +53,7 @@ baseline: {kimg: 2, of: none}
 def test_overrides_replace_values_and_are_checked(spec_file: Any, tiny: dict[str, Any]) -> None:
     path = spec_file(tiny)
     assert sweeps.load_spec(path, {"search.trials": 9}).search.trials == 9
-    with pytest.raises(sweeps.SpecError, match=r"search\.trials: .*greater than or equal to 0, got -1"):
+    with pytest.raises(sweeps.SpecError, match=r"given with the command: search\.trials: .*, got -1"):
         sweeps.load_spec(path, {"search.trials": -1})
 
 
