@@ -1,6 +1,7 @@
 """The worlds on which searches for the limit are compared, and a short search on one of them."""
 
 import math
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -77,3 +78,13 @@ def test_a_search_ends_near_the_limit(world: World) -> None:
     assert (found["within"][-1], found["covered"][-1]) == (1, 1)
     assert found["width"][-1] < 2 < found["width"][0]
     assert 96 < found["end"]["kimg"] < 288, "the model is sure by then, and not at once"
+
+
+def test_with_slack_the_limit_of_a_stricter_and_that_of_a_laxer_rule_are_both_right(world: World) -> None:
+    loose, exact = replace(world, slack=0.05), world.curves.parameters[world.truth(2.0)]
+    least, most = loose.true_sizes(2.0)
+    assert least <= exact <= most
+    assert (least, most) == tuple(world.curves.parameters[world.truth(2.0 * math.exp(s))] for s in (0.05, -0.05))
+    assert world.true_sizes(2.0) == (exact, exact)
+    assert loose.one_step(2.0)[0] <= world.one_step(2.0)[0]
+    assert loose.one_step(2.0)[1] >= world.one_step(2.0)[1]

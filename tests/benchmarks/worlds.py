@@ -28,12 +28,16 @@ NOISE, GROWTH, OWN = 0.15, 1.0, 0.08  # in log FID: a seed's at the middle size,
 
 @dataclass(frozen=True)
 class World:
-    """Students, the mean of each one's log FID by rung, and how a fresh seed's are drawn about it."""
+    """Students, the mean of each one's log FID by rung, and how a fresh seed's are drawn about it.
+
+    A student whose mean is within `slack` of the rule, in log FID, may be said to hold it or to break it.
+    """
 
     name: str
     curves: Curves
     means: dict[Student, Floats]
     draw: Draw
+    slack: float = 0.0
 
     @cached_property
     def students(self) -> list[Student]:
@@ -64,20 +68,26 @@ class World:
         """The logarithm of the FID that is `rule` times the teacher's."""
         return math.log(rule * self.curves.teacher[1])
 
-    def truth(self, rule: float) -> Student:
-        """The smallest student whose mean log FID holds the rule, the best of its size."""
+    def truth(self, rule: float, slack: float = 0.0) -> Student:
+        """The smallest student whose mean log FID holds the rule, or misses it by `slack`, the best of its size."""
         size = self.curves.parameters
-        holding = [s for s in self.students if self.means[s][-1] <= self.threshold(rule)]
+        holding = [s for s in self.students if self.means[s][-1] <= self.threshold(rule) + slack]
         return min(holding, key=lambda s: (size[s], float(self.means[s][-1])))
+
+    def true_sizes(self, rule: float) -> tuple[int, int]:
+        """Between which sizes the limit is: both the same without slack."""
+        least, most = (self.truth(rule, slack) for slack in (self.slack, -self.slack))
+        return self.curves.parameters[least], self.curves.parameters[most]
 
     def one_step(self, rule: float) -> tuple[float, float]:
         """The sizes of the true student's own architecture at the next smaller and the next larger width."""
-        width, depth, block, weight = self.truth(rule)
+        return self._beside(self.truth(rule, self.slack), -1), self._beside(self.truth(rule, -self.slack), 1)
+
+    def _beside(self, student: Student, steps: int) -> float:
+        width, depth, block, weight = student
         widths = sorted({s[0] for s in self.students})
-        place = widths.index(width)
-        near = widths[max(place - 1, 0)], widths[min(place + 1, len(widths) - 1)]
-        low, high = (self.curves.parameters[each, depth, block, weight] for each in near)
-        return low, high
+        place = min(max(widths.index(width) + steps, 0), len(widths) - 1)
+        return self.curves.parameters[widths[place], depth, block, weight]
 
     def _candidate(self, student: Student) -> Candidate:
         _, depth, block, weight = student
