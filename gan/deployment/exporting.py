@@ -34,7 +34,8 @@ from gan.networks.imported import AnyGenerator
 
 CHECKED = 256  # latents
 BATCHES = (1, 3, 64)  # that they are given in
-PROGRAM = "run.py"
+PROGRAM, DRAWN = "run.py", "images.png"  # what it writes if nothing else is said
+NAMES = frozenset({CARD_FILE, PROGRAM, DRAWN, *(form.file for form in FORMS.values())})  # of an export's files
 _DEEPEST = 9  # of zlib
 
 
@@ -76,7 +77,7 @@ def deploy_generator(
     ['card.json', 'model.onnx', 'run.py']
     """
     way = FORMS[form]
-    with replaced_folder(folder) as unfinished:
+    with replaced_folder(folder, names=NAMES) as unfinished:
         path = unfinished / way.file
         way.write(generator, path, seed=evaluator.protocol.latent_seed if evaluator else 0)
         run = way.open(path, 1)
