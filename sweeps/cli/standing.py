@@ -39,7 +39,7 @@ def status(
     from sweeps.ledger.sweeps import find_sweeps, is_known
     from sweeps.ledger.tracking import Tracking
     from sweeps.ledger.workspace import Workspace
-    from sweeps.results.status import preparation_of, sweep_status
+    from sweeps.results.status import preparations, sweep_status
 
     if address:
         from sweeps.site.submitted import job_of, tracking_uri_of
@@ -55,9 +55,16 @@ def status(
     tracking = Tracking(workspace.store)
 
     def look() -> "Sequence[View]":
-        if preparation := preparation_of(tracking, workspace, name=name):
-            return [PreparationView(preparation)]
-        return [StatusView(sweep_status(tracking, workspace, name=each)) for each in find_sweeps(tracking, name)]
+        views: list[View] = [PreparationView(each) for each in preparations(tracking, workspace, name=name)]
+        if is_known(tracking, name) or not (views or workspace.has(name)):
+            views += [StatusView(sweep_status(tracking, workspace, name=each)) for each in find_sweeps(tracking, name)]
+        if not views:
+            raise SweepError(
+                "A sweep's trials begin when its models are made",
+                f"{name}, whose driver ended before",
+                "Give the command that began it again: it goes on from there.",
+            )
+        return sorted(views, key=lambda view: view.status.name)
 
     if follow:
         _follow(look, as_json=as_json)
@@ -75,7 +82,12 @@ def list_sweeps(data_dir: DataDir = None, tracking_uri: TrackingUri = None, *, a
     workspace = existing(data_dir, tracking_uri)
     tracking = Tracking(workspace.store)
     names = [run.data.tags[SWEEP] for run in tracking.sweeps()]
-    found = [sweep_status(tracking, workspace, name=name) for name in names]
+    found = []
+    for name in names:
+        try:
+            found.append(sweep_status(tracking, workspace, name=name))
+        except SweepError as error:  # the others are listed all the same
+            remark(f"{name} is left out. {error}")
     if as_json:
         print_json([status.as_dict() for status in found])
     else:
@@ -106,10 +118,9 @@ def stop(
     from sweeps.ledger.tracking import Tracking
 
     workspace = existing(data_dir, tracking_uri)
-    folder = workspace.driven(name)
-    if folder is None:
-        first, *_ = find_sweeps(Tracking(workspace.store), name)  # those of one file have one driver
-        folder = workspace.sweep(first)
+    # Those of one file have one driver.
+    first, *_ = workspace.driven(name) or find_sweeps(Tracking(workspace.store), name)
+    folder = workspace.sweep(first)
     driver, known = stop_driver(folder, name), True
     with suppress(SweepError, MlflowException):  # the driver is asked to stop, wherever the store is
         known = is_known(Tracking(workspace.store), name)

@@ -1,6 +1,7 @@
 """This module refuses what goes on as another sweep than it began."""
 
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from typing import Any
 
 from mlflow.entities import Run
@@ -51,9 +52,11 @@ def refuse_other_models(tracking: Tracking, name: str, *, tags: Mapping[str, str
     """Raises SweepError where the sweep's parent run states another teacher or protocol, which all its rows share."""
     parent = tracking.find_sweep(name)
     now = common_columns(tags)
-    before = common_columns(parent.data.tags) if parent else now
+    before = now
+    with suppress(SweepError):  # of a changed tag, which is written anew: identities of trials have both digests
+        before = common_columns(parent.data.tags) if parent else now
     for column in ("teacher_digest", "protocol_digest"):
-        if before[column] != now[column]:
+        if before.get(column, now[column]) != now[column]:
             raise SweepError(
                 f"The sweep {name} goes on with the {column} it began with, {before[column]}",
                 now[column],

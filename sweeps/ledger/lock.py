@@ -19,19 +19,20 @@ from sweeps.errors import SweepError
 
 @dataclass(frozen=True)
 class Driver:
-    """A Driver is the process that runs a sweep."""
+    """A Driver is the process that runs a sweep, or the sweeps of one file, which is the `group`."""
 
     pid: int
     host: str
     _: KW_ONLY
     began: str  # local time, ISO 8601
+    group: str | None = None
 
     def __str__(self) -> str:
         return f"process {self.pid} on {self.host}, which began at {self.began}"
 
 
 @contextmanager
-def sole_driver(folder: Path, name: str) -> Iterator[None]:
+def sole_driver(folder: Path, name: str, group: str | None = None) -> Iterator[None]:
     """Hold the sweep in `folder` for the length of a `with` block. Raises SweepError, naming who holds it.
 
     The operating system lets go of it when the process ends, however it ends.
@@ -47,7 +48,8 @@ def sole_driver(folder: Path, name: str) -> Iterator[None]:
         ) from None
     try:
         _card(folder).unlink(missing_ok=True)  # left by a driver that was killed
-        me = Driver(os.getpid(), socket.gethostname(), began=datetime.now().isoformat(timespec="seconds"))
+        began = datetime.now().isoformat(timespec="seconds")
+        me = Driver(os.getpid(), socket.gethostname(), began=began, group=group)
         unfinished = folder / ".driver.json"
         unfinished.write_text(json.dumps(asdict(me)))
         unfinished.replace(_card(folder))

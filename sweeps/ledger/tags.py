@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from analysis import TrialState
+from sweeps.errors import SweepError
 
 TAG = "ganlimit."
 EXPERIMENT = TAG + "experiment"  # the name that an experiment was made under, which a person may change
@@ -49,6 +50,8 @@ EXPERIMENT_KIND, MODEL_TRAINING = "mlflow.experimentKind", "custom_model_develop
 # depends on how many run at once.
 SETTLED = frozenset({TrialState.COMPLETED, TrialState.PRUNED, TrialState.DIVERGED})
 
+WRITTEN_ANEW = "Give the command that began the sweep, which writes it anew."
+
 TAG_LENGTH = 5000  # MLflow cuts a longer value
 
 
@@ -58,8 +61,8 @@ def spec_tags(text: str) -> dict[str, str]:
 
 
 def spec_in(tags: Mapping[str, str]) -> Any:
-    """Returns the specification that `spec_tags` cut into pieces, as plain data."""
-    return _data_in(SPEC, tags)
+    """Returns the specification that `spec_tags` cut into pieces, as plain data. Raises SweepError for another text."""
+    return _data_in(SPEC, tags, remedy="Restore it there, or begin anew under another name: --name.")
 
 
 def common_tags(columns: Mapping[str, object]) -> dict[str, str]:
@@ -77,11 +80,18 @@ def common_tags(columns: Mapping[str, object]) -> dict[str, str]:
 def common_columns(tags: Mapping[str, str]) -> dict[str, str]:
     """Returns what `common_tags` made of columns, whichever version began the sweep.
 
+    Raises SweepError where a person has changed the tag to what is no such text.
+
     >>> common_columns({"ganlimit.shared.teacher_fid": "5.0", "ganlimit.sweep": "digits"})
     {'teacher_fid': '5.0'}
     """
     each = {name.removeprefix(_COMMON_EACH): value for name, value in tags.items() if name.startswith(_COMMON_EACH)}
-    return {**each, **(_data_in(COMMON, tags) if COMMON in tags else {})}
+    if COMMON not in tags:
+        return each
+    columns = _data_in(COMMON, tags, remedy=WRITTEN_ANEW)
+    if not (isinstance(columns, dict) and all(isinstance(value, str) for value in columns.values())):
+        raise _changed(COMMON, tags[COMMON], remedy=WRITTEN_ANEW)
+    return {**each, **columns}
 
 
 def _in_pieces(name: str, text: str) -> dict[str, str]:
@@ -89,8 +99,16 @@ def _in_pieces(name: str, text: str) -> dict[str, str]:
     return {name + (f".{number}" if number else ""): piece for number, piece in enumerate(pieces)}
 
 
-def _data_in(name: str, tags: Mapping[str, str]) -> Any:
+def _data_in(name: str, tags: Mapping[str, str], *, remedy: str) -> Any:
     rest = itertools.takewhile(tags.__contains__, (f"{name}.{number}" for number in itertools.count(1)))
-    text = "".join(tags[each] for each in (name, *rest))
-    data, _ = json.JSONDecoder().raw_decode(text)  # pieces of a longer one of before may follow
+    text = "".join(tags.get(each, "") for each in (name, *rest))
+    try:
+        data, _ = json.JSONDecoder().raw_decode(text)  # pieces of a longer one of before may follow
+    except ValueError as error:
+        raise _changed(name, text, remedy=remedy) from error
     return data
+
+
+def _changed(name: str, text: str, *, remedy: str) -> SweepError:
+    got = f"{text[:40]!r}{'...' * (len(text) > 40)}" if text else "nothing"
+    return SweepError(f"A sweep's run in MLflow has the tag {name} as it was written", got, remedy)

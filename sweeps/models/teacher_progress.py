@@ -137,8 +137,9 @@ class TeacherProgress:
         )
 
     def delete(self) -> None:
-        """Delete what is kept: the training has ended, or is to begin anew."""
-        self._path.unlink(missing_ok=True)
+        """Delete what is kept, where that can be: the training has ended, or is to begin anew."""
+        with suppress(OSError):
+            self._path.unlink(missing_ok=True)
 
 
 def _parts(generator: Generator, critic: Critic) -> dict[str, Weights]:

@@ -1,9 +1,11 @@
 """This module describes the experiments in MLflow: what is in each of them, and where its other half is."""
 
 import math
+from contextlib import suppress
 
 from mlflow.entities import Run
 
+from sweeps.errors import SweepError
 from sweeps.ledger.links import experiment_link, model_link, run_link
 from sweeps.ledger.notes import describe_experiment
 from sweeps.ledger.tags import SWEEP, common_columns
@@ -25,7 +27,7 @@ def describe_experiments(tracking: Tracking, experiment_id: str) -> None:
 
 def sweeps_text(sweeps: list[Run], *, models: str) -> str:
     """Returns the Markdown of an experiment with these sweeps; its first line is what the page shows unopened."""
-    datasets = sorted({common_columns(run.data.tags).get("dataset", "") for run in sweeps} - {""})
+    datasets = sorted({_dataset_of(run) for run in sweeps} - {""})
     about = f" on **{', '.join(datasets)}**" if datasets else ""
     lines = ["| sweep | limit | parameters | lowest FID | trials |", "|---|---|---:|---:|---:|"]
     lines += [_row(run) for run in sweeps[:MOST_LISTED]]
@@ -38,6 +40,12 @@ def sweeps_text(sweeps: list[Run], *, models: str) -> str:
             "```\nganlimit sweep list\nganlimit sweep status NAME\nganlimit report NAME\n```",
         ]
     )
+
+
+def _dataset_of(run: Run) -> str:
+    with suppress(SweepError):  # a person has changed the tag: the others are described all the same
+        return common_columns(run.data.tags).get("dataset", "")
+    return ""
 
 
 def _row(run: Run) -> str:

@@ -12,13 +12,13 @@ from sweeps.ledger.lock import Driver, current_driver
 from sweeps.ledger.records import journaled_records
 from sweeps.ledger.states import RunStatus
 from sweeps.ledger.sweeps import find_sweep, is_known, spec_of_sweep
-from sweeps.ledger.tags import PHASE, REUSED, TRIAL, common_columns
+from sweeps.ledger.tags import PHASE, REUSED, TRIAL
 from sweeps.ledger.tracking import Tracking
 from sweeps.ledger.workspace import Workspace
 from sweeps.planning.points import planned_trials
 from sweeps.results.reading import read_trials, with_newer_rows
 from sweeps.results.space_limit import space_limit
-from sweeps.results.table import table_of
+from sweeps.results.table import shared_columns, table_of
 from sweeps.spec.sweep import SweepSpec
 
 WORDS = {RunStatus.KILLED: "STOPPED"}  # MLflow's word for what a person stopped sounds like an accident
@@ -141,11 +141,10 @@ class Preparation:
         return {"sweep": self.name, "status": str(RunStatus.RUNNING), "driver": str(self.driver), **unknown, **nothing}
 
 
-def preparation_of(tracking: Tracking, workspace: Workspace, *, name: str) -> Preparation | None:
-    """Returns the sweep called `name` while its driver makes its models; None once its trials have begun."""
-    folder = None if is_known(tracking, name) else workspace.driven(name)
-    driver = current_driver(folder) if folder else None
-    return Preparation(name=name, driver=driver) if driver else None
+def preparations(tracking: Tracking, workspace: Workspace, *, name: str) -> list[Preparation]:
+    """Returns the sweep called `name`, or those of the file of that name, while their driver makes their models."""
+    driven = workspace.driven(name)
+    return [Preparation(name=each, driver=driver) for each, driver in driven.items() if not is_known(tracking, each)]
 
 
 def sweep_status(tracking: Tracking, workspace: Workspace, *, name: str) -> SweepStatus:
@@ -174,7 +173,7 @@ def sweep_status(tracking: Tracking, workspace: Workspace, *, name: str) -> Swee
         counts=counts,
         running=[_running(record) for record in running.values() if record.state == analysis.TrialState.RUNNING],
         front=[(float(row[spec.limit_cost]), row["fid"]) for row in frontier],
-        teacher_parameters=int(common_columns(parent.data.tags)["teacher_parameters"]),
+        teacher_parameters=shared_columns(name, parent.data.tags)["teacher_parameters"],
         trial_hours=sum(table["wall_s"].to_pylist()) / 3600,
         planned_trials=planned_trials(spec) + (taken if spec.search.is_adaptive else 0),
         space=space_limit(spec, table) if spec.search.sampler == "limit" else None,

@@ -1,6 +1,7 @@
 """This module turns MLflow's runs into the table that analysis reads."""
 
 import json
+import math
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -10,10 +11,11 @@ from analysis import AGREEMENT, METRICS, SHARED_COLUMNS, TRIAL_SCHEMA, TrialStat
 from analysis.schema import ARCHITECTURE, DEFAULT_BLOCK
 from gan.measuring.names import CLASS_FID
 from gan.networks.bits import FLOAT_BITS
+from sweeps.errors import SweepError
 from sweeps.ledger.journal import Record
 from sweeps.ledger.records import stored_records
 from sweeps.ledger.sweeps import find_sweep
-from sweeps.ledger.tags import ERROR, MODE, PHASE, POINT, REUSED, TRIAL, common_columns
+from sweeps.ledger.tags import COMMON, ERROR, MODE, PHASE, POINT, REUSED, TRIAL, WRITTEN_ANEW, common_columns
 from sweeps.ledger.tracking import Tracking
 from sweeps.spec.search import STAGE
 
@@ -39,7 +41,10 @@ def table_of(name: str, shared_tags: Mapping[str, str], *, records: Iterable[tup
 
 
 def shared_columns(name: str, tags: Mapping[str, str]) -> dict[str, Any]:
-    """Returns what all rows of the sweep `name` have in common, from the tags of its parent run."""
+    """Returns what all rows of the sweep `name` have in common, from the tags of its parent run.
+
+    Raises SweepError where they do not say it.
+    """
     stated = common_columns(tags)
     return {"sweep": name, **{column: _shared(column, stated) for column in SHARED_COLUMNS}}
 
@@ -47,7 +52,23 @@ def shared_columns(name: str, tags: Mapping[str, str]) -> dict[str, Any]:
 def _shared(column: str, stated: Mapping[str, str]) -> Any:
     if TRIAL_SCHEMA.field(column).nullable and column not in stated:
         return None
-    return SHARED_COLUMNS[column](stated[column])
+    try:
+        value = SHARED_COLUMNS[column](stated[column])
+        if not _may_be(column, value):
+            raise ValueError(value)
+    except (KeyError, ValueError) as error:
+        rule = f"A sweep's run in MLflow has the {column} of its rows in the tag {COMMON}"
+        raise SweepError(rule, repr(stated[column]) if column in stated else "nothing", WRITTEN_ANEW) from error
+    return value
+
+
+def _may_be(column: str, value: Any) -> bool:
+    """Returns whether a column may have this value, of those that a person can have changed beyond sense."""
+    if column == "absent":
+        return isinstance(json.loads(value), dict)
+    if column == "teacher_parameters":
+        return bool(value >= 1)
+    return not isinstance(value, float) or math.isfinite(value)
 
 
 def row_of(shared: Mapping[str, Any], key: str, *, record: Record) -> dict[str, Any] | None:

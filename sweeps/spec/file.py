@@ -74,12 +74,16 @@ def load_specs(
         _require_portable(name, data, lines=lines)
     else:
         data = with_absolute_paths(data)
-    for path, value in (overrides or {}).items():
+    given = overrides or {}
+    for path, value in given.items():
         _replace(data, path, value=value)
-        lines[tuple(path.split("."))] = REPLACED
+        lines |= {place: REPLACED for place in _places(path) if place not in lines} | {_places(path)[-1]: REPLACED}
     specs, mistakes = [], list(datasets_mistakes(data, lines))
     for label, member in () if mistakes else members(data):
         whole = member if for_nodes else with_what_files_say(member)
+        for path, value in given.items() if label else ():
+            if path != "name":  # of the file: its sweeps have names of their own
+                _replace(whole, path, value=value)
         try:
             # Through JSON, so that lists become tuples while strictness about numbers stays.
             specs.append(SweepSpec.model_validate_json(json.dumps(whole)))
@@ -116,10 +120,16 @@ def quoted(text: str) -> str:
 def _lines_of(label: str | None, lines: dict[Location, int]) -> dict[Location, int]:
     """Returns the lines as the sweep of one data set sees them.
 
-    What the data set says itself comes before what the file says for all data sets.
+    What the data set says itself comes before what the file says for all data sets, and behind what the command says.
     """
     own = {place[2:]: line for place, line in lines.items() if place[:2] == ("datasets", label)}
-    return lines | own
+    return lines | {place: line for place, line in own.items() if lines.get(place) != REPLACED}
+
+
+def _places(path: str) -> list[Location]:
+    """Returns the places of a dotted path, from its first key to the whole."""
+    keys = path.split(".")
+    return [tuple(keys[: count + 1]) for count in range(len(keys))]
 
 
 def _read(source: str | Path) -> tuple[str, str]:

@@ -34,7 +34,12 @@ def described(error: ValidationError, lines: dict[Location, int]) -> list[str]:
 
 
 def _follows(detail: ErrorDetails) -> bool:
-    """Returns whether a list is too short only because its items are mistakes, which are named themselves."""
+    """Returns whether a mistake is there because of another, which is named itself.
+
+    A list is too short because its items are mistakes; a group is named as the file is.
+    """
+    if detail["loc"][:1] == ("group",):
+        return True
     return detail["type"] == "too_short" and len(detail["input"]) >= detail["ctx"]["min_length"]
 
 
@@ -43,7 +48,9 @@ def _described(detail: ErrorDetails, lines: dict[Location, int]) -> str:
     # A union puts its branch's tag into the location; the file has no such level.
     location = _in_file(detail["loc"], lines)
     line = next((lines[location[:n]] for n in range(len(location), -1, -1) if location[:n] in lines), 1)
-    where = f"{_at(line)}: {dotted(location) or 'the sweep'}"
+    given = [dotted(place) for place, at in lines.items() if at == REPLACED and place[: len(location)] == location]
+    more = f", with {given[-1]} of the command" if location and line != REPLACED and given else ""
+    where = f"{_at(line)}{more}: {dotted(location) or 'the sweep'}"
     kind, message = detail["type"], detail["msg"].removeprefix("Value error, ")
     if kind == "extra_forbidden":
         return f"{where}: unknown key{_suggestion(detail)}"

@@ -2,8 +2,11 @@
 
 import io
 import json
+import shutil
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,7 +15,7 @@ from rich.console import Console
 from sweeps.cli import standing
 from sweeps.cli.status_view import StatusView
 from sweeps.display import Fitted
-from sweeps.ledger.lock import Driver
+from sweeps.ledger.lock import Driver, sole_driver
 from sweeps.ledger.workspace import Workspace
 from sweeps.results.status import Running, SweepStatus, sweep_status
 
@@ -82,3 +85,22 @@ def test_a_sweep_with_many_workers_and_students_fits(status: SweepStatus) -> Non
     assert sum("more" in line for line in lines) == 2
     console.print(view.render())
     assert len(file.getvalue().splitlines()) - len(lines) > 100, "a person who asks once is shown all"
+
+
+def test_sweeps_of_one_file_are_known_by_its_name_while_their_models_are_made(
+    ganlimit: Any, finished: Any, tmp_path: Path
+) -> None:
+    data_dir = Path(shutil.copytree(finished.data_dir, tmp_path / "data"))
+    workspace, names = Workspace.existing(data_dir), ("both-digits", "both-shapes")
+    with ExitStack() as drivers:
+        for name in names:
+            drivers.enter_context(sole_driver(workspace.sweep(name), name, "both"))
+        told = ganlimit("sweep", "status", "both", "--data-dir", data_dir)
+        assert told.code == 0, told.stderr
+        assert all(name in told.stdout for name in names)
+        listed = json.loads(ganlimit("sweep", "status", "both", "--json", "--data-dir", data_dir).stdout)
+        assert [each["sweep"] for each in listed] == [*names]
+        assert "tiny" in ganlimit("sweep", "status", "tiny", "--data-dir", data_dir).stdout
+    ended = ganlimit("sweep", "status", names[0], "--data-dir", data_dir)
+    assert ended.code == 2
+    assert "whose driver ended before" in ended.stderr

@@ -81,3 +81,19 @@ def test_a_mistake_in_what_differs_is_found_where_it_is_written(several: dict[st
 def test_one_sweep_is_asked_for_where_a_file_has_several(several: dict[str, Any], spec_file: Any) -> None:
     with pytest.raises(sweeps.SweepError, match="datasets"):
         sweeps.load_spec(spec_file({**several, "datasets": ["digits", "shapes"]}))
+
+
+def test_what_the_command_gives_is_of_every_data_set(several: dict[str, Any], spec_file: Any) -> None:
+    changes = {"digits": {"search": {"trials": 3}}, "shapes": {"seed": 3}}
+    path = spec_file({**several, "datasets": changes})
+    specs = sweeps.load_specs(path, {"seed": 5, "search.trials": 7, "name": "other"})
+    assert [(spec.name, spec.seed, spec.search.trials) for spec in specs] == [
+        ("other-digits", 5, 7),
+        ("other-shapes", 5, 7),
+    ]
+    with pytest.raises(sweeps.SpecError) as refused:
+        sweeps.load_specs(path, {"seed": -1, "name": "Bad Name"})
+    first, second, *more = str(refused.value).splitlines()[1:]
+    assert "given with the command: name: " in first
+    assert "given with the command: seed: " in second
+    assert not any("line " in line or "group" in line for line in more), more

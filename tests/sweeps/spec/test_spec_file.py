@@ -55,6 +55,12 @@ def test_overrides_replace_values_and_are_checked(spec_file: Any, tiny: dict[str
     assert sweeps.load_spec(path, {"search.trials": 9}).search.trials == 9
     with pytest.raises(sweeps.SpecError, match=r"given with the command: search\.trials: .*, got -1"):
         sweeps.load_spec(path, {"search.trials": -1})
+    tiny["search"] |= {"sampler": "gp", "points": []}
+    with pytest.raises(sweeps.SpecError, match=r"line \d+, with search\.trials of the command: search: gp takes"):
+        sweeps.load_spec(spec_file(tiny), {"search.trials": 5000})
+    del tiny["search"]
+    with pytest.raises(sweeps.SpecError, match=r"given with the command: search\.trials: .*, got -1"):
+        sweeps.load_spec(spec_file(tiny), {"search.trials": -1})
 
 
 @pytest.mark.parametrize(

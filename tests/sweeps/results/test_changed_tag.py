@@ -1,0 +1,75 @@
+"""A person has changed what all rows of a sweep have alike: one error says so, and the sweep writes it anew."""
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from sweeps.ledger.tags import COMMON
+from sweeps.ledger.tracking import Tracking
+from sweeps.ledger.workspace import Workspace
+
+
+@pytest.fixture
+def data_dir(finished: Any, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(finished.data_dir, tmp_path / "data"))
+
+
+def change(data_dir: Path, text: str | None, **columns: object) -> None:
+    """Write another text, or other columns of the right one, into the tag, or delete it."""
+    tracking = Tracking(Workspace.existing(data_dir).store)
+    parent = tracking.find_sweep("tiny")
+    assert parent is not None
+    if text is None:
+        tracking.client.delete_tag(parent.info.run_id, COMMON)
+    else:
+        said = text or json.dumps({**json.loads(parent.data.tags[COMMON]), **columns})
+        tracking.client.set_tag(parent.info.run_id, COMMON, said)
+
+
+@pytest.mark.parametrize(
+    ("text", "columns", "said"),
+    [
+        (None, {}, "nothing"),
+        ("hello", {}, "'hello'"),
+        ("[]", {}, "'[]'"),
+        ('{"a": 1}', {}, "'{\"a\": 1}'"),
+        ("", {"teacher_fid": "abc"}, "the teacher_fid of its rows"),
+        ("", {"teacher_fid": "nan"}, "'nan'"),
+        ("", {"teacher_fid": None}, "as it was written"),
+        ("", {"teacher_parameters": "0"}, "the teacher_parameters of its rows"),
+        ("", {"absent": "zzz"}, "'zzz'"),
+    ],
+)
+def test_every_command_says_so_in_one_error(
+    ganlimit: Any, data_dir: Path, text: str | None, columns: dict[str, object], said: str
+) -> None:
+    change(data_dir, text, **columns)
+    for command in (("sweep", "status", "tiny"), ("report", "tiny"), ("paper", "tiny")):
+        result = ganlimit(*command, "--data-dir", data_dir)
+        assert result.code == 2, command
+        message = " ".join(result.stderr.split())
+        assert COMMON in message
+        assert said in message, message
+        assert "Give the command that began the sweep" in message
+        assert "Traceback" not in message
+    listed = ganlimit("sweep", "list", "--data-dir", data_dir)
+    assert listed.code == 0, "other sweeps are listed all the same"
+    assert "tiny is left out" in listed.stderr
+
+
+@pytest.mark.parametrize("text", [None, "hello"])
+def test_the_command_that_began_the_sweep_writes_it_anew(
+    ganlimit: Any, finished: Any, data_dir: Path, tmp_path: Path, text: str | None
+) -> None:
+    change(data_dir, text)
+    spec = tmp_path / "tiny.yaml"
+    spec.write_text(yaml.safe_dump(finished.spec.model_dump(mode="json", exclude_unset=True)))
+    result = ganlimit("sweep", "run", spec, "--quiet", "--json", "--data-dir", data_dir)
+    assert result.code == 0, result.stderr
+    again = ganlimit("report", "tiny", "--json", "--data-dir", data_dir)
+    assert again.code == 0, again.stderr
+    assert json.loads(again.stdout)["limit"]["sentence"] == finished.result.report.limit.sentence()
