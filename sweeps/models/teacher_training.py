@@ -41,6 +41,13 @@ TEACHER_REPORTS = 10  # evaluations over a teacher's training
 BAR_UPDATES = 100
 
 
+def progress_of(identity: ModelIdentity, *, extractor: Extractor, workshop: Workshop) -> TeacherProgress:
+    """Returns where the training of a teacher of this identity, measured by this extractor, is kept."""
+    versions = [version(name) for name in ("ganlimit", "torch")]  # another may name or lay out its state otherwise
+    place = value_digest([identity.digest, extractor.protocol.digest, *versions])[:32]
+    return TeacherProgress(workshop.workspace, place)
+
+
 def train_teacher(
     spec: SweepSpec, dataset: ImageDataset, *, extractor: Extractor, workshop: Workshop, identity: ModelIdentity
 ) -> ModelVersion:
@@ -50,9 +57,7 @@ def train_teacher(
     """
     tracking = workshop.tracking
     architecture, training = spec.teacher_architecture, spec.trained_teacher.training
-    versions = [version(name) for name in ("ganlimit", "torch")]  # another may name or lay out its state otherwise
-    place = value_digest([identity.digest, extractor.protocol.digest, *versions])[:32]
-    kept = TeacherProgress(workshop.workspace, place)
+    kept = progress_of(identity, extractor=extractor, workshop=workshop)
     standing = kept.found()
     with tracking.model_run(identity.model, {KIND: "teacher", IDENTITY: identity.digest}) as run_id:
         tracking.log(run_id, params={**architecture.model_dump(), "kimg": training.kimg, "seed": spec.seed})

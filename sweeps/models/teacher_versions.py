@@ -40,8 +40,14 @@ def register_teacher(
     if judgement:
         tags[CRITIC_ACCURACY] = repr(judgement.accuracy)
     version = tracking.registry.register(identity.model, run_id, folder=folder, tags=tags)
-    rivals = [
-        v for v in tracking.registry.versions(identity.model) if v.tags.get("protocol_digest") == card.protocol_digest
-    ]
-    tracking.registry.crown(min(rivals, key=lambda rival: float(rival.tags["fid"])))
+    crown_best(tracking, version, anew=True)
     return version
+
+
+def crown_best(tracking: Tracking, version: ModelVersion, *, anew: bool = False) -> None:
+    """Makes that of the lowest FID the champion of those measured as `version` was, if there is none or `anew`."""
+    if not anew and tracking.registry.champion(version.name):
+        return
+    digest = version.tags["protocol_digest"]
+    rivals = [each for each in tracking.registry.versions(version.name) if each.tags.get("protocol_digest") == digest]
+    tracking.registry.crown(min(rivals, key=lambda rival: float(rival.tags["fid"])))

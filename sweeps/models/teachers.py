@@ -35,8 +35,8 @@ from sweeps.models.critics import TeacherCritic
 from sweeps.models.extractors import Extractor
 from sweeps.models.identity import imported_identity, pool_digest, stated, trained_identity
 from sweeps.models.kept_versions import find_kept_version
-from sweeps.models.teacher_training import train_teacher
-from sweeps.models.teacher_versions import LAST, register_teacher, save_samples
+from sweeps.models.teacher_training import progress_of, train_teacher
+from sweeps.models.teacher_versions import LAST, crown_best, register_teacher, save_samples
 from sweeps.models.workshop import Workshop
 from sweeps.spec.models import ImportedTeacherSpec
 from sweeps.spec.sweep import SweepSpec
@@ -85,6 +85,9 @@ def find_or_make_teacher(
     version = None if again else find_kept_version(workshop.tracking, identity)
     if version is None:
         version = train_teacher(spec, dataset, extractor=extractor, workshop=workshop, identity=identity)
+    else:  # a process that was killed as it registered the version left the rest
+        progress_of(identity, extractor=extractor, workshop=workshop).delete()
+        crown_best(workshop.tracking, version)
     folder = registry.fetch(version)
     generator, card = load_generator(folder)
     generator.to(spec.resources.compute.torch_device)

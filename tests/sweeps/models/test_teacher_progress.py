@@ -105,3 +105,14 @@ def test_under_another_measurement_it_begins_anew(finished: Any, data_dir: Path)
         train_teacher(finished.spec.model_copy(update={"evaluation": evaluation}), data_dir, display=heard, again=True)
     assert heard.kimg[0] < 0.1 * finished.spec.teacher.training.kimg, "FIDs of two measurements are not compared"
     assert len(kept(data_dir)) == 2
+
+
+def test_what_a_kill_at_the_registration_left_is_put_right(finished: Any, data_dir: Path) -> None:
+    cut_off(finished, data_dir, at=0.35)  # stands for the file of one that was killed when its version was there
+    tracking = Tracking(Workspace.existing(data_dir).store)
+    tracking.client.delete_registered_model_alias("digits-teacher", "champion")
+    found = train_teacher(finished.spec, data_dir)
+    assert kept(data_dir) == []
+    champion = tracking.registry.champion("digits-teacher")
+    assert champion is not None
+    assert f"digits-teacher/{champion.version}" == found.version
