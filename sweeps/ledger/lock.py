@@ -32,7 +32,7 @@ class Driver:
 
 
 @contextmanager
-def sole_driver(folder: Path, name: str, group: str | None = None) -> Iterator[None]:
+def sole_driver(folder: Path, name: str, *, group: str | None = None) -> Iterator[None]:
     """Hold the sweep in `folder` for the length of a `with` block. Raises SweepError, naming who holds it.
 
     The operating system lets go of it when the process ends, however it ends.

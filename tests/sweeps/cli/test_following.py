@@ -94,7 +94,7 @@ def test_sweeps_of_one_file_are_known_by_its_name_while_their_models_are_made(
     workspace, names = Workspace.existing(data_dir), ("both-digits", "both-shapes")
     with ExitStack() as drivers:
         for name in names:
-            drivers.enter_context(sole_driver(workspace.sweep(name), name, "both"))
+            drivers.enter_context(sole_driver(workspace.sweep(name), name, group="both"))
         told = ganlimit("sweep", "status", "both", "--data-dir", data_dir)
         assert told.code == 0, told.stderr
         assert all(name in told.stdout for name in names)
