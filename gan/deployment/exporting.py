@@ -22,6 +22,7 @@ from gan.deployment.folder import replaced_folder
 from gan.deployment.folding import fold
 from gan.deployment.formats import FORMS
 from gan.deployment.latency import DrawingCosts
+from gan.deployment.names import PROGRAM
 from gan.deployment.runtimes import INT8_OPERATORS, Runner, onnx_operators, onnx_opset
 from gan.digests import file_digest
 from gan.errors import ArtifactError, FormatError
@@ -34,8 +35,6 @@ from gan.networks.imported import AnyGenerator
 
 CHECKED = 256  # latents
 BATCHES = (1, 3, 64)  # that they are given in
-PROGRAM, DRAWN = "run.py", "images.png"  # what it writes if nothing else is said
-NAMES = frozenset({CARD_FILE, PROGRAM, DRAWN, *(form.file for form in FORMS.values())})  # of an export's files
 _DEEPEST = 9  # of zlib
 
 
@@ -77,7 +76,7 @@ def deploy_generator(
     ['card.json', 'model.onnx', 'run.py']
     """
     way = FORMS[form]
-    with replaced_folder(folder, names=NAMES) as unfinished:
+    with replaced_folder(folder) as unfinished:
         path = unfinished / way.file
         way.write(generator, path, seed=evaluator.protocol.latent_seed if evaluator else 0)
         run = way.open(path, 1)

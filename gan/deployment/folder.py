@@ -4,58 +4,71 @@ import ctypes
 import os
 import shutil
 import tempfile
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from gan.deployment.names import is_own
 from gan.errors import GanError
-from gan.networks.artifacts import CARD_FILE, stated_kind
+from gan.networks.artifacts import stated_kind
 
 AT_FDCWD, RENAME_EXCHANGE = -100, 2  # of Linux: fcntl.h and linux/fs.h
 
 
 @contextmanager
-def replaced_folder(folder: Path, *, names: Collection[str]) -> Iterator[Path]:
+def replaced_folder(folder: Path) -> Iterator[Path]:
     """Yields a folder beside `folder`, which takes its place when the block has ended well, and else is removed.
 
     An earlier export stays until the new one stands there, whenever the process is killed. On a file system that cannot
-    exchange two names there is a moment in which neither does. Files of other names than `names` are somebody's: a
-    folder that holds one, or gets one meanwhile, is left as it is.
+    exchange two names there is a moment in which neither does. A folder that holds what is no part of an export, or
+    gets such a file meanwhile, is left as it is.
 
     Raises GanError where it cannot be written, or holds anything but an earlier export.
     """
     folder = folder.expanduser().resolve()
     own: Path | None = None  # of this call alone, whoever else writes here
     try:
-        _require_free(folder, names)
+        _require_free(folder)
         folder.parent.mkdir(parents=True, exist_ok=True)
         own = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
-        unfinished, former = own / "new", own / "former"
+        unfinished = own / "new"
         unfinished.mkdir()
         yield unfinished
-        if folder.exists() and exchanged(unfinished, folder):
-            try:
-                _require_free(unfinished, names, called=folder)
-            except GanError:  # what came meanwhile stays, in the earlier export
-                exchanged(unfinished, folder)
-                raise
-            return
-        _require_free(folder, names)
-        if folder.exists():
-            folder.rename(former)
-        try:
-            unfinished.rename(folder)
-        except BaseException:  # Ctrl-C among them: the earlier export stays
-            if former.exists():
-                former.rename(folder)
-            raise
+        _take_place(unfinished, folder, former=own / "former")
     except OSError as error:
         raise GanError(
             "An export's folder can be written", f"{folder} ({error.strerror})", "Choose another."
         ) from error
     finally:
-        if own is not None:
+        if own is not None and not (own / _KEPT).exists():
             shutil.rmtree(own, ignore_errors=True)
+
+
+_KEPT = "kept"  # beside what could not be put back: it is somebody's
+
+
+def _take_place(unfinished: Path, folder: Path, *, former: Path) -> None:
+    """Names `unfinished` as `folder`, where what is there has nothing of somebody's in it; else all stays as it was."""
+    if folder.exists() and exchanged(unfinished, folder):
+        try:
+            _require_free(unfinished, called=folder)
+        except BaseException:  # Ctrl-C among them: what came meanwhile stays, in the earlier export
+            if not exchanged(unfinished, folder):
+                (unfinished.parent / _KEPT).touch()
+            raise
+        return
+    if folder.exists():
+        folder.rename(former)
+    try:
+        if former.exists():
+            _require_free(former, called=folder)
+        unfinished.rename(folder)
+    except BaseException:
+        if former.exists():
+            (unfinished.parent / _KEPT).touch()
+            former.rename(folder)
+            (unfinished.parent / _KEPT).unlink()
+        raise
 
 
 def exchanged(one: Path, other: Path) -> bool:
@@ -68,13 +81,13 @@ def exchanged(one: Path, other: Path) -> bool:
     return result == 0
 
 
-def _require_free(folder: Path, names: Collection[str], *, called: Path | None = None) -> None:
-    if not folder.exists() or not any(folder.iterdir()):
+def _require_free(folder: Path, *, called: Path | None = None) -> None:
+    """Raises GanError for a folder with anything but an earlier export in it; `called` is what it is called."""
+    if not folder.exists():
         return
-    if stated_kind(folder) != "deployment":
+    if not folder.is_dir() or (any(folder.iterdir()) and stated_kind(folder) != "deployment"):
         raise GanError("An export's folder is new, empty or an earlier export", called or folder, "Choose another.")
-    # A name with the card's in it is of a card that was not finished.
-    others = [path for path in folder.rglob("*") if path.name not in names and CARD_FILE not in path.name]
+    others = [path for path in sorted(folder.rglob("*")) if not is_own(path.relative_to(folder))]
     if others:
         raise GanError(
             "An export replaces an earlier one, and nothing that somebody put there",

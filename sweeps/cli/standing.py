@@ -55,15 +55,10 @@ def status(
     tracking = Tracking(workspace.store)
 
     def look() -> "Sequence[View]":
-        views: list[View] = [PreparationView(each) for each in preparations(tracking, workspace, name=name)]
-        if is_known(tracking, name) or not (views or workspace.has(name)):
-            views += [StatusView(sweep_status(tracking, workspace, name=each)) for each in find_sweeps(tracking, name)]
-        if not views:
-            raise SweepError(
-                "A sweep's trials begin when its models are made",
-                f"{name}, whose driver ended before",
-                "Give the command that began it again: it goes on from there.",
-            )
+        preparing = {each.name: each for each in preparations(tracking, workspace, name=name)}
+        begun = find_sweeps(tracking, name) if not preparing or is_known(tracking, name) else []
+        views: list[View] = [PreparationView(each) for each in preparing.values() if each.name not in begun]
+        views += [StatusView(sweep_status(tracking, workspace, name=each)) for each in begun]
         return sorted(views, key=lambda view: view.status.name)
 
     if follow:

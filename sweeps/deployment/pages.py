@@ -5,7 +5,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from gan import DataRoot, DeploymentCard, default_data_root
-from gan.deployment.web.page import PAGE, deploy_page
+from gan.deployment.names import PAGE
+from gan.deployment.web.page import deploy_page
 from gan.deployment.web.runtime import WebRuntime, find_web_runtime
 from gan.deployment.web.showing import Shown
 from sweeps.deployment.choosing import Candidate, Chosen

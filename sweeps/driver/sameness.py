@@ -8,7 +8,7 @@ from mlflow.entities import Run
 
 from sweeps.errors import SweepError
 from sweeps.ledger.sweeps import stored_spec
-from sweeps.ledger.tags import common_columns
+from sweeps.ledger.tags import PROTOCOL, TEACHER_DIGEST, common_columns
 from sweeps.ledger.tracking import Tracking
 from sweeps.spec.sweep import SweepSpec
 
@@ -17,6 +17,7 @@ MAY_GROW = (
     *("search.trials", "search.confidence", "search.precision"),
     *("confirm.seeds", "confirm.most_seeds", "confirm.precision"),
 )
+DIGESTS = {"teacher_digest": TEACHER_DIGEST, "protocol_digest": PROTOCOL}  # columns, and tags of a trial's run
 EXTEND = "search.extend"
 WITHOUT_ROWS = ("cluster", "mlflow", "measure")
 GPU_SHARE = ("resources.gpus_per_trial", "resources.trials_per_gpu")  # how many share a GPU, which no row depends on
@@ -52,16 +53,26 @@ def refuse_other_models(tracking: Tracking, name: str, *, tags: Mapping[str, str
     """Raises SweepError where the sweep's parent run states another teacher or protocol, which all its rows share."""
     parent = tracking.find_sweep(name)
     now = common_columns(tags)
-    before = now
-    with suppress(SweepError):  # of a changed tag, which is written anew: identities of trials have both digests
-        before = common_columns(parent.data.tags) if parent else now
-    for column in ("teacher_digest", "protocol_digest"):
+    before = _stated(tracking, parent) if parent else now
+    for column in DIGESTS:
         if before.get(column, now[column]) != now[column]:
             raise SweepError(
                 f"The sweep {name} goes on with the {column} it began with, {before[column]}",
                 now[column],
                 "A model was trained again since: give the sweep another name with --name.",
             )
+
+
+def _stated(tracking: Tracking, parent: Run) -> Mapping[str, str]:
+    """Returns the digests that a sweep began with: where a person has changed its tag, those of a trial of it."""
+    stated: Mapping[str, str] = {}
+    with suppress(SweepError):
+        stated = common_columns(parent.data.tags)
+    if stated.keys() >= DIGESTS.keys():
+        return stated
+    trial = next(iter(tracking.each_trial(parent.info.run_id)), None)
+    tags = trial.data.tags if trial else {}
+    return {**{column: tags[tag] for column, tag in DIGESTS.items() if tag in tags}, **stated}
 
 
 def _differences(before: Any, after: Any, *, path: str = "") -> Iterable[str]:

@@ -7,7 +7,7 @@ import signal
 import socket
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import KW_ONLY, asdict, dataclass
 from datetime import datetime
 from pathlib import Path
@@ -16,23 +16,31 @@ from filelock import FileLock, Timeout
 
 from sweeps.errors import SweepError
 
+CARD = "driver.json"
+
 
 @dataclass(frozen=True)
 class Driver:
-    """A Driver is the process that runs a sweep, or the sweeps of one file, which is the `group`."""
+    """A Driver is the process that runs a sweep, or the sweeps of one file, which is the `group`.
+
+    Runs are tracked at `tracking_uri`, or else in the data directory.
+    """
 
     pid: int
     host: str
     _: KW_ONLY
     began: str  # local time, ISO 8601
     group: str | None = None
+    tracking_uri: str | None = None
 
     def __str__(self) -> str:
         return f"process {self.pid} on {self.host}, which began at {self.began}"
 
 
 @contextmanager
-def sole_driver(folder: Path, name: str, *, group: str | None = None) -> Iterator[None]:
+def sole_driver(
+    folder: Path, name: str, *, group: str | None = None, tracking_uri: str | None = None
+) -> Iterator[None]:
     """Hold the sweep in `folder` for the length of a `with` block. Raises SweepError, naming who holds it.
 
     The operating system lets go of it when the process ends, however it ends.
@@ -49,7 +57,7 @@ def sole_driver(folder: Path, name: str, *, group: str | None = None) -> Iterato
     try:
         _card(folder).unlink(missing_ok=True)  # left by a driver that was killed
         began = datetime.now().isoformat(timespec="seconds")
-        me = Driver(os.getpid(), socket.gethostname(), began=began, group=group)
+        me = Driver(os.getpid(), socket.gethostname(), began=began, group=group, tracking_uri=tracking_uri)
         unfinished = folder / ".driver.json"
         unfinished.write_text(json.dumps(asdict(me)))
         unfinished.replace(_card(folder))
@@ -85,12 +93,32 @@ def current_driver(folder: Path) -> Driver | None:
     try:
         lock.acquire(timeout=0)
     except Timeout:
-        try:
-            return Driver(**json.loads(_card(folder).read_text()))
-        except (OSError, ValueError, TypeError):
-            return None  # a driver begins or ends at this moment
+        return _stated_driver(folder)  # None where a driver begins or ends at this moment
     lock.release()
     return None
+
+
+def driven_in(root: Path, name: str) -> dict[str, Driver]:
+    """Returns the drivers now of the sweep called `name`, or of the file of that name, by the folder's name in `root`.
+
+    Only a folder with a driver's card is looked at, and of one that is somebody else's nothing is told.
+    """
+    found = {}
+    for folder in sorted(card.parent for card in root.glob(f"*/{CARD}")):
+        stated = _stated_driver(folder)
+        if stated and name in (folder.name, stated.group):
+            with suppress(OSError):
+                if driver := current_driver(folder):
+                    found[folder.name] = driver
+    return found
+
+
+def _stated_driver(folder: Path) -> Driver | None:
+    """Returns who the card in a folder says is its driver, who may have been killed since."""
+    try:
+        return Driver(**json.loads(_card(folder).read_text()))
+    except (OSError, ValueError, TypeError):
+        return None
 
 
 def stop_driver(folder: Path, name: str) -> Driver:
@@ -107,4 +135,4 @@ def stop_driver(folder: Path, name: str) -> Driver:
 
 
 def _card(folder: Path) -> Path:
-    return folder / "driver.json"
+    return folder / CARD

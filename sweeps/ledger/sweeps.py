@@ -4,9 +4,10 @@ import json
 from collections.abc import Mapping
 
 from mlflow.entities import Run
+from pydantic import ValidationError
 
 from sweeps.errors import SweepError
-from sweeps.ledger.tags import SWEEP, spec_in
+from sweeps.ledger.tags import ANOTHER_NAME, SPEC, SWEEP, changed_tag, spec_in
 from sweeps.ledger.tracking import Tracking
 from sweeps.spec.places import with_absolute_paths
 from sweeps.spec.sweep import SweepSpec
@@ -22,7 +23,11 @@ def find_sweep(tracking: Tracking, name: str) -> Run:
             place, remedy = f"the tracking server {tracking.store.ui_address}", "Check the name and --tracking-uri"
         else:
             place, remedy = "this data directory", "Check --data-dir; a submitted sweep is at its --tracking-uri"
-        raise SweepError(f"NAME is a sweep of {place}", f"{name!r} (known: {known})", f"{remedy}; or run the sweep.")
+        raise SweepError(
+            f"NAME is a sweep of {place}",
+            f"{name!r} (known: {known})",
+            f"{remedy}; or run the sweep again.",
+        )
     return parent
 
 
@@ -43,6 +48,12 @@ def spec_of_sweep(tracking: Tracking, name: str) -> SweepSpec:
 
 
 def stored_spec(tags: Mapping[str, str]) -> SweepSpec:
-    """Returns the specification that `spec_tags` stored; a relative path in an old one is of the working folder."""
+    """Returns the specification that `spec_tags` stored; a relative path in an old one is of the working folder.
+
+    Raises SweepError where a person has changed it to what is none.
+    """
     data = with_absolute_paths(spec_in(tags))
-    return SweepSpec.model_validate_json(json.dumps(data))
+    try:
+        return SweepSpec.model_validate_json(json.dumps(data))
+    except ValidationError as error:
+        raise changed_tag(SPEC, tags, remedy=ANOTHER_NAME) from error

@@ -50,6 +50,7 @@ EXPERIMENT_KIND, MODEL_TRAINING = "mlflow.experimentKind", "custom_model_develop
 # depends on how many run at once.
 SETTLED = frozenset({TrialState.COMPLETED, TrialState.PRUNED, TrialState.DIVERGED})
 
+ANOTHER_NAME = "Restore it there, or begin anew under another name: --name."
 WRITTEN_ANEW = "Give the command that began the sweep, which writes it anew."
 
 TAG_LENGTH = 5000  # MLflow cuts a longer value
@@ -60,9 +61,9 @@ def spec_tags(text: str) -> dict[str, str]:
     return _in_pieces(SPEC, text)
 
 
-def spec_in(tags: Mapping[str, str]) -> Any:
+def spec_in(tags: Mapping[str, str]) -> dict[str, Any]:
     """Returns the specification that `spec_tags` cut into pieces, as plain data. Raises SweepError for another text."""
-    return _data_in(SPEC, tags, remedy="Restore it there, or begin anew under another name: --name.")
+    return _data_in(SPEC, tags, remedy=ANOTHER_NAME)
 
 
 def common_tags(columns: Mapping[str, object]) -> dict[str, str]:
@@ -89,8 +90,8 @@ def common_columns(tags: Mapping[str, str]) -> dict[str, str]:
     if COMMON not in tags:
         return each
     columns = _data_in(COMMON, tags, remedy=WRITTEN_ANEW)
-    if not (isinstance(columns, dict) and all(isinstance(value, str) for value in columns.values())):
-        raise _changed(COMMON, tags[COMMON], remedy=WRITTEN_ANEW)
+    if not all(isinstance(value, str) for value in columns.values()):
+        raise changed_tag(COMMON, tags, remedy=WRITTEN_ANEW)
     return {**each, **columns}
 
 
@@ -99,16 +100,24 @@ def _in_pieces(name: str, text: str) -> dict[str, str]:
     return {name + (f".{number}" if number else ""): piece for number, piece in enumerate(pieces)}
 
 
-def _data_in(name: str, tags: Mapping[str, str], *, remedy: str) -> Any:
-    rest = itertools.takewhile(tags.__contains__, (f"{name}.{number}" for number in itertools.count(1)))
-    text = "".join(tags.get(each, "") for each in (name, *rest))
+def _data_in(name: str, tags: Mapping[str, str], *, remedy: str) -> dict[str, Any]:
     try:
-        data, _ = json.JSONDecoder().raw_decode(text)  # pieces of a longer one of before may follow
+        # Pieces of a longer one of before may follow.
+        data, _ = json.JSONDecoder().raw_decode(_text_in(name, tags))
     except ValueError as error:
-        raise _changed(name, text, remedy=remedy) from error
+        raise changed_tag(name, tags, remedy=remedy) from error
+    if not isinstance(data, dict):
+        raise changed_tag(name, tags, remedy=remedy)
     return data
 
 
-def _changed(name: str, text: str, *, remedy: str) -> SweepError:
+def changed_tag(name: str, tags: Mapping[str, str], *, remedy: str) -> SweepError:
+    """Returns the error of a tag that a person has changed or deleted."""
+    text = _text_in(name, tags)
     got = f"{text[:40]!r}{'...' * (len(text) > 40)}" if text else "nothing"
     return SweepError(f"A sweep's run in MLflow has the tag {name} as it was written", got, remedy)
+
+
+def _text_in(name: str, tags: Mapping[str, str]) -> str:
+    rest = itertools.takewhile(tags.__contains__, (f"{name}.{number}" for number in itertools.count(1)))
+    return "".join(tags.get(each, "") for each in (name, *rest))

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from sweeps.errors import SweepError
 from sweeps.ledger.data_dir import DATABASE, default_tracking_uri, local_store, opened_store, writable
-from sweeps.ledger.lock import Driver, current_driver
+from sweeps.ledger.lock import Driver, driven_in
 from sweeps.ledger.store import TrackingStore
 from sweeps.spec.sweep import NAME_PATTERN
 
@@ -79,13 +79,7 @@ class Workspace:
 
     def driven(self, name: str) -> dict[str, Driver]:
         """Returns the driver of the sweep `name`, or of each sweep of the file of that name, while one runs."""
-        folders = (folder for folder in (self.root / "sweeps").glob("*") if re.fullmatch(NAME_PATTERN, folder.name))
-        found = {folder.name: driver for folder in sorted(folders) if (driver := current_driver(folder))}
-        return {each: driver for each, driver in found.items() if name in (each, driver.group)}
-
-    def has(self, name: str) -> bool:
-        """Returns whether a driver of the sweep called `name` was ever here."""
-        return bool(re.fullmatch(NAME_PATTERN, name)) and (self.root / "sweeps" / name).is_dir()
+        return driven_in(self.root / "sweeps", name)
 
     def sweep(self, name: str) -> Path:
         """Returns the folder of the sweep called `name`, made if missing. Raises SweepError for what is no name."""

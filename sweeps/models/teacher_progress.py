@@ -136,6 +136,12 @@ class TeacherProgress:
             best_state=_of(whole.state, _BEST),
         )
 
+    def delete_before(self, time_s: float) -> None:
+        """Delete what was kept before a moment, in seconds since 1970, and not what another training has kept since."""
+        with suppress(OSError):
+            if self._path.stat().st_mtime < time_s:
+                self.delete()
+
     def delete(self) -> None:
         """Delete what is kept, where that can be: the training has ended, or is to begin anew."""
         with suppress(OSError):

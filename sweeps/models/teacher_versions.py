@@ -40,14 +40,20 @@ def register_teacher(
     if judgement:
         tags[CRITIC_ACCURACY] = repr(judgement.accuracy)
     version = tracking.registry.register(identity.model, run_id, folder=folder, tags=tags)
-    crown_best(tracking, version, anew=True)
+    _crown_best(tracking, version)
     return version
 
 
-def crown_best(tracking: Tracking, version: ModelVersion, *, anew: bool = False) -> None:
-    """Makes that of the lowest FID the champion of those measured as `version` was, if there is none or `anew`."""
-    if not anew and tracking.registry.champion(version.name):
-        return
+def crown_if_none(tracking: Tracking, version: ModelVersion) -> None:
+    """Makes the best that was measured as `version` was the champion, where its model has none.
+
+    So it is left where a process was killed between the registration of the first version and its crowning.
+    """
+    if tracking.registry.champion(version.name) is None:
+        _crown_best(tracking, version)
+
+
+def _crown_best(tracking: Tracking, version: ModelVersion) -> None:
     digest = version.tags["protocol_digest"]
     rivals = [each for each in tracking.registry.versions(version.name) if each.tags.get("protocol_digest") == digest]
     tracking.registry.crown(min(rivals, key=lambda rival: float(rival.tags["fid"])))

@@ -36,7 +36,7 @@ from sweeps.models.extractors import Extractor
 from sweeps.models.identity import imported_identity, pool_digest, stated, trained_identity
 from sweeps.models.kept_versions import find_kept_version
 from sweeps.models.teacher_training import progress_of, train_teacher
-from sweeps.models.teacher_versions import LAST, crown_best, register_teacher, save_samples
+from sweeps.models.teacher_versions import LAST, crown_if_none, register_teacher, save_samples
 from sweeps.models.workshop import Workshop
 from sweeps.spec.models import ImportedTeacherSpec
 from sweeps.spec.sweep import SweepSpec
@@ -86,8 +86,8 @@ def find_or_make_teacher(
     if version is None:
         version = train_teacher(spec, dataset, extractor=extractor, workshop=workshop, identity=identity)
     else:  # a process that was killed as it registered the version left the rest
-        progress_of(identity, extractor=extractor, workshop=workshop).delete()
-        crown_best(workshop.tracking, version)
+        progress_of(identity, extractor=extractor, workshop=workshop).delete_before(version.creation_timestamp / 1000)
+        crown_if_none(workshop.tracking, version)
     folder = registry.fetch(version)
     generator, card = load_generator(folder)
     generator.to(spec.resources.compute.torch_device)
@@ -131,6 +131,8 @@ def _find_or_import(
                 stored = save_imported(folder, imported, card=card)
                 save_samples(generator, folder, extractor=extractor)
                 version = register_teacher(tracking, identity, run_id=run_id, folder=folder, card=stored)
+    else:
+        crown_if_none(tracking, version)
     kept, kept_card = load_any_generator(tracking.registry.fetch(version))
     metrics = _metrics(extractor, kept, card=kept_card)
     return Teacher(

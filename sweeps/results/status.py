@@ -142,9 +142,16 @@ class Preparation:
 
 
 def preparations(tracking: Tracking, workspace: Workspace, *, name: str) -> list[Preparation]:
-    """Returns the sweep called `name`, or those of the file of that name, while their driver makes their models."""
-    driven = workspace.driven(name)
-    return [Preparation(name=each, driver=driver) for each, driver in driven.items() if not is_known(tracking, each)]
+    """Returns the sweep called `name`, or those of the file of that name, while their driver makes their models.
+
+    Raises SweepError for one whose run a person deleted.
+    """
+    found = []
+    for each, driver in workspace.driven(name).items():
+        if driver.tracking_uri == workspace.tracking_uri and not is_known(tracking, each):
+            tracking.require_one_run(each)
+            found.append(Preparation(name=each, driver=driver))
+    return found
 
 
 def sweep_status(tracking: Tracking, workspace: Workspace, *, name: str) -> SweepStatus:

@@ -80,10 +80,10 @@ def load_specs(
         lines |= {place: REPLACED for place in _places(path) if place not in lines} | {_places(path)[-1]: REPLACED}
     specs, mistakes = [], list(datasets_mistakes(data, lines))
     for label, member in () if mistakes else members(data):
-        whole = member if for_nodes else with_what_files_say(member)
         for path, value in given.items() if label else ():
-            if path != "name":  # of the file: its sweeps have names of their own
-                _replace(whole, path, value=value)
+            if path.partition(".")[0] not in ("name", "datasets"):  # which are the file's
+                _replace(member, path, value=value)
+        whole = member if for_nodes else with_what_files_say(member)
         try:
             # Through JSON, so that lists become tuples while strictness about numbers stays.
             specs.append(SweepSpec.model_validate_json(json.dumps(whole)))

@@ -48,10 +48,13 @@ def _described(detail: ErrorDetails, lines: dict[Location, int]) -> str:
     # A union puts its branch's tag into the location; the file has no such level.
     location = _in_file(detail["loc"], lines)
     line = next((lines[location[:n]] for n in range(len(location), -1, -1) if location[:n] in lines), 1)
-    given = [dotted(place) for place, at in lines.items() if at == REPLACED and place[: len(location)] == location]
-    more = f", with {given[-1]} of the command" if location and line != REPLACED and given else ""
-    where = f"{_at(line)}{more}: {dotted(location) or 'the sweep'}"
     kind, message = detail["type"], detail["msg"].removeprefix("Value error, ")
+    if kind == "missing" and line == REPLACED:  # what the command gives is not what is missing
+        line = 1
+    given = [dotted(place) for place, at in lines.items() if at == REPLACED and place[: len(location)] == location]
+    is_of_both = kind == "value_error" and location and line != REPLACED and given
+    at = f"{_at(line)}, with {given[-1]} of the command" if is_of_both else _at(line)
+    where = f"{at}: {dotted(location) or 'the sweep'}"
     if kind == "extra_forbidden":
         return f"{where}: unknown key{_suggestion(detail)}"
     if kind == "missing":

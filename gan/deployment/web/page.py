@@ -14,18 +14,13 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 
 from gan.deployment.card import DeploymentCard
-from gan.deployment.exporting import NAMES, deploy_generator
+from gan.deployment.exporting import deploy_generator
 from gan.deployment.folder import replaced_folder
+from gan.deployment.names import EMBEDDED, MODELS, NOTICES, PAGE, RUNTIME, STATIC, TEACHER
 from gan.deployment.web.runtime import BINARY, LIBRARY, LOADER, VERSION, WebRuntime
 from gan.deployment.web.showing import Shown, facts, headline, require_same_latents, source_of
 
-PAGE = "index.html"
-TEACHER = "teacher"  # its role on a page, and the folder of its export
 DIRECTIONS = 5  # of latents that have a slider
-_MODELS, _RUNTIME, _EMBEDDED = "models.js", "runtime", "embedded.js"
-_STATIC = ("page.css", "latents.js", "page.js")
-_NOTICES = ("LICENSE", "ThirdPartyNotices.txt")  # of ONNX Runtime, which its npm package lacks
-_NAMES = {TEACHER, PAGE, _MODELS, _RUNTIME, _EMBEDDED, LIBRARY, *_STATIC, *_NOTICES}  # beside those of an export
 
 
 def deploy_page(folder: Path, student: Shown, *, runtime: WebRuntime, teacher: Shown | None = None) -> DeploymentCard:
@@ -36,17 +31,17 @@ def deploy_page(folder: Path, student: Shown, *, runtime: WebRuntime, teacher: S
     """
     if teacher:
         require_same_latents(student, teacher)
-    with replaced_folder(folder, names=NAMES | _NAMES) as unfinished:
+    with replaced_folder(folder) as unfinished:
         card = deploy_generator(unfinished, student.generator, origin=student.origin)
         cards = {"generator": card}
         if teacher:
             own = deploy_generator(unfinished / TEACHER, teacher.generator, origin=teacher.origin)
             cards = {TEACHER: own, "student": card}
-        for name in _STATIC:
+        for name in STATIC:
             (unfinished / name).write_bytes((files("gan.deployment.web") / "templates" / name).read_bytes())
         (unfinished / PAGE).write_text(_rendered(cards), encoding="utf-8")
-        (unfinished / _MODELS).write_text(_models(unfinished, cards), encoding="ascii")
-        _write_runtime(unfinished / _RUNTIME, runtime)
+        (unfinished / MODELS).write_text(_models(unfinished, cards), encoding="ascii")
+        _write_runtime(unfinished / RUNTIME, runtime)
     return card
 
 
@@ -88,8 +83,8 @@ def _write_runtime(folder: Path, runtime: WebRuntime) -> None:
         "binary": _base64(gzip.compress(runtime.read(BINARY), mtime=0)),
     }
     script = f'"use strict";\nconst embedded = {json.dumps(embedded)};\n'
-    (folder / _EMBEDDED).write_text(script, encoding="ascii")
-    for name in _NOTICES:
+    (folder / EMBEDDED).write_text(script, encoding="ascii")
+    for name in NOTICES:
         (folder / name).write_bytes((files("onnxruntime") / name).read_bytes())
 
 

@@ -4,7 +4,7 @@ import io
 import json
 import shutil
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from sweeps.cli import standing
 from sweeps.cli.status_view import StatusView
 from sweeps.display import Fitted
 from sweeps.ledger.lock import Driver, sole_driver
+from sweeps.ledger.tracking import Tracking
 from sweeps.ledger.workspace import Workspace
 from sweeps.results.status import Running, SweepStatus, sweep_status
 
@@ -88,7 +89,7 @@ def test_a_sweep_with_many_workers_and_students_fits(status: SweepStatus) -> Non
 
 
 def test_sweeps_of_one_file_are_known_by_its_name_while_their_models_are_made(
-    ganlimit: Any, finished: Any, tmp_path: Path
+    ganlimit: Any, finished: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     data_dir = Path(shutil.copytree(finished.data_dir, tmp_path / "data"))
     workspace, names = Workspace.existing(data_dir), ("both-digits", "both-shapes")
@@ -101,6 +102,26 @@ def test_sweeps_of_one_file_are_known_by_its_name_while_their_models_are_made(
         listed = json.loads(ganlimit("sweep", "status", "both", "--json", "--data-dir", data_dir).stdout)
         assert [each["sweep"] for each in listed] == [*names]
         assert "tiny" in ganlimit("sweep", "status", "tiny", "--data-dir", data_dir).stdout
+        uri = f"sqlite:///{tmp_path}/other.db"
+        assert ganlimit("sweep", "status", "both", "--data-dir", data_dir, "--tracking-uri", uri).code == 2, "not there"
+        stopped: list[str] = []
+        monkeypatch.setattr("sweeps.ledger.lock.stop_driver", lambda folder, name: stopped.append(folder.name))
+        assert ganlimit("sweep", "stop", "both", "--data-dir", data_dir).code == 0
+        assert stopped == ["both-digits"]
     ended = ganlimit("sweep", "status", names[0], "--data-dir", data_dir)
     assert ended.code == 2
-    assert "whose driver ended before" in ended.stderr
+    assert "or run the sweep again" in " ".join(ended.stderr.split())
+
+
+def test_a_deleted_run_is_no_preparation(ganlimit: Any, finished: Any, tmp_path: Path) -> None:
+    data_dir = Path(shutil.copytree(finished.data_dir, tmp_path / "data"))
+    workspace = Workspace.existing(data_dir)
+    tracking = Tracking(workspace.store)
+    parent = tracking.find_sweep("tiny")
+    assert parent is not None
+    tracking.client.delete_run(parent.info.run_id)
+    for driven in (False, True):
+        with sole_driver(workspace.sweep("tiny"), "tiny") if driven else nullcontext():
+            told = ganlimit("sweep", "status", "tiny", "--data-dir", data_dir)
+        assert told.code == 2
+        assert "Restore it on MLflow's page" in " ".join(told.stderr.split())

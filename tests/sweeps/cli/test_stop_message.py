@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 import sweeps.ledger.lock
+from sweeps.ledger.lock import Driver
 from sweeps.ledger.tracking import Tracking
 from sweeps.ledger.workspace import Workspace
 
@@ -21,7 +22,7 @@ def test_it_names_the_command_that_goes_on(
     ganlimit: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, has_begun: bool, said: str
 ) -> None:
     tracking = Tracking(Workspace.open(tmp_path).store)
-    monkeypatch.setattr(Workspace, "driven", lambda self, name: self.sweep(name))
+    monkeypatch.setattr(Workspace, "driven", lambda self, name: {name: Driver(1, "here", began="now")})
     monkeypatch.setattr(sweeps.ledger.lock, "stop_driver", lambda folder, name: "process 1")
     if has_begun:
         tracking.open_sweep("mine", {})
