@@ -31,7 +31,7 @@ demo: $(INSTALLED)  ## the main job on handwritten digits, about 3 minutes
 test: $(INSTALLED)  ## the whole test suite
 	$(PYTEST)
 
-soak: $(INSTALLED)  ## what is too long for `make test`: days of a cluster, many kills, and then two hours of small sweeps
+soak: $(INSTALLED)  ## what is too long for `make test`: a cluster that many use, many kills, and then two hours of small sweeps
 	$(PYTEST) -m soak
 	OMP_NUM_THREADS=1 $(BIN)/python -m tests.benchmarks.soak
 

@@ -281,6 +281,7 @@ def main() -> None:
             repeats = list(pool.map(run, [(name, flow, repeat) for repeat in range(arguments.repeats)]))
             rules = {rule: judged_all([each[rule] for each in repeats]) for rule in repeats[0]}
             row = f"{flow}, {workers} workers" if len(arguments.workers) > 1 else flow
+            row += f", slack {arguments.slack:g}" if arguments.slack else ""
             found.setdefault(name, {})[row] = rules
             console.print(table_of({name: {row: rules}}))
             if arguments.out:  # it takes an hour: what is done is kept

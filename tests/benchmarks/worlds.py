@@ -72,6 +72,10 @@ class World:
         """The smallest student whose mean log FID holds the rule, or misses it by `slack`, the best of its size."""
         size = self.curves.parameters
         holding = [s for s in self.students if self.means[s][-1] <= self.threshold(rule) + slack]
+        if not holding:
+            raise ValueError(
+                f"A student holds the rule by the slack, got none for {rule} by {-slack}. Give less slack."
+            )
         return min(holding, key=lambda s: (size[s], float(self.means[s][-1])))
 
     def true_sizes(self, rule: float) -> tuple[int, int]:

@@ -8,7 +8,9 @@ from typing import Any
 import pytest
 import yaml
 
-from sweeps.ledger.tags import COMMON
+from sweeps.driver.sameness import refuse_other_models
+from sweeps.errors import SweepError
+from sweeps.ledger.tags import COMMON, SPEC, common_columns, common_tags
 from sweeps.ledger.tracking import Tracking
 from sweeps.ledger.workspace import Workspace
 
@@ -73,3 +75,33 @@ def test_the_command_that_began_the_sweep_writes_it_anew(
     again = ganlimit("report", "tiny", "--json", "--data-dir", data_dir)
     assert again.code == 0, again.stderr
     assert json.loads(again.stdout)["limit"]["sentence"] == finished.result.report.limit.sentence()
+
+
+@pytest.mark.parametrize("text", [None, "hello", '{"dataset": "digits"}'])
+def test_another_teacher_is_refused_all_the_same(data_dir: Path, text: str | None) -> None:
+    tracking = Tracking(Workspace.existing(data_dir).store)
+    parent = tracking.find_sweep("tiny")
+    assert parent is not None
+    now = common_columns(parent.data.tags)
+    change(data_dir, text)
+    refuse_other_models(tracking, "tiny", tags=common_tags(now))
+    for column in ("teacher_digest", "protocol_digest"):
+        with pytest.raises(SweepError, match=rf"goes on with the {column} it began with, {now[column]}"):
+            refuse_other_models(tracking, "tiny", tags=common_tags({**now, column: "another"}))
+
+
+@pytest.mark.parametrize("text", [None, "hello", "[]", "null", '{"a": 1}'])
+def test_a_changed_specification_is_one_error_too(ganlimit: Any, data_dir: Path, text: str | None) -> None:
+    tracking = Tracking(Workspace.existing(data_dir).store)
+    parent = tracking.find_sweep("tiny")
+    assert parent is not None
+    if text is None:
+        tracking.client.delete_tag(parent.info.run_id, SPEC)
+    else:
+        tracking.client.set_tag(parent.info.run_id, SPEC, text)
+    result = ganlimit("sweep", "status", "tiny", "--data-dir", data_dir)
+    assert result.code == 2
+    assert f"the tag {SPEC} as it was written" in " ".join(result.stderr.split())
+    listed = ganlimit("sweep", "list", "--data-dir", data_dir)
+    assert listed.code == 0
+    assert "tiny is left out" in listed.stderr

@@ -1,4 +1,4 @@
-"""What happens on a cluster over days: sweeps that share it, drivers that end, and a head that dies.
+"""What happens on a cluster that many use: sweeps that share it, drivers that end, and a head that dies.
 
 Everything is real, as in test_cluster.py. The tests run in their order: each goes on with what the one before has left.
 """
