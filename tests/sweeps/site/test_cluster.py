@@ -19,6 +19,7 @@ from tests.cluster.servers import PASSWORD
 from tests.sweeps.site.cluster_specs import RUNGS, spec_of
 
 TRIALS_OF_HOSTS = 8  # enough for a node that joins late
+TRIALS_TO_STOP = 24  # more than end before they are stopped
 
 
 @pytest.mark.slow
@@ -90,6 +91,20 @@ def test_the_report_is_made_from_the_tracking_server_alone(lab: Lab) -> None:
     assert (out / "report.html").stat().st_size > 100_000
     table = analysis.read_table(out / "trials.parquet")
     assert table.num_rows == TRIALS_OF_HOSTS
+
+
+@pytest.mark.slow
+def test_a_submitted_sweep_is_stopped_where_it_runs(lab: Lab, tiny: dict[str, Any]) -> None:
+    spec = spec_of(tiny, "stopped", f"{lab.s3.uri}/trials", lab.folder, trials=TRIALS_TO_STOP)
+    trials = trials_of("stopped", f"{lab.s3.uri}/trials")
+    lab.submit(spec)
+    lab.wait("stopped", lambda: any(records_on(host, trials) for host in (lab.head, lab.late)))
+    lab.job("stop", "stopped")
+    lab.wait("stopped", lambda: "The same command again goes on" in lab.job("logs", "stopped"))
+    lab.wait("stopped", lambda: "stopped" in lab.job("status", "stopped"))
+    runs = lab.runs("stopped")
+    assert 0 < len(runs) < TRIALS_TO_STOP
+    assert "RUNNING" not in {run.info.status for run in runs}
 
 
 @pytest.mark.slow
