@@ -20,16 +20,16 @@ def data_dir(finished: Any, tmp_path: Path) -> Path:
     return Path(shutil.copytree(finished.data_dir, tmp_path / "data"))
 
 
-def change(data_dir: Path, text: str | None, **columns: object) -> None:
+def change(data_dir: Path, text: str | None, *, tag: str = COMMON, **columns: object) -> None:
     """Write another text, or other columns of the right one, into the tag, or delete it."""
     tracking = Tracking(Workspace.existing(data_dir).store)
     parent = tracking.find_sweep("tiny")
     assert parent is not None
     if text is None:
-        tracking.client.delete_tag(parent.info.run_id, COMMON)
+        tracking.client.delete_tag(parent.info.run_id, tag)
     else:
-        said = text or json.dumps({**json.loads(parent.data.tags[COMMON]), **columns})
-        tracking.client.set_tag(parent.info.run_id, COMMON, said)
+        said = text or json.dumps({**json.loads(parent.data.tags[tag]), **columns})
+        tracking.client.set_tag(parent.info.run_id, tag, said)
 
 
 @pytest.mark.parametrize(
@@ -92,13 +92,7 @@ def test_another_teacher_is_refused_all_the_same(data_dir: Path, text: str | Non
 
 @pytest.mark.parametrize("text", [None, "hello", "[]", "null", '{"a": 1}'])
 def test_a_changed_specification_is_one_error_too(ganlimit: Any, data_dir: Path, text: str | None) -> None:
-    tracking = Tracking(Workspace.existing(data_dir).store)
-    parent = tracking.find_sweep("tiny")
-    assert parent is not None
-    if text is None:
-        tracking.client.delete_tag(parent.info.run_id, SPEC)
-    else:
-        tracking.client.set_tag(parent.info.run_id, SPEC, text)
+    change(data_dir, text, tag=SPEC)
     result = ganlimit("sweep", "status", "tiny", "--data-dir", data_dir)
     assert result.code == 2
     assert f"the tag {SPEC} as it was written" in " ".join(result.stderr.split())
