@@ -13,6 +13,7 @@ from gan.errors import GanError
 from gan.networks.artifacts import stated_kind
 
 AT_FDCWD, RENAME_EXCHANGE = -100, 2  # of Linux: fcntl.h and linux/fs.h
+_KEPT = "kept"  # beside what could not be put back: it is somebody's
 
 
 @contextmanager
@@ -44,18 +45,18 @@ def replaced_folder(folder: Path) -> Iterator[Path]:
             shutil.rmtree(own, ignore_errors=True)
 
 
-_KEPT = "kept"  # beside what could not be put back: it is somebody's
-
-
 def _take_place(unfinished: Path, folder: Path, *, former: Path) -> None:
     """Names `unfinished` as `folder`, where what is there has nothing of somebody's in it; else all stays as it was."""
     if folder.exists() and exchanged(unfinished, folder):
         try:
             _require_free(unfinished, called=folder)
-        except BaseException:  # Ctrl-C among them: what came meanwhile stays, in the earlier export
-            if not exchanged(unfinished, folder):
-                (unfinished.parent / _KEPT).touch()
-            raise
+        except BaseException as error:  # Ctrl-C among them: what came meanwhile stays, in the earlier export
+            if exchanged(unfinished, folder):
+                raise
+            (unfinished.parent / _KEPT).touch()
+            raise GanError(
+                "What somebody puts into an export stays there", f"it is in {unfinished} now", "Move it back."
+            ) from error
         return
     if folder.exists():
         folder.rename(former)

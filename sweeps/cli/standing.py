@@ -160,12 +160,7 @@ def _follow(look: "Callable[[], Sequence[View]]", *, as_json: bool) -> None:
             refresh()
 
 
-def _write_changes(
-    found: "Sequence[View]",
-    look: "Callable[[], Sequence[View]]",
-    *,
-    as_json: bool,
-) -> None:
+def _write_changes(found: "Sequence[View]", look: "Callable[[], Sequence[View]]", *, as_json: bool) -> None:
     """Write for a file or a pipe: where a sweep stands, and again whenever that has changed."""
     written: Sequence[object] = []
     while True:

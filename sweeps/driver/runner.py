@@ -139,7 +139,7 @@ def run_sweeps(
     data_root = data_root or default_data_root()
     with ExitStack() as drivers:
         for spec in specs:
-            own = {"group": spec.group, "tracking_uri": workspace.tracking_uri}
+            own = {"group": spec.group, "store": workspace.store_digest}
             drivers.enter_context(sole_driver(workspace.sweep(spec.name), spec.name, **own))
         tracking = Tracking(workspace.store)
         drivers.callback(tracking.registry.close)  # a notebook has one sweep after the other

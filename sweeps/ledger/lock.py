@@ -23,7 +23,7 @@ CARD = "driver.json"
 class Driver:
     """A Driver is the process that runs a sweep, or the sweeps of one file, which is the `group`.
 
-    Runs are tracked at `tracking_uri`, or else in the data directory.
+    `store` is a digest of where its runs are tracked, whose address may hold a password; None is the data directory.
     """
 
     pid: int
@@ -31,16 +31,14 @@ class Driver:
     _: KW_ONLY
     began: str  # local time, ISO 8601
     group: str | None = None
-    tracking_uri: str | None = None
+    store: str | None = None
 
     def __str__(self) -> str:
         return f"process {self.pid} on {self.host}, which began at {self.began}"
 
 
 @contextmanager
-def sole_driver(
-    folder: Path, name: str, *, group: str | None = None, tracking_uri: str | None = None
-) -> Iterator[None]:
+def sole_driver(folder: Path, name: str, *, group: str | None = None, store: str | None = None) -> Iterator[None]:
     """Hold the sweep in `folder` for the length of a `with` block. Raises SweepError, naming who holds it.
 
     The operating system lets go of it when the process ends, however it ends.
@@ -57,7 +55,7 @@ def sole_driver(
     try:
         _card(folder).unlink(missing_ok=True)  # left by a driver that was killed
         began = datetime.now().isoformat(timespec="seconds")
-        me = Driver(os.getpid(), socket.gethostname(), began=began, group=group, tracking_uri=tracking_uri)
+        me = Driver(os.getpid(), socket.gethostname(), began=began, group=group, store=store)
         unfinished = folder / ".driver.json"
         unfinished.write_text(json.dumps(asdict(me)))
         unfinished.replace(_card(folder))

@@ -4,6 +4,7 @@ import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from gan.digests import value_digest
 from sweeps.errors import SweepError
 from sweeps.ledger.data_dir import DATABASE, default_tracking_uri, local_store, opened_store, writable
 from sweeps.ledger.lock import Driver, driven_in
@@ -64,6 +65,11 @@ class Workspace:
         if self.tracking_uri:
             return TrackingStore(self.tracking_uri)
         return local_store(self.root)
+
+    @property
+    def store_digest(self) -> str | None:
+        """Returns a digest of where runs are tracked; None where that is the directory itself."""
+        return value_digest(self.tracking_uri) if self.tracking_uri else None
 
     @property
     def pools(self) -> Path:

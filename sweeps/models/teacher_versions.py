@@ -54,6 +54,6 @@ def crown_if_none(tracking: Tracking, version: ModelVersion) -> None:
 
 
 def _crown_best(tracking: Tracking, version: ModelVersion) -> None:
-    digest = version.tags["protocol_digest"]
+    digest = version.tags.get("protocol_digest")
     rivals = [each for each in tracking.registry.versions(version.name) if each.tags.get("protocol_digest") == digest]
     tracking.registry.crown(min(rivals, key=lambda rival: float(rival.tags["fid"])))

@@ -148,7 +148,7 @@ def preparations(tracking: Tracking, workspace: Workspace, *, name: str) -> list
     """
     found = []
     for each, driver in workspace.driven(name).items():
-        if driver.tracking_uri == workspace.tracking_uri and not is_known(tracking, each):
+        if driver.store == workspace.store_digest and not is_known(tracking, each):
             tracking.require_one_run(each)
             found.append(Preparation(name=each, driver=driver))
     return found

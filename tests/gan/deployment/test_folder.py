@@ -105,10 +105,11 @@ def test_what_cannot_be_put_back_stays_beside(
     export, tries = exchanging / "export", iter([exchanged])
     deploy_generator(export, small, origin=ORIGIN)
     monkeypatch.setattr(folders, "exchanged", lambda one, other: next(tries, lambda one, other: False)(one, other))
-    with pytest.raises(GanError, match="thesis"):
+    with pytest.raises(GanError, match="Move it back") as refused:
         _replaced_while(lambda: write_beside(export), export)
     (found,) = exchanging.rglob("thesis.tex")
     assert found.read_text() == "mine"
+    assert str(found.parent) in str(refused.value)
 
 
 def _replaced_while(act: Callable[[], object], folder: Path) -> None:
