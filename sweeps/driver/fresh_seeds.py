@@ -1,11 +1,12 @@
-"""This module says which candidates of the limit get further fresh seeds, until its interval is narrow enough."""
+"""This module says which candidates of the limit get further fresh seeds, until it is narrow and sure enough."""
 
 import math
 from collections.abc import Iterable
 
 import pyarrow as pa
 
-from analysis import CostLimit, cost_limits
+from analysis import CostLimit, SpaceLimit, cost_limits
+from sweeps.results.space_limit import space_limit
 from sweeps.spec.sweep import SweepSpec
 
 
@@ -21,6 +22,17 @@ def reached(limit: CostLimit | None, spec: SweepSpec) -> bool:
     """Returns whether the ends of a confirmed limit's interval lie as near to each other as the sweep asks."""
     asked = spec.confirm.precision
     return asked is None or factor(limit) <= asked
+
+
+def limit_of_space(table: pa.Table, spec: SweepSpec) -> SpaceLimit | None:
+    """Returns where the model has the limit of the space by all trainings; None where the sweep does not ask it."""
+    return space_limit(spec, table) if spec.confirm.confidence is not None else None
+
+
+def is_sure(space: SpaceLimit | None, spec: SweepSpec) -> bool:
+    """Returns whether the model places the limit within one step as surely as the sweep asks; never with 1."""
+    asked = spec.confirm.confidence
+    return asked is None or (space is not None and space.nearness >= asked < 1)
 
 
 def factor(limit: CostLimit | None) -> float:
@@ -58,13 +70,31 @@ def deciding_sizes(sizes: Iterable[int], limit: CostLimit | None) -> set[int]:
     return {size for size in known if low <= size <= high}
 
 
-def remark(limit: CostLimit | None, spec: SweepSpec) -> str:
-    """Returns in words what further seeds came to."""
-    found, seeds = factor(limit), limit.most_seeds if limit else 0
+def remark(limit: CostLimit | None, space: SpaceLimit | None, *, spec: SweepSpec) -> str:
+    """Returns in words what further seeds came to, by the model of the space and by the fresh seeds, where asked."""
+    seeds, parts = limit.most_seeds if limit else 0, []
+    if spec.confirm.confidence is not None:
+        parts.append(_sureness(space, spec, seeds=seeds))
+    if spec.confirm.precision is not None:
+        parts.append(_narrowness(limit, spec, seeds=seeds))
+    return f"confirm: {'; '.join(parts)}"
+
+
+def _sureness(space: SpaceLimit | None, spec: SweepSpec, *, seeds: int) -> str:
+    if space is None:
+        return f"after {seeds} fresh seeds the trainings do not say where the limit of the space lies"
+    where = f"the limit of the space lies within one step with a probability of {space.nearness:.0%}"
+    if is_sure(space, spec):
+        return f"with {seeds} fresh seeds {where}"
+    return f"after {seeds} fresh seeds {where}, less than {spec.confirm.confidence:.0%}"
+
+
+def _narrowness(limit: CostLimit | None, spec: SweepSpec, *, seeds: int) -> str:
+    found = factor(limit)
     span = "it has an open end" if math.isinf(found) else f"its ends are a factor of {found:.2f} apart"
     if lies_beyond(limit):
-        return f"confirm: with {seeds} fresh seeds the limit lies beyond the sizes that were tried"
+        return f"with {seeds} fresh seeds the limit lies beyond the sizes that were tried"
     interval = f"the interval{limit.column.in_unit if limit else ''}"
     if reached(limit, spec):
-        return f"confirm: {interval} is as narrow as was asked with {seeds} fresh seeds: {span}"
-    return f"confirm: after {seeds} fresh seeds {interval} is wider than {spec.confirm.precision:g}: {span}"
+        return f"{interval} is as narrow as was asked with {seeds} fresh seeds: {span}"
+    return f"after {seeds} fresh seeds {interval} is wider than {spec.confirm.precision:g}: {span}"

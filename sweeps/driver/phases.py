@@ -61,9 +61,9 @@ class PhaseLayout:
             return self._search(known)
         if phase == Phase.BASELINE:
             return self._listed(known, self._baselines(known))
-        if self._spec.confirm.precision is None:
-            return self._listed(known, self._confirmations(known))
-        return self._growing(known)
+        if self._spec.confirm.grows:
+            return self._growing(known)
+        return self._listed(known, self._confirmations(known))
 
     def _listed(self, known: KnownTrials, asked: Iterable[Asked]) -> JobQueue:
         """Returns a queue of jobs known before the phase begins."""

@@ -1,4 +1,4 @@
-"""This module hands out fresh seeds round by round, until the interval of a confirmed limit is narrow enough."""
+"""This module hands out fresh seeds round by round, until a confirmed limit is sure and narrow enough."""
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -72,37 +72,69 @@ class Rounds:
 
     def next(self, table: pa.Table) -> list[Asked]:
         """Returns the trials of the next round, by the sweep's rows; nothing when there are enough."""
-        spec, limit = self._spec, fresh_seeds.confirmed_limit(table, self._spec)
-        is_open = not fresh_seeds.reached(limit, spec)
-        named = self._named(table) if is_open or fresh_seeds.lies_beyond(limit) else []
-        sizes = fresh_seeds.deciding_sizes((size for size, _ in [*self._candidates, *named]), limit)
-        joining = [each for each in named if each[0] in sizes]
-        if not is_open and not joining:
-            return self._ended(limit)
-        self._candidates += joining
-        deciding = [each for each in self._candidates if each[0] in sizes]
-        self._level = min(max(self._level, self._seeds_in(table)) + 1, spec.confirm.most_seeds)
-        settled = (row["trial_key"] for row in self._fresh(table).to_pylist() if row["state"] in SETTLED)
-        done = self._asked.union(settled)
-        trials = with_seeds(self._requests, deciding, seeds=spec.fresh_seeds(self._level))
-        asked = [(point, request) for point, request in trials if request.key not in done]
-        if not asked:
-            return self._ended(limit)
-        if self._is_too_much(asked, done=done):
-            return self._ended(limit, room=f"; another round would be more than {self.most_trials} trainings in all")
-        self._keep((self._level, deciding))
+        spec = self._spec
+        limit, space = fresh_seeds.confirmed_limit(table, spec), fresh_seeds.limit_of_space(table, spec)
+        done = self._done(table)
+        chosen = self._narrowing(table, limit) if fresh_seeds.is_sure(space, spec) else self._reassuring(table, done)
+        asked = self._missing(chosen, done)
+        room = self._room_for(asked, done)
+        if not asked or room:
+            self.remark = fresh_seeds.remark(limit, space, spec=spec) + room
+            return []
+        self._keep(chosen)
         self._asked |= {request.key for _, request in asked}
         return asked
 
-    def _is_too_much(self, asked: Sequence[Asked], *, done: set[str]) -> bool:
-        """Returns whether the candidates would have more trials than they may; those of a fixed list never have."""
-        trials = with_seeds(self._requests, self._candidates, seeds=self._spec.fresh_seeds(self._level))
-        used = sum(request.key in done for _, request in trials)
-        return self._spec.search.sampler == "limit" and used + len(asked) > self.most_trials
+    def _narrowing(self, table: pa.Table, limit: CostLimit | None) -> list[Round]:
+        """Returns one more seed for all in or next to the interval of the fresh seeds; nothing where it is narrow."""
+        spec = self._spec
+        is_open = not fresh_seeds.reached(limit, spec)
+        known = {self._key(student) for _, student in self._candidates}
+        named = self._named(table) if is_open or fresh_seeds.lies_beyond(limit) else []
+        named = [each for each in named if self._key(each[1]) not in known]
+        sizes = fresh_seeds.deciding_sizes((size for size, _ in [*self._candidates, *named]), limit)
+        joining = [each for each in named if each[0] in sizes]
+        if spec.confirm.precision is None or not (is_open or joining):
+            return []
+        self._candidates += joining
+        deciding = [each for each in self._candidates if each[0] in sizes]
+        self._level = min(max(self._level, self._seeds_in(table)) + 1, spec.confirm.most_seeds)
+        return [(self._level, deciding)]
 
-    def _ended(self, limit: CostLimit | None, *, room: str = "") -> list[Asked]:
-        self.remark = fresh_seeds.remark(limit, self._spec) + room
-        return []
+    def _reassuring(self, table: pa.Table, done: set[str]) -> list[Round]:
+        """Returns one more seed for each student that the model names, and the first seeds for those that join."""
+        confirm, named = self._spec.confirm, self._named(table)
+        known = {self._key(student) for _, student in self._candidates}
+        self._candidates += [each for each in named if self._key(each[1]) not in known]
+        seeds = self._spec.fresh_seeds(confirm.most_seeds)
+        rounds: dict[int, list[Sized]] = {}
+        for each in named:
+            own = with_seeds(self._requests, [each], seeds=seeds)
+            has = sum(request.key in done for _, request in own)
+            rounds.setdefault(min(max(has + 1, confirm.seeds), confirm.most_seeds), []).append(each)
+        return sorted(rounds.items())
+
+    def _done(self, table: pa.Table) -> set[str]:
+        """Returns the identities of trials that this driver does not ask for again."""
+        settled = (row["trial_key"] for row in self._fresh(table).to_pylist() if row["state"] in SETTLED)
+        return self._asked.union(settled)
+
+    def _missing(self, chosen: Iterable[Round], done: set[str]) -> list[Asked]:
+        """Returns the trials of some rounds that are not done."""
+        trials = (
+            trial
+            for level, students in chosen
+            for trial in with_seeds(self._requests, students, seeds=self._spec.fresh_seeds(level))
+        )
+        return [(point, request) for point, request in trials if request.key not in done]
+
+    def _room_for(self, asked: Sequence[Asked], done: set[str]) -> str:
+        """Returns in words that there would be more trials than there may be; those of a fixed list never are."""
+        seeds = self._spec.fresh_seeds(self._spec.confirm.most_seeds)
+        used = sum(request.key in done for _, request in with_seeds(self._requests, self._candidates, seeds=seeds))
+        if self._spec.search.sampler != "limit" or used + len(asked) <= self.most_trials:
+            return ""
+        return f"; another round would be more than {self.most_trials} trainings in all"
 
     def _students(self, table: pa.Table) -> list[Sized]:
         """Returns the candidates, and the students that joined them when an earlier driver ran."""
@@ -117,13 +149,11 @@ class Rounds:
         return list(found.values())
 
     def _named(self, table: pa.Table) -> list[Sized]:
-        """Returns the further students that tell where the limit lies, by all rows of a search for it."""
+        """Returns the students that tell where the limit lies, by all rows of a search for it."""
         if self._spec.search.sampler != "limit":
             return []
         most, phases = self._spec.confirm.most_candidates, (Phase.SEARCH, Phase.CONFIRM)
-        known = {self._key(student) for _, student in self._candidates}
-        named = deciding_points(self._spec, table, most=most, phases=phases)
-        return [each for each in named if self._key(each[1]) not in known]
+        return deciding_points(self._spec, table, most=most, phases=phases)
 
     def _seeds_in(self, table: pa.Table) -> int:
         """Returns how many fresh seeds the students have at most, whoever asked for them."""
@@ -140,8 +170,8 @@ class Rounds:
 
     # --- the file -----------------------------------------------------------------------------
 
-    def _keep(self, latest: Round) -> None:
-        self._kept.append(latest)
+    def _keep(self, latest: Iterable[Round]) -> None:
+        self._kept += latest
         kept = [
             {"seeds": level, "students": [[size, point, self._key(point)] for size, point in students]}
             for level, students in self._kept

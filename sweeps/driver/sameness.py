@@ -15,7 +15,7 @@ from sweeps.spec.sweep import SweepSpec
 # Nothing that is there is done again or lost by these.
 MAY_GROW = (
     *("search.trials", "search.confidence", "search.precision"),
-    *("confirm.seeds", "confirm.most_seeds", "confirm.precision"),
+    *("confirm.seeds", "confirm.most_seeds", "confirm.precision", "confirm.confidence"),
 )
 DIGESTS = {"teacher_digest": TEACHER_DIGEST, "protocol_digest": PROTOCOL}  # columns, and tags of a trial's run
 EXTEND = "search.extend"

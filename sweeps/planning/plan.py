@@ -177,7 +177,7 @@ def _trials_of_phases(spec: SweepSpec, *, has_points: bool) -> dict[Phase, int]:
     around = spec.confirm.most_candidates if seeks else 2 * spec.confirm.around
     frontier = ASSUMED_FRONTIER if spec.confirm.of == "frontier" and not seeks else 0
     known = ASSUMED_FRONTIER + around if has_points and searches_nothing(spec) else searched
-    seeds = spec.confirm.most_seeds if spec.confirm.precision else spec.confirm.seeds
+    seeds = spec.confirm.most_seeds if spec.confirm.grows else spec.confirm.seeds
     candidates = around if seeks and known else min(known, around + frontier)  # the model names untried ones as well
     confirmed = candidates * (seeds if Phase.CONFIRM in spec.trial_phases else 0)
     twins = {"all": searched + confirmed, "none": 0, "frontier": min(known, ASSUMED_FRONTIER)}

@@ -11,7 +11,7 @@ from analysis import Phase
 from gan import GanTrainingConfig
 from gan.config import Config
 from gan.deployment.card import Format
-from sweeps.spec.search import Precision
+from sweeps.spec.search import Confidence, Precision
 
 
 class SweepPhase(StrEnum):
@@ -47,14 +47,21 @@ class ConfirmSpec(Config):
     that decide where the limit lies get further seeds, one after the other, until the ends of its interval are at most
     that factor apart, or they have `most_seeds`. After a search for the limit further students join them before each
     seed: those that its model names by all trainings so far, as long as all stay within 2 (`around` + 1) times
-    `most_seeds` trainings.
+    `most_seeds` trainings. With a `confidence` they get further seeds until the limit of the space lies within one step
+    with that probability, by the model and all trainings; with both, until both hold.
     """
 
     seeds: Annotated[int, Field(ge=1, le=1000)] = 5
     around: Annotated[int, Field(ge=1, le=100)] = 2
     of: Literal["frontier", "limit"] = "frontier"
     precision: Precision | None = Field(default=None, exclude_if=partial(operator.is_, None))
+    confidence: Confidence | None = Field(default=None, exclude_if=partial(operator.is_, None))  # after sampler limit
     most_seeds: Annotated[int, Field(ge=1, le=1000)] = Field(default=20, exclude_if=partial(operator.eq, 20))
+
+    @property
+    def grows(self) -> bool:
+        """Returns whether further seeds follow the first, as many as it takes."""
+        return self.precision is not None or self.confidence is not None
 
     @property
     def most_candidates(self) -> int:
@@ -67,7 +74,7 @@ class ConfirmSpec(Config):
 
     @model_validator(mode="after")
     def _can_grow(self) -> "ConfirmSpec":
-        if self.precision is not None and self.most_seeds < max(self.seeds, 2):
+        if self.grows and self.most_seeds < max(self.seeds, 2):
             raise ValueError(
                 f"most_seeds is at least seeds, and 2 for an interval, got {self.most_seeds} and seeds {self.seeds}; "
                 "raise most_seeds"

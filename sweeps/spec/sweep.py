@@ -149,6 +149,11 @@ class SweepSpec(Config):
         if self.search.is_timed and self.confirm.precision is not None:
             got = f"{self.confirm.precision:g} and search.objectives {LATENCY}"
             raise ValueError(f"confirm.precision narrows no limit of latency, got {got}; leave it out")
+        if self.search.sampler != "limit" and self.confirm.confidence is not None:
+            got = f"{self.confirm.confidence:g} and the sampler {self.search.sampler}"
+            raise ValueError(
+                f"confirm.confidence is of the model that the sampler limit asks, got {got}; write confirm.precision"
+            )
 
     @property
     def limit_cost(self) -> str:

@@ -4,14 +4,16 @@ import math
 
 import pytest
 
-from tests.benchmarks.flows import Answer, Outcome, judged_all, limit_flow
+from tests.benchmarks.confirmed import Answer, Outcome
+from tests.benchmarks.flows import judged_all, limit_flow
 from tests.benchmarks.simulation import DATA, Curves
 from tests.benchmarks.worlds import recorded
 
 
-def test_a_flow_ends_near_the_limit_and_counts_all_it_spends() -> None:
+@pytest.mark.parametrize("by_model", [True, False])
+def test_a_flow_ends_near_the_limit_and_counts_all_it_spends(by_model: bool) -> None:
     world = recorded(Curves.load(DATA))
-    found = limit_flow(world, 3.0, repeat=1, workers=2)
+    found = limit_flow(world, 3.0, repeat=1, workers=2, by_model=by_model)
     low, high = world.one_step(3.0)
     assert low <= found.read.answer <= high
     assert found.read.within

@@ -6,6 +6,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+import sweeps
 from analysis import CostLimit, LimitRule, Phase, cost_limits, example_trials, trial_table
 from sweeps.driver import fresh_seeds
 from sweeps.search.queues import GrowingQueue, NoJob
@@ -63,10 +64,19 @@ def test_enough_is_what_the_sweep_asks(search_spec: Any, tiny: Any, precision: f
     limit = limit_of(confirmed(5))
     assert fresh_seeds.reached(limit, spec) == enough
     if precision:
-        words = fresh_seeds.remark(limit, spec)
+        words = fresh_seeds.remark(limit, None, spec=spec)
         assert f"a factor of {fresh_seeds.factor(limit):.2f} apart" in words
         assert "5 fresh seeds" in words
         assert ("wider than" in words) == (not enough)
+
+
+def test_the_model_that_a_confirmation_asks_is_the_one_of_a_search_for_the_limit(search_spec: Any, tiny: Any) -> None:
+    tiny["confirm"] = {"confidence": 0.9}
+    with pytest.raises(sweeps.SweepError, match="got 0.9 and the sampler nsgaii; write"):
+        search_spec()
+    spec = search_spec(sampler="limit")
+    assert spec.confirm.grows
+    assert not fresh_seeds.is_sure(None, spec), "nothing is known yet"
 
 
 def test_where_bytes_are_sought_it_is_their_interval_that_narrows(search_spec: Any, tiny: Any) -> None:
@@ -83,7 +93,7 @@ def test_where_bytes_are_sought_it_is_their_interval_that_narrows(search_spec: A
     sizes = sorted({row["weight_bytes"] for row in [*few, *learnt]})
     decide = fresh_seeds.deciding_sizes(sizes, limit)
     assert decide == {1_000, 2_000, 4_000}, "of four bits, in bytes"
-    assert "the interval in bytes is " in fresh_seeds.remark(limit, spec)
+    assert "the interval in bytes is " in fresh_seeds.remark(limit, None, spec=spec)
     assert fresh_seeds.confirmed_limit(table.slice(0, 0), spec) is None
     assert not fresh_seeds.reached(None, spec)
     assert fresh_seeds.deciding_sizes(sizes, None) == set(sizes)

@@ -11,7 +11,7 @@ import pytest
 
 import sweeps
 from analysis import Phase, example_trials
-from sweeps.driver import rounds
+from sweeps.driver import fresh_seeds, rounds
 from sweeps.driver.open_sweep import OpenSweep
 from sweeps.driver.phases import PhaseLayout
 from sweeps.driver.rounds import Asked, Rounds
@@ -77,8 +77,10 @@ class Scripted:
     def __init__(self, monkeypatch: pytest.MonkeyPatch, folder: Path, spec: sweeps.SweepSpec) -> None:
         self.named: list[int] = []
         self.trained: dict[tuple[int, int], float] = {}
+        self.nearness = 0.0
         self._folder, self._spec = folder, spec
         monkeypatch.setattr(rounds, "deciding_points", lambda *_, **__: [sized(width) for width in self.named])
+        monkeypatch.setattr(fresh_seeds, "space_limit", lambda *_: SimpleNamespace(nearness=self.nearness))
 
     def sampler(self, name: str) -> None:
         self._spec = self._spec.model_copy(update={"search": self._spec.search.model_copy(update={"sampler": name})})
@@ -217,3 +219,41 @@ def test_a_fixed_list_of_candidates_has_all_its_seeds(scripted: Scripted) -> Non
     for _ in range(9):
         scripted.train(others.next(scripted.table))
     assert "more than" not in str(others.remark)
+
+
+def test_until_the_model_is_sure_those_that_it_names_get_seeds_and_who_joins_gets_the_first(scripted: Scripted) -> None:
+    found = scripted.rounds(3, 7, precision=None, confidence=0.9)
+    scripted.train(found.begun(scripted.table))
+    scripted.named, scripted.nearness = [3, 5], 0.8
+    assert scripted.train(found.next(scripted.table)) == {3: 3, 7: 2, 5: 2}
+    again = scripted.rounds(3, 7, precision=None, confidence=0.9)
+    assert scripted.train(again.begun(scripted.table)) == {3: 3, 7: 2, 5: 2}, "a resume asks nothing else"
+    assert scripted.train(again.next(scripted.table)) == {3: 4, 7: 2, 5: 3}
+    scripted.nearness = 0.93
+    assert again.next(scripted.table) == []
+    assert again.remark == (
+        "confirm: with 4 fresh seeds the limit of the space lies within one step with a probability of 93%"
+    )
+
+
+def test_a_model_that_stays_unsure_ends_with_its_seeds_and_says_so(scripted: Scripted) -> None:
+    found = scripted.rounds(3, precision=None, confidence=0.9, most_seeds=3)
+    scripted.train(found.begun(scripted.table))
+    scripted.named, scripted.nearness = [3], 0.8
+    assert scripted.train(found.next(scripted.table)) == {3: 3}
+    assert found.next(scripted.table) == []
+    assert "probability of 80%, less than 90%" in str(found.remark)
+
+
+def test_with_both_the_model_is_sure_first_and_then_the_interval_is_narrow(scripted: Scripted) -> None:
+    found = scripted.rounds(3, 5, 7, confidence=0.9)
+    scripted.train(found.begun(scripted.table))
+    scripted.named, scripted.nearness = [7], 0.8
+    assert scripted.train(found.next(scripted.table)) == {3: 2, 5: 2, 7: 3}
+    scripted.nearness = 0.95
+    while asked := found.next(scripted.table):
+        last = scripted.train(asked)
+    assert last[5] == 6, "as many as there may be for so narrow an interval"
+    assert "one step with a probability of 95%; after 6 fresh seeds the interval is wider than 1.001" in str(
+        found.remark
+    )

@@ -208,7 +208,7 @@ def test_a_critic_that_is_trained_for_a_teacher_of_ones_own_has_its_cost(
 
 
 def test_a_search_for_the_limit_is_planned_at_its_most(planned: Callable[..., Plan]) -> None:
-    confirm = {"seeds": 1, "around": 1, "precision": 1.3, "most_seeds": 3}
+    confirm = {"seeds": 1, "around": 1, "confidence": 0.9, "most_seeds": 3}
     phases = ["search", "confirm"]
     plan = planned(search__sampler="limit", search__trials=80, search__points=[], phases=phases, confirm=confirm)
     trials = {phase.name: phase.trials for phase in plan.phases}
