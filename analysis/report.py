@@ -39,12 +39,13 @@ def markdown_report(
     figures: Mapping[str, str],
     *,
     space: SpaceLimit | None = None,
+    space_leads: bool = False,
     device: DeviceFindings | None = None,
 ) -> str:
     """Returns the report of one sweep; `figures` are the paths beside it of those of REPORT_FIGURES that were drawn.
 
-    `space` is where the limit of the whole searched space lies, `device` what its students cost where they were
-    measured.
+    `space` is where the limit of the whole searched space lies, which stands first with `space_leads`: where the search
+    went for it. `device` is what its students cost where they were measured.
 
     >>> from analysis import LimitRule, example_trials, findings_of, markdown_report
     >>> findings = findings_of(example_trials({"sweep": "mine"}), LimitRule(metric="fid", tolerance=1.0))
@@ -54,9 +55,9 @@ def markdown_report(
     if not len(findings.table):
         return "No trial has begun.\n"
     first = findings.first
-    parts = [f"# {first['sweep']}: how small can it get?", *findings.sentences]
-    if space is not None:
-        parts.append(space.sentence(first["teacher_parameters"]))
+    of_space = [space.sentence(first["teacher_parameters"])] if space is not None else []
+    limits = [*of_space, *findings.sentences] if space_leads else [*findings.sentences, *of_space]
+    parts = [f"# {first['sweep']}: how small can it get?", *limits]
     if findings.limit.break_point or findings.limit.break_note:
         parts.append(findings.break_sentence)
     if len(findings.frontier):

@@ -45,6 +45,8 @@ def overview(chapters: Sequence[Chapter]) -> list[Cells]:
 def chapter_text(chapter: Chapter) -> Cells:
     """Returns all that the template writes of one sweep."""
     findings = chapter.findings
+    of_space = chapter.space.sentence(findings.first["teacher_parameters"]) if chapter.space else ""
+    sought = [of_space] if chapter.course and of_space else []
     return {
         "name": chapter.name,
         "dataset": findings.first.get("dataset", ""),
@@ -57,7 +59,7 @@ def chapter_text(chapter: Chapter) -> Cells:
         "provisional": findings.sought.provisional,
         "reason": findings.sought.reason,
         "confirm_command": findings.limit.confirm_command,
-        "other_limits": findings.sentences[1:],
+        "other_limits": (*sought, *findings.sentences[1:]),
         "break_point": findings.break_sentence,
         "caption": caption(findings) if len(findings.frontier) else "",
         "counts": findings.counts,
@@ -77,7 +79,7 @@ def chapter_text(chapter: Chapter) -> Cells:
         "specification": chapter.specification,
         "commands": chapter.commands,
         "has_runs": chapter.run_url is not None,
-        "space_sentence": chapter.space.sentence(findings.first["teacher_parameters"]) if chapter.space else "",
+        "space_sentence": of_space,
         "device": device_text(chapter.device) if chapter.device else None,
         "has_importances": bool(chapter.importances),
         "has_progress": len(findings.progress) > 0,

@@ -15,7 +15,7 @@ from gan.networks.critic import Critic
 from gan.networks.dcgan import Generator
 from gan.training.adversarial import AdversarialConfig
 from gan.training.losses import Features, PixelsName
-from gan.training.optimisation import OptimiserConfig
+from gan.training.optimisation import BatchNormStatistics, OptimiserConfig
 from gan.training.teacher_pool import TeacherPool
 
 GanWeight = Annotated[float, Field(ge=0, lt=1)]
@@ -48,7 +48,7 @@ class DistillationConfig(Config):
     step only, and as much more there, as lazy regularisation does (Karras et al., 2020). A student's first weights are
     `random`, or of `start: pruned` those of its teacher's most used channels. With `bits` below 32 it
     learns the second half of its budget with weights that are rounded to so many bits, each channel's to multiples of a
-    scale of its own, and ends with them.
+    scale of its own, and ends with them. `batchnorm_statistics` are those of GanTrainingConfig.
 
     >>> DistillationConfig(kimg=40.0, gan_weight=0.02).ema_halflife_kimg
     2.0
@@ -74,6 +74,7 @@ class DistillationConfig(Config):
     )
     adversarial: AdversarialConfig = AdversarialConfig()
     ema_halflife_kimg: Annotated[float, Field(ge=0)] = 2.0
+    batchnorm_statistics: BatchNormStatistics = "standing"
 
     @model_validator(mode="after")
     def _has_whole_groups(self) -> "DistillationConfig":

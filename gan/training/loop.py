@@ -14,7 +14,7 @@ from gan.networks.critic import Critic
 from gan.networks.dcgan import Generator
 from gan.training.checkpoint import Checkpoint, Part, Weights, restore, state_of
 from gan.training.member import Member, Recipe
-from gan.training.optimisation import MovingAverage
+from gan.training.optimisation import MovingAverage, measure_statistics
 from gan.training.step import Step
 
 
@@ -75,27 +75,23 @@ def run_loop(
             for number, (member, average, own) in enumerate(zip(members, averages, parts, strict=True)):
                 values = {name: loss.item() for name, loss in losses[number].items()}
                 diverged[number] |= not all_finite(average.module, values)
-                kimg_seen = seen / 1000
+                generator = _settled(member, average, recipe=recipe)
+                critic, failed = member.opponent.critic if member.opponent else None, diverged[number]
                 reached.append(
-                    _progress(member, average, kimg=kimg_seen, losses=values, diverged=diverged[number], parts=own)
+                    Progress(seen / 1000, generator, losses=values, diverged=failed, critic=critic, _parts=own)
                 )
             yield tuple(reached)
             if all(diverged):
                 return
 
 
-def _progress(
-    member: Member,
-    average: MovingAverage,
-    *,
-    kimg: float,
-    losses: dict[str, float],
-    diverged: bool,
-    parts: Mapping[str, Part],
-) -> Progress:
-    generator: Generator = average.module  # type: ignore[assignment]  # PyTorch types it as any module
-    critic = member.opponent.critic if member.opponent else None
-    return Progress(kimg, as_rounded(generator), losses=losses, diverged=diverged, critic=critic, _parts=parts)
+def _settled(member: Member, average: MovingAverage, *, recipe: Recipe) -> Generator:
+    """Returns the averaged generator, with rounded weights where it learns such, and with its own statistics."""
+    averaged: Generator = average.module  # type: ignore[assignment]  # PyTorch types it as any module
+    generator = as_rounded(averaged)
+    if recipe.batchnorm_statistics == "standing":
+        measure_statistics(generator, member.statistics_inputs())
+    return generator
 
 
 def alone(progresses: Iterator[tuple[Progress, ...]]) -> Iterator[Progress]:

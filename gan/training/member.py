@@ -18,7 +18,7 @@ from gan.networks.together import Shown
 from gan.seeds import generator_at, seed_at
 from gan.training.adversarial import AdversarialConfig, Opponent
 from gan.training.checkpoint import Part, Stream, Weights
-from gan.training.optimisation import OptimiserConfig, ScheduledOptimiser
+from gan.training.optimisation import STATISTICS_IMAGES, BatchNormStatistics, OptimiserConfig, ScheduledOptimiser
 
 
 class Recipe(Protocol):
@@ -34,6 +34,8 @@ class Recipe(Protocol):
     def adversarial(self) -> AdversarialConfig: ...
     @property
     def ema_halflife_kimg(self) -> float: ...
+    @property
+    def batchnorm_statistics(self) -> BatchNormStatistics: ...
 
 
 @dataclass(frozen=True)
@@ -108,6 +110,7 @@ class Member(ABC):
             )
         self._real_images, self._real_labels = dataset.train_images, dataset.train_labels
         self._real_batches = generator_at(seed, "batches")
+        self._shares = dataset.class_shares(architecture.num_classes)
 
     @abstractmethod
     def draw(self) -> Batch:
@@ -133,6 +136,11 @@ class Member(ABC):
     def shown(self, images_BCHW: Tensor, batch: Batch) -> Shown:
         """Returns the generator's images of `batch` as its critic is shown them."""
         return Shown(images_BCHW, batch.inputs_BI[:, -self._num_classes :] if self._num_classes else None)
+
+    def statistics_inputs(self) -> Tensor:
+        """Returns the inputs NI at which its standing statistics are measured, the same for every seed."""
+        inputs_NI = self.generator.config.inputs(STATISTICS_IMAGES, "statistics", seed=0, shares=self._shares)
+        return inputs_NI.to(self.compute.torch_device)
 
     def set_progress(self, kimg: float, budget_kimg: float) -> None:
         """Brings the learning rates, and whether the critic has its turn, to where the training stands."""

@@ -3,13 +3,17 @@
 import copy
 import math
 from collections.abc import Mapping, Sequence
-from typing import Annotated
+from typing import Annotated, Literal
 
 import torch
 from pydantic import Field
 from torch import Tensor, nn
+from torch.optim.swa_utils import update_bn
 
 from gan.config import Config
+
+STATISTICS_IMAGES, STATISTICS_BATCH = 2048, 128  # that standing statistics are measured on
+BatchNormStatistics = Literal["standing", "running"]
 
 
 class OptimiserConfig(Config):
@@ -71,6 +75,14 @@ class ScheduledOptimiser:
             }
 
 
+def measure_statistics(average: nn.Module, inputs_NI: Tensor) -> None:
+    """Gives a module the BatchNorm statistics of its own maps at `inputs_NI`: the mean of those of its batches.
+
+    They are the standing statistics of Brock et al., 2019, as PyTorch makes them for averaged weights.
+    """
+    update_bn(inputs_NI.split(STATISTICS_BATCH), average)
+
+
 def step_together(optimisers: Sequence[ScheduledOptimiser], losses: Sequence[Tensor]) -> None:
     """Takes one Adam step of each, on the gradient of the sum of `losses` by all their parameters.
 
@@ -92,7 +104,8 @@ class MovingAverage:
 
     While fewer images than the half-life were seen, the half-life is a twentieth of those seen, so
     that short runs are not averages of their first weights (Karras et al., 2020, appendix).
-    BatchNorm's running statistics are averages already and are copied.
+    BatchNorm's running statistics are copied. They are of the module, whose maps are not those of the averaged weights:
+    `measure_statistics` gives the average its own.
     """
 
     def __init__(self, module: nn.Module, halflife_kimg: float) -> None:

@@ -15,12 +15,15 @@ from gan.training.adversarial import AdversarialConfig
 from gan.training.checkpoint import Checkpoint, Part, Stream
 from gan.training.loop import Progress, alone, run_loop
 from gan.training.member import Batch, CriticTerms, Member
-from gan.training.optimisation import OptimiserConfig
+from gan.training.optimisation import BatchNormStatistics, OptimiserConfig
 from gan.training.step import Step
 
 
 class GanTrainingConfig(Config):
     """A GanTrainingConfig says how a generator is trained against a critic, in thousands of images.
+
+    What is reported and kept has the weights' moving average. Its BatchNorm statistics are `standing`, measured on
+    images of the averaged weights, or the `running` ones of the weights as they learn, as in earlier versions.
 
     >>> GanTrainingConfig(kimg=64.0).batch_size
     64
@@ -31,6 +34,7 @@ class GanTrainingConfig(Config):
     optimiser: OptimiserConfig = OptimiserConfig(learning_rate=2e-4)
     adversarial: AdversarialConfig = AdversarialConfig()
     ema_halflife_kimg: Annotated[float, Field(ge=0)] = 44.0  # 0.999 a step at batch size 64
+    batchnorm_statistics: BatchNormStatistics = "standing"
 
     @model_validator(mode="after")
     def _has_whole_groups(self) -> Self:
@@ -52,7 +56,6 @@ class ScratchMember(Member):
     ) -> None:
         super().__init__(architecture, config, dataset=dataset, seed=seed, compute=compute, has_critic=True)
         self._latents, self._labels = generator_at(seed, "latents"), generator_at(seed, "latents", "labels")
-        self._shares = dataset.class_shares(architecture.num_classes)
 
     def parts(self) -> Mapping[str, Part]:
         streams = {"latents": Stream(self._latents)}

@@ -9,6 +9,7 @@ from pydantic import ValidationError
 from sweeps.errors import SweepError
 from sweeps.ledger.tags import ANOTHER_NAME, SPEC, SWEEP, changed_tag, spec_in
 from sweeps.ledger.tracking import Tracking
+from sweeps.spec.earlier import as_it_was_meant
 from sweeps.spec.places import with_absolute_paths
 from sweeps.spec.sweep import SweepSpec
 
@@ -48,11 +49,13 @@ def spec_of_sweep(tracking: Tracking, name: str) -> SweepSpec:
 
 
 def stored_spec(tags: Mapping[str, str]) -> SweepSpec:
-    """Returns the specification that `spec_tags` stored; a relative path in an old one is of the working folder.
+    """Returns the specification that `spec_tags` stored, as its version meant it.
+
+    A relative path in an old one is of the working folder.
 
     Raises SweepError where a person has changed it to what is none.
     """
-    data = with_absolute_paths(spec_in(tags))
+    data = as_it_was_meant(with_absolute_paths(spec_in(tags)))
     try:
         return SweepSpec.model_validate_json(json.dumps(data))
     except ValidationError as error:

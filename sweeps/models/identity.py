@@ -17,6 +17,7 @@ from gan import (
 )
 from gan.digests import array_digest, file_digest, value_digest
 from sweeps.ledger.tracking import Tracking
+from sweeps.spec.earlier import unsaid_before
 from sweeps.spec.models import ImportedTeacherSpec
 from sweeps.spec.sweep import SweepSpec
 
@@ -45,10 +46,11 @@ def registered_teacher(spec: SweepSpec, dataset: ImageDataset, *, tracking: Trac
 
 def trained_identity(spec: SweepSpec, dataset: ImageDataset) -> ModelIdentity:
     """Returns the identity of the teacher that the spec has trained."""
+    training = spec.trained_teacher.training
     content = {
         "kind": "teacher",
         "architecture": spec.teacher_architecture.model_dump(),
-        "training": spec.trained_teacher.training.model_dump(mode="json"),
+        "training": training.model_dump(mode="json", exclude=unsaid_before(training)),
         "dataset": dataset.digest,
         "seed": spec.seed,
         "compute": spec.resources.compute.model_dump(),

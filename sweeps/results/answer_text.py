@@ -26,9 +26,9 @@ def answer_text(parent: Run, spec: SweepSpec, *, findings: Findings, space: Spac
         return f"{_planned(spec)}\n\n{_commands(spec.name)}"
     first = findings.first
     sought = sought_of(findings, spec)
-    parts = [*findings.sentences]
-    if space is not None:
-        parts.append(space.sentence(first["teacher_parameters"]))
+    of_space = [space.sentence(first["teacher_parameters"])] if space is not None else []
+    leads = spec.search.sampler == "limit"  # what was sought stands first
+    parts = [*of_space, *findings.sentences] if leads else [*findings.sentences, *of_space]
     parts += [_places(parent, findings, sought=sought), *_frontier(parent, findings, sought=sought)]
     parts += [_basis(findings), _commands(spec.name)]
     return "\n\n".join(part for part in parts if part)

@@ -198,7 +198,9 @@ def _write(
     page, markdown, parquet = folder / PAGE, folder / "report.md", folder / "trials.parquet"
     _write_text(page, analysis.render_page([chapter]))
     shown = {stem: f"figures/{paths[0].name}" for stem, paths in figures.items()}
-    _write_text(markdown, analysis.markdown_report(findings, shown, space=chapter.space, device=device))
+    sought = bool(chapter.course)
+    text = analysis.markdown_report(findings, shown, space=chapter.space, space_leads=sought, device=device)
+    _write_text(markdown, text)
     analysis.write_table(findings.table, parquet)
     files = (page, markdown, parquet, *(path for paths in figures.values() for path in paths))
     for path in files:  # the folder may hold other files as well
@@ -208,7 +210,6 @@ def _write(
     with only_shown(refused.append):
         show_answer(tracking, parent, spec=spec, findings=findings, space=chapter.space)
     note = " ".join([note, *refused]).strip()
-    sought = bool(chapter.course)
     return Report(findings, folder, files=files, space=chapter.space, device=device, note=note, sought=sought), chapter
 
 

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from typing import Annotated, Protocol
+from typing import Annotated, Any, Protocol
 
 from pydantic import Field
 
@@ -20,6 +20,7 @@ from gan.config import Config
 from gan.digests import value_digest
 from gan.networks.bits import FLOAT_BITS, Bits
 from sweeps.ledger.measurements import DeployedLatency
+from sweeps.spec.earlier import unsaid_before
 from sweeps.spec.phases import PhaseField
 from sweeps.spec.search import LATENCY
 from sweeps.spec.space import Value
@@ -79,10 +80,13 @@ class TrialRequest(Config):
 
         The phase is left out (it says why a trial ran, not what it computed), and of the recipe what has no effect.
         """
-        alone = {"fused"} if self.fused == 1 else set()  # trials from before there were fused ones keep their identity
         recipe = self.distillation and _with_effect(self.distillation)
         request = self.model_copy(update={"distillation": recipe})
-        return value_digest(request.model_dump(mode="json", exclude={"phase"} | alone))
+        # Trials from before there were fused ones, or other statistics, keep their identity.
+        left_out: dict[str, Any] = {"phase": True, "fused": self.fused == 1}
+        for name, of in (("distillation", self.distillation), ("training", self.training)):
+            left_out[name] = unsaid_before(of)
+        return value_digest(request.model_dump(mode="json", exclude=left_out))
 
     @property
     def fusing_key(self) -> str:

@@ -130,6 +130,7 @@ def place_of(spec: SweepSpec, scheme: str, width: int, *, seed: int, layers: Map
     own = {"layers": layers} if layers else {}
     recipe: Any = spec.baseline.training if scheme == SCRATCH else spec.student
     changed = recipe.model_dump(mode="json", exclude_defaults=True)
+    changed["batchnorm_statistics"] = recipe.batchnorm_statistics  # rows of before have the running ones
     return {"scheme": scheme, "width": width, "seed": seed, "kimg": recipe.kimg, "recipe": changed, **own}
 
 
