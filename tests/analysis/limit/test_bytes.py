@@ -141,8 +141,8 @@ def test_a_cost_that_no_sweep_seeks_is_refused(table: Any, rows: list[dict[str, 
         findings_of(table(*rows), FID, cost="mac_g")
 
 
-def test_the_models_figures_and_chart_are_over_bytes(table: Any, rows: list[dict[str, Any]]) -> None:
-    findings = findings_of(table(*rows), FID, cost="weight_bytes")
+def searched(rows: list[dict[str, Any]]) -> tuple[LimitSearch, list[Measured]]:
+    """A search for the limit in bytes that has trained these rows, and they as it takes them."""
     students = [
         Candidate(
             parameters=row["parameters"],
@@ -156,7 +156,25 @@ def test_the_models_figures_and_chart_are_over_bytes(table: Any, rows: list[dict
         for row in rows
     ]
     measured = [Measured(candidate=each, seed=0, quality=row["fid"]) for each, row in zip(students, rows, strict=True)]
-    search = LimitSearch(space_of(students, cost=COSTS["weight_bytes"]), FID, threshold=10.0)
+    return LimitSearch(space_of(students, cost=COSTS["weight_bytes"]), FID, threshold=10.0), measured
+
+
+def test_what_was_sought_stands_first(table: Any, rows: list[dict[str, Any]]) -> None:
+    findings = findings_of(table(*rows), FID, cost="weight_bytes")
+    search, measured = searched(rows)
+    found = search.read(measured)
+    of_space, of_students = found.sentence(findings.first["teacher_parameters"]), findings.sentences[0]
+    for leads, order in ((True, [of_space, of_students]), (False, [of_students, of_space])):
+        text = markdown_report(findings, {}, space=found, space_leads=leads)
+        assert sorted(order, key=text.index) == order
+    sought = chapter_text(Chapter(findings, "few", space=found, course=((8.0, found),)))
+    assert sought["other_limits"][0] == of_space, "under the page's first chart"
+    assert of_space not in chapter_text(Chapter(findings, "few", space=found))["other_limits"]
+
+
+def test_the_models_figures_and_chart_are_over_bytes(table: Any, rows: list[dict[str, Any]]) -> None:
+    findings = findings_of(table(*rows), FID, cost="weight_bytes")
+    search, measured = searched(rows)
     found = search.read(measured)
     figure = space_figure(findings, found)
     assert figure.axes[1].get_xlabel() == "weights, biases and scales [bytes]"
