@@ -23,7 +23,6 @@ SHORTER = (
     ("kimg: 40", "kimg: 0.4"),
     ("warmup_kimg: 2,", "warmup_kimg: 0,"),
     ("trials: 60", "trials: 1"),
-    ("seeds: 5 ", "seeds: 2 "),
     ("num_samples: 2048", "num_samples: 128\n  examination: mark"),  # 30 held-out pictures are few for it
     ("rungs_kimg: [10, 20]", "rungs_kimg: []"),
 )
