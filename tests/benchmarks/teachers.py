@@ -1,6 +1,6 @@
 """What each part of a teacher's recipe is worth: FID at equal CPU seconds, and whether the critic could judge.
 
-    python -m tests.benchmarks.teachers --folder FOLDER [--preset shapes] [--kimg 48] [--seeds 0]
+    python -m tests.benchmarks.teachers --folder FOLDER [--preset shapes] [--kimg 48] [--seeds 0] [--reports 12]
         [--recipes as-it-is ...] [--add NAME {"training.batch_size":32,...}] [--cpu-s 120] [--out FILE] [--show]
 
 A recipe is the preset's with some of its keys changed. The folder has the extractor, which is made once; FIDs of
@@ -25,7 +25,7 @@ from sweeps import SweepSpec, load_spec
 from tests.benchmarks.schemes import MSE
 from tests.benchmarks.standing import evaluator_of
 
-REPORTS, JUDGED = 12, 1024
+JUDGED = 1024  # images of each kind
 CRITIC = "training.adversarial.critic"
 RECIPES: dict[str, dict[str, Any]] = {
     "as-it-is": {},
@@ -68,19 +68,19 @@ def spec_of(preset: str, changes: dict[str, Any], *, kimg: float | None, seed: i
     return load_spec(preset, {**budget, **apart, **own, "seed": seed})
 
 
-def measured(spec: SweepSpec, dataset: ImageDataset, evaluator: Evaluator) -> Row:
+def measured(spec: SweepSpec, dataset: ImageDataset, evaluator: Evaluator, *, reports: int) -> Row:
     """The teacher's reports, and its critic's judgement at the end."""
     training, architecture = spec.trained_teacher.training, spec.teacher_architecture
-    at = [training.kimg * number / REPORTS for number in range(1, REPORTS)]
-    reports: list[Row] = []
+    at = [training.kimg * number / reports for number in range(1, reports)]
+    found: list[Row] = []
     cpu_s, began = 0.0, time.process_time()
     for progress in trained(architecture, training, dataset=dataset, seed=spec.seed, report_at_kimg=at):
         cpu_s += time.process_time() - began
         if progress.diverged:
-            return {"parameters": count_parameters(architecture), "reports": reports, "accuracy": None, "judges": False}
+            return {"parameters": count_parameters(architecture), "reports": found, "accuracy": None, "judges": False}
         metrics = evaluator.evaluate(progress.generator).as_dict()
         kept = {name: metrics.get(name) for name in ("fid", "inception_score", "sharpness")}
-        reports.append({"kimg": progress.kimg, "cpu_s": cpu_s, **kept, "losses": progress.losses})
+        found.append({"kimg": progress.kimg, "cpu_s": cpu_s, **kept, "losses": progress.losses})
         began = time.process_time()
     assert progress.critic
     judgement = judge_critic(
@@ -91,8 +91,8 @@ def measured(spec: SweepSpec, dataset: ImageDataset, evaluator: Evaluator) -> Ro
         inputs_NI=pool_latents(JUDGED, architecture, seed=1),
         kimg=progress.kimg,
     )
-    found = {"accuracy": judgement.accuracy, "judges": judgement.separates}
-    return {"parameters": count_parameters(architecture), "reports": reports, **found}
+    judged = {"accuracy": judgement.accuracy, "judges": judgement.separates}
+    return {"parameters": count_parameters(architecture), "reports": found, **judged}
 
 
 def best_until(row: Row, cpu_s: float) -> Row | None:
@@ -124,6 +124,7 @@ def parsed() -> argparse.Namespace:
     parser.add_argument("--preset", default="shapes", help="or a file of a sweep")
     parser.add_argument("--kimg", type=float, help="of each teacher (default the preset's)")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
+    parser.add_argument("--reports", type=int, default=12, help="of each training, evenly spread")
     parser.add_argument("--recipes", nargs="*", choices=list(RECIPES), default=list(RECIPES))
     parser.add_argument("--add", nargs=2, action="append", default=[], metavar=("NAME", "JSON"))
     parser.add_argument("--cpu-s", type=float, help="that all are compared at (default what the quickest took)")
@@ -149,12 +150,19 @@ def main() -> None:
             recipe = own.teacher.model_dump(mode="json")
             if arguments.show or any(row["seed"] == seed and row["teacher"] == recipe for row in rows):
                 continue
-            rows.append({"recipe": name, "seed": seed, "teacher": recipe, **measured(own, dataset, evaluator)})
+            rows.append(
+                {
+                    "recipe": name,
+                    "seed": seed,
+                    "teacher": recipe,
+                    **measured(own, dataset, evaluator, reports=arguments.reports),
+                }
+            )
             unfinished = out.with_suffix(".unfinished")
             unfinished.write_text(json.dumps(rows, indent=1) + "\n")
             unfinished.replace(out)
             console.print(f"{name}, seed {seed}: {[round(report['fid'], 1) for report in rows[-1]['reports']]}")
-    whole = [row["reports"][-1]["cpu_s"] for row in rows if len(row["reports"]) == REPORTS]
+    whole = [row["reports"][-1]["cpu_s"] for row in rows if row["accuracy"] is not None]
     if real_fid := evaluator.evaluate_held_out(dataset).fid:
         console.print(table_of(rows, arguments.cpu_s or min(whole, default=0.0), real_fid))
 
