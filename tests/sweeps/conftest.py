@@ -2,12 +2,16 @@
 that have runs in a store and never trained, and the command line as a person types it.
 """
 
+import os
+import shutil
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
 import yaml
+from filelock import FileLock
 
 import sweeps
 from analysis import SHARED_COLUMNS
@@ -20,6 +24,7 @@ from sweeps.ledger.tags import ERROR, MODE, PHASE, POINT, STATE, SWEEP, TRIAL, c
 from sweeps.ledger.tracking import Tracking
 from sweeps.ledger.workspace import Workspace
 from sweeps.planning.packing import Load
+from tests.sweeps.figures import without_drawing
 
 TINY = """
 name: tiny
@@ -90,11 +95,27 @@ class Finished:
 
 @pytest.fixture(scope="session")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Finished:
+    """One process of the suite trains it; any other has a copy, in which the same command finds nothing left to do."""
     path = tmp_path_factory.mktemp("spec") / "tiny.yaml"
     path.write_text(TINY)
-    data_dir = tmp_path_factory.mktemp("data")
-    spec = sweeps.load_spec(path)
-    return Finished(spec, data_dir, sweeps.run_sweep(spec, data_dir, workers=2))
+    spec, data_dir = sweeps.load_spec(path), tmp_path_factory.mktemp("finished") / "data"
+    own = tmp_path_factory.getbasetemp()
+    shared = own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
+    with FileLock(shared / "finished.lock"):
+        if (there := shared / "finished-sweep").exists():
+            shutil.copytree(there, data_dir)
+        result = sweeps.run_sweep(spec, data_dir, workers=2)
+        if not there.exists():  # as it is now: tests write into their own
+            shutil.copytree(data_dir, shared / "finished-half")
+            (shared / "finished-half").rename(there)
+    return Finished(spec, data_dir, result)
+
+
+@pytest.fixture
+def without_figures() -> Iterator[None]:
+    """Reports of this process have no figures from now on."""
+    with without_drawing():
+        yield
 
 
 class Answer(NamedTuple):
