@@ -94,6 +94,7 @@ def _require_conditional(row: dict[str, Any], workspace: Workspace, *, monkeypat
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("without_figures")
 def test_the_fid_of_each_class_goes_from_the_spec_into_the_rows(
     tmp_path: Path, tiny: dict[str, Any], spec_file: Any
 ) -> None:

@@ -255,6 +255,7 @@ def test_one_that_does_not_fit_is_one_error(laid: Any, tmp_path: Path) -> None:
 # --- a whole sweep -----------------------------------------------------------------------------
 
 
+@pytest.mark.usefixtures("without_figures")
 def test_students_learn_from_a_trained_teachers_critic(
     finished: Any, tmp_path: Path, tiny: dict[str, Any], spec_file: Any
 ) -> None:
@@ -263,7 +264,7 @@ def test_students_learn_from_a_trained_teachers_critic(
     points = [{"width": 2, "depth": 1, "gan_weight": weight} for weight in (0.0, 0.05)]
     search = {**tiny["search"], "trials": 2, "points": points}
     spec = sweeps.load_spec(spec_file({**tiny, **changes, "search": search, "evaluation": {"num_samples": 256}}))
-    table = sweeps.run_sweep(spec, data_dir, workers=2).table.to_pylist()
+    table = sweeps.run_sweep(spec, data_dir, workers=1).table.to_pylist()
     assert {row["state"] for row in table} == {"COMPLETED"}
     assert {row["teacher_version"] for row in table} == {"digits-teacher/1"}, "it was not trained again"
     assert Tracking(Workspace.existing(data_dir).store).registry.versions("digits-critic") == [], "nor a critic"

@@ -40,6 +40,16 @@ def planned(tiny: dict[str, Any], spec_file: Any, tmp_path: Path) -> Callable[..
     return plan
 
 
+@pytest.fixture
+def paced(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Paces as if they had been measured, which takes seconds: for plans whose hours are not looked at."""
+    paces = tuple(
+        Pace(kind=mode, mac_g=0.1, s_per_kimg=1.0, evaluation_s=1.0, ending_s=1.0)
+        for mode in ("teacher", "joint", "distilled", "scratch")
+    )
+    monkeypatch.setattr("sweeps.planning.plan.calibrate", lambda *_, **__: Calibration(paces, 1.0, checkpoint_bytes=0))
+
+
 def test_trials_sizes_and_needs(planned: Callable[..., Plan], tiny: dict[str, Any], spec_file: Any) -> None:
     plan = planned()
     spec = sweeps.load_spec(spec_file(tiny))
@@ -54,6 +64,7 @@ def test_trials_sizes_and_needs(planned: Callable[..., Plan], tiny: dict[str, An
     assert not plan.gpu_hours
 
 
+@pytest.mark.usefixtures("paced")
 def test_where_bytes_are_sought_sizes_are_in_bytes(planned: Callable[..., Plan]) -> None:
     bits = {"bits": {"type": "choice", "values": [32, 4]}}
     plan = planned(search__objectives=["weight_bytes", "fid"], search__space__student=bits, search__points=[])
@@ -81,6 +92,7 @@ def test_twice_the_trials_take_twice_as_long() -> None:
     assert calibration.trial_s("joint", 0.9, kimg=8.0, rungs=3) == pytest.approx(4.0 * 8 + 5), "and above it"
 
 
+@pytest.mark.usefixtures("paced")
 def test_what_speaks_against_it(planned: Callable[..., Plan]) -> None:
     plan = planned(
         search__constraints={"max_parameters": 10},
@@ -101,15 +113,9 @@ def test_what_speaks_against_it(planned: Callable[..., Plan]) -> None:
     assert {phase.name: phase.trials for phase in plan.phases}["search"] == 0
 
 
-def test_a_sweep_that_searches_nothing_says_what_it_assumes(
-    planned: Callable[..., Plan], monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.mark.usefixtures("paced")
+def test_a_sweep_that_searches_nothing_says_what_it_assumes(planned: Callable[..., Plan]) -> None:
     """As NAME-confirmed: how many students there are to confirm is what other sweeps found."""
-    paces = tuple(
-        Pace(kind=mode, mac_g=0.1, s_per_kimg=1.0, evaluation_s=1.0, ending_s=1.0)
-        for mode in ("teacher", "joint", "distilled", "scratch")
-    )
-    monkeypatch.setattr("sweeps.planning.plan.calibrate", lambda *_, **__: Calibration(paces, 1.0, checkpoint_bytes=0))
     phases = ["search", "confirm", "baseline"]
     plan = planned(search__trials=0, search__points=[], phases=phases, confirm={"seeds": 2, "around": 1})
     trials = {phase.name: phase.trials for phase in plan.phases}
@@ -207,6 +213,7 @@ def test_a_critic_that_is_trained_for_a_teacher_of_ones_own_has_its_cost(
     assert makes_critic(sweeps.load_spec(path, changes))
 
 
+@pytest.mark.usefixtures("paced")
 def test_a_search_for_the_limit_is_planned_at_its_most(planned: Callable[..., Plan]) -> None:
     confirm = {"seeds": 1, "around": 1, "confidence": 0.9, "most_seeds": 3}
     phases = ["search", "confirm"]

@@ -63,6 +63,7 @@ def test_every_command_says_so_in_one_error(
     assert "tiny is left out" in listed.stderr
 
 
+@pytest.mark.usefixtures("without_figures")
 @pytest.mark.parametrize("text", [None, "hello"])
 def test_the_command_that_began_the_sweep_writes_it_anew(
     ganlimit: Any, finished: Any, data_dir: Path, tmp_path: Path, text: str | None
