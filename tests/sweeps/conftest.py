@@ -24,6 +24,7 @@ from sweeps.ledger.tags import ERROR, MODE, PHASE, POINT, STATE, SWEEP, TRIAL, c
 from sweeps.ledger.tracking import Tracking
 from sweeps.ledger.workspace import Workspace
 from sweeps.planning.packing import Load
+from tests.sweeps.databases import tables_copied
 from tests.sweeps.figures import without_drawing
 
 TINY = """
@@ -50,6 +51,12 @@ baseline: {kimg: 2}
 evaluation: {num_samples: 256, inception_splits: 2, rungs_kimg: [2]}
 limit: {metric: fid, tolerance: 1.0}
 """
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _tables(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    with tables_copied(tmp_path_factory.mktemp("tables") / "mlflow.db"):
+        yield
 
 
 @pytest.fixture
