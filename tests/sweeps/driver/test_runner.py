@@ -19,6 +19,7 @@ from gan import ArtifactError, load_generator
 from sweeps.ledger.tags import ERROR, PARENT, PHASE, PROTOCOL, STATE, TEACHER_VERSION, common_columns, common_tags
 from sweeps.ledger.tracking import Tracking
 from sweeps.ledger.workspace import Workspace
+from tests.sweeps.trained_here import trained_here
 from tests.waiting import PATIENCE_S
 
 # What a trial's row says beside its result: where, when and in which order it ran.
@@ -126,6 +127,7 @@ def test_the_same_command_again_runs_nothing_twice(finished: Any) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("without_figures")
 def test_a_new_sweep_stops_dominated_trials_at_a_rung(tiny: dict[str, Any], finished: Any, tmp_path: Path) -> None:
     """Students of one architecture: at the rung only one that is better than all before it goes on."""
     data_dir = shutil.copytree(finished.data_dir, tmp_path / "data")  # with its teacher
@@ -151,11 +153,11 @@ def test_a_name_stands_for_one_spec(finished: Any) -> None:
 
 @pytest.mark.slow
 def test_a_row_depends_on_its_identity_alone(finished: Any, tmp_path: Path) -> None:
-    """Another data directory, one trial at a time instead of two: the same rows bit for bit."""
+    """Another data directory, one trial after the other in this process: the same rows bit for bit."""
     points = finished.spec.search.model_copy(update={"trials": 2})
     everyone = finished.spec.baseline.model_copy(update={"of": "all"})
     spec = finished.spec.model_copy(update={"search": points, "baseline": everyone})
-    alone = rows_by_key(sweeps.run_sweep(spec, tmp_path, workers=1).table)
+    alone = rows_by_key(trained_here(spec, tmp_path))
     together = rows_by_key(finished.result.table)
     searched = [key for key, row in alone.items() if row["phase"] == "search"]
     assert len(searched) == 2

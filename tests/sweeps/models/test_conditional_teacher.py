@@ -16,6 +16,7 @@ from sweeps.ledger.tracking import Tracking
 from sweeps.ledger.workspace import Workspace
 from sweeps.results.reading import read_trials
 from tests.gan.networks.own_generators import ByIndex, scripted
+from tests.sweeps.trained_here import trained_here
 
 # Sizes, and what so few pictures ask for: nothing else of what `init` wrote is touched.
 SHORTER = (
@@ -94,7 +95,6 @@ def _require_conditional(row: dict[str, Any], workspace: Workspace, *, monkeypat
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("without_figures")
 def test_the_fid_of_each_class_goes_from_the_spec_into_the_rows(
     tmp_path: Path, tiny: dict[str, Any], spec_file: Any
 ) -> None:
@@ -105,10 +105,7 @@ def test_the_fid_of_each_class_goes_from_the_spec_into_the_rows(
     tiny["evaluation"] = {"num_samples": 512, "inception_splits": 2, "fid_per_class": True}
     tiny["student"], tiny["baseline"] = {"kimg": 0.1}, {"kimg": 0.1}
     tiny["search"] = {"trials": 1, "sampler": "grid", "space": {"width": 1}}
-    data_dir = tmp_path / "data"
-    sweeps.run_sweep(sweeps.load_spec(spec_file(tiny)), data_dir, workers=1)
-    workspace = Workspace.existing(data_dir)
-    rows = read_trials(Tracking(workspace.store), workspace, name="tiny").table.to_pylist()
+    rows = trained_here(sweeps.load_spec(spec_file(tiny)), tmp_path / "data").to_pylist()
     assert {row["mode"] for row in rows} == {"distilled", "scratch"}
     for row in rows:
         of_classes = json.loads(row["fid_per_class"])

@@ -40,6 +40,7 @@ from sweeps.models.workshop import Workshop
 from sweeps.spec.file import load_spec
 from sweeps.spec.sweep import SweepSpec
 from tests.sweeps.models.critics import LEARNS, stored
+from tests.sweeps.trained_here import trained_here
 
 # --- of a teacher that was trained -------------------------------------------------------------
 
@@ -255,7 +256,6 @@ def test_one_that_does_not_fit_is_one_error(laid: Any, tmp_path: Path) -> None:
 # --- a whole sweep -----------------------------------------------------------------------------
 
 
-@pytest.mark.usefixtures("without_figures")
 def test_students_learn_from_a_trained_teachers_critic(
     finished: Any, tmp_path: Path, tiny: dict[str, Any], spec_file: Any
 ) -> None:
@@ -264,7 +264,7 @@ def test_students_learn_from_a_trained_teachers_critic(
     points = [{"width": 2, "depth": 1, "gan_weight": weight} for weight in (0.0, 0.05)]
     search = {**tiny["search"], "trials": 2, "points": points}
     spec = sweeps.load_spec(spec_file({**tiny, **changes, "search": search, "evaluation": {"num_samples": 256}}))
-    table = sweeps.run_sweep(spec, data_dir, workers=1).table.to_pylist()
+    table = trained_here(spec, data_dir).to_pylist()
     assert {row["state"] for row in table} == {"COMPLETED"}
     assert {row["teacher_version"] for row in table} == {"digits-teacher/1"}, "it was not trained again"
     assert Tracking(Workspace.existing(data_dir).store).registry.versions("digits-critic") == [], "nor a critic"

@@ -12,7 +12,11 @@ import sweeps
 from gan import GeneratorConfig, build_generator
 from sweeps.cli import main
 from sweeps.driver.runner import train_teacher
+from sweeps.ledger.tracking import Tracking
+from sweeps.ledger.workspace import Workspace
+from sweeps.results.report import write_report
 from sweeps.results.sampling import sample_to_file
+from tests.sweeps.trained_here import trained_here
 
 OWN = GeneratorConfig(image_size=16, image_channels=1, width=8, latent_size=12)
 
@@ -41,14 +45,15 @@ def spec(own: Path, tiny: dict[str, Any], spec_file: Any) -> Path:
 
 def test_a_sweep_distils_it_like_any_teacher(spec: Path, finished: Any, tmp_path: Path) -> None:
     data_dir = shutil.copytree(finished.data_dir, tmp_path / "data")  # with its classifier
-    result = sweeps.run_sweep(sweeps.load_spec(spec), data_dir, workers=1)
-    (row,) = result.table.to_pylist()
+    table, workspace = trained_here(sweeps.load_spec(spec), data_dir), Workspace.existing(data_dir)
+    report = write_report("own", workspace, tracking=Tracking(workspace.store), formats=("png",))
+    (row,) = table.to_pylist()
     assert row["teacher_version"] == "digits-imported-teacher/1"
     assert row["teacher_parameters"] == sum(p.numel() for p in build_generator(OWN, 0).parameters())
     assert row["teacher_kimg"] == 9.0
     assert row["latent_mse"] > 0
-    assert {path.name for path in result.report.files} >= {"samples.png", "pareto.png"}
-    assert analysis.final_students(result.table).num_rows == 1
+    assert {path.name for path in report.files} >= {"samples.png", "pareto.png"}
+    assert analysis.final_students(table).num_rows == 1
     sample_to_file("digits-imported-teacher", tmp_path / "grid.png", data_dir=data_dir)
     assert (tmp_path / "grid.png").stat().st_size > 0
     again = train_teacher(sweeps.load_spec(spec), data_dir)

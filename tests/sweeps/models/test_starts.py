@@ -17,6 +17,7 @@ from sweeps.models.foundation import Foundation, lay_foundation
 from sweeps.models.materials import MaterialFiles, PackedMaterials, StoredMaterials
 from sweeps.models.workshop import Workshop
 from tests.sweeps.models.critics import LEARNS
+from tests.sweeps.trained_here import trained_here
 
 STARTS = {"start": {"type": "choice", "values": ["random", "pruned"]}}
 
@@ -36,13 +37,12 @@ def laid(spec: sweeps.SweepSpec, data_dir: Path) -> Foundation:
     return lay_foundation(spec, workshop)
 
 
-@pytest.mark.usefixtures("without_figures")
 def test_a_student_begins_as_part_of_its_teacher_and_says_so(
     finished: Any, tmp_path: Path, tiny: dict[str, Any], spec_file: Any
 ) -> None:
     data_dir = shutil.copytree(finished.data_dir, tmp_path / "data")
     spec = sweeps.load_spec(spec_file(begun(tiny)))
-    rows = sweeps.run_sweep(spec, data_dir, workers=1).table.to_pylist()
+    rows = trained_here(spec, data_dir).to_pylist()
     assert {row["scheme"]: row["state"] for row in rows} == {None: "COMPLETED", "pruned start": "COMPLETED"}
     foundation = laid(spec, data_dir)
     files = foundation.materials

@@ -19,6 +19,7 @@ from sweeps.results.status import sweep_status
 from sweeps.results.table import sweep_table
 from sweeps.search.study_file import open_storage
 from sweeps.site.site import ThisMachine
+from tests.sweeps.trained_here import trained_here
 
 ALLOWED = 2000  # parameters: the two given points have fewer
 OWN = ["sweep", "trial", "phase", "wall_s"]  # what a row says of its place in a sweep
@@ -42,10 +43,11 @@ def rows(table: Any) -> dict[str, dict[str, Any]]:
     return {row["trial_key"]: row for row in table.to_pylist()}
 
 
+@pytest.mark.usefixtures("without_figures")
 def test_a_second_sweep_starts_from_what_the_first_found(
     finished: Any, data_dir: Path, another: sweeps.SweepSpec
 ) -> None:
-    first, found = rows(finished.result.table), rows(sweeps.run_sweep(another, data_dir, workers=1).table)
+    first, found = rows(finished.result.table), rows(trained_here(another, data_dir))
     searched = {key for key, row in first.items() if row["phase"] == "search" and row["parameters"] <= ALLOWED}
     beyond = {key for key, row in first.items() if row["parameters"] > ALLOWED}
     assert searched, "or there is nothing to start from"
@@ -75,7 +77,7 @@ def test_a_deleted_run_is_a_trial_to_be_done_again(finished: Any, data_dir: Path
     assert parent is not None
     row = next(row for row in finished.result.table.to_pylist() if row["phase"] == "search")
     tracking.client.delete_run(row["run_id"])
-    again = rows(sweeps.run_sweep(finished.spec, data_dir, workers=1).table)
+    again = rows(trained_here(finished.spec, data_dir))
     assert again.keys() == rows(finished.result.table).keys()
     redone = again[row["trial_key"]]
     assert redone["run_id"] != row["run_id"]
@@ -84,9 +86,11 @@ def test_a_deleted_run_is_a_trial_to_be_done_again(finished: Any, data_dir: Path
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("without_figures")
 def test_one_file_runs_a_sweep_for_each_data_set_at_once(data_dir: Path, tiny: dict[str, Any], tmp_path: Path) -> None:
     del tiny["dataset"]
-    tiny |= {"name": "both", "phases": ["search"], "datasets": {"digits": {}, "shapes": {"teacher": {"width": 6}}}}
+    shapes = {"teacher": {"width": 6}, "extractor": {"width": 8, "epochs": 3}}
+    tiny |= {"name": "both", "phases": ["search"], "datasets": {"digits": {}, "shapes": shapes}}
     tiny["search"] |= {"trials": 2, "points": []}
     tiny["teacher"]["training"]["kimg"] = 1  # of any quality, and unlike the one that is there
     path = tmp_path / "both.yaml"
@@ -132,14 +136,14 @@ def test_what_is_taken_over_is_in_the_store_before_the_first_trial(data_dir: Pat
 
 
 def test_a_search_for_the_limit_begins_with_what_others_know_and_goes_on_by_itself(
-    finished: Any, data_dir: Path, tiny: dict[str, Any], spec_file: Any
+    finished: Any, data_dir: Path, tiny: dict[str, Any], spec_file: Any, request: pytest.FixtureRequest
 ) -> None:
     tiny |= {"name": "limit", "phases": ["search", "confirm"]}
     tiny["search"] |= {"sampler": "limit", "trials": 4, "points": [], "confidence": 1.0}
     tiny["confirm"] = {"seeds": 1, "around": 1, "precision": 1.001, "most_seeds": 2}
     spec = sweeps.load_spec(spec_file(tiny))
     searched = {key for key, row in rows(finished.result.table).items() if row["phase"] == "search"}
-    result = sweeps.run_sweep(spec, data_dir, workers=2)
+    result = sweeps.run_sweep(spec, data_dir, workers=1)
     found = rows(result.table)
     assert searched < found.keys(), "rows of a sweep that never searched its seed"
     own = [row for row in found.values() if row["sweep"] == "limit" and row["trial_key"] not in searched]
@@ -154,7 +158,8 @@ def test_a_search_for_the_limit_begins_with_what_others_know_and_goes_on_by_itse
     status = sweep_status(Tracking(workspace.store), workspace, name="limit")
     assert "limit of the space" in status.line()
     assert status.as_dict()["space_limit"]["expected_trainings"] is None, "its confidence of 1 never ends it"
-    assert sweeps.run_sweep(spec, data_dir, workers=2).table.equals(result.table), "nothing is done twice"
+    request.getfixturevalue("without_figures")
+    assert sweeps.run_sweep(spec, data_dir, workers=1).table.equals(result.table), "nothing is done twice"
 
 
 def test_a_space_of_more_dimensions_knows_what_a_smaller_one_found(

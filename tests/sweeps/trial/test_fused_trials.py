@@ -24,6 +24,7 @@ from sweeps.search.queues import ListQueue, NoJob, PhaseQueue
 from sweeps.site.site import ThisMachine
 from sweeps.trial.request import Job, TrialRequest
 from sweeps.trial.worker import run_trial
+from tests.sweeps.trained_here import trained_here
 
 DIGESTS = {"teacher_digest": "t", "pool_digest": "p", "protocol_digest": "q", "threads": 1}
 
@@ -119,8 +120,9 @@ def fids_of(run_id: str, tracking: Tracking) -> set[float]:
     return {metric.value for metric in tracking.client.get_metric_history(run_id, "fid")}
 
 
+@pytest.mark.usefixtures("without_figures")
 def test_each_fused_trial_has_the_row_and_the_run_of_one_that_was_alone(grid: Any, data_dir: Path) -> None:
-    alone = sweeps.run_sweep(grid(1, name="alone"), data_dir, workers=1).table.to_pylist()
+    alone = trained_here(grid(1, name="alone"), data_dir).to_pylist()
     together = sweeps.run_sweep(grid(3, name="together"), data_dir, workers=1).table.to_pylist()
     names = ("gan_weight", "seed")
     others = {tuple(row[name] for name in names): row for row in alone}
@@ -179,7 +181,7 @@ def _one_done_again_is_the_same(spec: sweeps.SweepSpec, data_dir: Path, tracking
     runs = list(tracking.each_trial(tracking.find_sweep(spec.name).info.run_id))
     fids = sorted(run.data.metrics["fid"] for run in runs)
     tracking.client.delete_run(runs[0].info.run_id)
-    sweeps.run_sweep(spec, data_dir, workers=1)
+    trained_here(spec, data_dir)
     again = list(tracking.each_trial(tracking.find_sweep(spec.name).info.run_id))
     assert sorted(run.data.metrics["fid"] for run in again) == fids
     assert {run.info.run_id for run in again} & {run.info.run_id for run in runs} == {r.info.run_id for r in runs[1:]}
