@@ -96,6 +96,12 @@ def running(sweep: Sweep) -> list[Record]:
     return [record for record in sweep.records().values() if record.state == TrialState.RUNNING]
 
 
+def is_amid(sweep: Sweep, done: int) -> bool:
+    """Whether more trials than those have ended, and one runs."""
+    states = sweep.states()
+    return states["COMPLETED"] > done and states["RUNNING"] > 0
+
+
 def worker_of(record: Record) -> int:
     """The process that runs the trial."""
     return int(record.tags[WORKER].rpartition(":")[2])
@@ -113,6 +119,6 @@ def wait_for_checkpoints(sweep: Sweep, trials: int) -> None:
                 held.add(worker)
         return len(held) == trials
 
-    wait_until(hold)
+    wait_until(hold, every_s=0.02)
     for worker in held:
         os.kill(worker, signal.SIGCONT)

@@ -20,11 +20,12 @@ from tests.waiting import PATIENCE_S
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("without_figures")
 def test_ctrl_c_waits_for_no_trial_and_the_same_command_goes_on(
     ganlimit: Any, finished: Any, tiny: dict[str, Any], spec_file: Any, tmp_path: Path
 ) -> None:
     data_dir = shutil.copytree(finished.data_dir, tmp_path / "data")  # with its teacher
-    tiny["name"], tiny["student"]["kimg"] = "interrupted", 12
+    tiny["name"], tiny["student"]["kimg"] = "interrupted", 6
     tiny["search"]["trials"], tiny["baseline"]["of"] = 4, "none"
     command = ("sweep", "run", str(spec_file(tiny)), "--data-dir", str(data_dir))
     leader, terminal = pty.openpty()
@@ -49,7 +50,7 @@ def test_ctrl_c_waits_for_no_trial_and_the_same_command_goes_on(
     assert all(run.info.status != "RUNNING" for run in before.values())
     assert tracking.find_sweep("interrupted").info.status == "KILLED"
 
-    result = ganlimit(*command, "--quiet")
+    result = ganlimit(*command, "--quiet", "--workers", 1)
     assert result.code == 0, result.stderr
     after = {run.data.tags[TRIAL_KEY]: run for run in tracking.each_trial(parent)}
     assert len(after) == 4

@@ -7,9 +7,8 @@ import resource
 import signal
 import socket
 import subprocess
-import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,8 +22,9 @@ from sweeps.ledger.folders import MountedTrials
 from sweeps.ledger.journal import Event, Record, TrialFolder
 from sweeps.ledger.tags import ERROR, STATE, TRIAL_KEY
 from sweeps.search.study_file import open_storage
-from tests.sweeps.sweep_process import GRID, Sweep, running, wait_for_checkpoints, worker_of
-from tests.waiting import PATIENCE_S, wait_until
+from tests.sweeps.sweep_process import GRID, Sweep, is_amid, running, wait_for_checkpoints, worker_of
+from tests.sweeps.trained_here import trained_here
+from tests.waiting import PATIENCE_S, wait_until, watching
 
 POINT = {"width": 2, "depth": 1, "gan_weight": 0.0}
 RUNG_KIMG = 4  # some seconds of work
@@ -47,41 +47,24 @@ def rungs_of(events: Sequence[Event]) -> list[int]:
     return [round(event.kimg / RUNG_KIMG) for event in events if event.kind == "reported"]
 
 
-@contextlib.contextmanager
-def watching(act: Callable[[], None]) -> Iterator[None]:
-    """Do `act` again and again beside the block."""
-    over = threading.Event()
-
-    def loop() -> None:
-        while not over.wait(0.05):
-            act()
-
-    thread = threading.Thread(target=loop)
-    thread.start()
-    try:
-        yield
-    finally:
-        over.set()
-        thread.join()
-
-
 @pytest.mark.slow
-@pytest.mark.parametrize("kills", [1, pytest.param(20, marks=pytest.mark.soak)])
+@pytest.mark.usefixtures("without_figures")
+@pytest.mark.parametrize(("kills", "workers"), [(1, "1"), pytest.param(20, "2", marks=pytest.mark.soak)])
 def test_a_driver_that_is_killed_loses_nothing_and_repeats_nothing(
-    finished: Any, tiny: dict[str, Any], tmp_path: Path, kills: int
+    finished: Any, tiny: dict[str, Any], tmp_path: Path, kills: int, workers: str
 ) -> None:
     undisturbed, killed = tmp_path / "undisturbed", tmp_path / "killed"
     undisturbed.mkdir()
     killed.mkdir()
-    trials = min(40, 2 * kills + 2)
+    trials = min(40, 2 * kills + 1)
     grid = {"sampler": "grid", "space": GRID, "trials": trials}
-    tiny["student"]["kimg"], tiny["evaluation"]["rungs_kimg"] = 5, [1, 2, 3, 4]
+    tiny["student"]["kimg"], tiny["evaluation"]["rungs_kimg"] = 4, [1, 2, 3]
     chance, cut_off = random.Random(0), 0
     sweep = Sweep(tiny, killed, **grid).with_models_of(finished)
     for _ in range(kills):
         done = sweep.states()["COMPLETED"]
-        process = sweep.start()
-        wait_until(lambda process=process, done=done: sweep.states()["COMPLETED"] > done or process.poll() is not None)
+        process = sweep.start("--workers", workers)
+        wait_until(lambda process=process, done=done: is_amid(sweep, done) or process.poll() is not None)
         time.sleep(chance.uniform(0.0, 1.0))
         process.kill()
         process.communicate()
@@ -96,12 +79,12 @@ def test_a_driver_that_is_killed_loses_nothing_and_repeats_nothing(
     assert all(run.data.tags[STATE] == "COMPLETED" and run.info.status == "FINISHED" for run in runs)
     for run in runs:
         kimg = sweep.kimg_of(run)
-        assert len(kimg) == 5, f"each rung is reported once, got {kimg}"
+        assert len(kimg) == 4, f"each rung is reported once, got {kimg}"
         assert kimg == sorted(kimg)
         if run.info.run_id in completed:
             assert run.info.end_time == completed[run.info.run_id], "a finished trial ran again"
     reference = Sweep(tiny, undisturbed, **grid).with_models_of(finished)
-    reference.go_on()
+    trained_here(sweeps.load_spec(reference.spec_path), reference.data_dir)
     assert rows(sweep) == rows(reference)
 
 
@@ -115,6 +98,7 @@ def lost_kimg(sweep: Sweep, key: str) -> float:
     return record.metrics.get("kimg", 0.0) - (checkpoint.kimg if checkpoint else 0.0)
 
 
+@pytest.mark.usefixtures("without_figures")
 def test_a_driver_is_alone_and_when_it_is_stopped_each_trial_goes_on_from_its_last_rung(
     ganlimit: Any, finished: Any, tiny: dict[str, Any], tmp_path: Path
 ) -> None:
@@ -175,6 +159,7 @@ def spoil(folder: TrialFolder) -> None:
     save_checkpoint(folder.checkpoint_path, checkpoint, identity=folder.key)
 
 
+@pytest.mark.usefixtures("without_figures")
 def test_fused_trials_whose_worker_is_killed_go_on_from_the_last_rung(
     finished: Any, tiny: dict[str, Any], tmp_path: Path
 ) -> None:
@@ -237,6 +222,7 @@ class Harm:
                 resource.prlimit(worker, resource.RLIMIT_AS, (-1, -1))
 
 
+@pytest.mark.usefixtures("without_figures")
 def test_a_worker_that_dies_or_finds_no_memory_costs_its_own_trial_alone(
     finished: Any, tiny: dict[str, Any], tmp_path: Path
 ) -> None:
@@ -281,6 +267,7 @@ def address_space(pid: int) -> int:
     return int(Path(f"/proc/{pid}/statm").read_text().split()[0]) * resource.getpagesize()
 
 
+@pytest.mark.usefixtures("without_figures")
 @pytest.mark.skipif(os.geteuid() != 0, reason="a file system of its own needs root")
 def test_a_full_disk_is_one_clear_error_and_room_is_all_it_takes(
     ganlimit: Any, finished: Any, tiny: dict[str, Any], tmp_path: Path
