@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from sweeps.models.extractors import ExtractorFiles
 from sweeps.models.materials import MaterialFiles, MaterialSource
 from sweeps.planning.calibration import Calibration, Pace
 from sweeps.planning.packing import KeptPackings, Load, Measurement, Memory, Packing
+from sweeps.planning.packing_measurement import measure_packing
 from sweeps.planning.plan import Plan, plan_sweep
 from sweeps.site.remote_packing import gpus_of, measure_on_cluster
 from sweeps.site.site import ThisMachine
@@ -212,10 +214,12 @@ def short(tiny: dict[str, Any], spec_file: Any) -> SweepSpec:
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("without_figures")
 def test_a_whole_sweep_on_a_cpu_that_is_called_a_gpu(
     short: SweepSpec, finished: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """All but the GPU's own calls, which are those for its name, its memory and its number."""
+    """All but the GPU's own calls, which are those for its name, its memory and its number. It is timed for moments."""
+    monkeypatch.setattr("sweeps.site.site.measure_packing", partial(measure_packing, timed_s=0.3))
     monkeypatch.setattr(ResourceSpec, "compute", property(lambda _: Compute()))
     monkeypatch.setattr("torch.cuda.device_count", lambda: 1)
     monkeypatch.setenv("RAY_OVERRIDE_RESOURCES", '{"GPU": 1}')

@@ -5,7 +5,7 @@ from typing import Any
 
 import yaml
 
-RUNGS = [4.032, 8.0, 12.032, 16.0]  # whole batches of 64
+RUNGS = [2.048, 4.032, 6.016, 8.0]  # whole batches of 64
 TRIALS = 6
 SIZES = {"width": {"type": "choice", "values": [4, 8]}, "depth": {"type": "choice", "values": [1, 2]}}
 
@@ -15,7 +15,7 @@ def spec_of(tiny: dict[str, Any], name: str, storage: object, folder: Path, tria
     tiny |= {"name": name, "phases": ["search"], "cluster": {"storage": str(storage)}}
     tiny["extractor"]["epochs"], tiny["teacher"]["training"]["kimg"] = 1, 1  # models of any quality
     tiny["student"] = {"kimg": RUNGS[-1]}
-    tiny["evaluation"]["rungs_kimg"] = [4, 8, 12]
+    tiny["evaluation"]["rungs_kimg"] = [2, 4, 6]
     tiny["search"] |= {"sampler": "grid", "trials": trials, "points": []}
     # A trial of another sweep is not done again: each has its own.
     weights = [0.01 * number + sum(name.encode()) / 10**5 for number in range(2 * trials // TRIALS)]
