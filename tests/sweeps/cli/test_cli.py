@@ -121,6 +121,7 @@ class TestOnAFinishedSweep:
         assert (tmp_path / "out" / "figures" / "pareto.pdf").is_file()
         assert (tmp_path / "out" / "trials.parquet").exists()
 
+    @pytest.mark.usefixtures("without_figures")
     def test_report_as_json(self, ganlimit: Any, finished: Any, tmp_path: Path) -> None:
         result = ganlimit("report", "tiny", "--json", "--out", tmp_path, "--data-dir", finished.data_dir)
         answer = json.loads(result.stdout)

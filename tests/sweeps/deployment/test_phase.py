@@ -99,6 +99,7 @@ def test_the_report_has_the_devices_axes_without_a_further_command(measuring: Me
     assert {Path(each.path).name for each in logged} >= {"model.onnx", "card.json", "run.py"}
 
 
+@pytest.mark.usefixtures("without_figures")
 def test_going_on_measures_what_is_missing_and_nothing_else(
     measuring: Measuring, measured: Any, tmp_path: Path
 ) -> None:
@@ -119,6 +120,7 @@ def test_going_on_measures_what_is_missing_and_nothing_else(
     assert {row["trial_key"] for row in again} == {lost}
 
 
+@pytest.mark.usefixtures("without_figures")
 def test_another_machine_measures_all_of_them_in_a_table_of_its_own(
     measuring: Measuring, measured: Any, tmp_path: Path
 ) -> None:
@@ -137,6 +139,7 @@ def test_another_machine_measures_all_of_them_in_a_table_of_its_own(
     assert read_measurements(Path(kept)).num_rows == len(elsewhere) - 1
 
 
+@pytest.mark.usefixtures("without_figures")
 def test_a_form_that_is_refused_is_tried_once(
     measuring: Measuring, measured: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -168,6 +171,7 @@ def test_a_form_that_is_refused_is_tried_once(
     measuring.store(before, tmp_path)
 
 
+@pytest.mark.usefixtures("without_figures")
 def test_what_cannot_be_measured_is_said_and_the_report_is_written(
     measuring: Measuring, measured: Any, tmp_path: Path
 ) -> None:

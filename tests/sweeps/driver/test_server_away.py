@@ -84,12 +84,13 @@ def check_the_store(sweep: Sweep, port: int) -> None:
         assert tracking.registry.model_folder(run.info.run_id) is not None, "its student is there as well"
 
 
+@pytest.mark.usefixtures("without_figures")
 def test_what_it_missed_is_brought_when_it_is_back_and_by_sync_where_it_stays_away(
     ganlimit: Any, sweep: Sweep, port: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with ExitStack() as up:
         up.enter_context(server(sweep, port))
-        process = sweep.start()
+        process = sweep.start("--workers", "1")
         wait_until(lambda: any(record.metrics.get("kimg", 0) >= 5 for record in running(sweep)))
         with paused(sweep):
             up.close()
@@ -99,7 +100,7 @@ def test_what_it_missed_is_brought_when_it_is_back_and_by_sync_where_it_stays_aw
         with paused(sweep):
             back.enter_context(server(sweep, port))
             missed = reported(sweep)
-        wait_until(lambda: stored(sweep, port) >= missed)
+        wait_until(lambda: stored(sweep, port) >= missed, every_s=0.5)
 
     _, errors = process.communicate(timeout=PATIENCE_S)
     assert process.returncode == 3, errors

@@ -10,7 +10,9 @@ from rich.console import Console
 
 import analysis
 import sweeps
+from analysis import Phase
 from gan import Examination
+from sweeps.driver.phases import PhaseLayout
 from sweeps.ledger.examinations import FILE, kept_examination
 from sweeps.ledger.measurements import FILE as FILE_OF_COSTS
 from sweeps.ledger.store import TrackingStore
@@ -19,6 +21,10 @@ from sweeps.ledger.tracking import Tracking
 from sweeps.ledger.workspace import Workspace
 from sweeps.results.importance import importances
 from sweeps.results.report import write_report, write_reports
+from sweeps.trial.request import Job
+from tests.sweeps.figures import without_drawing
+from tests.sweeps.told_sweep import opened as opened_sweep
+from tests.sweeps.told_sweep import trained
 
 
 @pytest.fixture(scope="module")
@@ -27,7 +33,8 @@ def confirmed(finished: Any, tmp_path_factory: pytest.TempPathFactory) -> Any:
     data_dir = tmp_path_factory.mktemp("confirmed") / "data"
     shutil.copytree(finished.data_dir, data_dir)
     spec = finished.spec.confirmed(2)
-    return data_dir, sweeps.run_sweep(spec, data_dir, workers=1)
+    with without_drawing():
+        return data_dir, sweeps.run_sweep(spec, data_dir, workers=1)
 
 
 def opened(data_dir: Path) -> tuple[Workspace, Tracking]:
@@ -57,13 +64,17 @@ def test_the_status_of_a_confirmation(ganlimit: Any, confirmed: Any) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("without_figures")
 def test_confirming_again_runs_what_is_missing_and_nothing_else(
     ganlimit: Any, confirmed: Any, tiny: dict[str, Any], spec_file: Any, tmp_path: Path
 ) -> None:
     data_dir = shutil.copytree(confirmed[0], tmp_path / "data")
     before = rows_of(confirmed[1].table)
     tiny |= {"name": "another", "phases": ["search"]}
-    sweeps.run_sweep(sweeps.load_spec(spec_file(tiny), {"search.trials": 2}), data_dir, workers=1)
+    other = opened_sweep(sweeps.load_spec(spec_file(tiny), {"search.trials": 2}), Path(data_dir))
+    queue = PhaseLayout(other).queue(Phase.SEARCH)
+    while isinstance(job := queue.next(), Job):
+        queue.ended(job, trained(other, job, fid=0.9))
     again = ganlimit("sweep", "confirm", "tiny", "--workers", 1, "--quiet", "--data-dir", data_dir)
     assert again.code == 0, again.stderr
     assert "tiny-confirmed: everything is confirmed already" in again.stderr
@@ -206,6 +217,7 @@ def test_a_report_with_measurements_says_what_a_device_pays(ganlimit: Any, confi
     assert floats.confirmed, "the fresh seeds have the size of a student that was measured"
 
 
+@pytest.mark.usefixtures("without_figures")
 def test_measurements_that_a_deployment_kept_are_in_the_next_report(finished: Any, tmp_path: Path) -> None:
     data_dir = shutil.copytree(finished.data_dir, tmp_path / "data")
     workspace, tracking = opened(data_dir)
@@ -239,6 +251,7 @@ def test_measurements_of_another_sweep_are_one_error(ganlimit: Any, finished: An
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.usefixtures("without_figures")
 def test_measurements_of_one_of_several_sweeps_are_its_own(confirmed: Any, tmp_path: Path) -> None:
     (workspace, tracking), names = opened(confirmed[0]), ["tiny", "tiny-confirmed"]
     fresh = [row for row in confirmed[1].table.to_pylist() if row["phase"] == "confirm"]
@@ -252,6 +265,7 @@ def test_measurements_of_one_of_several_sweeps_are_its_own(confirmed: Any, tmp_p
     assert not (tmp_path / "b").exists()
 
 
+@pytest.mark.usefixtures("without_figures")
 def test_several_sweeps_have_one_page_over_all(confirmed: Any, tmp_path: Path) -> None:
     workspace, tracking = opened(confirmed[0])
     reports, page = write_reports(["tiny", "tiny-confirmed"], workspace, tracking=tracking, out=tmp_path)
@@ -263,6 +277,7 @@ def test_several_sweeps_have_one_page_over_all(confirmed: Any, tmp_path: Path) -
         assert (tmp_path / report.name / "report.html").is_file()
 
 
+@pytest.mark.usefixtures("without_figures")
 def test_a_student_whose_weights_are_gone_is_missing_from_the_samples_alone(finished: Any, tmp_path: Path) -> None:
     data_dir = tmp_path / "data"
     shutil.copytree(finished.data_dir, data_dir)
