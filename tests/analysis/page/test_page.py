@@ -96,8 +96,7 @@ def opened(browser: Browser, report: Path) -> Iterator[Opened]:
     found.context.close()
 
 
-@pytest.mark.parametrize("viewport", [WIDE, PHONE], ids=["wide", "phone"])
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize(("viewport", "scheme"), [(WIDE, "dark"), (PHONE, "light")], ids=["wide dark", "phone light"])
 def test_the_page_loads_without_a_complaint_or_a_request(
     browser: Browser, report: Path, viewport: Any, scheme: Any
 ) -> None:

@@ -24,7 +24,7 @@ from sweeps.trial.request import Job, TrialRequest
 from sweeps.trial.worker import outcome
 from tests.sweeps.untrained_search import context_of
 
-PLACES = 3
+PLACES = 2
 GIB = 2**30
 
 
