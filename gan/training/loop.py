@@ -3,8 +3,9 @@
 Teacher, baseline and student differ only in what they learn from.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass
+from functools import cached_property, partial
 
 import torch
 from torch import nn
@@ -23,8 +24,8 @@ class Progress:
     """A Progress says where a training stands.
 
     `generator` is the averaged one in eval mode, `critic` its opponent as it learns; None where there is none. The next
-    step of the loop changes both, so copy what must last. When `diverged`, a loss was NaN or infinite and the loop has
-    ended.
+    step of the loop changes both, so read the generator before it, and copy what must last. When `diverged`, a loss was
+    NaN or infinite and the loop has ended.
 
     >>> [progress] = distill(student, DistillationConfig(kimg=0.064), lesson=lesson, seed=0)
     >>> progress.checkpoint().images_seen
@@ -32,12 +33,17 @@ class Progress:
     """
 
     kimg: float
-    generator: Generator
     _: KW_ONLY
     losses: dict[str, float]
     diverged: bool
     critic: Critic | None
+    _averaged: Callable[[], Generator]
     _parts: Mapping[str, Part]
+
+    @cached_property
+    def generator(self) -> Generator:
+        """Returns the averaged generator, whose standing statistics are measured when it is read first."""
+        return self._averaged()
 
     def checkpoint(self, notes: Mapping[str, float] | None = None) -> Checkpoint:
         """Returns a copy of the whole training as it stands, to go on from. Take it before the loop's next step."""
@@ -75,17 +81,22 @@ def run_loop(
             for number, (member, average, own) in enumerate(zip(members, averages, parts, strict=True)):
                 values = {name: loss.item() for name, loss in losses[number].items()}
                 diverged[number] |= not all_finite(average.module, values)
-                generator = _settled(member, average, recipe=recipe)
-                critic, failed = member.opponent.critic if member.opponent else None, diverged[number]
                 reached.append(
-                    Progress(seen / 1000, generator, losses=values, diverged=failed, critic=critic, _parts=own)
+                    Progress(
+                        seen / 1000,
+                        losses=values,
+                        diverged=diverged[number],
+                        critic=member.opponent.critic if member.opponent else None,
+                        _averaged=partial(_averaged, member, average, recipe=recipe),
+                        _parts=own,
+                    )
                 )
             yield tuple(reached)
             if all(diverged):
                 return
 
 
-def _settled(member: Member, average: MovingAverage, *, recipe: Recipe) -> Generator:
+def _averaged(member: Member, average: MovingAverage, *, recipe: Recipe) -> Generator:
     """Returns the averaged generator, with rounded weights where it learns such, and with its own statistics."""
     averaged: Generator = average.module  # type: ignore[assignment]  # PyTorch types it as any module
     generator = as_rounded(averaged)

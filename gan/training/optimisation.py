@@ -75,12 +75,12 @@ class ScheduledOptimiser:
             }
 
 
-def measure_statistics(average: nn.Module, inputs_NI: Tensor) -> None:
-    """Gives a module the BatchNorm statistics of its own maps at `inputs_NI`: the mean of those of its batches.
+def measure_statistics(generator: nn.Module, inputs_NI: Tensor) -> None:
+    """Gives a generator the BatchNorm statistics of its own maps at `inputs_NI`: the mean of those of its batches.
 
     They are the standing statistics of Brock et al., 2019, as PyTorch makes them for averaged weights.
     """
-    update_bn(inputs_NI.split(STATISTICS_BATCH), average)
+    update_bn(inputs_NI.split(STATISTICS_BATCH), generator)
 
 
 def step_together(optimisers: Sequence[ScheduledOptimiser], losses: Sequence[Tensor]) -> None:

@@ -43,8 +43,10 @@ def point_of_row(row: Mapping[str, Any]) -> dict[str, Value]:
 class Rounds:
     """Rounds give the candidates of a search as many fresh seeds as its limit needs.
 
-    After a search for the limit further students join before each round: those that the model names by all rows so far,
-    where they decide. A round that would take more than `most_trials` in all is not begun.
+    Until the model of a search for the limit is as sure as `confirm.confidence`, a round is one more seed for those that
+    it names by all rows so far, and the first seeds for those of them that join. Then, until the interval is as narrow as
+    `confirm.precision`, it is one more seed for those that decide by the fresh seeds alone; of those that the model names
+    now those join that decide. A round that would take more than `most_trials` in all is not begun.
 
     What a round asks is kept in a file of the sweep's `folder` before any of it runs: a driver that goes on does that
     first, and decides the next round by the same rows as one that was never stopped.
@@ -75,40 +77,49 @@ class Rounds:
         spec = self._spec
         limit, space = fresh_seeds.confirmed_limit(table, spec), fresh_seeds.limit_of_space(table, spec)
         done = self._done(table)
-        chosen = self._narrowing(table, limit) if fresh_seeds.is_sure(space, spec) else self._reassuring(table, done)
+        sure = fresh_seeds.is_sure(space, spec)
+        chosen = self._narrowing(table, limit, done=done) if sure else self._reassuring(table, done)
         asked = self._missing(chosen, done)
-        room = self._room_for(asked, done)
-        if not asked or room:
+        if not asked or self._is_too_much(asked, done=done):
+            room = f"; another round would be more than {self.most_trials} trainings in all" if asked else ""
             self.remark = fresh_seeds.remark(limit, space, spec=spec) + room
             return []
         self._keep(chosen)
         self._asked |= {request.key for _, request in asked}
         return asked
 
-    def _narrowing(self, table: pa.Table, limit: CostLimit | None) -> list[Round]:
+    def _narrowing(self, table: pa.Table, limit: CostLimit | None, *, done: set[str]) -> list[Round]:
         """Returns one more seed for all in or next to the interval of the fresh seeds; nothing where it is narrow."""
         spec = self._spec
+        if spec.confirm.precision is None:
+            return []
         is_open = not fresh_seeds.reached(limit, spec)
         known = {self._key(student) for _, student in self._candidates}
         named = self._named(table) if is_open or fresh_seeds.lies_beyond(limit) else []
         named = [each for each in named if self._key(each[1]) not in known]
         sizes = fresh_seeds.deciding_sizes((size for size, _ in [*self._candidates, *named]), limit)
         joining = [each for each in named if each[0] in sizes]
-        if spec.confirm.precision is None or not (is_open or joining):
+        if not (is_open or joining):
             return []
         self._candidates += joining
         deciding = [each for each in self._candidates if each[0] in sizes]
+        if spec.confirm.confidence is not None:  # after which some have more seeds than others
+            return self._one_more(deciding, done)
         self._level = min(max(self._level, self._seeds_in(table)) + 1, spec.confirm.most_seeds)
         return [(self._level, deciding)]
 
     def _reassuring(self, table: pa.Table, done: set[str]) -> list[Round]:
         """Returns one more seed for each student that the model names, and the first seeds for those that join."""
-        confirm, named = self._spec.confirm, self._named(table)
+        named = self._named(table)
         known = {self._key(student) for _, student in self._candidates}
         self._candidates += [each for each in named if self._key(each[1]) not in known]
+        return self._one_more(named, done)
+
+    def _one_more(self, students: Iterable[Sized], done: set[str]) -> list[Round]:
+        """Returns one seed more than each student has, the first seeds at least and as many as there may be at most."""
+        confirm, rounds = self._spec.confirm, dict[int, list[Sized]]()
         seeds = self._spec.fresh_seeds(confirm.most_seeds)
-        rounds: dict[int, list[Sized]] = {}
-        for each in named:
+        for each in students:
             own = with_seeds(self._requests, [each], seeds=seeds)
             has = sum(request.key in done for _, request in own)
             rounds.setdefault(min(max(has + 1, confirm.seeds), confirm.most_seeds), []).append(each)
@@ -128,13 +139,11 @@ class Rounds:
         )
         return [(point, request) for point, request in trials if request.key not in done]
 
-    def _room_for(self, asked: Sequence[Asked], done: set[str]) -> str:
-        """Returns in words that there would be more trials than there may be; those of a fixed list never are."""
+    def _is_too_much(self, asked: Sequence[Asked], *, done: set[str]) -> bool:
+        """Returns whether the candidates would have more trials than they may; those of a fixed list never have."""
         seeds = self._spec.fresh_seeds(self._spec.confirm.most_seeds)
         used = sum(request.key in done for _, request in with_seeds(self._requests, self._candidates, seeds=seeds))
-        if self._spec.search.sampler != "limit" or used + len(asked) <= self.most_trials:
-            return ""
-        return f"; another round would be more than {self.most_trials} trainings in all"
+        return self._spec.search.sampler == "limit" and used + len(asked) > self.most_trials
 
     def _students(self, table: pa.Table) -> list[Sized]:
         """Returns the candidates, and the students that joined them when an earlier driver ran."""

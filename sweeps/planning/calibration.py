@@ -19,6 +19,7 @@ from analysis import Mode
 from gan import (
     CriticProgress,
     DataRoot,
+    DistillationConfig,
     GanError,
     GanTrainingConfig,
     GeneratorConfig,
@@ -33,6 +34,7 @@ from gan import (
     train_gan,
     training_bytes,
 )
+from gan.training.optimisation import STATISTICS_IMAGES
 from sweeps.planning.measuring import EXTRACTED, Measuring, agreement_images, time_measuring
 from sweeps.planning.paces import Timing, seconds_per_kimg, set_threads, stored_bytes, time_training
 from sweeps.planning.random_images import random_images, untrained_critic
@@ -236,7 +238,8 @@ def _pace(
 ) -> Pace:
     evaluation_s = ending_s = None
     if measuring:
-        evaluation_s = spec.evaluation.num_samples * timing.generation_s + measuring.rung_s
+        images = spec.evaluation.num_samples + _statistics_images(kind, spec)
+        evaluation_s = images * timing.generation_s + measuring.rung_s
         ending_s = evaluation_s + measuring.whole_s
         if kind in (Mode.DISTILLED, JOINT):
             ending_s += agreement_images() * timing.generation_s + measuring.agreement_s
@@ -247,6 +250,15 @@ def _pace(
         evaluation_s=evaluation_s,
         ending_s=ending_s,
     )
+
+
+def _statistics_images(kind: str, spec: SweepSpec) -> int:
+    """Returns how many images a generator makes for its BatchNorm statistics each time that it is measured."""
+    if kind == TEACHER:
+        recipe: GanTrainingConfig | DistillationConfig = spec.trained_teacher.training
+    else:
+        recipe = spec.baseline if kind == Mode.SCRATCH else spec.student
+    return STATISTICS_IMAGES if recipe.batchnorm_statistics == "standing" else 0
 
 
 def _checkpoint_bytes(timing: Timing) -> int:

@@ -2,6 +2,7 @@
 
 import copy
 
+import pytest
 import torch
 from torch import Tensor, nn
 
@@ -16,6 +17,7 @@ from gan import (
     distill,
     train_gan,
 )
+from gan.training import loop
 from gan.training.optimisation import STATISTICS_BATCH, MovingAverage, OptimiserConfig, measure_statistics
 
 STUDENT = GeneratorConfig(image_size=16, image_channels=1, width=3, latent_size=8)
@@ -100,3 +102,15 @@ def test_running_statistics_are_those_of_the_weights_as_they_learn(teacher: Gene
     source(torch.randn(64, teacher.config.latent_size))
     average.update(1000, 0.064)
     assert all(torch.equal(a, b) for a, b in zip(average.module.buffers(), source.buffers(), strict=True))
+
+
+def test_they_cost_nothing_where_nobody_reads_the_generator(
+    digits: ImageDataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    measured: list[int] = []
+    monkeypatch.setattr(loop, "measure_statistics", lambda generator, inputs_NI: measured.append(len(inputs_NI)))
+    training = train_gan(STUDENT, GanTrainingConfig(kimg=1.0), dataset=digits, seed=3, report_at_kimg=(0.2, 0.4, 0.6))
+    *_, last = training
+    assert measured == []
+    assert last.generator is last.generator
+    assert len(measured) == 1
