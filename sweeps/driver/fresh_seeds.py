@@ -1,4 +1,4 @@
-"""This module says which candidates of the limit get further fresh seeds, until it is narrow and sure enough."""
+"""This module says which candidates of a limit get further fresh seeds, and when it is sure and narrow enough."""
 
 import math
 from collections.abc import Iterable

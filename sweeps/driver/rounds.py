@@ -43,10 +43,10 @@ def point_of_row(row: Mapping[str, Any]) -> dict[str, Value]:
 class Rounds:
     """Rounds give the candidates of a search as many fresh seeds as its limit needs.
 
-    Until the model of a search for the limit is as sure as `confirm.confidence`, a round is one more seed for those that
-    it names by all rows so far, and the first seeds for those of them that join. Then, until the interval is as narrow as
-    `confirm.precision`, it is one more seed for those that decide by the fresh seeds alone; of those that the model names
-    now those join that decide. A round that would take more than `most_trials` in all is not begun.
+    Until the model of a search for the limit is as sure as `confirm.confidence`, a round is one more seed for those
+    that it names by all rows so far, and the first seeds for those of them that join. Then, until the interval is as
+    narrow as `confirm.precision`, it is one more seed for those that decide by the fresh seeds alone; of those that
+    the model names now those join that decide. A round that would take more than `most_trials` in all is not begun.
 
     What a round asks is kept in a file of the sweep's `folder` before any of it runs: a driver that goes on does that
     first, and decides the next round by the same rows as one that was never stopped.

@@ -20,7 +20,7 @@ from sweeps.display import Display, QuietDisplay
 from sweeps.driver.closing import ClosingRuns, closed_on_error, ended_file
 from sweeps.driver.open_sweep import OpenSweep, SweepBasis
 from sweeps.driver.phase_run import PhaseRun
-from sweeps.driver.sameness import refuse_other_models, refuse_other_spec
+from sweeps.driver.sameness import as_begun, refuse_other_models, refuse_other_spec
 from sweeps.errors import UndeliveredError
 from sweeps.ledger.data_dir import default_data_dir
 from sweeps.ledger.delivery import Delivery, undelivered
@@ -172,6 +172,7 @@ def _run_at(
 ) -> None:
     """Opens the sweeps at a site, runs their phases, and closes their runs whatever happens."""
     is_shared = workspace.tracking_uri is not None
+    specs = [as_begun(tracking.find_sweep(spec.name), spec) for spec in specs]
     known = _claim_known(specs, tracking, leases=leases if is_shared else None)
     # The runs are closed when nobody works at the site any more; reports need no part of a cluster.
     with ClosingRuns(tracking, leases) as closing, at_site as site:

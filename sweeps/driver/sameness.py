@@ -10,6 +10,8 @@ from sweeps.errors import SweepError
 from sweeps.ledger.sweeps import stored_spec
 from sweeps.ledger.tags import PROTOCOL, TEACHER_DIGEST, common_columns
 from sweeps.ledger.tracking import Tracking
+from sweeps.spec.earlier import kept_statistics
+from sweeps.spec.models import TeacherSpec
 from sweeps.spec.sweep import SweepSpec
 
 # Nothing that is there is done again or lost by these.
@@ -21,6 +23,18 @@ DIGESTS = {"teacher_digest": TEACHER_DIGEST, "protocol_digest": PROTOCOL}  # col
 EXTEND = "search.extend"
 WITHOUT_ROWS = ("cluster", "mlflow", "measure")
 GPU_SHARE = ("resources.gpus_per_trial", "resources.trials_per_gpu")  # how many share a GPU, which no row depends on
+
+
+def as_begun(parent: Run | None, spec: SweepSpec) -> SweepSpec:
+    """Returns a spec with the statistics that its sweep began with, where it states no others."""
+    if parent is None:
+        return spec
+    before, made = stored_spec(parent.data.tags), spec
+    if isinstance(spec.teacher, TeacherSpec) and isinstance(before.teacher, TeacherSpec):
+        training = kept_statistics(spec.teacher.training, before.teacher.training)
+        made = made.model_copy(update={"teacher": spec.teacher.model_copy(update={"training": training})})
+    student = kept_statistics(spec.student, before.student)
+    return made.model_copy(update={"student": student, "baseline": kept_statistics(spec.baseline, before.baseline)})
 
 
 def refuse_other_spec(parent: Run | None, spec: SweepSpec) -> None:
@@ -45,7 +59,8 @@ def refuse_other_spec(parent: Run | None, spec: SweepSpec) -> None:
         raise SweepError(
             f"The sweep {spec.name} goes on with the spec it began with",
             f"other values for {', '.join(differing)}",
-            "Give the sweep another name with --name, or undo the change.",
+            f"Give the sweep another name with --name, or undo the change; it goes on as it began by "
+            f"ganlimit sweep resume {spec.name}.",
         )
 
 

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterator
 
+from analysis import Phase
 from sweeps.planning.points import listed_points
 from sweeps.spec.sweep import SweepSpec
 
@@ -65,6 +66,11 @@ def warnings_of(
             f"search.trials {spec.search.trials} are the most: the sampler limit ends by itself, in simulations after "
             f"{fewest} to {most} trainings (medians of spaces and rules)"
         )
+    if spec.confirm.grows and Phase.CONFIRM in spec.trial_phases:
+        yield (
+            f"confirm has {spec.confirm.most_seeds} seeds of each candidate at the most: it ends where "
+            f"{_asked_of(spec)} is reached"
+        )
     listed = listed_points(spec, spec.search.trials) if spec.search.sampler == "grid" else None
     if listed and len(listed) > spec.search.trials:
         yield f"search.trials {spec.search.trials} are the first of the grid's {len(listed)} points"
@@ -81,3 +87,8 @@ def _rung_warnings(spec: SweepSpec) -> Iterator[str]:
         yield "search.pruning has no rung below the budget: give evaluation.rungs_kimg"
     if not rungs:
         yield "without evaluation.rungs_kimg a trial has no checkpoint: one that is cut off begins anew"
+
+
+def _asked_of(spec: SweepSpec) -> str:
+    asked = {"confirm.confidence": spec.confirm.confidence, "confirm.precision": spec.confirm.precision}
+    return " and ".join(f"{name} {value:g}" for name, value in asked.items() if value is not None)

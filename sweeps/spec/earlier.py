@@ -6,12 +6,14 @@ it has, so their identities are without it.
 
 import copy
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 from gan import DistillationConfig, GanTrainingConfig
+from sweeps.spec.phases import BaselineSpec
 
 STATISTICS, BEFORE = "batchnorm_statistics", "running"
 RECIPES = (("teacher", "training"), ("student",), ("baseline",))  # of a specification
+RecipeT = TypeVar("RecipeT", DistillationConfig, GanTrainingConfig, BaselineSpec)
 
 
 def as_it_was_meant(data: Mapping[str, Any]) -> dict[str, Any]:
@@ -29,3 +31,10 @@ def as_it_was_meant(data: Mapping[str, Any]) -> dict[str, Any]:
 def unsaid_before(recipe: DistillationConfig | GanTrainingConfig | None) -> set[str]:
     """Returns the settings of a recipe that an identity leaves out, as they are what they always were before."""
     return {STATISTICS} if recipe and recipe.batchnorm_statistics == BEFORE else set()
+
+
+def kept_statistics(recipe: RecipeT, before: RecipeT) -> RecipeT:
+    """Returns a recipe with the statistics of the one that a sweep began with, where it states none itself."""
+    if STATISTICS in recipe.model_fields_set:
+        return recipe
+    return recipe.model_copy(update={STATISTICS: before.batchnorm_statistics})

@@ -144,7 +144,8 @@ def main() -> None:
         for flow, name, workers in itertools.product(arguments.flows, arguments.worlds, arguments.workers):
             run = partial(once, data=arguments.data, workers=workers, slack=arguments.slack)
             repeats = list(pool.map(run, [(name, flow, repeat) for repeat in numbers]))
-            rules = {rule: judged_all([each[rule] for each in repeats]) for rule in repeats[0]}
+            first = {"first": arguments.first}
+            rules = {rule: first | judged_all([each[rule] for each in repeats]) for rule in repeats[0]}
             row = f"{flow}, {workers} workers" if len(arguments.workers) > 1 else flow
             row += f", slack {arguments.slack:g}" if arguments.slack else ""
             found.setdefault(name, {})[row] = rules

@@ -43,6 +43,7 @@ def spec_of(preset: str, width: int, kimg: float, trials: int) -> sweeps.SweepSp
             "student.kimg": kimg,
             "search.trials": trials + 2,
             "search.sampler": "grid",
+            "confirm": {},  # what some have goes with another sampler
             "search.space": {
                 "width": {"type": "choice", "values": [width]},
                 "depth": {"type": "choice", "values": [teacher.depth]},

@@ -1,11 +1,13 @@
 """What an earlier version stored means what it meant then, and what it made keeps its identity."""
 
 import json
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 import sweeps
+from sweeps.driver.sameness import as_begun, refuse_other_spec
 from sweeps.ledger.sweeps import stored_spec
 from sweeps.ledger.tags import spec_tags
 from tests.sweeps.untrained_search import request_of
@@ -15,16 +17,35 @@ STATISTICS = "batchnorm_statistics"
 KEY_BEFORE = "1c40d71a8bcbce90b7d6f052cf25e56d183a81657cb26b09b72f0e58e2dafc36"
 
 
-def test_a_sweep_that_an_earlier_version_began_keeps_its_statistics(tiny: dict[str, Any], spec_file: Any) -> None:
-    spec = sweeps.load_spec(spec_file(tiny))
-    assert spec.student.batchnorm_statistics == spec.baseline.batchnorm_statistics == "standing"
-    assert stored_spec(spec_tags(spec.model_dump_json())) == spec
+def begun_before(spec: sweeps.SweepSpec) -> Any:
+    """The parent run of the sweep as a version without these statistics stored it."""
     before = spec.model_dump(mode="json")
     for recipe in (before["student"], before["baseline"], before["teacher"]["training"]):
         del recipe[STATISTICS]
-    found = stored_spec(spec_tags(json.dumps(before)))
-    assert {found.student.batchnorm_statistics, found.baseline.batchnorm_statistics} == {"running"}
-    assert found.trained_teacher.training.batchnorm_statistics == "running"
+    return SimpleNamespace(data=SimpleNamespace(tags=spec_tags(json.dumps(before))))
+
+
+def statistics_of(spec: sweeps.SweepSpec) -> set[str]:
+    return {each.batchnorm_statistics for each in (spec.student, spec.baseline, spec.trained_teacher.training)}
+
+
+def test_a_sweep_that_an_earlier_version_began_keeps_its_statistics(tiny: dict[str, Any], spec_file: Any) -> None:
+    spec = sweeps.load_spec(spec_file(tiny))
+    assert statistics_of(spec) == {"standing"}
+    assert stored_spec(spec_tags(spec.model_dump_json())) == spec
+    assert statistics_of(stored_spec(begun_before(spec).data.tags)) == {"running"}
+
+
+def test_the_command_that_began_it_goes_on_with_them(tiny: dict[str, Any], spec_file: Any) -> None:
+    spec = sweeps.load_spec(spec_file(tiny))
+    assert as_begun(None, spec) == spec
+    going_on = as_begun(begun_before(spec), spec)
+    assert statistics_of(going_on) == {"running"}
+    refuse_other_spec(begun_before(spec), going_on)
+    tiny["student"][STATISTICS] = "standing"
+    stated = sweeps.load_spec(spec_file(tiny))
+    with pytest.raises(sweeps.SweepError, match="other values for student"):
+        refuse_other_spec(begun_before(spec), as_begun(begun_before(spec), stated))
 
 
 @pytest.mark.parametrize("statistics", ["running", "standing"])
