@@ -46,7 +46,8 @@ class Rounds:
     Until the model of a search for the limit is as sure as `confirm.confidence`, a round is one more seed for those
     that it names by all rows so far, and the first seeds for those of them that join. Then, until the interval is as
     narrow as `confirm.precision`, it is one more seed for those that decide by the fresh seeds alone; of those that
-    the model names now those join that decide. A round that would take more than `most_trials` in all is not begun.
+    the model names now those join that decide. After the model, the two between which the search crosses the rule get
+    the first seeds. A round that would take more than `most_trials` in all is not begun.
 
     What a round asks is kept in a file of the sweep's `folder` before any of it runs: a driver that goes on does that
     first, and decides the next round by the same rows as one that was never stopped.
@@ -79,7 +80,9 @@ class Rounds:
         done = self._done(table)
         sure = fresh_seeds.is_sure(space, spec)
         chosen = self._narrowing(table, limit, done=done) if sure else self._reassuring(table, done)
-        asked = self._missing(chosen, done)
+        if not (asked := self._missing(chosen, done)) and sure:
+            chosen = self._crossing(table)
+            asked = self._missing(chosen, done)
         if not asked or self._is_too_much(asked, done=done):
             room = f"; another round would be more than {self.most_trials} trainings in all" if asked else ""
             self.remark = fresh_seeds.remark(limit, space, spec=spec) + room
@@ -124,6 +127,20 @@ class Rounds:
             has = sum(request.key in done for _, request in own)
             rounds.setdefault(min(max(has + 1, confirm.seeds), confirm.most_seeds), []).append(each)
         return sorted(rounds.items())
+
+    def _crossing(self, table: pa.Table) -> list[Round]:
+        """Returns the first seeds for the two students between which the search crosses the rule.
+
+        The model may have named others. Without fresh seeds of these the limit of the students tried stays provisional.
+        """
+        spec = self._spec
+        if spec.confirm.confidence is None:
+            return []
+        rows = analysis.limit_candidates(table, spec.limit, around=0, whole_frontier=False, cost=spec.limit_cost)
+        both = [(row[spec.limit_cost], point_of_row(row)) for row in rows.to_pylist()]
+        known = {self._key(student) for _, student in self._candidates}
+        self._candidates += [each for each in both if self._key(each[1]) not in known]
+        return [(spec.confirm.seeds, both)]
 
     def _done(self, table: pa.Table) -> set[str]:
         """Returns the identities of trials that this driver does not ask for again."""

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from analysis import CostLimit, LimitRule, Phase, cost_limits, example_trials
+from analysis import CostLimit, LimitRule, Phase, cost_limits, example_trials, limit_candidates
 from sweeps.driver import fresh_seeds
 from tests.benchmarks.simulation import Student
 from tests.benchmarks.sought import PACE, SURE, Reader, Reading, Rows, Stand
@@ -89,7 +89,11 @@ class Confirmation:
         while True:
             rows = [*self._found.rows, *self._rows]
             if self._reader.read(rows, 0.0).nearness >= SURE:
-                return self._limit()
+                crossing = [each for each in self._crossing() if (each, FRESH) not in self._fresh]
+                if not crossing:
+                    return self._limit()
+                self._train(dict.fromkeys(crossing, FIRST_SEEDS))
+                continue
             has = Counter(student for student, _ in self._fresh)
             named = deciding(self._reader, rows)
             asked = {each: min(max(has[each] + 1, FIRST_SEEDS), MOST_SEEDS) for each in named}
@@ -97,6 +101,11 @@ class Confirmation:
             if not lacking or len(self._fresh) + lacking > MOST_CANDIDATES * MOST_SEEDS:
                 return self._limit()
             self._train(asked)
+
+    def _crossing(self) -> list[Student]:
+        """The two students between which the search crosses the rule."""
+        rows = limit_candidates(self._search, self._rule, around=0, whole_frontier=False)
+        return [student_of(row) for row in rows.to_pylist()]
 
     def to_precision(self) -> CostLimit:
         """The limit when its interval is narrow enough, or the deciding candidates have MOST_SEEDS."""
@@ -177,3 +186,7 @@ def _row(world: World, student: Student, *, seed: int, fid: float) -> dict[str, 
         **{"width": width, "depth": depth, "block": block, "gan_weight": weight, "seed": seed, "fid": fid},
         **{"parameters": parameters, "teacher_fid": fid_of_teacher, "trial_key": f"{student}-{seed}"},
     }
+
+
+def student_of(row: dict[str, Any]) -> Student:
+    return row["width"], row["depth"], row["block"], row["gan_weight"]

@@ -5,7 +5,8 @@
 
 `sure` searches as `sampler: limit` does until it is as sure and narrow as that asks, or 640 kimg are spent; the
 students that decide where the limit lies then get two fresh seeds each, and those that the model names by all rows
-one more, until it is 90% sure of one step (`confirm.confidence`) or they have 12. `limit` has the same search, and
+one more, until it is 90% sure of one step (`confirm.confidence`) or they have 12, and the two between which the search
+crosses the rule two, where they have none. `limit` has the same search, and
 seeds until the interval of the fresh seeds alone has ends a factor of 1.5 apart (`confirm.precision`). `before` is
 NSGA-II with pruning for 960 kimg, after which its whole frontier and what lies around the limit get five fresh seeds.
 Candidates and intervals are the product's own.
@@ -36,9 +37,9 @@ from rich.console import Console
 from rich.table import Table
 
 from analysis import Phase, limit_candidates
-from tests.benchmarks.confirmed import Answer, Confirmation, Outcome, deciding, rule_of, table_of_rows
+from tests.benchmarks.confirmed import Answer, Confirmation, Outcome, deciding, rule_of, student_of, table_of_rows
 from tests.benchmarks.seek import RULES, one_row_each
-from tests.benchmarks.simulation import DATA, Curves, Simulation, Student, spec_of
+from tests.benchmarks.simulation import DATA, Curves, Simulation, spec_of
 from tests.benchmarks.sought import Reader, Stand, first_sure
 from tests.benchmarks.worlds import SYNTHETIC, World, recorded, synthetic
 
@@ -64,14 +65,10 @@ def flows_before(world: World, *, repeat: int, workers: int) -> dict[float, Outc
     outcomes = {}
     for rule in RULES:
         candidates = limit_candidates(search, rule_of(world, rule), around=AROUND, whole_frontier=True)
-        students = [_student(row) for row in candidates.to_pylist()]
+        students = [student_of(row) for row in candidates.to_pylist()]
         flow = Confirmation(Reader(world, rule, repeat), found, students, workers=workers)
         outcomes[rule] = flow.outcome(flow.with_seeds(SEEDS_BEFORE))
     return outcomes
-
-
-def _student(row: dict[str, Any]) -> Student:
-    return row["width"], row["depth"], row["block"], row["gan_weight"]
 
 
 def limit_flows(world: World, *, repeat: int, workers: int, by_model: bool) -> dict[float, Outcome]:

@@ -234,6 +234,8 @@ def test_until_the_model_is_sure_those_that_it_names_get_seeds_and_who_joins_get
     scripted.named = [7]  # by the rows of one trial more
     assert scripted.train(again.begun(scripted.table)) == {3: 4, 7: 2, 5: 3}, "the round that was begun is ended"
     scripted.nearness = 0.93
+    last = {3: 4, 7: 2, 5: 3, 4: 2}
+    assert scripted.train(again.next(scripted.table)) == last, "between 4 and 5 the search crosses the rule"
     assert again.next(scripted.table) == []
     assert again.remark == (
         "confirm: with 4 fresh seeds the limit of the space lies within one step with a probability of 93%"
