@@ -1,5 +1,6 @@
 """A template of a person's own images and generator is whole: nothing else need be said."""
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -65,3 +66,20 @@ def test_what_is_not_there_is_named(own: tuple[Path, Path], tmp_path: Path) -> N
     own[1].write_bytes(b"no generator")
     with pytest.raises(GanError, match=r"generator\.pt"):
         sweeps.load_spec(spec_file)
+
+
+def test_what_is_commented_out_goes_with_the_sampler_or_says_that_it_does_not(tmp_path: Path) -> None:
+    path, _ = write_template(tmp_path / "mine.yaml")
+    lines = path.read_text().splitlines()
+    begin, end = lines.index("search:"), lines.index("baseline:                   # the same architectures, trained "
+                                                     "from scratch as ordinary GANs")  # fmt: skip
+    of_search = [n for n in range(begin, end) if re.match(r"  (  )?# [a-z_]+: ", lines[n])]
+    assert len(of_search) > 8
+    for number in of_search:
+        key = lines[number].split("#")[1].split(":")[0].strip()
+        if key in ("student", "of") or "other sampler" in lines[number] or "reproducible search" in lines[number]:
+            continue
+        changed = [*lines]
+        changed[number] = lines[number].replace("# ", "", 1)
+        path.write_text("\n".join(changed))
+        assert sweeps.load_spec(path).search.sampler == "limit", key
