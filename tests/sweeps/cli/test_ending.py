@@ -15,7 +15,6 @@ from sweeps.ledger.tags import KIND
 from tests.sweeps.sweep_process import Sweep, running
 from tests.waiting import PATIENCE_S, wait_until
 
-
 BEGUN_CPU_S = 15.0  # of a process that has imported everything, and trains
 
 
