@@ -131,7 +131,7 @@ class Rounds:
     def _crossing(self, table: pa.Table) -> list[Round]:
         """Returns the first seeds for the two students between which the search crosses the rule.
 
-        The model may have named others. Without fresh seeds of these the limit of the students tried stays provisional.
+        The model may have named others. Until both have fresh seeds, the limit of the students tried stays provisional.
         """
         spec = self._spec
         if spec.confirm.confidence is None:
