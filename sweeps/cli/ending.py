@@ -3,6 +3,7 @@
 import signal
 import sys
 import time
+import weakref
 from types import FrameType
 from typing import Any
 
@@ -14,23 +15,35 @@ from sweeps.cli.output import remark
 from sweeps.exit_codes import ExitCode
 
 REPEATED_WITHIN_S = 30.0  # of what ends a command: some clean up where no exception is seen to be handled
+LOOK_AGAIN_S = 1.0  # whether what was raised ends anything
+LOST_AFTER_LOOKS = 5  # in a row at which nothing ends: Ray's core drops what is raised, and soon raises its own
 
 
 class StoppedError(KeyboardInterrupt):
     """A StoppedError ends a command that was told to; its message says how to go on."""
 
 
+class _Told(KeyboardInterrupt):
+    """A _Told is what a signal raises; as long as it lives, somebody acts on it."""
+
+
 class Ending:
     """An Ending lets Ctrl-C and SIGTERM raise KeyboardInterrupt for the length of a `with` block, and knows the first.
 
     A scheduler, `timeout`, Kubernetes and systemd end a program by SIGTERM, some of them twice or after a SIGINT. Once
-    is enough: what ends must be left to end, and a SIGTERM then does nothing. One that comes when nothing ends, because
-    a library has swallowed the exception, acts again. A second Ctrl-C is a person's, and acts at once.
+    is enough: what ends must be left to end, and a SIGTERM then does nothing. A second Ctrl-C is a person's, and acts
+    at once.
+
+    What is raised can be lost: Python drops it in a finaliser and in the callbacks of a weak reference, of which an
+    import has many, and some libraries catch everything. So the process looks each second whether something ends, and
+    the signal acts again where nothing does.
     """
 
     def __init__(self) -> None:
         self._first: signal.Signals | None = None
         self._acted_at = 0.0
+        self._raised: weakref.ref[_Told] | None = None
+        self._looks_at_nothing = 0
 
     def __enter__(self) -> "Ending":
         self._before = {signum: signal.getsignal(signum) for signum in (signal.SIGINT, signal.SIGTERM)}
@@ -41,6 +54,7 @@ class Ending:
 
     def __exit__(self, *error: object) -> None:
         if self._first is not None:  # the process is at its end, where Python gives up its handlers before it leaves
+            signal.setitimer(signal.ITIMER_REAL, 0)
             signal.signal(signal.SIGTERM, signal.SIG_IGN)
             return
         for signum, handler in self._before.items():
@@ -55,8 +69,24 @@ class Ending:
         if signum == signal.SIGTERM and self._is_ending():
             return
         self._first = self._first or signal.Signals(signum)
-        self._acted_at = time.monotonic()
-        raise KeyboardInterrupt
+        self._act()
+
+    def _act(self) -> None:
+        self._acted_at, self._looks_at_nothing = time.monotonic(), 0
+        signal.signal(signal.SIGALRM, self._look_again)
+        signal.setitimer(signal.ITIMER_REAL, LOOK_AGAIN_S, LOOK_AGAIN_S)
+        told = _Told()
+        self._raised = weakref.ref(told)
+        try:
+            raise told
+        finally:
+            del told  # else its traceback keeps it alive by this frame
+
+    def _look_again(self, signum: int, frame: FrameType | None) -> None:
+        acted_on = self._raised is not None and self._raised() is not None
+        self._looks_at_nothing = 0 if acted_on or _handles_interrupt() else self._looks_at_nothing + 1
+        if self._looks_at_nothing >= LOST_AFTER_LOOKS:
+            self._act()
 
     def _is_ending(self) -> bool:
         if self._first is None:

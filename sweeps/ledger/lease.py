@@ -164,7 +164,7 @@ class Leases:
         self._beats.join()
         for lease in self._held:
             lease.release()
-        if kind is KeyboardInterrupt and self.taken_by:
+        if kind is not None and issubclass(kind, KeyboardInterrupt) and self.taken_by:
             raise SweepError(
                 "A driver goes on while the sweep is its own", self.taken_by, "Let that one go on."
             ) from None

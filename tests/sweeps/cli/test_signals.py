@@ -2,6 +2,8 @@
 
 import contextlib
 import signal
+import sys
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -16,7 +18,7 @@ BOTH = (signal.SIGINT, signal.SIGTERM)
 @pytest.fixture(autouse=True)
 def handlers() -> Iterator[None]:
     """The handlers of this process, which an Ending that was told to end leaves replaced."""
-    before = {signum: signal.getsignal(signum) for signum in BOTH}
+    before = {signum: signal.getsignal(signum) for signum in (*BOTH, signal.SIGALRM)}
     yield
     for signum, handler in before.items():
         signal.signal(signum, handler)
@@ -80,6 +82,52 @@ def test_a_sigterm_that_was_lost_may_be_repeated() -> None:
         assert ending.exit_code == 143
         with pytest.raises(KeyboardInterrupt):
             signal.raise_signal(signal.SIGTERM)
+
+
+@pytest.fixture
+def looks_often(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ending_of_commands, "LOOK_AGAIN_S", 0.01)
+
+
+def works_on(seconds: float) -> None:
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        time.sleep(0.001)
+
+
+@pytest.mark.usefixtures("looks_often")
+@pytest.mark.parametrize(("signum", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_that_was_lost_acts_again_by_itself(
+    signum: signal.Signals, code: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "unraisablehook", lambda _: None)  # pytest's own would keep what Python drops
+
+    class Swallowing:
+        def __del__(self) -> None:
+            signal.raise_signal(signum)
+
+    with Ending() as ending:
+        del [Swallowing()][0]  # Python drops what is raised here
+        with contextlib.suppress(KeyboardInterrupt):  # as a library that catches everything does
+            works_on(10)
+            pytest.fail("the signal was lost")
+        with pytest.raises(KeyboardInterrupt):
+            works_on(10)
+    assert ending.exit_code == code
+    works_on(0.1)  # at its end the process is left alone
+
+
+@pytest.mark.usefixtures("looks_often")
+def test_a_clean_up_of_any_length_and_kind_is_left_alone() -> None:
+    with Ending() as ending:
+        try:
+            signal.raise_signal(signal.SIGTERM)
+        except KeyboardInterrupt as error:
+            works_on(0.2)
+            kept = error  # to be raised after a clean-up outside of this block
+        works_on(0.2)
+        assert isinstance(kept, KeyboardInterrupt)
+    assert ending.exit_code == 143
 
 
 def test_without_a_signal_the_handlers_are_as_before() -> None:
