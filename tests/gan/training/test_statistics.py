@@ -1,6 +1,7 @@
 """The averaged generator has BatchNorm statistics of its own maps, or those of the weights as they learn, as before."""
 
 import copy
+from dataclasses import replace
 
 import pytest
 import torch
@@ -17,6 +18,7 @@ from gan import (
     distill,
     train_gan,
 )
+from gan.compute import Compute
 from gan.training import loop
 from gan.training.optimisation import STATISTICS_BATCH, MovingAverage, OptimiserConfig, measure_statistics
 
@@ -62,9 +64,9 @@ def generators(statistics: str, *, dataset: ImageDataset, rungs: tuple[float, ..
     return [copy.deepcopy(progress.generator) for progress in training]
 
 
-def gap(generator: Generator) -> float:
+def gap(generator: Generator, *, shares: tuple[float, ...] = ()) -> float:
     """How far what a generator normalises is from mean 0 and variance 1, at the worst of its channels."""
-    inputs_NI, worst = STUDENT.inputs(1024, seed=5), 0.0
+    inputs_NI, worst = generator.config.inputs(1024, seed=5, shares=shares), 0.0
     maps = inputs_NI[:, :, None, None]
     with torch.no_grad():
         for layer in generator.layers:
@@ -83,6 +85,32 @@ def test_a_training_reports_an_average_whose_statistics_are_its_own(digits: Imag
         assert torch.equal(ours, theirs), "of the same training"
     assert gap(standing) < 0.1
     assert gap(running) > 0.2, "they are those of other weights"
+
+
+def test_those_of_a_conditional_generator_are_of_the_classes_as_the_data_set_shares_them(
+    digits: ImageDataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    is_kept = digits.train_labels < 2
+    is_kept[::20] = True
+    uneven = replace(digits, train_images=digits.train_images[is_kept], train_labels=digits.train_labels[is_kept])
+    measured: list[Tensor] = []
+    monkeypatch.setattr(loop, "measure_statistics", lambda generator, inputs_NI: measured.append(inputs_NI))
+    conditional = STUDENT.model_copy(update={"num_classes": 10})
+    (last,) = train_gan(conditional, GanTrainingConfig(kimg=0.1), dataset=uneven, seed=3)
+    assert isinstance(last.generator, Generator)
+    classes_NK = measured[0][:, STUDENT.latent_size :]
+    assert torch.equal(classes_NK.sum(dim=1), torch.ones(len(classes_NK))), "one-hot"
+    shares = uneven.class_shares(10)
+    assert max(shares) > 0.35
+    assert classes_NK.mean(dim=0).tolist() == pytest.approx(shares, abs=0.03)
+
+
+def test_bfloat16_and_the_order_of_memory_leave_them_as_good(digits: ImageDataset) -> None:
+    compute = Compute(precision="bfloat16", channels_last=True)
+    recipe = GanTrainingConfig(kimg=2.0, optimiser=FAST)
+    (last,) = train_gan(STUDENT, recipe, dataset=digits, seed=3, compute=compute)
+    assert all(buffer.dtype == torch.float32 for buffer in last.generator.buffers() if buffer.dtype.is_floating_point)
+    assert gap(last.generator) < 0.1
 
 
 def test_how_often_it_is_reported_changes_nothing(digits: ImageDataset) -> None:
