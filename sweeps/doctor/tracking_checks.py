@@ -11,6 +11,7 @@ from mlflow.store.artifact.artifact_repository_registry import get_artifact_repo
 from cluster import MOST_SKEW_S, Check, server_ahead_s, tracking_problem
 from sweeps.environment import environment
 from sweeps.errors import SweepError
+from sweeps.ledger.model_runs import model_run
 from sweeps.ledger.store import TrackingStore
 from sweeps.ledger.tags import KIND
 from sweeps.ledger.tracking import Tracking
@@ -54,7 +55,7 @@ def _artifacts(subject: str, tracking: Tracking) -> Check:
 
     Raises MlflowException where no run can be made.
     """
-    with tracking.model_run("ganlimit-doctor", {KIND: "doctor"}) as run_id:
+    with model_run(tracking, "ganlimit-doctor", {KIND: "doctor"}) as run_id:
         try:
             came_back = _round_trip(tracking, run_id)
         except Exception as error:  # each store's library has its own

@@ -20,6 +20,7 @@ from sweeps.driver.tune_environment import tune_environment
 from sweeps.errors import SweepError
 from sweeps.ledger.data_dir import default_data_dir
 from sweeps.ledger.lock import at_work
+from sweeps.ledger.model_runs import model_run
 from sweeps.ledger.tags import CHOSEN, KIND
 from sweeps.ledger.tracking import Tracking
 from sweeps.ledger.workspace import Workspace
@@ -162,7 +163,7 @@ def _record(
 ) -> tuple[Path, ...]:
     """Log the comparison to a run of its own: figure, and FID over width. Returns the files."""
     files = analysis.save_figure(analysis.selection_figure(candidates), folder / "teacher-selection")
-    with tracking.model_run(f"{model} selection", {KIND: "selection"}) as run_id:
+    with model_run(tracking, f"{model} selection", {KIND: "selection"}) as run_id:
         tracking.log(run_id, params={"chosen": chosen.version}, tags={CHOSEN: chosen.version})
         for candidate in candidates:
             found = {"fid": candidate.fid, "inception_score": candidate.inception_score}

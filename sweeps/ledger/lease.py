@@ -4,23 +4,20 @@ A data directory's lock holds on one machine alone. The lease holds between mach
 Clocks are not compared: whoever finds a lease watches whether it is renewed.
 """
 
-import json
 import os
 import signal
-import socket
 import threading
 import time
-import uuid
 from contextlib import suppress
-from dataclasses import asdict, dataclass, replace
+from dataclasses import replace
 from datetime import datetime
-from pathlib import Path
 
 from mlflow.entities import Run
 from mlflow.exceptions import MlflowException
 
 from sweeps.display import Display
 from sweeps.errors import SweepError
+from sweeps.ledger.holder import Holder, holder_of
 from sweeps.ledger.lock import Driver
 from sweeps.ledger.tags import DRIVER
 from sweeps.ledger.tracking import Tracking
@@ -30,49 +27,12 @@ LAPSE_S = 35.0  # a driver that has not renewed its lease for so long is gone
 CONFIRM_S = 1.5  # by then a driver that began at the same moment is seen
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Holder:
-    """A _Holder is the driver that holds a lease. `machine` tells whether its process can be looked up here."""
-
-    id: str
-    host: str
-    pid: int
-    machine: str
-    began: float  # when the process began, in ticks since the machine started
-    since_s: float  # when the driver began; like time_s by its own clock, for people: nothing is decided by them
-    beat: int = 0
-    time_s: float = 0.0
-
-    @classmethod
-    def me(cls) -> "_Holder":
-        return cls(
-            id=uuid.uuid4().hex,
-            host=socket.gethostname(),
-            pid=os.getpid(),
-            machine=_machine(),
-            began=_began(os.getpid()),
-            since_s=time.time(),
-        )
-
-    @property
-    def is_known_to_live(self) -> bool | None:
-        """Returns whether its process lives; None where that cannot be seen from here."""
-        if self.machine != _machine():
-            return None
-        with suppress(OSError):
-            return _began(self.pid) == self.began
-        return False
-
-    def __str__(self) -> str:
-        return f"process {self.pid} on {self.host}"
-
-
 class Lease:
     """A Lease is the claim to drive the sweep of one parent run."""
 
     def __init__(self, tracking: Tracking, parent_run_id: str, *, name: str) -> None:
         self._tracking, self._run_id, self._name = tracking, parent_run_id, name
-        self._me = _Holder.me()
+        self._me = Holder.me()
         self.taken_by: str | None = None  # another driver, which thought that this one was gone
 
     def take(self, display: Display) -> None:
@@ -103,7 +63,7 @@ class Lease:
             self.taken_by = str(holder)
             return
         self._me = replace(self._me, beat=self._me.beat + 1, time_s=time.time())
-        self._tracking.client.set_tag(self._run_id, DRIVER, json.dumps(asdict(self._me)))
+        self._tracking.client.set_tag(self._run_id, DRIVER, self._me.as_text)
 
     def release(self) -> None:
         """Give the lease up, unless another driver has it."""
@@ -112,17 +72,17 @@ class Lease:
             if holder and holder.id == self._me.id:
                 self._tracking.client.delete_tag(self._run_id, DRIVER)
 
-    def _refusal(self, holder: _Holder) -> SweepError:
+    def _refusal(self, holder: Holder) -> SweepError:
         return SweepError(
             f"The sweep {self._name} has one driver at a time",
             holder,
             f"Wait for it, or stop it there: ganlimit sweep stop {self._name}.",
         )
 
-    def _holder(self) -> _Holder | None:
-        return _holder_of(self._tracking.client.get_run(self._run_id))
+    def _holder(self) -> Holder | None:
+        return holder_of(self._tracking.client.get_run(self._run_id))
 
-    def _is_renewed(self, before: _Holder) -> bool:
+    def _is_renewed(self, before: Holder) -> bool:
         deadline = time.monotonic() + LAPSE_S
         while time.monotonic() < deadline:
             time.sleep(1.0)
@@ -184,25 +144,7 @@ def driver_elsewhere(parent: Run) -> Driver | None:
 
     This is as far as the driver's last beat and this machine's clock tell.
     """
-    holder = _holder_of(parent)
+    holder = holder_of(parent)
     if holder is None or holder.is_known_to_live is False or time.time() - holder.time_s > 2 * LAPSE_S:
         return None
     return Driver(holder.pid, holder.host, began=datetime.fromtimestamp(holder.since_s).isoformat(timespec="seconds"))
-
-
-def _holder_of(parent: Run) -> _Holder | None:
-    text = parent.data.tags.get(DRIVER)
-    try:
-        return _Holder(**json.loads(text)) if text else None
-    except (ValueError, TypeError):
-        return None
-
-
-def _machine() -> str:
-    boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
-    return f"{boot} {Path('/proc/self/ns/pid').readlink()}"
-
-
-def _began(pid: int) -> float:
-    # The 22nd field of stat(5); the second, a name in brackets, may hold blanks.
-    return float(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19])

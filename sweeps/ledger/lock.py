@@ -1,4 +1,4 @@
-"""This module allows a sweep one driver at a time on this machine: who it is, and how to reach it."""
+"""This module allows a sweep one driver at a time on this machine, who is known and reached; and a model one maker."""
 
 import json
 import os
@@ -6,7 +6,7 @@ import shutil
 import signal
 import socket
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import KW_ONLY, asdict, dataclass
 from datetime import datetime
@@ -62,6 +62,24 @@ def sole_driver(folder: Path, name: str, *, group: str | None = None, store: str
         yield
     finally:
         _card(folder).unlink(missing_ok=True)
+        lock.release()
+
+
+@contextmanager
+def sole_maker(folder: Path, name: str, *, waits: Callable[[], None]) -> Iterator[None]:
+    """Hold what is called `name` in `folder` for the length of a `with` block; `waits` is called where another has it.
+
+    Then it waits until that one is done. The operating system lets go of it when the process ends, however it ends.
+    """
+    lock = FileLock(_made(folder) / f"{name}.lock")
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        waits()
+        lock.acquire(poll_interval=1.0)
+    try:
+        yield
+    finally:
         lock.release()
 
 

@@ -8,7 +8,6 @@ import json
 import logging
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 
 from mlflow import MlflowClient
 from mlflow.entities import Metric, Param, Run, RunTag
@@ -181,26 +180,6 @@ class Tracking:
         where = f"tags.`{name}` LIKE '%'"
         runs = search(self.client, self.experiments.of_sweeps, where=where, order=OLDEST_FIRST)
         return [(run, json.loads(run.data.tags[name])) for run in runs]
-
-    def model_runs(self, tags: Mapping[str, str]) -> list[Run]:
-        """Returns the completed runs with these tags in which models were made, newest first."""
-        where = has_tags({**tags, STATE: SweepState.COMPLETED})
-        return list(search(self.client, [self.experiments.models], where=where))
-
-    @contextmanager
-    def model_run(self, name: str, tags: Mapping[str, str]) -> Iterator[str]:
-        """Begin a run for the training of a model; it ends with the state that the work inside the `with` block had."""
-        run = self.client.create_run(self.experiments.models, run_name=name, tags=dict(tags))
-        run_id: str = run.info.run_id
-        try:
-            yield run_id
-        except KeyboardInterrupt:
-            self.close(run_id, SweepState.INTERRUPTED)
-            raise
-        except Exception as error:
-            self.close(run_id, SweepState.FAILED, error=str(error))
-            raise
-        self.close(run_id, SweepState.COMPLETED)
 
     def log(
         self,

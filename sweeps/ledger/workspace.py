@@ -22,6 +22,7 @@ class Workspace:
     mlflow.db, artifacts/   the tracking store, unless there is a tracking server
     pools/                  teachers' images, one Arrow file per pool
     teachers/               where trainings of teachers stand that were cut off, or are under way
+    locks/                  of models in the making, which one process makes; can be deleted when none is
     references/             the real images as extractors see them
     runtimes/               what pages run networks with; can be deleted at any time
     packings/               how many trials share a GPU, as measured; can be deleted at any time
@@ -78,6 +79,10 @@ class Workspace:
     @property
     def teachers(self) -> Path:
         return self.root / "teachers"
+
+    @property
+    def locks(self) -> Path:
+        return self.root / "locks"
 
     @property
     def references(self) -> Path:

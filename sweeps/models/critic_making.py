@@ -30,12 +30,13 @@ from gan.networks.own_weights import load_weights
 from gan.seeds import seed_at
 from gan.training.fitting import require_critic
 from sweeps.errors import SweepError
+from sweeps.ledger.model_runs import model_run
 from sweeps.ledger.registry import CRITIC
 from sweeps.ledger.tags import CRITIC_ACCURACY, IDENTITY, KIND
 from sweeps.models.critics import TeacherCritic, card_of, judged, metrics_of
 from sweeps.models.extractors import Extractor
 from sweeps.models.identity import ModelIdentity
-from sweeps.models.kept_versions import find_kept_version
+from sweeps.models.kept_versions import find_or_make_version
 from sweeps.models.teachers import Teacher
 from sweeps.models.workshop import Workshop
 from sweeps.spec.critics import critic_training, recipes_with_critic
@@ -219,10 +220,12 @@ def _find_or_make(
 ) -> TeacherCritic:
     """Returns the version with this identity, registered first where there is none; `make` gets the run's id."""
     tracking = workshop.tracking
-    version = find_kept_version(tracking, identity)
-    if version is None:
-        with tracking.model_run(identity.model, {KIND: CRITIC, IDENTITY: identity.digest}) as run_id:
-            version = _register(*make(run_id), run_id=run_id, identity=identity, workshop=workshop)
+
+    def registered() -> ModelVersion:
+        with model_run(tracking, identity.model, {KIND: CRITIC, IDENTITY: identity.digest}) as run_id:
+            return _register(*make(run_id), run_id=run_id, identity=identity, workshop=workshop)
+
+    version = find_or_make_version(identity, registered, workshop=workshop)
     name = f"{version.name}/{version.version}"
     found = TeacherCritic.among(tracking.registry.fetch(version), version=name)
     assert found is not None, "it was registered with its folder"

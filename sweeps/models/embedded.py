@@ -27,9 +27,10 @@ from gan import (
     train_selfsupervised,
 )
 from gan.digests import value_digest
+from sweeps.ledger.model_runs import model_run
 from sweeps.ledger.tags import IDENTITY, KIND
 from sweeps.models.identity import ModelIdentity
-from sweeps.models.kept_versions import find_kept_version
+from sweeps.models.kept_versions import find_or_make_version
 from sweeps.models.workshop import Workshop
 from sweeps.spec.models import EmbeddedSpec
 
@@ -62,11 +63,9 @@ def find_or_train(extractor: EmbeddedSpec, dataset: ImageDataset, *, workshop: W
     """
     config = {"kind": extractor.kind, "config": extractor.model_dump(exclude={"kind"}), "dataset": dataset.digest}
     identity = ModelIdentity(f"{dataset.name}-{extractor.kind}", value_digest(config))
-    registry = workshop.tracking.registry
-    version = find_kept_version(workshop.tracking, identity)
-    if version is None:
-        version = _train(extractor, dataset, identity=identity, workshop=workshop)
-    folder = registry.fetch(version)
+    make = partial(_train, extractor, dataset, identity=identity, workshop=workshop)
+    version = find_or_make_version(identity, make, workshop=workshop)
+    folder = workshop.tracking.registry.fetch(version)
     _KINDS[extractor.kind].check(folder, dataset)
     return folder, f"{version.name}/{version.version}"
 
@@ -75,7 +74,7 @@ def _train(
     extractor: EmbeddedSpec, dataset: ImageDataset, *, identity: ModelIdentity, workshop: Workshop
 ) -> ModelVersion:
     tracking, kind = workshop.tracking, extractor.kind
-    with tracking.model_run(identity.model, {KIND: kind, IDENTITY: identity.digest}) as run_id:
+    with model_run(tracking, identity.model, {KIND: kind, IDENTITY: identity.digest}) as run_id:
         with workshop.display.step(kind, _KINDS[kind].stages(extractor, dataset)) as update:
             for stage in _KINDS[kind].train(extractor, dataset):
                 update(stage.done, stage.said)

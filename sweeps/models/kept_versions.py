@@ -1,18 +1,38 @@
 """This module finds the version of a model that was made before, whatever a person did to the registry since."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 from mlflow.entities.model_registry import ModelVersion
 
 from gan import load_critic
+from sweeps.ledger.lock import sole_maker
+from sweeps.ledger.model_runs import completed_model_runs
 from sweeps.ledger.registry import CRITIC
 from sweeps.ledger.tags import CRITIC_ACCURACY, IDENTITY
 from sweeps.ledger.tracking import Tracking
 from sweeps.models.identity import ModelIdentity
+from sweeps.models.workshop import Workshop
 
 _CARD = "card.json"
 _STATED = ("weights_digest", "protocol_digest", "parameters", "kimg")  # by a card, and by its version's tags
+
+
+def find_or_make_version(
+    identity: ModelIdentity, make: Callable[[], ModelVersion], *, workshop: Workshop, again: bool = False
+) -> ModelVersion:
+    """Returns the version of this identity, which `make` registers where there is none, or `again`.
+
+    One process of a data directory makes it, and others wait for it.
+    """
+    version = None if again else find_kept_version(workshop.tracking, identity)
+    if version:
+        return version
+    said = f"{identity.model} is made by another process of this data directory: waiting for it"
+    locks = workshop.workspace.locks
+    with sole_maker(locks, identity.digest[:32], waits=lambda: workshop.display.say(said)):
+        return (None if again else find_kept_version(workshop.tracking, identity)) or make()
 
 
 def find_kept_version(tracking: Tracking, identity: ModelIdentity) -> ModelVersion | None:
@@ -25,7 +45,7 @@ def find_kept_version(tracking: Tracking, identity: ModelIdentity) -> ModelVersi
     version = registry.find_made(identity.model, identity.digest)
     if version:
         return version
-    for run in tracking.model_runs({IDENTITY: identity.digest}):
+    for run in completed_model_runs(tracking, {IDENTITY: identity.digest}):
         folder = registry.model_folder(run.info.run_id) if run.info.run_name == identity.model else None
         if folder:
             tags = _tags_of(folder, identity)

@@ -26,6 +26,7 @@ from gan.seeds import seed_at
 from gan.training.losses import AdversarialName
 from sweeps.display import Update
 from sweeps.errors import SweepError
+from sweeps.ledger.model_runs import model_run
 from sweeps.ledger.registry import CRITIC
 from sweeps.ledger.tags import IDENTITY, KIND
 from sweeps.models.critics import card_of, judged, metrics_of
@@ -59,7 +60,7 @@ def train_teacher(
     architecture, training = spec.teacher_architecture, spec.trained_teacher.training
     kept = progress_of(identity, extractor=extractor, workshop=workshop)
     standing = kept.found()
-    with tracking.model_run(identity.model, {KIND: "teacher", IDENTITY: identity.digest}) as run_id:
+    with model_run(tracking, identity.model, {KIND: "teacher", IDENTITY: identity.digest}) as run_id:
         tracking.log(run_id, params={**architecture.model_dump(), "kimg": training.kimg, "seed": spec.seed})
         if standing.reports:
             workshop.display.say(f"teacher: goes on at {standing.reports[-1].kimg:g} of {training.kimg:g} kimg")

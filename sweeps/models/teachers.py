@@ -7,8 +7,10 @@ version has that identity. Its version never changes afterwards.
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
+from mlflow.entities.model_registry import ModelVersion
 from torch import Tensor
 
 from gan import (
@@ -17,6 +19,7 @@ from gan import (
     ImageDataset,
     ImportedCard,
     ImportedConfig,
+    ImportedGenerator,
     Metrics,
     TeacherPool,
     agreement_latents,
@@ -29,12 +32,13 @@ from gan import (
     save_imported,
 )
 from gan.seeds import seed_at
+from sweeps.ledger.model_runs import model_run
 from sweeps.ledger.tags import IDENTITY, KIND
 from sweeps.ledger.tracking import Tracking
 from sweeps.models.critics import TeacherCritic
 from sweeps.models.extractors import Extractor
 from sweeps.models.identity import imported_identity, pool_digest, stated, trained_identity
-from sweeps.models.kept_versions import find_kept_version
+from sweeps.models.kept_versions import find_or_make_version
 from sweeps.models.teacher_training import progress_of, train_teacher
 from sweeps.models.teacher_versions import LAST, crown_if_none, register_teacher, save_samples
 from sweeps.models.workshop import Workshop
@@ -78,16 +82,15 @@ def find_or_make_teacher(
     GanError when a generator of the user's own is not as declared.
     """
     if isinstance(spec.teacher, ImportedTeacherSpec):
-        teacher = _find_or_import(spec.teacher.imported, dataset, extractor=extractor, tracking=workshop.tracking)
+        teacher = _find_or_import(spec.teacher.imported, dataset, extractor=extractor, workshop=workshop)
         teacher.generator.to(spec.resources.compute.torch_device)
         return teacher
     identity, registry = trained_identity(spec, dataset), workshop.tracking.registry
-    version = None if again else find_kept_version(workshop.tracking, identity)
-    if version is None:
-        version = train_teacher(spec, dataset, extractor=extractor, workshop=workshop, identity=identity)
-    else:  # a process that was killed as it registered the version left the rest
-        progress_of(identity, extractor=extractor, workshop=workshop).delete_before(version.creation_timestamp / 1000)
-        crown_if_none(workshop.tracking, version)
+    make = partial(train_teacher, spec, dataset, extractor=extractor, workshop=workshop, identity=identity)
+    version = find_or_make_version(identity, make, workshop=workshop, again=again)
+    # A process that was killed as it registered the version left the rest.
+    progress_of(identity, extractor=extractor, workshop=workshop).delete_before(version.creation_timestamp / 1000)
+    crown_if_none(workshop.tracking, version)
     folder = registry.fetch(version)
     generator, card = load_generator(folder)
     generator.to(spec.resources.compute.torch_device)
@@ -106,42 +109,52 @@ def find_or_make_teacher(
 
 
 def _find_or_import(
-    imported: ImportedConfig, dataset: ImageDataset, *, extractor: Extractor, tracking: Tracking
+    imported: ImportedConfig, dataset: ImageDataset, *, extractor: Extractor, workshop: Workshop
 ) -> Teacher:
-    generator = load_imported(imported)
+    generator, tracking = load_imported(imported), workshop.tracking
     dataset.require_shape(generator.config.image_channels, generator.config.image_size)
     identity = imported_identity(generator, dataset)
-    version = find_kept_version(tracking, identity)
-    if version is None:
-        metrics = extractor.evaluator.evaluate(generator, whole=True)
-        card = ImportedCard(
-            imported=imported,
-            shape=generator.config,
-            parameters=sum(parameter.numel() for parameter in generator.parameters()),
-            dataset=dataset.name,
-            dataset_digest=dataset.digest,
-            metrics=metrics.as_dict(),
-            absent=metrics.absent,
-            protocol_digest=extractor.protocol.digest,
-        )
-        with tracking.model_run(identity.model, {KIND: "teacher", IDENTITY: identity.digest}) as run_id:
-            tracking.log(run_id, card.metrics, params={**stated(imported), "parameters": card.parameters})
-            with tempfile.TemporaryDirectory() as name:
-                folder = Path(name)
-                stored = save_imported(folder, imported, card=card)
-                save_samples(generator, folder, extractor=extractor)
-                version = register_teacher(tracking, identity, run_id=run_id, folder=folder, card=stored)
-    else:
-        crown_if_none(tracking, version)
-    kept, kept_card = load_any_generator(tracking.registry.fetch(version))
-    metrics = _metrics(extractor, kept, card=kept_card)
+    make = partial(_import, imported, dataset, generator=generator, extractor=extractor, tracking=tracking)
+    version = find_or_make_version(identity, make, workshop=workshop)
+    crown_if_none(tracking, version)
+    kept, card = load_any_generator(tracking.registry.fetch(version))
+    metrics = _metrics(extractor, kept, card=card)
     return Teacher(
         generator=kept,
-        card=kept_card,
+        card=card,
         version=f"{version.name}/{version.version}",
         metrics=metrics,
         last_fid=metrics.fid,
     )
+
+
+def _import(
+    imported: ImportedConfig,
+    dataset: ImageDataset,
+    *,
+    generator: ImportedGenerator,
+    extractor: Extractor,
+    tracking: Tracking,
+) -> ModelVersion:
+    identity = imported_identity(generator, dataset)
+    metrics = extractor.evaluator.evaluate(generator, whole=True)
+    card = ImportedCard(
+        imported=imported,
+        shape=generator.config,
+        parameters=sum(parameter.numel() for parameter in generator.parameters()),
+        dataset=dataset.name,
+        dataset_digest=dataset.digest,
+        metrics=metrics.as_dict(),
+        absent=metrics.absent,
+        protocol_digest=extractor.protocol.digest,
+    )
+    with model_run(tracking, identity.model, {KIND: "teacher", IDENTITY: identity.digest}) as run_id:
+        tracking.log(run_id, card.metrics, params={**stated(imported), "parameters": card.parameters})
+        with tempfile.TemporaryDirectory() as name:
+            folder = Path(name)
+            stored = save_imported(folder, imported, card=card)
+            save_samples(generator, folder, extractor=extractor)
+            return register_teacher(tracking, identity, run_id=run_id, folder=folder, card=stored)
 
 
 def _metrics(extractor: Extractor, generator: AnyGenerator, *, card: GeneratorCard | ImportedCard) -> Metrics:

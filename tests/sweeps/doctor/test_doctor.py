@@ -20,6 +20,7 @@ from mlflow.entities import ViewType
 import sweeps
 from cluster.client.dashboard import get_json
 from gan import Generator, GeneratorCard, count_parameters, load_dataset, save_generator
+from sweeps.ledger.model_runs import model_run
 from sweeps.ledger.tags import IDENTITY, KIND
 from sweeps.ledger.tracking import Tracking
 from sweeps.ledger.workspace import Workspace
@@ -194,7 +195,7 @@ def _register_teacher(spec: sweeps.SweepSpec, workspace: Workspace) -> None:
         protocol_digest="",
     )
     with (
-        tracking.model_run(identity.model, {IDENTITY: identity.digest}) as run_id,
+        model_run(tracking, identity.model, {IDENTITY: identity.digest}) as run_id,
         tempfile.TemporaryDirectory() as name,
     ):
         save_generator(Path(name), Generator(architecture), card=card)

@@ -12,6 +12,7 @@ from mlflow.exceptions import MlflowException
 import sweeps
 from sweeps.display import QuietDisplay
 from sweeps.ledger import lease as leases
+from sweeps.ledger.holder import Holder
 from sweeps.ledger.lease import Lease, Leases
 from sweeps.ledger.store import TrackingStore
 from sweeps.ledger.tags import DRIVER
@@ -37,7 +38,7 @@ def run_id(tracking: Tracking, monkeypatch: pytest.MonkeyPatch) -> str:
 
 def hold(tracking: Tracking, run_id: str, **changes: object) -> None:
     """Leave the lease of a driver of which `changes` are different."""
-    holder = {**dataclasses.asdict(leases._Holder.me()), "host": "elsewhere", "beat": 1, **changes}
+    holder = {**dataclasses.asdict(Holder.me()), "host": "elsewhere", "beat": 1, **changes}
     tracking.client.set_tag(run_id, DRIVER, json.dumps(holder))
 
 
