@@ -6,6 +6,7 @@ import shutil
 import signal
 import socket
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import KW_ONLY, asdict, dataclass
@@ -17,6 +18,8 @@ from filelock import FileLock, Timeout
 from sweeps.errors import SweepError
 
 CARD = "driver.json"
+AT_WORK = ".at-work-"
+BEGINS_WITHIN_S = 60.0  # after which a folder is held by the process that made it
 
 
 @dataclass(frozen=True)
@@ -90,12 +93,22 @@ def at_work(root: Path) -> Iterator[None]:
     Whoever opens the directory under another path meanwhile changes none of its addresses. What only shows it takes no
     part: a server runs for days, in which the directory may really move, and a team's has no address of a file.
     """
-    folder = Path(tempfile.mkdtemp(prefix=".at-work-", dir=_made(root / "sweeps")))
+    place = _made(root / "sweeps")
+    _delete_abandoned(place)
+    folder = Path(tempfile.mkdtemp(prefix=AT_WORK, dir=place))
     try:
         with sole_driver(folder, folder.name):
             yield
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _delete_abandoned(place: Path) -> None:
+    """Deletes the folders of those who were killed at work."""
+    for folder in place.glob(f"{AT_WORK}*"):
+        with suppress(OSError):  # somebody else's, or deleted by another at the same moment
+            if time.time() - folder.stat().st_mtime > BEGINS_WITHIN_S and current_driver(folder) is None:
+                shutil.rmtree(folder)
 
 
 def _made(folder: Path) -> Path:

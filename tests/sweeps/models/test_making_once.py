@@ -1,5 +1,6 @@
 """A model is made once in a data directory, whoever wants it at the same time, and a killed maker leaves no trace."""
 
+import os
 import subprocess
 import sys
 from collections import Counter
@@ -28,6 +29,10 @@ def statuses(data_dir: Path) -> Counter[tuple[str, str]]:
     return Counter((run.info.run_name, run.info.status) for run in makings(data_dir))
 
 
+def at_work(data_dir: Path) -> list[Path]:
+    return list((data_dir / "sweeps").glob(".at-work-*"))
+
+
 def test_who_wants_what_another_makes_waits_for_it(tiny: dict[str, Any], spec_file: Any, tmp_path: Path) -> None:
     tiny["teacher"]["training"]["kimg"] = 6000
     spec, data_dir = spec_file(tiny), tmp_path / "data"
@@ -37,6 +42,8 @@ def test_who_wants_what_another_makes_waits_for_it(tiny: dict[str, Any], spec_fi
     killed.communicate()
     tiny["teacher"]["training"]["kimg"] = 6
     tiny["extractor"]["epochs"] = 4
+    (left,) = at_work(data_dir)
+    os.utime(left, (0, 0))
     makers = [maker(spec_file(tiny), data_dir) for _ in range(2)]
     said = [process.communicate(timeout=PATIENCE_S)[1] for process in makers]
     assert [process.returncode for process in makers] == [0, 0], said
@@ -47,6 +54,8 @@ def test_who_wants_what_another_makes_waits_for_it(tiny: dict[str, Any], spec_fi
     }
     assert statuses(data_dir) == expected, "a training of another identity is another's"
     assert sum("is made by another process of this data directory: waiting for it" in text for text in said) == 1
+
+    assert not at_work(data_dir), "the folder of the one that was killed is gone as well"
 
     tiny["teacher"]["training"]["kimg"] = 6000
     tiny["extractor"]["epochs"] = 3
