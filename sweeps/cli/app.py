@@ -4,6 +4,8 @@ Heavy imports happen inside the commands, so that `--help` and mistakes answer a
 """
 
 import errno
+import os
+import re
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -122,10 +124,11 @@ def main() -> None:
             raise
         sys.exit(tell(error, as_json=as_json))
     except Exception as error:
-        if not _is_full_disk(error):
+        full = _full_disk(error)
+        if full is None:
             raise
         remedy = "Make room: the same command again goes on from here."
-        sys.exit(tell(SweepError("The data directory has room", f"none ({error})", remedy), as_json=as_json))
+        sys.exit(tell(SweepError("The data directory has room", f"none ({full})", remedy), as_json=as_json))
 
 
 def _run(ending: Ending) -> None:
@@ -135,12 +138,15 @@ def _run(ending: Ending) -> None:
         sys.exit(stopped(error, ending).exit_code)
 
 
-def _is_full_disk(error: BaseException | None) -> bool:
-    """Returns whether a full disk is the error, or its cause; SQLite and Ray Tune have errors of their own for it."""
+def _full_disk(error: BaseException | None) -> str | None:
+    """Returns what the error, or its cause, says of a full disk; None where it is another.
+
+    SQLite and Ray Tune have errors of their own for it, with much beside.
+    """
     while error is not None:
         if isinstance(error, OSError) and error.errno in {errno.ENOSPC, errno.EDQUOT}:
-            return True
-        if any(text in str(error) for text in ("No space left on device", "disk is full")):
-            return True
+            return os.strerror(error.errno)
+        if found := re.search(r"No space left on device|disk is full", str(error)):
+            return found[0]
         error = error.__cause__ or error.__context__
-    return False
+    return None

@@ -1,9 +1,10 @@
 """This module has the runs in which models are made: teachers and their critics, extractors, selections."""
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from mlflow.entities import Run
+from mlflow.exceptions import MlflowException
 
 from sweeps.ledger.holder import Holder, holder_of
 from sweeps.ledger.run_query import has_tags, search
@@ -30,10 +31,12 @@ def model_run(tracking: Tracking, name: str, tags: Mapping[str, str]) -> Iterato
     try:
         yield run_id
     except KeyboardInterrupt:
-        tracking.close(run_id, SweepState.INTERRUPTED)
+        with suppress(MlflowException):  # what was raised first says more; the next process ends the run
+            tracking.close(run_id, SweepState.INTERRUPTED)
         raise
     except Exception as error:
-        tracking.close(run_id, SweepState.FAILED, error=str(error))
+        with suppress(MlflowException):
+            tracking.close(run_id, SweepState.FAILED, error=str(error))
         raise
     tracking.close(run_id, SweepState.COMPLETED)
     tracking.client.delete_tag(run_id, DRIVER)

@@ -40,10 +40,11 @@ from sweeps.ledger.tags import (
 )
 
 for _noisy in (
-    *("alembic", "mlflow.store.db.utils", "mlflow.tracking.registry", "mlflow.utils.git_utils"),
+    *("alembic", "mlflow.tracking.registry", "mlflow.utils.git_utils"),
     "mlflow.store.model_registry.abstract_store",
 ):
     logging.getLogger(_noisy).setLevel(logging.ERROR)
+logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)  # it prints the traceback of what it raises
 
 
 class Tracking:
