@@ -21,6 +21,7 @@ from analysis.frontier.students import (
     frontier_of,
     student_frontier,
     with_fresh,
+    with_fresh_seeds,
 )
 from analysis.frontier_table import frontier_rows
 from analysis.limit.cost_estimate import cost_limits
@@ -44,13 +45,13 @@ SOUGHT = {name: COSTS[name] for name in (PARAMETERS.name, BYTES)}
 class Findings:
     """Findings are what one sweep found under one rule.
 
-    `frontier` has the searched students that no other dominates in parameters and the rule's metric, smallest
-    first, with their confirmations and baselines beside them. `gains` has, where there are such pairs, under
-    `scratch` how distilled students compare with the same GANs from scratch, and under `joint` the joint scheme
-    with MSE alone: in the rule's metric first, then in what else can be compared. `bytes_limit` is the limit of what
-    is learnt in bytes, and `bytes_frontier` the students that no other dominates in them and the metric, with
-    their confirmations and baselines, where there are students of few bits or bytes are sought. `cost` is the column
-    that the sweep seeks the least of, parameters or weight_bytes.
+    `frontier` has the searched students that no other dominates in parameters and the rule's metric, smallest first,
+    with their confirmations and baselines beside them, and `confirmed` all that have fresh seeds, with those columns.
+    `gains` has, where there are such pairs, under `scratch` how distilled students compare with the same GANs from
+    scratch, and under `joint` the joint scheme with MSE alone: in the rule's metric first, then in what else can be
+    compared. `bytes_limit` is the limit of what is learnt in bytes, and `bytes_frontier` the students that no other
+    dominates in them and the metric, with their confirmations and baselines, where there are students of few bits or
+    bytes are sought. `cost` is the column that the sweep seeks the least of, parameters or weight_bytes.
 
     >>> from analysis import LimitRule, TrialState, example_trials, findings_of
     >>> table = example_trials({}, {"state": TrialState.LOST, "final": False})
@@ -65,6 +66,7 @@ class Findings:
     rule: LimitRule
     limit: CompressionLimit
     frontier: pa.Table
+    confirmed: pa.Table
     attainment: Attainment | None
     progress: pa.Table
     gains: dict[str, tuple[Gain, ...]]
@@ -159,7 +161,8 @@ def findings_of(table: pa.Table, rule: LimitRule, *, cost: str = PARAMETERS.name
     trials, column = Trials(table), rule.column
     judgement = judge(trials, column)
     limit = limit_of(judgement, rule)
-    frontier = frontier_of(final_searched(trials, column), ("parameters", rule.metric))
+    searched = final_searched(trials, column)
+    frontier = frontier_of(searched, ("parameters", rule.metric))
     fresh = fresh_students(trials, column)
     joint_and_mse = pair_rows(trials, ours=Scheme.JOINT, theirs=Scheme.MSE)
     with_scratch = pair_rows(trials, ours=Mode.DISTILLED, theirs=Mode.SCRATCH)
@@ -169,6 +172,7 @@ def findings_of(table: pa.Table, rule: LimitRule, *, cost: str = PARAMETERS.name
         rule=rule,
         limit=limit,
         frontier=with_baselines(with_fresh(frontier, fresh), table),
+        confirmed=with_baselines(with_fresh_seeds(searched, fresh), table),
         attainment=attainment_of(trials, ("parameters", rule.metric)),
         progress=_progress(table),
         gains=_gains(with_scratch, joint_and_mse, metric=rule.metric),

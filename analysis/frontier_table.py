@@ -8,12 +8,12 @@ from typing import Any, Protocol, overload
 import pyarrow as pa
 
 from analysis.absence import text_of
-from analysis.columns import Column
+from analysis.columns import PARAMETERS, Column
 from analysis.comparison.baselines import baseline_text
 from analysis.limit.result import CompressionLimit
 from analysis.limit.rule import LimitRule
 from analysis.notebook import html_table
-from analysis.schema import DEFAULT_BLOCK, settings_of, size_text, width_text
+from analysis.schema import DEFAULT_BLOCK, Phase, settings_of, size_text, width_text
 from analysis.schemes import PLUS, parts_in_common
 
 VERDICTS = {True: "holds", False: "breaks", None: ""}  # by whether the rule holds
@@ -32,6 +32,9 @@ class Found(Protocol):
     def frontier(self) -> pa.Table: ...
 
     @property
+    def confirmed(self) -> pa.Table: ...
+
+    @property
     def metric(self) -> Column: ...
 
     @property
@@ -40,7 +43,7 @@ class Found(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class FrontierRow:
-    """A FrontierRow has one student of the frontier, every value as text.
+    """A FrontierRow has one student of the frontier, or `dominated` one with fresh seeds, every value as text.
 
     `holds` says whether the student holds the rule; None where that cannot be said.
 
@@ -59,18 +62,21 @@ class FrontierRow:
     size: str  # width and depth in one word, with the rank of the first layer
     gan_weight: str
     student: str  # width, depth, block, rank, GAN weight and whatever else was searched, in a few words
-    searched: str  # the rule's metric in the search
+    searched: str  # the rule's metric in the search; nothing where fresh seeds alone trained the student
     confirmed: str  # and of fresh seeds, in full
     confirmed_short: str  # in fewer letters, without their number
     inception_score: str
     sharpness: str
     scratch: str
     holds: bool | None
+    dominated: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
 class FrontierRows(Sequence[FrontierRow]):
     """FrontierRows are the students of a frontier, largest first; a notebook shows them as a table.
+
+    Students with fresh seeds are among them wherever they stand.
 
     >>> from analysis import LimitRule, example_trials, findings_of, frontier_rows
     >>> rows = frontier_rows(findings_of(example_trials({}), LimitRule(metric="fid", tolerance=1.0)))
@@ -105,13 +111,15 @@ class FrontierRows(Sequence[FrontierRow]):
     def _cells(self, row: FrontierRow) -> list[str]:
         fresh = [row.confirmed_short] if self.confirmed else []
         verdict = VERDICTS[row.holds]
-        return [str(row.trial), row.student, verdict, row.parameters, row.ratio, row.searched, *fresh]
+        trial = f"{row.trial}, dominated" if row.dominated else str(row.trial)
+        return [trial, row.student, verdict, row.parameters, row.ratio, row.searched, *fresh]
 
 
-def frontier_rows(findings: Found) -> FrontierRows:
-    """Returns the rows of the frontier's table, largest student first.
+def frontier_rows(findings: Found, *, cost: str = PARAMETERS.name) -> FrontierRows:
+    """Returns the rows of the table of the frontier in `cost`, largest student first.
 
-    Where fresh seeds finished, they alone say what holds the rule.
+    Where fresh seeds finished, they alone say what holds the rule, and students that have such are listed as well that
+    others dominate.
 
     >>> from analysis import LimitRule, example_trials, findings_of, frontier_rows
     >>> table = example_trials(*({"width": n, "parameters": 1_000 * n, "fid": 80 / n} for n in (4, 8)))
@@ -119,14 +127,20 @@ def frontier_rows(findings: Found) -> FrontierRows:
     >>> [(row.ratio, row.searched, row.holds) for row in frontier_rows(findings)]
     [('12.5', '10.0', True), ('25.0', '20.0', False)]
     """
-    students = findings.frontier.to_pylist()[::-1]
+    students = findings.frontier.to_pylist()
+    on_it = {row["trial"] for row in students}
+    others = [row for row in findings.confirmed.to_pylist() if row.get(cost) and row["trial"] not in on_it]
+    if others:
+        students = sorted([*students, *others], key=lambda row: row[cost])
     shared = parts_in_common(row["scheme"] for row in students) if students else ()
-    rows = tuple(_frontier_row(row, findings, shared=shared) for row in students)
+    rows = tuple(
+        _frontier_row(row, findings, shared=shared, dominated=row["trial"] not in on_it) for row in students[::-1]
+    )
     metric, confirmed = findings.metric.label, findings.is_confirmed
     return FrontierRows(rows=rows, metric=metric, confirmed=confirmed, shared=PLUS.join(shared))
 
 
-def _frontier_row(row: Mapping[str, Any], findings: Found, *, shared: Sequence[str]) -> FrontierRow:
+def _frontier_row(row: Mapping[str, Any], findings: Found, *, shared: Sequence[str], dominated: bool) -> FrontierRow:
     metric = findings.metric
     return FrontierRow(
         trial=row["trial"],
@@ -138,13 +152,14 @@ def _frontier_row(row: Mapping[str, Any], findings: Found, *, shared: Sequence[s
         size=size_text(row),
         gan_weight="" if row["gan_weight"] is None else f"{row['gan_weight']:g}",
         student=student_text(row, shared=shared),
-        searched=metric.text(row[metric.name]),
+        searched="" if dominated and row["phase"] == Phase.CONFIRM else metric.text(row[metric.name]),
         confirmed=confirmed_text(row, findings),
         confirmed_short=_range(row, findings, to="\N{EN DASH}"),
         inception_score=text_of(row["inception_score"], ".2f"),
         sharpness=text_of(row["sharpness"], ",.0f"),
         scratch=baseline_text(row),
         holds=_holds(row, findings),
+        dominated=dominated,
     )
 
 

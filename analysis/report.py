@@ -142,7 +142,14 @@ def _cells(row: FrontierRow, *, confirmed: bool) -> list[str]:
     verdict = VERDICTS[row.holds]
     middle = [row.searched, *([row.confirmed] if confirmed else [])]
     return [
-        *(f"student {row.trial}", row.parameters, row.ratio, row.width, row.depth, row.gan_weight),
+        *(
+            f"student {row.trial}{', dominated' * row.dominated}",
+            row.parameters,
+            row.ratio,
+            row.width,
+            row.depth,
+            row.gan_weight,
+        ),
         *middle,
         *(row.inception_score, row.sharpness, row.scratch, verdict),
     ]

@@ -51,8 +51,8 @@ def caption(findings: Findings, *, frontier: pa.Table | None = None) -> str:
 
 
 def short_caption(findings: Findings) -> str:
-    """Returns what a small figure rests on: how many trials, and the protocol."""
-    rows = pc.sum(findings.table["final"]).as_py() or 0
+    """Returns what a small figure rests on: how many students, as in a large one's caption, and the protocol."""
+    rows = len(final_students(findings.table.select(["state", "mode", "final"])))
     first = findings.first
     protocol = f"protocol {first['protocol_digest'][:8]}"
     return "; ".join(

@@ -11,6 +11,7 @@ from analysis.figures.style import (
     COLUMN_INCHES,
     GREY,
     SKY,
+    SMALL,
     VERMILION,
     caption_below,
     in_style,
@@ -62,6 +63,8 @@ def space_figure(findings: Findings, space: SpaceLimit) -> Figure:
         values = [*curve.middle_K, *students[metric.name].to_pylist(), findings.limit.threshold]
         axes.set_ylim(*_range(values, findings.limit.threshold, higher=metric.higher_is_better))
         chances.vlines(space.where.sizes_K, 0, space.where.chance_K, color=VERMILION, lw=1.4)
+        if space.where.none_holds > 0.005:
+            chances.set_title(f"no size: {space.where.none_holds:.0%}", fontsize=SMALL, loc="left")
         chances.set(xscale="log", xlabel=cost.quantity, ylabel="chance", ylim=(0, None))
         for scale in (axes.xaxis, axes.yaxis):
             log_axis(scale)
@@ -76,7 +79,8 @@ def space_figure(findings: Findings, space: SpaceLimit) -> Figure:
 def course_figure(findings: Findings, course: Sequence[tuple[float, SpaceLimit]]) -> Figure:
     """Returns the figure of where the limit of the space lay, with its 95% interval, while the search went on.
 
-    `course` has the kimg and what was known then. An end beyond all sizes is drawn at the largest.
+    `course` has the kimg and what was known then. An end beyond all sizes is drawn at the largest, and a limit there is
+    an open mark: by then no size held the rule.
 
     >>> from analysis import LimitRule, course_figure, example_trials, findings_of
     >>> from analysis.seeking.limit_search import LimitSearch
@@ -94,12 +98,18 @@ def course_figure(findings: Findings, course: Sequence[tuple[float, SpaceLimit]]
     kimg = [spent for spent, _ in course]
     largest = float(course[-1][1].where.sizes_K[-1])
     low, high = ([reading.interval[end] or largest for _, reading in course] for end in (0, 1))
-    middle = [reading.size or largest for _, reading in course]
+    found = [(spent, reading.size) for spent, reading in course if reading.size]
+    none = [spent for spent, reading in course if not reading.size]
     with in_style():
         figure = Figure(figsize=(COLUMN_INCHES, 2.4), layout="constrained")
         axes = figure.subplots()
         axes.fill_between(kimg, low, high, color=SKY, alpha=0.3, lw=0, label="95% interval")
-        axes.plot(kimg, middle, "o-", ms=3, color=BLUE, lw=1.1, label="limit of the space, by the model")
+        if found:
+            axes.plot(
+                *zip(*found, strict=True), "o-", ms=3, color=BLUE, lw=1.1, label="limit of the space, by the model"
+            )
+        if none:
+            axes.plot(none, [largest] * len(none), "^", ms=4, mfc="white", color=BLUE, label="no size holds the rule")
         axes.set(yscale="log", xlabel="images seen by the search [kimg]", ylabel=course[-1][1].cost.quantity)
         log_axis(axes.yaxis)
         axes.grid()

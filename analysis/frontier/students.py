@@ -170,12 +170,20 @@ def frontier_of(students: Students, objectives: tuple[str, str]) -> pa.Table:
 
 
 def confirmed_students(table: pa.Table, metric: str = "fid") -> pa.Table:
-    """Returns the searched students with a finished fresh seed, smallest first, with `with_confirmations`' columns."""
+    """Returns the students of which fresh seeds have a median, smallest first, with `with_confirmations`' columns.
+
+    Each is its row of the search, or where it has none, as a model of the space names such, that of a fresh seed.
+    """
     trials, column = Trials(table), column_of(metric)
-    searched, fresh = final_searched(trials, column), fresh_students(trials, column)
-    rows = searched.row_S[np.isin(searched.code_S, fresh.code_S)]  # copies no row that has none
-    students = with_fresh(table.take(rows), fresh)
-    students = students.filter(pc.is_valid(students["confirmed"]))
+    students = with_fresh_seeds(final_searched(trials, column), fresh_students(trials, column))
+    return students.filter(pc.is_valid(students["confirmed"]))
+
+
+def with_fresh_seeds(searched: Students, fresh: Students) -> pa.Table:
+    """Returns what `confirmed_students` does, with those as well of which most fresh seeds failed."""
+    never_searched = fresh.row_S[~np.isin(fresh.code_S, searched.code_S)]
+    of_search = searched.row_S[np.isin(searched.code_S, fresh.code_S)]  # copies no row that has none
+    students = with_fresh(fresh.trials.table.take(np.concatenate([of_search, never_searched])), fresh)
     return students.sort_by([("parameters", "ascending"), ("trial", "ascending")])
 
 

@@ -152,20 +152,22 @@ class CompressionLimit:
         )
 
     def short(self) -> str:
-        """Returns `1/26.3`, `at least 1/25.0`, `beyond 1/61.8`, or that there is none."""
+        """Returns `1/26.3`, `at least 1/25.0`, `beyond 1/61.8`, or that no size holds the rule."""
         if self.status in _BEFORE and self.ratio is not None:
             return f"{_BEFORE[self.status]}1/{self.ratio:.1f}"
-        return "none within" if self.status == LimitStatus.NONE_WITHIN else "no result yet"
+        return "no size tried" if self.status == LimitStatus.NONE_WITHIN else "no result yet"
 
     def interval_words(self) -> str:
-        """Returns `1/24.1 to 1/31.0`, an end that is open in words; nothing where there is no interval."""
+        """Returns `1/24.1 to 1/31.0`, or `at least 1/24.1` with an open end; nothing where there is no interval."""
         ends = self.ratio_interval
         if ends is None:
             return ""
         low, high = ends
-        return (
-            f"{'any size tried' if low is None else f'1/{low:.1f}'} to {'beyond' if high is None else f'1/{high:.1f}'}"
-        )
+        if low is None and high is None:
+            return "the whole range tried"
+        if low is None:
+            return f"at most 1/{high:.1f}"
+        return f"at least 1/{low:.1f}" if high is None else f"1/{low:.1f} to 1/{high:.1f}"
 
     def __str__(self) -> str:
         return self.sentence()
@@ -226,17 +228,8 @@ class CompressionLimit:
         seeds = _counted(most, f"{fresh}seed") if self.seeds == most else f"{self.seeds} to {most} {fresh}seeds"
         failed = sum(point.failed_seeds for point in self.curve)
         basis = f"{seeds} at {_sizes(len(self.curve))}" + f", {_counted(failed, 'seed')} failed" * (failed > 0)
-        return f"{self._interval_text() if self.interval else self.interval_note}; {basis}"
-
-    def _interval_text(self) -> str:
-        assert self.interval is not None
-        low, high = self.ratio_interval or (None, None)
-        level = f"{self.interval.level:.0%} interval"
-        if low is None and high is None:
-            return f"{level} the whole range tried"
-        if low is None or high is None:
-            return f"{level} 1/{low:.1f} and beyond" if low else f"{level} up to 1/{high:.1f}"
-        return f"{level} 1/{low:.1f} to 1/{high:.1f}"
+        interval = self.interval and f"{self.interval.level:.0%} interval {self.interval_words()}"
+        return f"{interval or self.interval_note}; {basis}"
 
     def _smallest_student(self) -> str:
         if self.trial is None:

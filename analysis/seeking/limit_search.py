@@ -112,7 +112,7 @@ class LimitPlace:
         """Returns the same in the length of a line that is written while a sweep runs."""
         limit = f"limit of the space{self.cost.in_unit}"
         if self.size is None:
-            return f"{limit} beyond all its sizes ({self.where.none_holds:.0%})"
+            return f"no size of the space holds the rule so far ({self.where.none_holds:.0%})"
         if self._all_hold:
             return f"{limit} at its smallest size or beyond ({self._surely_all:.0%})"
         place = f"{self._ratio(self.size, teacher_parameters)}, 95% {self._range(teacher_parameters)}"

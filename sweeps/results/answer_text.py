@@ -64,8 +64,9 @@ def _frontier(parent: Run, findings: Findings, *, sought: Sought) -> Iterator[st
     version = findings.first["teacher_version"]
     teacher = f"teacher [{version}]({version_link(version)})"
     lines.append([teacher, *floats, f"{size:,}", "1", "", "", quality, *("" for _ in fresh), ""])
-    learnt = {row["trial"]: _learnt(row) for row in sought.frontier.to_pylist()} if few else {}
-    for row in _shown(replace(findings, frontier=sought.frontier)):
+    listed = [*sought.frontier.to_pylist(), *findings.confirmed.to_pylist()] if few else []
+    learnt = {row["trial"]: _learnt(row) for row in listed}
+    for row in _shown(replace(findings, frontier=sought.frontier), cost=sought.cost):
         lines.append(_cells(parent, row, learnt=learnt.get(row.trial, []), confirmed=confirmed))
     heading, *rows = ("| " + " | ".join(f"{cell}{_GAP}" for cell in cells) + " |" for cells in lines)
     yield "\n".join([heading, "|---|" + "---:|" * (len(headings) - 2) + "---|", *rows])
@@ -74,8 +75,8 @@ def _frontier(parent: Run, findings: Findings, *, sought: Sought) -> Iterator[st
     yield f"![{cost} against {label}]({artifact_link(parent, FIGURE, fresh=kimg)})"
 
 
-def _shown(findings: Findings) -> list[FrontierRow]:
-    rows = list(analysis.frontier_rows(findings))
+def _shown(findings: Findings, *, cost: str) -> list[FrontierRow]:
+    rows = list(analysis.frontier_rows(findings, cost=cost))
     if len(rows) <= MOST_ROWS:
         return rows
     return [rows[round(place * (len(rows) - 1) / (MOST_ROWS - 1))] for place in range(MOST_ROWS)]
@@ -86,7 +87,8 @@ def _learnt(row: Mapping[str, Any]) -> list[str]:
 
 
 def _cells(parent: Run, row: FrontierRow, *, learnt: list[str], confirmed: bool) -> list[str]:
-    student = f"[trial {row.trial}]({run_link(parent.info.experiment_id, row.run_id)})"
+    place = run_link(parent.info.experiment_id, row.run_id)
+    student = f"[trial {row.trial}]({place}){', dominated' * row.dominated}"
     fresh = [row.confirmed_short] if confirmed else []
     size = row.size.replace("*", "\\*")
     searched = [row.gan_weight, row.searched, *fresh, VERDICTS[row.holds]]

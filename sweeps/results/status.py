@@ -169,7 +169,7 @@ def sweep_status(tracking: Tracking, workspace: Workspace, *, name: str) -> Swee
         states = counts.setdefault(row["phase"], {})
         states[row["state"]] = states.get(row["state"], 0) + 1
     spec = spec_of_sweep(tracking, name)
-    frontier = analysis.pareto_frontier(table, (spec.limit_cost, "fid")).to_pylist()
+    frontier = analysis.student_frontier(table, "fid", cost=spec.limit_cost).to_pylist()
     reused = stored.taken | {key for key, record in pending.items() if REUSED in record.tags}
     taken = sum(row["phase"] == Phase.SEARCH and row["trial_key"] in reused for row in table.to_pylist())
     return SweepStatus(

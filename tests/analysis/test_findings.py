@@ -127,3 +127,38 @@ def test_what_all_schemes_of_a_frontier_share_is_said_once() -> None:
     assert rows._repr_html_().count(taught) == 1
     (alone,) = frontier_rows(findings_of(example_trials(students[0]), LimitRule(metric="fid", tolerance=1.0)))
     assert alone.student == f"width 4, depth 1, GAN weight 0, {taught}"
+
+
+def fresh(fid: float, seed: int, **student: Any) -> dict[str, Any]:
+    return {"phase": Phase.CONFIRM, "seed": 100 + seed, "fid": fid, **student}
+
+
+def test_every_student_with_fresh_seeds_is_listed_and_drawn(table: Any) -> None:
+    """Also one that another dominates, and one that was never searched, as a model of the space names such."""
+    large, worse = {"width": 8, "parameters": 40_000}, {"width": 6, "parameters": 30_000}
+    unsearched, small = {"width": 5, "parameters": 20_000}, {"width": 2, "parameters": 5_000}
+    findings = findings_of(
+        table(
+            {"fid": 6.0, **large},
+            {"fid": 12.0, **worse},
+            {"fid": 9.0, **small},
+            *(fresh(11.0 + seed, seed, **worse) for seed in (1, 2, 3)),
+            *(fresh(8.0 + seed, seed, **unsearched) for seed in (1, 2, 3)),
+            *(fresh(9.0, seed, **small) for seed in (1, 2)),
+            {**FAILED, **fresh(0.0, 3, **worse), "fid": None, "seed": 104},
+        ),
+        LimitRule(metric="fid", threshold=10.5),
+    )
+    rows = frontier_rows(findings)
+    assert [(row.parameters, row.searched, row.confirmed, row.dominated) for row in rows] == [
+        ("40,000", "6.0", "", False),
+        ("30,000", "12.0", "13.5 (12.0 to 14.0), 3 seeds, 1 failed", True),
+        ("20,000", "", "10.0 (9.0 to 11.0), 3 seeds", True),
+        ("5,000", "9.0", "9.0, 2 seeds", False),
+    ]
+    assert [row.holds for row in rows] == [None, False, True, True]
+    assert len(findings.frontier) == 2
+    report = markdown_report(findings, {})
+    assert report.count(", dominated |") == 2
+    (drawn,) = pareto_figure(findings).axes[0].containers
+    assert [x for x, _ in drawn.lines[0].get_xydata()] == [5_000, 20_000, 30_000]

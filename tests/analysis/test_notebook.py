@@ -49,7 +49,8 @@ def executed() -> dict[str, Any]:
 def test_its_table_becomes_limit_frontier_and_figure(executed: dict[str, Any]) -> None:
     assert executed["table"]["text/plain"].startswith("(150, ")
     assert "compression limit" in executed["limit"]["text/html"]
-    assert executed["frontier"]["text/html"].count("<tr>") == 11
+    html = executed["frontier"]["text/html"]
+    assert html.count("<tr>") == 11 + html.count(", dominated") == 13
     assert executed["answers"]["stdout"].count("?") == 5
     assert "1.5 times" in executed["stricter"]["stdout"]
     assert len(executed["figure"]["image/png"]) > 10_000

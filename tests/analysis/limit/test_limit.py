@@ -79,7 +79,7 @@ def test_a_smallest_size_that_holds_means_the_limit_was_not_reached(table: Any) 
     assert (limit.parameters, limit.ratio) == (12000, pytest.approx(100 / 12))
     assert limit.interval == Interval(None, pytest.approx(12_000))
     assert "limit was not reached: the smallest size of the students tried still holds the rule" in limit.sentence()
-    assert "and beyond" in limit.sentence()
+    assert "(95% interval at least 1/8.3; " in limit.sentence()
 
 
 def test_no_size_that_holds_means_no_limit(table: Any) -> None:
