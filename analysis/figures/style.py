@@ -14,7 +14,7 @@ from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties
 from matplotlib.textpath import TextPath
-from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter, ScalarFormatter
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter, ScalarFormatter
 
 from analysis.errors import AnalysisError
 
@@ -28,6 +28,7 @@ LOOKS = (  # of kinds, in the order of their names
 COLUMN_INCHES = 3.5  # of a two-column page
 DPI = 350
 FORMATS = ("png", "svg", "pdf")
+LEAST_TICKS = 3  # between which a value on a logarithmic axis can be told
 SMALL = 6.5  # points, for legends and captions
 TITLE_POINTS = 72 * COLUMN_INCHES - 42  # from the left end of the axes, right of labels of up to 42 points
 
@@ -94,9 +95,25 @@ def save_figure(figure: Figure, stem: Path, *, formats: Sequence[str] = FORMATS,
     return paths
 
 
+class _RoundNumbers(LogLocator):
+    """_RoundNumbers are at some steps of each decade, and nearer where fewer than three of them would be seen."""
+
+    def __init__(self, steps: Sequence[float]) -> None:
+        super().__init__(subs=steps)
+        self._steps = steps
+
+    def tick_values(self, vmin: float, vmax: float) -> Any:
+        for steps in (self._steps, (1, 1.5, 2, 3, 5, 7)):
+            places = LogLocator(subs=steps).tick_values(vmin, vmax)
+            seen = places[(places >= vmin) & (places <= vmax)]
+            if len(seen) >= LEAST_TICKS:
+                return seen
+        return MaxNLocator(LEAST_TICKS + 1, steps=(1, 2, 2.5, 5, 10)).tick_values(vmin, vmax)
+
+
 def log_axis(axis: Axis, steps: Sequence[float] = (1, 2, 5)) -> None:
-    """Makes an axis logarithmic, with round numbers at `steps` of each decade, written out."""
-    axis.set_major_locator(LogLocator(subs=steps))
+    """Makes an axis logarithmic, with round numbers at `steps` of each decade or nearer, written out."""
+    axis.set_major_locator(_RoundNumbers(steps))
     axis.set_major_formatter(FuncFormatter(lambda value, _: shortened(value)))
     axis.set_minor_formatter(NullFormatter())
 

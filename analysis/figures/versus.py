@@ -52,10 +52,15 @@ def _draw_front(axes: Axes, side: Contender, *, key: str, end: float) -> None:
 
 
 def _draw_teachers(axes: Axes, comparison: Comparison) -> None:
-    sides = {side.teacher: side for side in (comparison.b, comparison.a) if side.teacher is not None}
-    for (x, y), side in sides.items():
+    """Draws a star for each teacher, in the colour of its sweep where there are two."""
+    sides: dict[tuple[float, float], tuple[str, Contender]] = {}
+    for key, side in (("a", comparison.a), ("b", comparison.b)):
+        if side.teacher is not None:
+            sides.setdefault(side.teacher, (key, side))
+    for (x, y), (key, side) in sides.items():
         label = "each one's teacher" if comparison.relative else f"teacher {side.teacher_version}"
-        axes.plot(x, y, "*", ms=14, color=VERMILION, mec="white", label=label, zorder=5)
+        colour = VERMILION if len(sides) == 1 else COLOURS[key]
+        axes.plot(x, y, "*", ms=14, color=colour, mec="white", label=label, zorder=5)
 
 
 def _draw_ranges(axes: Axes, comparison: Comparison) -> None:

@@ -66,7 +66,7 @@ def write_exports(
             else:
                 if workshop:
                     _log(exports[-1], workshop.tracking)
-            update(number, f"{candidate.folder} {form}")
+            update(number, " ".join(part for part in (candidate.folder, form) if part != "."))
     return exports
 
 

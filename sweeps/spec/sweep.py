@@ -152,7 +152,8 @@ class SweepSpec(Config):
         if self.search.sampler != "limit" and self.confirm.confidence is not None:
             got = f"{self.confirm.confidence:g} and the sampler {self.search.sampler}"
             raise ValueError(
-                f"confirm.confidence is of the model that the sampler limit asks, got {got}; write confirm.precision"
+                f"confirm.confidence is of the model that the sampler limit asks, got {got}; leave it out, or write "
+                "confirm.precision instead"
             )
 
     @property
