@@ -104,7 +104,7 @@ class _RoundNumbers(LogLocator):
 
     def tick_values(self, vmin: float, vmax: float) -> Any:
         for steps in (self._steps, (1, 1.5, 2, 3, 5, 7)):
-            places = LogLocator(subs=steps).tick_values(vmin, vmax)
+            places = np.asarray(LogLocator(subs=steps).tick_values(vmin, vmax))
             seen = places[(places >= vmin) & (places <= vmax)]
             if len(seen) >= LEAST_TICKS:
                 return seen

@@ -128,7 +128,7 @@ def main() -> None:
         if full is None:
             raise
         remedy = "Make room: the same command again goes on from here."
-        sys.exit(tell(SweepError("The data directory has room", f"none ({full})", remedy), as_json=as_json))
+        sys.exit(tell(SweepError("The disk has room", f"none ({full})", remedy), as_json=as_json))
 
 
 def _run(ending: Ending) -> None:
@@ -139,13 +139,13 @@ def _run(ending: Ending) -> None:
 
 
 def _full_disk(error: BaseException | None) -> str | None:
-    """Returns what the error, or its cause, says of a full disk; None where it is another.
+    """Returns what the error, or its cause, says of a full disk, with the file; None where it is another.
 
     SQLite and Ray Tune have errors of their own for it, with much beside.
     """
     while error is not None:
         if isinstance(error, OSError) and error.errno in {errno.ENOSPC, errno.EDQUOT}:
-            return os.strerror(error.errno)
+            return ": ".join([os.strerror(error.errno), *([str(error.filename)] if error.filename else [])])
         if found := re.search(r"No space left on device|disk is full", str(error)):
             return found[0]
         error = error.__cause__ or error.__context__

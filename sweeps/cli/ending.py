@@ -1,5 +1,6 @@
 """This module ends a command that is told to: Ctrl-C and SIGTERM are one thing to it, with exit codes of their own."""
 
+import math
 import signal
 import sys
 import time
@@ -16,6 +17,7 @@ from sweeps.exit_codes import ExitCode
 
 REPEATED_WITHIN_S = 30.0  # of what ends a command: some clean up where no exception is seen to be handled
 LOOK_AGAIN_S = 1.0  # whether what was raised ends anything
+AGAIN_AFTER_LOOKS = 30  # more than Ray takes to start, which a second Ctrl-C would cut short
 LOST_AFTER_LOOKS = 5  # in a row at which nothing ends: Ray's core drops what is raised, and soon raises its own
 
 
@@ -36,7 +38,8 @@ class Ending:
 
     What is raised can be lost: Python drops it in a finaliser and in the callbacks of a weak reference, of which an
     import has many, and some libraries catch everything. So the process looks each second whether something ends, and
-    the signal acts again where nothing does.
+    the signal comes again where nothing does. It does not where somebody keeps what was raised; and a clean-up that
+    keeps nothing, outside of any `except` and `finally`, has LOST_AFTER_LOOKS seconds.
     """
 
     def __init__(self) -> None:
@@ -55,7 +58,10 @@ class Ending:
     def __exit__(self, *error: object) -> None:
         if self._first is not None:  # the process is at its end, where Python gives up its handlers before it leaves
             signal.setitimer(signal.ITIMER_REAL, 0)
-            signal.signal(signal.SIGTERM, signal.SIG_IGN)
+            for signum in (signal.SIGTERM, signal.SIGALRM):
+                signal.signal(signum, signal.SIG_IGN)
+            if signal.getsignal(signal.SIGINT) == self._tell:  # which would look again
+                signal.signal(signal.SIGINT, signal.default_int_handler)
             return
         for signum, handler in self._before.items():
             signal.signal(signum, handler)
@@ -85,8 +91,9 @@ class Ending:
     def _look_again(self, signum: int, frame: FrameType | None) -> None:
         acted_on = self._raised is not None and self._raised() is not None
         self._looks_at_nothing = 0 if acted_on or _handles_interrupt() else self._looks_at_nothing + 1
-        if self._looks_at_nothing >= LOST_AFTER_LOOKS:
-            self._act()
+        if self._looks_at_nothing >= LOST_AFTER_LOOKS and self._first is not None:
+            self._looks_at_nothing, self._acted_at = -AGAIN_AFTER_LOOKS, -math.inf
+            signal.raise_signal(self._first)  # by its handler of now: while Ray starts, that keeps it for later
 
     def _is_ending(self) -> bool:
         if self._first is None:

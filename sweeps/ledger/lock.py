@@ -104,11 +104,14 @@ def at_work(root: Path) -> Iterator[None]:
 
 
 def _delete_abandoned(place: Path) -> None:
-    """Deletes the folders of those who were killed at work."""
+    """Deletes the folders of those who were killed at work on this machine."""
     for folder in place.glob(f"{AT_WORK}*"):
-        with suppress(OSError):  # somebody else's, or deleted by another at the same moment
-            if time.time() - folder.stat().st_mtime > BEGINS_WITHIN_S and current_driver(folder) is None:
-                shutil.rmtree(folder)
+        stated, lock = _stated_driver(folder), FileLock(folder / "driver.lock")
+        with suppress(OSError):  # somebody else's, held (a Timeout is one), or deleted by another at the same moment
+            is_old = time.time() - folder.stat().st_mtime > BEGINS_WITHIN_S
+            if is_old and (stated is None or stated.host == socket.gethostname()):
+                with lock.acquire(timeout=0):
+                    shutil.rmtree(folder)
 
 
 def _made(folder: Path) -> Path:

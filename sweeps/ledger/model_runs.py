@@ -30,22 +30,31 @@ def model_run(tracking: Tracking, name: str, tags: Mapping[str, str]) -> Iterato
     run_id: str = tracking.client.create_run(tracking.experiments.models, run_name=name, tags=mine).info.run_id
     try:
         yield run_id
-    except KeyboardInterrupt:
-        with suppress(MlflowException):  # what was raised first says more; the next process ends the run
-            tracking.close(run_id, SweepState.INTERRUPTED)
-        raise
-    except Exception as error:
+    except BaseException as error:
+        # What was raised first says more than that the store is away; the next process ends the run.
         with suppress(MlflowException):
-            tracking.close(run_id, SweepState.FAILED, error=str(error))
+            if isinstance(error, KeyboardInterrupt):
+                tracking.close(run_id, SweepState.INTERRUPTED)
+            elif isinstance(error, Exception):
+                tracking.close(run_id, SweepState.FAILED, error=str(error))
+            _let_go(tracking, run_id)
         raise
     tracking.close(run_id, SweepState.COMPLETED)
+    with suppress(MlflowException):
+        _let_go(tracking, run_id)
+
+
+def _let_go(tracking: Tracking, run_id: str) -> None:
     tracking.client.delete_tag(run_id, DRIVER)
 
 
 def _end_abandoned(tracking: Tracking, tags: Mapping[str, str]) -> None:
+    if not tags:
+        return  # nobody's in particular
     where = has_tags(tags)
     running = where and f"{where} and attributes.status = '{RunStatus.RUNNING}'"
     for run in list(search(tracking.client, [tracking.experiments.models], where=running)):
         holder = holder_of(run)
         if holder and holder.is_known_to_live is False:
             tracking.close(run.info.run_id, SweepState.INTERRUPTED)
+            _let_go(tracking, run.info.run_id)

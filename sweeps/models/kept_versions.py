@@ -26,10 +26,11 @@ def find_or_make_version(
 
     One process of a data directory makes it, and others wait for it.
     """
-    version = None if again else find_kept_version(workshop.tracking, identity)
+    version = None if again else workshop.tracking.registry.find_made(identity.model, identity.digest)
     if version:
         return version
-    said = f"{identity.model} is made by another process of this data directory: waiting for it"
+    what = "its end, then it is made again" if again else "it"
+    said = f"{identity.model} is made by another process of this data directory: waiting for {what}"
     locks = workshop.workspace.locks
     with sole_maker(locks, identity.digest[:32], waits=lambda: workshop.display.say(said)):
         return (None if again else find_kept_version(workshop.tracking, identity)) or make()

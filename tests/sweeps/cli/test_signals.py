@@ -2,12 +2,14 @@
 
 import contextlib
 import signal
+import subprocess
 import sys
 import time
 from collections.abc import Iterator
 
 import pytest
 
+from cluster.client.signals import while_ray_starts
 from sweeps.cli import ending as ending_of_commands
 from sweeps.cli.app import main
 from sweeps.cli.ending import Ending, heed_ctrl_c
@@ -118,7 +120,7 @@ def test_a_signal_that_was_lost_acts_again_by_itself(
 
 
 @pytest.mark.usefixtures("looks_often")
-def test_a_clean_up_of_any_length_and_kind_is_left_alone() -> None:
+def test_a_clean_up_is_left_alone_that_handles_or_keeps_what_was_raised() -> None:
     with Ending() as ending:
         try:
             signal.raise_signal(signal.SIGTERM)
@@ -128,6 +130,66 @@ def test_a_clean_up_of_any_length_and_kind_is_left_alone() -> None:
         works_on(0.2)
         assert isinstance(kept, KeyboardInterrupt)
     assert ending.exit_code == 143
+
+
+@pytest.mark.usefixtures("looks_often")
+def test_so_is_one_after_an_exception_that_another_stands_for() -> None:
+    """As Ray's core drops what a signal raises, and raises its own a moment later."""
+    cleaned = []
+
+    def of_ray() -> None:
+        with contextlib.suppress(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGTERM)
+        works_on(0.02)
+        try:
+            raise KeyboardInterrupt
+        finally:
+            works_on(0.2)
+            cleaned.append("all")
+
+    with Ending(), pytest.raises(KeyboardInterrupt):
+        of_ray()
+    assert cleaned == ["all"]
+
+
+@pytest.mark.usefixtures("looks_often")
+def test_a_lost_signal_waits_where_signals_are_held_back() -> None:
+    with Ending() as ending:
+        with contextlib.suppress(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGTERM)
+        started = []
+
+        def start() -> None:
+            with while_ray_starts():
+                works_on(0.2)
+                started.append("whole")
+
+        with pytest.raises(KeyboardInterrupt):
+            start()
+        assert started == ["whole"]
+    assert ending.exit_code == 143
+
+
+LEAVING = """
+import atexit, contextlib, signal, time
+from sweeps.cli.ending import Ending
+
+def slowly(number):
+    time.sleep(1.2)
+    print(number, flush=True)
+
+for number in range(6):
+    atexit.register(slowly, number)
+with contextlib.suppress(KeyboardInterrupt), Ending():
+    signal.raise_signal(signal.SIGINT)
+with contextlib.suppress(KeyboardInterrupt):
+    signal.raise_signal(signal.SIGINT)
+"""
+
+
+def test_a_second_ctrl_c_as_the_process_leaves_cuts_nothing_later() -> None:
+    left = subprocess.run([sys.executable, "-c", LEAVING], capture_output=True, text=True, check=False)
+    assert (left.returncode, left.stdout.split()) == (0, ["5", "4", "3", "2", "1", "0"]), left.stderr
 
 
 def test_without_a_signal_the_handlers_are_as_before() -> None:

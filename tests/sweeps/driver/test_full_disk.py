@@ -46,8 +46,9 @@ def filled(place: Path, *, but: int = 0) -> Path:
 
 def is_one_clear_error(code: int, said: str) -> bool:
     lines = said.rstrip().splitlines()
-    error = " ".join(lines[next(number for number, line in enumerate(lines) if line.startswith("error: ")) :])
-    form = r"error: The data directory has room, got none \([^()]*\)\. Make room: [^.]*\."
+    first = next((number for number, line in enumerate(lines) if line.startswith("error: ")), len(lines))
+    error = " ".join(lines[first:])
+    form = r"error: The disk has room, got none \([^()]*\)\. Make room: [^.]*\."
     return code == 2 and re.fullmatch(form, error) is not None and "Traceback" not in said and "SQL" not in said
 
 
@@ -78,6 +79,7 @@ def test_so_is_one_that_is_filled_by_a_teachers_training(
         ballast = filled(sweep.data_dir, but=ROOM)
         command = [sys.executable, "-m", "sweeps.cli", *train]
         full = subprocess.run(command, capture_output=True, text=True, check=False)  # MLflow logs to its own stderr
+        assert "teacher: begun" in full.stderr
         assert is_one_clear_error(full.returncode, full.stderr), full.stderr
         ballast.unlink()
         assert ganlimit(*train).code == 0
