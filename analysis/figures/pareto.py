@@ -1,5 +1,6 @@
 """This module draws a sweep: parameters against quality, with frontier, confirmations, references and the limit."""
 
+import math
 import textwrap
 
 import numpy as np
@@ -30,6 +31,8 @@ from analysis.frontier.pareto import final_students
 from analysis.frontier.students import confirmed_students
 from analysis.schema import Mode
 from analysis.wording import caption, headline, limit_label, number_range
+
+LETTER = 0.0168  # of the axis, for a letter of the limit's label in the mean
 
 
 def pareto_figure(findings: Findings) -> Figure:
@@ -127,11 +130,12 @@ def _draw_limit(axes: Axes, findings: Findings) -> None:
         axes.axvspan(limit.interval.low or left, limit.interval.high or right, color="black", alpha=0.08, lw=0)
         axes.set_xlim(left, right)
     axes.axvline(limit.parameters, color="black", lw=0.9, zorder=1)
-    on_the_left = limit.parameters**2 > left * right  # right of the middle of a logarithmic axis
-    axes.text(
-        limit.parameters, 0.985, f" {limit_label(limit)} ", transform=axes.get_xaxis_transform(),
-        ha="right" if on_the_left else "left", va="top", fontsize=7,
-    )  # fmt: skip
+    share, label = math.log(limit.parameters / left) / math.log(right / left), f" {limit_label(limit)} "
+    on_the_left = share > 0.5  # of the line, where there is more room
+    if LETTER * len(label) > max(share, 1 - share):
+        label = label.replace(", 95%", " \n 95%")
+    axes.text(limit.parameters, 0.985, label, transform=axes.get_xaxis_transform(), fontsize=7, va="top",
+              ha="right" if on_the_left else "left", linespacing=1.1)  # fmt: skip
 
 
 def _rule(findings: Findings) -> str:

@@ -55,7 +55,7 @@ def _artifacts(subject: str, tracking: Tracking) -> Check:
 
     Raises MlflowException where no run can be made.
     """
-    with model_run(tracking, "ganlimit-doctor", {KIND: "doctor"}) as run_id:
+    with model_run(tracking, "ganlimit-doctor", tags={KIND: "doctor"}) as run_id:
         try:
             came_back = _round_trip(tracking, run_id)
         except Exception as error:  # each store's library has its own

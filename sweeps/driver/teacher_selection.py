@@ -163,7 +163,7 @@ def _record(
 ) -> tuple[Path, ...]:
     """Log the comparison to a run of its own: figure, and FID over width. Returns the files."""
     files = analysis.save_figure(analysis.selection_figure(candidates), folder / "teacher-selection")
-    with model_run(tracking, f"{model} selection", {KIND: "selection"}) as run_id:
+    with model_run(tracking, f"{model} selection", tags={KIND: "selection"}) as run_id:
         tracking.log(run_id, params={"chosen": chosen.version}, tags={CHOSEN: chosen.version})
         for candidate in candidates:
             found = {"fid": candidate.fid, "inception_score": candidate.inception_score}

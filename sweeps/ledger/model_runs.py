@@ -20,7 +20,7 @@ def completed_model_runs(tracking: Tracking, tags: Mapping[str, str]) -> list[Ru
 
 
 @contextmanager
-def model_run(tracking: Tracking, name: str, tags: Mapping[str, str]) -> Iterator[str]:
+def model_run(tracking: Tracking, name: str, *, tags: Mapping[str, str]) -> Iterator[str]:
     """Begin a run for the training of a model; it ends with the state that the work inside the `with` block had.
 
     Runs with the same tags that still run, though their process was killed on this machine, are ended first.

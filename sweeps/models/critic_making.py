@@ -222,7 +222,7 @@ def _find_or_make(
     tracking = workshop.tracking
 
     def registered() -> ModelVersion:
-        with model_run(tracking, identity.model, {KIND: CRITIC, IDENTITY: identity.digest}) as run_id:
+        with model_run(tracking, identity.model, tags={KIND: CRITIC, IDENTITY: identity.digest}) as run_id:
             return _register(*make(run_id), run_id=run_id, identity=identity, workshop=workshop)
 
     version = find_or_make_version(identity, registered, workshop=workshop)

@@ -74,7 +74,7 @@ def _train(
     extractor: EmbeddedSpec, dataset: ImageDataset, *, identity: ModelIdentity, workshop: Workshop
 ) -> ModelVersion:
     tracking, kind = workshop.tracking, extractor.kind
-    with model_run(tracking, identity.model, {KIND: kind, IDENTITY: identity.digest}) as run_id:
+    with model_run(tracking, identity.model, tags={KIND: kind, IDENTITY: identity.digest}) as run_id:
         with workshop.display.step(kind, _KINDS[kind].stages(extractor, dataset)) as update:
             for stage in _KINDS[kind].train(extractor, dataset):
                 update(stage.done, stage.said)

@@ -60,7 +60,7 @@ def train_teacher(
     architecture, training = spec.teacher_architecture, spec.trained_teacher.training
     kept = progress_of(identity, extractor=extractor, workshop=workshop)
     standing = kept.found()
-    with model_run(tracking, identity.model, {KIND: "teacher", IDENTITY: identity.digest}) as run_id:
+    with model_run(tracking, identity.model, tags={KIND: "teacher", IDENTITY: identity.digest}) as run_id:
         tracking.log(run_id, params={**architecture.model_dump(), "kimg": training.kimg, "seed": spec.seed})
         if standing.reports:
             workshop.display.say(f"teacher: goes on at {standing.reports[-1].kimg:g} of {training.kimg:g} kimg")

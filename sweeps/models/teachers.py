@@ -148,7 +148,7 @@ def _import(
         absent=metrics.absent,
         protocol_digest=extractor.protocol.digest,
     )
-    with model_run(tracking, identity.model, {KIND: "teacher", IDENTITY: identity.digest}) as run_id:
+    with model_run(tracking, identity.model, tags={KIND: "teacher", IDENTITY: identity.digest}) as run_id:
         tracking.log(run_id, card.metrics, params={**stated(imported), "parameters": card.parameters})
         with tempfile.TemporaryDirectory() as name:
             folder = Path(name)

@@ -70,7 +70,7 @@ def test_files_go_to_the_server_of_the_store_and_to_no_other(tmp_path: Path, mon
     port = free_port()
     with tracking_server(f"sqlite:///{tmp_path / 'mlflow.db'}", (tmp_path / "artifacts").as_uri(), port=port):
         tracking = Tracking(TrackingStore(f"http://127.0.0.1:{port}"))
-        with model_run(tracking, "a-teacher", {}) as run_id:
+        with model_run(tracking, "a-teacher", tags={}) as run_id:
             version = tracking.registry.register("a-teacher", run_id, folder=tmp_path / "model", tags={})
         assert (tracking.registry.fetch(version) / "card.json").read_text() == "{}"
 

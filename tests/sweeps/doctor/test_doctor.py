@@ -195,7 +195,7 @@ def _register_teacher(spec: sweeps.SweepSpec, workspace: Workspace) -> None:
         protocol_digest="",
     )
     with (
-        model_run(tracking, identity.model, {IDENTITY: identity.digest}) as run_id,
+        model_run(tracking, identity.model, tags={IDENTITY: identity.digest}) as run_id,
         tempfile.TemporaryDirectory() as name,
     ):
         save_generator(Path(name), Generator(architecture), card=card)

@@ -89,5 +89,5 @@ def test_the_folder_of_one_at_work_stays_however_old_it_is(tmp_path: Path) -> No
 
 def test_the_run_of_a_maker_that_lives_goes_on(tmp_path: Path) -> None:
     tracking, tags = Tracking(Workspace.open(tmp_path).store), {KIND: "teacher"}
-    with model_run(tracking, "a-teacher", tags) as first, model_run(tracking, "a-teacher", tags):
+    with model_run(tracking, "a-teacher", tags=tags) as first, model_run(tracking, "a-teacher", tags=tags):
         assert tracking.client.get_run(first).info.status == "RUNNING"

@@ -32,7 +32,7 @@ def test_a_model_of_a_store_elsewhere_is_there_while_it_is_read(
             monkeypatch.setenv(name, value)
         MlflowClient(workspace.store.uri).create_experiment(MODELS_EXPERIMENT, f"{bucket.uri}/models")
         tracking = Tracking(workspace.store)
-        with model_run(tracking, "a-teacher", {}) as run_id:
+        with model_run(tracking, "a-teacher", tags={}) as run_id:
             version = tracking.registry.register("a-teacher", run_id, folder=files, tags={})
         tracking.registry.crown(version)
         assert load_artifact("a-teacher", workspace.root)[0].config == OWN
