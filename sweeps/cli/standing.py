@@ -68,16 +68,20 @@ def status(
 
 
 def list_sweeps(data_dir: DataDir = None, tracking_uri: TrackingUri = None, *, as_json: Json = False) -> None:
-    """List all sweeps of the data directory, newest first."""
+    """List all sweeps of the data directory, newest first; before them those whose models are being made."""
     from sweeps.cli.status_view import sweeps_listing
     from sweeps.ledger.tags import SWEEP
     from sweeps.ledger.tracking import Tracking
-    from sweeps.results.status import sweep_status
+    from sweeps.results.status import Preparation, SweepStatus, preparations, sweep_status
 
     workspace = existing(data_dir, tracking_uri)
     tracking = Tracking(workspace.store)
     names = [run.data.tags[SWEEP] for run in tracking.sweeps()]
-    found = []
+    found: list[Preparation | SweepStatus] = []
+    try:
+        found += preparations(tracking, workspace)
+    except SweepError as error:
+        remark(str(error))
     for name in names:
         try:
             found.append(sweep_status(tracking, workspace, name=name))

@@ -85,17 +85,21 @@ class PreparationView:
 View = StatusView | PreparationView
 
 
-def sweeps_listing(found: Sequence[SweepStatus]) -> Listing:
+def sweeps_listing(found: Sequence[Preparation | SweepStatus]) -> Listing:
     """Returns a table with a row per sweep."""
     rows = [
-        (
-            status.name,
-            status.spec.dataset.name,
-            "running" if status.is_running else status.status.lower(),
-            str(sum(sum(states.values()) for states in status.counts.values())),
-            "" if status.best_fid is None else f"{status.best_fid:.1f}",
-            f"{status.core_hours:.2f}",
-        )
-        for status in found
+        (each.name, "", "makes its models", "0", "", "") if isinstance(each, Preparation) else _row(each)
+        for each in found
     ]
     return Listing("sweeps", SWEEPS, rows=rows, optional=("core-hours", "data set"))
+
+
+def _row(status: SweepStatus) -> tuple[str, ...]:
+    return (
+        status.name,
+        status.spec.dataset.name,
+        "running" if status.is_running else status.status.lower(),
+        str(sum(sum(states.values()) for states in status.counts.values())),
+        "" if status.best_fid is None else f"{status.best_fid:.1f}",
+        f"{status.core_hours:.2f}",
+    )

@@ -130,15 +130,18 @@ def current_driver(folder: Path) -> Driver | None:
     return None
 
 
-def driven_in(root: Path, name: str) -> dict[str, Driver]:
+def driven_in(root: Path, name: str | None = None) -> dict[str, Driver]:
     """Returns the drivers now of the sweep called `name`, or of the file of that name, by the folder's name in `root`.
+
+    Without a name it returns all of them.
 
     Only a folder with a driver's card is looked at, and of one that is somebody else's nothing is told.
     """
     found = {}
     for folder in sorted(card.parent for card in root.glob(f"*/{CARD}")):
         stated = _stated_driver(folder)
-        if stated and name in (folder.name, stated.group):
+        is_meant = name is None or (stated is not None and name in (folder.name, stated.group))
+        if stated and is_meant and not folder.name.startswith(AT_WORK):
             with suppress(OSError):
                 if driver := current_driver(folder):
                     found[folder.name] = driver

@@ -27,7 +27,7 @@ def find_sweep(tracking: Tracking, name: str) -> Run:
         raise SweepError(
             f"NAME is a sweep of {place}",
             f"{name!r} (known: {known})",
-            f"{remedy}; or run the sweep again.",
+            f"{remedy}; or run the sweep again: one that was stopped while its models were made goes on so.",
         )
     return parent
 

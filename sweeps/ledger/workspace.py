@@ -88,8 +88,8 @@ class Workspace:
     def references(self) -> Path:
         return self.root / "references"
 
-    def driven(self, name: str) -> dict[str, Driver]:
-        """Returns the driver of the sweep `name`, or of each sweep of the file of that name, while one runs."""
+    def driven(self, name: str | None = None) -> dict[str, Driver]:
+        """Returns the driver of the sweep `name`, of each sweep of the file of that name, or of all, while one runs."""
         return driven_in(self.root / "sweeps", name)
 
     def sweep(self, name: str) -> Path:

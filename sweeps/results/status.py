@@ -141,8 +141,8 @@ class Preparation:
         return {"sweep": self.name, "status": str(RunStatus.RUNNING), "driver": str(self.driver), **unknown, **nothing}
 
 
-def preparations(tracking: Tracking, workspace: Workspace, *, name: str) -> list[Preparation]:
-    """Returns the sweep called `name`, or those of the file of that name, while their driver makes their models.
+def preparations(tracking: Tracking, workspace: Workspace, *, name: str | None = None) -> list[Preparation]:
+    """Returns the sweep called `name`, those of the file of that name, or all, while their driver makes their models.
 
     Raises SweepError for one whose run a person deleted.
     """

@@ -62,6 +62,7 @@ def test_a_teacher_in_training_before_ray_starts_is_told_of_and_leaves_a_closed_
     told = ganlimit(*where)
     assert told.code == 0, told.stderr
     assert "its models are being made, no trial has begun" in told.stdout
+    assert "makes its models" in ganlimit("sweep", "list", "--data-dir", sweep.data_dir).stdout
     as_json = json.loads(ganlimit(*where, "--json").stdout)
     of_tiny = ganlimit("sweep", "status", "tiny", "--json", "--data-dir", finished.data_dir)
     assert as_json.keys() == json.loads(of_tiny.stdout).keys()
