@@ -63,7 +63,7 @@ def test_a_full_disk_is_one_too(ganlimit: Any, monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(application, "app", full)
     answer = ganlimit("sweep", "run", "digits", "--json")
     assert answer.code == ExitCode.MISTAKE
-    assert json.loads(answer.stdout)["error"]["rule"] == "The data directory has room"
+    assert json.loads(answer.stdout)["error"]["rule"] == "The disk has room"
 
 
 @pytest.mark.parametrize(
