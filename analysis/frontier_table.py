@@ -43,7 +43,7 @@ class Found(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class FrontierRow:
-    """A FrontierRow has one student of the frontier, or `dominated` one with fresh seeds, every value as text.
+    """A FrontierRow has one student of the frontier, or one with fresh seeds beside it, every value as text.
 
     `holds` says whether the student holds the rule; None where that cannot be said.
 
@@ -69,7 +69,7 @@ class FrontierRow:
     sharpness: str
     scratch: str
     holds: bool | None
-    dominated: bool = False
+    aside: str = ""  # why it is not on the frontier: `dominated`, or `not searched`, which says nothing against it
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -111,7 +111,7 @@ class FrontierRows(Sequence[FrontierRow]):
     def _cells(self, row: FrontierRow) -> list[str]:
         fresh = [row.confirmed_short] if self.confirmed else []
         verdict = VERDICTS[row.holds]
-        trial = f"{row.trial}, dominated" if row.dominated else str(row.trial)
+        trial = with_aside(str(row.trial), row)
         return [trial, row.student, verdict, row.parameters, row.ratio, row.searched, *fresh]
 
 
@@ -119,7 +119,7 @@ def frontier_rows(findings: Found, *, cost: str = PARAMETERS.name) -> FrontierRo
     """Returns the rows of the table of the frontier in `cost`, largest student first.
 
     Where fresh seeds finished, they alone say what holds the rule, and students that have such are listed as well that
-    others dominate.
+    are not on the frontier of the search.
 
     >>> from analysis import LimitRule, example_trials, findings_of, frontier_rows
     >>> table = example_trials(*({"width": n, "parameters": 1_000 * n, "fid": 80 / n} for n in (4, 8)))
@@ -133,14 +133,15 @@ def frontier_rows(findings: Found, *, cost: str = PARAMETERS.name) -> FrontierRo
     if others:
         students = sorted([*students, *others], key=lambda row: row[cost])
     shared = parts_in_common(row["scheme"] for row in students) if students else ()
+    asides = {row["trial"]: "not searched" if row["phase"] == Phase.CONFIRM else "dominated" for row in others}
     rows = tuple(
-        _frontier_row(row, findings, shared=shared, dominated=row["trial"] not in on_it) for row in students[::-1]
+        _frontier_row(row, findings, shared=shared, aside=asides.get(row["trial"], "")) for row in students[::-1]
     )
     metric, confirmed = findings.metric.label, findings.is_confirmed
     return FrontierRows(rows=rows, metric=metric, confirmed=confirmed, shared=PLUS.join(shared))
 
 
-def _frontier_row(row: Mapping[str, Any], findings: Found, *, shared: Sequence[str], dominated: bool) -> FrontierRow:
+def _frontier_row(row: Mapping[str, Any], findings: Found, *, shared: Sequence[str], aside: str) -> FrontierRow:
     metric = findings.metric
     return FrontierRow(
         trial=row["trial"],
@@ -152,15 +153,20 @@ def _frontier_row(row: Mapping[str, Any], findings: Found, *, shared: Sequence[s
         size=size_text(row),
         gan_weight="" if row["gan_weight"] is None else f"{row['gan_weight']:g}",
         student=student_text(row, shared=shared),
-        searched="" if dominated and row["phase"] == Phase.CONFIRM else metric.text(row[metric.name]),
+        searched="" if aside == "not searched" else metric.text(row[metric.name]),
         confirmed=confirmed_text(row, findings),
         confirmed_short=_range(row, findings, to="\N{EN DASH}"),
         inception_score=text_of(row["inception_score"], ".2f"),
         sharpness=text_of(row["sharpness"], ",.0f"),
         scratch=baseline_text(row),
         holds=_holds(row, findings),
-        dominated=dominated,
+        aside=aside,
     )
+
+
+def with_aside(name: str, row: FrontierRow) -> str:
+    """Returns a student's name, with why it is not on the frontier where it is not."""
+    return f"{name}, {row.aside}" if row.aside else name
 
 
 def student_text(row: Mapping[str, Any], *, shared: Sequence[str] = ()) -> str:

@@ -8,7 +8,7 @@ from analysis.comparison.baselines import budget_note
 from analysis.device import DeviceFindings
 from analysis.device_table import DEVICE_NOTE, device_cells, device_headings
 from analysis.findings import Findings
-from analysis.frontier_table import VERDICTS, FrontierRow, confirmed_text, frontier_rows, reference_text
+from analysis.frontier_table import VERDICTS, FrontierRow, confirmed_text, frontier_rows, reference_text, with_aside
 from analysis.limit.cost_limit import FLOAT_BITS
 from analysis.schema import size_text
 from analysis.seeking.limit_search import SpaceLimit
@@ -143,7 +143,7 @@ def _cells(row: FrontierRow, *, confirmed: bool) -> list[str]:
     middle = [row.searched, *([row.confirmed] if confirmed else [])]
     return [
         *(
-            f"student {row.trial}{', dominated' * row.dominated}",
+            with_aside(f"student {row.trial}", row),
             row.parameters,
             row.ratio,
             row.width,

@@ -33,10 +33,10 @@ def model_run(tracking: Tracking, name: str, *, tags: Mapping[str, str]) -> Iter
     except BaseException as error:
         # What was raised first says more than that the store is away; the next process ends the run.
         with suppress(MlflowException):
-            if isinstance(error, KeyboardInterrupt):
-                tracking.close(run_id, SweepState.INTERRUPTED)
-            elif isinstance(error, Exception):
+            if isinstance(error, Exception):
                 tracking.close(run_id, SweepState.FAILED, error=str(error))
+            else:  # Ctrl-C, or an exit from within
+                tracking.close(run_id, SweepState.INTERRUPTED)
             _let_go(tracking, run_id)
         raise
     tracking.close(run_id, SweepState.COMPLETED)

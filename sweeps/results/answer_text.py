@@ -88,7 +88,7 @@ def _learnt(row: Mapping[str, Any]) -> list[str]:
 
 def _cells(parent: Run, row: FrontierRow, *, learnt: list[str], confirmed: bool) -> list[str]:
     place = run_link(parent.info.experiment_id, row.run_id)
-    student = f"[trial {row.trial}]({place}){', dominated' * row.dominated}"
+    student = f"[trial {row.trial}]({place})" + (f", {row.aside}" if row.aside else "")
     fresh = [row.confirmed_short] if confirmed else []
     size = row.size.replace("*", "\\*")
     searched = [row.gan_weight, row.searched, *fresh, VERDICTS[row.holds]]

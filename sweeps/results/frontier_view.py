@@ -12,7 +12,7 @@ VERDICTS = {True: "[green]✓[/]", False: "[red]✗[/]", None: " "}
 def frontier_table(findings: analysis.Findings) -> Table:
     """Returns the rows of real images, of the teacher, then of the frontier's students, largest first.
 
-    Students with fresh seeds that others dominate are among them, dim.
+    Students with fresh seeds that are not on it are among them, dim.
 
     ✓ marks a student that holds the rule, ✗ one that breaks it. Beside the search's value each student has what fresh
     seeds say. The table is no wider than 80 characters.
@@ -35,7 +35,7 @@ def frontier_table(findings: analysis.Findings) -> Table:
             *(f"{VERDICTS[row.holds]} trial {row.trial}", row.parameters, row.ratio, row.size),
             *(row.gan_weight, row.searched, *([row.confirmed_short] if confirmed else [])),
             *(row.inception_score, row.sharpness, row.scratch),
-            style="dim" if row.dominated else None,
+            style="dim" if row.aside else None,
         )
     return shown
 
